@@ -1,0 +1,41 @@
+"""Experiments: the folders in `trained_models/`, each one protocol and the models trained under it.
+
+    NAME/
+      experiment.json    the card: protocol, recipe, classes, operating points, hashes (see cards.py)
+      slices.csv         every slice of the data set and its part in each fold
+      predictions.csv    the probability of every slice that was held out, for each framework
+      history.csv        loss and accuracy of every epoch
+      pytorch/model.onnx (served), pytorch/weights-0.pt ...     one per fold
+      keras/model.onnx   (served), keras/model-0.keras ...
+
+Whatever is read is compared with the hash on the card first. Files that the card does not list are ignored.
+"""
+
+from core.experiments.cards import FRAMEWORKS
+from core.experiments.folders import (
+    CARD_NAME,
+    DEFAULT_NAME,
+    Experiment,
+    default_experiment,
+    find_experiment,
+    list_experiments,
+    models_root,
+    read_experiment,
+)
+from core.experiments.publishing import publish, write_experiment
+from core.experiments.tables import write_table
+
+__all__ = [
+    "CARD_NAME",
+    "DEFAULT_NAME",
+    "FRAMEWORKS",
+    "Experiment",
+    "default_experiment",
+    "find_experiment",
+    "list_experiments",
+    "models_root",
+    "publish",
+    "read_experiment",
+    "write_experiment",
+    "write_table",
+]

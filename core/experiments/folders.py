@@ -1,0 +1,267 @@
+"""Reading experiment folders: whatever is read is compared with the hash on the card first."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ExperimentError
+from core.experiments.cards import FRAMEWORKS, parse_card
+from core.experiments.tables import TABLES, parse_table, training_hashes
+from core.files import sha256_of_file
+from core.preprocessing import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CARD_NAME = "experiment.json"
+DEFAULT_NAME = "hemorrhage-by-patient"
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """An experiment folder whose card and files were found whole.
+
+    Attributes:
+        folder: where it lies.
+        card: the card as it was read; see `core.experiments.cards`. Not to be changed.
+        digest: SHA-256 of the card. As the card holds the hash of every file, it stands for the whole
+            experiment, and serves as a key for caches.
+    """
+
+    folder: Path
+    card: dict[str, Any] = field(repr=False)
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Its name, which is also its folder's."""
+        return str(self.card["name"])
+
+    @property
+    def recipe(self) -> Recipe:
+        """How slices become input images."""
+        return Recipe.from_dict(self.card["recipe"])
+
+    @property
+    def classes(self) -> tuple[str, str]:
+        """Names of the negative and the positive class."""
+        return self.card["classes"]["negative"], self.card["classes"]["positive"]
+
+    @property
+    def meaning(self) -> str:
+        """What a positive slice shows, in words."""
+        return str(self.card["classes"]["meaning"])
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """The frameworks trained, in the order of FRAMEWORKS."""
+        return tuple(name for name in FRAMEWORKS if name in self.card["protocol"]["frameworks"])
+
+    def threshold(self, framework: str, level: str = "slice", rule: str | None = None) -> float:
+        """The probability from which on `framework` decides for the positive class.
+
+        Args:
+            framework: one of `frameworks`.
+            level: "slice" or "patient".
+            rule: how it was chosen on validation data ("youden", ...); the card's default when None.
+
+        Raises:
+            ExperimentError: the card has no such operating point, or it could not be estimated.
+        """
+        rule = rule or self.card["default_operating_point"]
+        points = self.card["operating_points"].get(framework, {}).get(level, {})
+        if points.get(rule) is None:
+            known = ", ".join(name for name, value in points.items() if value is not None)
+            raise ExperimentError(
+                f'Experiment "{self.name}" has no operating point "{rule}" for {framework} on {level} level',
+                remedy=f"choose one of: {known}" if known else "",
+            )
+        return float(points[rule])
+
+    def predictions(self) -> pd.DataFrame:
+        """Out-of-sample probabilities: one row per slice, fold and part ("test" or "validation").
+
+        Columns file, patient, number (Int64), label, sha256, fold, part, and for each framework trained the
+        probability of the positive class in [0, 1]. `patient` is "" and `number` <NA> where unknown.
+        """
+        return self._read_table("predictions.csv")
+
+    def slices(self) -> pd.DataFrame:
+        """Every slice with its labels and its part ("train", "validation", "test") in fold_0, fold_1, ..."""
+        return self._read_table("slices.csv")
+
+    def history(self) -> pd.DataFrame:
+        """One row per framework, fold and epoch (from 1): losses, accuracies, seconds, best (0 or 1)."""
+        return self._read_table("history.csv")
+
+    def model_path(self, framework: str) -> Path:
+        """The served network's ONNX file, its hash checked.
+
+        Raises:
+            ExperimentError: the framework was not trained, or the file is missing or changed.
+        """
+        if framework not in self.frameworks:
+            raise ExperimentError(
+                f'Experiment "{self.name}" holds no {framework} model',
+                remedy=f"choose one of: {', '.join(self.frameworks)}",
+            )
+        path = f"{framework}/model.onnx"
+        _check_file(self.folder, path, self.card["files"][path])
+        return self.folder / path
+
+    def training_hashes(self) -> frozenset[str]:
+        """SHA-256 of every file that had a part in making the served networks, in at least one fold.
+
+        Validation slices count: they decided which weights were kept and where the threshold lies.
+        """
+        return self._training_hashes
+
+    @cached_property
+    def _training_hashes(self) -> frozenset[str]:
+        try:
+            return training_hashes(self._read_bytes("slices.csv"), self.card["protocol"]["folds"])
+        except ValueError as error:
+            raise _damaged(self.folder, "slices.csv", str(error)) from error
+
+    def _read_bytes(self, path: str) -> bytes:
+        try:
+            data = (self.folder / path).read_bytes()
+        except OSError as error:
+            raise _damaged(self.folder, path, "cannot be read") from error
+        if hashlib.sha256(data).hexdigest() != self.card["files"][path]:
+            raise _damaged(self.folder, path, "differs from its hash on the card")
+        return data
+
+    def _read_table(self, path: str) -> pd.DataFrame:
+        frameworks = self.frameworks if path == "predictions.csv" else ()
+        try:
+            return parse_table(self._read_bytes(path), TABLES[path] + frameworks)
+        except ValueError as error:
+            raise _damaged(self.folder, path, str(error)) from error
+
+
+def models_root() -> Path:
+    """The folder of all experiments: the variable STROKE_CT_MODELS, else trained_models/ in the project."""
+    named = os.environ.get("STROKE_CT_MODELS")
+    return Path(named) if named else Path(__file__).resolve().parents[2] / "trained_models"
+
+
+def read_experiment(folder: Path) -> Experiment:
+    """Read the card in `folder` and check every file that it lists.
+
+    Raises:
+        ExperimentError: which file of which folder is missing or changed, or what is wrong with the card.
+    """
+    folder = Path(folder)
+    try:
+        text = (folder / CARD_NAME).read_bytes()
+    except OSError as error:
+        raise ExperimentError(
+            f'The folder "{folder.name}" holds no readable {CARD_NAME}',
+            remedy="it is no experiment, or its training has not ended; move it out of the folder of models",
+        ) from error
+    try:
+        card = parse_card(text)
+    except ExperimentError as error:
+        raise ExperimentError(f'Folder "{folder.name}": {error}', remedy=_restore(folder.name)) from error
+    for path, digest in card["files"].items():
+        _check_file(folder, path, digest)
+    return Experiment(folder=folder, card=card, digest=hashlib.sha256(text).hexdigest())
+
+
+def list_experiments(root: Path | None = None) -> tuple[list[Experiment], list[ExperimentError]]:
+    """The experiments in `root` (default `models_root()`) by name, and an error for each damaged folder.
+
+    Folders whose name starts with a dot, and single files, are ignored. Never raises for a bad folder.
+    """
+    root = models_root() if root is None else Path(root)
+    found: list[Experiment] = []
+    damaged: list[ExperimentError] = []
+    for name in _folder_names(root):
+        try:
+            found.append(_read_named(root, name))
+        except ExperimentError as error:
+            damaged.append(error)
+    return found, damaged
+
+
+def find_experiment(name: str, root: Path | None = None) -> Experiment:
+    """The experiment `name` in `root` (default `models_root()`).
+
+    Raises:
+        ExperimentError: code "unknown_experiment" when there is none of this name; else what is damaged.
+    """
+    root = models_root() if root is None else Path(root)
+    names = _folder_names(root)
+    if name not in names:
+        raise ExperimentError(
+            f'There is no experiment "{name}"',
+            remedy=f"choose one of: {', '.join(names)}"
+            if names
+            else f"there is none yet in {root}; train one",
+            code="unknown_experiment",
+        )
+    return _read_named(root, name)
+
+
+def default_experiment(root: Path | None = None) -> Experiment:
+    """The experiment that reads scans unless another is asked for: DEFAULT_NAME, else the first by name.
+
+    Raises:
+        ExperimentError: the default one is damaged, or there is no usable experiment.
+    """
+    root = models_root() if root is None else Path(root)
+    if DEFAULT_NAME in _folder_names(root):
+        return _read_named(root, DEFAULT_NAME)
+    found, damaged = list_experiments(root)
+    if found:
+        return found[0]
+    if damaged:
+        raise damaged[0]
+    raise ExperimentError(
+        "There is no trained experiment",
+        came=f"looked in {root}",
+        remedy="train one: python -m core train --help",
+    )
+
+
+def _folder_names(root: Path) -> list[str]:
+    if not root.is_dir():
+        return []
+    return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _read_named(root: Path, name: str) -> Experiment:
+    experiment = read_experiment(root / name)
+    if experiment.name != name:
+        raise ExperimentError(
+            f'The folder "{name}" holds the experiment "{experiment.name}"',
+            remedy=f'rename the folder to "{experiment.name}", or move it out of the folder of models',
+        )
+    return experiment
+
+
+def _check_file(folder: Path, path: str, digest: str) -> None:
+    place = folder / path
+    # A link could lead out of the folder: the card speaks for its own files only.
+    if not place.resolve().is_relative_to(folder.resolve()):
+        raise _damaged(folder, path, "is a link that leads out of the folder")
+    if not place.is_file():
+        raise _damaged(folder, path, "is missing")
+    if sha256_of_file(place) != digest:
+        raise _damaged(folder, path, "differs from its hash on the card")
+
+
+def _damaged(folder: Path, path: str, what: str) -> ExperimentError:
+    return ExperimentError(
+        f'Experiment "{folder.name}": the file {path} {what}', remedy=_restore(folder.name)
+    )
+
+
+def _restore(name: str) -> str:
+    return f'get the folder "{name}" again (in a clone: git restore trained_models), or train it again'

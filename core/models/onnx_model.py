@@ -1,0 +1,186 @@
+"""The served form of both CNNs: an ONNX file with probability, heat map and features as outputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
+
+from core.errors import ExperimentError
+
+BATCH_SIZE = 32
+INPUT = "images"
+OUTPUTS = ("probability", "heat", "features")
+
+# ONNX Runtime has no common base class for its errors.
+_RUNTIME_ERRORS = (
+    onnxruntime_errors.EPFail,
+    onnxruntime_errors.EngineError,
+    onnxruntime_errors.Fail,
+    onnxruntime_errors.InvalidArgument,
+    onnxruntime_errors.InvalidGraph,
+    onnxruntime_errors.InvalidProtobuf,
+    onnxruntime_errors.NoModel,
+    onnxruntime_errors.NoSuchFile,
+    onnxruntime_errors.NotFound,
+    onnxruntime_errors.NotImplemented,
+    onnxruntime_errors.RuntimeException,
+)
+
+
+class Served(NamedTuple):
+    """What a network says about n images.
+
+    Attributes:
+        probability: (n,) float32 in [0, 1], of the positive class.
+        heat: (n, h', w') float32 in [0, 1]: where the evidence for the positive class lies. It covers the
+            whole input image, at a coarser resolution.
+        features: (n, d) float32: the activations before the last layer.
+    """
+
+    probability: np.ndarray
+    heat: np.ndarray
+    features: np.ndarray
+
+
+class ServedModel:
+    """A network in ONNX Runtime, on the CPU. One object may be used from several threads.
+
+    Args:
+        path: a .onnx file that is whole in itself, with the input "images" (n, h, w, c) float32 and the
+            outputs "probability" (n,) or (n, 1), "heat" (n, h', w') and "features" (n, d).
+        n_threads: threads for one reading; the machine's cores, at most 4, when None.
+
+    Raises:
+        ExperimentError: the file cannot be loaded or does not have this form.
+    """
+
+    def __init__(self, path: Path, *, n_threads: int | None = None) -> None:
+        self.path = Path(path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = n_threads or min(count_cores(), 4)
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Waiting threads sleep: two networks share the cores, and spinning would take them from each other.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The arena keeps the memory of the largest batch ever seen; a dashboard lives for days.
+        options.enable_cpu_mem_arena = False
+        try:
+            self._session = onnxruntime.InferenceSession(
+                self.path, sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except _RUNTIME_ERRORS as error:
+            raise ExperimentError(
+                f"The model {self._title} cannot be loaded",
+                came=_first_line(error),
+                remedy="get the experiment again, or train it again",
+            ) from error
+        self.input_shape = self._read_input_shape()
+
+    def predict(self, images: np.ndarray) -> Served:
+        """Read n images, in batches of at most 32.
+
+        Args:
+            images: (n, h, w, c) float32 in [0, 1] as core.preprocessing.prepare_many makes them; n >= 1.
+
+        Raises:
+            ExperimentError: the images are not of this form, or the network answers with no number.
+        """
+        self._check_images(images)
+        parts = [
+            self._run(np.ascontiguousarray(images[start : start + BATCH_SIZE]))
+            for start in range(0, len(images), BATCH_SIZE)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return Served(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+    @property
+    def _title(self) -> str:
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    def _read_input_shape(self) -> tuple[int, int, int]:
+        inputs = {value.name: value for value in self._session.get_inputs()}
+        outputs = [value.name for value in self._session.get_outputs()]
+        shape = inputs[INPUT].shape if list(inputs) == [INPUT] else []
+        sizes = tuple(size for size in shape[1:] if isinstance(size, int))
+        if (
+            len(shape) != 4
+            or len(sizes) != 3
+            or isinstance(shape[0], int)
+            or inputs[INPUT].type != "tensor(float)"
+            or not set(OUTPUTS) <= set(outputs)
+        ):
+            told = ", ".join(f"{value.name} {value.shape}" for value in inputs.values())
+            raise ExperimentError(
+                f'The model {self._title} is not of the served form: input "{INPUT}" (n, h, w, c) float32, '
+                f"outputs {', '.join(OUTPUTS)}",
+                came=f"inputs {told}; outputs {', '.join(outputs)}",
+            )
+        return sizes[0], sizes[1], sizes[2]
+
+    def _check_images(self, images: np.ndarray) -> None:
+        wanted = ", ".join(str(size) for size in self.input_shape)
+        remedy = "prepare slices with the recipe of the same experiment"
+        if not isinstance(images, np.ndarray) or images.dtype != np.float32:
+            came = str(images.dtype) if isinstance(images, np.ndarray) else type(images).__name__
+            raise ExperimentError(f"The model {self._title} reads float32 arrays", came=came, remedy=remedy)
+        if images.shape[1:] != self.input_shape or len(images) == 0:
+            raise ExperimentError(
+                f"The model {self._title} reads images of shape (n, {wanted}), n at least 1",
+                came=str(images.shape),
+                remedy=remedy,
+            )
+        low, high = float(images.min()), float(images.max())
+        # NaN and infinity fail this comparison too.
+        if not (low >= 0 and high <= 1):
+            raise ExperimentError(
+                f"The model {self._title} reads values between 0 and 1",
+                came=f"{low:g} to {high:g}",
+                remedy=remedy,
+            )
+
+    def _run(self, images: np.ndarray) -> Served:
+        try:
+            probability, heat, features = self._session.run(list(OUTPUTS), {INPUT: images})
+        except _RUNTIME_ERRORS as error:
+            raise ExperimentError(f"The model {self._title} failed", came=_first_line(error)) from error
+        n = len(images)
+        if (
+            probability.size != n
+            or heat.ndim != 3
+            or features.ndim != 2
+            or not len(heat) == len(features) == n
+        ):
+            raise ExperimentError(
+                f"The model {self._title} does not answer with n probabilities, heat maps and features",
+                came=f"{probability.shape}, {heat.shape}, {features.shape} for n = {n}",
+            )
+        probability = probability.reshape(n)
+        whole = np.isfinite(heat).all() and np.isfinite(features).all()
+        if not (whole and (probability >= 0).all() and (probability <= 1).all()):
+            raise ExperimentError(
+                f"The model {self._title} answers with values that are no probability or not finite",
+                remedy="its weights are damaged: train it again",
+            )
+        return Served(
+            probability.astype(np.float32, copy=False),
+            np.clip(heat, 0, 1).astype(np.float32, copy=False),
+            features.astype(np.float32, copy=False),
+        )
+
+
+def count_cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _first_line(error: BaseException) -> str:
+    """The reason in ONNX Runtime's words, without the path of the file."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

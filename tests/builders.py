@@ -1,0 +1,306 @@
+"""Small whole things for tests: an experiment folder with ONNX networks that really answer."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+from onnx import TensorProto, helper, numpy_helper
+
+from core.experiments import FRAMEWORKS, Experiment, publish, write_experiment, write_table
+from core.preprocessing import Recipe
+
+# Each framework's network is sigmoid(slope * (mean gray - MIDDLE)): bright pictures are "positive".
+SLOPES = {"pytorch": 20.0, "keras": 12.0}
+MIDDLE = 0.4
+POOLING = 4
+RULES = ("youden", "sensitivity_90", "specificity_90", "f1")
+
+
+def tiny_probability(framework: str, image: np.ndarray) -> float:
+    """What the tiny network of `framework` answers for one image (h, w, c): the oracle in NumPy."""
+    return float(1 / (1 + np.exp(-SLOPES[framework] * (float(image.mean()) - MIDDLE))))
+
+
+def tiny_model(
+    shape: tuple[int, int, int],
+    *,
+    slope: float = SLOPES["pytorch"],
+    middle: float = MIDDLE,
+    heat_scale: float = 1.0,
+    input_name: str = "images",
+    probability_name: str = "probability",
+    n_images: str | int = "n",
+    flat: bool = False,
+) -> onnx.ModelProto:
+    """A network in ONNX: the mean gray through a sigmoid; its heat map is the picture, pooled 4 x 4.
+
+    Args:
+        shape: (h, w, c) of an image; h and w divisible by 4.
+        slope, middle: of the sigmoid. A slope of NaN makes a network that answers NaN.
+        heat_scale: heat maps are multiplied by it; above 1 they leave [0, 1].
+        input_name, probability_name, n_images: change them to make a network of the wrong form.
+        flat: whether "probability" is (n,) instead of (n, 1).
+    """
+    height, width, _ = shape
+    constants = {
+        "slope": np.float32(slope),
+        "middle": np.float32(middle),
+        "heat_scale": np.float32(heat_scale),
+        "pixel_axes": np.array([1, 2], dtype=np.int64),
+        "channel_axis": np.array([3], dtype=np.int64),
+        "second_axis": np.array([1], dtype=np.int64),
+        "flat_shape": np.array([-1], dtype=np.int64),
+        "column_shape": np.array([-1, 1], dtype=np.int64),
+        "row_shape": np.array([0, -1], dtype=np.int64),
+    }
+    pool = {"kernel_shape": [POOLING, POOLING], "strides": [POOLING, POOLING]}
+    nodes = [
+        helper.make_node("ReduceMean", [input_name, "pixel_axes"], ["channel_means"], keepdims=0),
+        helper.make_node("ReduceMean", ["channel_means", "second_axis"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "middle"], ["above"]),
+        helper.make_node("Mul", ["above", "slope"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["flat_probability"]),
+        helper.make_node(
+            "Reshape", ["flat_probability", "flat_shape" if flat else "column_shape"], [probability_name]
+        ),
+        helper.make_node("ReduceMean", [input_name, "channel_axis"], ["gray"], keepdims=0),
+        helper.make_node("Unsqueeze", ["gray", "second_axis"], ["planes"]),
+        helper.make_node("AveragePool", ["planes"], ["pooled"], **pool),
+        helper.make_node("Squeeze", ["pooled", "second_axis"], ["small"]),
+        helper.make_node("Mul", ["small", "heat_scale"], ["heat"]),
+        helper.make_node("Reshape", ["small", "row_shape"], ["features"]),
+    ]
+    rows, columns = height // POOLING, width // POOLING
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [n_images, *shape])],
+        [
+            helper.make_tensor_value_info(
+                probability_name, TensorProto.FLOAT, [n_images] if flat else [n_images, 1]
+            ),
+            helper.make_tensor_value_info("heat", TensorProto.FLOAT, [n_images, rows, columns]),
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, [n_images, rows * columns]),
+        ],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+def write_tiny_model(path: Path, shape: tuple[int, int, int], **options: Any) -> Path:
+    """Write `tiny_model(shape, **options)` to `path`, and give the path back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tiny_model(shape, **options).SerializeToString())
+    return path
+
+
+def write_tiny_experiment(
+    root: Path,
+    name: str = "tiny",
+    *,
+    frameworks: tuple[str, ...] = FRAMEWORKS,
+    n_patients: int = 12,
+    n_slices: int = 8,
+    n_epochs: int = 5,
+    folds: int = 3,
+    split: str = "patient",
+    labels: str = "slice",
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    table: pd.DataFrame | None = None,
+    fingerprint: str | None = None,
+    summary: str = "A tiny experiment with invented predictions, for tests.",
+) -> Experiment:
+    """Write and publish an experiment in `root` whose tables are plausible and whose networks are tiny.
+
+    Bright pictures are read as positive by both networks (see `tiny_probability`); between a mean gray of
+    0.4 and the thresholds' own the two may disagree. The tables' predictions are random draws, better than
+    chance, with a tenth of the slices misread.
+
+    Args:
+        root: the folder of all experiments (set STROKE_CT_MODELS to it to be found by default).
+        n_patients: half of them have positive slices; at least 3 per fold are needed for all parts.
+        table: the `table` of a `core.dataset.Dataset` to make the experiment of, instead of invented rows;
+            give its `fingerprint` as well.
+    """
+    rng = np.random.default_rng(seed)
+    recipe = recipe or Recipe(size=32, channels="gray", framing="whole", intensity="unit")
+    slices = _invent_slices(n_patients, n_slices) if table is None else table.copy()
+    slices["label"] = slices[f"{labels}_label"].astype(int)
+    slices = slices[["file", "patient", "number", "folder_label", "slice_label", "label", "sha256"]]
+    for fold, parts in enumerate(_draw_parts(slices, folds, split, rng)):
+        slices[f"fold_{fold}"] = parts
+    predictions = _invent_predictions(slices, frameworks, folds, rng)
+    points = {framework: _choose_points(predictions, framework) for framework in frameworks}
+
+    folder = root / f".building-{name}"
+    for framework in frameworks:
+        write_tiny_model(folder / framework / "model.onnx", recipe.shape, slope=SLOPES[framework])
+    write_table(folder / "slices.csv", slices)
+    write_table(folder / "predictions.csv", predictions)
+    write_table(folder / "history.csv", _invent_history(frameworks, folds, n_epochs, rng))
+    positive = "Hemorrhage" if labels == "slice" else "Stroke"
+    card = {
+        "name": name,
+        "created": "2026-01-02T03:04:05+00:00",
+        "summary": summary,
+        "protocol": {
+            "labels": labels,
+            "split": split,
+            "folds": folds,
+            "seed": seed,
+            "architecture": "tiny",
+            "frameworks": list(frameworks),
+            "epochs": n_epochs,
+            "batch_size": 32,
+            "learning_rate": 0.001,
+            "patience": 3,
+            "augmentation": {"flip": True, "rotation_degrees": 10},
+            "class_weights": True,
+        },
+        "recipe": recipe.to_dict(),
+        "classes": {
+            "negative": f"No {positive.lower()}" if labels == "slice" else "Normal",
+            "positive": positive,
+            "meaning": "The slice is bright. This is a test experiment: it knows nothing of medicine.",
+        },
+        "dataset": {
+            "fingerprint": fingerprint or hashlib.sha256(name.encode()).hexdigest(),
+            "n_slices": len(slices),
+            "n_patients": int(slices["patient"].nunique()),
+            "n_positive": int(slices["label"].sum()),
+            "n_refused": 0,
+        },
+        "operating_points": points,
+        "default_operating_point": "youden",
+        "served": "The served network is a formula; the measured predictions are invented.",
+        "parity": {framework: {"max_difference": 0.0, "n_slices": 8} for framework in frameworks},
+        "training": {framework: {"seconds": 1.5, "n_parameters": 2} for framework in frameworks},
+        "limits": ["It was never trained.", "Its predictions are invented."],
+        "versions": {"numpy": np.__version__},
+    }
+    write_experiment(folder, card)
+    return publish(folder, root, name, replace=True)
+
+
+def _invent_slices(n_patients: int, n_slices: int) -> pd.DataFrame:
+    """Half of the patients are "Stroke", and half of their slices are positive, in one run of slices."""
+    rows = []
+    for patient in range(n_patients):
+        positive = patient >= n_patients // 2
+        for number in range(1, n_slices + 1):
+            file = f"{'Stroke' if positive else 'Normal'}/{patient + 1} ({number}).jpg"
+            rows.append(
+                {
+                    "file": file,
+                    "patient": str(patient + 1),
+                    "number": number,
+                    "folder_label": int(positive),
+                    "slice_label": int(positive and n_slices // 4 < number <= n_slices // 4 + n_slices // 2),
+                    "sha256": hashlib.sha256(file.encode()).hexdigest(),
+                }
+            )
+    return pd.DataFrame(rows).astype({"number": "Int64", "slice_label": "Int64"})
+
+
+def _draw_parts(slices: pd.DataFrame, folds: int, split: str, rng: np.random.Generator) -> list[np.ndarray]:
+    """For each fold the part of every slice; each unit is a test unit once (folds = 1: a third of them).
+
+    Units of both classes are dealt in turn, so that every part holds both.
+    """
+    units = slices["patient"] if split == "patient" else slices["file"]
+    labels = slices.groupby(units)["label"].max()
+    dealt: dict[Any, int] = {}
+    n_parts = max(folds, 3)
+    for label in (0, 1):
+        members = rng.permutation(labels.index[labels == label])
+        dealt |= {unit: index % n_parts for index, unit in enumerate(members)}
+    part_of = units.map(dealt).to_numpy()
+    drawn = []
+    for fold in range(folds):
+        parts = np.full(len(slices), "train", dtype=object)
+        parts[part_of == fold] = "test"
+        parts[part_of == (fold + 1) % n_parts] = "validation"
+        drawn.append(parts)
+    return drawn
+
+
+def _invent_predictions(
+    slices: pd.DataFrame, frameworks: tuple[str, ...], folds: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Scores of both frameworks that share most of their luck: a patient's offset and a slice's noise."""
+    patients = slices["patient"].astype("category").cat.codes.to_numpy()
+    pieces = []
+    for fold in range(folds):
+        offset = rng.normal(0, 0.6, patients.max() + 1)[patients]
+        logit = 2.4 * slices["label"].to_numpy() - 1.2 + offset + rng.normal(0, 0.7, len(slices))
+        scores = {}
+        for framework in frameworks:
+            scores[framework] = 1 / (1 + np.exp(-(logit + rng.normal(0, 0.4, len(slices)))))
+        piece = slices[["file", "patient", "number", "label", "sha256"]].assign(
+            fold=fold, part=slices[f"fold_{fold}"], **scores
+        )
+        pieces.append(piece[piece["part"] != "train"])
+    return pd.concat(pieces, ignore_index=True)
+
+
+def _choose_points(predictions: pd.DataFrame, framework: str) -> dict[str, dict[str, float]]:
+    validation = predictions[predictions["part"] == "validation"]
+    patients = validation.groupby(["fold", "patient"]).agg({"label": "max", framework: "mean"})
+    return {
+        level: _choose_thresholds(rows["label"].to_numpy(), rows[framework].to_numpy())
+        for level, rows in (("slice", validation), ("patient", patients))
+    }
+
+
+def _choose_thresholds(y_true: np.ndarray, y_score: np.ndarray) -> dict[str, float]:
+    """The thresholds of RULES by trying every score: slow and plain, apart from the program's own way."""
+    thresholds = np.unique(y_score)
+    called = y_score[None, :] >= thresholds[:, None]
+    positive = y_true == 1
+    sensitivity = called[:, positive].mean(axis=1)
+    specificity = (~called[:, ~positive]).mean(axis=1)
+    f1 = 2 * (called & positive).sum(axis=1) / (called.sum(axis=1) + positive.sum())
+    chosen = {
+        "youden": thresholds[np.argmax(sensitivity + specificity)],
+        "sensitivity_90": thresholds[np.flatnonzero(sensitivity >= 0.9)[-1]],
+        "specificity_90": thresholds[min(np.searchsorted(specificity, 0.9), len(thresholds) - 1)],
+        "f1": thresholds[np.argmax(f1)],
+    }
+    return {rule: float(chosen[rule]) for rule in RULES}
+
+
+def _invent_history(
+    frameworks: tuple[str, ...], folds: int, n_epochs: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Losses that fall and, on validation data, rise again at the end; the lowest is marked best."""
+    rows = []
+    for framework in frameworks:
+        for fold in range(folds):
+            loss = 0.7 * np.exp(-0.4 * np.arange(n_epochs)) + 0.05 * rng.random(n_epochs)
+            validation_loss = loss + 0.05 + 0.02 * np.arange(n_epochs)
+            best = int(validation_loss.argmin())
+            rows += [
+                {
+                    "framework": framework,
+                    "fold": fold,
+                    "epoch": epoch + 1,
+                    "learning_rate": 0.001,
+                    "train_loss": loss[epoch],
+                    "train_accuracy": 1 - loss[epoch] / 1.6,
+                    "validation_loss": validation_loss[epoch],
+                    "validation_accuracy": 1 - validation_loss[epoch] / 1.6,
+                    "validation_auroc": 1 - validation_loss[epoch] / 2,
+                    "seconds": 1.0,
+                    "best": int(epoch == best),
+                }
+                for epoch in range(n_epochs)
+            ]
+    return pd.DataFrame(rows)
