@@ -1,0 +1,124 @@
+"""What a file is, told from its first bytes; the name is only compared with the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from core.errors import ScanError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file turned out to be.
+
+    Attributes:
+        name: a format's name; for pictures, Pillow's name of it ("JPEG", "PNG", "TIFF", "BMP", "WEBP").
+        remedy: what to do about a kind that is not read; empty for the pictures that are.
+        refusal: the error code of a kind that is not read.
+    """
+
+    name: str
+    remedy: str = ""
+    refusal: str = "unsupported_format"
+
+
+RASTER_NAMES = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
+PICTURES = "JPEG, PNG, TIFF, BMP or WebP"
+_ENDINGS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png", ".apng"),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp", ".dib"),
+    "WEBP": (".webp",),
+}
+RASTER_ENDINGS = tuple(ending for endings in _ENDINGS.values() for ending in endings)
+# Names that promise Hounsfield units: a picture hiding behind one has lost them.
+_MEDICAL_ENDINGS = (".dcm", ".dicom", ".nii", ".nii.gz", ".hdr", ".img", ".mha", ".nrrd")
+
+_AS_PICTURE = f"save the slice as {PICTURES}"
+_EXPORT = f"export the slices as {PICTURES} with a brain window (level 40, width 120)"
+_UNPACK = "unpack it and hand in the pictures inside"
+
+
+def _starts(*magics: bytes) -> Callable[[bytes], bool]:
+    return lambda data: data.startswith(magics)
+
+
+def _is_dicom(data: bytes) -> bool:
+    """With its preamble, or bare: a first group of 2 or 8, little endian, explicit or implicit."""
+    if data[128:132] == b"DICM":
+        return True
+    bare = data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\x00"
+    return bare and (data[4:6].isalpha() and data[4:6].isupper() or data[6:8] == b"\x00\x00")
+
+
+def _is_nifti(data: bytes) -> bool:
+    return data[344:348] in (b"n+1\x00", b"ni1\x00") or data[:4] in (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")
+
+
+def _is_svg(data: bytes) -> bool:
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<?xml", b"<svg", b"<!doctype svg")) and b"<svg" in data[:4096].lower()
+
+
+# In this order: DICOM first, because its free preamble may imitate a TIFF.
+_KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
+    (_is_dicom, Kind("a DICOM file", _EXPORT)),
+    (_starts(b"\xff\xd8"), Kind("JPEG")),
+    (_starts(b"\x89PNG\r\n\x1a\n"), Kind("PNG")),
+    (_starts(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"), Kind("TIFF")),
+    (_starts(b"BM"), Kind("BMP")),
+    (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", Kind("WEBP")),
+    (_is_nifti, Kind("a NIfTI volume", _EXPORT)),
+    (_starts(b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), Kind("a zip archive", _UNPACK)),
+    (
+        _starts(b"\x1f\x8b"),
+        Kind("a gzip file (a packed NIfTI volume?)", f"unpack it; of a volume, {_EXPORT}"),
+    ),
+    (_starts(b"7z\xbc\xaf\x27\x1c"), Kind("a 7z archive", _UNPACK)),
+    (_starts(b"Rar!\x1a\x07"), Kind("a RAR archive", _UNPACK)),
+    (lambda data: data[257:262] == b"ustar", Kind("a tar archive", _UNPACK)),
+    (_starts(b"\x89HDF"), Kind("an HDF5 file", _AS_PICTURE)),
+    (_starts(b"NRRD", b"ObjectType"), Kind("a research volume (NRRD or MetaImage)", _EXPORT)),
+    (_starts(b"GIF8"), Kind("a GIF", _AS_PICTURE)),
+    (_starts(b"%PDF"), Kind("a PDF", f"{_AS_PICTURE} from the program it came from")),
+    (_starts(b"%!", b"\xc5\xd0\xd3\xc6"), Kind("a PostScript file", _AS_PICTURE)),
+    (_is_svg, Kind("an SVG drawing", _AS_PICTURE)),
+    (_starts(b"8BPS"), Kind("a Photoshop file", _AS_PICTURE)),
+    (_starts(b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"), Kind("a JPEG 2000 image", _AS_PICTURE)),
+    (_starts(b"\x00\x00\x00\x0cJXL ", b"\xff\x0a"), Kind("a JPEG XL image", _AS_PICTURE)),
+    (lambda data: data[4:8] == b"ftyp", Kind("a HEIC or AVIF image, or a film", _AS_PICTURE)),
+    (_starts(b"\x00\x00\x01\x00"), Kind("an icon", _AS_PICTURE)),
+    (_starts(b"DDS ", b"icns", b"\x01\xda", b"\x0a\x05\x01"), Kind("a rare picture format", _AS_PICTURE)),
+)
+_UNKNOWN = Kind("a file of no known kind", f"hand in a CT slice as {PICTURES}", "not_an_image")
+
+
+def identify(data: bytes) -> Kind:
+    """Tell a file's kind from its first bytes; never raises, and reads no more than a few kilobytes."""
+    for matches, kind in _KINDS:
+        if matches(data):
+            return kind
+    return _UNKNOWN
+
+
+def compare_with_name(kind: Kind, source: str) -> list[str]:
+    """Warn when a picture's name promises another picture format.
+
+    Raises:
+        ScanError: code "unsupported_format", when the name promises a medical format: such a file has lost the
+            Hounsfield units its owner believes in.
+    """
+    name = source.lower()
+    if name.endswith(_MEDICAL_ENDINGS):
+        raise ScanError(
+            f"The name promises a medical file, the content is a {kind.name} picture without Hounsfield units",
+            remedy="hand in the original, or rename the file if the picture is meant",
+            code="unsupported_format",
+        )
+    ending = PurePosixPath(name).suffix
+    if ending in RASTER_ENDINGS and ending not in _ENDINGS[kind.name]:
+        return [f"The name ends in {ending}, but the content is {kind.name}; it was read as {kind.name}."]
+    return []

@@ -1,0 +1,273 @@
+"""Pictures (JPEG, PNG, TIFF, BMP, WebP) -> display gray in [0, 1].
+
+Pillow decodes; what it would do silently is done here openly: 16-bit and float values are scaled by a rule that is
+told, colour and transparency are reported, the EXIF orientation is applied, sizes are checked before decoding.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops
+
+from core.errors import ScanError
+from core.scans.windows import BRAIN_LEVEL_HU, BRAIN_WIDTH_HU, window_hu
+
+MAX_PIXELS = 64_000_000
+MAX_FRAMES = 500
+
+# A picture is called coloured when more than this share of its pixels differ by more than this between channels;
+# JPEG compression alone makes gray pictures differ by a few steps.
+COLOUR_SHARE = 0.001
+COLOUR_STEPS = 16
+
+# Values below this can only be Hounsfield units of fat or air.
+AIR_HU = -100.0
+# What unsigned pictures of more than 8 bits are scaled by: 8, 12 and 16 bit.
+FULL_SCALES = (255, 4095, 65535)
+
+_ORIENTATION_TAG = 0x0112
+_SUBFILE_TAG = 254
+_REDUCED_COPY = 1
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Everything Pillow's decoders are known to raise on damaged input; MemoryError is told apart below.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+)
+
+# Pillow's debug log prints tags, which may hold names; its warnings about them only repeat what is refused here.
+logging.getLogger("PIL").setLevel(logging.WARNING)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Decoded frames, each (H, W) float32 in [0, 1] and all of one size, with what was assumed on the way."""
+
+    frames: tuple[NDArray[np.float32], ...]
+    warnings: tuple[str, ...]
+
+
+def decode(data: bytes, format_name: str) -> Picture:
+    """Decode a picture of a known format.
+
+    Every page of a TIFF is a slice, if all have one size (reduced copies of a page are passed over). Of an animated
+    PNG or WebP and of a multi-picture JPEG only the first picture is read, with a warning.
+
+    Args:
+        data: the file's bytes.
+        format_name: one of "JPEG", "PNG", "TIFF", "BMP", "WEBP"; no other of Pillow's decoders is tried.
+
+    Raises:
+        ScanError: code "too_large" (more than 64 megapixels over all pages, or 500 pages), "truncated" (damaged or cut
+            off), "unsupported_format" (pages of different sizes) or "degenerate" (values that are not finite).
+    """
+    try:
+        if format_name == "PNG":
+            # Only verify() checks the checksums of all chunks, and it uses the opened file up.
+            _open(data, format_name).verify()
+        with _open(data, format_name) as image:
+            remarks: list[str] = []
+            orientation = _read_orientation(image, remarks)
+            if format_name == "TIFF":
+                frames = _read_pages(image, remarks)
+            else:
+                frames = [_read_first(image, orientation, remarks)]
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        raise _too_many_pixels("more than the limit") from error
+    except _DECODER_ERRORS as error:
+        raise ScanError(
+            f"The {format_name} file is damaged or cut off",
+            remedy="copy or export it again",
+            code="truncated",
+        ) from error
+    scaled = _scale_to_gray(frames, remarks)
+    return Picture(tuple(scaled), tuple(dict.fromkeys(remarks)))
+
+
+def _open(data: bytes, format_name: str) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=[format_name])
+    _check_size(*image.size, 0)
+    return image
+
+
+def _check_size(width: int, height: int, so_far: int) -> int:
+    n_pixels = so_far + width * height
+    if n_pixels > MAX_PIXELS:
+        raise _too_many_pixels(f"{n_pixels / 1e6:.0f} megapixels")
+    return n_pixels
+
+
+def _too_many_pixels(came: str) -> ScanError:
+    return ScanError(
+        "The picture has too many pixels",
+        came=f"{came}; the limit is {MAX_PIXELS // 1_000_000} megapixels",
+        remedy="hand in single slices at their original size",
+        code="too_large",
+    )
+
+
+def _read_orientation(image: Image.Image, remarks: list[str]) -> int:
+    """The EXIF orientation, 1 to 8; a broken EXIF block does the picture no harm."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except _DECODER_ERRORS:
+        remarks.append("The EXIF block is damaged; the picture was read as it is stored.")
+        return 1
+    if orientation not in _UPRIGHT:
+        return 1
+    remarks.append("The picture was turned upright, as its EXIF orientation says.")
+    return int(orientation)
+
+
+def _read_first(image: Image.Image, orientation: int, remarks: list[str]) -> NDArray[Any]:
+    if getattr(image, "n_frames", 1) > 1:
+        remarks.append("The file holds several pictures; only the first was read.")
+    values = _read_values(image, remarks)
+    if orientation in _UPRIGHT:
+        return np.asarray(Image.fromarray(values).transpose(_UPRIGHT[orientation]))
+    return values
+
+
+def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
+    """Every full-size page of a TIFF; Pillow turns each upright on loading and stops at pages that loop."""
+    frames: list[NDArray[Any]] = []
+    n_pixels = 0
+    for index in range(MAX_FRAMES + 1):
+        try:
+            image.seek(index)
+        except EOFError:
+            break
+        if index == MAX_FRAMES:
+            raise ScanError(
+                "The TIFF has too many pages",
+                came=f"more than {MAX_FRAMES}",
+                remedy="hand in the study in parts",
+                code="too_large",
+            )
+        n_pixels = _check_size(*image.size, n_pixels)
+        if index and image.tag_v2.get(_SUBFILE_TAG, 0) & _REDUCED_COPY:  # type: ignore[attr-defined]
+            continue
+        frames.append(_read_values(image, remarks))
+    shapes = {frame.shape for frame in frames}
+    if len(shapes) > 1 or len({frame.dtype.kind for frame in frames}) > 1:
+        sizes = ", ".join(sorted(f"{width} x {height}" for height, width in shapes))
+        raise ScanError(
+            "The pages of the TIFF do not belong to one series",
+            came=f"sizes {sizes}" if len(shapes) > 1 else "pages of different number types",
+            remedy="save each slice as a file of its own",
+            code="unsupported_format",
+        )
+    if len(frames) > 1:
+        remarks.append(f"Each of the {len(frames)} pages was read as a slice.")
+    return frames
+
+
+def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
+    """Decode the current frame to one number per pixel: uint8 for display gray, else the values as stored."""
+    if image.mode.startswith(("I", "F")):
+        return np.asarray(image)
+    if image.mode != "L" and any(";16" in str(tile) for tile in image.tile):
+        remarks.append("16-bit colour was read with 8 bits per channel.")
+    if image.mode == "1":
+        remarks.append("The picture has only black and white (1 bit).")
+        return np.asarray(image.convert("L"))
+    if image.mode == "LAB":
+        remarks.append("The picture is in Lab colour; its lightness was read.")
+        return np.asarray(image.getchannel("L"))
+    if image.mode == "CMYK":
+        remarks.append("The picture is in CMYK, made for print; it was converted to gray.")
+    if image.has_transparency_data:
+        image = _lay_on_black(image, remarks)
+    if image.mode == "L":
+        return np.asarray(image)
+    image = image.convert("RGB")
+    if _is_coloured(image):
+        remarks.append("This is a colour image; a CT slice is gray. Its colours were converted to gray.")
+    return np.asarray(image.convert("L"))
+
+
+def _lay_on_black(image: Image.Image, remarks: list[str]) -> Image.Image:
+    """Colours hidden under full transparency must not become visible."""
+    is_gray = image.mode in ("L", "LA", "La")
+    *bands, alpha = image.convert("LA" if is_gray else "RGBA").split()
+    if alpha.getextrema() == (255, 255):
+        return bands[0] if is_gray else Image.merge("RGB", bands)
+    remarks.append("The picture has transparent parts; it was laid on black.")
+    bands = [ImageChops.multiply(band, alpha) for band in bands]
+    return bands[0] if is_gray else Image.merge("RGB", bands)
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Tell colour from gray stored as RGB, by the widest difference between channels."""
+    red, green, blue = image.split()
+    widest = ImageChops.lighter(ImageChops.difference(red, green), ImageChops.difference(green, blue))
+    widest = ImageChops.lighter(widest, ImageChops.difference(red, blue))
+    n_coloured = sum(widest.histogram()[COLOUR_STEPS + 1 :])
+    return n_coloured > COLOUR_SHARE * image.width * image.height
+
+
+def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArray[np.float32]]:
+    """Bring the stored values of all frames to [0, 1] by one rule, and tell which."""
+    if all(frame.dtype == np.uint8 for frame in frames):
+        return [np.divide(frame, 255, dtype=np.float32) for frame in frames]
+    if not all(np.isfinite(frame).all() for frame in frames):
+        raise ScanError(
+            "The picture holds values that are not finite numbers",
+            remedy="export it again, with missing values replaced",
+            code="degenerate",
+        )
+    low = float(min(frame.min() for frame in frames))
+    high = float(max(frame.max() for frame in frames))
+    came = f"The values ({low:g} to {high:g})"
+    if AIR_HU > low >= -32768 and high <= 32767:
+        remarks.append(
+            f"{came} were taken for Hounsfield units and shown with the brain window"
+            f" (level {BRAIN_LEVEL_HU:g}, width {BRAIN_WIDTH_HU:g})."
+        )
+        return [window_hu(frame) for frame in frames]
+    if low < 0 or high > FULL_SCALES[-1]:
+        remarks.append(f"{came} fit no known scale; the lowest was made black, the highest white.")
+        span = max(high - low, np.finfo(np.float32).tiny)
+        return [((frame.astype(np.float64) - low) / span).astype(np.float32) for frame in frames]
+    if frames[0].dtype.kind == "f" and high <= 1:
+        return [frame.astype(np.float32) for frame in frames]
+    scale = _choose_scale(frames, high)
+    remarks.append(f"{came} were scaled to gray by {scale}.")
+    return [np.divide(frame, scale, dtype=np.float32) for frame in frames]
+
+
+def _choose_scale(frames: list[NDArray[Any]], high: float) -> int:
+    """The smallest full scale that holds the maximum; 8 bits widened to 16 (times 257) are known by their steps."""
+    if high > FULL_SCALES[0] and all((frame % 257 == 0).all() for frame in frames):
+        return FULL_SCALES[-1]
+    return next(scale for scale in FULL_SCALES if high <= scale)
