@@ -1,0 +1,110 @@
+"""Counts and rates at a threshold, against scikit-learn."""
+
+import numpy as np
+import pytest
+import sklearn.metrics as reference
+
+from core.errors import EvaluationError
+from core.evaluation.metrics import (
+    MEASURES,
+    Confusion,
+    check_scores,
+    confusion_at,
+    decide,
+    measures_at,
+    rates,
+    why_undefined,
+)
+
+
+@pytest.fixture
+def scored():
+    """500 labels and scores on a coarse grid, so that many lie exactly on a threshold."""
+    rng = np.random.default_rng(3)
+    y_true = (rng.random(500) < 0.2).astype(int)
+    return y_true, np.round(rng.random(500) * 0.7 + 0.3 * y_true, 1)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.9])
+def test_confusion_equals_sklearn(scored, threshold):
+    """The table is scikit-learn's for the rule score >= threshold, scores on the threshold included."""
+    y_true, y_score = scored
+    expected = reference.confusion_matrix(y_true, y_score >= threshold, labels=[0, 1]).ravel().tolist()
+    table = confusion_at(y_true, y_score, threshold)
+    assert expected == [table.tn, table.fp, table.fn, table.tp]
+    assert 500 == table.n
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.9])
+def test_measures_equal_sklearn(scored, threshold):
+    """Each measure is scikit-learn's."""
+    y_true, y_score = scored
+    called = y_score >= threshold
+    expected = {
+        "accuracy": reference.accuracy_score(y_true, called),
+        "precision": reference.precision_score(y_true, called),
+        "recall": reference.recall_score(y_true, called),
+        "specificity": reference.recall_score(y_true, called, pos_label=0),
+        "f1": reference.f1_score(y_true, called),
+    }
+    assert pytest.approx(expected, abs=1e-12) == measures_at(y_true, y_score, threshold)
+
+
+def test_a_score_on_the_threshold_is_positive():
+    """The decision rule is >=, not >."""
+    assert [False, True, True] == decide([0.49, 0.5, 0.51], 0.5).tolist()
+
+
+@pytest.mark.parametrize(
+    ("table", "undefined"),
+    [
+        (Confusion(0, 0, 0, 0), set(MEASURES)),
+        (Confusion(tn=4, fp=0, fn=0, tp=0), {"precision", "recall", "f1"}),
+        (Confusion(tn=4, fp=2, fn=0, tp=0), {"recall", "f1"}),
+        (Confusion(tn=4, fp=0, fn=2, tp=0), {"precision"}),
+        (Confusion(tn=0, fp=0, fn=1, tp=3), {"specificity"}),
+        (Confusion(tn=1, fp=1, fn=1, tp=1), set()),
+    ],
+)
+def test_undefined_measures_are_nan_with_a_reason(table, undefined):
+    """What a table cannot tell is NaN, and exactly those measures have a reason."""
+    found = rates(**table.to_dict())
+    assert undefined == {name for name, value in found.items() if np.isnan(value)}
+    assert undefined == set(why_undefined(table))
+
+
+def test_rates_of_many_tables_at_once():
+    """Arrays of counts give arrays of rates, undefined entries NaN among defined ones."""
+    found = rates(tn=[1, 0], fp=[1, 0], fn=[0, 1], tp=[2, 1])
+    np.testing.assert_allclose([0.5, np.nan], found["specificity"])
+    np.testing.assert_allclose([1.0, 0.5], found["recall"])
+
+
+def test_no_positive_called_gives_none():
+    """A measure without a value is None, never zero."""
+    assert measures_at([0, 1], [0.1, 0.2], 0.9)["precision"] is None
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_score", "words"),
+    [
+        ([0, 1], [0.1], "same length"),
+        ([[0, 1]], [[0.1, 0.2]], "same length"),
+        ([0, 2], [0.1, 0.2], "labels must be 0 or 1"),
+        ([0, None], [0.1, 0.2], "labels must be 0 or 1"),
+        ([0, 1], [0.1, np.nan], "1 of 2 are NaN"),
+        ([0, 1], [0.1, np.inf], "NaN or infinite"),
+        ([0, 1], ["a", "b"], "scores must be numbers"),
+    ],
+)
+def test_unusable_input_is_named(y_true, y_score, words):
+    """Each kind of wrong input has its own named error."""
+    with pytest.raises(EvaluationError, match=words) as caught:
+        check_scores(y_true, y_score)
+    assert "not_estimable" == caught.value.code
+
+
+def test_a_threshold_of_nan_is_refused():
+    """NaN would silently call everything negative."""
+    with pytest.raises(EvaluationError, match="threshold"):
+        confusion_at([0, 1], [0.1, 0.2], np.nan)

@@ -1,0 +1,126 @@
+"""Thresholds chosen on validation data, against trying every threshold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import EvaluationError
+from core.evaluation.metrics import decide, measures_at
+from core.evaluation.operating_points import RULES, choose_operating_points, operating_points_of
+
+
+@pytest.fixture(params=range(6))
+def scored(request):
+    """300 labels and scores of another seed each; odd seeds have many ties."""
+    rng = np.random.default_rng(request.param)
+    y_true = (rng.random(300) < 0.2).astype(int)
+    y_score = 1 / (1 + np.exp(-rng.normal(1.5 * y_true - 1)))
+    return y_true, np.round(y_score, 2) if request.param % 2 else y_score
+
+
+def every_threshold(y_true, y_score):
+    """All decisions that a threshold can make, rising, with their measures."""
+    levels = np.unique(y_score)
+    thresholds = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [2.0]])
+    return [(t, measures_at(y_true, y_score, t)) for t in thresholds]
+
+
+def test_each_rule_finds_what_trying_all_thresholds_finds(scored):
+    """The chosen decisions are the best of all; among equals, those of the lowest threshold."""
+    tried = every_threshold(*scored)
+    best = {
+        "youden": max(tried, key=lambda t: (round(t[1]["recall"] + t[1]["specificity"], 12), -t[0])),
+        "f1": max(tried, key=lambda t: (round(t[1]["f1"], 12), -t[0])),
+        "sensitivity_90": [t for t in tried if t[1]["recall"] >= 0.9][-1],
+        "specificity_90": next(t for t in tried if t[1]["specificity"] >= 0.9),
+    }
+    chosen = choose_operating_points(*scored)
+    assert set(RULES) == set(chosen)
+    for rule, (threshold, _) in best.items():
+        assert decide(scored[1], threshold).tolist() == decide(scored[1], chosen[rule]).tolist(), rule
+
+
+def test_thresholds_lie_midway_between_scores(scored):
+    """No score lies on a threshold, so adding a rounding error changes no decision."""
+    y_true, y_score = scored
+    for threshold in choose_operating_points(y_true, y_score).values():
+        before = decide(y_score, threshold)
+        assert before.tolist() == decide(y_score.astype(np.float32), threshold).tolist()
+        assert np.abs(y_score - threshold).min() > 1e-7
+
+
+def test_ninety_percent_is_counted_exactly():
+    """Nine of ten positives is enough for sensitivity 0.90, without a rounding accident."""
+    y_true = np.array([0] * 10 + [1] * 10)
+    y_score = np.linspace(0.05, 0.95, 20)
+    points = choose_operating_points(y_true, y_score)
+    assert 0.9 == measures_at(y_true, y_score, points["sensitivity_90"])["recall"]
+    assert 0.9 == measures_at(y_true, y_score, points["specificity_90"])["specificity"]
+
+
+def test_ties_go_to_the_lowest_threshold():
+    """Of two thresholds with the same Youden index, the one that misses fewer is taken."""
+    y_true, y_score = [0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4]
+    assert pytest.approx(0.15) == choose_operating_points(y_true, y_score)["youden"]
+
+
+def test_neighbouring_floats_are_still_separated():
+    """Scores one rounding step apart are separated, though no float lies between them."""
+    low, high = 0.5, np.nextafter(0.5, 1.0)
+    points = choose_operating_points([0, 1], [low, high])
+    assert [False, True] == decide([low, high], points["youden"]).tolist()
+
+
+def test_extreme_probabilities_can_all_be_called_negative():
+    """When most negatives score 1, only a threshold above 1 reaches specificity 0.90."""
+    y_true, y_score = [0, 0, 0, 1, 1], [1.0, 1.0, 0.0, 1.0, 0.0]
+    points = choose_operating_points(y_true, y_score)
+    assert 1.0 == measures_at(y_true, y_score, points["specificity_90"])["specificity"]
+    assert 1.0 == measures_at(y_true, y_score, points["sensitivity_90"])["recall"]
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_score", "words"),
+    [
+        ([0, 0], [0.1, 0.2], "both classes"),
+        ([1, 1], [0.1, 0.2], "both classes"),
+        ([], [], "both classes"),
+        ([0, 1], [0.1, np.nan], "NaN"),
+        ([0, 1], [0.4, 0.4], "all equal"),
+        ([0, 1], [-3.0, 0.4], "among probabilities"),
+        ([0, 1], [0.1, 1.4], "among probabilities"),
+    ],
+)
+def test_no_choice_is_a_named_error(y_true, y_score, words):
+    """One class, NaN, equal scores or scores that are no probabilities: a named error."""
+    with pytest.raises(EvaluationError, match=words):
+        choose_operating_points(y_true, y_score)
+
+
+def predictions():
+    """Four validation patients seen by two folds each, and test rows that would change every choice."""
+    rows = []
+    for fold in (0, 1):
+        for patient, label in (("a", 0), ("b", 0), ("c", 1), ("d", 1)):
+            for k in range(3):
+                score = 0.2 + 0.4 * label + 0.02 * k + 0.1 * fold
+                rows.append((patient, label * (k > 0), fold, "validation", score))
+    rows += [("e", 1, 0, "test", 0.01), ("f", 0, 0, "test", 0.99)]
+    return pd.DataFrame(rows, columns=["patient", "label", "fold", "part", "pytorch"])
+
+
+def test_points_of_a_table_use_validation_rows_only():
+    """Slices are pooled over folds, patients taken once per fold; the test rows are not looked at."""
+    table = predictions()
+    validation = table[table["part"] == "validation"]
+    expected_slice = choose_operating_points(validation["label"], validation["pytorch"])
+    by_fold = validation.groupby(["fold", "patient"]).agg({"label": "max", "pytorch": "mean"})
+    expected_patient = choose_operating_points(by_fold["label"], by_fold["pytorch"])
+    expected = {"pytorch": {"slice": expected_slice, "patient": expected_patient}}
+    assert expected == operating_points_of(table, ("pytorch",))
+
+
+def test_unknown_patients_leave_the_patient_level_out():
+    """Without patients there are operating points for slices only."""
+    table = predictions().assign(patient="")
+    assert {"slice"} == set(operating_points_of(table, ("pytorch",))["pytorch"])
