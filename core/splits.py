@@ -36,22 +36,23 @@ def make_folds(
 ) -> list[Fold]:
     """Part the slices into training, validation and test.
 
-    Validation is taken by the same unit as the test part: slices of a random split, patients of a patient split.
-    All parts are stratified by label as far as the unit allows.
+    Validation is taken by the same unit as the test part: slices of a random split, patients of a patient
+    split. All parts are stratified by label as far as the unit allows.
 
     Args:
         y: (n,) labels, 0 or 1.
         patients: (n,) patient of each slice; only looked at when `split` is "patient".
         split: "random" (slices of one patient may lie in several parts) or "patient" (they never do).
-        folds: 1 holds out about 10 % for testing; K > 1 gives K folds whose test parts cover every slice once.
+        folds: 1 holds out about 10 % for testing; K > 1 gives K folds whose test parts cover every slice
+            once.
         seed: of the shuffling; the same seed gives the same folds.
 
     Returns:
         One `Fold` per fold.
 
     Raises:
-        DatasetError: for a patient split without patients or with too few of them, for more folds than a class has
-            slices, or when a part would hold one class only.
+        DatasetError: for a patient split without patients or with too few of them, for more folds than a
+            class has slices, or when a part would hold one class only.
         ValueError: for an unknown split, folds below 1 or arrays of different length.
     """
     labels = np.asarray(y).astype(np.int64)
@@ -67,10 +68,10 @@ def make_folds(
     if split == "patient" and ((groups == "").any() or not groups.size):
         raise DatasetError(
             "Slices cannot be split by patient, because their patients are unknown",
-            remedy="name the files 'PATIENT (NUMBER).jpg', or choose the random split and distrust its figures",
+            remedy="name the files 'PATIENT (NUMBER).jpg', or split at random and distrust the figures",
         )
     rows = np.arange(len(labels))
-    result = []
+    result: list[Fold] = []
     n_parts = folds if folds > 1 else HOLD_OUT_PARTS
     for rest, test in _part(rows, labels, groups, split, n_parts, seed, shrink=folds == 1):
         n_validation = PATIENT_VALIDATION_PARTS if split == "patient" else HOLD_OUT_PARTS
@@ -93,7 +94,8 @@ def _part(
     *,
     shrink: bool,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield (rest, part) of `rows` for each of `n_parts`; `shrink` allows fewer, larger parts in small sets."""
+    """Yield (rest, part) of `rows` for each of `n_parts`; `shrink` allows fewer, larger parts in small
+    sets."""
     # Late, because importing scikit-learn takes longer than reading a scan.
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 

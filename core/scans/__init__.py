@@ -30,7 +30,8 @@ class Slice:
     """One decoded slice.
 
     Attributes:
-        pixels: (H, W) float32, read-only; in [0, 1] when the scan's unit is "gray", Hounsfield units when "hu".
+        pixels: (H, W) float32, read-only; in [0, 1] when the scan's unit is "gray", Hounsfield units when
+            "hu".
     """
 
     pixels: NDArray[np.float32]
@@ -60,14 +61,15 @@ def read_scan(data: bytes, source: str) -> Scan:
 
     Args:
         data: the file's bytes.
-        source: what the user called it; its ending is compared with the content, nothing else is read from it.
+        source: what the user called it; its ending is compared with the content, nothing else is read from
+            it.
 
     Returns:
         A scan of unit "gray" with at least one slice, each at least 32 x 32 pixels and not constant.
 
     Raises:
-        ScanError: with code "empty", "too_large", "not_an_image", "unsupported_format", "truncated" (damaged or
-            cut off) or "degenerate" (smaller than 32 pixels, constant, or not finite).
+        ScanError: with code "empty", "too_large", "not_an_image", "unsupported_format", "truncated" (damaged
+            or cut off) or "degenerate" (smaller than 32 pixels, constant, or not finite).
     """
     if not data:
         raise ScanError("The file is empty", remedy="export or copy it again", code="empty")

@@ -51,7 +51,7 @@ def _is_dicom(data: bytes) -> bool:
     if data[128:132] == b"DICM":
         return True
     bare = data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\x00"
-    return bare and (data[4:6].isalpha() and data[4:6].isupper() or data[6:8] == b"\x00\x00")
+    return bare and ((data[4:6].isalpha() and data[4:6].isupper()) or data[6:8] == b"\x00\x00")
 
 
 def _is_nifti(data: bytes) -> bool:
@@ -108,13 +108,14 @@ def compare_with_name(kind: Kind, source: str) -> list[str]:
     """Warn when a picture's name promises another picture format.
 
     Raises:
-        ScanError: code "unsupported_format", when the name promises a medical format: such a file has lost the
-            Hounsfield units its owner believes in.
+        ScanError: code "unsupported_format", when the name promises a medical format: such a file has lost
+            the Hounsfield units its owner believes in.
     """
     name = source.lower()
     if name.endswith(_MEDICAL_ENDINGS):
         raise ScanError(
-            f"The name promises a medical file, the content is a {kind.name} picture without Hounsfield units",
+            "The name promises a medical file, the content is a picture without Hounsfield units",
+            came=kind.name,
             remedy="hand in the original, or rename the file if the picture is meant",
             code="unsupported_format",
         )

@@ -1,7 +1,8 @@
 """Pictures (JPEG, PNG, TIFF, BMP, WebP) -> display gray in [0, 1].
 
-Pillow decodes; what it would do silently is done here openly: 16-bit and float values are scaled by a rule that is
-told, colour and transparency are reported, the EXIF orientation is applied, sizes are checked before decoding.
+Pillow decodes; what it would do silently is done here openly: 16-bit and float values are scaled by a rule
+that is told, colour and transparency are reported, the EXIF orientation is applied, sizes are checked before
+decoding.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from core.scans.windows import BRAIN_LEVEL_HU, BRAIN_WIDTH_HU, window_hu
 MAX_PIXELS = 64_000_000
 MAX_FRAMES = 500
 
-# A picture is called coloured when more than this share of its pixels differ by more than this between channels;
-# JPEG compression alone makes gray pictures differ by a few steps.
+# A picture is called coloured when more than this share of its pixels differ by more than this between
+# channels; JPEG compression alone makes gray pictures differ by a few steps.
 COLOUR_SHARE = 0.001
 COLOUR_STEPS = 16
 
@@ -63,7 +64,8 @@ _DECODER_ERRORS = (
     RuntimeError,
 )
 
-# Pillow's debug log prints tags, which may hold names; its warnings about them only repeat what is refused here.
+# Pillow's debug log prints tags, which may hold names; its warnings about them only repeat what is refused
+# here.
 logging.getLogger("PIL").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -80,16 +82,17 @@ class Picture:
 def decode(data: bytes, format_name: str) -> Picture:
     """Decode a picture of a known format.
 
-    Every page of a TIFF is a slice, if all have one size (reduced copies of a page are passed over). Of an animated
-    PNG or WebP and of a multi-picture JPEG only the first picture is read, with a warning.
+    Every page of a TIFF is a slice, if all have one size (reduced copies of a page are passed over). Of an
+    animated PNG or WebP and of a multi-picture JPEG only the first picture is read, with a warning.
 
     Args:
         data: the file's bytes.
         format_name: one of "JPEG", "PNG", "TIFF", "BMP", "WEBP"; no other of Pillow's decoders is tried.
 
     Raises:
-        ScanError: code "too_large" (more than 64 megapixels over all pages, or 500 pages), "truncated" (damaged or cut
-            off), "unsupported_format" (pages of different sizes) or "degenerate" (values that are not finite).
+        ScanError: code "too_large" (more than 64 megapixels over all pages, or 500 pages), "truncated"
+            (damaged or cut off), "unsupported_format" (pages of different sizes) or "degenerate" (values that
+            are not finite).
     """
     try:
         if format_name == "PNG":
@@ -196,7 +199,7 @@ def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
     """Decode the current frame to one number per pixel: uint8 for display gray, else the values as stored."""
     if image.mode.startswith(("I", "F")):
         return np.asarray(image)
-    if image.mode != "L" and any(";16" in str(tile) for tile in image.tile):
+    if image.mode != "L" and any(";16" in str(tile) for tile in getattr(image, "tile", ())):
         remarks.append("16-bit colour was read with 8 bits per channel.")
     if image.mode == "1":
         remarks.append("The picture has only black and white (1 bit).")
@@ -257,7 +260,7 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
         return [window_hu(frame) for frame in frames]
     if low < 0 or high > FULL_SCALES[-1]:
         remarks.append(f"{came} fit no known scale; the lowest was made black, the highest white.")
-        span = max(high - low, np.finfo(np.float32).tiny)
+        span = (high - low) or 1.0
         return [((frame.astype(np.float64) - low) / span).astype(np.float32) for frame in frames]
     if frames[0].dtype.kind == "f" and high <= 1:
         return [frame.astype(np.float32) for frame in frames]
@@ -267,7 +270,8 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
 
 
 def _choose_scale(frames: list[NDArray[Any]], high: float) -> int:
-    """The smallest full scale that holds the maximum; 8 bits widened to 16 (times 257) are known by their steps."""
+    """The smallest full scale that holds the maximum; 8 bits widened to 16 (times 257) are known by their
+    steps."""
     if high > FULL_SCALES[0] and all((frame % 257 == 0).all() for frame in frames):
         return FULL_SCALES[-1]
     return next(scale for scale in FULL_SCALES if high <= scale)

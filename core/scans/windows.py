@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The window burnt into the pictures of the CT-ICH data set: brain lies near 0.45, cerebrospinal fluid near 0.2.
+# The window burnt into the pictures of the CT-ICH data set: brain lies near 0.45, cerebrospinal fluid near
+# 0.2.
 BRAIN_LEVEL_HU = 40.0
 BRAIN_WIDTH_HU = 120.0
 
