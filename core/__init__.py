@@ -1,0 +1,1 @@
+"""Reading brain CT slices with two convolutional networks: everything but the screen."""

@@ -1,0 +1,67 @@
+"""Errors a person may meet: each says what is wrong, what came, and what to do."""
+
+from __future__ import annotations
+
+
+class StrokeError(Exception):
+    """An expected failure, told in words.
+
+    Args:
+        problem: what is wrong, as a sentence without its full stop.
+        came: what was met instead of what was needed; empty when the problem says it.
+        remedy: what the reader can do about it.
+        code: a short stable word for programs; each class has its own default.
+    """
+
+    code = "error"
+
+    def __init__(self, problem: str, *, came: str = "", remedy: str = "", code: str | None = None) -> None:
+        self.problem, self.came, self.remedy = problem, came, remedy
+        if code is not None:
+            self.code = code
+        parts = [problem + (f" ({came})" if came else "")]
+        if remedy:
+            parts.append(remedy)
+        super().__init__("; ".join(parts))
+
+
+class ScanError(StrokeError):
+    """A file that cannot be read as a scan."""
+
+    code = "unreadable"
+
+
+class DatasetError(StrokeError):
+    """A data set that cannot serve the purpose asked of it."""
+
+    code = "dataset"
+
+
+class ExperimentError(StrokeError):
+    """An experiment folder, or a model in it, that is damaged, foreign or misused."""
+
+    code = "experiment"
+
+
+class ParityError(ExperimentError):
+    """A served model that does not compute what its framework computes."""
+
+    code = "parity"
+
+
+class TrainingError(StrokeError):
+    """A training that could not start, go on or end."""
+
+    code = "training"
+
+
+class EvaluationError(StrokeError):
+    """A figure that cannot be estimated from what was given."""
+
+    code = "not_estimable"
+
+
+class MissingExtraError(StrokeError):
+    """A part of the program that needs an optional library which is not installed."""
+
+    code = "missing_extra"

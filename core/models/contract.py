@@ -1,0 +1,118 @@
+"""What both CNNs promise, and the one door to them.
+
+Nothing here imports a framework: `build_cnn` does, in the child process that calls it. PyTorch and TensorFlow
+never meet in one process.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from core.errors import MissingExtraError, StrokeError
+from core.experiments import FRAMEWORKS
+from core.models.architecture import Architecture
+
+_CLASSES = {"pytorch": ("core.models.pytorch_cnn", "PytorchCNN"), "keras": ("core.models.keras_cnn", "KerasCNN")}
+
+
+class CNN(Protocol):
+    """One network in one framework. Images are (n, h, w, c) uint8: prepared values times 255."""
+
+    framework: str
+    architecture: Architecture
+    weights_suffix: str
+    n_parameters: int
+
+    def train_epoch(
+        self,
+        images: np.ndarray,
+        y_true: np.ndarray,
+        sample_weight: np.ndarray,
+        *,
+        order: np.ndarray,
+        learning_rate: float,
+        seed: int,
+        on_batch: Callable[[int], None],
+    ) -> tuple[float, float]:
+        """Train on the images in the given order, one batch after the other, augmented.
+
+        Args:
+            images: (n, h, w, c) uint8.
+            y_true: (n,) 0 or 1.
+            sample_weight: (n,) weight of each image in the loss.
+            order: indices into images; each batch is the next `batch_size` of them.
+            learning_rate: for the whole epoch.
+            seed: of this epoch's augmentation and dropout.
+            on_batch: called with the number of images done so far.
+
+        Returns:
+            Weighted mean cross-entropy and accuracy (at 0.5) over the epoch, as trained.
+
+        Raises:
+            TrainingError: the loss is no longer finite.
+        """
+        ...
+
+    def predict_probability(self, images: np.ndarray) -> np.ndarray:
+        """(n,) float64 probabilities of the positive class."""
+        ...
+
+    def explain(self, images: np.ndarray) -> np.ndarray:
+        """(n, h', w') float32 Grad-CAM heat maps in [0, 1], by the framework's automatic differentiation."""
+        ...
+
+    def save_weights(self, path: Path) -> None:
+        """Write the weights, whole or not at all."""
+        ...
+
+    def load_weights(self, path: Path) -> None:
+        """Read what `save_weights` wrote."""
+        ...
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Write the weights and the optimiser's state, whole or not at all."""
+        ...
+
+    def load_checkpoint(self, path: Path) -> None:
+        """Read what `save_checkpoint` wrote."""
+        ...
+
+    def export_onnx(self, members: Sequence[CNN], path: Path) -> None:
+        """Write the mean of `members` (networks like this one) as an ONNX file.
+
+        Input "images" (n, h, w, c) float32 in [0, 1]; outputs "probability" (n, 1), "heat" (n, h', w') in
+        [0, 1] and "features" (n, members * hidden).
+        """
+        ...
+
+
+def build_cnn(framework: str, architecture: Architecture, *, seed: int, n_threads: int = 1) -> CNN:
+    """A fresh network with random weights.
+
+    Args:
+        framework: "pytorch" or "keras".
+        architecture: its layers.
+        seed: of the initial weights.
+        n_threads: how many cores it may use.
+
+    Raises:
+        StrokeError: no such framework.
+        MissingExtraError: the framework is not installed.
+    """
+    if framework not in _CLASSES:
+        raise StrokeError(f"There is no framework {framework!r}", remedy=f"choose one of {', '.join(FRAMEWORKS)}")
+    module_name, class_name = _CLASSES[framework]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{error.name} is not installed, and training or verifying the {framework} network needs it",
+            remedy='install it with: pip install -e ".[train]"',
+        ) from error
+    cnn: CNN = getattr(module, class_name)(architecture, seed=seed, n_threads=n_threads)
+    return cnn

@@ -1,0 +1,196 @@
+"""The one way from a slice's pixels to a network's input, for training and serving alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from core.errors import ScanError, StrokeError
+
+Channels = Literal["gray", "rgb", "mirror"]
+Framing = Literal["whole", "head"]
+Intensity = Literal["unit", "tissue"]
+
+# Gray below this is air, in any usual brain window; above _BONE it is saturated bone or metal.
+_AIR, _BONE = 0.12, 0.90
+# The head is looked for on a small copy: its outline needs no more, and it is fast.
+_SEARCH_SIZE = 160
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to a slice before a network sees it.
+
+    Args:
+        size: height and width of the input, in pixels.
+        channels: "gray" (1 channel), "rgb" (the gray value three times), or "mirror" (the gray value, and
+            its difference from the slice mirrored left to right, 0.5 where both sides are alike).
+        framing: "whole" takes the slice as it is; "head" crops a square around the largest bright object, so
+            that the head-holder, the field of view and the zoom no longer matter.
+        intensity: "unit" leaves the gray values in [0, 1]; "tissue" moves the median of the soft tissue to
+            0.5 and scales by its median absolute deviation, so that another window gives the same picture.
+    """
+
+    size: int = 224
+    channels: Channels = "rgb"
+    framing: Framing = "whole"
+    intensity: Intensity = "unit"
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.size <= 1024:
+            raise StrokeError("A recipe's size lies between 32 and 1024 pixels", came=str(self.size))
+        for name, kinds in (("channels", Channels), ("framing", Framing), ("intensity", Intensity)):
+            if getattr(self, name) not in get_args(kinds):
+                raise StrokeError(
+                    f"A recipe's {name} is one of {', '.join(get_args(kinds))}",
+                    came=repr(getattr(self, name)),
+                )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape (h, w, c) of one prepared image."""
+        return self.size, self.size, {"gray": 1, "rgb": 3, "mirror": 2}[self.channels]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain values, for a card."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """The recipe that a card describes.
+
+        Raises:
+            StrokeError: a value is missing, unknown or out of range.
+        """
+        known = {"size", "channels", "framing", "intensity"}
+        if set(values) != known:
+            raise StrokeError(
+                f"A recipe holds exactly {', '.join(sorted(known))}", came=", ".join(sorted(values))
+            )
+        return cls(**values)
+
+
+def prepare(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Turn one slice into one input image.
+
+    Args:
+        pixels: (H, W) float32 gray values in [0, 1].
+        recipe: what to do.
+
+    Returns:
+        (size, size, c) float32 in [0, 1]. Every value is a multiple of 1/255, so that a prepared data set is
+        kept as bytes without loss and serving computes exactly what training saw.
+
+    Raises:
+        ScanError: the pixels are not two-dimensional, not finite or outside [0, 1].
+    """
+    frame = to_frame(pixels, recipe)
+    if recipe.intensity == "tissue":
+        frame = _normalise_tissue(frame)
+    if recipe.channels == "rgb":
+        image = np.repeat(frame[..., None], 3, axis=2)
+    elif recipe.channels == "mirror":
+        image = np.stack([frame, 0.5 + (frame - frame[:, ::-1]) / 2], axis=2)
+    else:
+        image = frame[..., None]
+    return np.rint(image * 255).astype(np.float32) / np.float32(255)
+
+
+def prepare_many(slices: Sequence[np.ndarray], recipe: Recipe) -> np.ndarray:
+    """Prepare n slices of any sizes: (n, size, size, c) float32 in [0, 1]; see `prepare`."""
+    images = np.empty((len(slices), *recipe.shape), dtype=np.float32)
+    for index, pixels in enumerate(slices):
+        images[index] = prepare(pixels, recipe)
+    return images
+
+
+def to_frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """The picture that the network looks at: framed and resized, its gray values untouched.
+
+    Heat maps lie on this picture.
+
+    Args:
+        pixels: (H, W) float32 gray values in [0, 1].
+        recipe: its framing and size are used.
+
+    Returns:
+        (size, size) float32 in [0, 1]; what the square frame covers beyond the slice is 0 (black).
+
+    Raises:
+        ScanError: the pixels are not two-dimensional, not finite or outside [0, 1].
+    """
+    pixels = np.asarray(pixels, dtype=np.float32)
+    if pixels.ndim != 2 or min(pixels.shape) < 2:
+        raise ScanError("A slice is a two-dimensional picture", came=f"an array of shape {pixels.shape}")
+    if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
+        raise ScanError(
+            "A slice's gray values lie between 0 and 1",
+            came="not finite" if not np.isfinite(pixels).all() else f"{pixels.min():g} to {pixels.max():g}",
+        )
+    top, left, side = find_head(pixels) if recipe.framing == "head" else _whole(pixels.shape)
+    # PIL's box may not reach outside the picture: a frame that does is padded with air first.
+    height, width = pixels.shape
+    pad_top, pad_left = max(0, -top), max(0, -left)
+    pad_bottom, pad_right = max(0, top + side - height), max(0, left + side - width)
+    if pad_top or pad_left or pad_bottom or pad_right:
+        pixels = np.pad(pixels, ((pad_top, pad_bottom), (pad_left, pad_right)))
+        top, left = top + pad_top, left + pad_left
+    cut = Image.fromarray(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
+    resized = cut.resize((recipe.size, recipe.size), Image.Resampling.BILINEAR)
+    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
+
+
+def find_head(pixels: np.ndarray) -> tuple[int, int, int]:
+    """Find the square around the head.
+
+    The head is the largest connected bright object; thin things such as a head-holder are worn away first.
+
+    Args:
+        pixels: (H, W) float32 gray values in [0, 1].
+
+    Returns:
+        top, left and side of the square in pixels, with a margin of 4 % around the head; it may reach beyond
+        the picture. The whole picture when nothing bright is there.
+    """
+    from scipy import ndimage
+
+    height, width = pixels.shape
+    scale = max(height, width) / _SEARCH_SIZE
+    small = np.asarray(
+        Image.fromarray(pixels).resize(
+            (max(2, round(width / scale)), max(2, round(height / scale))), Image.Resampling.BOX
+        )
+    )
+    objects, n_objects = ndimage.label(ndimage.binary_opening(small > _AIR, iterations=2))
+    if n_objects == 0:
+        return _whole((height, width))
+    sizes = np.bincount(objects.ravel())
+    sizes[0] = 0
+    rows, columns = ndimage.find_objects(objects)[sizes.argmax() - 1]
+    y_scale, x_scale = height / small.shape[0], width / small.shape[1]
+    top, bottom = rows.start * y_scale, rows.stop * y_scale
+    left, right = columns.start * x_scale, columns.stop * x_scale
+    side = max(bottom - top, right - left) * 1.08
+    return round((top + bottom - side) / 2), round((left + right - side) / 2), max(2, round(side))
+
+
+def _whole(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The smallest centred square that holds the whole picture, so that nothing is stretched."""
+    height, width = shape
+    side = max(height, width)
+    return (height - side) // 2, (width - side) // 2, side
+
+
+def _normalise_tissue(frame: np.ndarray) -> np.ndarray:
+    """Soft tissue's median gray to 0.5, fourteen median absolute deviations to the full range."""
+    tissue = frame[(frame > _AIR) & (frame < _BONE)]
+    if tissue.size < frame.size // 200:
+        return frame
+    median = np.median(tissue)
+    # Noise-free or very mixed tissue would stretch or flatten the picture: bounded.
+    deviation = np.clip(np.median(np.abs(tissue - median)), 0.025, 0.075)
+    return np.clip(0.5 + (frame - median) / (14 * deviation), 0, 1).astype(np.float32)
