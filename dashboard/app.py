@@ -1,0 +1,21 @@
+"""Navigation, and nothing else. Start: `streamlit run dashboard/app.py`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.components import DISCLAIMER
+
+st.set_page_config(
+    page_title="Brain CT, read twice",
+    page_icon=str(Path(__file__).parent / "pictures" / "icon.svg"),
+    layout="wide",
+    menu_items={"About": f"Two convolutional networks read brain CT slices. {DISCLAIMER}"},
+)
+pages = [
+    st.Page("app_pages/read_scan.py", title="Read a scan", icon=":material/radiology:", default=True),
+    st.Page("app_pages/compare.py", title="Compare", icon=":material/balance:", url_path="compare"),
+    st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
+    st.Page("app_pages/about.py", title="About", icon=":material/info:", url_path="about"),
+]
+st.navigation(pages, position="top").run()

@@ -1,0 +1,53 @@
+"""About: what this is and is not, read off the experiments' own cards."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import components, loaders
+
+_LEAD = (
+    "Two convolutional networks, one built in PyTorch and one in Keras, read brain CT slices side by side."
+)
+
+
+def draw_page() -> None:
+    """What it is for, what it is not for, and what each experiment says of itself."""
+    with st.container(key="pair_about"):
+        left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("What it is for", anchor=False)
+        st.markdown(
+            "- To see what the two networks make of a slice, where they looked, and whether they agree.\n"
+            "- To compare them honestly: same slices, same split, figures from slices the network never "
+            "saw.\n"
+            "- To learn how much a result depends on how the data were split and labelled."
+        )
+        st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
+        st.page_link("app_pages/compare.py", label="Compare the networks", icon=":material/balance:")
+    with right:
+        st.subheader("What it is not for", anchor=False)
+        st.markdown(
+            "- No diagnosis, no triage, no treatment decision: it has been tested on one small public "
+            "data set.\n"
+            "- It reads single slices as pictures; it knows no Hounsfield units, no neighbouring slice, "
+            "no patient.\n"
+            "- A heat map shows where a network looked. It is no outline of a lesion, and no proof of one."
+        )
+    found, damaged = loaders.experiments()
+    for error in damaged:
+        components.show_error(error)
+    if found:
+        st.subheader("The experiments", anchor=False)
+    for experiment in found:
+        with st.container(border=True):
+            st.markdown(
+                f"**{components.plain(experiment.name)}**  \n{components.plain(experiment.card['summary'])}"
+            )
+            components.show_meaning(experiment)
+            for limit in experiment.card["limits"]:
+                st.markdown(f"- {components.plain(limit)}")
+
+
+with components.page("About", _LEAD):
+    draw_page()

@@ -1,0 +1,150 @@
+"""What two pages share: the frame of a page, its errors, and the choices that all pages carry along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from core.dataset import KNOWN_DATASET
+from core.errors import StrokeError
+from core.experiments import DEFAULT_NAME, Experiment
+from dashboard import loaders, state
+from dashboard.palette import TITLES, WORDS
+
+DISCLAIMER = "Research and teaching. Not a medical device."
+# Each doubt has one sign, the same on every page.
+SIGNS = {
+    "disagree": ":material/call_split:",
+    "warning": ":material/warning:",
+    "positive": "●",
+    "negative": "○",
+    "correct": "✓",
+    "wrong": "✗",
+}
+RULES = {
+    "youden": "Youden",
+    "sensitivity_90": "Sensitivity 90",
+    "specificity_90": "Specificity 90",
+    "f1": "F1",
+    "custom": "Custom",
+}
+_RULE_HELP = """The probability from which on a network decides for the positive class. Each preset was
+chosen on validation slices, for each network apart. **Youden**: sensitivity + specificity is largest.
+**Sensitivity 90**, **Specificity 90**: 90 % is reached there. **F1**: precision and recall are balanced.
+**Custom**: you choose."""
+_STYLE = Path(__file__).parent / "style.css"
+
+
+@contextmanager
+def page(title: str, lead: str) -> Iterator[None]:
+    """Frame of a page: its title, one line on what it is for, its expected errors, and the quiet line."""
+    state.begin_page()
+    st.html(_STYLE)
+    st.title(title, anchor=False)
+    st.markdown(lead)
+    try:
+        yield
+    except StrokeError as error:
+        show_error(error)
+    state.end_page()
+    with st.container(key="quiet_line"):
+        st.caption(DISCLAIMER)
+
+
+def show_error(error: StrokeError, subject: str = "") -> None:
+    """An expected failure, calmly: what is wrong, what came, what to do."""
+    head = f"**{plain(subject)}** was not read. " if subject else ""
+    came = f" ({plain(error.came)})" if error.came else ""
+    remedy = f"  \n{_sentence(error.remedy)}" if error.remedy else ""
+    st.warning(f"{head}{plain(error.problem)}{came}.{remedy}", icon=SIGNS["warning"])
+
+
+def plain(text: str) -> str:
+    """A string from outside as it stands: no markup, link, picture, formula or icon in it takes effect."""
+    text = "".join(char if char.isprintable() else " " for char in text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def choose_experiment() -> Experiment | None:
+    """Choose among the experiments, the default first; None (and an invitation) when there is none."""
+    found, damaged = loaders.experiments()
+    for error in damaged:
+        show_error(error)
+    if not found:
+        with st.container(border=True):
+            st.markdown("**No trained experiment yet.** This page shows what its two networks see.")
+            st.page_link("app_pages/train.py", label="Train one", icon=":material/model_training:")
+        return None
+    names = [experiment.name for experiment in found]
+    default = DEFAULT_NAME if DEFAULT_NAME in names else names[0]
+    asked = state.requested("experiment")
+    if asked is not None and asked not in names:
+        st.warning(
+            f"The link asks for an experiment that is not here: {plain(asked)}.", icon=SIGNS["warning"]
+        )
+    name = st.selectbox("Experiment", names, **state.carry("experiment", default, names.__contains__))
+    return found[names.index(name)]
+
+
+def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str, float]:
+    """Choose the operating point: by the card's rules, or by hand; the threshold of each framework."""
+    points = experiment.card["operating_points"]
+    rules = [
+        rule
+        for rule in RULES
+        if all(points[name].get(level, {}).get(rule) is not None for name in experiment.frameworks)
+    ]
+    usual = experiment.card["default_operating_point"]
+    options = [*rules, "custom"]
+    default = usual if usual in rules else options[0]
+    rule = st.selectbox(
+        "Operating point",
+        options,
+        format_func=RULES.__getitem__,
+        help=_RULE_HELP,
+        **state.carry("operating_point", default, options.__contains__),
+    )
+    if rule != "custom":
+        return {name: experiment.threshold(name, level, rule) for name in experiment.frameworks}
+    chosen = {}
+    for name in experiment.frameworks:
+        start = round(experiment.threshold(name, level, rules[0]), 2) if rules else 0.5
+        carried = state.carry(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
+        label = f"{TITLES[name]} threshold"
+        chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **carried)
+    return chosen
+
+
+def show_meaning(experiment: Experiment) -> None:
+    """Say what the positive class means, and what these networks cannot see."""
+    known = experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]
+    blind = " The data hold **no ischemic stroke**: these networks cannot see one." if known else ""
+    positive = plain(experiment.classes[1])
+    st.caption(f"{SIGNS['positive']} **{positive}.** {_sentence(experiment.meaning)}{blind}")
+
+
+def name_decision(experiment: Experiment, positive: bool) -> str:
+    """A decision in its colour and with its sign."""
+    kind = "positive" if positive else "negative"
+    return f":{WORDS[kind]}[{SIGNS[kind]} **{plain(experiment.classes[int(positive)])}**]"
+
+
+def name_framework(framework: str) -> str:
+    """A framework's name in its colour."""
+    return f":{WORDS[framework]}[**{TITLES[framework]}**]"
+
+
+def show_remarks(remarks: Sequence[str]) -> None:
+    """Doubts about one slice, one line each."""
+    for remark in remarks:
+        st.markdown(f":{WORDS['review']}[{SIGNS['warning']}] {_sentence(remark)}")
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return plain(text) + ("" if text.endswith((".", "!", "?")) else ".")

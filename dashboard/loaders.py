@@ -1,0 +1,245 @@
+"""What the pages load, and what is kept of it. The only user of `st.cache_*`.
+
+What comes from a visitor (scans, findings) is kept for that visitor's session only, bounded, in memory, and
+keyed by content: a file's name never reaches a cache. What comes from the experiments is shared by all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from core.dataset import find_dataset
+from core.errors import ScanError, StrokeError
+from core.experiments import Experiment, list_experiments, models_root
+from core.prediction import Findings, Reader
+from core.preprocessing import to_frame
+from core.scans import read_scan
+from core.scans.windows import window_hu
+from dashboard.overlays import to_thumbnail
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from core.evaluation.curves import PrCurve, RocCurve
+
+# Pictures are drawn finer than the networks look, with the same framing.
+_PICTURE_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that a visitor handed in, or a synthetic sample: a name for showing, and its bytes."""
+
+    name: str
+    data: bytes
+    synthetic: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An upload and what came of it: findings with one picture per slice, or the reason of a refusal."""
+
+    name: str
+    synthetic: bool
+    findings: Findings | None = None
+    pictures: tuple[np.ndarray, ...] = ()  # (512, 512) uint8 each, framed as the networks see it
+    refusal: StrokeError | None = None
+
+
+def experiments() -> tuple[list[Experiment], list[StrokeError]]:
+    """All experiments, and an error for each damaged folder; looked at again when a card changes."""
+    root = models_root()
+    found, damaged = _experiments(root, _stamp(root))
+    return list(found), list(damaged)
+
+
+def read_upload(experiment: Experiment, upload: Upload) -> Reading:
+    """Read one upload with both networks, or say why it cannot be read."""
+    digest = hashlib.sha256(upload.data).hexdigest()
+    try:
+        findings, pictures = _findings(digest, experiment.digest, experiment, upload.data)
+    except ScanError as refusal:
+        return Reading(upload.name, upload.synthetic, refusal=refusal)
+    findings = replace(findings, source=upload.name)
+    return Reading(upload.name, upload.synthetic, findings=findings, pictures=pictures)
+
+
+def received(files: list[UploadedFile]) -> list[Upload]:
+    """The files in the drop zone, as uploads."""
+    return [Upload(file.name, file.getvalue()) for file in files]
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def samples() -> tuple[Upload, ...]:
+    """Synthetic head CT slices, drawn by this program: two with a planted bright spot, one without."""
+    from core.phantoms import draw_phantom
+
+    uploads = []
+    for seed, lesion, name in (
+        (3, True, "Synthetic slice with a bright spot, 1"),
+        (11, True, "Synthetic slice with a bright spot, 2"),
+        (5, False, "Synthetic slice without a spot"),
+    ):
+        phantom = draw_phantom(np.random.default_rng(seed), lesion=lesion, size=512)
+        target = BytesIO()
+        Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
+        uploads.append(Upload(name, target.getvalue(), synthetic=True))
+    return tuple(uploads)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A test slice with its label (0 or 1) and what the networks that never saw it say."""
+
+    file: str
+    patient: str
+    label: int
+    probabilities: dict[str, float]
+    picture: Image.Image
+
+
+def figures(experiment: Experiment, level: str, thresholds: dict[str, float]) -> dict[str, Any]:
+    """The record of `core.evaluation.summary` with these thresholds at this level."""
+    chosen = tuple(sorted(thresholds.items()))
+    return _figures(experiment.digest, level, chosen, experiment)
+
+
+def curves(experiment: Experiment, level: str) -> dict[str, tuple[PrCurve, RocCurve]]:
+    """Both curves of each framework over the held-out slices or patients.
+
+    Raises:
+        EvaluationError: there is one class only, or patients are unknown.
+    """
+    return _curves(experiment.digest, level, experiment)
+
+
+def history(experiment: Experiment) -> pd.DataFrame:
+    """The experiment's loss and accuracy at every epoch."""
+    return _history(experiment.digest, experiment)
+
+
+def share_of_leaks(experiment: Experiment) -> float | None:
+    """Share of the test slices with a slice of the same patient in training; None when patients are "
+    "unknown."""
+    return _share_of_leaks(experiment.digest, experiment)
+
+
+def sample_slices(experiment: Experiment, draw: int) -> list[Sample] | None:
+    """A handful of test slices of both classes, each file compared with its recorded hash.
+
+    Returns:
+        None when no data set is on this machine; an empty list when it is another one.
+    """
+    folder = find_dataset()
+    return None if folder is None else _sample_slices(experiment.digest, draw, folder, experiment)
+
+
+@st.cache_data(max_entries=32, show_spinner="Computing figures and their intervals ...")
+def _figures(
+    digest: str, level: str, thresholds: tuple[tuple[str, float], ...], _experiment: Experiment
+) -> dict[str, Any]:
+    from core.evaluation.summary import from_predictions
+
+    by_level = {name: {level: cut} for name, cut in thresholds}
+    return from_predictions(
+        _experiment.predictions(), _experiment.frameworks, by_level, name=_experiment.name
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple[PrCurve, RocCurve]]:
+    from core.evaluation.curves import pr_curve, roc_curve
+    from core.evaluation.patients import patient_level
+
+    table = _experiment.predictions()
+    test = table[table["part"] == "test"]
+    found = {}
+    for name in _experiment.frameworks:
+        y_true, y_score = test["label"].to_numpy(), test[name].to_numpy()
+        if level == "patient":
+            y_true, y_score, _ = patient_level(test, name)
+        found[name] = (pr_curve(y_true, y_score), roc_curve(y_true, y_score))
+    return found
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _history(digest: str, _experiment: Experiment) -> pd.DataFrame:
+    return _experiment.history()
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _share_of_leaks(digest: str, _experiment: Experiment) -> float | None:
+    slices = _experiment.slices()
+    if (slices["patient"] == "").any():
+        return None
+    n_test = n_shared = 0
+    for fold in range(_experiment.card["protocol"]["folds"]):
+        part = slices[f"fold_{fold}"]
+        tested = slices.loc[part == "test", "patient"]
+        n_test += len(tested)
+        n_shared += int(tested.isin(slices.loc[part == "train", "patient"]).sum())
+    return n_shared / n_test
+
+
+@st.cache_data(max_entries=4, show_spinner="Fetching slices of the data set ...")
+def _sample_slices(digest: str, draw: int, folder: Path, _experiment: Experiment) -> list[Sample]:
+    table = _experiment.predictions()
+    test = table[table["part"] == "test"]
+    chosen = [
+        row
+        for label in (1, 0)
+        for row in test[test["label"] == label].sample(frac=1, random_state=draw).head(4).itertuples()
+    ]
+    samples = []
+    for row in chosen:
+        path = folder / row.file
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != row.sha256:
+            continue
+        scores = {name: float(getattr(row, name)) for name in _experiment.frameworks}
+        picture = to_thumbnail(read_scan(data, "").slices[0].pixels, 320)
+        samples.append(Sample(row.file, row.patient, int(row.label), scores, picture))
+    return samples
+
+
+@st.cache_resource(max_entries=3, show_spinner="Opening the networks ...")
+def _reader(digest: str, _experiment: Experiment) -> Reader:
+    return Reader(_experiment)
+
+
+@st.cache_data(scope="session", max_entries=64, ttl="1h", show_spinner=False)
+def _findings(
+    sha256: str, digest: str, _experiment: Experiment, _data: bytes
+) -> tuple[Findings, tuple[np.ndarray, ...]]:
+    scan = read_scan(_data, "")
+    finer = replace(_experiment.recipe, size=_PICTURE_SIZE)
+    gray = [s.pixels if scan.unit == "gray" else window_hu(s.pixels) for s in scan.slices]
+    pictures = tuple(np.rint(to_frame(pixels, finer) * 255).astype(np.uint8) for pixels in gray)
+    return _reader(digest, _experiment).read(scan), pictures
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _experiments(
+    root: Path, stamp: tuple[object, ...]
+) -> tuple[tuple[Experiment, ...], tuple[StrokeError, ...]]:
+    found, damaged = list_experiments(root)
+    return tuple(found), tuple(damaged)
+
+
+def _stamp(root: Path) -> tuple[object, ...]:
+    """Changes whenever an experiment appears, goes or is written anew."""
+    if not root.is_dir():
+        return ()
+    files = sorted(path for path in root.glob("*/*") if path.is_file())
+    return tuple((path.as_posix(), path.stat().st_mtime_ns, path.stat().st_size) for path in files)

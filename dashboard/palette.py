@@ -1,0 +1,75 @@
+"""The colours and signs of every page and plot: each has one meaning, and a second cue beside its hue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Theme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of one theme, as "#rrggbb"."""
+
+    pytorch: str
+    keras: str
+    positive: str
+    negative: str
+    review: str
+    correct: str
+    wrong: str
+    chance: str
+    text: str
+    grid: str
+    surface: str
+
+    def of_framework(self, framework: str) -> str:
+        """The colour of "pytorch" or "keras"."""
+        return {"pytorch": self.pytorch, "keras": self.keras}[framework]
+
+
+LIGHT = Palette(
+    pytorch="#BD4B34",
+    keras="#28628F",
+    positive="#9B2C7E",
+    negative="#5B6673",
+    review="#8A6A00",
+    correct="#2F7D5B",
+    wrong="#9B2C7E",
+    chance="#7C8793",
+    text="#1B232C",
+    grid="#E3E8ED",
+    surface="#FFFFFF",
+)
+DARK = Palette(
+    pytorch="#F08A6B",
+    keras="#6FB1E0",
+    positive="#E07CC8",
+    negative="#A7B3C0",
+    review="#E3B94A",
+    correct="#67C59B",
+    wrong="#E07CC8",
+    chance="#8893A0",
+    text="#E6EBF0",
+    grid="#2A333C",
+    surface="#11161B",
+)
+
+
+def palette_for(theme: Theme) -> Palette:
+    """The palette of the "light" or "dark" theme."""
+    return DARK if theme == "dark" else LIGHT
+
+
+# The second cue: line style and marker tell the two frameworks apart without colour.
+TITLES = {"pytorch": "PyTorch", "keras": "Keras"}
+DASHES = {"pytorch": "solid", "keras": "dash"}
+MARKERS = {"pytorch": "circle", "keras": "square"}
+# The names that the theme in .streamlit/config.toml gives to these colours, for coloured words.
+WORDS = {"pytorch": "orange", "keras": "blue", "positive": "violet", "negative": "gray", "review": "yellow"}
+
+
+def write_percent(share: float) -> str:
+    """A share as whole percents, as they are written everywhere: "91 %"."""
+    return f"{100 * share:.0f} %"

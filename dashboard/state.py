@@ -1,0 +1,116 @@
+"""What one visitor's session remembers. The only user of `st.session_state`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard.palette import Palette, palette_for
+
+_CARRIED = "carried_values"
+_LINKED = "linked_values"
+_SHOWN = "values_on_this_page"
+_SAMPLES = "samples_shown"
+_WATCHED = "watched_job"
+_DRAW = "sample_slices_draw"
+
+
+def palette() -> Palette:
+    """The palette of the theme that this visitor sees."""
+    return palette_for("dark" if st.context.theme.type == "dark" else "light")
+
+
+def begin_page() -> None:
+    """Start to gather what the link of this page holds; `end_page` writes it."""
+    st.session_state[_SHOWN] = []
+
+
+def end_page() -> None:
+    """Write the link of this page, at once, so that it is one step in the browser's history."""
+    linked = st.session_state.get(_LINKED, {})
+    link = {key: linked[key] for key in st.session_state[_SHOWN] if linked[key] is not None}
+    if link != st.query_params.to_dict():
+        st.query_params.from_dict(link)
+
+
+def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, Any]:
+    """Prepare a widget whose value goes along from page to page and stands in the link.
+
+    Streamlit takes a widget of another page for another widget, so the value is kept here. A value in the
+    link that we did not write there ourselves is a wish of whoever followed the link, and wins.
+
+    Args:
+        key: of the widget, and of the query parameter.
+        default: the value when nothing else is known; it is left out of the link. A float is kept as one.
+        is_valid: whether a value can be shown now; one that cannot is replaced by the default.
+
+    Returns:
+        The widget's arguments `key`, `on_change` and `args`.
+    """
+    carried = st.session_state.setdefault(_CARRIED, {})
+    linked = st.session_state.setdefault(_LINKED, {})
+    asked = st.query_params.get(key)
+    if asked is not None and asked != linked.get(key):
+        carried[key] = _parse(asked, default)
+    value = carried.get(key, default)
+    if not is_valid(value):
+        value = default
+    st.session_state[key] = value
+    linked[key] = None if value == default else str(value)
+    st.session_state[_SHOWN].append(key)
+    return {"key": key, "on_change": _keep, "args": (key,)}
+
+
+def requested(key: str) -> str | None:
+    """What the link asks for under `key`, before any widget has looked at it."""
+    return st.query_params.get(key)
+
+
+def _keep(key: str) -> None:
+    st.session_state[_CARRIED][key] = st.session_state[key]
+
+
+def _parse(text: str, default: Any) -> Any:
+    if not isinstance(default, float):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return default
+
+
+def show_samples() -> None:
+    """Remember that the synthetic scans are wanted."""
+    st.session_state[_SAMPLES] = True
+
+
+def hide_samples() -> None:
+    """Remember that the synthetic scans are no longer wanted."""
+    st.session_state[_SAMPLES] = False
+
+
+def samples_shown() -> bool:
+    """Whether the synthetic scans are wanted."""
+    return bool(st.session_state.get(_SAMPLES, False))
+
+
+def draw_again() -> None:
+    """Ask for another handful of sample slices."""
+    st.session_state[_DRAW] = draw() + 1
+
+
+def draw() -> int:
+    """Which handful of sample slices is shown; the first is 0."""
+    return int(st.session_state.get(_DRAW, 0))
+
+
+def watch(job: str | None) -> None:
+    """Remember which training is being watched."""
+    st.session_state[_WATCHED] = job
+
+
+def watched() -> str | None:
+    """Name of the training that is being watched, if one was chosen."""
+    return st.session_state.get(_WATCHED)

@@ -1,0 +1,62 @@
+"""What the tests of the pages share: a folder of experiments, and a way to open a page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of experiments and no data set, with nothing cached from earlier tests."""
+    root = tmp_path / "models"
+    root.mkdir()
+    monkeypatch.setenv("STROKE_CT_MODELS", str(root))
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "no-data"))
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "no-cache"))
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return root
+
+
+@pytest.fixture
+def open_page() -> OpenPage:
+    """Open a page of the app by the name of its file; more arguments are query parameters of the link."""
+
+    def open_named(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        if name != "read_scan":
+            app.run()
+            app.switch_page(f"app_pages/{name}.py")
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return open_named
+
+
+def draw_file(gray: float, kind: str = "PNG") -> bytes:
+    """A picture file of 64 x 64 pixels that is `gray` but for a black corner."""
+    pixels = np.full((64, 64), round(255 * gray), dtype=np.uint8)
+    pixels[:4, :4] = 0
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, kind)
+    return target.getvalue()
+
+
+def read_texts(app: AppTest) -> str:
+    """Everything that stands on the page in words."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "text", "warning", "info", "error")
+    return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))

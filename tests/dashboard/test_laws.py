@@ -1,0 +1,154 @@
+"""What holds for the whole dashboard: its looks, its layers, its settings, its process."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.components import plain
+from dashboard.palette import DARK, LIGHT, Palette
+from tests.builders import write_tiny_experiment
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "dashboard").rglob("*.py"))
+SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+
+
+def _luminance(color: str) -> float:
+    values = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])
+def test_words_and_marks_stand_out(name: str, palette: Palette) -> None:
+    """Words have a contrast of 4.5 on both backgrounds of their theme, marks of 3 (WCAG AA)."""
+    theme = SETTINGS["theme"][name]
+    for ground in (theme["backgroundColor"], theme["secondaryBackgroundColor"]):
+        for key, color in theme.items():
+            if key.endswith("TextColor") or key in ("textColor", "linkColor"):
+                assert _contrast(color, ground) >= 4.5, (key, ground)
+        for mark in ("pytorch", "keras", "positive", "negative", "review", "correct", "wrong", "chance"):
+            assert _contrast(getattr(palette, mark), ground) >= 3, (mark, ground)
+
+
+@pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])
+def test_theme_and_palette_are_one(name: str, palette: Palette) -> None:
+    """The theme's named colours are those of the palette, so that words and plots look alike."""
+    theme = SETTINGS["theme"][name]
+    for key, meaning in (
+        ("orange", "pytorch"),
+        ("blue", "keras"),
+        ("violet", "positive"),
+        ("gray", "negative"),
+    ):
+        assert getattr(palette, meaning) == theme[f"{key}Color"]
+    assert palette.surface == theme["backgroundColor"]
+    assert palette.text == theme["textColor"]
+
+
+def test_the_server_keeps_to_itself() -> None:
+    """Tracebacks are hidden, other sites refused, nothing is sent home, only this machine is served."""
+    assert "none" == SETTINGS["client"]["showErrorDetails"]
+    assert SETTINGS["server"]["enableXsrfProtection"] is True
+    assert SETTINGS["server"]["enableCORS"] is True
+    assert "127.0.0.1" == SETTINGS["server"]["address"]
+    assert SETTINGS["server"]["allowedHosts"]
+    assert SETTINGS["browser"]["gatherUsageStats"] is False
+    assert 8501 == SETTINGS["server"]["port"]
+
+
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_each_file_keeps_to_its_room(path: Path) -> None:
+    """Only state.py touches the session, only loaders.py caches, no page is long, no HTML is let through."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 300
+    assert path.name == "state.py" or "session_state" not in text
+    assert path.name == "loaders.py" or ("cache_data" not in text and "cache_resource" not in text)
+    assert "unsafe_allow" not in text
+    for call in _calls(ast.parse(text)):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "html":
+            assert "_STYLE" == ast.unparse(call.args[0])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_imports_run_one_way(path: Path) -> None:
+    """palette <- overlays, charts <- state, loaders <- components <- app_pages <- app."""
+    ranks = {"palette": 0, "overlays": 1, "charts": 1, "state": 2, "loaders": 2}
+    ranks |= {"components": 3, "app": 5}
+    own = 4 if path.parent.name == "app_pages" else ranks.get(path.stem, 0)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dashboard":
+            parts = (node.module or "").split(".")
+            used = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+            for name in used:
+                assert ranks[name] < own, f"{path.name} imports {name}"
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            assert not {name.split(".")[0] for name in names} & {"torch", "tensorflow", "keras", "matplotlib"}
+
+
+def test_plain_escapes_every_sign_of_markup() -> None:
+    """Every ASCII sign that Markdown, Streamlit or HTML could act upon stands behind a backslash."""
+    signs = "![x](y) <b> :red[z] $a$ `c` *d* _e_ # | ~ & @ \\"
+    escaped = plain(signs)
+    assert signs == "".join(escaped[i] for i in _kept(escaped))
+    assert "a b" == plain("a\nb")
+
+
+def _kept(escaped: str) -> Iterator[int]:
+    """Places of the characters that remain when the escaping backslashes are taken out."""
+    place = 0
+    while place < len(escaped):
+        if not (escaped[place].isalnum() or escaped[place] == " "):
+            assert "\\" == escaped[place]
+            place += 1
+        yield place
+        place += 1
+
+
+_READ_TWENTY = """
+import io, resource, sys
+import numpy as np
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file("dashboard/app.py", default_timeout=60).run()
+rng = np.random.default_rng(0)
+for number in range(20):
+    target = io.BytesIO()
+    Image.fromarray(rng.integers(0, 255, (650, 650), dtype=np.uint8)).save(target, "PNG")
+    app.file_uploader[0].upload(f"{number}.png", target.getvalue(), "image/png").run()
+assert not app.exception, app.exception
+assert any("both networks" in m.value.lower() or "says" in m.value for m in app.markdown)
+heavy = {"torch", "tensorflow", "keras", "sklearn", "matplotlib"} & {name.split(".")[0] for name in sys.modules}
+print(sorted(heavy), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_twenty_readings_stay_light(models: Path) -> None:
+    """After 20 readings the process has loaded no framework, and has never held 400 MB."""
+    write_tiny_experiment(models)
+    done = subprocess.run(
+        [sys.executable, "-c", _READ_TWENTY], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert 0 == done.returncode, done.stderr[-2000:]
+    heavy, peak_mb = done.stdout.strip().splitlines()[-1].rsplit(" ", 1)
+    assert "[]" == heavy
+    assert int(peak_mb) < 400

@@ -1,0 +1,88 @@
+"""Heat maps laid over scans."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from dashboard import overlays
+from dashboard.palette import DARK, LIGHT
+
+
+def test_no_heat_leaves_the_frame_as_it_is() -> None:
+    """Where heat is 0 the picture is the gray frame, at any opacity."""
+    frame = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    laid = np.asarray(overlays.lay_heat(frame, np.zeros((4, 4), np.float32), 1.0))
+    gray = np.rint(frame * 255).astype(np.uint8)
+    assert (laid == gray[..., None]).all()
+
+
+def test_opacity_zero_shows_the_bare_frame() -> None:
+    """The slider's lower end takes the heat map away altogether."""
+    frame = np.full((8, 8), 0.5, np.float32)
+    laid = np.asarray(overlays.lay_heat(frame, np.ones((2, 2), np.float32), 0.0))
+    assert (laid == 128).all()
+
+
+def test_full_heat_has_the_top_colour_of_the_bar() -> None:
+    """Heat 1 at full opacity is the right end of the colour bar."""
+    laid = np.asarray(overlays.lay_heat(np.zeros((8, 8)), np.ones((2, 2), np.float32), 1.0))
+    bar = np.asarray(overlays.draw_color_bar())
+    assert (laid[4, 4] == bar[0, -1]).all()
+
+
+def test_both_models_share_one_scale() -> None:
+    """The colour of a heat value does not depend on what else is in the map."""
+    low = np.zeros((8, 8), np.float32)
+    low[:] = 0.6
+    mixed = low.copy()
+    mixed[:, 6:] = 1.0
+    one = np.asarray(overlays.lay_heat(np.zeros((8, 8)), low, 0.7))
+    other = np.asarray(overlays.lay_heat(np.zeros((8, 8)), mixed, 0.7))
+    assert (one[0, 0] == other[0, 0]).all()
+
+
+def test_heat_lies_where_it_was_computed() -> None:
+    """A hot corner of a coarse map colours the same corner of a finer frame, and no other."""
+    heat = np.zeros((4, 4), np.float32)
+    heat[0, 3] = 1
+    laid = np.asarray(overlays.lay_heat(np.full((64, 64), 0.5), heat, 1.0)).astype(int)
+    colored = np.abs(laid - 128).sum(axis=2)
+    assert colored[4, 60] > 100
+    assert 0 == colored[60, 4] == colored[4, 4] == colored[60, 60]
+
+
+def test_the_scale_of_colours_rises_in_lightness() -> None:
+    """Magma is perceptually even: each colour is at least as light as the one before."""
+    lightness = overlays.MAGMA.astype(float) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) >= -0.5).all()
+    assert lightness[-1] - lightness[0] > 200
+
+
+@pytest.mark.parametrize("opacity", [-0.1, 1.1])
+def test_an_opacity_that_is_no_share_is_refused(opacity: float) -> None:
+    """Values outside [0, 1] raise."""
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        overlays.lay_heat(np.zeros((8, 8)), np.zeros((2, 2), np.float32), opacity)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.05, 0.5, 0.97, 1.0])
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_the_scale_is_sound_svg_at_every_threshold(threshold: float, palette) -> None:
+    """The scale parses as XML, stays inside its width, and names its threshold."""
+    for framework, shape in (("pytorch", "circle"), ("keras", "rect")):
+        root = ElementTree.fromstring(overlays.draw_scale(0.3, threshold, framework, palette))
+        words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert f"from {threshold:.2f}" in words
+        marks = [
+            node for node in root.iter(f"{{http://www.w3.org/2000/svg}}{shape}")
+            if node.get("fill") == palette.of_framework(framework)
+        ]  # fmt: skip
+        assert 1 == len(marks)
+
+
+def test_a_thumbnail_keeps_the_shape_of_the_slice() -> None:
+    """The longer side gets the size asked for; nothing is stretched."""
+    assert (100, 50) == overlays.to_thumbnail(np.zeros((200, 400)), 100).size

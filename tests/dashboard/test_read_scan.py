@@ -1,0 +1,170 @@
+"""The page "Read a scan", run without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.experiments import Experiment
+from core.preprocessing import prepare
+from core.scans import read_scan
+from tests.builders import tiny_probability, write_tiny_experiment
+from tests.dashboard.conftest import OpenPage, draw_file, read_texts
+
+
+def _expected(experiment: Experiment, data: bytes) -> dict[str, float]:
+    image = prepare(read_scan(data, "x").slices[0].pixels, experiment.recipe)
+    return {name: tiny_probability(name, image) for name in experiment.frameworks}
+
+
+def test_without_experiments_the_page_invites_to_train_one(open_page: OpenPage) -> None:
+    """An empty folder of experiments leads to the page Train."""
+    app = open_page("read_scan")
+    assert "No trained experiment yet" in read_texts(app)
+    assert "Not a medical device" in read_texts(app)
+
+
+def test_without_files_the_page_says_what_it_will_show(open_page: OpenPage, models: Path) -> None:
+    """Before anything is dropped in, one sentence and one button invite, and the classes are explained."""
+    experiment = write_tiny_experiment(models)
+    app = open_page("read_scan")
+    assert "Drop a head CT slice to begin" in read_texts(app)
+    assert experiment.meaning.split(".")[0] in read_texts(app)
+
+
+def test_one_file_shows_both_probabilities_and_two_heat_maps(open_page: OpenPage, models: Path) -> None:
+    """A dropped PNG shows the tiny networks' own probabilities, decisions, and a heat map of each."""
+    experiment = write_tiny_experiment(models)
+    data = draw_file(0.9)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("bright.png", data, "image/png").run()
+    texts = read_texts(app)
+    for name, probability in _expected(experiment, data).items():
+        title = {"pytorch": "PyTorch", "keras": "Keras"}[name]
+        assert f"[**{title}**] &ensp;**{probability:.2f}**" in texts
+    assert "Both networks agree." in texts
+    assert "Hemorrhage" in app.header[0].value
+    alts = [image.proto.imgs[0].alt for image in app.image]
+    assert 2 == sum(alt.startswith("Heat map of the") for alt in alts)
+
+
+def test_disagreement_is_said_plainly(open_page: OpenPage, models: Path) -> None:
+    """Where one network's threshold lies below its probability and the other's above, the page says so."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.99", keras_threshold="0.01")
+    app.file_uploader[0].upload("middle.png", draw_file(0.45), "image/png").run()
+    assert "The networks disagree" in app.header[0].value
+
+
+def test_moving_the_operating_point_does_not_rerun_the_networks(
+    open_page: OpenPage, models: Path, monkeypatch
+) -> None:
+    """Another threshold changes the decision, but each network is asked once."""
+    from core.prediction import Reader
+
+    asked = []
+    original = Reader.read
+    monkeypatch.setattr(Reader, "read", lambda self, scan: asked.append(scan) or original(self, scan))
+    write_tiny_experiment(models)
+    app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.01", keras_threshold="0.01")
+    app.file_uploader[0].upload("dark.png", draw_file(0.3), "image/png").run()
+    assert "No hemorrhage" not in app.header[0].value
+    app.slider(key="pytorch_threshold").set_value(0.99)
+    app.slider(key="keras_threshold").set_value(0.99).run()
+    assert "No hemorrhage" in app.header[0].value
+    assert 1 == len(asked)
+
+
+def test_a_bad_file_is_refused_by_name_and_the_others_are_read(open_page: OpenPage, models: Path) -> None:
+    """A text file named .png is refused with a reason and a remedy; the good file beside it is shown."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("no picture.png", b"words, not pixels", "image/png")
+    app.file_uploader[0].upload("good.png", draw_file(0.9), "image/png").run()
+    assert 1 == len(app.warning)
+    assert "no picture" in app.warning[0].value
+    assert "was not read" in app.warning[0].value
+    assert "Both networks agree." in read_texts(app)
+
+
+def test_the_worklist_puts_the_highest_probability_first(open_page: OpenPage, models: Path) -> None:
+    """Of two files the brighter one, which the tiny networks find more suspicious, stands on top."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("dark.png", draw_file(0.1), "image/png")
+    app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
+    assert ["bright\\.png", "dark\\.png"] == app.radio(key="worklist").options
+
+
+def test_synthetic_scans_are_labelled_as_such(open_page: OpenPage, models: Path) -> None:
+    """The button for those without a scan shows phantoms, and says that they are no person's."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    next(button for button in app.button if "synthetic" in button.label).click().run()
+    assert "**Synthetic:** drawn by this program" in read_texts(app)
+    assert all("Synthetic" in option for option in app.radio(key="worklist").options)
+
+
+def test_a_scan_seen_in_training_is_marked(open_page: OpenPage, models: Path) -> None:
+    """A file whose content was in the training data carries the warning of the reader."""
+    import pandas as pd
+
+    from core.prediction import SEEN_IN_TRAINING
+    from core.scans import read_scan
+
+    data = draw_file(0.8)
+    first = write_tiny_experiment(models)
+    table = first.slices()[["file", "patient", "number", "folder_label", "slice_label", "sha256"]]
+    table["sha256"] = pd.Series([read_scan(data, "x").sha256, *table["sha256"][1:]])
+    write_tiny_experiment(models, table=table, fingerprint="0" * 64)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("seen.png", data, "image/png").run()
+    assert SEEN_IN_TRAINING.split(":")[0] in read_texts(app).replace("\\", "")
+
+
+def test_markup_in_a_file_name_is_shown_as_plain_text(open_page: OpenPage, models: Path) -> None:
+    """A name that is Markdown for a remote picture is escaped wherever Markdown is drawn."""
+    write_tiny_experiment(models)
+    name = "![x](http://example.org/x.png) <b>.png"
+    app = open_page("read_scan")
+    app.file_uploader[0].upload(name, b"no picture", "image/png").run()
+    assert "![x](" not in app.warning[0].value
+    assert "<b>" not in app.warning[0].value.replace("\\<", "")
+
+
+def test_a_damaged_experiment_is_named_and_the_others_serve(open_page: OpenPage, models: Path) -> None:
+    """A folder whose card is broken is left out with its name and a remedy; scans are still read."""
+    write_tiny_experiment(models)
+    broken = models / "broken"
+    broken.mkdir()
+    (broken / "experiment.json").write_text("{")
+    app = open_page("read_scan")
+    assert "broken" in app.warning[0].value
+    app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
+    assert "Both networks agree." in read_texts(app)
+
+
+def test_a_link_to_a_missing_experiment_says_so(open_page: OpenPage, models: Path) -> None:
+    """An old link falls back to an experiment that is there, and says that it did."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan", experiment="gone")
+    assert "gone" in app.warning[0].value
+    assert "tiny" == app.selectbox(key="experiment").value
+
+
+def test_a_link_reopens_experiment_and_operating_point(open_page: OpenPage, models: Path) -> None:
+    """The query parameters choose the experiment and the rule."""
+    write_tiny_experiment(models, "one")
+    write_tiny_experiment(models, "two")
+    app = open_page("read_scan", experiment="two", operating_point="sensitivity_90")
+    assert "two" == app.selectbox(key="experiment").value
+    assert "sensitivity_90" == app.selectbox(key="operating_point").value
+
+
+def test_an_experiment_of_one_framework_reads_too(open_page: OpenPage, models: Path) -> None:
+    """With Keras alone there is one heat map, and nothing is said about agreement."""
+    write_tiny_experiment(models, frameworks=("keras",))
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
+    alts = [image.proto.imgs[0].alt for image in app.image]
+    assert 1 == sum(alt.startswith("Heat map of the") for alt in alts)
+    assert "By one network." in read_texts(app)
