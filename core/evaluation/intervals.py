@@ -6,6 +6,8 @@ there are. A patient drawn k times enters with weight k, so a resample is one ro
 are computed together; nothing loops over slices. Two statistics given the same weights are paired, which is
 what the difference between two models needs.
 
+The statistics themselves are in core.evaluation.statistics and core.evaluation.calibration.
+
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13 (percentile interval); Rutter,
 Acad Radiol 2000, 7:413-419 (resampling patients for clustered ROC data).
 """
@@ -14,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
-from core.evaluation.metrics import Floats, check_scores, decide, rates, ratio
+from core.evaluation.metrics import Floats
 
 LEVEL = 0.95
 MIN_GROUPS = 3  # below this, resampling says nothing
@@ -70,75 +73,12 @@ def draw_weights(n_groups: int, n_resamples: int, seed: int = 0) -> Iterator[Wei
         yield counts.reshape(n, n_groups).astype(np.float32)
 
 
-def rate_statistic(y_true: ArrayLike, y_score: ArrayLike, threshold: float, groups: ArrayLike) -> Statistic:
-    """The `metrics.MEASURES` at a threshold, for any weights of the groups (n,). Errors as `confusion_at`."""
-    positive, scores = check_scores(y_true, y_score)
-    codes, n_groups = group_codes(groups)
-    called = decide(scores, threshold)
-    tables = np.stack(
-        [np.bincount(codes[cell], minlength=n_groups) for cell in _cells(positive, called)], axis=1
-    ).astype(np.float64)
-
-    def statistic(weights: Weights) -> dict[str, Floats]:
-        tn, fp, fn, tp = (weights @ tables).T
-        return rates(tn, fp, fn, tp)
-
-    return statistic
-
-
-def ranking_statistic(y_true: ArrayLike, y_score: ArrayLike, groups: ArrayLike) -> Statistic:
-    """AUROC ("auroc") and average precision ("average_precision") for any weights of the groups (n,).
-
-    NaN where a resample holds one class only. Equal to scikit-learn's figures with `sample_weight`.
-
-    Both are sums over the positives' distinct scores, from high to low: of the precision there, and of the
-    share of negatives that lie lower. So the slices are counted once per group and score level in sparse
-    tables; a resample then costs one pass over the slices and one cumulative sum over the levels.
-    """
-    from scipy.sparse import csr_array
-
-    positive, scores = check_scores(y_true, y_score)
-    codes, n_groups = group_codes(groups)
-    levels = np.unique(scores[positive])[::-1]
-    n_levels = len(levels)
-
-    def count(members: NDArray[np.bool_], level: NDArray[np.intp]) -> csr_array:
-        ones = np.ones(len(level), np.float32)
-        return csr_array((ones, (level, codes[members])), shape=(n_levels + 1, n_groups))
-
-    # A negative belongs to the highest level that it reaches; the last row collects those below all levels.
-    reached = np.searchsorted(-levels, -scores)
-    positives, negatives = count(positive, reached[positive]), count(~positive, reached[~positive])
-    tied = ~positive & np.isin(scores, levels)
-    ties = count(tied, reached[tied]) if tied.any() else None
-
-    def statistic(weights: Weights) -> dict[str, Floats]:
-        drawn = np.ascontiguousarray(weights.T)
-        at_level = positives @ drawn  # (n_levels + 1, b)
-        true_calls = np.cumsum(at_level, axis=0)
-        false_calls = np.cumsum(negatives @ drawn, axis=0)
-        n_positive = true_calls[-1].astype(np.float64)
-        n_negative = false_calls[-1].astype(np.float64)
-        outscored = false_calls[-1] - false_calls
-        if ties is not None:
-            outscored += 0.5 * (ties @ drawn)
-        outscored *= at_level
-        precision = np.divide(
-            true_calls, true_calls + false_calls, out=np.zeros_like(true_calls), where=true_calls > 0
-        )
-        precision *= at_level
-        both = (n_positive > 0) & (n_negative > 0)
-        area = ratio(outscored.sum(axis=0, dtype=np.float64), n_positive * n_negative)
-        average = ratio(precision.sum(axis=0, dtype=np.float64), n_positive)
-        return {"auroc": area, "average_precision": np.where(both, average, np.nan)}
-
-    return statistic
-
-
 def resample(
     statistics: Sequence[Statistic], n_groups: int, *, n_resamples: int = 2000, seed: int = 0
 ) -> dict[str, Floats]:
     """Every named value of every statistic on the same resamples: name -> (n_resamples,), NaN if undefined.
+
+    A statistic of many values, a curve for example, gives (n_resamples, k).
 
     Raises:
         EvaluationError: no resamples asked for, or nothing to resample.
@@ -182,6 +122,43 @@ def percentile_interval(
     return Interval(float(low), float(high))
 
 
-def _cells(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], ...]:
-    """Who is in which cell: tn, fp, fn, tp."""
-    return ~positive & ~called, ~positive & called, positive & ~called, positive & called
+def percentile_band(values: ArrayLike, *, n_groups: int, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """Pointwise intervals of a resampled curve (n_resamples, k): low (k,) and high (k,).
+
+    NaN where `percentile_interval` gives none. Pointwise: each point is covered, not the whole curve at once.
+    """
+    columns = np.asarray(values, np.float64).T
+    pairs = [percentile_interval(column, n_groups=n_groups, level=level).to_list() for column in columns]
+    low, high = zip(*((np.nan, np.nan) if pair is None else pair for pair in pairs), strict=True)
+    return np.array(low), np.array(high)
+
+
+def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """The exact binomial interval of successes (k,) out of n (k,): low (k,), high (k,); NaN where n is 0.
+
+    It takes the n as independent. Source: Clopper and Pearson, Biometrika 1934, 26:404-413.
+
+    >>> low, high = clopper_pearson([0, 5], [10, 10])
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.0, 0.187], [0.308, 0.813])
+    """
+    from scipy.stats import beta
+
+    k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
+    tail = (1 - level) / 2
+    low = np.where(k > 0, beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
+    high = np.where(k < n, beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+def with_interval(value: float, interval: Interval) -> dict[str, Any]:
+    """One figure of a record: {"value", "interval"}, and "reason" where there is no interval."""
+    figure: dict[str, Any] = {"value": value, "interval": interval.to_list()}
+    if interval.reason:
+        figure["reason"] = interval.reason
+    return figure
+
+
+def without_value(reason: str) -> dict[str, Any]:
+    """One figure of a record that cannot be estimated, with the reason."""
+    return {"value": None, "interval": None, "reason": reason}

@@ -15,6 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from core.errors import EvaluationError
 
 MEASURES = ("accuracy", "precision", "recall", "specificity", "f1")
+DIAGNOSTIC_MEASURES = (
+    "balanced_accuracy",
+    "positive_predictive_value",
+    "negative_predictive_value",
+    "positive_likelihood_ratio",
+    "negative_likelihood_ratio",
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -135,6 +142,47 @@ def rates(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> dict[st
         "recall": ratio(tp, tp + fn),
         "specificity": ratio(tn, tn + fp),
         "f1": np.where(tp + fn > 0, f1, np.nan),
+    }
+
+
+def diagnostic_rates(
+    tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike, *, prevalence: float | None = None
+) -> dict[str, Floats]:
+    """The DIAGNOSTIC_MEASURES of any number of 2x2 tables at once, counts of any one shape.
+
+    Predictive values hold at the stated `prevalence` in (0, 1), by Bayes' theorem from sensitivity and
+    specificity; at None they hold at the share of positives in the table itself. Likelihood ratios lie in
+    [0, inf); a positive one without false positives would be infinite and is NaN, like all that is undefined.
+    Source: Altman and Bland, BMJ 1994, 309:102; Deeks and Altman, BMJ 2004, 329:168-169.
+
+    Raises:
+        EvaluationError: a prevalence outside (0, 1).
+
+    >>> at_one_percent = diagnostic_rates(tn=90, fp=10, fn=2, tp=8, prevalence=0.01)
+    >>> {name: float(v.round(3)) for name, v in at_one_percent.items()}  # doctest: +NORMALIZE_WHITESPACE
+    {'balanced_accuracy': 0.85, 'positive_predictive_value': 0.075, 'negative_predictive_value': 0.998,
+     'positive_likelihood_ratio': 8.0, 'negative_likelihood_ratio': 0.222}
+    """
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise EvaluationError("a prevalence lies between 0 and 1", came=f"{prevalence}")
+    tn, fp, fn, tp = (np.asarray(count, np.float64) for count in (tn, fp, fn, tp))
+    found = rates(tn, fp, fn, tp)
+    sensitivity, specificity = found["recall"], found["specificity"]
+    if prevalence is None:
+        predictive = ratio(tp, tp + fp), ratio(tn, tn + fn)
+    else:
+        true_positive, true_negative = sensitivity * prevalence, specificity * (1 - prevalence)
+        false_positive, false_negative = (1 - specificity) * (1 - prevalence), (1 - sensitivity) * prevalence
+        predictive = (
+            ratio(true_positive, true_positive + false_positive),
+            ratio(true_negative, true_negative + false_negative),
+        )
+    return {
+        "balanced_accuracy": (sensitivity + specificity) / 2,
+        "positive_predictive_value": predictive[0],
+        "negative_predictive_value": predictive[1],
+        "positive_likelihood_ratio": ratio(sensitivity, 1 - specificity),
+        "negative_likelihood_ratio": ratio(1 - sensitivity, specificity),
     }
 
 

@@ -23,15 +23,15 @@ from core.evaluation import metrics
 from core.evaluation.curves import auroc, average_precision
 from core.evaluation.intervals import (
     LEVEL,
-    Interval,
     Statistic,
     group_codes,
     percentile_interval,
-    ranking_statistic,
-    rate_statistic,
     resample,
+    with_interval,
+    without_value,
 )
 from core.evaluation.patients import patient_level, patient_names
+from core.evaluation.statistics import ranking_statistic, rate_statistic
 
 SCHEMA = "evaluate/1"
 LEVELS = ("slice", "patient")
@@ -182,9 +182,9 @@ def evaluate_level(
         if figure in found:
             unit = "patients" if groups is not None else "slices"
             interval = percentile_interval(drawn[figure], n_groups=n_groups, unit=unit)
-            level[figure] = _figure(found[figure], interval)
+            level[figure] = with_interval(found[figure], interval)
         else:
-            level[figure] = _unknown(reasons[figure])
+            level[figure] = without_value(reasons[figure])
     return level
 
 
@@ -198,18 +198,7 @@ def _threshold_of(experiment: Evaluable, framework: str, level: str) -> float | 
         return None
 
 
-def _figure(value: float, interval: Interval) -> dict[str, Any]:
-    figure: dict[str, Any] = {"value": value, "interval": interval.to_list()}
-    if interval.reason:
-        figure["reason"] = interval.reason
-    return figure
-
-
-def _unknown(reason: str) -> dict[str, Any]:
-    return {"value": None, "interval": None, "reason": reason}
-
-
 def _nothing(reason: str) -> dict[str, Any]:
     """A LEVEL of which nothing can be said."""
     counts = dict.fromkeys(("n", "n_patients", "positives", "threshold", "confusion"))
-    return {**counts, "reason": reason, **{figure: _unknown(reason) for figure in FIGURES}}
+    return {**counts, "reason": reason, **{figure: without_value(reason) for figure in FIGURES}}

@@ -8,10 +8,9 @@ import sklearn.metrics as reference
 from core.evaluation.intervals import (
     draw_weights,
     group_codes,
-    ranking_statistic,
-    rate_statistic,
     resample,
 )
+from core.evaluation.statistics import ranking_statistic, rate_statistic
 
 N_PATIENTS, N_SLICES, THRESHOLD = 82, 2501, 0.4
 

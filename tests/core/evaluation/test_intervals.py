@@ -1,41 +1,21 @@
-"""The vectorised bootstrap over patients, against a plain loop with scikit-learn."""
+"""Resampling patients, percentile and exact intervals."""
 
 import numpy as np
 import pytest
 import scipy.stats
-import sklearn.metrics as reference
+from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import EvaluationError
 from core.evaluation.intervals import (
+    clopper_pearson,
     draw_weights,
-    group_codes,
+    percentile_band,
     percentile_interval,
-    ranking_statistic,
-    rate_statistic,
     resample,
 )
+from core.evaluation.statistics import ranking_statistic, rate_statistic
 
 N_PATIENTS = 12
-
-
-def plain_loop(y_true, y_score, threshold, weights, codes):
-    """Every figure of every resample by scikit-learn with sample_weight: slow and obvious."""
-    rows = []
-    for drawn in weights:
-        w, called = drawn[codes], y_score >= threshold
-        options = {"sample_weight": w, "zero_division": np.nan}
-        rows.append(
-            {
-                "accuracy": reference.accuracy_score(y_true, called, sample_weight=w),
-                "precision": reference.precision_score(y_true, called, **options),
-                "recall": reference.recall_score(y_true, called, **options),
-                "specificity": reference.recall_score(y_true, called, pos_label=0, **options),
-                "f1": reference.f1_score(y_true, called, **options),
-                "auroc": reference.roc_auc_score(y_true, y_score, sample_weight=w),
-                "average_precision": reference.average_precision_score(y_true, y_score, sample_weight=w),
-            }
-        )
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def study(decimals, n_patients=N_PATIENTS):
@@ -47,22 +27,6 @@ def study(decimals, n_patients=N_PATIENTS):
     return y_true, y_score, patients
 
 
-@pytest.mark.parametrize("decimals", [9, 2, 1])
-def test_equals_a_plain_loop_with_sklearn(decimals):
-    """All seven figures of 100 resamples agree with the loop, with few, many and mostly tied scores."""
-    y_true, y_score, patients = study(decimals)
-    statistics = [
-        rate_statistic(y_true, y_score, 0.4, patients),
-        ranking_statistic(y_true, y_score, patients),
-    ]
-    found = resample(statistics, N_PATIENTS, n_resamples=100, seed=7)
-    weights = np.concatenate(list(draw_weights(N_PATIENTS, 100, seed=7)))
-    expected = plain_loop(y_true, y_score, 0.4, weights, group_codes(patients)[0])
-    assert expected.keys() == found.keys()
-    for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, atol=2e-6, err_msg=name)
-
-
 def test_weights_are_draws_of_patients_with_replacement():
     """Each row counts as many draws as there are patients, and every patient is drawn once on average."""
     weights = np.concatenate(list(draw_weights(20, 3000, seed=1)))
@@ -70,15 +34,6 @@ def test_weights_are_draws_of_patients_with_replacement():
     assert {20.0} == set(weights.sum(axis=1))
     np.testing.assert_allclose(np.ones(20), weights.mean(axis=0), atol=0.08)
     np.testing.assert_allclose(np.full(20, 0.95), weights.var(axis=0), atol=0.12)
-
-
-def test_a_row_repeated_is_a_patient_drawn_twice():
-    """Weight 2 for a patient gives what writing its slices down twice gives."""
-    y_true, y_score, patients = study(1)
-    twice = np.repeat(np.arange(y_true.size), np.where(patients == "p3", 2, 1))
-    weights = np.where(np.unique(patients) == "p3", 2, 1)[None].astype(np.float32)
-    found = ranking_statistic(y_true, y_score, patients)(weights)
-    assert pytest.approx(reference.roc_auc_score(y_true[twice], y_score[twice])) == found["auroc"][0]
 
 
 def test_same_seed_same_resamples():
@@ -91,18 +46,6 @@ def test_same_seed_same_resamples():
     )
     np.testing.assert_array_equal(short, long[:600])
     assert not np.array_equal(short, other)
-
-
-def test_resamples_of_one_class_have_no_value():
-    """Weights that leave out all positives or all negatives give NaN, not a number."""
-    y_true, y_score, patients = [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], ["a", "a", "b", "b"]
-    weights = np.array([[2, 0], [0, 2], [1, 1]], np.float32)
-    ranking = ranking_statistic(y_true, y_score, patients)(weights)
-    np.testing.assert_array_equal([np.nan, np.nan, 1.0], ranking["auroc"])
-    np.testing.assert_array_equal([np.nan, np.nan, 1.0], ranking["average_precision"])
-    at_threshold = rate_statistic(y_true, y_score, 0.25, patients)(weights)
-    np.testing.assert_array_equal([np.nan, 1.0, 1.0], at_threshold["recall"])
-    np.testing.assert_array_equal([1.0, np.nan, 1.0], at_threshold["specificity"])
 
 
 def test_agrees_with_scipy_when_slices_are_the_unit():
@@ -163,3 +106,23 @@ def test_nothing_to_resample_is_a_named_error():
     for n_groups, n_resamples in ((0, 10), (10, 0)):
         with pytest.raises(EvaluationError, match="needs groups and resamples"):
             resample([], n_groups, n_resamples=n_resamples)
+
+
+def test_clopper_pearson_equals_statsmodels():
+    """The exact interval is that of statsmodels for every possible outcome, and NaN for nothing."""
+    for n in (1, 7, 40):
+        successes = np.arange(n + 1)
+        low, high = clopper_pearson(successes, n)
+        expected = proportion_confint(successes, n, method="beta")
+        np.testing.assert_allclose(expected[0], low, atol=1e-12)
+        np.testing.assert_allclose(expected[1], high, atol=1e-12)
+    assert np.isnan(clopper_pearson([0], [0])).all()
+
+
+def test_a_band_is_an_interval_at_each_point():
+    """A band holds each point's own interval, and NaN where that point has none."""
+    values = np.random.default_rng(0).random((200, 3)) * [1, 10, 0]
+    low, high = percentile_band(values, n_groups=5)
+    expected = percentile_interval(values[:, 1], n_groups=5).to_list()
+    assert expected == [low[1], high[1]]
+    assert [False, False, True] == np.isnan(low).tolist()

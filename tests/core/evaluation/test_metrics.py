@@ -6,11 +6,13 @@ import sklearn.metrics as reference
 
 from core.errors import EvaluationError
 from core.evaluation.metrics import (
+    DIAGNOSTIC_MEASURES,
     MEASURES,
     Confusion,
     check_scores,
     confusion_at,
     decide,
+    diagnostic_rates,
     measures_at,
     rates,
     why_undefined,
@@ -108,3 +110,49 @@ def test_a_threshold_of_nan_is_refused():
     """NaN would silently call everything negative."""
     with pytest.raises(EvaluationError, match="threshold"):
         confusion_at([0, 1], [0.1, 0.2], np.nan)
+
+
+def test_diagnostic_rates_equal_sklearn(scored):
+    """Balanced accuracy and both likelihood ratios are scikit-learn's; predictive values its precisions."""
+    y_true, y_score = scored
+    called = y_score >= 0.5
+    found = diagnostic_rates(**confusion_at(y_true, y_score, 0.5).to_dict())
+    ratios = reference.class_likelihood_ratios(y_true, called)
+    expected = {
+        "balanced_accuracy": reference.balanced_accuracy_score(y_true, called),
+        "positive_predictive_value": reference.precision_score(y_true, called),
+        "negative_predictive_value": reference.precision_score(y_true, called, pos_label=0),
+        "positive_likelihood_ratio": ratios[0],
+        "negative_likelihood_ratio": ratios[1],
+    }
+    assert list(DIAGNOSTIC_MEASURES) == list(found)
+    assert pytest.approx(expected, abs=1e-12) == found
+
+
+def test_predictive_values_at_the_tables_own_prevalence():
+    """Bayes' theorem at the prevalence of the table gives back the table's own predictive values."""
+    table = {"tn": 70, "fp": 10, "fn": 5, "tp": 15}
+    expected, found = diagnostic_rates(**table), diagnostic_rates(**table, prevalence=0.2)
+    assert list(expected) == list(found)
+    np.testing.assert_allclose(list(expected.values()), list(found.values()))
+
+
+def test_predictive_values_at_another_prevalence():
+    """Eddy's mammography problem: sensitivity 0.79, specificity 0.904, prevalence 0.01, so PPV 0.077."""
+    found = diagnostic_rates(tn=904, fp=96, fn=210, tp=790, prevalence=0.01)
+    assert pytest.approx(0.0767, abs=5e-5) == found["positive_predictive_value"]
+    assert pytest.approx(0.9977, abs=5e-5) == found["negative_predictive_value"]
+
+
+def test_undefined_diagnostic_rates_are_nan():
+    """Without false positives the positive likelihood ratio is undefined; without positives nearly all is."""
+    assert np.isnan(diagnostic_rates(tn=5, fp=0, fn=1, tp=3)["positive_likelihood_ratio"])
+    found = diagnostic_rates(tn=5, fp=1, fn=0, tp=0, prevalence=0.1)
+    assert all(np.isnan(value) for value in found.values())
+
+
+@pytest.mark.parametrize("prevalence", [0, 1, -0.2, np.nan])
+def test_an_impossible_prevalence_is_refused(prevalence):
+    """A prevalence of none or all, or no number, has no predictive values."""
+    with pytest.raises(EvaluationError, match="between 0 and 1"):
+        diagnostic_rates(1, 1, 1, 1, prevalence=prevalence)

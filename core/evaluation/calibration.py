@@ -1,0 +1,277 @@
+"""Do probabilities mean what they say? Brier score, calibration error and line, reliability, recalibration.
+
+All functions take `y_true` (n,) 0/1 and `y_prob` (n,) probabilities in [0, 1]. Where a logit is needed,
+probabilities are first kept CLIP away from 0 and 1, since a network's float32 output saturates there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.errors import EvaluationError
+from core.evaluation.intervals import Statistic, Weights, clopper_pearson, group_codes
+from core.evaluation.logistic import fit_lines, share_out
+from core.evaluation.metrics import Bools, Floats, check_both_classes, check_scores, ratio
+
+CLIP = 1e-6
+N_BINS = 10
+
+
+def check_probabilities(y_true: ArrayLike, y_prob: ArrayLike) -> tuple[Bools, Floats]:
+    """As `metrics.check_scores`, and at least one of them, all within [0, 1]; EvaluationError otherwise."""
+    positive, probability = check_scores(y_true, y_prob)
+    if probability.size == 0:
+        raise EvaluationError("calibration of nothing", came="no labels and no probabilities")
+    if probability.min() < 0 or probability.max() > 1:
+        raise EvaluationError(
+            "probabilities lie between 0 and 1", came=f"{probability.min():.3g} to {probability.max():.3g}"
+        )
+    return positive, probability
+
+
+def logit(y_prob: ArrayLike) -> Floats:
+    """log(p / (1 - p)) of probabilities of any shape, kept CLIP away from 0 and 1.
+
+    >>> logit([0.5, 0.75]).round(4).tolist()
+    [0.0, 1.0986]
+    """
+    kept = np.clip(np.asarray(y_prob, np.float64), CLIP, 1 - CLIP)
+    return np.log(kept) - np.log1p(-kept)
+
+
+def brier(y_true: ArrayLike, y_prob: ArrayLike) -> float:
+    """Mean squared distance of probability and label, in [0, 1]; lower is better.
+
+    Source: Brier, Monthly Weather Review 1950, 78:1-3.
+
+    >>> round(brier([0, 1], [0.2, 0.6]), 4)
+    0.1
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    return float(np.mean((probability - positive) ** 2))
+
+
+def calibration_error(y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = N_BINS) -> float:
+    """Expected calibration error (ECE) in [0, 1]: how far shares of positives lie off mean probabilities.
+
+    A mean over bins, equally wide on [0, 1], that count by their size. The figure depends on their number,
+    and is biased upwards when bins are small. Source: Naeini et al., AAAI 2015; Guo et al., ICML 2017.
+
+    >>> round(calibration_error([0, 1, 1, 1], [0.1, 0.1, 0.9, 0.9]), 4)
+    0.25
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    gap = np.bincount(_bin_of(probability, n_bins), weights=probability - positive, minlength=n_bins)
+    return float(np.abs(gap).sum() / probability.size)
+
+
+@dataclass(frozen=True)
+class CalibrationLine:
+    """logit(chance of a positive) = joint_intercept + slope * logit(probability).
+
+    slope: 1 is right; below 1 the probabilities are too extreme.
+    intercept: with the slope held at 1 ("calibration in the large"): 0 is right; below 0 they are too high.
+    """
+
+    slope: float
+    joint_intercept: float
+    intercept: float
+
+
+def calibration_line(y_true: ArrayLike, y_prob: ArrayLike) -> CalibrationLine:
+    """Calibration slope and intercept by logistic regression on the logit.
+
+    Source: Cox, Biometrika 1958, 45:562-565; Van Calster et al., BMC Medicine 2019, 17:230.
+
+    Raises:
+        EvaluationError: one class only, probabilities all equal, or classes that the probabilities separate
+            without error (the slope is then infinite).
+
+    >>> line = calibration_line([0, 0, 0, 1] * 5 + [1, 1, 1, 0] * 5, [0.1] * 20 + [0.9] * 20)
+    >>> round(line.slope, 3), abs(round(line.intercept, 3))
+    (0.5, 0.0)
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    check_both_classes(positive, "a calibration line")
+    x = logit(probability)
+    joint_intercept, slope = _fit_line(x, positive)
+    if np.isnan(slope):
+        raise EvaluationError(
+            "no calibration line fits",
+            came="probabilities all equal" if np.ptp(x) == 0 else "probabilities separate the classes fully",
+        )
+    return CalibrationLine(slope, joint_intercept, _fit_line(x, positive, slope=1.0)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class ReliabilityDiagram:
+    """What came true of each probability, bin by bin; k bins with something in them, rising.
+
+    edges (k, 2); counts (k,) and positives (k,); mean_probability (k,) and observed (k,) share of positives;
+    low, high (k,) the Clopper-Pearson interval of `observed`, which takes slices as independent.
+    """
+
+    edges: Floats
+    counts: NDArray[np.int64]
+    positives: NDArray[np.int64]
+    mean_probability: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+
+
+def reliability_diagram(
+    y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = N_BINS, bins: str = "width"
+) -> ReliabilityDiagram:
+    """The points of a reliability diagram; bins of equal "width" on [0, 1] or of about equal "count".
+
+    Raises:
+        EvaluationError: see `check_probabilities`; another word for `bins`; fewer than one bin.
+
+    >>> diagram = reliability_diagram([0, 1, 1], [0.1, 0.9, 0.95], n_bins=2)
+    >>> diagram.counts.tolist(), diagram.observed.tolist()
+    ([1, 2], [0.0, 1.0])
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    if n_bins < 1 or bins not in ("width", "count"):
+        raise EvaluationError('bins are "width" or "count", at least one', came=f"{n_bins} by {bins!r}")
+    edges = np.linspace(0, 1, n_bins + 1)
+    if bins == "count":
+        edges = np.unique(np.quantile(probability, edges))
+        edges = edges if len(edges) > 1 else np.repeat(edges, 2)
+    which = np.searchsorted(edges[1:-1], probability, side="right")
+    n = len(edges) - 1
+    counts = np.bincount(which, minlength=n)
+    positives = np.bincount(which[positive], minlength=n)
+    sums = np.bincount(which, weights=probability, minlength=n)
+    full = counts > 0
+    counts, positives = counts[full], positives[full]
+    low, high = clopper_pearson(positives, counts)
+    pairs = np.stack([edges[:-1], edges[1:]], axis=1)[full]
+    return ReliabilityDiagram(
+        pairs, counts, positives, sums[full] / counts, ratio(positives, counts), low, high
+    )
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """p -> sigmoid(intercept + slope * logit(p)); its order of probabilities is that of p, as slope > 0."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @property
+    def temperature(self) -> float:
+        """What the logit is divided by: above 1 softens."""
+        return 1 / self.slope
+
+    def apply(self, y_prob: ArrayLike) -> Floats:
+        """Recalibrated probabilities of the same shape. What lay within CLIP of 0 or 1 becomes one value.
+
+        >>> Recalibration(slope=0.5).apply([0.9]).round(3).tolist()
+        [0.75]
+        """
+        return 1 / (1 + np.exp(-(self.intercept + self.slope * logit(y_prob))))
+
+
+def fit_recalibration(y_true: ArrayLike, y_prob: ArrayLike, *, with_intercept: bool = False) -> Recalibration:
+    """The recalibration of least log loss: temperature scaling, or with an intercept Platt's.
+
+    A temperature alone cannot lower probabilities that are too high everywhere, as those of a network trained
+    with class weights are; the intercept can. Fit it on data the network has not been trained on.
+    Source: Guo et al., ICML 2017; Platt 1999.
+
+    Raises:
+        EvaluationError: one class only; probabilities that separate the classes fully, are all equal (with an
+            intercept), or run against the labels, so that no positive slope fits.
+
+    >>> fitted = fit_recalibration([0, 0, 0, 1] * 5 + [1, 1, 1, 0] * 5, [0.1] * 20 + [0.9] * 20)
+    >>> round(fitted.temperature, 3)
+    2.0
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    check_both_classes(positive, "recalibration")
+    held = {} if with_intercept else {"intercept": 0.0}
+    intercept, slope = _fit_line(logit(probability), positive, **held)
+    if not slope > 0:
+        raise EvaluationError(
+            "no recalibration fits",
+            came="probabilities are all equal or separate the classes fully"
+            if np.isnan(slope)
+            else "higher probabilities go with fewer positives",
+        )
+    return Recalibration(slope, intercept)
+
+
+def cross_fit_recalibration(
+    y_true: ArrayLike, y_prob: ArrayLike, folds: ArrayLike, *, with_intercept: bool = False
+) -> tuple[Floats, dict[int, Recalibration]]:
+    """Out-of-sample recalibration (n,): each fold's (n,) probabilities by what the other folds taught.
+
+    Also returns the recalibration used for each fold. For serving, fit one on all with `fit_recalibration`.
+
+    Raises:
+        EvaluationError: fewer than two folds, or see `fit_recalibration`.
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    fold_of = np.asarray(folds)
+    values: Sequence[int] = np.unique(fold_of).tolist()
+    if len(values) < 2:
+        raise EvaluationError("cross-fitting needs at least two folds", came=f"{len(values)}")
+    calibrated, fitted = np.empty_like(probability), {}
+    for fold in values:
+        inside = fold_of == fold
+        fitted[fold] = fit_recalibration(
+            positive[~inside], probability[~inside], with_intercept=with_intercept
+        )
+        calibrated[inside] = fitted[fold].apply(probability[inside])
+    return calibrated, fitted
+
+
+def calibration_statistic(
+    y_true: ArrayLike, y_prob: ArrayLike, groups: ArrayLike, *, n_bins: int = N_BINS
+) -> Statistic:
+    """For the bootstrap: "brier", "calibration_error", "calibration_slope" and "calibration_intercept".
+
+    Errors as `check_probabilities`; a resample without a line has NaN there.
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    codes, n_groups = group_codes(groups)
+    x = logit(probability)
+    nodes, masses = share_out(x, codes, n_groups)
+    of_positives = np.stack(
+        [np.bincount(codes[positive], minlength=n_groups), np.bincount(codes, x * positive, n_groups)], axis=1
+    )
+    sizes = np.bincount(codes, minlength=n_groups).astype(float)
+    squares = np.bincount(codes, weights=(probability - positive) ** 2, minlength=n_groups)
+    cells = codes * n_bins + _bin_of(probability, n_bins)
+    gaps = np.bincount(cells, weights=probability - positive, minlength=n_groups * n_bins)
+    gaps = gaps.reshape(n_groups, n_bins)
+
+    def statistic(weights: Weights) -> dict[str, Floats]:
+        size = weights @ sizes
+        drawn = (weights @ masses, *(weights @ of_positives).T)
+        return {
+            "brier": ratio(weights @ squares, size),
+            "calibration_error": ratio(np.abs(weights @ gaps).sum(axis=1), size),
+            "calibration_slope": fit_lines(nodes, *drawn)[:, 1],
+            "calibration_intercept": fit_lines(nodes, *drawn, slope=1.0)[:, 0],
+        }
+
+    return statistic
+
+
+def _fit_line(x: Floats, positive: Bools, **held: float) -> tuple[float, float]:
+    """Intercept and slope of one unweighted fit to x (n,), exactly at the x; NaN where there is none."""
+    once = np.ones((1, x.size))
+    line = fit_lines(x, once, [positive.sum()], [x[positive].sum()], **held)[0]
+    return float(line[0]), float(line[1])
+
+
+def _bin_of(probability: Floats, n_bins: int) -> NDArray[np.intp]:
+    """The equally wide bin (n,) of each probability; a bin holds its lower edge, the last one both."""
+    return np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], probability, side="right")

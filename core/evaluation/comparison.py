@@ -1,0 +1,233 @@
+"""Two models on the same slices: which is better, by how much, and how sure that is.
+
+"first" and "second" keep their order everywhere: a difference is first minus second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from core.errors import EvaluationError
+from core.evaluation import metrics
+from core.evaluation.curves import auroc, average_precision
+from core.evaluation.intervals import (
+    LEVEL,
+    Statistic,
+    group_codes,
+    percentile_interval,
+    resample,
+    with_interval,
+    without_value,
+)
+from core.evaluation.metrics import Bools, Floats, check_both_classes, check_scores
+from core.evaluation.statistics import difference, ranking_statistic, rate_statistic
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """How often exactly one of two models decides rightly, and the exact p-value of that being chance."""
+
+    only_first_right: int
+    only_second_right: int
+    p_value: float
+
+
+def mcnemar(y_true: ArrayLike, first_calls: ArrayLike, second_calls: ArrayLike) -> McNemar:
+    """The exact (binomial, two-sided) test of two models' decisions (n,) on the same rows.
+
+    It takes rows as independent, which slices of one patient are not: read it beside the bootstrap interval
+    of the difference in accuracy. Two models that never differ in being right have p-value 1.
+    Source: McNemar, Psychometrika 1947, 12:153-157.
+
+    Raises:
+        EvaluationError: lengths that differ, labels other than 0 and 1.
+
+    >>> mcnemar([1, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0])
+    McNemar(only_first_right=3, only_second_right=0, p_value=0.25)
+    """
+    from scipy.stats import binomtest
+
+    positive, first, second = _check_calls(y_true, first_calls, second_calls)
+    only_first = int(np.count_nonzero((first == positive) & (second != positive)))
+    only_second = int(np.count_nonzero((first != positive) & (second == positive)))
+    n = only_first + only_second
+    return McNemar(only_first, only_second, float(binomtest(only_first, n).pvalue) if n else 1.0)
+
+
+def disagreement_table(
+    y_true: ArrayLike, first_calls: ArrayLike, second_calls: ArrayLike
+) -> dict[str, dict[str, int]]:
+    """Counts of who calls a row positive, among "positives" and "negatives" apart. Errors as `mcnemar`.
+
+    >>> disagreement_table([1, 1, 0], [1, 0, 1], [1, 0, 0])["negatives"]
+    {'both': 0, 'only_first': 1, 'only_second': 0, 'neither': 0}
+    """
+    positive, first, second = _check_calls(y_true, first_calls, second_calls)
+    cells = {
+        "both": first & second,
+        "only_first": first & ~second,
+        "only_second": ~first & second,
+        "neither": ~first & ~second,
+    }
+    rows = {"positives": positive, "negatives": ~positive}
+    return {
+        name: {cell: int(np.count_nonzero(row & members)) for cell, members in cells.items()}
+        for name, row in rows.items()
+    }
+
+
+@dataclass(frozen=True)
+class DeLong:
+    """Two correlated AUROCs, their difference with its standard error and interval, z and p-value."""
+
+    first: float
+    second: float
+    difference: float
+    standard_error: float
+    interval: tuple[float, float]
+    z: float
+    p_value: float
+
+
+def delong(
+    y_true: ArrayLike, first: ArrayLike, second: ArrayLike, *, groups: ArrayLike | None = None
+) -> DeLong:
+    """The test of equal AUROC of two scores (n,) of the same rows with labels (n,) 0/1.
+
+    Without `groups`, rows are taken as independent (DeLong et al., Biometrics 1988, 44:837-845, by the ranks
+    of Sun and Xu, IEEE Signal Process Lett 2014, 21:1389-1393). With groups (n,), the patients for instance,
+    rows may depend on each other within one (Obuchowski, Biometrics 1997, 53:567-578).
+
+    Raises:
+        EvaluationError: fewer than two positives or negatives (or groups with some), or no variance left,
+            as when both scores rank alike.
+
+    >>> result = delong([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6], [1, 5, 3, 2, 4, 6])
+    >>> round(result.first, 4), round(result.second, 4), round(result.p_value, 4)
+    (0.8889, 0.6667, 0.3711)
+    """
+    from scipy.stats import norm
+
+    positive, first_scores = check_scores(y_true, first)
+    _, second_scores = check_scores(y_true, second)
+    check_both_classes(positive, "DeLong's test")
+    units = np.arange(positive.size) if groups is None else np.asarray(groups)
+    codes, n_groups = group_codes(units)
+    # How much each group's positives, and negatives, lie off the area (n_groups,), first minus second
+    areas, of_positives, of_negatives = [], np.zeros(n_groups), np.zeros(n_groups)
+    for scores, sign in ((first_scores, 1), (second_scores, -1)):
+        above, below = _placements(positive, scores)
+        areas.append(float(above.mean()))
+        of_positives += sign * np.bincount(codes[positive], weights=above - areas[-1], minlength=n_groups)
+        of_negatives += sign * np.bincount(codes[~positive], weights=below - areas[-1], minlength=n_groups)
+    n_with_positives = np.unique(codes[positive]).size
+    n_with_negatives = np.unique(codes[~positive]).size
+    if min(n_with_positives, n_with_negatives) < 2:
+        raise EvaluationError(
+            "a variance of AUROC needs two independent positives and negatives",
+            came=f"{n_with_positives} and {n_with_negatives}",
+        )
+    n_positive = int(np.count_nonzero(positive))
+    n_negative = positive.size - n_positive
+    variance = (
+        n_with_positives / (n_with_positives - 1) * np.sum(of_positives**2) / n_positive**2
+        + n_with_negatives / (n_with_negatives - 1) * np.sum(of_negatives**2) / n_negative**2
+        + 2 * n_groups / (n_groups - 1) * np.sum(of_positives * of_negatives) / (n_positive * n_negative)
+    )
+    if variance <= 1e-20:
+        raise EvaluationError("the difference in AUROC has no variance", came="both scores rank alike")
+    gap, error = areas[0] - areas[1], float(np.sqrt(variance))
+    reach = float(norm.ppf((1 + LEVEL) / 2)) * error
+    z = gap / error
+    return DeLong(areas[0], areas[1], gap, error, (gap - reach, gap + reach), z, float(2 * norm.sf(abs(z))))
+
+
+def compare_models(
+    y_true: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    groups: ArrayLike | None,
+    thresholds: tuple[float, float],
+    *,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Everything above for two scores (n,) of the same rows, as plain JSON types.
+
+    {"differences": {figure: {"value", "interval", "reason"?}}, "mcnemar": {...}, "disagreement": {...},
+    "delong": {...}, "delong_by_patient": {...}}. `groups` (n,) are the patients, None if unknown;
+    `thresholds` the operating points of first and second. What cannot be estimated is null with a reason.
+
+    Raises:
+        EvaluationError: see `metrics.check_scores`; no rows at all.
+    """
+    positive, scores = check_scores(y_true, first)
+    others = check_scores(y_true, second)[1]
+    units = np.arange(positive.size) if groups is None else np.asarray(groups)
+    unit = "slices" if groups is None else "patients"
+    n_groups = group_codes(units)[1]
+    values, statistics = [], []
+    reasons: dict[str, str] = {}
+    for scored, threshold in ((scores, thresholds[0]), (others, thresholds[1])):
+        found: dict[str, float | None] = dict(metrics.measures_at(positive, scored, threshold))
+        reasons |= metrics.why_undefined(metrics.confusion_at(positive, scored, threshold))
+        try:
+            found |= {
+                "auroc": auroc(positive, scored),
+                "average_precision": average_precision(positive, scored),
+            }
+        except EvaluationError as error:
+            found |= dict.fromkeys(("auroc", "average_precision"))
+            reasons |= dict.fromkeys(("auroc", "average_precision"), str(error))
+        values.append(found)
+        statistics.append(
+            (rate_statistic(positive, scored, threshold, units), ranking_statistic(positive, scored, units))
+        )
+    paired: list[Statistic] = [difference(one, other) for one, other in zip(*statistics, strict=True)]
+    drawn = resample(paired, n_groups, n_resamples=n_resamples, seed=seed)
+    differences: dict[str, Any] = {}
+    for figure, resampled in drawn.items():
+        one, other = values[0][figure], values[1][figure]
+        if one is None or other is None:
+            differences[figure] = without_value(reasons[figure])
+        else:
+            interval = percentile_interval(resampled, n_groups=n_groups, unit=unit)
+            differences[figure] = with_interval(one - other, interval)
+    calls = metrics.decide(scores, thresholds[0]), metrics.decide(others, thresholds[1])
+    return {
+        "differences": differences,
+        "mcnemar": vars(mcnemar(positive, *calls)),
+        "disagreement": disagreement_table(positive, *calls),
+        "delong": _delong_record(positive, scores, others, None),
+        "delong_by_patient": {"p_value": None, "reason": "patients are unknown"}
+        if groups is None
+        else _delong_record(positive, scores, others, units),
+    }
+
+
+def _delong_record(y_true: Bools, first: Floats, second: Floats, groups: Any) -> dict[str, Any]:
+    try:
+        found = delong(y_true, first, second, groups=groups)
+    except EvaluationError as error:
+        return {"p_value": None, "reason": str(error)}
+    return vars(found) | {"interval": list(found.interval)}
+
+
+def _placements(positive: Bools, scores: Floats) -> tuple[Floats, Floats]:
+    """For each positive the share of negatives below it, for each negative that of positives above it."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(scores)
+    n_positive = int(np.count_nonzero(positive))
+    above = (ranks[positive] - rankdata(scores[positive])) / (positive.size - n_positive)
+    below = 1 - (ranks[~positive] - rankdata(scores[~positive])) / n_positive
+    return above, below
+
+
+def _check_calls(y_true: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[Bools, Bools, Bools]:
+    positive, calls = check_scores(y_true, first)
+    return positive, calls == 1, check_scores(y_true, second)[1] == 1

@@ -1,0 +1,81 @@
+"""Would acting on the model do more good than harm? Decision curves.
+
+A threshold probability t is how likely a hemorrhage must be for a reader to act on it; it says that missing
+one weighs as much as (1 - t) / t needless actions.
+
+Source: Vickers and Elkin, Medical Decision Making 2006, 26:565-574.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from core.errors import EvaluationError
+from core.evaluation.calibration import check_probabilities
+from core.evaluation.intervals import Statistic, Weights, group_codes
+from core.evaluation.metrics import Floats, ratio
+
+THRESHOLDS = np.arange(1, 100) / 100
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionCurve:
+    """Net benefit (k,) of acting when probability >= threshold (k,), in true positives per row.
+
+    `act_on_all` (k,) is that of acting always; that of never acting is 0. Below the greater of the two, the
+    model is not worth consulting at that threshold.
+    """
+
+    thresholds: Floats
+    net_benefit: Floats
+    act_on_all: Floats
+
+
+def decision_curve(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike = THRESHOLDS) -> DecisionCurve:
+    """The decision curve of labels (n,) 0/1 and probabilities (n,) at thresholds (k,) in (0, 1).
+
+    Net benefit = TP / n - FP / n * t / (1 - t). It judges calibrated probabilities: calibrate first.
+
+    Raises:
+        EvaluationError: see `calibration.check_probabilities`; a threshold outside (0, 1).
+
+    >>> curve = decision_curve([0, 0, 0, 1], [0.1, 0.3, 0.6, 0.8], [0.2, 0.5])
+    >>> curve.net_benefit.tolist(), curve.act_on_all.round(4).tolist()
+    ([0.125, 0.0], [0.0625, -0.5])
+    """
+    once = np.ones((1, 1), np.float32)
+    positive, _ = check_probabilities(y_true, y_prob)
+    statistic = net_benefit_statistic(y_true, y_prob, np.zeros(positive.size), thresholds)
+    share = positive.mean()
+    t = np.asarray(thresholds, np.float64)
+    return DecisionCurve(t, statistic(once)["net_benefit"][0], share - (1 - share) * t / (1 - t))
+
+
+def net_benefit_statistic(
+    y_true: ArrayLike, y_prob: ArrayLike, groups: ArrayLike, thresholds: ArrayLike = THRESHOLDS
+) -> Statistic:
+    """For the bootstrap: "net_benefit" and "gain" (b, k), the gain being over the better of all and none.
+
+    Errors as `decision_curve`.
+    """
+    positive, probability = check_probabilities(y_true, y_prob)
+    t = np.asarray(thresholds, np.float64)
+    if t.ndim != 1 or not np.all((t > 0) & (t < 1)):
+        raise EvaluationError("threshold probabilities lie between 0 and 1", came=f"{t.tolist()}")
+    codes, n_groups = group_codes(groups)
+    cost = t / (1 - t)
+    worth = np.where(positive[:, None], 1.0, -cost)  # (n, k): what acting on each row is worth
+    model, everyone = np.zeros((n_groups, len(t))), np.zeros((n_groups, len(t)))
+    np.add.at(model, codes, worth * (probability[:, None] >= t))
+    np.add.at(everyone, codes, worth)
+    sizes = np.bincount(codes, minlength=n_groups).astype(float)
+
+    def statistic(weights: Weights) -> dict[str, Floats]:
+        size = (weights @ sizes)[:, None]
+        benefit, of_all = ratio(weights @ model, size), ratio(weights @ everyone, size)
+        return {"net_benefit": benefit, "gain": benefit - np.maximum(of_all, 0)}
+
+    return statistic
