@@ -61,8 +61,11 @@ def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
         if not filled:
             break
         if not _subfolders(filled[0]):
+            empty = [repr(path.name) for path in _subfolders(root) if path != filled[0]]
             raise DatasetError(
-                "The folder holds one class only", came=f"the folder {filled[0].name!r}", remedy=_LAYOUT
+                "The folder holds one class only",
+                came=f"the folder {filled[0].name!r}" + (f"; {', '.join(empty)} is empty" if empty else ""),
+                remedy=_LAYOUT,
             )
         root = filled[0]
     raise DatasetError(f"The folder {folder.name!r} holds no class folders with pictures", remedy=_LAYOUT)

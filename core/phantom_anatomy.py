@@ -212,7 +212,8 @@ class Canvas:
         rough = 0.05 * self.cloud(20)
         rise = self.position / BASE_POSITION
         head = self.inside(self.rho - 0.97)
-        self.paint(self.inside(self.hollow + rough * 0.5 - (0.13 - 0.04 * rise), 2) * (1 - self.brain), SKULL)
+        ring = self.hollow + np.float32(0.5) * rough - np.float32(0.13 - 0.04 * rise)
+        self.paint(self.inside(ring, 2) * (1 - self.brain), SKULL)
         if rise < 0.5:
             self.paint(self.inside(self.hollow + 0.05, 3), GRAY_MATTER + self.head.gray)
         for side in (-1, 1):

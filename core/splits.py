@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import DatasetError
 
-SPLITS = ("random", "patient")
 Split = Literal["random", "patient"]
+SPLITS: tuple[Split, ...] = ("random", "patient")
 
 # A single hold-out takes one part in ten; so does validation of a random split.
 HOLD_OUT_PARTS = 10

@@ -47,11 +47,12 @@ def _starts(*magics: bytes) -> Callable[[bytes], bool]:
 
 
 def _is_dicom(data: bytes) -> bool:
-    """With its preamble, or bare: a first group of 2 or 8, little endian, explicit or implicit."""
+    """With its preamble, or bare: a first group of 2 or 8, explicit in either byte order, or implicit."""
     if data[128:132] == b"DICM":
         return True
-    bare = data[:2] in (b"\x02\x00", b"\x08\x00") and data[3:4] == b"\x00"
-    return bare and ((data[4:6].isalpha() and data[4:6].isupper()) or data[6:8] == b"\x00\x00")
+    little, big = data[:2] in (b"\x02\x00", b"\x08\x00"), data[:2] == b"\x00\x08"
+    explicit = data[4:6].isalpha() and data[4:6].isupper()
+    return (little or big) and (explicit or (little and data[3:4] == b"\x00" and data[6:8] == b"\x00\x00"))
 
 
 def _is_nifti(data: bytes) -> bool:

@@ -260,13 +260,19 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
         return [window_hu(frame) for frame in frames]
     if low < 0 or high > FULL_SCALES[-1]:
         remarks.append(f"{came} fit no known scale; the lowest was made black, the highest white.")
-        span = (high - low) or 1.0
-        return [((frame.astype(np.float64) - low) / span).astype(np.float32) for frame in frames]
+        return [_stretch(frame, low, high) for frame in frames]
     if frames[0].dtype.kind == "f" and high <= 1:
         return [frame.astype(np.float32) for frame in frames]
     scale = _choose_scale(frames, high)
     remarks.append(f"{came} were scaled to gray by {scale}.")
     return [np.divide(frame, scale, dtype=np.float32) for frame in frames]
+
+
+def _stretch(frame: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    gray = frame.astype(np.float32)
+    gray -= np.float32(low)
+    gray /= np.float32(high - low) or np.float32(1)
+    return np.clip(gray, 0, 1, out=gray)
 
 
 def _choose_scale(frames: list[NDArray[Any]], high: float) -> int:
