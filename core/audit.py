@@ -171,12 +171,12 @@ def audit_split(
         near_duplicates: pairs from `find_near_duplicates`.
 
     Returns:
-        One dict per fold: `fold` (from 1), `n_train`, `n_validation`, `n_test`, `n_test_patients`, and of the test
-        slices: `n_test_sharing_patient` (their patient is in training or validation),
+        One dict per fold: `fold` (from 1), `n_train`, `n_validation`, `n_test`, `n_test_patients`, and of the
+        test slices: `n_test_sharing_patient` (their patient is in training or validation),
         `n_test_with_direct_neighbour` (the slice before or after them in their patient is there),
         `n_test_with_copy` (an exact or near copy is there); each also as `share_sharing_patient`,
-        `share_with_direct_neighbour`, `share_with_copy`, from 0 to 1. What depends on patients is None when they
-        are unknown.
+        `share_with_direct_neighbour`, `share_with_copy`, from 0 to 1. What depends on patients is None when
+        they are unknown.
     """
     patients = table["patient"].to_numpy(dtype=str)
     knows_patients = bool((patients != "").all())
