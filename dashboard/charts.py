@@ -117,6 +117,8 @@ def draw_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
     grid = {"gridcolor": palette.grid, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(**grid)
     figure.update_yaxes(**grid, nticks=5)
+    n_epochs = int(history["epoch"].max()) if len(history) else 1
+    figure.update_xaxes(tick0=1, dtick=max(1, round(n_epochs / 8)))
     figure.update_xaxes(title="epoch", row=2, col=1)
     figure.update_yaxes(title="loss", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title="accuracy", tickformat=".0%", row=2, col=1)
@@ -196,7 +198,8 @@ def _add_folds(
     mean = by_epoch.dropna().mean(axis=1)
     figure.add_trace(
         go.Scatter(
-            x=mean.index, y=mean, mode="lines", name=f"{TITLES[framework]} {part}",
+            x=mean.index, y=mean, mode="lines" if len(mean) > 1 else "lines+markers",
+            name=f"{TITLES[framework]} {part}",
             legendgroup=f"{framework} {part}", showlegend=row == 1,
             line={"color": color, "width": 2.2, "dash": DASHES[framework]},
             hovertemplate=f"<b>{TITLES[framework]}, {part}</b><br>epoch %{{x}}<br>%{{y:.3f}}<extra></extra>",

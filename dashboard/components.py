@@ -59,7 +59,7 @@ def show_error(error: StrokeError, subject: str = "") -> None:
     """An expected failure, calmly: what is wrong, what came, what to do."""
     head = f"**{plain(subject)}** was not read. " if subject else ""
     came = f" ({plain(error.came)})" if error.came else ""
-    remedy = f"  \n{_sentence(error.remedy)}" if error.remedy else ""
+    remedy = f"  \n{sentence(error.remedy)}" if error.remedy else ""
     st.warning(f"{head}{plain(error.problem)}{came}.{remedy}", icon=SIGNS["warning"])
 
 
@@ -124,7 +124,7 @@ def show_meaning(experiment: Experiment) -> None:
     known = experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]
     blind = " The data hold **no ischemic stroke**: these networks cannot see one." if known else ""
     positive = plain(experiment.classes[1])
-    st.caption(f"{SIGNS['positive']} **{positive}.** {_sentence(experiment.meaning)}{blind}")
+    st.caption(f"{SIGNS['positive']} **{positive}.** {sentence(experiment.meaning)}{blind}")
 
 
 def name_decision(experiment: Experiment, positive: bool) -> str:
@@ -141,10 +141,11 @@ def name_framework(framework: str) -> str:
 def show_remarks(remarks: Sequence[str]) -> None:
     """Doubts about one slice, one line each."""
     for remark in remarks:
-        st.markdown(f":{WORDS['review']}[{SIGNS['warning']}] {_sentence(remark)}")
+        st.markdown(f":{WORDS['review']}[{SIGNS['warning']}] {sentence(remark)}")
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A string from outside as a plain sentence: its first letter large, a full stop at its end."""
     text = text.strip()
     text = text[:1].upper() + text[1:]
     return plain(text) + ("" if text.endswith((".", "!", "?")) else ".")

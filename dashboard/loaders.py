@@ -16,6 +16,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from core.class_folders import find_class_folders
 from core.dataset import find_dataset
 from core.errors import ScanError, StrokeError
 from core.experiments import Experiment, list_experiments, models_root
@@ -138,6 +139,9 @@ def sample_slices(experiment: Experiment, draw: int) -> list[Sample] | None:
 
     Returns:
         None when no data set is on this machine; an empty list when it is another one.
+
+    Raises:
+        DatasetError: what lies where the data set should be is none.
     """
     folder = find_dataset()
     return None if folder is None else _sample_slices(experiment.digest, draw, folder, experiment)
@@ -192,6 +196,7 @@ def _share_of_leaks(digest: str, _experiment: Experiment) -> float | None:
 
 @st.cache_data(max_entries=4, show_spinner="Fetching slices of the data set ...")
 def _sample_slices(digest: str, draw: int, folder: Path, _experiment: Experiment) -> list[Sample]:
+    root, _ = find_class_folders(folder)
     table = _experiment.predictions()
     test = table[table["part"] == "test"]
     chosen = [
@@ -201,7 +206,7 @@ def _sample_slices(digest: str, draw: int, folder: Path, _experiment: Experiment
     ]
     samples = []
     for row in chosen:
-        path = folder / row.file
+        path = root / row.file
         if not path.is_file():
             continue
         data = path.read_bytes()

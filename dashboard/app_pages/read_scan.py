@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from core.experiments import Experiment
@@ -10,6 +12,8 @@ from dashboard.loaders import Reading
 from dashboard.palette import TITLES, WORDS
 
 _TYPES = ["jpg", "jpeg", "png", "tif", "tiff", "bmp", "webp"]
+_MOST_REFUSALS = 3
+_PATIENCE_S = 0.4
 _LEAD = (
     "Drop in head CT slices. A PyTorch and a Keras network, trained on the same slices, read each of them."
 )
@@ -22,29 +26,23 @@ def draw_page() -> None:
         rail, viewer = st.columns([1, 3.6], gap="large")
     with rail:
         uploads = _take_files()
-        worklist = st.container()
+        worklist, refusals = st.container(), st.container()
         experiment = components.choose_experiment()
         if experiment is None:
             return
         thresholds = components.choose_thresholds(experiment)
     with viewer:
-        if not uploads:
-            _invite(experiment)
-            components.show_meaning(experiment)
-            return
-        readings = _read_all(experiment, uploads)
-        refused = [reading for reading in readings if reading.refusal is not None]
+        readings = _read_all(experiment, uploads) if uploads else []
         read = sorted((r for r in readings if r.findings is not None), key=_urgency, reverse=True)
-        for reading in refused[:3]:
-            components.show_error(reading.refusal, subject=reading.name)
-        if len(refused) > 3:
-            with st.expander(f"{len(refused) - 3} more files were not read"):
-                for reading in refused[3:]:
-                    components.show_error(reading.refusal, subject=reading.name)
+        with refusals:
+            _show_refusals([reading for reading in readings if reading.refusal is not None])
         if read:
             with worklist:
                 chosen = _choose(read, thresholds)
             _show_reading(experiment, chosen, thresholds)
+        else:
+            _invite(experiment)
+            components.show_meaning(experiment)
 
 
 def _take_files() -> list[loaders.Upload]:
@@ -74,13 +72,24 @@ def _invite(experiment: Experiment) -> None:
         column.image(overlays.draw_empty_frame(), width="stretch", alt="")
 
 
+def _show_refusals(refused: list[Reading]) -> None:
+    for reading in refused[:_MOST_REFUSALS]:
+        components.show_error(reading.refusal, subject=reading.name)
+    if len(refused) > _MOST_REFUSALS:
+        with st.expander(f"{len(refused) - _MOST_REFUSALS} more files were not read"):
+            for reading in refused[_MOST_REFUSALS:]:
+                components.show_error(reading.refusal, subject=reading.name)
+
+
 def _read_all(experiment: Experiment, uploads: list[loaders.Upload]) -> list[Reading]:
-    bar = st.progress(0.0, "Reading ...")
+    place, started = st.empty(), time.monotonic()
     readings = []
     for number, upload in enumerate(uploads, start=1):
-        bar.progress((number - 1) / len(uploads), f"Reading {number} of {len(uploads)}")
+        # What was read before comes at once; a bar that flashes by would only make the page jump.
+        if time.monotonic() - started > _PATIENCE_S:
+            place.progress((number - 1) / len(uploads), f"Reading {number} of {len(uploads)}")
         readings.append(loaders.read_upload(experiment, upload))
-    bar.empty()
+    place.empty()
     return readings
 
 

@@ -11,9 +11,10 @@ import streamlit as st
 from core.dataset import find_dataset
 from core.errors import StrokeError
 from core.experiments import FRAMEWORKS
-from core.jobs import Job, cancel_job, list_jobs, start_training
+from core.jobs import Job, cancel_job, discard_job, list_jobs, start_training
 from core.models.architecture import ARCHITECTURES
-from dashboard import charts, components, state
+from core.training import Protocol
+from dashboard import charts, components, loaders, state
 from dashboard.palette import TITLES
 
 _LEAD = "Train both networks under one protocol: the same slices, the same split, the same architecture."
@@ -24,13 +25,11 @@ _LABELS = {
     "folder": "Folder labels: the patient's folder, for every slice",
 }
 _SPLITS = {"patient": "Patients kept apart", "random": "Slices at random"}
-_STATES = {
-    "queued": (":material/hourglass_empty:", "waiting"),
-    "running": (":material/play_circle:", "running"),
-    "done": (":material/check_circle:", "done"),
-    "failed": (":material/error:", "failed"),
-    "cancelled": (":material/cancel:", "cancelled"),
-    "interrupted": (":material/power_off:", "interrupted"),
+_SIGNS = {
+    "running": ":material/play_circle:",
+    "failed": ":material/error:",
+    "cancelled": ":material/cancel:",
+    "interrupted": ":material/power_off:",
 }
 _POLL_S = 2
 
@@ -42,7 +41,7 @@ def draw_page() -> None:
     with plan:
         _draw_plan()
     with runs:
-        going = any(job.state in ("queued", "running") for job in list_jobs())
+        going = any(job.state == "running" for job in list_jobs())
         st.fragment(_draw_runs, run_every=_POLL_S if going else None)(going)
 
 
@@ -74,6 +73,7 @@ def _draw_plan() -> None:
     architecture = st.selectbox(
         "Architecture",
         list(ARCHITECTURES),
+        index=list(ARCHITECTURES).index(Protocol().architecture),
         format_func=lambda key: ARCHITECTURES[key].title,
         key="architecture",
     )
@@ -101,14 +101,14 @@ def _draw_plan() -> None:
     ready = bool(folder.strip() and name.strip() and frameworks)
     if st.button("Start training", type="primary", disabled=not ready, width="stretch"):
         try:
-            job = start_training(
-                Path(folder.strip()), name=name.strip(), labels=labels, split=split, folds=int(folds),
-                architecture=architecture, frameworks=tuple(frameworks), seed=int(seed), epochs=int(epochs),
-            )  # fmt: skip
+            protocol = Protocol(
+                labels, split, int(folds), architecture, tuple(frameworks), int(seed), epochs=int(epochs)
+            )
+            start_training(Path(folder.strip()), name.strip(), protocol)
         except StrokeError as error:
             components.show_error(error)
         else:
-            state.watch(job.name)
+            state.watch(name.strip())
             st.rerun()
 
 
@@ -136,50 +136,90 @@ def _tell_plan(labels: str, split: str, folds: int, frameworks: list[str], epoch
 
 def _draw_runs(going: bool) -> None:
     st.subheader("Trainings", anchor=False)
-    jobs = list_jobs()
-    if not jobs:
+    try:
+        jobs = {job.name: job for job in list_jobs()}
+    except StrokeError:
+        return  # one ended between two looks; the next look, or the next visit, finds it gone
+    watched = state.watched()
+    if watched in [experiment.name for experiment in loaders.experiments()[0]]:
+        _show_result(watched)
+    elif not jobs:
         with st.container(border=True):
-            st.markdown(
-                "Nothing has been trained from here yet. Choose a plan and start: its curves appear here."
+            st.markdown("No training is going on. Choose a plan and start: its curves appear here.")
+    if jobs:
+        names = list(jobs)
+        shown = watched if watched in jobs else names[0]
+        if len(names) > 1:
+            shown = st.selectbox(
+                "Training",
+                names,
+                index=names.index(shown),
+                format_func=lambda name: f"{name} ({jobs[name].state})",
             )
-        return
-    names = [job.name for job in jobs]
-    watched = state.watched() if state.watched() in names else names[0]
-    if len(jobs) > 1:
-        watched = st.selectbox(
-            "Training", names, index=names.index(watched), key="job", on_change=lambda: state.watch(None),
-            format_func=lambda name: f"{name} ({_STATES[jobs[names.index(name)].state][1]})",
-        )  # fmt: skip
-    _draw_job(jobs[names.index(watched)])
-    if going and not any(job.state in ("queued", "running") for job in jobs):
-        st.rerun()  # the last one has ended: stop polling
+        _draw_job(jobs[shown])
+    if going and not any(job.state == "running" for job in jobs.values()):
+        st.rerun()  # it has ended: stop polling
+
+
+def _show_result(name: str) -> None:
+    with st.container(border=True):
+        st.markdown(f":green[{components.SIGNS['correct']}] **{components.plain(name)}** is done.")
+        st.page_link(
+            "app_pages/compare.py",
+            label="See its results",
+            icon=":material/balance:",
+            query_params={"experiment": name},
+        )
 
 
 def _draw_job(job: Job) -> None:
-    icon, word = _STATES[job.state]
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"{icon} **{components.plain(job.name)}** · {word}")
-        if job.state in ("queued", "running") and st.button("Cancel", key="cancel", icon=":material/stop:"):
-            cancel_job(job.name)
-            st.rerun()
+        st.markdown(f"{_SIGNS[job.state]} **{components.plain(job.name)}** · {job.state}")
+        with st.container(horizontal=True, width="content"):
+            _draw_actions(job)
     if job.message:
-        st.markdown(components.plain(job.message))
+        st.markdown(components.sentence(job.message))
     for framework, track in job.progress.items():
         share = min(1.0, max(0.0, float(track["fraction"])))
         st.progress(share, f"{components.name_framework(framework)} · {_tell_progress(track, job.state)}")
-    if len(job.history):
-        frameworks = [name for name in FRAMEWORKS if (job.history["framework"] == name).any()]
-        figure = charts.draw_learning(job.history, frameworks, state.palette())
-        st.plotly_chart(figure, key="learning", config=charts.CONFIG, alt="Loss and accuracy over the epochs")
-    elif job.state in ("queued", "running"):
+    history = job.read_history()
+    if len(history):
+        frameworks = [name for name in FRAMEWORKS if (history["framework"] == name).any()]
+        figure = charts.draw_learning(history, frameworks, state.palette())
+        st.plotly_chart(figure, key="learning", config=charts.CONFIG, alt="Loss and accuracy by epoch")
+    elif job.state == "running":
         st.caption("Curves appear after the first epoch.")
         st.skeleton(height=420)
-    if job.state == "done":
-        st.page_link("app_pages/compare.py", label="See its results", icon=":material/balance:",
-                     query_params={"experiment": job.name})  # fmt: skip
     if job.log_tail:
         with st.expander("Log"):
-            st.code(job.log_tail, language=None)
+            st.code(job.log_tail, language=None, height=240)
+
+
+def _draw_actions(job: Job) -> None:
+    try:
+        if job.state == "running":
+            if st.button("Cancel", key="cancel", icon=":material/stop:"):
+                with st.spinner("Ending ..."):
+                    cancel_job(job.name)
+                st.rerun()
+            return
+        if job.command and st.button("Resume", key="resume", icon=":material/play_arrow:"):
+            _resume(job)
+            st.rerun()
+        with st.popover("Discard", icon=":material/delete:"):
+            st.markdown("All that this training has learned is deleted.")
+            if st.button("Delete it", key="discard"):
+                discard_job(job.name)
+                st.rerun()
+    except StrokeError as error:
+        components.show_error(error)
+
+
+def _resume(job: Job) -> None:
+    choices = {key: value for key, value in job.command.items() if key not in ("dataset", "frameworks")}
+    protocol = Protocol(frameworks=tuple(job.command["frameworks"].split(",")), **choices)
+    start_training(Path(job.command["dataset"]), job.name, protocol, resume=True)
+    state.watch(job.name)
 
 
 def _tell_progress(track: dict[str, Any], job_state: str) -> str:

@@ -136,7 +136,8 @@ for number in range(20):
     app.file_uploader[0].upload(f"{number}.png", target.getvalue(), "image/png").run()
 assert not app.exception, app.exception
 assert any("both networks" in m.value.lower() or "says" in m.value for m in app.markdown)
-heavy = {"torch", "tensorflow", "keras", "sklearn", "matplotlib"} & {name.split(".")[0] for name in sys.modules}
+loaded = {name.split(".")[0] for name in sys.modules}
+heavy = loaded & {"torch", "tensorflow", "keras", "sklearn", "matplotlib"}
 print(sorted(heavy), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from tests.builders import write_tiny_experiment
-from tests.dashboard.conftest import OpenPage, read_texts
 
 import core.jobs
 from core.errors import TrainingError
 from core.jobs import Job
+from core.models.architecture import ARCHITECTURES
+from core.training import Protocol
+from tests.builders import write_tiny_experiment
+from tests.dashboard.conftest import OpenPage, read_texts
+
+
+class PlayedJob(Job):
+    """A job whose history is given, not read from a folder."""
+
+    history: pd.DataFrame
+
+    def read_history(self) -> pd.DataFrame:
+        return self.history
 
 
 @pytest.fixture
@@ -23,10 +35,19 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
     return listed
 
 
-def _job(name: str, state: str, history: pd.DataFrame, **more) -> Job:
+def _job(name: str, state: str, history: pd.DataFrame, **more: Any) -> Job:
     track = {"fold": 2, "folds": 5, "epoch": 3, "epochs": 20, "fraction": 0.23, "seconds_left": 600}
-    values = {"message": "", "started": 0.0, "progress": {"pytorch": track, "keras": {"fraction": 0.0}}}
-    return Job(name=name, state=state, history=history, log_tail="epoch 3", **(values | more))
+    values = {
+        "message": "",
+        "started": 0.0,
+        "command": {},
+        "progress": {"pytorch": track, "keras": {"fraction": 0.0}},
+        "log_tail": "epoch 3",
+        "folder": Path("nowhere"),
+    }
+    job = PlayedJob(name=name, state=state, **(values | more))
+    object.__setattr__(job, "history", history)
+    return job
 
 
 @pytest.fixture
@@ -38,7 +59,7 @@ def history(tmp_path: Path) -> pd.DataFrame:
 def test_with_no_training_the_page_invites_to_start_one(open_page: OpenPage, jobs: list[Job]) -> None:
     """The plan stands on the left; on the right one sentence says what will appear."""
     app = open_page("train")
-    assert "Nothing has been trained from here yet" in read_texts(app)
+    assert "No training is going on" in read_texts(app)
     assert app.button[0].disabled
 
 
@@ -57,10 +78,9 @@ def test_starting_hands_over_every_choice(open_page: OpenPage, jobs: list[Job], 
     """What was chosen on the page is what the training is started with."""
     started = []
 
-    def start(dataset, **choices):
-        started.append((dataset, choices))
-        jobs.append(_job(choices["name"], "running", history))
-        return jobs[-1]
+    def start(dataset, name, protocol):
+        started.append((dataset, name, protocol))
+        jobs.append(_job(name, "running", history))
 
     monkeypatch.setattr(core.jobs, "start_training", start)
     app = open_page("train")
@@ -70,19 +90,16 @@ def test_starting_hands_over_every_choice(open_page: OpenPage, jobs: list[Job], 
     app.number_input(key="folds").set_value(3)
     app.number_input(key="seed").set_value(7).run()
     app.button[0].click().run()
-    dataset, choices = started[0]
-    assert Path("/data/brains") == dataset
-    assert ("mine", "folder", "patient", 3, 7) == tuple(
-        choices[key] for key in ("name", "labels", "split", "folds", "seed")
-    )
-    assert ("pytorch", "keras") == choices["frameworks"]
+    epochs = ARCHITECTURES["framed"].epochs
+    protocol = Protocol("folder", "patient", 3, "framed", ("pytorch", "keras"), 7, epochs=epochs)
+    assert [(Path("/data/brains"), "mine", protocol)] == started
     assert "running" in read_texts(app)
 
 
 def test_a_refused_start_is_told_calmly(open_page: OpenPage, jobs: list[Job], monkeypatch) -> None:
     """An expected failure to start stands on the page with its remedy; the page goes on."""
 
-    def refuse(dataset, **choices):
+    def refuse(*choices):
         raise TrainingError("There is no folder to train on", remedy="choose another folder")
 
     monkeypatch.setattr(core.jobs, "start_training", refuse)
@@ -127,6 +144,44 @@ def test_cancel_cancels_the_training_that_is_watched(open_page: OpenPage, jobs, 
     assert ["mine"] == cancelled
     assert "cancelled" in read_texts(app)
     assert "cancel" not in [button.key for button in app.button]
+
+
+def test_resume_starts_with_the_first_choices(open_page: OpenPage, jobs, history, monkeypatch) -> None:
+    """A cancelled training goes on under the protocol that it began with."""
+    started = []
+    monkeypatch.setattr(core.jobs, "start_training", lambda *args, **more: started.append((*args, more)))
+    command = {"dataset": "/data", "labels": "folder", "split": "random", "folds": 2, "architecture": "plain"}
+    command |= {"frameworks": "keras", "seed": 4, "epochs": 3, "batch_size": None, "learning_rate": 0.01}
+    jobs.append(_job("mine", "cancelled", history, command=command))
+    app = open_page("train")
+    app.button(key="resume").click().run()
+    protocol = Protocol("folder", "random", 2, "plain", ("keras",), 4, epochs=3, learning_rate=0.01)
+    assert [(Path("/data"), "mine", protocol, {"resume": True})] == started
+
+
+def test_discard_asks_first(open_page: OpenPage, jobs, history, monkeypatch) -> None:
+    """The button that deletes stands behind a sentence that says what is lost."""
+    discarded = []
+    monkeypatch.setattr(core.jobs, "discard_job", lambda name: discarded.append(name) or jobs.clear())
+    jobs.append(_job("mine", "failed", history))
+    app = open_page("train")
+    assert "is deleted" in read_texts(app)
+    app.button(key="discard").click().run()
+    assert ["mine"] == discarded
+    assert "No training is going on" in read_texts(app)
+
+
+def test_a_finished_training_leads_to_its_results(
+    open_page: OpenPage, jobs, models: Path, monkeypatch
+) -> None:
+    """Once the experiment is published the page says so, with a link to "Compare"."""
+    monkeypatch.setattr(core.jobs, "start_training", lambda *args: write_tiny_experiment(models, "mine"))
+    app = open_page("train")
+    app.text_input(key="folder").set_value("/data")
+    app.text_input(key="name").set_value("mine").run()
+    app.button[0].click().run()
+    assert "**mine** is done" in read_texts(app)
+    assert "See its results" in [link.proto.label for link in app.get("page_link")]
 
 
 def test_a_failed_training_says_why(open_page: OpenPage, jobs, history) -> None:

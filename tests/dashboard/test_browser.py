@@ -1,0 +1,148 @@
+"""True journeys in headless Chromium; skipped where none is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.phantoms import draw_phantom
+from tests.builders import write_tiny_experiment
+from tests.dashboard.browser import ROOT, find_chromium, serve
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = find_chromium()
+REAL_DATA = os.environ.get("STROKE_CT_DATA", "")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+HEAT_MAPS = "img[alt^='Heat map of the']"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running dashboard with one tiny experiment."""
+    root = tmp_path_factory.mktemp("models")
+    write_tiny_experiment(root)
+    with serve(root) as found:
+        yield found
+
+
+@pytest.fixture
+def page() -> Iterator[playwright.Page]:
+    """An empty tab of 1440 x 900 pixels."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        tab.set_default_timeout(30_000)
+        yield tab
+        browser.close()
+
+
+def _drop(page: playwright.Page, name: str, kind: str, data: bytes) -> None:
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": data})
+    page.wait_for_selector(HEAT_MAPS)
+
+
+def _draw_phantom_file() -> bytes:
+    phantom = draw_phantom(np.random.default_rng(1), lesion=True)
+    target = BytesIO()
+    Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
+    return target.getvalue()
+
+
+def _expect_two_readings(page: playwright.Page) -> None:
+    for title in ("PyTorch", "Keras"):
+        picture = page.locator(f"img[alt='Heat map of the {title} network over the slice']")
+        assert 1 == picture.count()
+        assert picture.evaluate("image => image.naturalWidth") == 512
+        said = page.locator(".st-key-scan_pictures p").all_inner_texts()
+        assert 1 == sum(bool(re.match(rf"{title}\s+[01]\.\d\d\s", line)) for line in said)
+
+
+def _read_rule(page: playwright.Page) -> str:
+    return page.get_by_role("combobox", name="Operating point").input_value()
+
+
+def test_a_dropped_phantom_shows_two_predictions_and_two_heat_maps(page, address: str) -> None:
+    """A PNG dropped into the browser is read by both networks, side by side, PyTorch left of Keras."""
+    page.goto(address)
+    _drop(page, "phantom.png", "image/png", _draw_phantom_file())
+    _expect_two_readings(page)
+    places = [page.locator(HEAT_MAPS).nth(index).bounding_box() for index in (0, 1)]
+    assert places[0]["x"] < places[1]["x"]
+    assert places[0]["width"] == pytest.approx(places[0]["height"], abs=1)
+
+
+@pytest.mark.skipif(not os.path.isdir(REAL_DATA), reason="STROKE_CT_DATA names no folder")
+def test_a_jpeg_of_the_data_set_shows_two_predictions_and_two_heat_maps(page) -> None:
+    """The first slice of the data set is read by the trained experiments of this project."""
+    models = ROOT / "trained_models"
+    if not any(models.glob("*/experiment.json")):
+        pytest.skip("no experiment is trained yet")
+    picture = sorted(Path(REAL_DATA).rglob("*.jpg"))[0]
+    with serve(models) as address:
+        page.goto(address)
+        _drop(page, picture.name, "image/jpeg", picture.read_bytes())
+        _expect_two_readings(page)
+
+
+def test_nothing_is_fetched_from_anywhere_else(page, address: str) -> None:
+    """While a scan is read and figures are shown, the browser asks no other machine for anything."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    _drop(page, "phantom.png", "image/png", _draw_phantom_file())
+    page.get_by_role("link", name="Compare").click()
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    page.wait_for_timeout(1000)
+    strangers = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
+    assert [] == strangers
+
+
+def test_a_link_reopens_the_same_view(page, address: str) -> None:
+    """Level and operating point chosen by hand stand in the link; the link in a new tab shows them again."""
+    page.goto(f"{address}/compare")
+    page.get_by_role("radio", name="Patient").click()
+    page.wait_for_url("**level=patient**")
+    page.locator("[data-testid=stSelectbox]").nth(1).click()
+    page.get_by_role("option", name="Specificity 90").click()
+    page.wait_for_url("**operating_point=specificity_90**")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("text=Held-out patients")
+    assert "Specificity 90" == _read_rule(other)
+
+
+def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
+    """The operating point chosen on one page is the one of the next."""
+    page.goto(f"{address}/?operating_point=sensitivity_90")
+    page.wait_for_selector("text=Drop a head CT slice to begin")
+    page.get_by_role("link", name="Compare").click()
+    page.wait_for_url("**/compare?operating_point=sensitivity_90")
+    page.wait_for_selector("text=Held-out slices")
+    assert "Sensitivity 90" == _read_rule(page)
+
+
+def test_the_opacity_slider_keeps_the_verdict_in_place(page, address: str) -> None:
+    """Changing the opacity draws other heat maps, and moves nothing else on the page."""
+    page.goto(address)
+    _drop(page, "phantom.png", "image/png", _draw_phantom_file())
+    page.wait_for_timeout(500)
+    before = page.locator(HEAT_MAPS).first.get_attribute("src")
+    place = page.locator("h2").first.bounding_box()
+    page.locator(".st-key-heat_controls input[type=range]").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "old => document.querySelector(\"img[alt^='Heat map of the']\").src.indexOf(old) < 0", arg=before
+    )
+    assert place == page.locator("h2").first.bounding_box()

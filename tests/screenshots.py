@@ -1,0 +1,86 @@
+"""Pictures of every page, light and dark, wide and narrow: `make screenshots`.
+
+They go to screenshots/ (not kept by git). With --readme, the few that README.md shows are made anew in
+dashboard/pictures/. Only synthetic slices are ever shown, so that no picture holds a person's scan.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from core.experiments import list_experiments
+from tests.builders import write_tiny_experiment
+from tests.dashboard.browser import ROOT, find_chromium, serve
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+PAGES = {"read-empty": "/", "read": "/", "compare": "/compare", "train": "/train", "about": "/about"}
+README = {
+    ("read", "light"): "read-a-scan.png",
+    ("read", "dark"): "read-a-scan-dark.png",
+    ("compare", "light"): "compare.png",
+}
+TALLEST_PX = 4200
+
+
+def take(page: Page, address: str, name: str, width: int, target: Path) -> None:
+    """Open one page, wait until all is drawn, and keep a picture of its whole height."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address + PAGES[name])
+    page.wait_for_selector("text=Not a medical device")
+    if name == "read":
+        page.get_by_role("button", name="Show synthetic ones").click()
+        page.wait_for_selector("img[alt^='Heat map of the']")
+    if name == "compare":
+        page.wait_for_selector(".st-key-learning_keras .main-svg, .st-key-learning_pytorch .main-svg")
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(max(900, height), TALLEST_PX)})
+    page.wait_for_timeout(1500)
+    page.screenshot(path=target)
+
+
+def main() -> int:
+    """Take all pictures; 1 when no Chromium is installed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--readme", action="store_true", help="make the pictures of README.md anew")
+    readme = parser.parse_args().readme
+    chromium = find_chromium()
+    if chromium is None:
+        print(
+            "No Chromium is installed; pictures need one (Debian: apt-get install chromium).", file=sys.stderr
+        )
+        return 1
+    from playwright.sync_api import sync_playwright
+
+    folder = ROOT / "screenshots"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as spare, sync_playwright() as driver:
+        models = ROOT / "trained_models"
+        if not list_experiments(models)[0]:
+            models = Path(spare)
+            write_tiny_experiment(models)
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        with serve(models) as address:
+            for theme in ("light", "dark"):
+                page = browser.new_context(color_scheme=theme).new_page()
+                for width in (1440, 800):
+                    for name in PAGES:
+                        target = folder / f"{name}-{width}-{theme}.png"
+                        take(page, address, name, width, target)
+                        print(target.relative_to(ROOT))
+                        if readme and width == 1440 and (name, theme) in README:
+                            kept = ROOT / "dashboard" / "pictures" / README[name, theme]
+                            kept.write_bytes(target.read_bytes())
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
