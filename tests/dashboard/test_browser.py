@@ -25,6 +25,10 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
 HEAT_MAPS = "img[alt^='Heat map of the']"
+_ALL_DRAWN = """maps => {
+    const found = [...document.querySelectorAll(maps)];
+    return found.length == 2 && found.every(image => image.complete && image.naturalWidth > 0);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,7 @@ def page() -> Iterator[playwright.Page]:
 
 def _drop(page: playwright.Page, name: str, kind: str, data: bytes) -> None:
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": data})
-    page.wait_for_selector(HEAT_MAPS)
+    page.wait_for_function(_ALL_DRAWN, arg=HEAT_MAPS)
 
 
 def _draw_phantom_file() -> bytes:

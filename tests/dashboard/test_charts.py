@@ -86,6 +86,7 @@ def test_an_empty_row_has_no_share() -> None:
     figure = charts.draw_confusion({"tn": 3, "fp": 1, "fn": 0, "tp": 0}, ("No", "Yes"), "keras", LIGHT)
     words = {(note.y, note.x): note.text for note in figure.layout.annotations}
     assert "none of row" in words[(1, 1)]
+    assert [0.0, 0.0] == list(figure.data[0].z[1])
 
 
 def test_markup_in_a_class_name_is_made_harmless() -> None:

@@ -40,7 +40,7 @@ def test_every_figure_is_the_records(open_page: OpenPage, models: Path, level: s
 def test_a_changed_record_changes_the_page(open_page: OpenPage, models: Path) -> None:
     """The same experiment with other predictions shows other figures, without a restart."""
     write_tiny_experiment(models, seed=0)
-    app = open_page("compare")
+    app = open_page("compare", operating_point="custom", pytorch_threshold="0.5", keras_threshold="0.5")
     before = _cells(app).to_numpy().tolist()
     write_tiny_experiment(models, seed=5)
     assert before != _cells(app.run()).to_numpy().tolist()
