@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from core.evaluation.metrics import Floats
 
 _SPACING = 0.125  # of nodes, in logits: lines then differ from exact ones by less than 1e-4
-_MAX_STEPS = 40
-_MAX_STEP = 2.0  # a longer step is shortened, and the limit halved after a step that had to be taken back
+_MAX_STEPS = 200  # a handful do, but for classes that overlap hardly at all
+_MAX_STEP = 2.0  # a longer step is shortened: Newton's method may otherwise overshoot and never return
 _TOLERANCE = 1e-7
-_DIVERGED = 50.0  # with classes that x separates, the estimate runs off to infinity
+_DIVERGED = 200.0  # with classes that x separates, the estimate runs off to infinity
 
 
 def share_out(x: Floats, codes: NDArray[np.intp], n_groups: int) -> tuple[Floats, Floats]:
@@ -57,24 +57,28 @@ def fit_lines(
 
     The model is logit P(positive) = intercept + slope x. Of each fit are given the mass (b, m) at each x,
     the mass of the positives (b,), and the sum of their x (b,). A given intercept or slope is held fixed.
-    NaN where no finite estimate exists: one class only, x the same everywhere, or classes that x separates.
+    NaN where no finite estimate exists: one class only, x the same everywhere, or classes that x separates
+    (fully, or so nearly that the slope is beyond any use).
 
     >>> fit_lines(np.zeros(1), np.array([[4.0]]), [1.0], [0.0], slope=1.0).round(4).tolist()
     [[-1.0986, 1.0]]
     """
     from scipy.special import expit
 
+    mass = np.asarray(masses, np.float64)
+    observed = np.stack([np.asarray(n_positive, float), np.asarray(x_of_positives, float)], axis=1)
+    # x far off its own zero would make intercept and slope hard to tell apart; centred, they are not.
+    centre = mass.sum(axis=0) @ x / max(mass.sum(), 1e-300) if intercept is None and slope is None else 0.0
+    x = x - centre
+    observed[:, 1] -= centre * observed[:, 0]
     free = [k for k, value in enumerate((intercept, slope)) if value is None]
     k = len(free)
     design = np.stack([np.ones_like(x), x], axis=1)[:, free]  # (m, k)
     products = (design[:, :, None] * design[:, None, :]).reshape(len(x), k * k)
-    mass = np.asarray(masses, np.float64)
     spread = mass @ (design**2).sum(axis=1)
-    observed = np.stack([np.asarray(n_positive, float), np.asarray(x_of_positives, float)], axis=1)
     lines = np.empty((len(mass), 2))
     lines[:] = 0.0 if intercept is None else intercept, 0.0 if slope is None else slope
     found = np.full_like(lines, np.nan)
-    limit, last = np.full((len(mass), 1), _MAX_STEP), np.zeros((len(mass), k))
     active = np.flatnonzero((observed[:, 0] > 0) & (observed[:, 0] < mass.sum(axis=1) * (1 - 1e-12)))
     for _ in range(_MAX_STEPS):
         if not active.size:
@@ -90,12 +94,11 @@ def fit_lines(
         regular &= np.linalg.det(hessian / scale[:, None, None]) > 1e-10
         active, line, gradient, hessian = (part[regular] for part in (active, line, gradient, hessian))
         step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
-        limit[active] *= np.where((step * last[active]).sum(axis=1, keepdims=True) < 0, 0.5, 1.0)
-        longest = np.abs(step).max(axis=1, keepdims=True, initial=0)
-        step *= np.minimum(1, limit[active] / np.maximum(longest, 1e-300))
-        line[:, free] += step
-        lines[active], last[active] = line, step
-        done = longest[:, 0] < _TOLERANCE
+        longest = np.abs(step).max(axis=1, initial=0)
+        line[:, free] += step * np.minimum(1, _MAX_STEP / np.maximum(longest, 1e-300))[:, None]
+        lines[active] = line
+        done = longest < _TOLERANCE
         found[active[done]] = line[done]
         active = active[~done & (np.abs(line).max(axis=1, initial=0) < _DIVERGED)]
+    found[:, 0] -= found[:, 1] * centre
     return found

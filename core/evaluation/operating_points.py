@@ -94,8 +94,8 @@ def _candidates(levels: Floats) -> Floats:
     """Thresholds (k + 1,) rising: below all of the rising levels (k,), between them, above all."""
     between = levels[:-1] + np.diff(levels) / 2
     between = np.where(between > levels[:-1], between, levels[1:])  # neighbours one rounding step apart
-    above = (levels[-1] + 1) / 2 if levels[-1] < 1 else np.nextafter(1.0, 2.0)
-    return np.concatenate([[levels[0] / 2], between, [max(above, np.nextafter(levels[-1], 2.0))]])
+    above = max((levels[-1] + 1) / 2, np.nextafter(levels[-1], 2.0))  # above 1 if a score is 1
+    return np.concatenate([[levels[0] / 2], between, [above]])
 
 
 def _at_or_above(counts: np.ndarray) -> np.ndarray:

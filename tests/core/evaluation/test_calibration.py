@@ -100,6 +100,13 @@ def test_empty_bins_are_left_out():
     np.testing.assert_allclose([[0.0, 0.1], [0.9, 1.0]], diagram.edges)
 
 
+def test_a_probability_on_an_edge_belongs_above():
+    """One half, with two bins, lies in the upper one, for the diagram and the calibration error alike."""
+    diagram = reliability_diagram([0, 1], [0.2, 0.5], n_bins=2)
+    assert [1, 1] == diagram.counts.tolist()
+    assert pytest.approx((0.2 + 0.5) / 2) == calibration_error([0, 1], [0.2, 0.5], n_bins=2)
+
+
 def test_equal_probabilities_make_one_bin():
     """Bins by count of equal probabilities are one bin."""
     diagram = reliability_diagram([0, 1, 1], [0.5] * 3, bins="count")

@@ -31,7 +31,8 @@ def test_areas_equal_sklearn(scored):
 def test_thinned_points_keep_the_areas(scored):
     """Fewer points than distinct scores, and the same areas by trapezoid and by steps."""
     roc, pr = roc_curve(*scored), pr_curve(*scored)
-    assert len(np.unique(scored[1])) > len(roc.thresholds)
+    for curve in (roc, pr):
+        assert len(np.unique(scored[1])) > len(curve.thresholds)
     area = np.sum(
         np.diff(roc.false_positive_rate) * (roc.true_positive_rate[1:] + roc.true_positive_rate[:-1])
     )

@@ -91,6 +91,14 @@ def test_lines_are_found_from_far_away(cloud):
             np.testing.assert_allclose(model.fit(start_params=[0.0]).params[0], found[0, 1], atol=1e-6)
 
 
+def test_lines_of_narrow_x_far_from_zero(cloud):
+    """Intercept and slope that are large and nearly opposite are found as statsmodels finds them."""
+    x, positive, weights = cloud
+    narrow = 8 + x / 20
+    model = sm.GLM(positive, sm.add_constant(narrow), family=sm.families.Binomial(), freq_weights=weights[0])
+    np.testing.assert_allclose(model.fit().params, exact(narrow, positive, weights[:1])[0], rtol=1e-6)
+
+
 def test_a_failing_fit_leaves_the_others_alone(cloud):
     """A weighting of one class gives NaN in its row only."""
     x, positive, weights = cloud

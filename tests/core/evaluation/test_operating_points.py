@@ -64,6 +64,11 @@ def test_ties_go_to_the_lowest_threshold():
     assert pytest.approx(0.15) == choose_operating_points(y_true, y_score)["youden"]
 
 
+def test_ties_of_f1_go_to_the_lowest_threshold_too():
+    """All positive, or only the highest: F1 is 2/3 either way, and the one that misses none is taken."""
+    assert pytest.approx(0.05) == choose_operating_points([1, 0, 0, 1], [0.1, 0.2, 0.3, 0.4])["f1"]
+
+
 def test_neighbouring_floats_are_still_separated():
     """Scores one rounding step apart are separated, though no float lies between them."""
     low, high = 0.5, np.nextafter(0.5, 1.0)

@@ -49,8 +49,8 @@ def test_bands_hold_the_curve():
     """Resampled over patients, the pointwise bands enclose the curve where something happens."""
     y_true, y_prob = scored()
     patients = np.arange(900) // 30
-    drawn = resample([net_benefit_statistic(y_true, y_prob, patients, [0.1, 0.2])], 30, n_resamples=400)
-    curve = decision_curve(y_true, y_prob, [0.1, 0.2])
+    drawn = resample([net_benefit_statistic(y_true, y_prob, patients, [0.1, 0.4])], 30, n_resamples=400)
+    curve = decision_curve(y_true, y_prob, [0.1, 0.4])
     low, high = percentile_band(drawn["net_benefit"], n_groups=30)
     assert np.all((low < curve.net_benefit) & (curve.net_benefit < high))
     gain = curve.net_benefit - np.maximum(curve.act_on_all, 0)
