@@ -42,10 +42,10 @@ class Head:
 
 def draw_head(rng: np.random.Generator) -> Head:
     """Invent a patient."""
-    half_width = rng.uniform(0.285, 0.335)
+    half_width = rng.uniform(0.27, 0.315)
     return Head(
         half_width=half_width,
-        half_length=half_width * rng.uniform(1.16, 1.32),
+        half_length=half_width * rng.uniform(1.16, 1.3),
         center=(rng.normal(0.5, 0.012), rng.normal(0.49, 0.015)),
         angle=rng.normal(0, 0.09),
         outline=tuple((k, rng.normal(0, 0.03 / k), rng.uniform(0, 2 * np.pi)) for k in (2, 3, 4, 5)),
@@ -163,11 +163,11 @@ class Canvas:
                     self.ellipse(side * 0.3, 0.32, 0.05 * size, 0.16, tilt=-side * 0.5, bend=-side * 0.9),
                 ]
                 ganglia = self.ellipse(side * 0.3, -0.08, 0.13, 0.2, tilt=-side * 0.3)
-                self.paint(0.6 * self.inside(ganglia, 12), GRAY_MATTER + self.head.gray)
+                self.paint(0.6 * self.inside(ganglia, 12) * self.brain, GRAY_MATTER + self.head.gray)
                 fissure = self.ellipse(side * 0.66, -0.13, 0.028, 0.17, tilt=side * 0.5, bend=side * 1.5)
-                self.paint(self.head.atrophy * self.inside(fissure, 5), fluid + 0.05)
+                self.paint(self.head.atrophy * self.inside(fissure, 5) * self.brain, fluid + 0.05)
             for horn in horns:
-                self.paint(self.inside(horn, 2.5), fluid)
+                self.paint(self.inside(horn, 2.5) * self.brain, fluid)
         if height < 0.5:
             self.paint(self.inside(self.ellipse(0, 0.06, 0.018 + 0.012 * grow, 0.13), 2), fluid)
             if self.head.has_pineal_calcification and 0.1 < height < 0.45:

@@ -71,17 +71,44 @@ def make_folds(
             remedy="name the files 'PATIENT (NUMBER).jpg', or split at random and distrust the figures",
         )
     rows = np.arange(len(labels))
-    result: list[Fold] = []
-    n_parts = folds if folds > 1 else HOLD_OUT_PARTS
-    for rest, test in _part(rows, labels, groups, split, n_parts, seed, shrink=folds == 1):
-        n_validation = PATIENT_VALIDATION_PARTS if split == "patient" else HOLD_OUT_PARTS
-        train, validation = next(_part(rest, labels, groups, split, n_validation, seed, shrink=True))
+    if folds == 1:
+        outer = [_hold_out(rows, labels, groups, split, HOLD_OUT_PARTS, seed)]
+    else:
+        outer = list(_part(rows, labels, groups, split, folds, seed))
+    n_validation = PATIENT_VALIDATION_PARTS if split == "patient" else HOLD_OUT_PARTS
+    result = []
+    for number, (rest, test) in enumerate(outer, start=1):
+        train, validation = _hold_out(rest, labels, groups, split, n_validation, seed)
         fold = Fold(train, validation, test)
-        _check_classes(fold, labels, len(result) + 1)
+        _check_classes(fold, labels, number)
         result.append(fold)
-        if folds == 1:
-            break
     return result
+
+
+def _hold_out(
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.str_],
+    split: Split,
+    n_parts: int,
+    seed: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(rest, part) of `rows`: about one part in `n_parts`, larger where a class has fewer patients or slices.
+
+    The first part in which both classes are left on both sides; in small sets not every part is such.
+    """
+    n_parts = min(n_parts, max(_count_units(rows, labels, groups, split), 2))
+    candidates = list(_part(rows, labels, groups, split, n_parts, seed))
+    both = (pair for pair in candidates if all(len(np.unique(labels[side])) == 2 for side in pair))
+    return next(both, candidates[0])
+
+
+def _count_units(
+    rows: NDArray[np.int64], labels: NDArray[np.int64], groups: NDArray[np.str_], split: Split
+) -> int:
+    """How many patients, or slices, the rarer label has: a class can be in no more parts than that."""
+    units = groups[rows] if split == "patient" else rows
+    return min(len(np.unique(units[labels[rows] == label])) for label in (0, 1))
 
 
 def _part(
@@ -91,20 +118,12 @@ def _part(
     split: Split,
     n_parts: int,
     seed: int,
-    *,
-    shrink: bool,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield (rest, part) of `rows` for each of `n_parts`; `shrink` allows fewer, larger parts in small
-    sets."""
+    """Yield (rest, part) of `rows` for each of `n_parts` parts."""
     # Late, because importing scikit-learn takes longer than reading a scan.
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    y, of_patient = labels[rows], groups[rows] if split == "patient" else None
-    # With patients, a class can be in no more parts than it has patients.
-    units = rows if of_patient is None else of_patient
-    n_units = min(len(np.unique(units[y == label])) for label in (0, 1))
-    if shrink:
-        n_parts = min(n_parts, max(n_units, 2))
+    n_units = _count_units(rows, labels, groups, split)
     if n_units < n_parts:
         noun = "patients" if split == "patient" else "slices"
         raise DatasetError(
@@ -113,7 +132,9 @@ def _part(
             remedy="choose fewer folds or add data",
         )
     kind = StratifiedGroupKFold if split == "patient" else StratifiedKFold
-    for rest, part in kind(n_splits=n_parts, shuffle=True, random_state=seed).split(rows, y, of_patient):
+    of_patient = groups[rows] if split == "patient" else None
+    splitter = kind(n_splits=n_parts, shuffle=True, random_state=seed)
+    for rest, part in splitter.split(rows, labels[rows], of_patient):
         yield rows[rest], rows[part]
 
 

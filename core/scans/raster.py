@@ -100,11 +100,8 @@ def decode(data: bytes, format_name: str) -> Picture:
             _open(data, format_name).verify()
         with _open(data, format_name) as image:
             remarks: list[str] = []
-            orientation = _read_orientation(image, remarks)
-            if format_name == "TIFF":
-                frames = _read_pages(image, remarks)
-            else:
-                frames = [_read_first(image, orientation, remarks)]
+            read = _read_pages if format_name == "TIFF" else _read_first
+            frames = read(image, remarks)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
         raise _too_many_pixels("more than the limit") from error
     except _DECODER_ERRORS as error:
@@ -152,17 +149,20 @@ def _read_orientation(image: Image.Image, remarks: list[str]) -> int:
     return int(orientation)
 
 
-def _read_first(image: Image.Image, orientation: int, remarks: list[str]) -> NDArray[Any]:
+def _read_first(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
     if getattr(image, "n_frames", 1) > 1:
         remarks.append("The file holds several pictures; only the first was read.")
     values = _read_values(image, remarks)
+    # After the pixels, because a PNG may hold its EXIF block behind them.
+    orientation = _read_orientation(image, remarks)
     if orientation in _UPRIGHT:
-        return np.asarray(Image.fromarray(values).transpose(_UPRIGHT[orientation]))
-    return values
+        values = np.asarray(Image.fromarray(values).transpose(_UPRIGHT[orientation]))
+    return [values]
 
 
 def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
     """Every full-size page of a TIFF; Pillow turns each upright on loading and stops at pages that loop."""
+    _read_orientation(image, remarks)
     frames: list[NDArray[Any]] = []
     n_pixels = 0
     for index in range(MAX_FRAMES + 1):

@@ -1,0 +1,18 @@
+"""The real data set, for the tests that need it: where STROKE_CT_DATA says, or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.dataset import DATASET_VARIABLE, find_dataset
+
+
+def real_folder() -> Path | None:
+    """The data set that the environment names; a copy in a cache does not count."""
+    return find_dataset() if os.environ.get(DATASET_VARIABLE) else None
+
+
+needs_real_data = pytest.mark.skipif(real_folder() is None, reason=f"{DATASET_VARIABLE} names no data set")

@@ -1,0 +1,18 @@
+"""Hounsfield units to gray."""
+
+import numpy as np
+import pytest
+
+from core.scans.windows import window_hu
+
+
+def test_brain_window_maps_its_ends_to_black_and_white():
+    """Level 40, width 120: -20 HU is black, 100 HU white, 40 HU middle gray, and nothing leaves [0, 1]."""
+    gray = window_hu(np.array([-1000, -20, 40, 100, 3000], dtype=np.int16))
+    assert [0, 0, 0.5, 1, 1] == pytest.approx(gray.tolist())
+    assert np.float32 == gray.dtype
+
+
+def test_window_can_be_chosen():
+    """A bone window shows 300 HU below white."""
+    assert 0.45 == pytest.approx(float(window_hu(np.array([300.0]), level_hu=400, width_hu=2000)[0]))
