@@ -64,6 +64,9 @@ def fetch_known_dataset(progress: Callable[[int, int], None] | None = None) -> P
         DatasetError: when Kaggle cannot be reached or refuses, or when the disk is full.
         MissingExtraError: when kagglehub is not installed.
     """
+    if cached := find_cached_dataset():
+        # kagglehub would ask Kaggle for the newest version first, and fail without a connection.
+        return cached
     # kagglehub has a bar of its own, which would write across ours.
     os.environ.setdefault("TQDM_DISABLE", "1")
     try:

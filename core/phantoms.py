@@ -142,10 +142,12 @@ def save_phantom(phantom: Phantom, path: Path) -> None:
 
 
 def _choose_lesions(positions: NDArray[np.float64], rng: np.random.Generator) -> set[int]:
-    """Neighbouring slices of the vault; never the last slice, whose lesion the file numbers could not
-    tell."""
+    """Neighbouring slices of the vault.
+
+    The last slice, whose lesion the file numbers could not tell, lies above these positions.
+    """
     low, high = LESION_POSITIONS
-    able = [i for i in range(len(positions) - 1) if low <= positions[i] <= high]
+    able = [i for i in range(len(positions)) if low <= positions[i] <= high]
     n_lesions = min(len(able), int(rng.integers(2, max(3, len(positions) // 2 + 1))))
     first = int(rng.integers(len(able) - n_lesions + 1))
     return set(able[first : first + n_lesions])

@@ -157,8 +157,8 @@ def test_shared_patients_and_neighbours_are_counted():
 def test_neighbours_follow_numbers_not_rows():
     """Neighbours are told by the slice number, however the table is ordered."""
     table = make_table("aaa").assign(number=pd.array([1, 3, 2], dtype="Int64"))
-    (row,) = audit_split(table, [make_fold([0], [], [1, 2])])
-    assert 1 == row["n_test_with_direct_neighbour"]
+    (far, near) = audit_split(table, [make_fold([0], [], [1]), make_fold([0], [], [2])])
+    assert (0, 1) == (far["n_test_with_direct_neighbour"], near["n_test_with_direct_neighbour"])
 
 
 def test_copies_in_training_are_counted():

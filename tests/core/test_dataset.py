@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 
 from core import dataset as module
-from core.dataset import COLUMNS, Dataset, download, find_dataset, index_dataset, read_pixels
+from core.dataset import (
+    COLUMNS,
+    Dataset,
+    download,
+    find_dataset,
+    fingerprint_table,
+    index_dataset,
+    read_pixels,
+)
 from core.errors import DatasetError, ScanError
 from core.kaggle import KNOWN_DATASET
 from core.phantoms import write_phantom_dataset
@@ -59,6 +67,13 @@ def test_patients_sort_as_numbers(tmp_path):
     write_picture(tmp_path / "Stroke" / "11 (1).png", 9)
     files = index_dataset(tmp_path).table["file"].to_list()
     assert ["9 (1)", "9 (2)", "9 (10)", "10 (1)", "11 (1)"] == [file.split("/")[1][:-4] for file in files]
+
+
+def test_fingerprint_does_not_follow_the_tables_order():
+    """The fingerprint is of the sorted lines, whatever the order of the table."""
+    table = pd.DataFrame({"file": ["N/9 (1).jpg", "N/10 (1).jpg"], "sha256": ["aa", "bb"]})
+    expected = hashlib.sha256(b"N/10 (1).jpg\tbb\nN/9 (1).jpg\taa\n").hexdigest()
+    assert expected == fingerprint_table(table) == fingerprint_table(table[::-1])
 
 
 def test_phantoms_have_patients_and_slice_labels(phantoms):

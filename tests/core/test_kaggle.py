@@ -50,6 +50,14 @@ def test_download_asks_for_the_set_and_returns_its_folder(hub, tmp_path):
     assert [KNOWN_DATASET["url"].removeprefix("https://www.kaggle.com/datasets/")] == asked
 
 
+def test_complete_cache_needs_no_connection(hub, cache):
+    """A complete version in the cache is returned without asking kagglehub."""
+    (cache / "versions" / "1").mkdir(parents=True)
+    (cache / "1.complete").touch()
+    hub(fail_with(requests.ConnectionError("no route")))
+    assert cache / "versions" / "1" == fetch_known_dataset()
+
+
 def test_progress_follows_the_growing_cache(hub, cache, monkeypatch):
     """While kagglehub works, the callback hears of the bytes in the cache, and in the end of all of them."""
     monkeypatch.setattr(kaggle, "_POLL_S", 0.01)

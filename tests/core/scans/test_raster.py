@@ -232,6 +232,7 @@ def test_pages_share_one_scale(gray, encode):
     pages = [Image.fromarray((gray.astype(np.uint16) % 128) * factor) for factor in (1, 10)]
     picture = decode(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "TIFF")
     np.testing.assert_allclose(picture.frames[0] * 10, picture.frames[1], atol=1e-6)
+    assert 1270 / 4095 == pytest.approx(picture.frames[1].max())
 
 
 def test_pages_of_different_size_are_refused(gray, encode):
