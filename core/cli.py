@@ -1,0 +1,241 @@
+"""The command line: `python -m core predict | evaluate | verify | experiments | download | audit | train`.
+
+Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
+
+Two commands have a public form in JSON (`--json`). Its version is in "schema"; a form changes only under a
+new version. Standard output then holds one JSON object and nothing else.
+
+predict/1:
+
+    {"schema": "predict/1", "experiment": name,
+     "scans": [{"source": name of the file, or its path below the folder that was walked,
+                "sha256": of the file's bytes,
+                "slices": [{"index": from 0,
+                            framework: {"probability": of the positive class, "decision": name of a class},
+                            "agree": whether all decisions are the same,
+                            "warnings": [sentence, ...]}, ...]}, ...],
+     "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
+
+evaluate/1: see core.evaluation.summary.
+
+Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core import cli_data, cli_train
+from core.errors import StrokeError
+from core.experiments import Experiment, default_experiment, find_experiment, list_experiments
+from core.terminal import (
+    TITLES,
+    plain,
+    print_evaluation,
+    print_findings,
+    print_json,
+    print_table,
+    show_progress,
+)
+
+if TYPE_CHECKING:
+    from core.dataset import Dataset
+    from core.prediction import Findings, Refusal
+
+PREDICT_SCHEMA = "predict/1"
+
+app = typer.Typer(
+    help="Two convolutional networks read brain CT slices. For research and teaching, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text: rich costs start-up time, and wraps messages that programs may want to read.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of an experiment; `experiments` lists them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+
+@app.command()
+def predict(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH", exists=True, help="Image files, or folders to walk."),
+    ],
+    experiment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The experiment whose networks read.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read scans with both networks. Exit code 1 when some files were refused."""
+    from core.prediction import Reader, Refusal, read_paths
+
+    chosen = _find(experiment, "--experiment") if experiment is not None else default_experiment()
+    findings: list[Findings] = []
+    refused: list[Refusal] = []
+    for outcome in read_paths(paths, Reader(chosen), on_file=show_progress("files read")):
+        if isinstance(outcome, Refusal):
+            refused.append(outcome)
+        else:
+            findings.append(outcome)
+    if as_json:
+        print_json(predict_record(chosen.name, findings, refused))
+    else:
+        print_findings(chosen, findings)
+        for refusal in refused:
+            print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
+    if not findings and not refused:
+        print("There was no file to read.", file=sys.stderr)
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command()
+def evaluate(
+    name: Name,
+    as_json: AsJson = False,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+) -> None:
+    """Compute every figure of an experiment from its recorded predictions."""
+    from core.evaluation.summary import evaluate_experiment
+
+    record = evaluate_experiment(_find(name, "NAME"), n_resamples=resamples)
+    if as_json:
+        print_json(record)
+    else:
+        print_evaluation(record)
+
+
+@app.command()
+def verify(
+    name: Name,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."
+        ),
+    ] = None,
+    all_slices: Annotated[
+        bool, typer.Option("--all", help="Every held-out slice instead of a sample.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=1, help="Number of held-out slices to check.")] = 64,
+) -> None:
+    """Compare the served networks and the recorded predictions with the native weights."""
+    from core.verification import TOLERANCE, verify_experiment
+
+    experiment = _find(name, "NAME")
+    found, note = _find_dataset(experiment, dataset)
+    outcome = verify_experiment(experiment, found, n_slices=None if all_slices else sample)
+    rows = [
+        [
+            TITLES[check.framework],
+            check.compared,
+            str(check.n_slices),
+            f"{check.max_difference:.1e}",
+            "ok" if check.passed else "DIFFERS",
+        ]
+        for check in outcome.checks
+    ]
+    print(f"{experiment.name}: largest difference in probability (at most {TOLERANCE:.0e})")
+    print_table(["", "compared", "slices", "difference", ""], rows)
+    for remark in (*([note] if note else []), *outcome.notes):
+        print(remark)
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+@app.command()
+def experiments() -> None:
+    """List the experiments."""
+    found, damaged = list_experiments()
+    rows = [
+        [
+            experiment.name,
+            experiment.card["protocol"]["labels"],
+            experiment.card["protocol"]["split"],
+            str(experiment.card["protocol"]["folds"]),
+            ", ".join(experiment.frameworks),
+            experiment.card["summary"],
+        ]
+        for experiment in found
+    ]
+    print_table(["name", "labels", "split", "folds", "frameworks", "summary"], rows)
+    for error in damaged:
+        print(f"Left out: {error}", file=sys.stderr)
+
+
+cli_data.register(app)
+cli_train.register(app)
+
+
+def predict_record(
+    experiment: str, findings: Sequence[Findings], refused: Sequence[Refusal]
+) -> dict[str, Any]:
+    """The JSON of `predict`, form predict/1; see this module's head."""
+    scans = [
+        {
+            "source": scan.source,
+            "sha256": scan.sha256,
+            "slices": [
+                {
+                    "index": finding.index,
+                    **{
+                        framework: {"probability": model.probability, "decision": model.decision}
+                        for framework, model in finding.models.items()
+                    },
+                    "agree": finding.agree,
+                    "warnings": list(finding.warnings),
+                }
+                for finding in scan.slices
+            ],
+        }
+        for scan in findings
+    ]
+    return {
+        "schema": PREDICT_SCHEMA,
+        "experiment": experiment,
+        "scans": scans,
+        "refused": [
+            {"source": refusal.source, "code": refusal.code, "message": refusal.message}
+            for refusal in refused
+        ],
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; leaves with SystemExit. `arguments`: those of the process when None."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A console that cannot show a character must not end the program.
+            stream.reconfigure(errors="replace")
+    try:
+        app(args=arguments, prog_name="python -m core")
+    except StrokeError as error:
+        print(f"Error: {plain(str(error))}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+def _find(name: str, hint: str) -> Experiment:
+    try:
+        return find_experiment(name)
+    except StrokeError as error:
+        if error.code != "unknown_experiment":
+            raise
+        raise typer.BadParameter(plain(str(error)), param_hint=hint) from error
+
+
+def _find_dataset(experiment: Experiment, folder: Path | None) -> tuple[Dataset | None, str]:
+    """The data set to verify with, or None and a remark why a data set that is there was not used."""
+    from core.dataset import find_dataset, index_dataset
+
+    place = folder or find_dataset()
+    if place is None:
+        return None, ""
+    dataset = index_dataset(place, show_progress("slices of the data set indexed"))
+    if folder is None and dataset.fingerprint != experiment.card["dataset"]["fingerprint"]:
+        return None, f"The data set in {place} is not the one this experiment was trained on."
+    return dataset, ""
