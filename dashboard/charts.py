@@ -91,7 +91,7 @@ def draw_confusion(
         xaxis={**axis, "title": "predicted"},
         yaxis={**axis, "title": "actual", "autorange": "reversed"},
     )  # fmt: skip
-    return figure
+    return _color_words(figure, palette)
 
 
 def draw_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Palette) -> go.Figure:
@@ -129,7 +129,7 @@ def draw_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
         **_CLEAR, title=title, height=420, margin={**_MARGIN, "l": 60}, hovermode="closest",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )  # fmt: skip
-    return figure
+    return _color_words(figure, palette)
 
 
 def _square(title: str, x: str, y: str, palette: Palette) -> go.Figure:
@@ -146,7 +146,14 @@ def _square(title: str, x: str, y: str, palette: Palette) -> go.Figure:
         xaxis={**axis, "title": x, "tickformat": ".1f"}, yaxis={**axis, "title": y, "tickformat": ".1f"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )  # fmt: skip
-    return figure
+    return _color_words(figure, palette)
+
+
+def _color_words(figure: go.Figure, palette: Palette) -> go.Figure:
+    """Give axes and legend colours that can be read: Streamlit's own gray is too pale for small words."""
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(tickfont_color=palette.negative, title_font_color=palette.text)
+    return figure.update_layout(legend_font_color=palette.text)
 
 
 def _add_curve(

@@ -79,6 +79,20 @@ def received(files: list[UploadedFile]) -> list[Upload]:
     return [Upload(file.name, file.getvalue()) for file in files]
 
 
+def tell_apart(uploads: list[Upload]) -> list[Upload]:
+    """The same uploads, each under a name of its own: a second "1.jpg" becomes "1.jpg (2)"."""
+    taken: set[str] = set()
+    apart = []
+    for upload in uploads:
+        name, number = upload.name, 1
+        while name in taken:
+            number += 1
+            name = f"{upload.name} ({number})"
+        taken.add(name)
+        apart.append(replace(upload, name=name))
+    return apart
+
+
 @st.cache_resource(max_entries=1, show_spinner=False)
 def samples() -> tuple[Upload, ...]:
     """Synthetic head CT slices, drawn by this program: two with a planted bright spot, one without."""

@@ -54,7 +54,7 @@ def _take_files() -> list[loaders.Upload]:
     if state.samples_shown():
         st.button("Remove the synthetic scans", on_click=state.hide_samples, width="stretch")
         uploads += loaders.samples()
-    return uploads
+    return loaders.tell_apart(uploads)
 
 
 def _invite(experiment: Experiment) -> None:
@@ -99,9 +99,10 @@ def _urgency(reading: Reading) -> float:
 
 
 def _choose(read: list[Reading], thresholds: dict[str, float]) -> Reading:
-    """The worklist, most suspicious first; arrow keys move in it."""
+    """The worklist, most suspicious first; arrow keys move in it. The chosen scan stays when others come."""
     if len(read) == 1:
         return read[0]
+    listed = {components.plain(reading.name): reading for reading in read}
     captions = []
     for reading in read:
         models = max(
@@ -113,11 +114,8 @@ def _choose(read: list[Reading], thresholds: dict[str, float]) -> Reading:
         )
         captions.append(numbers + (f" {components.SIGNS['disagree']}" if len(sides) > 1 else ""))
     with st.container(height=320 if len(read) > 5 else "content", border=False):
-        number = st.radio(
-            "Worklist, highest probability first", range(len(read)), captions=captions, key="worklist",
-            format_func=lambda index: components.plain(read[index].name),
-        )  # fmt: skip
-    return read[number]
+        label = "Worklist, highest probability first"
+        return listed[st.radio(label, list(listed), captions=captions, key="worklist")]
 
 
 @st.fragment
@@ -165,6 +163,8 @@ def _show_reading(experiment: Experiment, reading: Reading, thresholds: dict[str
                 overlays.lay_heat(picture, model.heat, opacity), width="stretch", output_format="PNG",
                 alt=f"Heat map of the {TITLES[name]} network over the slice",
             )  # fmt: skip
+            if not model.heat.any():
+                st.caption(f"No heat: nothing here speaks for {components.plain(experiment.classes[1])}.")
             scale = overlays.draw_scale(probability, thresholds[name], name, state.palette())
             with st.container(key=f"scale_{name}"):
                 told = f"{TITLES[name]}: {probability:.2f}, operating point {thresholds[name]:.2f}"

@@ -95,6 +95,34 @@ def test_the_worklist_puts_the_highest_probability_first(open_page: OpenPage, mo
     assert ["bright\\.png", "dark\\.png"] == app.radio(key="worklist").options
 
 
+def test_two_files_of_one_name_are_told_apart(open_page: OpenPage, models: Path) -> None:
+    """The second file of a name gets a number, and each leads to its own reading."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("1.png", draw_file(0.1), "image/png")
+    app.file_uploader[0].upload("1.png", draw_file(0.9), "image/png").run()
+    assert ["1\\.png \\(2\\)", "1\\.png"] == app.radio(key="worklist").options
+    assert "No hemorrhage" not in app.header[0].value
+    app.radio(key="worklist").set_value("1\\.png").run()
+    assert "No hemorrhage" in app.header[0].value
+
+
+def test_the_chosen_scan_stays_when_a_more_suspicious_one_comes(open_page: OpenPage, models: Path) -> None:
+    """Another file, even one that goes to the top of the list, does not replace what is on screen."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    files = {"dark.png": 0.1, "darker.png": 0.05, "bright.png": 0.9}
+    for n_files in (2, 3):
+        for name, gray in list(files.items())[:n_files]:
+            app.file_uploader[0].upload(name, draw_file(gray), "image/png")
+        app.run()
+        if n_files == 2:
+            app.radio(key="worklist").set_value("darker\\.png").run()
+    assert "bright\\.png" == app.radio(key="worklist").options[0]
+    assert "darker\\.png" == app.radio(key="worklist").value
+    assert "darker.png" in [text.value for text in app.text]
+
+
 def test_synthetic_scans_are_labelled_as_such(open_page: OpenPage, models: Path) -> None:
     """The button for those without a scan shows phantoms, and says that they are no person's."""
     write_tiny_experiment(models)
