@@ -20,6 +20,7 @@ from core.splits import Fold
 
 # The learning rate climbs in the first epoch and falls along half a cosine to this share of its peak.
 _LAST_LEARNING_RATE = 0.02
+STATE_NAME = "state.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,13 +171,13 @@ def _commit(cnn: CNN, folder: Path, state: dict[str, Any], epoch: int) -> None:
     else:
         cnn.save_checkpoint(folder / new)
     state["checkpoint"] = new
-    write_whole(folder / "state.json", json.dumps(state).encode())
+    write_whole(folder / STATE_NAME, json.dumps(state).encode())
     if old:
         (folder / old).unlink(missing_ok=True)
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
-    path = folder / "state.json"
+    path = folder / STATE_NAME
     if not path.exists():
         return {"finished": False, "checkpoint": "", "history": []}
     try:

@@ -74,7 +74,7 @@ class KerasCNN:
         self.n_parameters = sum(math.prod(weight.shape) for weight in self.network.trainable_weights)
         images = keras.Input(architecture.recipe.shape)
         augmented = _augment(images, architecture.augmentation)
-        self._training = keras.Model(images, keras.layers.Activation("sigmoid")(self.network(augmented)[2]))
+        self._training = keras.Model(images, self.network(augmented)[2])
         self._optimizer = keras.optimizers.AdamW(
             learning_rate=architecture.learning_rate, weight_decay=architecture.weight_decay, epsilon=1e-8
         )
@@ -254,8 +254,13 @@ def _build_head(architecture: Architecture) -> keras.Model:
 
 def _build_layer(layer: Layer, values: tf.Tensor) -> tf.Tensor:
     if isinstance(layer, Convolution):
+        padding = "same"
+        if layer.stride > 1:
+            # Keras's own padding of a strided convolution is lopsided; PyTorch's is not.
+            values = keras.layers.ZeroPadding2D(layer.kernel // 2)(values)
+            padding = "valid"
         values = keras.layers.Conv2D(
-            layer.filters, layer.kernel, padding="same", use_bias=not layer.normalise
+            layer.filters, layer.kernel, layer.stride, padding=padding, use_bias=not layer.normalise
         )(values)
         if layer.normalise:
             # PyTorch's momentum of 0.1 is Keras's 0.9.

@@ -167,16 +167,17 @@ class PytorchCNN:
         return _normalise_heat(heat).detach().numpy()
 
     def save_weights(self, path: Path) -> None:
-        with write_aside(path) as aside:
-            torch.save(self.network.state_dict(), aside)
+        with write_aside(path) as aside, open(aside, "wb") as file:
+            torch.save(self.network.state_dict(), file)
 
     def load_weights(self, path: Path) -> None:
         self.network.load_state_dict(_load(path))
 
     def save_checkpoint(self, path: Path) -> None:
-        with write_aside(path) as aside:
+        # An open file: torch would judge the name by its suffix.
+        with write_aside(path) as aside, open(aside, "wb") as file:
             torch.save(
-                {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}, aside
+                {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}, file
             )
 
     def load_checkpoint(self, path: Path) -> None:
@@ -204,7 +205,12 @@ class PytorchCNN:
 def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
     if isinstance(layer, Convolution):
         convolution = nn.Conv2d(
-            n_channels, layer.filters, layer.kernel, padding="same", bias=not layer.normalise
+            n_channels,
+            layer.filters,
+            layer.kernel,
+            stride=layer.stride,
+            padding=layer.kernel // 2,
+            bias=not layer.normalise,
         )
         normalisation = [nn.BatchNorm2d(layer.filters, eps=1e-3)] if layer.normalise else []
         return [convolution, *normalisation, nn.ReLU()]
@@ -217,7 +223,7 @@ def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
 def _build_augmentation(augmentation: Augmentation, n_channels: int) -> Callable[[torch.Tensor], torch.Tensor]:
     """Random change of one image (c, h, w) in [0, 1]."""
     # The mirrored difference is 0.5 where nothing is: so are the corners that a turn brings in.
-    fill = [0.0, 0.5] if n_channels == 2 else [0.0] * n_channels
+    fill = torch.tensor([0.0, 0.5] if n_channels == 2 else [0.0] * n_channels)[:, None, None]
     geometry = v2.Compose(
         [
             v2.RandomHorizontalFlip(0.5 if augmentation.flip else 0.0),
@@ -226,13 +232,12 @@ def _build_augmentation(augmentation: Augmentation, n_channels: int) -> Callable
                 translate=(augmentation.translation, augmentation.translation),
                 scale=(1 - augmentation.zoom, 1 + augmentation.zoom),
                 interpolation=v2.InterpolationMode.BILINEAR,
-                fill=fill,
             ),
         ]
     )
 
     def augment(image: torch.Tensor) -> torch.Tensor:
-        image = geometry(image)
+        image = geometry(image - fill) + fill
         if augmentation.contrast:
             factor = 1 + augmentation.contrast * (2 * torch.rand(()) - 1)
             mean = image.mean((1, 2), keepdim=True)

@@ -1,0 +1,44 @@
+# `make run` and `make test` set everything up by themselves; they need Python 3.11 or later and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+# Set TORCH_INDEX=https://download.pytorch.org/whl/cpu on Linux without a GPU: gigabytes smaller.
+TORCH_INDEX ?=
+
+.PHONY: run test test-all setup check bench screenshots figures clean
+
+run: setup
+	$(BIN)/streamlit run dashboard/app.py
+
+test: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: setup
+	$(BIN)/python -m pytest
+
+setup: .venv/installed
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) $$(grep -E '^(torch|torchvision)==' requirements.txt))
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch .venv/installed
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m pytest tests/benchmarks -m "slow or not slow" -s
+
+screenshots: setup
+	$(BIN)/python -m tests.screenshots
+
+# Writes the table of figures in README.md anew from the experiments' records.
+figures: setup
+	$(BIN)/python -m core figures --write README.md
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
