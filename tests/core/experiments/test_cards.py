@@ -1,0 +1,76 @@
+"""The form of an experiment's card."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.errors import ExperimentError
+from core.experiments import Experiment
+from core.experiments.cards import check_name, check_path, parse_card
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def test_a_written_card_is_of_the_form(tiny: Experiment) -> None:
+    """The card of a published experiment passes, and comes back unchanged."""
+    assert tiny.card == parse_card(json.dumps(tiny.card).encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda card: card.update(format=2), "not of format 1 .*format 2"),
+        (lambda card: card.pop("format"), "names no format"),
+        (lambda card: card.pop("classes"), 'lacks "classes"'),
+        (lambda card: card["classes"].pop("meaning"), r'lacks "classes\.meaning"'),
+        (lambda card: card["protocol"].update(folds="5"), r'no usable "protocol\.folds"'),
+        (lambda card: card["protocol"].update(folds=True), r'no usable "protocol\.folds"'),
+        (lambda card: card["protocol"].update(folds=0), "at least one fold"),
+        (lambda card: card["protocol"].update(frameworks=["jax"]), "frameworks other than"),
+        (lambda card: card["protocol"].update(frameworks=[]), "frameworks other than"),
+        (lambda card: card["protocol"].update(frameworks=[["keras"]]), "frameworks other than"),
+        (lambda card: card["recipe"].update(size=7), "no usable recipe"),
+        (lambda card: card["recipe"].update(more=1), "no usable recipe"),
+        (lambda card: card["classes"].update(positive=card["classes"]["negative"]), "one name"),
+        (lambda card: card["operating_points"].pop("keras"), "no operating points for keras"),
+        (lambda card: card["operating_points"]["keras"]["slice"].pop("youden"), "its default"),
+        (lambda card: card["operating_points"]["keras"]["slice"].update(youden=None), "its default"),
+        (lambda card: card["operating_points"]["keras"]["slice"].update(f1="0.5"), "is no number"),
+        (lambda card: card.update(name="../other"), "small letters"),
+        (lambda card: card["files"].update({"../secret": "0" * 64}), "outside its folder"),
+        (lambda card: card["files"].update({"more.csv": "abc"}), 'no SHA-256 for "more.csv"'),
+        (lambda card: card["files"].pop("keras/model.onnx"), 'not list "keras/model.onnx"'),
+    ],
+)
+def test_what_is_wrong_is_named(tiny: Experiment, change: Change, message: str) -> None:
+    """A card with one thing changed is refused, and the error says which."""
+    card = copy.deepcopy(tiny.card)
+    change(card)
+    with pytest.raises(ExperimentError, match=message):
+        parse_card(json.dumps(card).encode())
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[1]", b'{"format": NaN}', b"[" * 100_000])
+def test_what_is_no_card_is_refused(text: bytes) -> None:
+    """Bytes that are no JSON object are an ExperimentError, whatever they are."""
+    with pytest.raises(ExperimentError, match=r"experiment\.json"):
+        parse_card(text)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../a", "a/../b", "", "a//b", "./a", "C:/a", "a\\b", "a\0b"])
+def test_paths_stay_in_the_folder(path: str) -> None:
+    """Absolute paths, parents, drives and backslashes are refused."""
+    with pytest.raises(ExperimentError, match="outside its folder"):
+        check_path(path)
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "A", "a b", "..", "a" * 81, "é"])
+def test_names_are_safe_as_folders(name: str) -> None:
+    """Only small letters, digits, dots, hyphens and underscores, and no dot in front."""
+    with pytest.raises(ExperimentError, match="choose a name"):
+        check_name(name)

@@ -1,0 +1,207 @@
+"""Reading and listing experiment folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.errors import ExperimentError
+from core.experiments import (
+    FRAMEWORKS,
+    Experiment,
+    default_experiment,
+    find_experiment,
+    list_experiments,
+    models_root,
+    read_experiment,
+)
+from core.files import sha256_of_file
+from core.preprocessing import Recipe
+from tests.builders import write_tiny_experiment
+
+
+def test_an_experiment_tells_its_card(tiny: Experiment) -> None:
+    """Name, recipe, classes, frameworks and thresholds are those of the card."""
+    read = read_experiment(tiny.folder)
+    assert "tiny" == read.name
+    assert Recipe(size=32, channels="gray", framing="whole", intensity="unit") == read.recipe
+    assert ("No hemorrhage", "Hemorrhage") == read.classes
+    assert FRAMEWORKS == read.frameworks
+    points = read.card["operating_points"]["keras"]
+    assert points["slice"]["youden"] == read.threshold("keras")
+    assert points["patient"]["f1"] == read.threshold("keras", "patient", "f1")
+
+
+def test_the_digest_is_that_of_the_card(tiny: Experiment) -> None:
+    """The digest stands for the card, and so for all files."""
+    assert sha256_of_file(tiny.folder / "experiment.json") == tiny.digest
+
+
+def test_unknown_operating_point_lists_the_known(tiny: Experiment) -> None:
+    """Asking for a rule that the card lacks names those it has."""
+    with pytest.raises(ExperimentError, match=r'"best" .*choose one of: youden, sensitivity_90'):
+        tiny.threshold("pytorch", rule="best")
+
+
+def test_an_operating_point_without_a_value_is_not_given(tiny: Experiment) -> None:
+    """A threshold that could not be estimated is an error, not a number."""
+    tiny.card["operating_points"]["pytorch"]["patient"]["f1"] = None
+    with pytest.raises(ExperimentError, match="no operating point"):
+        tiny.threshold("pytorch", "patient", "f1")
+
+
+def test_tables_have_their_columns(tiny: Experiment) -> None:
+    """Predictions, slices and history come as tables with the promised columns and kinds."""
+    predictions = tiny.predictions()
+    assert {"file", "patient", "number", "label", "sha256", "fold", "part", *FRAMEWORKS} == {*predictions}
+    assert {"test", "validation"} == set(predictions["part"])
+    assert predictions[list(FRAMEWORKS)].to_numpy().min() >= 0
+    assert "Int64" == str(tiny.slices()["number"].dtype)
+    assert {"fold_0", "fold_1", "fold_2"} <= {*tiny.slices()}
+    assert [1, 2, 3, 4, 5] == sorted(tiny.history()["epoch"].unique())
+
+
+def test_each_slice_is_tested_once(tiny: Experiment) -> None:
+    """With K folds every slice has one out-of-sample prediction."""
+    predictions = tiny.predictions()
+    tested = predictions[predictions["part"] == "test"]
+    assert sorted(tiny.slices()["file"]) == sorted(tested["file"])
+
+
+def test_training_hashes_leave_out_what_was_only_tested(models: Path) -> None:
+    """With one fold, the held-out slices are not among those seen in training."""
+    experiment = write_tiny_experiment(models, "one", folds=1)
+    slices = experiment.slices()
+    seen = set(slices.loc[slices["fold_0"] != "test", "sha256"])
+    assert seen == experiment.training_hashes()
+    assert len(seen) < len(slices)
+
+
+@pytest.mark.parametrize("path", ["slices.csv", "keras/model.onnx", "experiment.json"])
+def test_a_missing_file_is_named(tiny: Experiment, path: str) -> None:
+    """A file that is gone is named with its folder, and how to get it back."""
+    (tiny.folder / path).unlink()
+    with pytest.raises(ExperimentError, match=rf'"tiny".*{path}.*; '):
+        read_experiment(tiny.folder)
+
+
+@pytest.mark.parametrize("path", ["predictions.csv", "pytorch/model.onnx"])
+def test_a_changed_file_is_named(tiny: Experiment, path: str) -> None:
+    """One flipped bit in a file is found, and the file named."""
+    data = bytearray((tiny.folder / path).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tiny.folder / path).write_bytes(data)
+    with pytest.raises(ExperimentError, match=f'"tiny": the file {path} differs from its hash'):
+        read_experiment(tiny.folder)
+
+
+def test_a_file_changed_after_reading_is_not_used(tiny: Experiment) -> None:
+    """Tables and models are compared with the card again when they are used."""
+    for path in ("predictions.csv", "slices.csv", "keras/model.onnx"):
+        (tiny.folder / path).write_bytes(b"changed")
+    for use in (tiny.predictions, tiny.training_hashes, lambda: tiny.model_path("keras")):
+        with pytest.raises(ExperimentError, match="differs from its hash"):
+            use()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_a_link_out_of_the_folder_is_refused(tiny: Experiment, tmp_path: Path) -> None:
+    """A file of the right content that lies elsewhere is not followed."""
+    place = tiny.folder / "history.csv"
+    elsewhere = tmp_path / "history.csv"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    with pytest.raises(ExperimentError, match="leads out of the folder"):
+        read_experiment(tiny.folder)
+
+
+def test_unlisted_files_are_ignored(tiny: Experiment) -> None:
+    """A note beside the files does no harm."""
+    (tiny.folder / "note.txt").write_text("mine")
+    assert "tiny" == read_experiment(tiny.folder).name
+
+
+def test_a_framework_that_was_not_trained_has_no_model(models: Path) -> None:
+    """Asking for its model names the frameworks there are."""
+    experiment = write_tiny_experiment(models, "half", frameworks=("keras",))
+    assert ("keras",) == experiment.frameworks
+    assert "pytorch" not in experiment.predictions()
+    with pytest.raises(ExperimentError, match="no pytorch model; choose one of: keras"):
+        experiment.model_path("pytorch")
+
+
+def test_list_leaves_out_what_is_damaged(models: Path) -> None:
+    """Good experiments come by name; each bad folder is an error; hidden folders and files are ignored."""
+    for name in ("b", "a", "broken"):
+        write_tiny_experiment(models, name)
+    (models / "broken" / "slices.csv").unlink()
+    (models / "foreign").mkdir()
+    shutil.copytree(models / "a", models / "copy")
+    (models / ".hidden").mkdir()
+    (models / "README.md").write_text("")
+    found, damaged = list_experiments(models)
+    assert ["a", "b"] == [experiment.name for experiment in found]
+    assert ["broken", "copy", "foreign"] == [
+        next(name for name in ("broken", "copy", "foreign") if f'"{name}"' in str(error)) for error in damaged
+    ]
+
+
+def test_nothing_there_is_an_empty_list(tmp_path: Path) -> None:
+    """A folder of experiments that does not exist holds none."""
+    assert ([], []) == list_experiments(tmp_path / "none")
+
+
+def test_find_lists_the_names(tiny: Experiment) -> None:
+    """An unknown name is an error with a code of its own that lists the names there are."""
+    assert tiny.digest == find_experiment("tiny").digest
+    with pytest.raises(ExperimentError, match='no experiment "other"; choose one of: tiny') as caught:
+        find_experiment("other")
+    assert "unknown_experiment" == caught.value.code
+
+
+@pytest.mark.parametrize("name", ["../models/tiny", ".", "", "tiny/.", "/etc"])
+def test_find_takes_names_and_no_paths(tiny: Experiment, name: str) -> None:
+    """A path is no name, wherever it leads."""
+    with pytest.raises(ExperimentError, match="no experiment"):
+        find_experiment(name)
+
+
+def test_default_is_the_honest_one(models: Path) -> None:
+    """hemorrhage-by-patient when it is there, else the first by name that is whole."""
+    with pytest.raises(ExperimentError, match="no trained experiment"):
+        default_experiment()
+    for name in ("b", "c"):
+        write_tiny_experiment(models, name)
+    (models / "b" / "experiment.json").write_text("{}")
+    assert "c" == default_experiment().name
+    write_tiny_experiment(models, "hemorrhage-by-patient")
+    assert "hemorrhage-by-patient" == default_experiment().name
+
+
+def test_a_damaged_default_is_not_replaced_silently(models: Path) -> None:
+    """Readings never come from another experiment than the reader believes."""
+    for name in ("a", "hemorrhage-by-patient"):
+        write_tiny_experiment(models, name)
+    (models / "hemorrhage-by-patient" / "history.csv").unlink()
+    with pytest.raises(ExperimentError, match=r"history\.csv is missing"):
+        default_experiment()
+
+
+def test_models_root_follows_the_variable(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """STROKE_CT_MODELS names the folder; without it, it is trained_models in the project."""
+    assert models == models_root()
+    monkeypatch.delenv("STROKE_CT_MODELS")
+    assert Path(__file__).parents[3] / "trained_models" == models_root()
+
+
+def test_a_card_with_a_misspelt_value_names_its_folder(tiny: Experiment) -> None:
+    """What is wrong with a card is said together with the folder's name."""
+    card = json.loads((tiny.folder / "experiment.json").read_text())
+    del card["summary"]
+    (tiny.folder / "experiment.json").write_text(json.dumps(card))
+    with pytest.raises(ExperimentError, match=r'Folder "tiny": .*lacks "summary"'):
+        read_experiment(tiny.folder)
