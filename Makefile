@@ -34,7 +34,7 @@ bench: setup
 	$(BIN)/python -m pytest tests/benchmarks -m "slow or not slow" -s
 
 screenshots: setup
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python tests/screenshots.py
 
 # Writes the table of figures in README.md anew from the experiments' records.
 figures: setup

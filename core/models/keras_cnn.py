@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -159,7 +160,7 @@ class KerasCNN:
         """
         try:
             self.network.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise ExperimentError(
                 f"{path.name} cannot be read as Keras weights",
                 came=type(error).__name__,

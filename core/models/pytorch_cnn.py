@@ -17,6 +17,8 @@ from core.files import write_aside
 from core.models.architecture import Architecture, Augmentation, Convolution, Dropout, Layer, MaxPooling
 
 _PREDICT_BATCH = 64
+# What torch.load(weights_only=True) raises for a file that holds more than numbers.
+_Unreadable = torch.serialization.pickle.UnpicklingError
 
 
 class _Network(nn.Module):
@@ -267,7 +269,7 @@ def _to_tensor(images: np.ndarray) -> torch.Tensor:
 def _load(path: Path) -> dict:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, _Unreadable) as error:
         raise ExperimentError(
             f"{path.name} cannot be read as PyTorch weights",
             came=type(error).__name__,
