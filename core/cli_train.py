@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -29,8 +29,10 @@ def register(app: typer.Typer) -> None:
 def train(
     dataset: Annotated[Path, typer.Option(help="Folder with the two class folders.")],
     name: Annotated[str, typer.Option(help="Name of the experiment and its folder in trained_models.")],
-    labels: Annotated[str, typer.Option(help="folder or slice")] = "slice",
-    split: Annotated[str, typer.Option(help="random or patient")] = "patient",
+    labels: Annotated[Literal["folder", "slice"], typer.Option(help="whose labels to learn")] = "slice",
+    split: Annotated[
+        Literal["random", "patient"], typer.Option(help="what is kept apart: slices, or patients")
+    ] = "patient",
     folds: Annotated[int, typer.Option(help="1: hold out a tenth; more: cross-validation")] = 5,
     architecture: Annotated[str, typer.Option(help="plain or framed")] = "framed",
     frameworks: Annotated[str, typer.Option(help="pytorch, keras or both, with a comma")] = "pytorch,keras",
@@ -113,7 +115,8 @@ def _bars() -> Iterator[OnProgress]:
                     bars[key] = progress.add_task(_STAGES[stage], total=1.0)
                 text = f"{_STAGES[stage]}: {track}"
                 if "epoch" in values:
-                    text += f", fold {values['fold']}/{values['folds']}, epoch {values['epoch']}/{values['epochs']}"
+                    text += f", fold {values['fold']}/{values['folds']}"
+                    text += f", epoch {values['epoch']}/{values['epochs']}"
                 progress.update(bars[key], completed=values["fraction"], description=text)
 
         yield on_progress

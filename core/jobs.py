@@ -1,7 +1,7 @@
 """Trainings as jobs: start one in a process of its own, find it again, watch it, cancel it.
 
-A job is a folder in `trained_models/.training/` (see core.training). Its state is what the training wrote into
-`job.json`, never guessed from its log; a state of "running" without a living process means "interrupted".
+A job is a folder in `trained_models/.training/` (see core.training). Its state is what the training wrote
+into `job.json`, never guessed from its log; a state of "running" without a living process means "interrupted".
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def start_training(
     """Start `python -m core train` in a process that outlives the caller.
 
     Raises:
-        TrainingError: a training runs already (one at a time: both would be slow), or this one is unfinished and
-            `resume` is False.
+        TrainingError: a training runs already (one at a time: both would be slow), or this one is unfinished
+            and `resume` is False.
     """
     root = root or models_root()
     check_name(name)

@@ -15,9 +15,10 @@ _END = "<!-- end of figures -->"
 
 
 def draw_figures(experiments: Sequence[Experiment]) -> str:
-    """The table of README: accuracy, AUROC and average precision of every experiment, per slice, in Markdown."""
+    """The table of README: the figures of every experiment, per slice and per patient, in Markdown."""
     lines = [
-        "| experiment | model | slices (positive) | patients | accuracy | AUROC | average precision | patient AUROC |",
+        "| experiment | model | slices (positive) | patients | accuracy | AUROC | average precision "
+        "| patient AUROC |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for experiment in experiments:
@@ -48,7 +49,9 @@ def replace_figures(text: str, figures: str) -> str:
     head, begin, rest = text.partition(_BEGIN)
     _, end, tail = rest.partition(_END)
     if not begin or not end:
-        raise StrokeError("The text has no place for the figures", remedy=f"write {_BEGIN} and {_END} into it")
+        raise StrokeError(
+            "The text has no place for the figures", remedy=f"write {_BEGIN} and {_END} into it"
+        )
     return f"{head}{begin}\n{figures}\n{end}{tail}"
 
 

@@ -1,4 +1,4 @@
-"""From a protocol to an experiment: plan, train both frameworks side by side in child processes, gather, publish.
+"""From a protocol to an experiment: plan, train both frameworks in child processes, gather, publish.
 
 Framework-free. A training lives in a folder of its own, `trained_models/.training/NAME/`:
 
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from core.dataset import Dataset, index_dataset, read_pixels
+from core.dataset import Dataset, Labels, index_dataset, read_pixels
 from core.errors import ExperimentError, TrainingError
 from core.evaluation.operating_points import operating_points_of
 from core.experiments import FRAMEWORKS, Experiment, models_root, publish, write_experiment, write_table
@@ -35,14 +35,24 @@ from core.experiments.cards import check_name
 from core.files import write_whole
 from core.models.architecture import SCHEDULE, Architecture, architecture_of, get_architecture
 from core.preprocessing import Recipe, prepare
-from core.splits import Fold, make_folds
+from core.splits import Fold, Split, make_folds
 from core.training_card import describe_dataset, describe_protocol
 
 _POLL_S = 0.3
-_VERSIONS = ("torch", "torchvision", "tensorflow", "keras", "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn")
+_VERSIONS = (
+    "torch",
+    "torchvision",
+    "tensorflow",
+    "keras",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "pillow",
+    "scikit-learn",
+)
 
-# Called with the stage ("reading", "preparing", "training", "publishing") and, per track of that stage, what is
-# known of its progress: at least {"fraction": share done}.
+# Called with the stage ("reading", "preparing", "training", "publishing") and, per track of that stage, what
+# is known of its progress: at least {"fraction": share done}.
 OnProgress = Callable[[str, dict[str, dict[str, Any]]], None]
 
 
@@ -60,8 +70,8 @@ class Protocol:
         class_weights: weigh the classes to the same sum in the loss.
     """
 
-    labels: str = "slice"
-    split: str = "patient"
+    labels: Labels = "slice"
+    split: Split = "patient"
     folds: int = 5
     architecture: str = "framed"
     frameworks: tuple[str, ...] = FRAMEWORKS
@@ -135,8 +145,8 @@ def train_experiment(
         on_progress: told how far it is.
 
     Raises:
-        TrainingError: a training of this name is unfinished (and resume is False), was planned otherwise or on
-            other data, or a child failed.
+        TrainingError: a training of this name is unfinished (and resume is False), was planned otherwise or
+            on other data, or a child failed.
         ExperimentError: the name is taken or unfit, or the experiment was refused (parity).
         DatasetError: the data set does not allow the protocol.
     """
@@ -144,7 +154,8 @@ def train_experiment(
     check_name(name)
     if (root / name).exists():
         raise ExperimentError(
-            f'There is an experiment "{name}" already', remedy="choose another name, or delete that folder first"
+            f'There is an experiment "{name}" already',
+            remedy="choose another name, or delete that folder first",
         )
     work = work_folder(root, name)
     if (work / "plan.json").exists() and not resume:
@@ -188,7 +199,7 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
     values = protocol.to_dict()
     # Both frameworks share the cores: one thread each wastes least on waiting.
     values["n_threads"] = max(1, _n_cores() // len(values["frameworks"]))
-    plan = {
+    plan: dict[str, Any] = {
         "name": name,
         "protocol": values,
         "recipe": architecture.recipe.to_dict(),
@@ -284,7 +295,16 @@ def _start_child(work: Path, framework: str, n_threads: int) -> subprocess.Popen
     (work / framework).mkdir(exist_ok=True)
     with open(work / framework / "log.txt", "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "core.models.child", "train", "--work", str(work), "--framework", framework],
+            [
+                sys.executable,
+                "-m",
+                "core.models.child",
+                "train",
+                "--work",
+                str(work),
+                "--framework",
+                framework,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -369,14 +389,14 @@ def _summarise(plan: dict[str, Any], architecture: Architecture) -> str:
 def _describe_served(n_folds: int) -> str:
     if n_folds == 1:
         return (
-            "The served network is the measured one: it was trained on the training part alone, and the figures "
-            "are of the test part, which it has not seen."
+            "The served network is the measured one: it was trained on the training part alone, and the "
+            "figures are of the test part, which it has not seen."
         )
     return (
-        f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every measured "
-        "probability comes from the single network that had not seen the slice or its patient's other slices (as "
-        "the split allows); a scan from elsewhere is read by all of them together. The mean itself was not measured "
-        "on this data set, for each of its slices was seen by some of the networks."
+        f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every "
+        "measured probability comes from the single network that had not seen the slice or its patient's other "
+        "slices (as the split allows); a scan from elsewhere is read by all of them together. The mean itself "
+        "was not measured on this data set, for each of its slices was seen by some of the networks."
     )
 
 
@@ -403,7 +423,9 @@ def _only_one(work: Path) -> Iterator[None]:
         owner = path.read_text().strip()
         if owner.isdigit() and is_alive(int(owner)):
             raise TrainingError(
-                f'The training "{work.name}" is running already', came=f"process {owner}", remedy="wait for it"
+                f'The training "{work.name}" is running already',
+                came=f"process {owner}",
+                remedy="wait for it",
             ) from None
     write_whole(path, str(os.getpid()).encode())
     try:

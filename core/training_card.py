@@ -11,8 +11,8 @@ from core.dataset import KNOWN_DATASET, Dataset
 _COMMON = "Research and teaching. Not a medical device: no decision about a person may rest on it."
 _KNOWN = (
     "The data hold no ischemic stroke: the networks have never seen one and cannot tell one.",
-    "One hospital, 82 patients after head trauma, one brain window burnt into 8-bit JPEG slices: other scanners, "
-    "windows and patients may be read worse than these figures say.",
+    "One hospital, 82 patients after head trauma, one brain window burnt into 8-bit JPEG slices: other "
+    "scanners, windows and patients may be read worse than these figures say.",
     "The slice labels are recovered from the file numbers; 10 of 2,501 are known to be wrong.",
     "Sex is confounded with the folder label; age, sex and scanner are not in the data set.",
 )
@@ -26,22 +26,22 @@ def describe_protocol(dataset: Dataset, labels: str) -> dict[str, Any]:
         meaning = "Positive means that the slice shows intracranial hemorrhage."
     elif known:
         meaning = (
-            "Positive means that the slice comes from a patient of the Stroke folder, that is, one with traumatic "
-            "intracranial hemorrhage somewhere in the head; the slice itself need not show it."
+            "Positive means that the slice comes from a patient of the Stroke folder, that is, one with "
+            "traumatic intracranial hemorrhage somewhere in the head; the slice itself need not show it."
         )
     else:
         meaning = f"Positive means that the slice comes from the folder {positive}."
     limits = [_COMMON, *(_KNOWN if known else ())]
     if not dataset.has_patients:
         limits.append(
-            "The patients are unknown: slices of one patient may stand in training and in test, so the figures may "
-            "be far too good."
+            "The patients are unknown: slices of one patient may stand in training and in test, so the figures "
+            "may be far too good."
         )
     return {"negative": negative, "positive": positive, "meaning": meaning, "limits": limits}
 
 
 def describe_dataset(dataset: Dataset, y_true: np.ndarray) -> dict[str, Any]:
-    """Counts and fingerprint: {fingerprint, n_slices, n_patients (None if unknown), n_positive, n_refused}."""
+    """Counts and fingerprint; n_patients is None when the patients are unknown."""
     return {
         "fingerprint": dataset.fingerprint,
         "n_slices": len(y_true),

@@ -1,7 +1,7 @@
 """The child process that holds one framework: it trains, exports and re-computes, and then ends.
 
-    python -m core.models.child train --work FOLDER --framework pytorch
-    python -m core.models.child probabilities --experiment FOLDER --framework pytorch --images IN.npy --out OUT.npy
+python -m core.models.child train --work FOLDER --framework pytorch
+python -m core.models.child probabilities --experiment FOLDER --framework pytorch --images IN --out OUT
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,13 @@ def train(work: Path, framework: str) -> None:
         fold_seed = int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
         folder = work / framework / f"fold-{index}"
         rows = fit_fold(
-            lambda fold_seed=fold_seed: build_cnn(framework, architecture, seed=fold_seed, n_threads=n_threads),
+            partial(build_cnn, framework, architecture, seed=fold_seed, n_threads=n_threads),
             data,
             fold,
             folder,
             seed=fold_seed,
             class_weights=plan["protocol"]["class_weights"],
-            on_progress=lambda share, epoch, index=index: progress.report(index, share, epoch),
+            on_progress=partial(progress.report, index),
         )
         history += [{"framework": framework, "fold": index, **row} for row in rows]
         cnn = build_cnn(framework, architecture, seed=fold_seed, n_threads=n_threads)
@@ -71,8 +72,7 @@ def train(work: Path, framework: str) -> None:
         members.append(cnn)
 
     parity = export(members, built / "model.onnx", data.images)
-    with open(work / framework / "probabilities.npz", "wb") as file:
-        np.savez(file, **probabilities)
+    np.savez(work / framework / "probabilities.npz", allow_pickle=False, **probabilities)
     result = {
         "history": history,
         "parity": parity,

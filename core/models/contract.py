@@ -17,7 +17,10 @@ from core.errors import MissingExtraError, StrokeError
 from core.experiments import FRAMEWORKS
 from core.models.architecture import Architecture
 
-_CLASSES = {"pytorch": ("core.models.pytorch_cnn", "PytorchCNN"), "keras": ("core.models.keras_cnn", "KerasCNN")}
+_CLASSES = {
+    "pytorch": ("core.models.pytorch_cnn", "PytorchCNN"),
+    "keras": ("core.models.keras_cnn", "KerasCNN"),
+}
 
 
 class CNN(Protocol):
@@ -105,7 +108,9 @@ def build_cnn(framework: str, architecture: Architecture, *, seed: int, n_thread
         MissingExtraError: the framework is not installed.
     """
     if framework not in _CLASSES:
-        raise StrokeError(f"There is no framework {framework!r}", remedy=f"choose one of {', '.join(FRAMEWORKS)}")
+        raise StrokeError(
+            f"There is no framework {framework!r}", remedy=f"choose one of {', '.join(FRAMEWORKS)}"
+        )
     module_name, class_name = _CLASSES[framework]
     try:
         module = importlib.import_module(module_name)

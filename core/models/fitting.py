@@ -83,6 +83,10 @@ def fit_fold(
         epoch = len(state["history"]) + 1
         started = time.monotonic()
         learning_rate = learning_rate_at(epoch, architecture)
+
+        def report(done: int, epoch: int = epoch) -> None:
+            on_progress((epoch - 1 + done / len(images)) / architecture.epochs, epoch)
+
         epoch_seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
         train_loss, train_accuracy = cnn.train_epoch(
             images,
@@ -91,9 +95,7 @@ def fit_fold(
             order=np.random.default_rng(epoch_seed).permutation(len(images)),
             learning_rate=learning_rate,
             seed=epoch_seed,
-            on_batch=lambda done, epoch=epoch: on_progress(
-                (epoch - 1 + done / len(images)) / architecture.epochs, epoch
-            ),
+            on_batch=report,
         )
         probability = cnn.predict_probability(validation_images)
         validation_loss = cross_entropy(y_validation, probability, weight_of_class[y_validation])

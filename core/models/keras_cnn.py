@@ -81,7 +81,9 @@ class KerasCNN:
         )
         self._optimizer.build(self._training.trainable_variables)
         self._step = tf.function(self._train_batch, reduce_retracing=True)
-        self._forward = tf.function(lambda images: self.network(images, training=False), reduce_retracing=True)
+        self._forward = tf.function(
+            lambda images: self.network(images, training=False), reduce_retracing=True
+        )
 
     def _train_batch(
         self, images: tf.Tensor, target: tf.Tensor, weight: tf.Tensor
@@ -115,7 +117,9 @@ class KerasCNN:
             batch = order[start : start + size]
             target = y_true[batch].astype(np.float32)
             weight = sample_weight[batch].astype(np.float32)
-            loss, logit = self._step(tf.constant(_to_input(images[batch])), tf.constant(target), tf.constant(weight))
+            loss, logit = self._step(
+                tf.constant(_to_input(images[batch])), tf.constant(target), tf.constant(weight)
+            )
             value = float(loss)
             if not math.isfinite(value):
                 raise TrainingError(
@@ -132,7 +136,9 @@ class KerasCNN:
     def predict_probability(self, images: np.ndarray) -> np.ndarray:
         parts = [
             # Not Model.predict: in a loop it grows in memory (keras-team/keras#13118).
-            keras.ops.sigmoid(self._forward(tf.constant(_to_input(images[start : start + _PREDICT_BATCH])))[2])
+            keras.ops.sigmoid(
+                self._forward(tf.constant(_to_input(images[start : start + _PREDICT_BATCH])))[2]
+            )
             for start in range(0, len(images), _PREDICT_BATCH)
         ]
         return np.concatenate([part.numpy()[:, 0] for part in parts]).astype(np.float64)
@@ -214,7 +220,7 @@ class KerasCNN:
             )
 
     def _seed_generators(self, seed: int) -> None:
-        """Restart every random layer: what an epoch draws depends on its seed alone, so a resumed run is equal."""
+        """Restart every random layer: what an epoch draws depends on its seed alone, resumed or not."""
         for index, variable in enumerate(self._training.non_trainable_variables):
             if "seed_generator_state" in variable.path:
                 variable.assign(np.array([seed & 0x7FFFFFFF, index], dtype=np.uint32))
@@ -285,9 +291,9 @@ def _augment(images: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
     if augmentation.rotation_degrees:
         images = keras.layers.RandomRotation(augmentation.rotation_degrees / 360, **options)(images)
     if augmentation.translation:
-        images = keras.layers.RandomTranslation(augmentation.translation, augmentation.translation, **options)(
-            images
-        )
+        images = keras.layers.RandomTranslation(
+            augmentation.translation, augmentation.translation, **options
+        )(images)
     if augmentation.zoom:
         images = keras.layers.RandomZoom((-augmentation.zoom, augmentation.zoom), **options)(images)
     images = _Fill(fill)(images)

@@ -222,7 +222,9 @@ def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
     return [nn.Dropout(layer.rate)]
 
 
-def _build_augmentation(augmentation: Augmentation, n_channels: int) -> Callable[[torch.Tensor], torch.Tensor]:
+def _build_augmentation(
+    augmentation: Augmentation, n_channels: int
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """Random change of one image (c, h, w) in [0, 1]."""
     # The mirrored difference is 0.5 where nothing is: so are the corners that a turn brings in.
     fill = torch.tensor([0.0, 0.5] if n_channels == 2 else [0.0] * n_channels)[:, None, None]
@@ -247,10 +249,7 @@ def _build_augmentation(augmentation: Augmentation, n_channels: int) -> Callable
         if augmentation.brightness:
             shift = augmentation.brightness * (2 * torch.rand(()) - 1)
             # Brightness cancels in the mirrored difference.
-            if n_channels == 2:
-                image = torch.stack([image[0] + shift, image[1]])
-            else:
-                image = image + shift
+            image = torch.stack([image[0] + shift, image[1]]) if n_channels == 2 else image + shift
         return image.clamp(0, 1)
 
     return augment
