@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core import cli_data, cli_train
+from core import cli_data, cli_reports, cli_train
 from core.errors import StrokeError
 from core.experiments import Experiment, default_experiment, find_experiment, list_experiments
 from core.terminal import (
@@ -170,6 +170,7 @@ def experiments() -> None:
 
 cli_data.register(app)
 cli_train.register(app)
+cli_reports.register(app)
 
 
 def predict_record(

@@ -1,7 +1,7 @@
 """Trainings as jobs: start one in a process of its own, find it again, watch it, cancel it.
 
 A job is a folder in `trained_models/.training/` (see core.training). Its state is what the training wrote
-into `job.json`, never guessed from its log; a state of "running" without a living process means "interrupted".
+into `job.json`, never guessed from its log; "running" without a living process means "interrupted".
 """
 
 from __future__ import annotations

@@ -394,9 +394,9 @@ def _describe_served(n_folds: int) -> str:
         )
     return (
         f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every "
-        "measured probability comes from the single network that had not seen the slice or its patient's other "
-        "slices (as the split allows); a scan from elsewhere is read by all of them together. The mean itself "
-        "was not measured on this data set, for each of its slices was seen by some of the networks."
+        "measured probability comes from the single network that had not seen the slice (nor, where patients "
+        "are kept apart, its patient); a scan from elsewhere is read by all of them together. The mean "
+        "itself was not measured on this data set, for each of its slices was seen by some of the networks."
     )
 
 

@@ -34,8 +34,8 @@ def describe_protocol(dataset: Dataset, labels: str) -> dict[str, Any]:
     limits = [_COMMON, *(_KNOWN if known else ())]
     if not dataset.has_patients:
         limits.append(
-            "The patients are unknown: slices of one patient may stand in training and in test, so the figures "
-            "may be far too good."
+            "The patients are unknown: slices of one patient may stand in training and in test, so "
+            "the figures may be far too good."
         )
     return {"negative": negative, "positive": positive, "meaning": meaning, "limits": limits}
 
