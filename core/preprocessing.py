@@ -41,8 +41,11 @@ class Recipe:
     intensity: Intensity = "unit"
 
     def __post_init__(self) -> None:
-        if not 32 <= self.size <= 1024:
-            raise StrokeError("A recipe's size lies between 32 and 1024 pixels", came=str(self.size))
+        # A card's size may be of any kind; True would pass for 1, and 96.5 for a size.
+        if type(self.size) is not int or not 32 <= self.size <= 1024:
+            raise StrokeError(
+                "A recipe's size is a whole number of pixels between 32 and 1024", came=repr(self.size)
+            )
         for name, kinds in (("channels", Channels), ("framing", Framing), ("intensity", Intensity)):
             if getattr(self, name) not in get_args(kinds):
                 raise StrokeError(
