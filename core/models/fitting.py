@@ -185,9 +185,9 @@ def _read_state(folder: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text())
         return {key: state[key] for key in ("finished", "checkpoint", "history")}
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"The training's state in {path.parent.name} is damaged",
             came=str(error),
-            remedy="start the training anew, without --resume",
+            remedy=f"delete the folder {path.parent} and go on with --resume: this fold is trained anew",
         ) from error
