@@ -117,6 +117,15 @@ def test_a_served_network_that_differs_is_found(tiny: Experiment) -> None:
     assert 2 * TOLERANCE == pytest.approx(outcome.checks[1].max_difference, rel=0.05)
 
 
+def test_the_served_network_is_the_mean_of_the_folds(tiny: Experiment) -> None:
+    """Fold networks may differ from each other; it is their mean that is served."""
+
+    def run_spread(experiment: Experiment, framework: str, images: np.ndarray) -> np.ndarray:
+        return run_formula(experiment, framework, images) + np.array([[-0.1], [0.0], [0.1]])
+
+    assert verify_experiment(tiny, run_native=run_spread).passed
+
+
 def test_a_changed_record_is_found(recorded: Experiment, phantoms: Dataset) -> None:
     """A recorded prediction that the weights do not give fails, while the served network passes."""
     table = recorded.predictions()
@@ -182,11 +191,15 @@ np.save(options["--out"], np.tile(images.mean(axis=(1, 2, 3)), (3, 1)))
         ("import sys; sys.exit(3)", "exit code 3"),
         ("pass", "exit code 0"),
         (
+            "import sys, numpy as np; np.save(sys.argv[-1], np.zeros((3, 1))); sys.exit(4)",
+            "exit code 4",
+        ),
+        (
             "import sys, numpy as np; np.save(sys.argv[sys.argv.index('--out') + 1], np.zeros((3, 2)))",
             r"another form \(\(3, 2\)\)",
         ),
     ],
-    ids=["words", "code", "nothing", "shape"],
+    ids=["words", "code", "nothing", "late", "shape"],
 )
 def test_a_child_that_fails_is_an_error(
     tiny: Experiment, monkeypatch: pytest.MonkeyPatch, script: str, message: str

@@ -55,7 +55,14 @@ def test_what_is_wrong_is_named(tiny: Experiment, change: Change, message: str) 
         parse_card(json.dumps(card).encode())
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[1]", b'{"format": NaN}', b"[" * 100_000])
+def test_nan_is_no_value_of_a_card(tiny: Experiment) -> None:
+    """Python's JSON reader takes NaN; a card with it is refused."""
+    text = json.dumps({**tiny.card, "training": {"keras": {"seconds": float("nan")}}})
+    with pytest.raises(ExperimentError, match=r"not valid JSON \(NaN"):
+        parse_card(text.encode())
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[1]", b"[" * 100_000])
 def test_what_is_no_card_is_refused(text: bytes) -> None:
     """Bytes that are no JSON object are an ExperimentError, whatever they are."""
     with pytest.raises(ExperimentError, match=r"experiment\.json"):
