@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.experiments import list_experiments
+from dashboard.components import DISCLAIMER
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import ROOT, find_chromium, serve
 
@@ -34,12 +35,13 @@ def take(page: Page, address: str, name: str, width: int, target: Path) -> None:
     """Open one page, wait until all is drawn, and keep a picture of its whole height."""
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(address + PAGES[name])
-    page.wait_for_selector("text=Not a medical device")
+    page.get_by_text(DISCLAIMER, exact=True).wait_for()
     if name == "read":
         page.get_by_role("button", name="Show synthetic ones").click()
         page.wait_for_selector("img[alt^='Heat map of the']")
     if name == "compare":
         page.wait_for_selector(".st-key-learning_keras .main-svg, .st-key-learning_pytorch .main-svg")
+    page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(max(900, height), TALLEST_PX)})
     page.wait_for_timeout(1500)
