@@ -61,6 +61,7 @@ class MeanGray:
         self.architecture = architecture
         self.weights, self.momentum = np.zeros(2), np.zeros(2)
         self.seen_weights: list[np.ndarray] = []
+        self.seen_draws: list[tuple[int, tuple[int, ...]]] = []
 
     def train_epoch(
         self,
@@ -75,6 +76,7 @@ class MeanGray:
     ) -> tuple[float, float]:
         """See core.models.contract."""
         self.seen_weights.append(sample_weight)
+        self.seen_draws.append((seed, tuple(order)))
         rng = np.random.default_rng(seed)
         losses, hits = [], []
         for start in range(0, len(order), self.architecture.batch_size):
@@ -292,6 +294,15 @@ def test_another_seed_is_another_training(data: TrainingData, tmp_path: Path) ->
     expected = timeless(fit(data, tmp_path / "a"))
     assert expected == timeless(fit(data, tmp_path / "b"))
     assert expected != timeless(fit(data, tmp_path / "c", seed=8))
+
+
+def test_every_epoch_draws_anew(data: TrainingData, tmp_path: Path) -> None:
+    """Each epoch has a seed and an order of its own, and each order holds every training slice once."""
+    cnn = MeanGray()
+    fit(data, tmp_path, lambda: cnn)
+    seeds, orders = zip(*cnn.seen_draws, strict=True)
+    assert 6 == len(set(seeds)) == len(set(orders))
+    assert all(list(range(36)) == sorted(order) for order in orders)
 
 
 def test_a_loss_that_is_no_number_ends_the_training(sharp: TrainingData, tmp_path: Path) -> None:
