@@ -40,7 +40,7 @@ def print_json(record: dict[str, Any]) -> None:
 
 def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None:
     """Print readings as a table, with every warning once."""
-    print(f'{experiment.name}: "{experiment.classes[1]}" means: {experiment.meaning}')
+    print(f'{experiment.name}: positive is "{experiment.classes[1]}". {experiment.meaning}')
     rows: list[list[str]] = []
     remarks: dict[str, list[str]] = {}
     for scan in findings:

@@ -105,7 +105,7 @@ def test_predict_of_good_files_ends_with_0(tiny: Experiment, pictures: Path, run
 def test_predict_prints_a_table(tiny: Experiment, pictures: Path, run: Any) -> None:
     """Without --json: what positive means, a line per slice, and the refused on standard error."""
     ended = run("predict", pictures)
-    assert f'"Hemorrhage" means: {tiny.meaning}' in ended.out
+    assert f'positive is "Hemorrhage". {tiny.meaning}' in ended.out
     line = next(line for line in ended.out.splitlines() if line.startswith("bright 1.png"))
     assert 2 == line.count("Hemorrhage")
     assert "Refused: broken.jpg: " in ended.err

@@ -1,0 +1,61 @@
+"""The experiments that come with the program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.experiments import CARD_NAME, list_experiments, read_experiment
+from core.phantoms import draw_phantom
+from core.prediction import Reader
+from core.scans import Scan, Slice
+
+ROOT = Path(__file__).parents[1] / "trained_models"
+FOLDERS = sorted(path.parent for path in ROOT.glob(f"*/{CARD_NAME}") if not path.parent.name.startswith("."))
+
+
+def test_none_is_damaged() -> None:
+    """Every folder is whole: each file is the one whose hash its card holds."""
+    assert ([folder.name for folder in FOLDERS], []) == (
+        [experiment.name for experiment in list_experiments(ROOT)[0]],
+        [str(error) for error in list_experiments(ROOT)[1]],
+    )
+
+
+def test_they_are_small_and_hold_no_picture() -> None:
+    """Together at most 30 MB, and nothing but cards, tables and networks: no image of any patient."""
+    files = [path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 30e6
+    assert {path.suffix for path in files} <= {".json", ".csv", ".onnx", ".pt", ".keras"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_each_reads_a_slice(folder: Path) -> None:
+    """Both served networks read a phantom: probabilities, and heat maps that are not flat."""
+    experiment = read_experiment(folder)
+    pixels = draw_phantom(np.random.default_rng(0), lesion=True).pixels
+    (finding,) = Reader(experiment).read(Scan("phantom", "0" * 64, "gray", (Slice(pixels),))).slices
+    assert {"pytorch", "keras"} == set(finding.models)
+    for model in finding.models.values():
+        assert 0 < model.probability < 1
+        assert model.heat.ndim == 2
+        assert min(model.heat.shape) > 1
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_each_was_measured_on_slices_it_never_saw(folder: Path) -> None:
+    """No test slice is in another part of its fold, both networks have the same ones, each slice once."""
+    experiment = read_experiment(folder)
+    slices = experiment.slices().set_index("file")
+    tested = experiment.predictions().query("part == 'test'")
+    assert tested["file"].is_unique
+    for fold, rows in tested.groupby("fold"):
+        parts = slices[f"fold_{fold}"]
+        assert set(parts.index[parts == "test"]) == set(rows["file"])
+        if experiment.card["protocol"]["split"] == "patient":
+            trained = slices[parts != "test"]
+            assert set() == set(trained["patient"]) & set(rows["patient"])
+    if experiment.card["protocol"]["folds"] > 1:
+        assert len(slices) == len(tested)
