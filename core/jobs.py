@@ -6,6 +6,7 @@ into `job.json`, never guessed from its log; "running" without a living process 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -125,8 +126,12 @@ def start_training(
 def list_jobs(root: Path | None = None) -> list[Job]:
     """All trainings that are not published yet, newest first."""
     root = root or models_root()
-    names = [path.parent.name for path in (root / ".training").glob("*/job.json")]
-    return sorted((read_job(name, root) for name in names), key=lambda job: -job.started)
+    jobs = []
+    for path in (root / ".training").glob("*/job.json"):
+        # One that is published or discarded at this moment is no job any more.
+        with contextlib.suppress(TrainingError):
+            jobs.append(read_job(path.parent.name, root))
+    return sorted(jobs, key=lambda job: -job.started)
 
 
 def read_job(name: str, root: Path | None = None) -> Job:
@@ -135,25 +140,29 @@ def read_job(name: str, root: Path | None = None) -> Job:
     Raises:
         TrainingError: there is none; it may have been published or discarded meanwhile.
     """
-    folder = work_folder(root or models_root(), name)
     try:
-        values = json.loads((folder / "job.json").read_text())
-    except (OSError, ValueError) as error:
+        return _read(work_folder(root or models_root(), name))
+    # The folder may go at any moment, as a training that is done removes it.
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f'There is no training "{name}"', remedy="look among the experiments: it may be done"
         ) from error
-    state, message = values["state"], values["message"]
-    if state == "running" and not is_alive(values["process"]):
+
+
+def _read(folder: Path) -> Job:
+    values = json.loads((folder / "job.json").read_text())
+    state, message, process = values["state"], values["message"], int(values["process"])
+    if state == "running" and not is_alive(process):
         state, message = "interrupted", "Its process ended without a word, as at a power cut; resume goes on."
     command = folder / "command.json"
     frameworks = [path.parent.name for path in folder.glob("*/progress.json")]
     logs = [folder / "log.txt", *(folder / framework / "log.txt" for framework in frameworks)]
     tails = [path.read_text(errors="replace")[-_LOG_TAIL:] for path in logs if path.exists()]
     return Job(
-        name=name,
+        name=folder.name,
         state=state,
         message=message,
-        started=values["started"],
+        started=float(values["started"]),
         command=json.loads(command.read_text()) if command.exists() else {},
         progress=read_progress(folder, frameworks),
         log_tail="\n".join(tail for tail in tails if tail.strip()),
