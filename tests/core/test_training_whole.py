@@ -1,0 +1,154 @@
+"""Whole trainings of both frameworks on phantoms: from data set to experiment, and through a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.dataset import index_dataset
+from core.evaluation.summary import evaluate_experiment
+from core.experiments import FRAMEWORKS, Experiment, read_experiment
+from core.phantoms import write_phantom_dataset
+from core.training import Protocol, train_experiment, work_folder
+from core.verification import verify_experiment
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two hundred phantoms: 20 patients with 10 slices each."""
+    folder = tmp_path_factory.mktemp("phantoms") / "set"
+    write_phantom_dataset(folder, n_patients=20, slices_per_patient=10, size=128)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    """Both frameworks on two hundred phantoms: two epochs, two folds, by patient."""
+    protocol = Protocol(labels="slice", split="patient", folds=2, architecture="framed", epochs=2)
+    stages: dict[str, None] = {}
+
+    def listen(stage: str, tracks: dict[str, dict[str, Any]]) -> None:
+        stages[stage] = None
+        assert all(0 <= values["fraction"] <= 1 for values in tracks.values())
+
+    root = tmp_path_factory.mktemp("models")
+    experiment = train_experiment(phantoms, protocol, "phantoms", root=root, on_progress=listen)
+    assert ["reading", "preparing", "training", "publishing"] == list(stages)
+    assert not work_folder(root, "phantoms").exists()
+    return experiment
+
+
+@pytest.mark.slow
+def test_every_slice_is_tested_once(trained: Experiment) -> None:
+    """Both frameworks answer for the same slices, each of which is in one test part, apart by patient."""
+    predictions, slices = trained.predictions(), trained.slices()
+    assert 200 == len(slices)
+    test = predictions[predictions["part"] == "test"]
+    assert sorted(slices["file"]) == sorted(test["file"])
+    for framework in FRAMEWORKS:
+        assert predictions[framework].between(0, 1).all()
+    for fold in (0, 1):
+        parts = slices.set_index("file")[f"fold_{fold}"]
+        rows = predictions[predictions["fold"] == fold]
+        assert (parts[rows["file"]].to_numpy() == rows["part"].to_numpy()).all()
+        assert 1 == slices.groupby("patient")[f"fold_{fold}"].nunique().max()
+
+
+@pytest.mark.slow
+def test_the_card_says_what_was_done(trained: Experiment) -> None:
+    """History, parity, files and choices of the card fit what was trained."""
+    card, history = trained.card, trained.history()
+    for framework in FRAMEWORKS:
+        assert card["parity"][framework]["max_difference"] <= 1e-4
+        assert card["training"][framework]["n_parameters"] > 10_000
+        for fold in (0, 1):
+            rows = history[(history["framework"] == framework) & (history["fold"] == fold)]
+            assert [1, 2] == rows["epoch"].tolist()
+            assert 1 == rows["best"].sum()
+    parameters = {card["training"][framework]["n_parameters"] for framework in FRAMEWORKS}
+    assert 1 == len(parameters)
+    weights = {"pytorch/weights-0.pt", "pytorch/weights-1.pt", "keras/model-0.keras", "keras/model-1.keras"}
+    assert weights <= set(card["files"])
+    assert card == read_experiment(trained.folder).card
+    assert {"slices.csv", "predictions.csv", "history.csv", "pytorch/model.onnx"} <= set(card["files"])
+
+
+@pytest.mark.slow
+def test_a_trained_experiment_can_be_evaluated(trained: Experiment) -> None:
+    """Every slice counts in the evaluation of each framework."""
+    record = evaluate_experiment(trained, n_resamples=50)
+    for framework in FRAMEWORKS:
+        assert 200 == record["models"][framework]["slice"]["n"]
+        assert 20 == record["models"][framework]["patient"]["n"]
+
+
+@pytest.mark.slow
+def test_a_trained_experiment_passes_its_verification(trained: Experiment, phantoms: Path) -> None:
+    """The native weights compute what is served and what was recorded, within 1e-4."""
+    verification = verify_experiment(trained, index_dataset(phantoms), n_slices=32)
+    assert 4 == len(verification.checks)
+    assert verification.passed, verification.checks
+
+
+def start_command(dataset: Path, root: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start a small training of both frameworks as a user would, in a process group of its own."""
+    command = [sys.executable, "-m", "core", "train", "--dataset", str(dataset), "--name", "one"]
+    choices = ["--folds", "1", "--epochs", "3", "--split", "random", "--architecture", "framed"]
+    return subprocess.Popen(
+        [*command, *choices, *more],
+        cwd=ROOT,
+        env={**os.environ, "STROKE_CT_MODELS": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait until the condition holds, while the process lives."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the training ended too early"
+        assert time.monotonic() < deadline, "the training is too slow"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="process groups are killed otherwise there")
+def test_a_killed_training_resumes_to_the_same_result(phantoms: Path, tmp_path: Path) -> None:
+    """Killed with all its children after its first epochs and resumed, it predicts as an unbroken one."""
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    assert 0 == start_command(phantoms, unbroken).wait(timeout=540)
+    work = work_folder(broken, "one")
+    states = [work / framework / "fold-0" / "state.json" for framework in FRAMEWORKS]
+    killed = start_command(phantoms, broken)
+    try:
+        wait_for(lambda: all(state.exists() for state in states), killed, 300)
+    finally:
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    epochs_before = [len(json.loads(state.read_text())["history"]) for state in states]
+    assert all(1 <= n <= 3 for n in epochs_before)
+    assert min(epochs_before) < 3
+    assert not (broken / "one").exists()
+    assert 1 == start_command(phantoms, broken).wait(timeout=120)
+    assert 0 == start_command(phantoms, broken, "--resume").wait(timeout=540)
+    expected, found = (read_experiment(root / "one").predictions() for root in (unbroken, broken))
+    pd.testing.assert_frame_equal(
+        expected.drop(columns=list(FRAMEWORKS)), found.drop(columns=list(FRAMEWORKS))
+    )
+    for framework in FRAMEWORKS:
+        np.testing.assert_allclose(found[framework], expected[framework], atol=1e-3)
