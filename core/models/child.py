@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import ParityError, StrokeError
+from core.errors import ParityError, StrokeError, TrainingError
 from core.files import write_whole
 from core.models.architecture import Architecture, architecture_of
 from core.models.contract import CNN, build_cnn
@@ -133,14 +134,21 @@ def weights_name(framework: str, fold: int) -> str:
 
 
 class _Progress:
-    """Writes how far a training is, at most twice a second."""
+    """Writes how far a training is, at most twice a second, and ends a child whose training is gone."""
 
     def __init__(self, path: Path, n_folds: int, n_epochs: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._parent = os.getppid()
         self._path, self._n_folds, self._n_epochs = path, n_folds, n_epochs
         self._started, self._start_fraction, self._last = time.monotonic(), -1.0, 0.0
 
     def report(self, fold: int, share: float, epoch: int, *, force: bool = False) -> None:
+        # A training that was killed cannot end its children: left alone, one would write into the folder in
+        # which a resumed training works.
+        if os.getppid() != self._parent:
+            raise TrainingError(
+                "The training that this process belongs to was killed", remedy="go on with --resume"
+            )
         now = time.monotonic()
         fraction = (fold + share) / self._n_folds
         if self._start_fraction < 0:
