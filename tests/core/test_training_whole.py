@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from core.dataset import index_dataset
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import FRAMEWORKS, Experiment, read_experiment
 from core.phantoms import write_phantom_dataset
-from core.training import Protocol, train_experiment, work_folder
+from core.training import Protocol, is_alive, train_experiment, work_folder
 from core.verification import verify_experiment
 
 ROOT = Path(__file__).parents[2]
@@ -152,3 +153,30 @@ def test_a_killed_training_resumes_to_the_same_result(phantoms: Path, tmp_path: 
     )
     for framework in FRAMEWORKS:
         np.testing.assert_allclose(found[framework], expected[framework], atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's children are listed by Linux alone")
+def test_children_do_not_outlive_a_killed_training(phantoms: Path, tmp_path: Path) -> None:
+    """When the training alone is killed its children end by themselves, and disturb no resumed one."""
+    work = work_folder(tmp_path, "one")
+    training = start_command(phantoms, tmp_path, "--batch-size", "4")
+    try:
+        files = [work / framework / "progress.json" for framework in FRAMEWORKS]
+        wait_for(lambda: all(file.exists() for file in files), training, 300)
+        tasks = Path(f"/proc/{training.pid}/task").glob("*/children")
+        children = [int(child) for task in tasks for child in task.read_text().split()]
+        training.kill()
+        training.wait()
+        assert 2 == len(children)
+        deadline = time.monotonic() + 60
+        while any(is_alive(child) for child in children):
+            assert time.monotonic() < deadline, "a child lives on"
+            time.sleep(0.1)
+        assert not any((work / framework / "result.json").exists() for framework in FRAMEWORKS)
+        logs = [(work / framework / "log.txt").read_text() for framework in FRAMEWORKS]
+        assert all("was killed" in log for log in logs)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(training.pid, signal.SIGKILL)
+        training.wait()
