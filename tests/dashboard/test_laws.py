@@ -124,7 +124,7 @@ def _kept(escaped: str) -> Iterator[int]:
 
 
 _READ_TWENTY = """
-import io, resource, sys
+import io, pathlib, sys
 import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -138,7 +138,10 @@ assert not app.exception, app.exception
 assert any("both networks" in m.value.lower() or "says" in m.value for m in app.markdown)
 loaded = {name.split(".")[0] for name in sys.modules}
 heavy = loaded & {"torch", "tensorflow", "keras", "sklearn", "matplotlib"}
-print(sorted(heavy), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not ru_maxrss: it counts what the parent held when it forked. Other systems than Linux tell no peak: 0.
+status = pathlib.Path("/proc/self/status")
+lines = status.read_text().splitlines() if status.exists() else []
+print(sorted(heavy), next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0))
 """
 
 
