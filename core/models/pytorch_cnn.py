@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 from torch.nn import functional
@@ -202,6 +203,7 @@ class PytorchCNN:
                 external_data=False,
                 verbose=False,
             )
+            _strip_traces(aside)
 
 
 def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
@@ -263,6 +265,24 @@ def _normalise_heat(heat: torch.Tensor) -> torch.Tensor:
 def _to_tensor(images: np.ndarray) -> torch.Tensor:
     """(n, h, w, c) uint8 -> (n, c, h, w) float32 in [0, 1], stored channels last."""
     return torch.from_numpy(images.astype(np.float32) / np.float32(255)).permute(0, 3, 1, 2)
+
+
+def _strip_traces(path: Path) -> None:
+    """Take the exporter's stack traces out of an ONNX file: they name folders of this machine."""
+    model = onnx.load(path)
+    graph = model.graph
+    for entry in (
+        model,
+        graph,
+        *graph.node,
+        *graph.value_info,
+        *graph.input,
+        *graph.output,
+        *graph.initializer,
+    ):
+        del entry.metadata_props[:]
+        entry.doc_string = ""
+    onnx.save(model, path)
 
 
 def _load(path: Path) -> dict:
