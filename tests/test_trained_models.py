@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.cli_reports import STORY
+from core.evaluation.summary import evaluate_experiment
 from core.experiments import CARD_NAME, list_experiments, read_experiment
 from core.phantoms import draw_phantom
 from core.prediction import Reader
+from core.reports import draw_figures, replace_figures
 from core.scans import Scan, Slice
 
 ROOT = Path(__file__).parents[1] / "trained_models"
@@ -59,3 +62,18 @@ def test_each_was_measured_on_slices_it_never_saw(folder: Path) -> None:
             assert set() == set(trained["patient"]) & set(rows["patient"])
     if experiment.card["protocol"]["folds"] > 1:
         assert len(slices) == len(tested)
+
+
+def test_readme_shows_the_records() -> None:
+    """The table of figures in README is what `make figures` writes now."""
+    table = draw_figures([read_experiment(ROOT / name) for name in STORY])
+    readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
+    assert readme == replace_figures(readme, table)
+
+
+def test_the_famous_number_is_reproduced() -> None:
+    """Split at random, both networks reach the published accuracy of at least 96 %."""
+    models = evaluate_experiment(read_experiment(ROOT / STORY[0]), n_resamples=100)["models"]
+    assert {"pytorch", "keras"} == set(models)
+    for levels in models.values():
+        assert levels["slice"]["accuracy"]["value"] >= 0.96
