@@ -1,12 +1,45 @@
 """All figures of one experiment, with their intervals: the JSON of `python -m core evaluate NAME --json`.
 
-{"schema": "evaluate/1", "experiment": name, "interval": {...}, "notes": [...],
- "models": {framework: {"slice": LEVEL, "patient": LEVEL}}}
+Form evaluate/2:
 
-LEVEL: n, n_patients (null if unknown), positives, threshold, confusion {tn, fp, fn, tp} and, as
-{"value": v, "interval": [low, high] or null}, each of FIGURES. What cannot be estimated is null, and the
-same object's "reason" says why. Only rows with part == "test" count: each was scored by a network that never
-saw it in training.
+    {"schema": "evaluate/2", "experiment": name,
+     "interval": {"level": 0.95, "method", "resampled": "patients"|"slices", "n_resamples", "seed"},
+     "default_rule": the card's default operating point, "notes": [sentence, ...],
+     "models": {framework: {"slice": LEVEL, "patient": LEVEL}},
+     "comparison": {"slice": COMPARISON, "patient": COMPARISON}}
+
+A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot be estimated is null, and
+"reason" says why. A part that cannot be estimated at all is {"reason": sentence} in its place.
+
+    LEVEL: {"n", "n_patients" (null if unknown), "positives", "prevalence",
+            "rule": the default one, and all of its POINT,
+            "auroc", "average_precision" and CALIBRATION "after": FIGUREs,
+            "operating_points": {rule: POINT},
+            "calibration": {"before": CALIBRATION of raw, "after": CALIBRATION of calibrated probabilities,
+                            "reliability": {"before": [BIN, ...], "after": [BIN, ...]},
+                            "fits": what was applied, as on the card (core.evaluation.recalibration)},
+            "decision_curve": {"thresholds", "net_benefit", "low", "high", "treat_all": lists of one length}}
+    POINT (depends on the threshold): {"threshold", "confusion": {"tn", "fp", "fn", "tp"},
+            "accuracy", "balanced_accuracy", "precision", "npv", "recall", "specificity", "f1",
+            "likelihood_ratio_positive", "likelihood_ratio_negative": FIGUREs,
+            "predictive_values": [{"prevalence", "ppv": FIGURE, "npv": FIGURE}, ...], the data's own as well,
+            "review": {"low", "high": the band, "share": FIGURE of rows in it,
+                       "counts": {"tn", "fp", "fn", "tp", "indeterminate_negative", "indeterminate_positive"},
+                       and the nine FIGUREs above among the decided rows}}
+    CALIBRATION: {"brier", "calibration_error", "calibration_slope", "calibration_intercept": FIGUREs}
+    BIN: {"low_edge", "high_edge", "n", "positives", "mean_probability", "observed", "low", "high"}, the last
+            two the Clopper-Pearson interval of observed
+    COMPARISON (first minus second): {"first", "second": frameworks, "rule", "thresholds": [two],
+            "differences": {figure: FIGURE} for the nine, auroc, average_precision and brier,
+            "mcnemar": {"only_first_right", "only_second_right", "p_value"},
+            "disagreement": {"positives"|"negatives": {"both", "only_first", "only_second", "neither"}},
+            "delong", "delong_by_patient" (rows of a patient may depend on each other):
+                {"first", "second", "difference", "standard_error", "interval", "z", "p_value"}}
+
+Only rows with part == "test" are measured: each was scored by a network that never saw it in training.
+Probabilities are calibrated, and thresholds are on calibrated probabilities; "before" is raw. Thresholds and
+review bands come from validation rows. One POINT alone, for a threshold moved by hand, takes milliseconds:
+`core.evaluation.points.evaluate_point`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
       slices.csv         every slice of the data set and its part in each fold
       predictions.csv    the probability of every slice that was held out, for each framework
       history.csv        loss and accuracy of every epoch
+      robustness.csv, properties.csv     optional, measured afterwards: see OPTIONAL_TABLES
       pytorch/model.onnx (served), pytorch/weights-0.pt ...     one per fold
       keras/model.onnx   (served), keras/model-0.keras ...
 
@@ -22,14 +23,16 @@ from core.experiments.folders import (
     models_root,
     read_experiment,
 )
-from core.experiments.publishing import publish, write_experiment
-from core.experiments.tables import write_table
+from core.experiments.publishing import add_files, publish, write_experiment
+from core.experiments.tables import OPTIONAL_TABLES, write_table
 
 __all__ = [
     "CARD_NAME",
     "DEFAULT_NAME",
     "FRAMEWORKS",
+    "OPTIONAL_TABLES",
     "Experiment",
+    "add_files",
     "default_experiment",
     "find_experiment",
     "list_experiments",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ExperimentError
 from core.experiments.cards import FRAMEWORKS, parse_card
-from core.experiments.tables import TABLES, parse_table, training_hashes
+from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
 from core.files import sha256_of_file
 from core.preprocessing import Recipe
 
@@ -99,6 +99,14 @@ class Experiment:
         """One row per framework, fold and epoch (from 1): losses, accuracies, seconds, best (0 or 1)."""
         return self._read_table("history.csv")
 
+    def robustness(self) -> pd.DataFrame | None:
+        """Ranking figures under perturbed pictures, see OPTIONAL_TABLES; None when they were not measured."""
+        return self._read_table("robustness.csv") if "robustness.csv" in self.card["files"] else None
+
+    def properties(self) -> pd.DataFrame | None:
+        """Brightness and place in the head of the held-out slices; None when they were not measured."""
+        return self._read_table("properties.csv") if "properties.csv" in self.card["files"] else None
+
     def model_path(self, framework: str) -> Path:
         """The served network's ONNX file, its hash checked.
 
@@ -140,7 +148,8 @@ class Experiment:
     def _read_table(self, path: str) -> pd.DataFrame:
         frameworks = self.frameworks if path == "predictions.csv" else ()
         try:
-            return parse_table(self._read_bytes(path), TABLES[path] + frameworks)
+            columns = (TABLES | OPTIONAL_TABLES)[path] + frameworks
+            return parse_table(self._read_bytes(path), columns)
         except ValueError as error:
             raise _damaged(self.folder, path, str(error)) from error
 

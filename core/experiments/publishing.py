@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import ExperimentError
-from core.experiments.cards import FORMAT, check_name
+from core.experiments.cards import FORMAT, check_name, check_path, required_files
 from core.experiments.folders import CARD_NAME, Experiment, read_experiment
+from core.experiments.tables import OPTIONAL_TABLES, parse_table
 from core.files import sha256_of_file, sync_file, sync_folder, write_whole
 
 
@@ -28,14 +31,58 @@ def write_experiment(folder: Path, card: dict[str, Any]) -> Experiment:
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     visible = [path for path in paths if not any(part.startswith(".") for part in path.split("/"))]
     files = {path: sha256_of_file(folder / path) for path in visible if path != CARD_NAME}
+    _write_card(folder, {**card, "files": files})
+    return read_experiment(folder)
+
+
+def add_files(experiment: Experiment, files: Mapping[str, bytes]) -> Experiment:
+    """Put further files into a published experiment, or newer ones in their place, and list them on its card.
+
+    At every moment, also after a crash, the folder is whole: a file that is replaced is first taken off the
+    card, and no file is listed before it is written.
+
+    Args:
+        experiment: as it was read.
+        files: path below the folder, with forward slashes -> contents. Tables of OPTIONAL_TABLES are checked.
+
+    Returns:
+        The experiment as it is now, with a new digest.
+
+    Raises:
+        ExperimentError: a path leads out of the folder or names a file that no experiment can be without; a
+            table lacks a column.
+        StrokeError: code "not_written".
+    """
+    for path, data in files.items():
+        check_path(path)
+        if path == CARD_NAME or path in required_files(experiment.card):
+            raise ExperimentError(
+                f'"{path}" belongs to the training of "{experiment.name}" and is not replaced',
+                remedy="train the experiment again under another name",
+            )
+        if path in OPTIONAL_TABLES:
+            try:
+                parse_table(data, OPTIONAL_TABLES[path])
+            except ValueError as error:
+                raise ExperimentError(f'"{path}" {error}') from error
+    listed = experiment.card["files"]
+    kept = {path: digest for path, digest in listed.items() if path not in files}
+    if len(kept) < len(listed):
+        _write_card(experiment.folder, {**experiment.card, "files": kept})
+    for path, data in files.items():
+        (experiment.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(experiment.folder / path, data)
+    added = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+    _write_card(experiment.folder, {**experiment.card, "files": dict(sorted((kept | added).items()))})
+    return read_experiment(experiment.folder)
+
+
+def _write_card(folder: Path, card: dict[str, Any]) -> None:
     try:
-        text = json.dumps(
-            {**card, "format": FORMAT, "files": files}, indent=2, ensure_ascii=False, allow_nan=False
-        )
+        text = json.dumps({**card, "format": FORMAT}, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ExperimentError("The card holds a value that JSON cannot hold", came=str(error)) from error
     write_whole(folder / CARD_NAME, (text + "\n").encode("utf-8"))
-    return read_experiment(folder)
 
 
 def publish(folder: Path, root: Path, name: str, *, replace: bool = False) -> Experiment:

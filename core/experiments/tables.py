@@ -19,7 +19,16 @@ TABLES: dict[str, tuple[str, ...]] = {
     "predictions.csv": ("file", "patient", "number", "label", "sha256", "fold", "part"),
     "history.csv": ("framework", "fold", "epoch", "train_loss", "validation_loss"),
 }
-_TEXTS = ("file", "patient", "sha256", "part", "framework")
+# Tables that an experiment may have besides: what was measured after its training (`add_files` adds them).
+#
+# robustness.csv: ranking of the held-out slices, or patients ("level"), under a perturbation of an amount.
+# properties.csv: of each held-out slice its mean brightness, its place in the head from base (0) to vertex
+#     (1), and the third of it ("level": "base", "middle" or "vertex").
+OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
+    "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
+    "properties.csv": ("file", "brightness", "position", "level"),
+}
+_TEXTS = ("perturbation", "level", "file", "patient", "sha256", "part", "framework")
 _MAYBE_INTEGERS = ("number", "slice_label")
 
 

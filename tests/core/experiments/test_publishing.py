@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.errors import ExperimentError
-from core.experiments import Experiment, find_experiment, publish, write_experiment
+from core.experiments import Experiment, add_files, find_experiment, publish, write_experiment
 from core.files import sha256_of_file
 
 
@@ -89,3 +89,67 @@ def test_publish_refuses_what_is_not_whole(built: tuple[Path, dict[str, Any]], m
     with pytest.raises(ExperimentError, match="choose a name"):
         publish(folder, models, "../new")
     assert not (models / "new").exists()
+
+
+ROBUSTNESS = (
+    b"perturbation,amount,framework,level,n,auroc,average_precision\nnoise,0.05,keras,slice,96,0.8,0.5\n"
+)
+
+
+def test_add_files_lists_them_on_the_card(tiny: Experiment) -> None:
+    """An optional table is absent (None), then there; the rest of the card stays as it was."""
+    assert tiny.robustness() is None
+    assert tiny.properties() is None
+    added = add_files(tiny, {"robustness.csv": ROBUSTNESS, "notes/a.txt": b"a"})
+    assert ["noise", 0.05, "keras", "slice", 96, 0.8, 0.5] == added.robustness().iloc[0].tolist()
+    assert added.properties() is None
+    assert added.digest == find_experiment("tiny").digest != tiny.digest
+    assert {**tiny.card, "files": 0} == {**added.card, "files": 0}
+    assert {"robustness.csv", "notes/a.txt"} == set(added.card["files"]) - set(tiny.card["files"])
+
+
+def test_add_files_replaces_what_it_added(tiny: Experiment) -> None:
+    """A newer table takes the place of an older one."""
+    newer = ROBUSTNESS.replace(b"0.8,0.5", b"0.7,0.4")
+    added = add_files(add_files(tiny, {"robustness.csv": ROBUSTNESS}), {"robustness.csv": newer})
+    assert 0.7 == added.robustness()["auroc"][0]
+
+
+@pytest.mark.parametrize("stop", [2, 3])
+def test_add_files_leaves_a_whole_folder_when_it_fails(
+    tiny: Experiment, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    """Stopped before the new file or the last card, the folder is whole, with that file off its card."""
+    added = add_files(tiny, {"robustness.csv": ROBUSTNESS})
+    writes = []
+
+    def fail_at(path: Path, data: bytes) -> None:
+        writes.append(path.name)
+        if len(writes) == stop:
+            raise OSError("the power went")
+        path.write_bytes(data)
+
+    monkeypatch.setattr("core.experiments.publishing.write_whole", fail_at)
+    with pytest.raises(OSError, match="power"):
+        add_files(added, {"robustness.csv": ROBUSTNESS + b"\n"})
+    assert find_experiment("tiny").robustness() is None
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "reason"),
+    [
+        ("predictions.csv", b"", "is not replaced"),
+        ("keras/model.onnx", b"", "is not replaced"),
+        ("experiment.json", b"", "is not replaced"),
+        ("../other.csv", b"", "outside its folder"),
+        ("robustness.csv", b"perturbation,amount\n", 'no column "framework"'),
+        ("properties.csv", b"file,brightness,position,level\na,1,0,base\nb,1,0,base,\n", "holds a value"),
+    ],
+)
+def test_add_files_refuses_what_does_not_belong(
+    tiny: Experiment, path: str, data: bytes, reason: str
+) -> None:
+    """What training made, what lies elsewhere, and tables of another form are refused; nothing is changed."""
+    with pytest.raises(ExperimentError, match=reason):
+        add_files(tiny, {path: data})
+    assert tiny.digest == find_experiment("tiny").digest
