@@ -132,7 +132,7 @@ def audit_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None 
         n_duplicates_across_classes=sum(len({label_of[file] for file in group}) > 1 for group in duplicates),
         near_duplicates=near,
         n_near_across_patients=sum(patient_of[first] != patient_of[second] for first, second, _ in near),
-        labels=_find_labels(table) if dataset.has_slice_labels else None,
+        labels=find_labels(table) if dataset.has_slice_labels else None,
         warnings=dataset.warnings,
     )
 
@@ -248,7 +248,8 @@ def _find_duplicates(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(files) for files in groups.values() if len(files) > 1)
 
 
-def _find_labels(table: pd.DataFrame) -> LabelFindings:
+def find_labels(table: pd.DataFrame) -> LabelFindings:
+    """Compare the folder labels with the slice labels of a `Dataset` table that has both."""
     positive = table["folder_label"] == 1
     showing = table["slice_label"] == 1
     wronged = table.loc[~positive & showing, "patient"]

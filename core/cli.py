@@ -1,8 +1,9 @@
-"""The command line: `python -m core predict | evaluate | verify | experiments | download | audit | train`.
+"""The command line: `python -m core predict | evaluate | verify | experiments | download | audit | leakage |
+train`.
 
 Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
 
-Two commands have a public form in JSON (`--json`). Its version is in "schema"; a form changes only under a
+Three commands have a public form in JSON (`--json`). Its version is in "schema"; a form changes only under a
 new version. Standard output then holds one JSON object and nothing else.
 
 predict/1:
@@ -16,7 +17,7 @@ predict/1:
                             "warnings": [sentence, ...]}, ...]}, ...],
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
-evaluate/1: see core.evaluation.summary.
+evaluate/1: see core.evaluation.summary. leakage/1: see core.cli_data.
 
 Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
 """

@@ -18,7 +18,17 @@ SOURCES = CORE + sorted((ROOT / "dashboard").rglob("*.py"))
 LAYERS = (
     ("errors",),
     ("files", "terminal", "scans", "preprocessing", "evaluation", "phantom_anatomy", "phantoms"),
-    ("class_folders", "file_numbers", "kaggle", "dataset", "splits", "audit", "audit_text"),
+    (
+        "class_folders",
+        "file_numbers",
+        "kaggle",
+        "dataset",
+        "splits",
+        "audit",
+        "audit_text",
+        "leakage",
+        "leakage_examples",
+    ),
     ("experiments", "models"),
     ("prediction", "training", "training_card", "verification", "reports"),
     ("jobs", "cli", "cli_data", "cli_reports", "cli_train", "__main__"),

@@ -1,4 +1,6 @@
-"""The commands download and audit, as a person calls them."""
+"""The commands download, audit and leakage, as a person calls them."""
+
+import json
 
 import pytest
 
@@ -96,6 +98,44 @@ def test_audit_without_any_data_set(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("STROKE_CT_DATA", raising=False)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     code, _, err = call(capsys, "audit")
+    assert 1 == code
+    assert "python -m core download" in err
+
+
+def test_leakage_prints_every_setting(phantoms, capsys):
+    """The table holds six settings, and says what follows from them."""
+    code, out, err = call(capsys, "leakage", phantoms)
+    assert (0, "") == (code, err)
+    assert 6 == sum(line.startswith(("folder label", "slice label")) for line in out.splitlines())
+    assert "meaningless labels" in out
+
+
+def test_leakage_as_json_is_the_control(phantoms, capsys):
+    """--json prints one object, equal for equal seeds, with the conclusion."""
+    code, out, _ = call(capsys, "leakage", phantoms, "--seed", 3, "--json")
+    record = json.loads(out)
+    assert (0, "leakage/1", 3, 60) == (code, record["schema"], record["seed"], record["n_slices"])
+    assert out == call(capsys, "leakage", phantoms, "--seed", 3, "--json")[1]
+    assert {"value", "low", "high", "reason"} == set(record["outcomes"][0]["accuracy"])
+    assert "meaningless labels" in record["conclusion"]
+
+
+def test_leakage_names_what_is_not_estimable(tmp_path, capsys):
+    """With unknown patients the table has dashes, and the reason stands below."""
+    write_phantom_dataset(tmp_path, n_patients=4, slices_per_patient=6, size=64)
+    for number, path in enumerate(sorted(tmp_path.rglob("*.jpg"))):
+        path.rename(path.with_name(f"slice-{number}.jpg"))
+    code, out, _ = call(capsys, "leakage", tmp_path)
+    assert 0 == code
+    assert "patients unknown" in out
+    assert "Not estimable: it is not known which slices belong to one patient." in out
+
+
+def test_leakage_without_any_data_set(tmp_path, capsys, monkeypatch):
+    """Where no data set is found, the message names the command that fetches it."""
+    monkeypatch.delenv("STROKE_CT_DATA", raising=False)
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
+    code, _, err = call(capsys, "leakage")
     assert 1 == code
     assert "python -m core download" in err
 
