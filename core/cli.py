@@ -1,9 +1,9 @@
 """The command line: `python -m core predict | evaluate | verify | experiments | download | audit | leakage |
-train`.
+robustness | train`.
 
 Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
 
-Three commands have a public form in JSON (`--json`). Its version is in "schema"; a form changes only under a
+Four commands have a public form in JSON (`--json`). Its version is in "schema"; a form changes only under a
 new version. Standard output then holds one JSON object and nothing else.
 
 predict/1:
@@ -17,7 +17,7 @@ predict/1:
                             "warnings": [sentence, ...]}, ...]}, ...],
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
-evaluate/1: see core.evaluation.summary. leakage/1: see core.cli_data.
+evaluate/1: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
 
 Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
 """
@@ -31,9 +31,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core import cli_data, cli_reports, cli_train
+from core import cli_data, cli_reports, cli_robustness, cli_train
+from core.cli_arguments import AsJson, Name, find_named
 from core.errors import StrokeError
-from core.experiments import Experiment, default_experiment, find_experiment, list_experiments
+from core.experiments import Experiment, default_experiment, list_experiments
 from core.terminal import (
     TITLES,
     plain,
@@ -59,9 +60,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of an experiment; `experiments` lists them.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-
 
 @app.command()
 def predict(
@@ -77,7 +75,7 @@ def predict(
     """Read scans with both networks. Exit code 1 when some files were refused."""
     from core.prediction import Reader, Refusal, read_paths
 
-    chosen = _find(experiment, "--experiment") if experiment is not None else default_experiment()
+    chosen = find_named(experiment, "--experiment") if experiment is not None else default_experiment()
     findings: list[Findings] = []
     refused: list[Refusal] = []
     for outcome in read_paths(paths, Reader(chosen), on_file=show_progress("files read")):
@@ -105,7 +103,7 @@ def evaluate(
     """Compute every figure of an experiment from its recorded predictions."""
     from core.evaluation.summary import evaluate_experiment
 
-    record = evaluate_experiment(_find(name, "NAME"), n_resamples=resamples)
+    record = evaluate_experiment(find_named(name), n_resamples=resamples)
     if as_json:
         print_json(record)
     else:
@@ -129,7 +127,7 @@ def verify(
     """Compare the served networks and the recorded predictions with the native weights."""
     from core.verification import TOLERANCE, verify_experiment
 
-    experiment = _find(name, "NAME")
+    experiment = find_named(name)
     found, note = _find_dataset(experiment, dataset)
     outcome = verify_experiment(experiment, found, n_slices=None if all_slices else sample)
     rows = [
@@ -172,6 +170,7 @@ def experiments() -> None:
 cli_data.register(app)
 cli_train.register(app)
 cli_reports.register(app)
+cli_robustness.register(app)
 
 
 def predict_record(
@@ -219,15 +218,6 @@ def main(arguments: list[str] | None = None) -> None:
     except StrokeError as error:
         print(f"Error: {plain(str(error))}", file=sys.stderr)
         raise SystemExit(1) from error
-
-
-def _find(name: str, hint: str) -> Experiment:
-    try:
-        return find_experiment(name)
-    except StrokeError as error:
-        if error.code != "unknown_experiment":
-            raise
-        raise typer.BadParameter(plain(str(error)), param_hint=hint) from error
 
 
 def _find_dataset(experiment: Experiment, folder: Path | None) -> tuple[Dataset | None, str]:

@@ -92,13 +92,7 @@ def verify_experiment(
         ]
         place = "phantoms"
     else:
-        if dataset.fingerprint != experiment.card["dataset"]["fingerprint"]:
-            raise DatasetError(
-                f'The data set is not the one that "{experiment.name}" was trained on',
-                came=f"fingerprint {dataset.fingerprint[:12]}..., "
-                f"expected {experiment.card['dataset']['fingerprint'][:12]}...",
-                remedy="download it again, or verify without it",
-            )
+        check_dataset(experiment, dataset)
         table = experiment.predictions()
         rows = table[table["part"] == "test"]
         if n_slices is not None and n_slices < len(rows):
@@ -123,8 +117,23 @@ def verify_experiment(
     return Verification(experiment.name, tuple(checks), tuple(notes))
 
 
-def run_in_child(experiment: Experiment, framework: str, images: np.ndarray) -> np.ndarray:
+def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise a DatasetError unless the data set is the one that the experiment was trained on."""
+    expected = experiment.card["dataset"]["fingerprint"]
+    if dataset.fingerprint != expected:
+        raise DatasetError(
+            f'The data set is not the one that "{experiment.name}" was trained on',
+            came=f"fingerprint {dataset.fingerprint[:12]}..., expected {expected[:12]}...",
+            remedy="name the folder of that one, or download it again",
+        )
+
+
+def run_in_child(
+    experiment: Experiment, framework: str, images: np.ndarray, fold: int | None = None
+) -> np.ndarray:
     """Run the native weights of one framework in a process of its own; see RunNative.
+
+    With `fold`, only this fold's network is asked, and the answer is (1, n).
 
     Raises:
         MissingExtraError: the framework is not installed.
@@ -142,6 +151,7 @@ def run_in_child(experiment: Experiment, framework: str, images: np.ndarray) -> 
         command = [sys.executable, "-m", "core.models.child", "probabilities"]
         command += ["--experiment", str(experiment.folder.resolve()), "--framework", framework]
         command += ["--images", str(source), "--out", str(target)]
+        command += [] if fold is None else ["--fold", str(fold)]
         ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
         words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
         if ended.returncode != 0 or not target.is_file():
@@ -150,7 +160,8 @@ def run_in_child(experiment: Experiment, framework: str, images: np.ndarray) -> 
                 came=words[-1][:300] if words else f"exit code {ended.returncode}",
             )
         probabilities: np.ndarray = np.load(target, allow_pickle=False)
-    if probabilities.shape != (experiment.card["protocol"]["folds"], len(images)):
+    n_asked = experiment.card["protocol"]["folds"] if fold is None else 1
+    if probabilities.shape != (n_asked, len(images)):
         raise ExperimentError(
             f'The {framework} weights of "{experiment.name}" answered in another form',
             came=str(probabilities.shape),
@@ -163,7 +174,7 @@ def _read_images(experiment: Experiment, dataset: Dataset, files: list[str]) -> 
 
     images = np.empty((len(files), *experiment.recipe.shape), dtype=np.uint8)
     for index, file in enumerate(files):
-        images[index] = _as_bytes(prepare(read_pixels(dataset, file), experiment.recipe))
+        images[index] = as_bytes(prepare(read_pixels(dataset, file), experiment.recipe))
     return images
 
 
@@ -175,9 +186,9 @@ def _draw_phantoms(experiment: Experiment, seed: int) -> np.ndarray:
         draw_phantom(rng, lesion=bool(index % 2), position=0.2 + 0.6 * index / N_PHANTOMS)
         for index in range(N_PHANTOMS)
     ]
-    return np.stack([_as_bytes(prepare(phantom.pixels, experiment.recipe)) for phantom in drawn])
+    return np.stack([as_bytes(prepare(phantom.pixels, experiment.recipe)) for phantom in drawn])
 
 
-def _as_bytes(image: np.ndarray) -> np.ndarray:
+def as_bytes(image: np.ndarray) -> np.ndarray:
     """A prepared image holds multiples of 1/255, so nothing is lost."""
     return np.rint(image * 255).astype(np.uint8)

@@ -17,7 +17,16 @@ SOURCES = CORE + sorted((ROOT / "dashboard").rglob("*.py"))
 # A package stands for all its modules. A new module needs a place here.
 LAYERS = (
     ("errors",),
-    ("files", "terminal", "scans", "preprocessing", "evaluation", "phantom_anatomy", "phantoms"),
+    (
+        "files",
+        "terminal",
+        "scans",
+        "preprocessing",
+        "perturbations",
+        "evaluation",
+        "phantom_anatomy",
+        "phantoms",
+    ),
     (
         "class_folders",
         "file_numbers",
@@ -30,8 +39,25 @@ LAYERS = (
         "leakage_examples",
     ),
     ("experiments", "models"),
-    ("prediction", "training", "training_card", "verification", "reports"),
-    ("jobs", "cli", "cli_data", "cli_reports", "cli_train", "__main__"),
+    (
+        "prediction",
+        "training",
+        "training_card",
+        "verification",
+        "robustness",
+        "slice_properties",
+        "reports",
+    ),
+    (
+        "jobs",
+        "cli",
+        "cli_arguments",
+        "cli_data",
+        "cli_reports",
+        "cli_robustness",
+        "cli_train",
+        "__main__",
+    ),
 )
 FRAMEWORK_OWNERS = {
     "torch": "core/models/pytorch_cnn.py",

@@ -110,18 +110,21 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
     return {"max_difference": difference, "n_slices": len(sample)}
 
 
-def compute_probabilities(experiment: Path, framework: str, images: np.ndarray) -> np.ndarray:
+def compute_probabilities(
+    experiment: Path, framework: str, images: np.ndarray, fold: int | None = None
+) -> np.ndarray:
     """Probabilities (K, n) of an experiment's K networks, from their native weights.
 
     Args:
         experiment: the experiment's folder.
         framework: "pytorch" or "keras".
         images: (n, h, w, c) uint8.
+        fold: only this fold's network is asked, and the answer is (1, n).
     """
     card = json.loads((experiment / "experiment.json").read_text())
     architecture: Architecture = architecture_of(card["protocol"], card["recipe"])
     rows = []
-    for index in range(card["protocol"]["folds"]):
+    for index in range(card["protocol"]["folds"]) if fold is None else [fold]:
         cnn = build_cnn(framework, architecture, seed=0)
         cnn.load_weights(experiment / framework / weights_name(framework, index))
         rows.append(cnn.predict_probability(images))
@@ -188,6 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     probabilities.add_argument("--experiment", type=Path, required=True)
     probabilities.add_argument("--images", type=Path, required=True)
     probabilities.add_argument("--out", type=Path, required=True)
+    probabilities.add_argument("--fold", type=int, help="ask this fold's network only")
     for one in (train_parser, probabilities):
         one.add_argument("--framework", required=True)
     options = parser.parse_args(arguments)
@@ -195,8 +199,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.job == "train":
             train(options.work, options.framework)
         else:
-            images = np.load(options.images, allow_pickle=False)
-            np.save(options.out, compute_probabilities(options.experiment, options.framework, images))
+            images = np.load(options.images, mmap_mode="r", allow_pickle=False)
+            answers = compute_probabilities(options.experiment, options.framework, images, options.fold)
+            np.save(options.out, answers)
     except StrokeError as error:
         print(error, file=sys.stderr)
         return 1

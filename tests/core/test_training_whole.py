@@ -20,7 +20,9 @@ import pytest
 from core.dataset import index_dataset
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import FRAMEWORKS, Experiment, read_experiment
+from core.perturbations import Perturbation
 from core.phantoms import write_phantom_dataset
+from core.robustness import measure_robustness
 from core.training import Protocol, is_alive, train_experiment, work_folder
 from core.verification import verify_experiment
 
@@ -102,6 +104,22 @@ def test_a_trained_experiment_passes_its_verification(trained: Experiment, phant
     verification = verify_experiment(trained, index_dataset(phantoms), n_slices=32)
     assert 4 == len(verification.checks)
     assert verification.passed, verification.checks
+
+
+@pytest.mark.slow
+def test_a_trained_experiment_can_be_perturbed(trained: Experiment, phantoms: Path) -> None:
+    """Native weights give the records for unchanged slices, and other figures for perturbed ones."""
+    changes = (Perturbation("noise", 0.1), Perturbation("scale", 0.9))
+    found = measure_robustness(trained, index_dataset(phantoms), perturbations=changes)
+    assert len(FRAMEWORKS) * 2 * (1 + len(changes)) == len(found)
+    recorded = evaluate_experiment(trained, n_resamples=5)["models"]
+    for framework in FRAMEWORKS:
+        for level in ("slice", "patient"):
+            chosen = found[(found["framework"] == framework) & (found["level"] == level)]
+            assert recorded[framework][level]["auroc"]["value"] == pytest.approx(
+                chosen["auroc"].iloc[0], abs=1e-3
+            )
+            assert 3 == chosen["auroc"].nunique() or level == "patient"
 
 
 def start_command(dataset: Path, root: Path, *more: str) -> subprocess.Popen[bytes]:

@@ -181,6 +181,18 @@ np.save(options["--out"], np.tile(images.mean(axis=(1, 2, 3)), (3, 1)))
     np.testing.assert_array_equal(expected, run_in_child(tiny, "keras", images))
 
 
+def test_one_fold_can_be_asked_alone(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child is told the fold, and one row of answers is expected instead of one per fold."""
+    script = """
+import sys, numpy as np
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+np.save(options["--out"], np.full((1, len(np.load(options["--images"]))), int(options["--fold"]) / 10))
+"""
+    _fake_child(monkeypatch, script)
+    images = np.zeros((4, 32, 32, 1), np.uint8)
+    np.testing.assert_array_equal(np.full((1, 4), 0.2), run_in_child(tiny, "keras", images, fold=2))
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [

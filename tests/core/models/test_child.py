@@ -14,6 +14,7 @@ import pytest
 from core.errors import TrainingError
 from core.models import child
 from core.models.child import _Progress, weights_name
+from tests.core.models.numpy_cnn import MeanGray
 
 
 def read(path: Path) -> dict[str, float]:
@@ -73,6 +74,29 @@ def test_weights_have_their_framework_s_name() -> None:
     """The names that cards and verification count on."""
     assert "weights-3.pt" == weights_name("pytorch", 3)
     assert "model-3.keras" == weights_name("keras", 3)
+
+
+def test_all_folds_or_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a fold every network answers, in order; with one, only its network is read."""
+    folder = tmp_path / "experiment"
+    (folder / "pytorch").mkdir(parents=True)
+    card = {"protocol": {"folds": 3}, "recipe": {}}
+    (folder / "experiment.json").write_text(json.dumps(card))
+    for fold in range(3):
+        np.save(folder / "pytorch" / f"weights-{fold}.npy", np.array([0.0, fold]))
+    monkeypatch.setattr(child, "architecture_of", lambda *_: None)
+    monkeypatch.setattr(child, "build_cnn", lambda *_, **__: MeanGray())
+    monkeypatch.setattr(child, "weights_name", lambda framework, fold: f"weights-{fold}.npy")
+    images = np.random.default_rng(0).integers(0, 255, (5, 8, 8, 1), dtype=np.uint8)
+    np.save(tmp_path / "in.npy", images)
+    words = ["probabilities", "--experiment", str(folder), "--framework", "pytorch"]
+    words += ["--images", str(tmp_path / "in.npy"), "--out", str(tmp_path / "out.npy")]
+    assert 0 == child.main(words)
+    every = np.load(tmp_path / "out.npy")
+    assert (3, 5) == every.shape
+    assert 3 == len(np.unique(every[:, 0]))
+    assert 0 == child.main([*words, "--fold", "2"])
+    np.testing.assert_array_equal(every[2:], np.load(tmp_path / "out.npy"))
 
 
 def test_a_failure_is_told_in_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""The command `robustness`.
+
+robustness/1, its JSON; a figure that cannot be estimated, and a place that is unknown, is null:
+
+    {"schema": "robustness/1", "experiment": name,
+     "robustness": [{"perturbation": see core.perturbations ("none": the unchanged slice), "amount",
+                     "framework", "level": "slice" or "patient", "n", "auroc", "average_precision"}, ...],
+     "properties": [{"file", "brightness", "position", "level": "base", "middle", "vertex" or ""}, ...]}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.cli_arguments import AsJson, Name, find_named
+from core.errors import DatasetError
+from core.terminal import TITLES, print_json, print_table, show_progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "robustness/1"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program's command line."""
+    app.command()(robustness)
+
+
+def robustness(
+    name: Name,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure an experiment on noisy, turned, shifted ... slices, and where in the head its slices lie.
+
+    Takes minutes and needs the frameworks. Both tables are stored with the experiment and replace older ones.
+    """
+    from core.dataset import find_dataset, index_dataset
+    from core.experiments import add_files
+    from core.robustness import measure_robustness
+    from core.slice_properties import measure_properties
+    from core.verification import check_dataset
+
+    experiment = find_named(name)
+    folder = dataset or find_dataset()
+    if folder is None:
+        raise DatasetError(
+            "No data set was found on this machine",
+            remedy="name its folder with --dataset, or fetch it with: python -m core download",
+        )
+    found = index_dataset(folder, show_progress("slices of the data set indexed"))
+    check_dataset(experiment, found)
+    properties = measure_properties(found, show_progress("slices looked at"))
+    figures = measure_robustness(experiment, found, on_progress=show_progress("steps of measuring"))
+    tables = {"robustness.csv": figures, "properties.csv": properties}
+    experiment = add_files(
+        experiment,
+        {path: table.to_csv(index=False, lineterminator="\n").encode() for path, table in tables.items()},
+    )
+    if as_json:
+        rows = {path.removesuffix(".csv"): _records(table) for path, table in tables.items()}
+        print_json({"schema": SCHEMA, "experiment": experiment.name, **rows})
+    else:
+        _print_figures(experiment.name, figures)
+        known = properties["level"].value_counts()
+        places = ", ".join(f"{known[level]} {level or 'unknown'}" for level in sorted(known.index))
+        print(f"Places of the {len(properties)} slices: {places}")
+        print(f"Stored with the experiment: {', '.join(tables)}")
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as plain values, NaN as None."""
+    columns = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in columns.to_dict("records")]
+
+
+def _print_figures(name: str, figures: pd.DataFrame) -> None:
+    from core.perturbations import Perturbation
+
+    print(f"{name}: AUROC of the held-out slices, changed before they are prepared")
+    columns = list(figures[["framework", "level"]].drop_duplicates().itertuples(index=False, name=None))
+    areas = figures.set_index(["perturbation", "amount", "framework", "level"])["auroc"].to_dict()
+    changes = figures[["perturbation", "amount"]].drop_duplicates().itertuples(index=False, name=None)
+    rows = []
+    for change, amount in changes:
+        values = [areas[change, amount, *column] for column in columns]
+        cells = [f"{value:.3f}" if value == value else "-" for value in values]
+        rows.append([Perturbation(change, amount).title, *cells])
+    print_table(["", *(f"{TITLES[framework]}, {level}" for framework, level in columns)], rows)

@@ -1,0 +1,142 @@
+"""Changes that a slice may have met on its way here: noise, blur, another position, another window, JPEG.
+
+They are made to a slice's pixels before anything else, as if the file had come so. Brightness and contrast
+are the factors of torchvision's `adjust_brightness` and `adjust_contrast`: of the gray value, and of its
+distance from the picture's mean.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter
+
+from core.errors import StrokeError
+
+_WORDS = {
+    "none": "unchanged",
+    "noise": "noise, sigma {amount:g} of the gray range",
+    "blur": "blur, sigma {amount:g} pixels",
+    "rotation": "rotation {amount:+g}°",
+    "brightness": "brightness {percent:+g} %",
+    "contrast": "contrast {percent:+g} %",
+    "jpeg": "JPEG quality {amount:g}",
+    "translation": "translation {percent:+g} %",
+    "scale": "scale {amount:g}",
+}
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One named change of one amount.
+
+    Args:
+        name: what is changed.
+        amount: how much.
+            "noise": standard deviation of Gaussian noise, as a share of the gray range;
+            "blur": standard deviation of a Gaussian, in pixels of the file;
+            "rotation": degrees, counterclockwise;
+            "brightness", "contrast": relative change, -0.2 for 20 % less;
+            "jpeg": quality of one more JPEG compression, 1 to 95;
+            "translation": shift to the right and down, as a share of width and height;
+            "scale": factor of the size, about the picture's centre;
+            "none": ignored.
+
+    Raises:
+        StrokeError: there is no such change.
+    """
+
+    name: str
+    amount: float
+
+    def __post_init__(self) -> None:
+        if self.name not in _WORDS:
+            raise StrokeError(f"There is no perturbation {self.name!r}", remedy=f"one of {', '.join(_WORDS)}")
+
+    @property
+    def title(self) -> str:
+        """The change in words, for a plot or a table."""
+        return _WORDS[self.name].format(amount=self.amount, percent=100 * self.amount)
+
+
+UNCHANGED = Perturbation("none", 0.0)
+PERTURBATIONS = (
+    Perturbation("noise", 0.05),
+    Perturbation("noise", 0.1),
+    Perturbation("blur", 2.0),
+    Perturbation("blur", 4.0),
+    Perturbation("rotation", -15.0),
+    Perturbation("rotation", 15.0),
+    Perturbation("brightness", -0.2),
+    Perturbation("brightness", 0.2),
+    Perturbation("contrast", -0.2),
+    Perturbation("contrast", 0.2),
+    Perturbation("jpeg", 30.0),
+    Perturbation("translation", -0.1),
+    Perturbation("translation", 0.1),
+    Perturbation("scale", 0.9),
+    Perturbation("scale", 1.1),
+)
+
+
+def perturb(
+    pixels: NDArray[np.float32], perturbation: Perturbation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """The slice after the change, of the same size.
+
+    What leaves the picture is lost, what comes into it is black. The result holds multiples of 1/255, as an
+    8-bit file would; only "none" leaves the pixels as they are.
+
+    Args:
+        pixels: (H, W) float32 in [0, 1].
+        perturbation: what to do.
+        rng: source of the noise; nothing else is drawn from it.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+    """
+    name, amount = perturbation.name, perturbation.amount
+    if name == "none":
+        return pixels
+    if name == "noise":
+        noisy = pixels + np.float32(amount) * rng.standard_normal(pixels.shape, dtype=np.float32)
+        return _to_unit(_to_bytes(np.clip(noisy, 0, 1)))
+    picture = Image.fromarray(_to_bytes(pixels))
+    return _to_unit(np.asarray(_change(picture, name, amount)))
+
+
+def _change(picture: Image.Image, name: str, amount: float) -> Image.Image:
+    if name == "blur":
+        return picture.filter(ImageFilter.GaussianBlur(amount))
+    if name == "rotation":
+        return picture.rotate(amount, Image.Resampling.BILINEAR)
+    if name == "brightness":
+        return ImageEnhance.Brightness(picture).enhance(1 + amount)
+    if name == "contrast":
+        return ImageEnhance.Contrast(picture).enhance(1 + amount)
+    if name == "jpeg":
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=round(amount))
+        return Image.open(file)
+    if name == "translation":
+        # Whole pixels: what is measured is the position, not an interpolation.
+        right, down = round(amount * picture.width), round(amount * picture.height)
+        return picture.transform(
+            picture.size, Image.Transform.AFFINE, (1, 0, -right, 0, 1, -down), Image.Resampling.NEAREST
+        )
+    step = 1 / amount
+    left, top = picture.width / 2 * (1 - step), picture.height / 2 * (1 - step)
+    return picture.transform(
+        picture.size, Image.Transform.AFFINE, (step, 0, left, 0, step, top), Image.Resampling.BILINEAR
+    )
+
+
+def _to_bytes(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(pixels * 255).astype(np.uint8)
+
+
+def _to_unit(gray: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return gray.astype(np.float32) / np.float32(255)
