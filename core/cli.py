@@ -3,8 +3,8 @@ robustness | train`.
 
 Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
 
-Four commands have a public form in JSON (`--json`). Its version is in "schema"; a form changes only under a
-new version. Standard output then holds one JSON object and nothing else.
+Four commands have a public form in JSON (`--json`). Its version is in "schema": under one version a form may
+gain fields, but none goes or changes. Standard output then holds one JSON object and nothing else.
 
 predict/1:
 
@@ -12,12 +12,14 @@ predict/1:
      "scans": [{"source": name of the file, or its path below the folder that was walked,
                 "sha256": of the file's bytes,
                 "slices": [{"index": from 0,
-                            framework: {"probability": of the positive class, "decision": name of a class},
+                            framework: {"probability": of the positive class, recalibrated,
+                                        "decision": name of a class,
+                                        "needs_review": whether it lies too near to the operating point},
                             "agree": whether all decisions are the same,
                             "warnings": [sentence, ...]}, ...]}, ...],
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
-evaluate/1: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
+evaluate/2: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
 
 Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
 """
@@ -185,7 +187,11 @@ def predict_record(
                 {
                     "index": finding.index,
                     **{
-                        framework: {"probability": model.probability, "decision": model.decision}
+                        framework: {
+                            "probability": model.probability,
+                            "decision": model.decision,
+                            "needs_review": model.review,
+                        }
                         for framework, model in finding.models.items()
                     },
                     "agree": finding.agree,

@@ -1,4 +1,4 @@
-"""The command `figures`."""
+"""The commands `figures` and `recompute`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from core.terminal import TITLES
+
 # The order of the story: the famous number, the same network honestly measured, the honest task.
 STORY = ("seed-random-split", "folder-by-patient", "hemorrhage-by-patient")
 
@@ -14,6 +16,7 @@ STORY = ("seed-random-split", "folder-by-patient", "hemorrhage-by-patient")
 def register(app: typer.Typer) -> None:
     """Add the command to the program's command line."""
     app.command()(figures)
+    app.command()(recompute)
 
 
 def figures(
@@ -31,3 +34,22 @@ def figures(
         typer.echo(table)
     else:
         write_whole(write, replace_figures(write.read_text(encoding="utf-8"), table).encode("utf-8"))
+
+
+def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Experiments.")]) -> None:
+    """Write a card's calibration, operating points and review bands anew from the stored predictions."""
+    from core.cli_arguments import find_named
+    from core.experiments import update_card
+    from core.training_card import describe_results
+
+    for experiment in [find_named(name) for name in names]:
+        described = describe_results(experiment.predictions(), experiment.frameworks)
+        update_card(experiment, described)
+        for framework, entry in described["calibration"].items():
+            served = entry["served"]
+            told = (
+                f"slope {served['slope']:.3f}, intercept {served['intercept']:.3f}"
+                if served
+                else f"not recalibrated: {entry['reason']}"
+            )
+            typer.echo(f"{experiment.name}: {TITLES[framework]} {told}")

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import ExperimentError, ScanError
+from core.evaluation.calibration import Recalibration
+from core.evaluation.review import Band, in_band
 from core.experiments import Experiment
 from core.files import natural_key
 from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
@@ -30,15 +32,19 @@ class ModelFinding:
     """What one network says about one slice.
 
     Attributes:
-        probability: of the positive class, in [0, 1].
+        probability: of the positive class, in [0, 1], recalibrated as the experiment's card says.
+        raw_probability: as the network gave it.
         threshold: the operating point; the decision is positive from this probability on.
+        review: whether the probability lies in the review band around the threshold: too near to decide.
         decision: name of the positive or the negative class.
         positive: whether the decision is the positive class.
         heat: (h', w') float32 in [0, 1]: evidence for the positive class; it covers the slice's whole frame.
     """
 
     probability: float
+    raw_probability: float
     threshold: float
+    review: bool
     decision: str
     positive: bool
     heat: np.ndarray
@@ -125,12 +131,13 @@ class Reader:
 
         Args:
             scan: as core.scans reads it.
-            operating_points: framework -> threshold to decide by, instead of the card's default ones.
+            operating_points: framework -> threshold to decide by, on calibrated probabilities, instead of the
+                card's default ones; each has its own review band.
 
         Raises:
             ExperimentError: a network failed, or an operating point names no framework of the experiment.
         """
-        thresholds = self._thresholds(operating_points or {})
+        rules = self._rules(operating_points or {})
         doubts = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
         findings: list[SliceFinding] = []
         for start in range(0, len(scan.slices), BATCH_SIZE):
@@ -142,7 +149,7 @@ class Reader:
             served = {framework: model.predict(images) for framework, model in self._models.items()}
             for row, pixels in enumerate(batch):
                 models = {
-                    framework: self._decide(answer, row, thresholds[framework])
+                    framework: self._decide(answer, row, rules[framework])
                     for framework, answer in served.items()
                 }
                 findings.append(
@@ -156,30 +163,42 @@ class Reader:
                 )
         return Findings(scan.source, scan.sha256, self.experiment.name, tuple(findings))
 
-    def _thresholds(self, chosen: Mapping[str, float]) -> dict[str, float]:
+    def _rules(self, chosen: Mapping[str, float]) -> dict[str, _Rule]:
         if unknown := [name for name in chosen if name not in self._models]:
             raise ExperimentError(
                 f'Experiment "{self.experiment.name}" has no model to give this operating point to',
                 came=unknown[0],
                 remedy=f"choose from: {', '.join(self._models)}",
             )
-        return {
-            framework: float(chosen[framework])
-            if framework in chosen
-            else self.experiment.threshold(framework)
-            for framework in self._models
-        }
+        rules = {}
+        for framework in self._models:
+            threshold = float(chosen.get(framework, self.experiment.threshold(framework)))
+            band = self.experiment.review_band(framework, threshold=threshold)
+            rules[framework] = _Rule(self.experiment.recalibration(framework), threshold, band)
+        return rules
 
-    def _decide(self, answer: Served, row: int, threshold: float) -> ModelFinding:
-        probability = float(answer.probability[row])
-        positive = probability >= threshold
+    def _decide(self, answer: Served, row: int, rule: _Rule) -> ModelFinding:
+        raw = float(answer.probability[row])
+        probability = float(rule.recalibration.apply(raw))
+        positive = probability >= rule.threshold
         return ModelFinding(
             probability=probability,
-            threshold=threshold,
+            raw_probability=raw,
+            threshold=rule.threshold,
+            review=rule.band is not None and bool(in_band(probability, rule.band)),
             decision=self.experiment.classes[int(positive)],
             positive=positive,
             heat=answer.heat[row],
         )
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How a network's raw probability becomes a decision."""
+
+    recalibration: Recalibration
+    threshold: float
+    band: Band | None
 
 
 def read_paths(

@@ -46,7 +46,10 @@ def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None
     for scan in findings:
         for finding in scan.slices:
             place = plain(scan.source) + (f" [{finding.index}]" if len(scan.slices) > 1 else "")
-            answers = [f"{model.probability:.3f} {model.decision}" for model in finding.models.values()]
+            answers = [
+                f"{model.probability:.3f} {model.decision}" + (", needs review" if model.review else "")
+                for model in finding.models.values()
+            ]
             rows.append([place, *answers, "" if finding.agree else "DISAGREE"])
             for warning in finding.warnings:
                 remarks.setdefault(warning, []).append(place)
@@ -71,9 +74,11 @@ def print_evaluation(record: dict[str, Any]) -> None:
         for cell in cells
     ]
     names = [key for key, value in measured[0].items() if isinstance(value, dict) and "interval" in value]
+    reviews = [_as_figure(level["review"].get("share", {"value": None})) for level in measured]
     figures = [[name.replace("_", " "), *(_as_figure(level[name]) for level in measured)] for name in names]
     print_table(
-        ["", *(f"{TITLES[framework]}, {level}" for framework, level in columns)], counts + confusion + figures
+        ["", *(f"{TITLES[framework]}, {level}" for framework, level in columns)],
+        counts + confusion + figures + [["needs review", *reviews]],
     )
     for note in record.get("notes", []):
         print(note)

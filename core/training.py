@@ -29,14 +29,13 @@ import numpy as np
 
 from core.dataset import Dataset, Labels, index_dataset, read_pixels
 from core.errors import ExperimentError, TrainingError
-from core.evaluation.operating_points import operating_points_of
 from core.experiments import FRAMEWORKS, Experiment, models_root, publish, write_experiment, write_table
 from core.experiments.cards import check_name
 from core.files import write_whole
 from core.models.architecture import SCHEDULE, Architecture, architecture_of, get_architecture
 from core.preprocessing import Recipe, prepare
 from core.splits import Fold, Split, make_folds
-from core.training_card import describe_dataset, describe_protocol
+from core.training_card import describe_dataset, describe_protocol, describe_results
 
 _POLL_S = 0.3
 _VERSIONS = (
@@ -361,7 +360,7 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
         "layers": plan["layers"],
         "classes": {key: described[key] for key in ("negative", "positive", "meaning")},
         "dataset": plan["dataset"],
-        "operating_points": operating_points_of(predictions, frameworks),
+        **describe_results(predictions, frameworks),
         "default_operating_point": "youden",
         "served": _describe_served(len(folds)),
         "parity": {framework: results[framework]["parity"] for framework in frameworks},

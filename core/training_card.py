@@ -1,12 +1,18 @@
-"""What an experiment's card says in words about its data and classes."""
+"""What an experiment's card says about its data and classes, and what follows from its predictions."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.dataset import KNOWN_DATASET, Dataset
+from core.evaluation.operating_points import operating_points_of, review_bands_of
+from core.evaluation.recalibration import fit_calibrations, recalibrate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COMMON = "Research and teaching. Not a medical device: no decision about a person may rest on it."
 _KNOWN = (
@@ -48,4 +54,23 @@ def describe_dataset(dataset: Dataset, y_true: np.ndarray) -> dict[str, Any]:
         "n_patients": int(dataset.table["patient"].nunique()) if dataset.has_patients else None,
         "n_positive": int(y_true.sum()),
         "n_refused": len(dataset.refused),
+    }
+
+
+def describe_results(predictions: pd.DataFrame, frameworks: Sequence[str]) -> dict[str, Any]:
+    """What the raw predictions make the card say: {"calibration", "operating_points", "review_bands"}.
+
+    Recalibrations are fitted first; thresholds and bands are then chosen on validation rows in calibrated
+    probability. See core.evaluation.recalibration, operating_points and review.
+
+    Raises:
+        EvaluationError: the validation slices give no operating point.
+    """
+    calibrations = fit_calibrations(predictions, frameworks)
+    calibrated = recalibrate(predictions, calibrations)
+    points = operating_points_of(calibrated, frameworks)
+    return {
+        "calibration": calibrations,
+        "operating_points": points,
+        "review_bands": review_bands_of(calibrated, points),
     }

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from core.experiments import FRAMEWORKS, Experiment, publish, write_experiment, write_table
 from core.preprocessing import Recipe
+from core.training_card import describe_results
 
 # Each framework's network is sigmoid(slope * (mean gray - MIDDLE)): bright pictures are "positive".
 SLOPES = {"pytorch": 20.0, "keras": 12.0}
@@ -116,6 +117,7 @@ def write_tiny_experiment(
     seed: int = 0,
     table: pd.DataFrame | None = None,
     fingerprint: str | None = None,
+    calibrated: bool = False,
     summary: str = "A tiny experiment with invented predictions, for tests.",
 ) -> Experiment:
     """Write and publish an experiment in `root` whose tables are plausible and whose networks are tiny.
@@ -129,6 +131,8 @@ def write_tiny_experiment(
         n_patients: half of them have positive slices; at least 3 per fold are needed for all parts.
         table: the `table` of a `core.dataset.Dataset` to make the experiment of, instead of invented rows;
             give its `fingerprint` as well.
+        calibrated: whether the card holds recalibrations, operating points chosen after them, and review
+            bands; otherwise it is one from before these.
     """
     rng = np.random.default_rng(seed)
     recipe = recipe or Recipe(size=32, channels="gray", framing="whole", intensity="unit")
@@ -186,6 +190,8 @@ def write_tiny_experiment(
         "limits": ["It was never trained.", "Its predictions are invented."],
         "versions": {"numpy": np.__version__},
     }
+    if calibrated:
+        card |= describe_results(predictions, frameworks)
     write_experiment(folder, card)
     return publish(folder, root, name, replace=True)
 

@@ -1,13 +1,18 @@
 """What the recorded predictions are worth: pure functions of labels and scores, each in its own module.
 
 metrics            counts and rates at a threshold (numpy only: quick enough to follow a slider)
+points             all that depends on an operating point, with intervals
 curves             ROC and precision-recall curves with their areas
 intervals          95 % bootstrap intervals over patients
 operating_points   thresholds, chosen on validation data
+review             the indeterminate band around a threshold
 statistics         the same rates and areas for weighted patients: what is resampled
 calibration        Brier score, calibration error and line, reliability, recalibration (logistic: its fits)
+recalibration      recalibration of an experiment, out of sample, as its card keeps it
 comparison         two models on the same slices: McNemar, DeLong, paired differences
 utility            decision curves
 patients           from slices to patients
-summary            everything above for one experiment: the record behind `python -m core evaluate`
+subgroups          ranking within groups of slices
+levels             one level of one network: everything above about its slices, or its patients
+summary            all levels of one experiment: the record behind `python -m core evaluate`
 """

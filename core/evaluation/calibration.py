@@ -172,10 +172,17 @@ class Recalibration:
     def apply(self, y_prob: ArrayLike) -> Floats:
         """Recalibrated probabilities of the same shape. What lay within CLIP of 0 or 1 becomes one value.
 
+        The identity leaves every probability exactly as it is.
+
         >>> Recalibration(slope=0.5).apply([0.9]).round(3).tolist()
         [0.75]
         """
+        if self == IDENTITY:
+            return np.array(y_prob, np.float64)
         return 1 / (1 + np.exp(-(self.intercept + self.slope * logit(y_prob))))
+
+
+IDENTITY = Recalibration()
 
 
 def fit_recalibration(y_true: ArrayLike, y_prob: ArrayLike, *, with_intercept: bool = False) -> Recalibration:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +15,12 @@ from numpy.typing import ArrayLike
 from core.errors import EvaluationError
 from core.evaluation import metrics
 from core.evaluation.curves import auroc, average_precision
-from core.evaluation.intervals import (
-    LEVEL,
-    Statistic,
-    group_codes,
-    percentile_interval,
-    resample,
-    with_interval,
-    without_value,
-)
+from core.evaluation.intervals import LEVEL, Bootstrap, group_codes, without_value
 from core.evaluation.metrics import Bools, Floats, check_both_classes, check_scores
-from core.evaluation.statistics import difference, ranking_statistic, rate_statistic
+from core.evaluation.statistics import ranking_statistic, rate_statistic
+
+_DIFFERENCES = (*metrics.MEASURES, "auroc", "average_precision")
+_NO_POINT = "no operating point was chosen for this level"
 
 
 @dataclass(frozen=True)
@@ -150,63 +146,81 @@ def compare_models(
     y_true: ArrayLike,
     first: ArrayLike,
     second: ArrayLike,
-    groups: ArrayLike | None,
-    thresholds: tuple[float, float],
+    thresholds: tuple[float | None, float | None],
+    bootstrap: Bootstrap,
     *,
-    n_resamples: int = 2000,
-    seed: int = 0,
+    drawn: tuple[Mapping[str, Floats], Mapping[str, Floats]] | None = None,
 ) -> dict[str, Any]:
     """Everything above for two scores (n,) of the same rows, as plain JSON types.
 
-    {"differences": {figure: {"value", "interval", "reason"?}}, "mcnemar": {...}, "disagreement": {...},
-    "delong": {...}, "delong_by_patient": {...}}. `groups` (n,) are the patients, None if unknown;
-    `thresholds` the operating points of first and second. What cannot be estimated is null with a reason.
+    {"thresholds", "differences": {figure: FIGURE}, "mcnemar": {...}, "disagreement": {...}, "delong": {...},
+    "delong_by_patient": {...}}, see core.evaluation.summary. What cannot be estimated is null or {"reason"}.
+
+    Args:
+        y_true, first, second: labels and both scores, of the rows that `bootstrap` is over.
+        thresholds: operating points of first and second; None where there is none.
+        bootstrap: the resamples of these rows, the same for both models: differences are paired.
+        drawn: the resampled figures of both, where they are known already.
 
     Raises:
         EvaluationError: see `metrics.check_scores`; no rows at all.
     """
     positive, scores = check_scores(y_true, first)
     others = check_scores(y_true, second)[1]
-    units = np.arange(positive.size) if groups is None else np.asarray(groups)
-    unit = "slices" if groups is None else "patients"
-    n_groups = group_codes(units)[1]
-    values, statistics = [], []
-    reasons: dict[str, str] = {}
-    for scored, threshold in ((scores, thresholds[0]), (others, thresholds[1])):
-        found: dict[str, float | None] = dict(metrics.measures_at(positive, scored, threshold))
-        reasons |= metrics.why_undefined(metrics.confusion_at(positive, scored, threshold))
-        try:
-            found |= {
-                "auroc": auroc(positive, scored),
-                "average_precision": average_precision(positive, scored),
-            }
-        except EvaluationError as error:
-            found |= dict.fromkeys(("auroc", "average_precision"))
-            reasons |= dict.fromkeys(("auroc", "average_precision"), str(error))
-        values.append(found)
-        statistics.append(
-            (rate_statistic(positive, scored, threshold, units), ranking_statistic(positive, scored, units))
-        )
-    paired: list[Statistic] = [difference(one, other) for one, other in zip(*statistics, strict=True)]
-    drawn = resample(paired, n_groups, n_resamples=n_resamples, seed=seed)
+    if not positive.size:
+        raise EvaluationError("a comparison of nothing", came="no rows")
+    both = list(zip((scores, others), thresholds, strict=True))
+    draws = drawn or tuple(_resample(positive, *one, bootstrap) for one in both)
+    values, reasons = zip(*(_measure(positive, *one) for one in both), strict=True)
     differences: dict[str, Any] = {}
-    for figure, resampled in drawn.items():
-        one, other = values[0][figure], values[1][figure]
+    for figure in _DIFFERENCES:
+        one, other = values[0].get(figure), values[1].get(figure)
         if one is None or other is None:
-            differences[figure] = without_value(reasons[figure])
+            why = reasons[0].get(figure) or reasons[1].get(figure, "")
+            differences[figure] = without_value(why)
         else:
-            interval = percentile_interval(resampled, n_groups=n_groups, unit=unit)
-            differences[figure] = with_interval(one - other, interval)
-    calls = metrics.decide(scores, thresholds[0]), metrics.decide(others, thresholds[1])
-    return {
-        "differences": differences,
-        "mcnemar": vars(mcnemar(positive, *calls)),
-        "disagreement": disagreement_table(positive, *calls),
-        "delong": _delong_record(positive, scores, others, None),
-        "delong_by_patient": {"p_value": None, "reason": "patients are unknown"}
-        if groups is None
-        else _delong_record(positive, scores, others, units),
-    }
+            resampled = draws[0][figure] - draws[1][figure]
+            differences[figure] = bootstrap.figure(one - other, resampled)
+    found: dict[str, Any] = {"thresholds": list(thresholds), "differences": differences}
+    if thresholds[0] is None or thresholds[1] is None:
+        found |= {part: {"reason": _NO_POINT} for part in ("mcnemar", "disagreement")}
+    else:
+        calls = metrics.decide(scores, thresholds[0]), metrics.decide(others, thresholds[1])
+        found["mcnemar"] = vars(mcnemar(positive, *calls))
+        found["disagreement"] = disagreement_table(positive, *calls)
+    found["delong"] = _delong_record(positive, scores, others, None)
+    found["delong_by_patient"] = {"p_value": None, "reason": "patients are unknown"}
+    if bootstrap.unit == "patients":
+        found["delong_by_patient"] = _delong_record(positive, scores, others, bootstrap.codes)
+    return found
+
+
+def _measure(
+    positive: Bools, scores: Floats, threshold: float | None
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """The figures of one model that differences are taken of, and why some are not there."""
+    values: dict[str, float | None] = {}
+    reasons = dict.fromkeys(metrics.MEASURES, _NO_POINT)
+    if threshold is not None:
+        values |= metrics.measures_at(positive, scores, threshold)
+        reasons = dict(metrics.why_undefined(metrics.confusion_at(positive, scores, threshold)))
+    try:
+        values |= {
+            "auroc": auroc(positive, scores),
+            "average_precision": average_precision(positive, scores),
+        }
+    except EvaluationError as error:
+        reasons |= dict.fromkeys(("auroc", "average_precision"), str(error))
+    return values, reasons
+
+
+def _resample(
+    positive: Bools, scores: Floats, threshold: float | None, bootstrap: Bootstrap
+) -> dict[str, Floats]:
+    statistics = [ranking_statistic(positive, scores, bootstrap.codes)]
+    if threshold is not None:
+        statistics.append(rate_statistic(positive, scores, threshold, bootstrap.codes))
+    return bootstrap.run(*statistics)
 
 
 def _delong_record(y_true: Bools, first: Floats, second: Floats, groups: Any) -> dict[str, Any]:

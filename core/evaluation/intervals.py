@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ Statistic = Callable[[Weights], dict[str, Floats]]
 
 _BLOCK_ROWS = 512  # resamples computed at once: a few MB for each intermediate table
 _BLOCK_VALUES = 2_000_000  # weights held at once, for data sets with very many groups
+_KEPT_VALUES = 4_000_000  # weights kept from one statistic to the next
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,67 @@ def resample(
         raise EvaluationError(
             "a bootstrap needs groups and resamples", came=f"{n_groups} groups, {n_resamples} resamples"
         )
+    return _apply(statistics, draw_weights(n_groups, n_resamples, seed))
+
+
+@dataclass(frozen=True, eq=False)
+class Bootstrap:
+    """The resamples behind all figures of the same rows: whatever is computed on them is paired.
+
+    Attributes:
+        codes: (n,) the group of each row, in 0..n_groups-1.
+        n_groups: how many groups there are; 0 without rows.
+        unit: what a group is, in the plural: "patients", or "slices" where patients are unknown.
+        n_resamples: how often the groups are drawn.
+        seed: of the draws.
+    """
+
+    codes: NDArray[np.intp]
+    n_groups: int
+    unit: str = "patients"
+    n_resamples: int = 2000
+    seed: int = 0
+
+    @classmethod
+    def over(cls, groups: ArrayLike | None, n: int, *, n_resamples: int = 2000, seed: int = 0) -> Bootstrap:
+        """The bootstrap of n rows with groups (n,); None for unknown patients: every row on its own.
+
+        >>> Bootstrap.over(["a", "b", "a"], 3).n_groups
+        2
+        """
+        codes, n_groups = group_codes(np.arange(n) if groups is None else groups)
+        return cls(codes, n_groups, "slices" if groups is None else "patients", n_resamples, seed)
+
+    def run(self, *statistics: Statistic) -> dict[str, Floats]:
+        """As `resample`; nothing where there is nothing to draw from."""
+        return _apply(statistics, self._weights()) if self.n_groups else {}
+
+    def figure(self, value: float | None, drawn: ArrayLike | None, reason: str = "") -> dict[str, Any]:
+        """One figure of a record: {"value", "interval", "reason"?}, from its value and resampled values.
+
+        A value of None or NaN is one that cannot be estimated; `reason` says why.
+        """
+        if value is None or np.isnan(value):
+            return without_value(reason)
+        none = Interval(None, None, "there is nothing to resample")
+        interval = (
+            none if drawn is None else percentile_interval(drawn, n_groups=self.n_groups, unit=self.unit)
+        )
+        return with_interval(float(value), interval)
+
+    def _weights(self) -> Iterator[Weights]:
+        if self.n_groups * self.n_resamples <= _KEPT_VALUES:
+            return iter(self._kept)
+        return draw_weights(self.n_groups, self.n_resamples, self.seed)
+
+    @cached_property
+    def _kept(self) -> tuple[Weights, ...]:
+        return tuple(draw_weights(self.n_groups, self.n_resamples, self.seed))
+
+
+def _apply(statistics: Sequence[Statistic], draws: Iterator[Weights]) -> dict[str, Floats]:
     blocks: dict[str, list[Floats]] = {}
-    for weights in draw_weights(n_groups, n_resamples, seed):
+    for weights in draws:
         for statistic in statistics:
             for name, values in statistic(weights).items():
                 blocks.setdefault(name, []).append(values)

@@ -15,7 +15,7 @@ from core.evaluation.metrics import Floats
 _SPACING = 0.125  # of nodes, in logits: lines then differ from exact ones by less than 1e-4
 _MAX_STEPS = 200  # a handful do, but for classes that overlap hardly at all
 _MAX_STEP = 2.0  # a longer step is shortened: Newton's method may otherwise overshoot and never return
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-4  # of the last step; Newton's steps shrink so fast that the error left is its square
 _DIVERGED = 200.0  # with classes that x separates, the estimate runs off to infinity
 
 
@@ -63,8 +63,6 @@ def fit_lines(
     >>> fit_lines(np.zeros(1), np.array([[4.0]]), [1.0], [0.0], slope=1.0).round(4).tolist()
     [[-1.0986, 1.0]]
     """
-    from scipy.special import expit
-
     mass = np.asarray(masses, np.float64)
     observed = np.stack([np.asarray(n_positive, float), np.asarray(x_of_positives, float)], axis=1)
     # x far off its own zero would make intercept and slope hard to tell apart; centred, they are not.
@@ -76,19 +74,24 @@ def fit_lines(
     design = np.stack([np.ones_like(x), x], axis=1)[:, free]  # (m, k)
     products = (design[:, :, None] * design[:, None, :]).reshape(len(x), k * k)
     spread = mass @ (design**2).sum(axis=1)
-    lines = np.empty((len(mass), 2))
-    lines[:] = 0.0 if intercept is None else intercept, 0.0 if slope is None else slope
+    held = 0.0 if intercept is None else intercept, 0.0 if slope is None else slope
+    lines = np.tile(held, (len(mass), 1))
+    if len(mass) > 1:  # resamples of the same rows have lines near that of all together
+        together = (part.mean(axis=0, keepdims=True) for part in (mass, *observed.T))
+        common = fit_lines(x, *together, intercept=intercept, slope=slope)
+        lines[:] = np.where(np.isfinite(common), common, held)
     found = np.full_like(lines, np.nan)
     active = np.flatnonzero((observed[:, 0] > 0) & (observed[:, 0] < mass.sum(axis=1) * (1 - 1e-12)))
     for _ in range(_MAX_STEPS):
         if not active.size:
             break
-        weight, line = mass[active], lines[active]
-        chance = expit(line[:, :1] + line[:, 1:] * x)
+        weight = mass if active.size == len(mass) else mass[active]
+        line = lines[active]
+        chance = 0.5 + 0.5 * np.tanh(0.5 * line[:, :1] + 0.5 * line[:, 1:] * x)
         expected = weight * chance
         gradient = observed[active][:, free] - expected @ design
         hessian = ((expected - expected * chance) @ products).reshape(-1, k, k)
-        scale = np.maximum(np.trace(hessian, axis1=1, axis2=2), 1e-300)
+        scale = np.maximum(np.trace(hessian, axis1=1, axis2=2), 1e-12 * spread[active] + 1e-300)
         # Once every x is told apart with certainty, the likelihood is flat: the line is running off.
         regular = scale > 1e-9 * spread[active]
         regular &= np.linalg.det(hessian / scale[:, None, None]) > 1e-10

@@ -14,13 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
 
-MEASURES = ("accuracy", "precision", "recall", "specificity", "f1")
-DIAGNOSTIC_MEASURES = (
+MEASURES = (
+    "accuracy",
     "balanced_accuracy",
-    "positive_predictive_value",
-    "negative_predictive_value",
-    "positive_likelihood_ratio",
-    "negative_likelihood_ratio",
+    "precision",
+    "npv",
+    "recall",
+    "specificity",
+    "f1",
+    "likelihood_ratio_positive",
+    "likelihood_ratio_negative",
 )
 
 Floats = NDArray[np.float64]
@@ -127,63 +130,56 @@ def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
 def rates(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> dict[str, Floats]:
     """The MEASURES of any number of 2x2 tables at once: counts (weighted or not) of any one shape.
 
-    All lie in [0, 1]. NaN where undefined: accuracy of nothing, precision without a positive call, recall
-    and F1 without positives, specificity without negatives. (scikit-learn calls F1 zero without positives;
-    it is the mean of two rates of which one does not exist, so it is left undefined here.)
+    All lie in [0, 1], but for the likelihood ratios, in [0, inf). Precision and npv are the predictive values
+    at the share of positives in the table itself; see `predictive_values` for a stated one.
+
+    NaN where undefined: accuracy of nothing, precision without a positive call, npv without a negative one,
+    recall and F1 without positives, specificity without negatives; a likelihood ratio that would be infinite.
+    (scikit-learn calls F1 zero without positives; it is the mean of two rates of which one does not exist, so
+    it is left undefined here.) Source of the ratios: Deeks and Altman, BMJ 2004, 329:168-169.
 
     >>> {name: float(v.round(3)) for name, v in rates(tn=5, fp=1, fn=0, tp=2).items()}
-    {'accuracy': 0.875, 'precision': 0.667, 'recall': 1.0, 'specificity': 0.833, 'f1': 0.8}
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'accuracy': 0.875, 'balanced_accuracy': 0.917, 'precision': 0.667, 'npv': 1.0, 'recall': 1.0,
+     'specificity': 0.833, 'f1': 0.8, 'likelihood_ratio_positive': 6.0, 'likelihood_ratio_negative': 0.0}
     """
     tn, fp, fn, tp = (np.asarray(count, np.float64) for count in (tn, fp, fn, tp))
-    f1 = ratio(2 * tp, 2 * tp + fp + fn)
+    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
     return {
         "accuracy": ratio(tn + tp, tn + fp + fn + tp),
+        "balanced_accuracy": (recall + specificity) / 2,
         "precision": ratio(tp, tp + fp),
-        "recall": ratio(tp, tp + fn),
-        "specificity": ratio(tn, tn + fp),
-        "f1": np.where(tp + fn > 0, f1, np.nan),
+        "npv": ratio(tn, tn + fn),
+        "recall": recall,
+        "specificity": specificity,
+        "f1": np.where(tp + fn > 0, ratio(2 * tp, 2 * tp + fp + fn), np.nan),
+        "likelihood_ratio_positive": ratio(recall, 1 - specificity),
+        "likelihood_ratio_negative": ratio(1 - recall, specificity),
     }
 
 
-def diagnostic_rates(
-    tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike, *, prevalence: float | None = None
-) -> dict[str, Floats]:
-    """The DIAGNOSTIC_MEASURES of any number of 2x2 tables at once, counts of any one shape.
+def predictive_values(recall: ArrayLike, specificity: ArrayLike, prevalence: float) -> tuple[Floats, Floats]:
+    """Positive and negative predictive value, of one shape, at a stated prevalence in (0, 1), by Bayes.
 
-    Predictive values hold at the stated `prevalence` in (0, 1), by Bayes' theorem from sensitivity and
-    specificity; at None they hold at the share of positives in the table itself. Likelihood ratios lie in
-    [0, inf); a positive one without false positives would be infinite and is NaN, like all that is undefined.
-    Source: Altman and Bland, BMJ 1994, 309:102; Deeks and Altman, BMJ 2004, 329:168-169.
+    A positive one without any positive call is NaN, like a negative one without a negative call.
+    Source: Altman and Bland, BMJ 1994, 309:102.
 
     Raises:
         EvaluationError: a prevalence outside (0, 1).
 
-    >>> at_one_percent = diagnostic_rates(tn=90, fp=10, fn=2, tp=8, prevalence=0.01)
-    >>> {name: float(v.round(3)) for name, v in at_one_percent.items()}  # doctest: +NORMALIZE_WHITESPACE
-    {'balanced_accuracy': 0.85, 'positive_predictive_value': 0.075, 'negative_predictive_value': 0.998,
-     'positive_likelihood_ratio': 8.0, 'negative_likelihood_ratio': 0.222}
+    >>> ppv, npv = predictive_values(0.8, 0.9, prevalence=0.01)
+    >>> round(float(ppv), 3), round(float(npv), 3)
+    (0.075, 0.998)
     """
-    if prevalence is not None and not 0 < prevalence < 1:
+    if not 0 < prevalence < 1:
         raise EvaluationError("a prevalence lies between 0 and 1", came=f"{prevalence}")
-    tn, fp, fn, tp = (np.asarray(count, np.float64) for count in (tn, fp, fn, tp))
-    found = rates(tn, fp, fn, tp)
-    sensitivity, specificity = found["recall"], found["specificity"]
-    if prevalence is None:
-        predictive = ratio(tp, tp + fp), ratio(tn, tn + fn)
-    else:
-        true_positive, true_negative = sensitivity * prevalence, specificity * (1 - prevalence)
-        false_positive, false_negative = (1 - specificity) * (1 - prevalence), (1 - sensitivity) * prevalence
-        predictive = (
-            ratio(true_positive, true_positive + false_positive),
-            ratio(true_negative, true_negative + false_negative),
-        )
-    return {
-        "balanced_accuracy": (sensitivity + specificity) / 2,
-        "positive_predictive_value": predictive[0],
-        "negative_predictive_value": predictive[1],
-        "positive_likelihood_ratio": ratio(sensitivity, 1 - specificity),
-        "negative_likelihood_ratio": ratio(1 - sensitivity, specificity),
-    }
+    recall, specificity = np.asarray(recall, np.float64), np.asarray(specificity, np.float64)
+    true_positive, true_negative = recall * prevalence, specificity * (1 - prevalence)
+    false_positive, false_negative = (1 - specificity) * (1 - prevalence), (1 - recall) * prevalence
+    return (
+        ratio(true_positive, true_positive + false_positive),
+        ratio(true_negative, true_negative + false_negative),
+    )
 
 
 def measures_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> dict[str, float | None]:
@@ -199,16 +195,23 @@ def measures_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> dict
 def why_undefined(confusion: Confusion) -> Mapping[str, str]:
     """For each of the MEASURES that this table leaves undefined, the reason in words.
 
-    >>> why_undefined(Confusion(tn=3, fp=0, fn=1, tp=0))
-    {'precision': 'nothing is called positive at this threshold'}
+    >>> why_undefined(Confusion(tn=3, fp=1, fn=0, tp=0))["recall"]
+    'there are no positives'
     """
-    reasons: dict[str, str] = {}
     if confusion.n == 0:
         return dict.fromkeys(MEASURES, "there is nothing to count")
+    reasons: dict[str, str] = {}
+    if confusion.tn + confusion.fn == 0:
+        reasons["npv"] = "nothing is called negative at this threshold"
     if confusion.tp + confusion.fp == 0:
         reasons["precision"] = "nothing is called positive at this threshold"
+    if confusion.fp == 0:
+        reasons["likelihood_ratio_positive"] = "without a false positive it is infinite"
+    if confusion.tn == 0:
+        reasons["likelihood_ratio_negative"] = "without a true negative it is infinite"
+    needs_both = ("balanced_accuracy", "likelihood_ratio_positive", "likelihood_ratio_negative")
     if confusion.tp + confusion.fn == 0:
-        reasons |= dict.fromkeys(("recall", "f1"), "there are no positives")
+        reasons |= dict.fromkeys(("recall", "f1", *needs_both), "there are no positives")
     if confusion.tn + confusion.fp == 0:
-        reasons["specificity"] = "there are no negatives"
+        reasons |= dict.fromkeys(("specificity", *needs_both), "there are no negatives")
     return reasons

@@ -14,13 +14,17 @@ Of several thresholds equally good for `youden` or `f1`, the lowest is taken: it
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
 from core.evaluation.metrics import Floats, check_both_classes, check_scores
-from core.evaluation.patients import patient_level
+from core.evaluation.patients import patient_level, patient_names
+from core.evaluation.review import Band, choose_band
 
 RULES = ("youden", "sensitivity_90", "specificity_90", "f1")
 
@@ -65,29 +69,62 @@ def choose_operating_points(y_true: ArrayLike, y_score: ArrayLike) -> dict[str, 
     }
 
 
+def validation_scores(table: pd.DataFrame, framework: str) -> dict[str, tuple[NDArray[np.int64], Floats]]:
+    """What thresholds and review bands are chosen on: {level: (labels (n,), scores (n,))}.
+
+    Only rows with part == "validation" are looked at. Level "slice" pools the rows of all folds; level
+    "patient" takes each patient once per fold, because another fold's network scored it anew; it is left out
+    where patients are unknown.
+
+    Raises:
+        EvaluationError: see `metrics.check_scores`.
+    """
+    validation = table[table["part"] == "validation"]
+    scores = validation[framework].to_numpy(np.float64)
+    found = {"slice": (check_scores(validation["label"].to_numpy(), scores)[0].astype(np.int64), scores)}
+    if patient_names(validation) is not None:
+        found["patient"] = patient_level(validation, framework, by_fold=True)[:2]
+    return found
+
+
 def operating_points_of(
-    table: pd.DataFrame, frameworks: tuple[str, ...] | list[str]
+    table: pd.DataFrame, frameworks: Sequence[str]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """The card's `operating_points` from a table of predictions: {framework: {level: {rule: threshold}}}.
 
-    Only rows with part == "validation" are looked at. Level "slice" pools the rows of all folds; level
-    "patient" takes each patient once per fold, because another fold's network scored it anew. A level that
-    cannot be estimated (patients unknown, or validation patients of one class) is left out.
+    Patients are left out where they are unknown, or where those of the validation parts are of one class.
 
     Raises:
         EvaluationError: the slices themselves give no operating point; see `choose_operating_points`.
     """
-    validation = table[table["part"] == "validation"]
     points: dict[str, dict[str, dict[str, float]]] = {}
     for framework in frameworks:
-        labels = validation["label"].to_numpy(dtype=int)
-        points[framework] = {"slice": choose_operating_points(labels, validation[framework].to_numpy())}
-        try:
-            y_true, y_score, _ = patient_level(validation, framework, by_fold=True)
-            points[framework]["patient"] = choose_operating_points(y_true, y_score)
-        except EvaluationError:
-            continue  # evaluation then says that this level has no operating point
+        found = validation_scores(table, framework)
+        points[framework] = {"slice": choose_operating_points(*found["slice"])}
+        with contextlib.suppress(EvaluationError):  # evaluation says that the level has no operating point
+            if "patient" in found:
+                points[framework]["patient"] = choose_operating_points(*found["patient"])
     return points
+
+
+def review_bands_of(
+    table: pd.DataFrame, points: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+) -> dict[str, dict[str, dict[str, Band | None]]]:
+    """The card's `review_bands` around its operating points: {framework: {level: {rule: (low, high)}}}.
+
+    None for a threshold of None, and for a level without validation rows. Errors as `validation_scores`.
+    """
+    bands: dict[str, dict[str, dict[str, Band | None]]] = {}
+    for framework, levels in points.items():
+        found = validation_scores(table, framework)
+        bands[framework] = {}
+        for level, rules in levels.items():
+            _, scores = found.get(level, (None, np.empty(0)))
+            bands[framework][level] = {
+                rule: choose_band(scores, threshold) if scores.size and threshold is not None else None
+                for rule, threshold in rules.items()
+            }
+    return bands
 
 
 def _candidates(levels: Floats) -> Floats:

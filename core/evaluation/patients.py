@@ -21,12 +21,27 @@ def patient_names(table: pd.DataFrame) -> Names | None:
     return None if (names == "").any() else names.to_numpy(dtype=str)
 
 
+# In words, for pages and cards; `score_patients` is what it says.
+PATIENT_SCORE = "the mean over the patient's slices"
+
+
+def score_patients(y_score: Floats, codes: NDArray[np.intp], n_patients: int) -> Floats:
+    """A patient's score (n_patients,) from its slices' scores (n,): their mean, in the range of the scores.
+
+    The one place that says how slices make a patient. Every patient 0..n_patients-1 of `codes` (n,) has one.
+
+    >>> score_patients(np.array([0.2, 0.4, 0.9]), np.array([0, 0, 1]), 2).round(3).tolist()
+    [0.3, 0.9]
+    """
+    return np.bincount(codes, weights=y_score, minlength=n_patients) / np.bincount(codes)
+
+
 def patient_level(
     table: pd.DataFrame, score_column: str, *, by_fold: bool = False
 ) -> tuple[Ints, Floats, Names]:
     """Labels (p,) 0/1, scores (p,) and names (p,) of the patients in a table of slices, in name order.
 
-    A patient's score is the mean over its slices in the table; its label is positive if any slice is.
+    A patient's score is that of `score_patients`; its label is positive if any of its slices is.
     Give rows of one part only. With `by_fold`, a patient counts once per value of the column "fold".
     Columns used: patient, label (0/1), score_column.
 
@@ -45,8 +60,10 @@ def patient_level(
             remedy='name the files "PATIENT (NUMBER).jpg" to have them read, then train again',
         )
     positive, scores = check_scores(table["label"].to_numpy(), table[score_column].to_numpy())
-    keys = [names, table["fold"].to_numpy()] if by_fold else [names]
-    slices = pd.DataFrame({"label": positive.astype(np.int64), "score": scores})
-    by_patient = slices.groupby(keys, sort=True).agg({"label": "max", "score": "mean"})
-    found = by_patient.index.get_level_values(0).to_numpy(dtype=str)
-    return by_patient["label"].to_numpy(np.int64), by_patient["score"].to_numpy(np.float64), found
+    units = names
+    if by_fold:
+        units = np.char.add(np.char.add(names, "\n"), table["fold"].to_numpy().astype(str))
+    _, first, codes = np.unique(units, return_index=True, return_inverse=True)
+    labels = np.zeros(len(first), np.int64)
+    np.maximum.at(labels, codes, positive)
+    return labels, score_patients(scores, codes, len(first)), names[first]

@@ -10,8 +10,6 @@ What it returns is a `Statistic`: a function from weights (b, n_groups), one row
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,13 +22,8 @@ def rate_statistic(
     y_score: ArrayLike,
     threshold: float,
     groups: ArrayLike,
-    *,
-    compute: Callable[..., dict[str, Floats]] = rates,
 ) -> Statistic:
-    """The `metrics.MEASURES` at a threshold, for any weights of the groups (n,). Errors as `confusion_at`.
-
-    `compute` turns tn, fp, fn, tp, each (b,), into named values: `metrics.rates` or `diagnostic_rates`.
-    """
+    """The `metrics.MEASURES` at a threshold, for any weights of the groups (n,). Errors as `confusion_at`."""
     positive, scores = check_scores(y_true, y_score)
     codes, n_groups = group_codes(groups)
     called = decide(scores, threshold)
@@ -38,8 +31,7 @@ def rate_statistic(
     tables = np.stack([np.bincount(codes[cell], minlength=n_groups) for cell in cells], axis=1).astype(float)
 
     def statistic(weights: Weights) -> dict[str, Floats]:
-        tn, fp, fn, tp = (weights @ tables).T
-        return compute(tn, fp, fn, tp)
+        return rates(*(weights @ tables).T)
 
     return statistic
 

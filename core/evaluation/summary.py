@@ -16,6 +16,7 @@ A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot b
             "auroc", "average_precision" and CALIBRATION "after": FIGUREs,
             "operating_points": {rule: POINT},
             "calibration": {"before": CALIBRATION of raw, "after": CALIBRATION of calibrated probabilities,
+                            ("before" with "auroc" and "average_precision" of the raw scores as well)
                             "reliability": {"before": [BIN, ...], "after": [BIN, ...]},
                             "fits": what was applied, as on the card (core.evaluation.recalibration)},
             "decision_curve": {"thresholds", "net_benefit", "low", "high", "treat_all": lists of one length}}
@@ -30,7 +31,7 @@ A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot b
     BIN: {"low_edge", "high_edge", "n", "positives", "mean_probability", "observed", "low", "high"}, the last
             two the Clopper-Pearson interval of observed
     COMPARISON (first minus second): {"first", "second": frameworks, "rule", "thresholds": [two],
-            "differences": {figure: FIGURE} for the nine, auroc, average_precision and brier,
+            "differences": {figure: FIGURE} for the nine, auroc and average_precision,
             "mcnemar": {"only_first_right", "only_second_right", "p_value"},
             "disagreement": {"positives"|"negatives": {"both", "only_first", "only_second", "neither"}},
             "delong", "delong_by_patient" (rows of a patient may depend on each other):
@@ -38,37 +39,34 @@ A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot b
 
 Only rows with part == "test" are measured: each was scored by a network that never saw it in training.
 Probabilities are calibrated, and thresholds are on calibrated probabilities; "before" is raw. Thresholds and
-review bands come from validation rows. One POINT alone, for a threshold moved by hand, takes milliseconds:
-`core.evaluation.points.evaluate_point`.
+review bands come from validation rows. A patient's score ranks and decides; its CALIBRATION "after" and its
+decision curve are of the score recalibrated to a probability (core.evaluation.levels). One POINT alone, for a
+threshold moved by hand, takes milliseconds: `core.evaluation.points.evaluate_point`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from core.errors import EvaluationError, StrokeError
-from core.evaluation import metrics
-from core.evaluation.curves import auroc, average_precision
-from core.evaluation.intervals import (
-    LEVEL,
-    Statistic,
-    group_codes,
-    percentile_interval,
-    resample,
-    with_interval,
-    without_value,
-)
-from core.evaluation.patients import patient_level, patient_names
-from core.evaluation.statistics import ranking_statistic, rate_statistic
+from core.errors import EvaluationError
+from core.evaluation.comparison import compare_models
+from core.evaluation.intervals import LEVEL, Bootstrap
+from core.evaluation.levels import LEVELS, Rows, measure_rows, no_level, select_rows
+from core.evaluation.metrics import check_scores
+from core.evaluation.operating_points import review_bands_of
+from core.evaluation.patients import patient_names
+from core.evaluation.recalibration import recalibrate
 
-SCHEMA = "evaluate/1"
-LEVELS = ("slice", "patient")
-FIGURES = (*metrics.MEASURES, "auroc", "average_precision")
+SCHEMA = "evaluate/2"
+
+# {framework: {level: {rule: threshold, None where none could be chosen}}}
+Points = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 
 
 class Evaluable(Protocol):
@@ -78,11 +76,12 @@ class Evaluable(Protocol):
     def name(self) -> str: ...
 
     @property
+    def card(self) -> dict[str, Any]: ...
+
+    @property
     def frameworks(self) -> Sequence[str]: ...
 
     def predictions(self) -> pd.DataFrame: ...
-
-    def threshold(self, framework: str, level: str = "slice") -> float: ...
 
 
 def evaluate_experiment(experiment: Evaluable, n_resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
@@ -92,14 +91,13 @@ def evaluate_experiment(experiment: Evaluable, n_resamples: int = 2000, seed: in
         EvaluationError: the record itself is unusable: a column missing, NaN scores, labels not 0/1.
         ExperimentError: the predictions cannot be read.
     """
-    thresholds = {
-        framework: {level: _threshold_of(experiment, framework, level) for level in LEVELS}
-        for framework in experiment.frameworks
-    }
+    card = experiment.card
     return from_predictions(
         experiment.predictions(),
         experiment.frameworks,
-        thresholds,
+        card["operating_points"],
+        default_rule=card["default_operating_point"],
+        calibrations=card.get("calibration"),
         name=experiment.name,
         n_resamples=n_resamples,
         seed=seed,
@@ -109,57 +107,78 @@ def evaluate_experiment(experiment: Evaluable, n_resamples: int = 2000, seed: in
 def from_predictions(
     table: pd.DataFrame,
     frameworks: Sequence[str],
-    thresholds: Mapping[str, Mapping[str, float | None]],
+    points: Points,
     *,
+    default_rule: str = "youden",
+    calibrations: Mapping[str, Mapping[str, Any]] | None = None,
     name: str = "",
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """`evaluate_experiment` on a table of predictions: columns patient, label, part and one per framework.
+    """`evaluate_experiment` on a table of raw predictions.
 
-    `thresholds[framework][level]` may be None: the figures that need one are then null.
+    Args:
+        table: columns label, part, fold, one per framework, and patient where known.
+        frameworks: whose figures, in this order; the first two are compared.
+        points: thresholds on calibrated probabilities; a level or a framework may be missing.
+        default_rule: the operating point of the figures at the top of a LEVEL.
+        calibrations: of the card, see core.evaluation.recalibration; None: probabilities stay raw.
+        name: of the experiment.
+        n_resamples, seed: of the bootstrap.
     """
-    missing = [column for column in ("label", "part", *frameworks) if column not in table.columns]
+    missing = [column for column in ("label", "part", "fold", *frameworks) if column not in table.columns]
     if missing:
         raise EvaluationError(
             f"the predictions lack the column {', '.join(missing)}",
             came=f"columns {', '.join(map(str, table.columns))}",
         )
-    test = table[table["part"] == "test"]
-    patients = patient_names(test)
-    notes = []
-    if patients is None:
-        notes.append(
-            "Patients are unknown: intervals are by slices, as if these were independent, and too narrow "
-            "if several slices come from one patient."
-        )
-    models = {}
-    for framework in frameworks:
-        options = {"n_resamples": n_resamples, "seed": seed}
-        limits = thresholds.get(framework, {})
-        labels, scores = test["label"].to_numpy(), test[framework].to_numpy()
-        models[framework] = {
-            "slice": evaluate_level(labels, scores, patients, limits.get("slice"), **options)
-        }
-        if patients is None:
-            models[framework]["patient"] = _nothing("patients are unknown")
-        else:
-            y_true, y_score, names = patient_level(test, framework)
-            models[framework]["patient"] = evaluate_level(
-                y_true, y_score, names, limits.get("patient"), **options
-            )
+    calibrations = calibrations or {}
+    calibrated = recalibrate(table, {fw: calibrations[fw] for fw in frameworks if fw in calibrations})
+    points = {fw: points.get(fw, {}) for fw in frameworks}
+    bands = review_bands_of(calibrated, points)
+    tested = (table["part"] == "test").to_numpy()
+    raw, scored = table[tested], calibrated[tested]
+    known = patient_names(raw) is not None
+    rows = {
+        (fw, level): select_rows(raw, scored, fw, level, calibrations.get(fw))
+        for level in LEVELS
+        for fw in frameworks
+        if known or level == "slice"
+    }
+    bootstraps = {
+        level: Bootstrap.over(one.groups, one.y_true.size, n_resamples=n_resamples, seed=seed)
+        for (_, level), one in rows.items()
+    }
+
+    def evaluate(key: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        fw, level = key
+        chosen = {rule: band for rule, band in bands[fw].get(level, {}).items() if band is not None}
+        thresholds = points[fw].get(level, {})
+        return measure_rows(rows[key], thresholds, default_rule, bootstraps[level], bands=chosen)
+
+    with ThreadPoolExecutor(2) as pool:
+        levels = dict(zip(rows, pool.map(evaluate, rows), strict=True))
+    unknown = no_level("patients are unknown")
     return {
         "schema": SCHEMA,
         "experiment": name,
         "interval": {
             "level": LEVEL,
             "method": "percentile bootstrap",
-            "resampled": "slices" if patients is None else "patients",
+            "resampled": "patients" if known else "slices",
             "n_resamples": n_resamples,
             "seed": seed,
         },
-        "notes": notes,
-        "models": models,
+        "default_rule": default_rule,
+        "notes": _notes(known, frameworks, calibrations),
+        "models": {
+            fw: {level: levels[fw, level][0] if (fw, level) in levels else unknown for level in LEVELS}
+            for fw in frameworks
+        },
+        "comparison": {
+            level: _compare(level, frameworks, default_rule, rows, levels, bootstraps.get(level))
+            for level in LEVELS
+        },
     }
 
 
@@ -172,66 +191,62 @@ def evaluate_level(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """One LEVEL of the record (see this module's head) from labels (n,), scores (n,) and patients (n,).
+    """One LEVEL of any labels (n,) 0/1 and scores (n,), taken as they are, with the one rule "given".
 
-    `groups` None: patients unknown, every row is resampled on its own. Never raises for what is merely not
-    estimable (nothing there, one class, too few patients); those figures are null with a reason.
+    `groups` (n,) are the patients; None: unknown, every row is resampled on its own. What is not estimable is
+    null with a reason; scores outside [0, 1] have no calibration figures.
 
     Raises:
         EvaluationError: see `metrics.check_scores`.
     """
-    positive, scores = metrics.check_scores(y_true, y_score)
-    units = np.arange(positive.size) if groups is None else np.asarray(groups)
-    n_groups = group_codes(units)[1]
-    found: dict[str, float] = {}
-    reasons: dict[str, str] = {}
-    statistics: list[Statistic] = []
-    confusion = None
-    if threshold is None:
-        reasons |= dict.fromkeys(metrics.MEASURES, "no operating point was chosen for this level")
-    else:
-        confusion = metrics.confusion_at(positive, scores, threshold)
-        reasons |= metrics.why_undefined(confusion)
-        at_threshold = metrics.measures_at(positive, scores, threshold)
-        found |= {figure: value for figure, value in at_threshold.items() if value is not None}
-        statistics.append(rate_statistic(positive, scores, threshold, units))
-    try:
-        found["auroc"] = auroc(positive, scores)
-        found["average_precision"] = average_precision(positive, scores)
-        statistics.append(ranking_statistic(positive, scores, units))
-    except EvaluationError as error:
-        reasons |= dict.fromkeys(("auroc", "average_precision"), str(error))
-    drawn: dict[str, metrics.Floats] = {}
-    if n_groups and statistics:
-        drawn = resample(statistics, n_groups, n_resamples=n_resamples, seed=seed)
-    level: dict[str, Any] = {
-        "n": positive.size,
-        "n_patients": None if groups is None else n_groups,
-        "positives": int(np.count_nonzero(positive)),
-        "threshold": None if threshold is None else float(threshold),
-        "confusion": None if confusion is None else confusion.to_dict(),
-    }
-    for figure in FIGURES:
-        if figure in found:
-            unit = "patients" if groups is not None else "slices"
-            interval = percentile_interval(drawn[figure], n_groups=n_groups, unit=unit)
-            level[figure] = with_interval(found[figure], interval)
-        else:
-            level[figure] = without_value(reasons[figure])
-    return level
+    positive, scores = check_scores(y_true, y_score)
+    names = None if groups is None else np.asarray(groups)
+    rows = Rows(positive, scores, scores, names, scores, fits={"reason": "scores are taken as they are"})
+    bootstrap = Bootstrap.over(groups, positive.size, n_resamples=n_resamples, seed=seed)
+    return measure_rows(rows, {"given": threshold}, "given", bootstrap)[0]
 
 
-def _threshold_of(experiment: Evaluable, framework: str, level: str) -> float | None:
-    """The experiment's threshold, or None where its card holds none for this level."""
-    try:
-        return float(experiment.threshold(framework, level))
-    except StrokeError:
-        if level == "slice":
-            raise
-        return None
+def _notes(
+    known: bool, frameworks: Sequence[str], calibrations: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    notes = []
+    if not known:
+        notes.append(
+            "Patients are unknown: intervals are by slices, as if these were independent, and too narrow "
+            "if several slices come from one patient."
+        )
+    if not calibrations:
+        notes.append("The card holds no recalibration: probabilities are the networks' own.")
+    for fw in frameworks:
+        if (entry := calibrations.get(fw)) and not entry["folds"]:
+            notes.append(
+                f"The probabilities of {fw} are the network's own, not recalibrated: {entry['reason']}."
+            )
+    return notes
 
 
-def _nothing(reason: str) -> dict[str, Any]:
-    """A LEVEL of which nothing can be said."""
-    counts = dict.fromkeys(("n", "n_patients", "positives", "threshold", "confusion"))
-    return {**counts, "reason": reason, **{figure: without_value(reason) for figure in FIGURES}}
+def _compare(
+    level: str,
+    frameworks: Sequence[str],
+    rule: str,
+    rows: Mapping[tuple[str, str], Rows],
+    levels: Mapping[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]],
+    bootstrap: Bootstrap | None,
+) -> dict[str, Any]:
+    """One COMPARISON, of the first two frameworks."""
+    if len(frameworks) < 2:
+        return {"reason": "the experiment holds one model: there is nothing to compare it with"}
+    if bootstrap is None:
+        return {"reason": "patients are unknown"}
+    first, second = ((fw, level) for fw in frameworks[:2])
+    if not rows[first].y_true.size:
+        return {"reason": "there is nothing to compare the models on"}
+    found = compare_models(
+        rows[first].y_true,
+        rows[first].score,
+        rows[second].score,
+        (levels[first][0]["threshold"], levels[second][0]["threshold"]),
+        bootstrap,
+        drawn=(levels[first][1], levels[second][1]),
+    )
+    return {"first": frameworks[0], "second": frameworks[1], "rule": rule, **found}

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from core.errors import EvaluationError
 from core.evaluation.calibration import check_probabilities
 from core.evaluation.intervals import Statistic, Weights, group_codes
-from core.evaluation.metrics import Floats, ratio
+from core.evaluation.metrics import Floats
 
 THRESHOLDS = np.arange(1, 100) / 100
 
@@ -57,10 +57,7 @@ def decision_curve(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike =
 def net_benefit_statistic(
     y_true: ArrayLike, y_prob: ArrayLike, groups: ArrayLike, thresholds: ArrayLike = THRESHOLDS
 ) -> Statistic:
-    """For the bootstrap: "net_benefit" and "gain" (b, k), the gain being over the better of all and none.
-
-    Errors as `decision_curve`.
-    """
+    """For the bootstrap: "net_benefit" (b, k). Errors as `decision_curve`."""
     positive, probability = check_probabilities(y_true, y_prob)
     t = np.asarray(thresholds, np.float64)
     if t.ndim != 1 or not np.all((t > 0) & (t < 1)):
@@ -68,14 +65,12 @@ def net_benefit_statistic(
     codes, n_groups = group_codes(groups)
     cost = t / (1 - t)
     worth = np.where(positive[:, None], 1.0, -cost)  # (n, k): what acting on each row is worth
-    model, everyone = np.zeros((n_groups, len(t))), np.zeros((n_groups, len(t)))
+    model = np.zeros((n_groups, len(t)))
     np.add.at(model, codes, worth * (probability[:, None] >= t))
-    np.add.at(everyone, codes, worth)
     sizes = np.bincount(codes, minlength=n_groups).astype(float)
 
     def statistic(weights: Weights) -> dict[str, Floats]:
-        size = (weights @ sizes)[:, None]
-        benefit, of_all = ratio(weights @ model, size), ratio(weights @ everyone, size)
-        return {"net_benefit": benefit, "gain": benefit - np.maximum(of_all, 0)}
+        drawn = weights.astype(np.float64)
+        return {"net_benefit": drawn @ model / (drawn @ sizes)[:, None]}
 
     return statistic

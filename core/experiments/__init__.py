@@ -23,7 +23,7 @@ from core.experiments.folders import (
     models_root,
     read_experiment,
 )
-from core.experiments.publishing import add_files, publish, write_experiment
+from core.experiments.publishing import add_files, publish, update_card, write_experiment
 from core.experiments.tables import OPTIONAL_TABLES, write_table
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "models_root",
     "publish",
     "read_experiment",
+    "update_card",
     "write_experiment",
     "write_table",
 ]

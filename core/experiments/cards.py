@@ -8,8 +8,11 @@ Format 1, the part that the program relies on (cards may say more):
      "recipe": see core.preprocessing.Recipe,
      "classes": {"negative": str, "positive": str, "meaning": what a positive slice shows},
      "dataset": {"fingerprint": SHA-256, "n_slices": int, ...},
-     "operating_points": {framework: {"slice": {rule: threshold or null}, "patient": {...}}},
+     "operating_points": {framework: {"slice": {rule: threshold or null}, "patient": {...}}}, on calibrated
+                         probabilities,
      "default_operating_point": a rule,
+     "calibration": see core.evaluation.recalibration,                      optional: none in older cards
+     "review_bands": {framework: {level: {rule: [low, high] or null}}},     optional: none in older cards
      "served": how the served network relates to the measured ones,
      "parity": {framework: {"max_difference": float, "n_slices": int}},
      "training": {framework: {"seconds": float, "n_parameters": int}},
@@ -91,6 +94,8 @@ def parse_card(text: bytes) -> dict[str, Any]:
     check_name(card["name"])
     _check_protocol(card)
     _check_operating_points(card)
+    _check_calibration(card)
+    _check_review_bands(card)
     for path, digest in card["files"].items():
         check_path(path)
         if not isinstance(digest, str) or not _HASH.fullmatch(digest):
@@ -179,6 +184,34 @@ def _check_operating_points(card: dict[str, Any]) -> None:
             raise ExperimentError(
                 f'experiment.json has no slice-level operating point "{rule}" for {framework}, its default'
             )
+
+
+def _check_calibration(card: dict[str, Any]) -> None:
+    for framework in card["protocol"]["frameworks"] if "calibration" in card else ():
+        try:
+            entry = card["calibration"][framework]
+            fits = [*entry["folds"], *([entry["served"]] if entry["folds"] else [])]
+            folds = [fit["fold"] for fit in entry["folds"]]
+            usable = all(_is_number(fit["slope"]) and _is_number(fit["intercept"]) for fit in fits)
+            usable &= all(fit["slope"] > 0 for fit in fits)
+            usable &= folds == list(range(card["protocol"]["folds"])) or (not folds and not entry["served"])
+        except (KeyError, TypeError, IndexError):
+            usable = False
+        if not usable:
+            raise ExperimentError(f"experiment.json has no usable calibration for {framework}")
+
+
+def _check_review_bands(card: dict[str, Any]) -> None:
+    for framework in card["protocol"]["frameworks"] if "review_bands" in card else ():
+        try:
+            found = [
+                band for rules in card["review_bands"][framework].values() for band in rules.values() if band
+            ]
+            usable = all(_is_number(low) and _is_number(high) and low <= high for low, high in found)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            usable = False
+        if not usable:
+            raise ExperimentError(f"experiment.json has no usable review bands for {framework}")
 
 
 def _is_number(value: object) -> bool:

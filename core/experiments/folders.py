@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ExperimentError
+from core.evaluation.calibration import Recalibration
+from core.evaluation.recalibration import recalibrate, served_recalibration
+from core.evaluation.review import choose_band
 from core.experiments.cards import FRAMEWORKS, parse_card
 from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
 from core.files import sha256_of_file
@@ -83,13 +86,45 @@ class Experiment:
             )
         return float(points[rule])
 
+    def recalibration(self, framework: str) -> Recalibration:
+        """What the served network's probabilities go through; the identity where the card holds no fit."""
+        return served_recalibration(self.card.get("calibration", {}).get(framework))
+
+    def review_band(
+        self, framework: str, level: str = "slice", threshold: float | None = None
+    ) -> tuple[float, float] | None:
+        """The band (low, high) of calibrated probabilities around a threshold that need review.
+
+        Args:
+            framework, level: as `threshold` takes them.
+            threshold: the card's default one when None. For one that is not on the card, the band is chosen
+                anew, on the validation rows; see `core.evaluation.review`.
+
+        Returns:
+            None where the card has no bands (an older one), or the level no validation rows.
+        """
+        if "review_bands" not in self.card:
+            return None
+        threshold = self.threshold(framework, level) if threshold is None else threshold
+        bands = self.card["review_bands"][framework].get(level, {})
+        for rule, known in self.card["operating_points"][framework].get(level, {}).items():
+            if known == threshold and bands.get(rule):
+                low, high = bands[rule]
+                return low, high
+        scores = self._validation_scores[framework].get(level)
+        return choose_band(scores[1], threshold) if scores and scores[1].size else None
+
     def predictions(self) -> pd.DataFrame:
-        """Out-of-sample probabilities: one row per slice, fold and part ("test" or "validation").
+        """Raw out-of-sample probabilities: one row per slice, fold and part ("test" or "validation").
 
         Columns file, patient, number (Int64), label, sha256, fold, part, and for each framework trained the
         probability of the positive class in [0, 1]. `patient` is "" and `number` <NA> where unknown.
         """
         return self._read_table("predictions.csv")
+
+    def calibrated_predictions(self) -> pd.DataFrame:
+        """The predictions with calibrated probabilities in the place of the raw ones, in every part."""
+        return recalibrate(self.predictions(), self.card.get("calibration", {}))
 
     def slices(self) -> pd.DataFrame:
         """Every slice with its labels and its part ("train", "validation", "test") in fold_0, fold_1, ..."""
@@ -128,6 +163,13 @@ class Experiment:
         Validation slices count: they decided which weights were kept and where the threshold lies.
         """
         return self._training_hashes
+
+    @cached_property
+    def _validation_scores(self) -> dict[str, dict[str, Any]]:
+        from core.evaluation.operating_points import validation_scores
+
+        table = self.calibrated_predictions()
+        return {framework: validation_scores(table, framework) for framework in self.frameworks}
 
     @cached_property
     def _training_hashes(self) -> frozenset[str]:

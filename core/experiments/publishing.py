@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ExperimentError
-from core.experiments.cards import FORMAT, check_name, check_path, required_files
+from core.experiments.cards import FORMAT, check_name, check_path, parse_card, required_files
 from core.experiments.folders import CARD_NAME, Experiment, read_experiment
 from core.experiments.tables import OPTIONAL_TABLES, parse_table
 from core.files import sha256_of_file, sync_file, sync_folder, write_whole
@@ -77,12 +77,29 @@ def add_files(experiment: Experiment, files: Mapping[str, bytes]) -> Experiment:
     return read_experiment(experiment.folder)
 
 
+def update_card(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """Change parts of a published experiment's card; its files and their hashes stay.
+
+    Raises:
+        ExperimentError: the card would lack something, or hold what JSON cannot; it is then left as it was.
+        StrokeError: code "not_written".
+    """
+    card = {**experiment.card, **changes, "files": experiment.card["files"]}
+    parse_card(_as_json(card))
+    _write_card(experiment.folder, card)
+    return read_experiment(experiment.folder)
+
+
 def _write_card(folder: Path, card: dict[str, Any]) -> None:
+    write_whole(folder / CARD_NAME, _as_json(card))
+
+
+def _as_json(card: dict[str, Any]) -> bytes:
     try:
         text = json.dumps({**card, "format": FORMAT}, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ExperimentError("The card holds a value that JSON cannot hold", came=str(error)) from error
-    write_whole(folder / CARD_NAME, (text + "\n").encode("utf-8"))
+    return (text + "\n").encode("utf-8")
 
 
 def publish(folder: Path, root: Path, name: str, *, replace: bool = False) -> Experiment:

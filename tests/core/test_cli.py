@@ -16,7 +16,8 @@ from PIL import Image
 
 from core.cli import main
 from core.errors import ParityError
-from core.experiments import FRAMEWORKS, Experiment
+from core.experiments import FRAMEWORKS, Experiment, find_experiment
+from core.training_card import describe_results
 from core.verification import Check, Verification
 from tests.builders import write_tiny_experiment
 
@@ -74,7 +75,8 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
             assert isinstance(finding["agree"], bool)
             assert all(isinstance(warning, str) for warning in finding["warnings"])
             for framework in FRAMEWORKS:
-                assert ["probability", "decision"] == list(finding[framework])
+                assert ["probability", "decision", "needs_review"] == list(finding[framework])
+                assert isinstance(finding[framework]["needs_review"], bool)
                 assert isinstance(finding[framework]["probability"], float)
                 assert 0 <= finding[framework]["probability"] <= 1
                 assert finding[framework]["decision"] in tiny.classes
@@ -177,9 +179,9 @@ def test_names_cannot_steer_the_terminal(tiny: Experiment, tmp_path: Path, run: 
 
 
 def test_evaluate_json_has_the_public_form(tiny: Experiment, run: Any) -> None:
-    """evaluate/1: for each model and level counts, confusion and figures with intervals."""
+    """evaluate/2: for each model and level counts, confusion and figures with intervals."""
     record = run("evaluate", "tiny", "--json", "--resamples", "200").json()
-    assert ("evaluate/1", "tiny") == (record["schema"], record["experiment"])
+    assert ("evaluate/2", "tiny") == (record["schema"], record["experiment"])
     assert list(FRAMEWORKS) == list(record["models"])
     figures = ("accuracy", "precision", "recall", "specificity", "f1", "auroc", "average_precision")
     for framework, levels in record["models"].items():
@@ -217,6 +219,36 @@ def test_evaluate_prints_a_table(tiny: Experiment, run: Any) -> None:
     assert "PyTorch, slice" in out
     assert "Keras, patient" in out
     assert "average precision" in out
+
+
+def test_predict_tells_what_needs_review(models: Path, pictures: Path, run: Any) -> None:
+    """A probability in the review band says so, in JSON and in the table; without bands none does."""
+    plain = write_tiny_experiment(models, "plain")
+    write_tiny_experiment(models, "banded", calibrated=True)
+    grays = np.linspace(60, 160, 51).astype(np.uint8)
+    for gray in grays:
+        pixels = np.full((64, 64), gray, dtype=np.uint8)
+        pixels[:8] = 0
+        Image.fromarray(pixels).save(pictures / "dark" / f"{gray}.png")
+    told = {}
+    for name in (plain.name, "banded"):
+        scans = run("predict", pictures / "dark", "--json", "--experiment", name).json()["scans"]
+        told[name] = [scan["slices"][0]["keras"]["needs_review"] for scan in scans]
+    assert {False} == set(told["plain"])
+    assert {False, True} == set(told["banded"])
+    assert ", needs review" in run("predict", pictures / "dark", "--experiment", "banded").out
+
+
+def test_recompute_writes_the_card_anew(tiny: Experiment, run: Any) -> None:
+    """Calibration, operating points and review bands come from the predictions; nothing else changes."""
+    ended = run("recompute", "tiny")
+    assert 0 == ended.code
+    assert "tiny: PyTorch slope " in ended.out
+    again = find_experiment("tiny")
+    described = json.loads(json.dumps(describe_results(tiny.predictions(), FRAMEWORKS)))
+    assert described == {key: again.card[key] for key in described}
+    assert {**tiny.card, **described} == again.card
+    assert 2 == run("recompute", "nope").code
 
 
 def test_experiments_lists_the_good_and_names_the_bad(models: Path, run: Any) -> None:

@@ -75,6 +75,37 @@ def test_chosen_operating_points_replace_the_default_ones(tiny: Experiment) -> N
     assert finding.agree is False
 
 
+def test_probabilities_are_recalibrated_as_the_card_says(models: Path) -> None:
+    """Served probabilities go through the served recalibration; the network's own stand beside them."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    finding = Reader(experiment).read(make_scan(0.42)).slices[0]
+    image = prepare(make_scan(0.42).slices[0].pixels, experiment.recipe)
+    for framework, model in finding.models.items():
+        raw = tiny_probability(framework, image)
+        expected = experiment.recalibration(framework).apply(raw)
+        assert raw == pytest.approx(model.raw_probability, abs=1e-4)
+        assert expected == pytest.approx(model.probability, abs=1e-4)
+        assert abs(raw - expected) > 1e-3
+
+
+def test_without_recalibration_a_probability_is_the_networks_own(tiny: Experiment) -> None:
+    """An older card: both probabilities are the same number, and nothing needs review."""
+    for model in Reader(tiny).read(make_scan(0.4)).slices[0].models.values():
+        assert model.raw_probability == model.probability
+        assert model.review is False
+
+
+def test_what_lies_in_the_band_needs_review(models: Path) -> None:
+    """A slice in a network's review band needs review, also in the band around a moved threshold."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    scan = make_scan(*np.linspace(0.3, 0.5, 41))
+    for points in ({}, {"keras": 0.7}):
+        low, high = experiment.review_band("keras", threshold=points.get("keras"))
+        models_ = [finding.models["keras"] for finding in Reader(experiment).read(scan, points).slices]
+        assert [low < model.probability < high for model in models_] == [model.review for model in models_]
+        assert {True, False} == {model.review for model in models_}
+
+
 def test_an_operating_point_for_no_network_is_refused(tiny: Experiment) -> None:
     """A misspelt framework is an error, not a default."""
     with pytest.raises(ExperimentError, match=r"jax.*choose from: pytorch, keras"):

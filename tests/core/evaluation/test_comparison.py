@@ -9,7 +9,8 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
 from core.errors import EvaluationError
 from core.evaluation.comparison import compare_models, delong, disagreement_table, mcnemar
-from core.evaluation.intervals import resample
+from core.evaluation.intervals import Bootstrap, resample
+from core.evaluation.metrics import MEASURES
 from core.evaluation.statistics import difference, ranking_statistic
 
 
@@ -132,11 +133,13 @@ def test_no_delong_is_a_named_error(y_true, first, second, words):
 def test_the_comparison_is_the_parts_together():
     """Differences are those of the figures, each within its interval, and all of it is plain JSON."""
     y_true, first, second, patients = two_models(600, n_patients=30)
-    found = compare_models(y_true, first, second, patients, (0.5, 0.4), n_resamples=400)
+    bootstrap = Bootstrap.over(patients, 600, n_resamples=400)
+    found = compare_models(y_true, first, second, (0.5, 0.4), bootstrap)
     expected = reference.roc_auc_score(y_true, first) - reference.roc_auc_score(y_true, second)
     assert pytest.approx(expected) == found["differences"]["auroc"]["value"]
     expected = reference.recall_score(y_true, first >= 0.5) - reference.recall_score(y_true, second >= 0.4)
     assert pytest.approx(expected) == found["differences"]["recall"]["value"]
+    assert {*MEASURES, "auroc", "average_precision"} == set(found["differences"])
     for figure in found["differences"].values():
         assert figure["interval"][0] < figure["value"] < figure["interval"][1]
     assert vars(mcnemar(y_true, first >= 0.5, second >= 0.4)) == found["mcnemar"]
@@ -144,10 +147,24 @@ def test_the_comparison_is_the_parts_together():
     assert found == json.loads(json.dumps(found, allow_nan=False))
 
 
+def test_differences_are_paired():
+    """The interval of a difference is that of differences on the same resamples, known ones used again."""
+    y_true, first, second, patients = two_models(600, n_patients=30)
+    bootstrap = Bootstrap.over(patients, 600, n_resamples=400)
+    found = compare_models(y_true, first, second, (0.5, 0.4), bootstrap)["differences"]["auroc"]
+    gap = difference(ranking_statistic(y_true, first, patients), ranking_statistic(y_true, second, patients))
+    expected = np.quantile(resample([gap], 30, n_resamples=400)["auroc"], [0.025, 0.975])
+    np.testing.assert_allclose(expected, found["interval"])
+    drawn = [dict.fromkeys([*MEASURES, "auroc", "average_precision"], np.arange(400.0))] * 2
+    again = compare_models(y_true, first, second, (0.5, 0.4), bootstrap, drawn=drawn)
+    assert "same value in every resample" in again["differences"]["auroc"]["reason"]
+
+
 def test_a_model_against_itself():
     """No difference, no interval made up for it, and DeLong says why there is no test."""
     y_true, first, _, patients = two_models(600, n_patients=30)
-    found = compare_models(y_true, first, first, patients, (0.5, 0.5), n_resamples=50)
+    bootstrap = Bootstrap.over(patients, 600, n_resamples=50)
+    found = compare_models(y_true, first, first, (0.5, 0.5), bootstrap)
     assert 0.0 == found["differences"]["auroc"]["value"]
     assert found["differences"]["auroc"]["interval"] is None
     assert found["delong"]["p_value"] is None
@@ -157,7 +174,8 @@ def test_a_model_against_itself():
 def test_a_comparison_without_positives():
     """What needs positives is null with its reason, on unknown patients the clustered test too."""
     rng = np.random.default_rng(0)
-    found = compare_models([0] * 50, rng.random(50), rng.random(50), None, (0.5, 0.5), n_resamples=100)
+    bootstrap = Bootstrap.over(None, 50, n_resamples=100)
+    found = compare_models([0] * 50, rng.random(50), rng.random(50), (0.5, 0.5), bootstrap)
     assert found["differences"]["specificity"]["interval"] is not None
     for figure in ("recall", "auroc", "average_precision"):
         assert found["differences"][figure]["value"] is None
@@ -166,7 +184,18 @@ def test_a_comparison_without_positives():
     json.dumps(found, allow_nan=False)
 
 
+def test_without_an_operating_point_rankings_are_compared():
+    """One model without a threshold: no decisions to compare, AUROC and its tests all the same."""
+    y_true, first, second, patients = two_models(600, n_patients=30)
+    bootstrap = Bootstrap.over(patients, 600, n_resamples=50)
+    found = compare_models(y_true, first, second, (0.5, None), bootstrap)
+    reason = "no operating point was chosen for this level"
+    assert {"reason": reason} == found["mcnemar"] == found["disagreement"]
+    assert reason == found["differences"]["accuracy"]["reason"]
+    assert found["differences"]["auroc"]["interval"] is not None
+
+
 def test_an_empty_comparison_is_a_named_error():
     """Nothing cannot be compared."""
-    with pytest.raises(EvaluationError, match="needs groups"):
-        compare_models([], [], [], None, (0.5, 0.5))
+    with pytest.raises(EvaluationError, match="comparison of nothing"):
+        compare_models([], [], [], (0.5, 0.5), Bootstrap.over(None, 0))

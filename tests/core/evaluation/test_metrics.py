@@ -6,17 +6,18 @@ import sklearn.metrics as reference
 
 from core.errors import EvaluationError
 from core.evaluation.metrics import (
-    DIAGNOSTIC_MEASURES,
     MEASURES,
     Confusion,
     check_scores,
     confusion_at,
     decide,
-    diagnostic_rates,
     measures_at,
+    predictive_values,
     rates,
     why_undefined,
 )
+
+NEED_BOTH = ("balanced_accuracy", "likelihood_ratio_positive", "likelihood_ratio_negative")
 
 
 @pytest.fixture
@@ -42,13 +43,19 @@ def test_measures_equal_sklearn(scored, threshold):
     """Each measure is scikit-learn's."""
     y_true, y_score = scored
     called = y_score >= threshold
+    ratios = reference.class_likelihood_ratios(y_true, called)
     expected = {
         "accuracy": reference.accuracy_score(y_true, called),
+        "balanced_accuracy": reference.balanced_accuracy_score(y_true, called),
+        "npv": reference.precision_score(y_true, called, pos_label=0),
+        "likelihood_ratio_positive": ratios[0],
+        "likelihood_ratio_negative": ratios[1],
         "precision": reference.precision_score(y_true, called),
         "recall": reference.recall_score(y_true, called),
         "specificity": reference.recall_score(y_true, called, pos_label=0),
         "f1": reference.f1_score(y_true, called),
     }
+    expected = {name: None if np.isnan(value) else value for name, value in expected.items()}
     assert pytest.approx(expected, abs=1e-12) == measures_at(y_true, y_score, threshold)
 
 
@@ -61,10 +68,11 @@ def test_a_score_on_the_threshold_is_positive():
     ("table", "undefined"),
     [
         (Confusion(0, 0, 0, 0), set(MEASURES)),
-        (Confusion(tn=4, fp=0, fn=0, tp=0), {"precision", "recall", "f1"}),
-        (Confusion(tn=4, fp=2, fn=0, tp=0), {"recall", "f1"}),
-        (Confusion(tn=4, fp=0, fn=2, tp=0), {"precision"}),
-        (Confusion(tn=0, fp=0, fn=1, tp=3), {"specificity"}),
+        (Confusion(tn=4, fp=0, fn=0, tp=0), {"precision", "recall", "f1", *NEED_BOTH}),
+        (Confusion(tn=4, fp=2, fn=0, tp=0), {"recall", "f1", *NEED_BOTH}),
+        (Confusion(tn=4, fp=0, fn=2, tp=0), {"precision", "likelihood_ratio_positive"}),
+        (Confusion(tn=0, fp=0, fn=1, tp=3), {"specificity", *NEED_BOTH}),
+        (Confusion(tn=0, fp=2, fn=0, tp=3), {"npv", "likelihood_ratio_negative"}),
         (Confusion(tn=1, fp=1, fn=1, tp=1), set()),
     ],
 )
@@ -112,47 +120,37 @@ def test_a_threshold_of_nan_is_refused():
         confusion_at([0, 1], [0.1, 0.2], np.nan)
 
 
-def test_diagnostic_rates_equal_sklearn(scored):
-    """Balanced accuracy and both likelihood ratios are scikit-learn's; predictive values its precisions."""
-    y_true, y_score = scored
-    called = y_score >= 0.5
-    found = diagnostic_rates(**confusion_at(y_true, y_score, 0.5).to_dict())
-    ratios = reference.class_likelihood_ratios(y_true, called)
-    expected = {
-        "balanced_accuracy": reference.balanced_accuracy_score(y_true, called),
-        "positive_predictive_value": reference.precision_score(y_true, called),
-        "negative_predictive_value": reference.precision_score(y_true, called, pos_label=0),
-        "positive_likelihood_ratio": ratios[0],
-        "negative_likelihood_ratio": ratios[1],
-    }
-    assert list(DIAGNOSTIC_MEASURES) == list(found)
-    assert pytest.approx(expected, abs=1e-12) == found
-
-
 def test_predictive_values_at_the_tables_own_prevalence():
     """Bayes' theorem at the prevalence of the table gives back the table's own predictive values."""
-    table = {"tn": 70, "fp": 10, "fn": 5, "tp": 15}
-    expected, found = diagnostic_rates(**table), diagnostic_rates(**table, prevalence=0.2)
-    assert list(expected) == list(found)
-    np.testing.assert_allclose(list(expected.values()), list(found.values()))
+    table = rates(tn=70, fp=10, fn=5, tp=15)
+    found = predictive_values(table["recall"], table["specificity"], prevalence=0.2)
+    np.testing.assert_allclose([table["precision"], table["npv"]], found)
 
 
 def test_predictive_values_at_another_prevalence():
     """Eddy's mammography problem: sensitivity 0.79, specificity 0.904, prevalence 0.01, so PPV 0.077."""
-    found = diagnostic_rates(tn=904, fp=96, fn=210, tp=790, prevalence=0.01)
-    assert pytest.approx(0.0767, abs=5e-5) == found["positive_predictive_value"]
-    assert pytest.approx(0.9977, abs=5e-5) == found["negative_predictive_value"]
+    ppv, npv = predictive_values(0.79, 0.904, prevalence=0.01)
+    assert pytest.approx([0.0767, 0.9977], abs=5e-5) == [float(ppv), float(npv)]
 
 
-def test_undefined_diagnostic_rates_are_nan():
-    """Without false positives the positive likelihood ratio is undefined; without positives nearly all is."""
-    assert np.isnan(diagnostic_rates(tn=5, fp=0, fn=1, tp=3)["positive_likelihood_ratio"])
-    found = diagnostic_rates(tn=5, fp=1, fn=0, tp=0, prevalence=0.1)
-    assert all(np.isnan(value) for value in found.values())
+def test_undefined_ratios_and_predictive_values_are_nan():
+    """Ratios that would be infinite, and predictive values of calls that nobody makes, are undefined."""
+    assert np.isnan(rates(tn=5, fp=0, fn=1, tp=3)["likelihood_ratio_positive"])
+    assert np.isnan(rates(tn=0, fp=5, fn=1, tp=3)["likelihood_ratio_negative"])
+    assert [True, False] == np.isnan(predictive_values(0.0, 1.0, prevalence=0.1)).tolist()
+    assert [True, True] == np.isnan(predictive_values(np.nan, 0.5, prevalence=0.1)).tolist()
 
 
 @pytest.mark.parametrize("prevalence", [0, 1, -0.2, np.nan])
 def test_an_impossible_prevalence_is_refused(prevalence):
     """A prevalence of none or all, or no number, has no predictive values."""
     with pytest.raises(EvaluationError, match="between 0 and 1"):
-        diagnostic_rates(1, 1, 1, 1, prevalence=prevalence)
+        predictive_values(0.5, 0.5, prevalence=prevalence)
+
+
+def test_every_undefined_measure_has_its_reason():
+    """Of every table with counts of 0 or 2, exactly the measures without a value are given a reason."""
+    for cells in np.ndindex(2, 2, 2, 2):
+        counts = Confusion(*(2 * cell for cell in cells))
+        undefined = {name for name, value in rates(**counts.to_dict()).items() if np.isnan(value)}
+        assert undefined == set(why_undefined(counts)), counts

@@ -8,31 +8,37 @@ import pandas as pd
 import pytest
 import sklearn.metrics as reference
 
-from core.errors import EvaluationError, ExperimentError
-from core.evaluation.metrics import measures_at
+from core.errors import EvaluationError
+from core.evaluation.comparison import compare_models
+from core.evaluation.intervals import Bootstrap
+from core.evaluation.levels import CALIBRATION, FIGURES, RANKING
+from core.evaluation.metrics import MEASURES, measures_at
+from core.evaluation.operating_points import operating_points_of, review_bands_of
 from core.evaluation.patients import patient_level
-from core.evaluation.summary import FIGURES, evaluate_experiment, evaluate_level, from_predictions
+from core.evaluation.recalibration import fit_calibrations, recalibrate
+from core.evaluation.summary import evaluate_experiment, evaluate_level, from_predictions
 
 FRAMEWORKS = ("pytorch", "keras")
 
 
-def predictions(n_patients=20, seed=0):
-    """Test rows of patients with their validation rows beside them (scored far too well, to be noticed)."""
+def predictions(n_patients=40, folds=2, seed=0):
+    """Test rows of patients, each in one fold, with validation rows beside them, scored a little better."""
     rng = np.random.default_rng(seed)
-    patients = np.repeat([str(i) for i in range(n_patients)], 10)
-    label = ((rng.random(patients.size) < 0.4) & (patients.astype(int) % 2 == 0)).astype(int)
+    patients = np.repeat(np.arange(n_patients), 10)
+    label = ((rng.random(patients.size) < 0.4) & (patients % 2 == 0)).astype(int)
     test = pd.DataFrame(
         {
             "file": [f"{p}-{i}" for i, p in enumerate(patients)],
-            "patient": patients,
+            "patient": patients.astype(str),
             "label": label,
-            "fold": 0,
+            "fold": patients % folds if folds % 2 else patients // 2 % folds,
             "part": "test",
         }
     )
-    for framework in FRAMEWORKS:
-        test[framework] = 1 / (1 + np.exp(-rng.normal(label - 1, 2)))
-    validation = test.assign(part="validation", **dict.fromkeys(FRAMEWORKS, label.astype(float)))
+    validation = test.assign(part="validation", fold=(test["fold"] + 1) % folds)
+    for shift, framework in enumerate(FRAMEWORKS):
+        for table, skill in ((test, 1.0), (validation, 1.5)):
+            table[framework] = 1 / (1 + np.exp(-rng.normal(skill * label - shift, 2)))
     return pd.concat([test, validation], ignore_index=True)
 
 
@@ -41,81 +47,193 @@ class RecordedExperiment:
     """As much of an experiment as evaluation asks for."""
 
     table: pd.DataFrame
+    card: dict
     name: str = "phantoms"
     frameworks: tuple[str, ...] = FRAMEWORKS
-    points: dict = field(default_factory=lambda: {"slice": 0.5, "patient": 0.4})
 
     def predictions(self):
         return self.table
 
-    def threshold(self, framework, level="slice"):
-        if level not in self.points:
-            raise ExperimentError(f"no operating point for {level}")
-        return self.points[level]
+
+@dataclass(frozen=True)
+class Study:
+    """A table of predictions and what a card says of it."""
+
+    table: pd.DataFrame = field(default_factory=predictions)
+
+    @property
+    def calibrations(self):
+        return fit_calibrations(self.table, FRAMEWORKS)
+
+    @property
+    def calibrated(self):
+        return recalibrate(self.table, self.calibrations)
+
+    @property
+    def experiment(self):
+        points = operating_points_of(self.calibrated, FRAMEWORKS)
+        card = {
+            "operating_points": points,
+            "default_operating_point": "youden",
+            "calibration": self.calibrations,
+        }
+        return RecordedExperiment(self.table, card)
 
 
 @pytest.fixture(scope="module")
-def record():
+def study():
+    """The phantoms' study."""
+    return Study()
+
+
+@pytest.fixture(scope="module")
+def record(study):
     """The record of the phantoms' experiment."""
-    return evaluate_experiment(RecordedExperiment(predictions()), n_resamples=300)
+    return evaluate_experiment(study.experiment, n_resamples=300)
 
 
 def test_the_record_has_the_documented_form(record):
     """The public keys, and nothing that JSON cannot hold."""
-    assert ("evaluate/1", "phantoms") == (record["schema"], record["experiment"])
+    assert ("evaluate/2", "phantoms") == (record["schema"], record["experiment"])
     assert list(FRAMEWORKS) == list(record["models"])
+    point = {"threshold", "confusion", *MEASURES, "predictive_values", "review"}
+    head = {"n", "n_patients", "positives", "prevalence", "rule"}
+    parts = {"operating_points", "calibration", "decision_curve"}
     for model in record["models"].values():
         assert ["slice", "patient"] == list(model)
         for level in model.values():
-            head = {"n", "n_patients", "positives", "threshold", "confusion"}
-            assert head | set(FIGURES) == set(level)
-            assert ["tn", "fp", "fn", "tp"] == list(level["confusion"])
-            for figure in FIGURES:
-                low, high = level[figure]["interval"]
-                assert 0 <= low <= level[figure]["value"] <= high <= 1
+            assert head | point | parts | {*RANKING, *CALIBRATION} == set(level)
+            assert {"youden", "sensitivity_90", "specificity_90", "f1"} == set(level["operating_points"])
+            for at in level["operating_points"].values():
+                assert point == set(at)
+                counted = {"tn", "fp", "fn", "tp", "indeterminate_negative", "indeterminate_positive"}
+                assert {"low", "high", "share", "counts", *MEASURES} == set(at["review"])
+                assert counted == set(at["review"]["counts"])
+                assert level["n"] == sum(at["review"]["counts"].values()) == sum(at["confusion"].values())
+            assert {"before", "after", "reliability", "fits"} == set(level["calibration"])
+            assert {*CALIBRATION, *RANKING} == set(level["calibration"]["before"])
+            lengths = {len(values) for values in level["decision_curve"].values()}
+            assert {99} == lengths
     assert record == json.loads(json.dumps(record, allow_nan=False))
 
 
+def test_every_figure_lies_in_its_interval(record):
+    """Every value of all levels has an interval around it, but for calibration errors, which are biased."""
+    for model in record["models"].values():
+        for level in model.values():
+            for figure in set(FIGURES) - {"calibration_error"}:
+                low, high = level[figure]["interval"]
+                assert low <= level[figure]["value"] <= high, figure
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_slice_figures_are_those_of_the_test_rows(record, framework):
-    """Values equal scikit-learn's on the test rows; the validation rows would have been perfect."""
-    test = predictions().query("part == 'test'")
+def test_slice_figures_are_those_of_the_calibrated_test_rows(study, record, framework):
+    """Values equal scikit-learn's on the calibrated test rows, at the default threshold."""
+    test = study.calibrated.query("part == 'test'")
     found = record["models"][framework]["slice"]
-    expected = measures_at(test["label"], test[framework], 0.5)
+    cut = study.experiment.card["operating_points"][framework]["slice"]["youden"]
+    expected = measures_at(test["label"], test[framework], cut)
     expected["auroc"] = reference.roc_auc_score(test["label"], test[framework])
     expected["average_precision"] = reference.average_precision_score(test["label"], test[framework])
-    assert pytest.approx(expected) == {figure: found[figure]["value"] for figure in FIGURES}
-    assert [200, 20, int(test["label"].sum()), 0.5] == [
+    expected["brier"] = reference.brier_score_loss(test["label"], test[framework])
+    assert pytest.approx(expected) == {figure: found[figure]["value"] for figure in expected}
+    assert [400, 40, int(test["label"].sum()), cut] == [
         found[key] for key in ("n", "n_patients", "positives", "threshold")
     ]
 
 
-def test_patient_figures_are_those_of_the_means(record):
-    """The patient level scores each patient once, at its own threshold."""
-    table = predictions().query("part == 'test'")
-    y_true, y_score, _ = patient_level(table, "keras")
+def test_before_is_raw_and_after_calibrated(study, record):
+    """The Brier score before is that of the raw rows; recalibration lowers it and the calibration error."""
+    raw = study.table.query("part == 'test'")
+    found = record["models"]["pytorch"]["slice"]["calibration"]
+    expected = reference.brier_score_loss(raw["label"], raw["pytorch"])
+    assert pytest.approx(expected) == found["before"]["brier"]["value"]
+    expected = reference.roc_auc_score(raw["label"], raw["pytorch"])
+    assert pytest.approx(expected) == found["before"]["auroc"]["value"]
+    for figure in ("brier", "calibration_error"):
+        assert found["after"][figure]["value"] < found["before"][figure]["value"]
+    assert study.calibrations["pytorch"] == found["fits"]
+    for when in ("before", "after"):
+        assert 400 == sum(one["n"] for one in found["reliability"][when])
+
+
+def test_patient_figures_are_those_of_the_scores(study, record):
+    """The patient level scores each patient once, at its own threshold, and ranks by that score."""
+    y_true, y_score, _ = patient_level(study.calibrated.query("part == 'test'"), "keras")
     found = record["models"]["keras"]["patient"]
-    assert [20, 20, int(y_true.sum()), 0.4] == [
+    cut = study.experiment.card["operating_points"]["keras"]["patient"]["youden"]
+    assert [40, 40, int(y_true.sum()), cut] == [
         found[key] for key in ("n", "n_patients", "positives", "threshold")
     ]
     assert pytest.approx(reference.roc_auc_score(y_true, y_score)) == found["auroc"]["value"]
-    assert measures_at(y_true, y_score, 0.4)["recall"] == found["recall"]["value"]
+    assert measures_at(y_true, y_score, cut)["recall"] == found["recall"]["value"]
 
 
-def test_the_seed_repeats_the_intervals(record):
+def test_bands_are_chosen_on_validation_rows(study, record):
+    """The record's review band is that of the calibrated validation rows, at most 15 % of them inside."""
+    points = study.experiment.card["operating_points"]
+    bands = review_bands_of(study.calibrated, points)
+    for framework in FRAMEWORKS:
+        for level in ("slice", "patient"):
+            for rule, (low, high) in bands[framework][level].items():
+                at = record["models"][framework][level]["operating_points"][rule]
+                assert (low, high) == (at["review"]["low"], at["review"]["high"])
+        scores = study.calibrated.query("part == 'validation'")[framework]
+        low, high = bands[framework]["slice"]["youden"]
+        assert 0.1 < np.mean((scores > low) & (scores < high)) <= 0.15
+
+
+def test_the_comparison_is_that_of_both_models(study, record):
+    """The record compares the calibrated scores of both models on the same resamples."""
+    test = study.calibrated.query("part == 'test'")
+    points = study.experiment.card["operating_points"]
+    cuts = tuple(points[framework]["slice"]["youden"] for framework in FRAMEWORKS)
+    bootstrap = Bootstrap.over(test["patient"], len(test), n_resamples=300)
+    expected = compare_models(test["label"], test["pytorch"], test["keras"], cuts, bootstrap)
+    head = {"first": "pytorch", "second": "keras", "rule": "youden"}
+    assert head | expected == record["comparison"]["slice"]
+    assert record["comparison"]["patient"]["differences"]["auroc"]["interval"] is not None
+
+
+def test_one_model_is_compared_with_nothing(study):
+    """With one framework there is no comparison, and the record says why."""
+    found = from_predictions(study.table, ("keras",), {}, n_resamples=20)
+    assert "nothing to compare it with" in found["comparison"]["slice"]["reason"]
+
+
+def test_the_seed_repeats_the_intervals(study, record):
     """Same seed, same record; another seed, other intervals and the same values."""
-    experiment = RecordedExperiment(predictions())
-    assert record == evaluate_experiment(experiment, n_resamples=300, seed=0)
-    other = evaluate_experiment(experiment, n_resamples=300, seed=1)["models"]["keras"]["slice"]["auroc"]
+    assert record == evaluate_experiment(study.experiment, n_resamples=300, seed=0)
+    other = evaluate_experiment(study.experiment, n_resamples=300, seed=1)["models"]["keras"]["slice"]
     first = record["models"]["keras"]["slice"]["auroc"]
-    assert first["value"] == other["value"]
-    assert first["interval"] != other["interval"]
+    assert first["value"] == other["auroc"]["value"]
+    assert first["interval"] != other["auroc"]["interval"]
 
 
-def test_unknown_patients_are_resampled_by_slices_and_say_so():
+def test_a_card_without_calibration_leaves_probabilities_raw(study):
+    """An older card: nothing is recalibrated, before and after are the same, and a note says so."""
+    card = {**study.experiment.card}
+    del card["calibration"]
+    record = evaluate_experiment(RecordedExperiment(study.table, card), n_resamples=50)
+    found = record["models"]["keras"]["slice"]["calibration"]
+    assert found["after"] == {name: found["before"][name] for name in CALIBRATION}
+    assert ["The card holds no recalibration: probabilities are the networks' own."] == record["notes"]
+
+
+def test_a_recalibration_that_does_not_fit_is_noted(study):
+    """A framework whose entry holds only a reason keeps its raw probabilities, with a note."""
+    table = study.table.assign(keras=1 - study.table["keras"])
+    calibrations = fit_calibrations(table, FRAMEWORKS)
+    record = from_predictions(table, FRAMEWORKS, {}, calibrations=calibrations, n_resamples=50)
+    assert 1 == len(record["notes"])
+    assert "keras" in record["notes"][0]
+    assert "fewer positives" in record["notes"][0]
+
+
+def test_unknown_patients_are_resampled_by_slices_and_say_so(study):
     """No patient level, intervals by slices, and a note that calls them too narrow."""
-    table = predictions().assign(patient="")
-    record = evaluate_experiment(RecordedExperiment(table), n_resamples=100)
+    experiment = RecordedExperiment(study.table.assign(patient=""), study.experiment.card)
+    record = evaluate_experiment(experiment, n_resamples=100)
     assert "slices" == record["interval"]["resampled"]
     assert "too narrow" in record["notes"][0]
     found = record["models"]["pytorch"]
@@ -124,46 +242,15 @@ def test_unknown_patients_are_resampled_by_slices_and_say_so():
     expected = {"value": None, "interval": None, "reason": "patients are unknown"}
     assert expected == found["patient"]["auroc"] == found["patient"]["accuracy"]
     assert found["patient"]["confusion"] is None
+    assert {"reason": "patients are unknown"} == record["comparison"]["patient"]
+    assert "patients are unknown" in record["comparison"]["slice"]["delong_by_patient"]["reason"]
 
 
-def test_two_patients_have_values_without_intervals():
-    """Fewer than three patients: the values stand, the intervals are null with the reason."""
-    found = evaluate_level([0, 1, 0, 1], [0.1, 0.9, 0.2, 0.3], ["a", "a", "b", "b"], 0.5)
-    expected = {
-        "value": 0.75,
-        "interval": None,
-        "reason": "an interval needs at least 3 patients; there are 2",
-    }
-    assert expected == found["accuracy"]
-
-
-def test_one_class_has_no_ranking():
-    """Negatives only: specificity has a value; recall, F1 and the areas are null with their reasons."""
-    rng = np.random.default_rng(0)
-    found = evaluate_level([0] * 60, rng.random(60), np.repeat(np.arange(6), 10), 0.5, n_resamples=200)
-    assert found["specificity"]["interval"] is not None
-    for figure in ("recall", "f1"):
-        assert {"value": None, "interval": None, "reason": "there are no positives"} == found[figure]
-    for figure in ("auroc", "average_precision"):
-        assert found[figure]["value"] is None
-        assert "needs both classes" in found[figure]["reason"]
-
-
-def test_one_positive_patient_has_no_interval_of_recall():
-    """A third of the resamples misses the only positive patient: no interval from the rest."""
-    y_true = [0] * 45 + [0, 1, 1, 0, 1]
-    scores = np.random.default_rng(0).random(50)
-    found = evaluate_level(y_true, scores, np.repeat(np.arange(10), 5), 0.5, n_resamples=500)
-    assert found["auroc"]["value"] is not None
-    assert found["auroc"]["interval"] is None
-    assert "of 500 resamples" in found["auroc"]["reason"]
-    assert found["accuracy"]["interval"] is not None
-
-
-def test_an_empty_part_has_no_figures():
+def test_an_empty_part_has_no_figures(study):
     """No test rows: every count is zero and every figure null."""
-    table = predictions().query("part == 'validation'")
-    record = evaluate_experiment(RecordedExperiment(table), n_resamples=50)
+    card = study.experiment.card
+    table = study.table.query("part == 'validation'")
+    record = evaluate_experiment(RecordedExperiment(table, card), n_resamples=50)
     found = record["models"]["keras"]["slice"]
     assert [0, 0, {"tn": 0, "fp": 0, "fn": 0, "tp": 0}] == [
         found["n"],
@@ -171,43 +258,52 @@ def test_an_empty_part_has_no_figures():
         found["confusion"],
     ]
     assert all(found[figure]["value"] is None and found[figure]["reason"] for figure in FIGURES)
+    assert "nothing" in found["decision_curve"]["reason"]
+    assert "nothing" in record["comparison"]["slice"]["reason"]
     json.dumps(record, allow_nan=False)
 
 
-def test_a_perfect_score_claims_no_interval():
-    """All right in every resample: the value is 1, its uncertainty unknown rather than zero."""
-    y_true = np.tile([0, 1], 20)
-    found = evaluate_level(y_true, y_true * 0.8 + 0.1, np.repeat(np.arange(10), 4), 0.5, n_resamples=100)
-    assert 1.0 == found["auroc"]["value"]
-    assert found["auroc"]["interval"] is None
-    assert "uncertainty is unknown" in found["auroc"]["reason"]
+def test_without_validation_rows_there_is_no_band(study):
+    """Nothing to choose a band on: the record says so, and holds all else."""
+    table = study.table.query("part == 'test'")
+    record = evaluate_experiment(RecordedExperiment(table, study.experiment.card), n_resamples=50)
+    found = record["models"]["keras"]["slice"]
+    assert "no validation rows" in found["review"]["reason"]
+    assert found["recall"]["interval"] is not None
 
 
-def test_without_a_patient_threshold_the_ranking_remains():
+def test_without_a_patient_threshold_the_ranking_remains(study):
     """A card without a patient operating point: no decisions on that level, its areas all the same."""
-    experiment = RecordedExperiment(predictions(), points={"slice": 0.5})
-    found = evaluate_experiment(experiment, n_resamples=100)["models"]["keras"]["patient"]
+    card = study.experiment.card
+    points = {framework: {"slice": levels["slice"]} for framework, levels in card["operating_points"].items()}
+    experiment = RecordedExperiment(study.table, {**card, "operating_points": points})
+    record = evaluate_experiment(experiment, n_resamples=100)
+    found = record["models"]["keras"]["patient"]
     assert found["threshold"] is None
     assert found["confusion"] is None
     assert "no operating point" in found["recall"]["reason"]
     assert found["auroc"]["interval"] is not None
+    assert "no operating point" in record["comparison"]["patient"]["mcnemar"]["reason"]
 
 
-def test_without_a_slice_threshold_the_error_passes():
-    """A card without its slice operating point is damaged, and its own error says so."""
-    with pytest.raises(ExperimentError, match="no operating point for slice"):
-        evaluate_experiment(RecordedExperiment(predictions(), points={}), n_resamples=10)
-
-
-def test_nan_predictions_are_a_named_error():
+def test_nan_predictions_are_a_named_error(study):
     """A network that answered NaN is not evaluated around."""
-    table = predictions()
+    table = study.table.copy()
     table.loc[3, "keras"] = np.nan
-    with pytest.raises(EvaluationError, match="1 of 200 are NaN"):
-        evaluate_experiment(RecordedExperiment(table), n_resamples=10)
+    with pytest.raises(EvaluationError, match="1 of 400 are NaN"):
+        evaluate_experiment(RecordedExperiment(table, study.experiment.card), n_resamples=10)
 
 
-def test_a_missing_column_is_named():
+def test_a_missing_column_is_named(study):
     """A framework without its column of predictions is named."""
     with pytest.raises(EvaluationError, match="lack the column keras"):
-        from_predictions(predictions().drop(columns="keras"), FRAMEWORKS, {})
+        from_predictions(study.table.drop(columns="keras"), FRAMEWORKS, {})
+
+
+def test_a_level_of_given_scores_is_one_rule(study):
+    """Any labels and scores can be measured: the rule is called "given", nothing is recalibrated."""
+    test = study.table.query("part == 'test'")
+    found = evaluate_level(test["label"], test["keras"], test["patient"], 0.5, n_resamples=100)
+    assert ["given"] == list(found["operating_points"])
+    assert measures_at(test["label"], test["keras"], 0.5)["f1"] == found["f1"]["value"]
+    assert found["calibration"]["after"]["brier"] == found["calibration"]["before"]["brier"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from core.errors import ExperimentError
 from core.experiments import Experiment
 from core.experiments.cards import check_name, check_path, parse_card
+from tests.builders import write_tiny_experiment
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -41,18 +43,41 @@ def test_a_written_card_is_of_the_form(tiny: Experiment) -> None:
         (lambda card: card["operating_points"]["keras"]["slice"].pop("youden"), "its default"),
         (lambda card: card["operating_points"]["keras"]["slice"].update(youden=None), "its default"),
         (lambda card: card["operating_points"]["keras"]["slice"].update(f1="0.5"), "is no number"),
+        (lambda card: card["calibration"].pop("keras"), "no usable calibration for keras"),
+        (
+            lambda card: card["calibration"]["keras"]["served"].update(slope=-1),
+            "no usable calibration for keras",
+        ),
+        (lambda card: card["calibration"]["keras"].update(served=None), "no usable calibration for keras"),
+        (lambda card: card["calibration"]["keras"].update(folds=[]), "no usable calibration for keras"),
+        (lambda card: card["calibration"]["keras"]["folds"].pop(), "no usable calibration for keras"),
+        (lambda card: card["calibration"]["keras"]["folds"][0].update(slope="1"), "no usable calibration"),
+        (lambda card: card["review_bands"].update(keras=3), "no usable review bands for keras"),
+        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4]), "no usable review bands"),
+        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4, 0.3]), "no usable review bands"),
+        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=["a", "b"]), "no usable review bands"),
         (lambda card: card.update(name="../other"), "small letters"),
         (lambda card: card["files"].update({"../secret": "0" * 64}), "outside its folder"),
         (lambda card: card["files"].update({"more.csv": "abc"}), 'no SHA-256 for "more.csv"'),
         (lambda card: card["files"].pop("keras/model.onnx"), 'not list "keras/model.onnx"'),
     ],
 )
-def test_what_is_wrong_is_named(tiny: Experiment, change: Change, message: str) -> None:
+def test_what_is_wrong_is_named(models: Path, change: Change, message: str) -> None:
     """A card with one thing changed is refused, and the error says which."""
-    card = copy.deepcopy(tiny.card)
+    card = copy.deepcopy(write_tiny_experiment(models, calibrated=True).card)
     change(card)
     with pytest.raises(ExperimentError, match=message):
         parse_card(json.dumps(card).encode())
+
+
+def test_cards_may_lack_what_came_later(models: Path) -> None:
+    """A card without calibration and review bands, or with the reason why there is none, is a card."""
+    card = copy.deepcopy(write_tiny_experiment(models, calibrated=True).card)
+    card["calibration"]["keras"] = {"method": "platt", "served": None, "folds": [], "reason": "why"}
+    card["review_bands"]["keras"]["slice"]["f1"] = None
+    assert card == parse_card(json.dumps(card).encode())
+    del card["calibration"], card["review_bands"]
+    assert card == parse_card(json.dumps(card).encode())
 
 
 def test_nan_is_no_value_of_a_card(tiny: Experiment) -> None:

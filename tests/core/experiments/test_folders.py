@@ -7,9 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import ExperimentError
+from core.evaluation.calibration import IDENTITY, Recalibration
+from core.evaluation.review import choose_band
 from core.experiments import (
     FRAMEWORKS,
     Experiment,
@@ -205,3 +208,36 @@ def test_a_card_with_a_misspelt_value_names_its_folder(tiny: Experiment) -> None
     (tiny.folder / "experiment.json").write_text(json.dumps(card))
     with pytest.raises(ExperimentError, match=r'Folder "tiny": .*lacks "summary"'):
         read_experiment(tiny.folder)
+
+
+def test_calibrated_predictions_are_those_of_the_card(models: Path) -> None:
+    """Probabilities of every part go through their fold's recalibration; all other columns stay."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    raw, calibrated = experiment.predictions(), experiment.calibrated_predictions()
+    entry = experiment.card["calibration"]["keras"]["folds"][1]
+    rows = raw["fold"] == 1
+    expected = Recalibration(entry["slope"], entry["intercept"]).apply(raw.loc[rows, "keras"])
+    np.testing.assert_array_equal(expected, calibrated.loc[rows, "keras"])
+    assert {"test", "validation"} == set(raw.loc[rows, "part"])
+    others = [column for column in raw if column not in FRAMEWORKS]
+    assert raw[others].equals(calibrated[others])
+    served = experiment.card["calibration"]["keras"]["served"]
+    assert Recalibration(served["slope"], served["intercept"]) == experiment.recalibration("keras")
+
+
+def test_an_older_card_means_no_recalibration(tiny: Experiment) -> None:
+    """Without "calibration" on the card probabilities are the raw ones; without bands nothing is reviewed."""
+    assert tiny.predictions().equals(tiny.calibrated_predictions())
+    assert IDENTITY == tiny.recalibration("keras")
+    assert tiny.review_band("keras") is None
+
+
+def test_bands_are_on_the_card_or_chosen_anew(models: Path) -> None:
+    """Around an operating point of the card its own band, around any other one from the validation rows."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    bands = experiment.card["review_bands"]["keras"]
+    assert tuple(bands["slice"]["youden"]) == experiment.review_band("keras")
+    at_f1 = experiment.threshold("keras", "patient", "f1")
+    assert tuple(bands["patient"]["f1"]) == experiment.review_band("keras", "patient", at_f1)
+    table = experiment.calibrated_predictions().query("part == 'validation'")
+    assert choose_band(table["keras"], 0.123) == experiment.review_band("keras", threshold=0.123)

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from core.errors import ExperimentError
-from core.experiments import Experiment, add_files, find_experiment, publish, write_experiment
+from core.experiments import (
+    Experiment,
+    add_files,
+    find_experiment,
+    publish,
+    update_card,
+    write_experiment,
+)
 from core.files import sha256_of_file
 
 
@@ -89,6 +96,21 @@ def test_publish_refuses_what_is_not_whole(built: tuple[Path, dict[str, Any]], m
     with pytest.raises(ExperimentError, match="choose a name"):
         publish(folder, models, "../new")
     assert not (models / "new").exists()
+
+
+def test_update_card_changes_parts_of_it(tiny: Experiment) -> None:
+    """What is given replaces those parts, the files stay listed as they are, and the digest is another."""
+    updated = update_card(tiny, {"summary": "Newer.", "files": {}})
+    assert {**tiny.card, "summary": "Newer."} == updated.card == find_experiment("tiny").card
+    assert tiny.digest != updated.digest == find_experiment("tiny").digest
+
+
+@pytest.mark.parametrize("changes", [{"operating_points": {}}, {"limits": math.nan}, {"name": "../other"}])
+def test_update_card_refuses_what_it_could_not_read(tiny: Experiment, changes: dict[str, Any]) -> None:
+    """A change that would damage the card is refused, and the card is left as it was."""
+    with pytest.raises(ExperimentError):
+        update_card(tiny, changes)
+    assert tiny.digest == find_experiment("tiny").digest
 
 
 ROBUSTNESS = (

@@ -1,0 +1,264 @@
+"""One level of one network: the rows it is measured on, and everything that is said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import EvaluationError
+from core.evaluation import metrics
+from core.evaluation.calibration import (
+    brier,
+    calibration_error,
+    calibration_line,
+    calibration_statistic,
+    cross_fit_recalibration,
+    reliability_diagram,
+)
+from core.evaluation.curves import auroc, average_precision
+from core.evaluation.intervals import Bootstrap, percentile_band, without_value
+from core.evaluation.metrics import Bools, Floats
+from core.evaluation.patients import PATIENT_SCORE, Names, patient_level, patient_names
+from core.evaluation.points import point_and_draws
+from core.evaluation.review import Band
+from core.evaluation.statistics import ranking_statistic
+from core.evaluation.utility import decision_curve, net_benefit_statistic
+
+LEVELS = ("slice", "patient")
+RANKING = ("auroc", "average_precision")
+CALIBRATION = ("brier", "calibration_error", "calibration_slope", "calibration_intercept")
+FIGURES = (*metrics.MEASURES, *RANKING, *CALIBRATION)
+
+Draws = dict[str, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What one network says about the rows of one level, n slices or patients.
+
+    Attributes:
+        y_true: (n,) labels.
+        raw: (n,) scores of raw probabilities, in [0, 1].
+        score: (n,) scores of calibrated probabilities: what decides and ranks.
+        groups: (n,) patient of each row; None when unknown.
+        probability: (n,) chance of a positive, in [0, 1]; None where there is no such thing, and `reason`
+            says why. A slice's is its score. A patient's score is no probability of anything, so it is
+            recalibrated, cross-fitted over folds, for the calibration figures and the decision curve alone.
+        fits: what made `probability`, as on the card.
+    """
+
+    y_true: Bools
+    raw: Floats
+    score: Floats
+    groups: np.ndarray | None
+    probability: Floats | None = None
+    reason: str = ""
+    fits: Mapping[str, Any] | None = None
+
+
+def select_rows(
+    raw: pd.DataFrame,
+    calibrated: pd.DataFrame,
+    framework: str,
+    level: str,
+    fits: Mapping[str, Any] | None = None,
+) -> Rows:
+    """The rows of a level ("slice" or "patient") of test predictions, raw and calibrated, row by row alike.
+
+    `fits` is the framework's entry of the card's "calibration".
+
+    Raises:
+        EvaluationError: patients unknown, for level "patient"; see `metrics.check_scores`.
+    """
+    if level == "slice":
+        y_true, score = metrics.check_scores(raw["label"].to_numpy(), calibrated[framework].to_numpy())
+        scored = raw[framework].to_numpy(np.float64)
+        fits = fits or {"reason": "the card holds no recalibration"}
+        return Rows(y_true, scored, score, patient_names(raw), score, fits=fits)
+    labels, score, names = patient_level(calibrated, framework)
+    scored = patient_level(raw, framework)[1]
+    y_true = labels == 1
+    try:
+        folds = _folds_of(raw, names)
+        probability, found = cross_fit_recalibration(y_true, score, folds, with_intercept=True)
+    except EvaluationError as error:
+        reason = f"a patient's score, {PATIENT_SCORE}, is not recalibrated to a probability: {error}"
+        return Rows(y_true, scored, score, names, None, reason, {"reason": reason})
+    entries = [{"fold": fold, "slope": fit.slope, "intercept": fit.intercept} for fold, fit in found.items()]
+    fitted = {"method": "platt", "fitted_on": "test patients of the other folds", "folds": entries}
+    return Rows(y_true, scored, score, names, probability, "", fitted)
+
+
+def measure_rows(
+    rows: Rows,
+    thresholds: Mapping[str, float | None],
+    rule: str,
+    bootstrap: Bootstrap,
+    *,
+    bands: Mapping[str, Band] | None = None,
+) -> tuple[dict[str, Any], Draws]:
+    """One LEVEL of the record (see core.evaluation.summary), and the resampled figures behind it.
+
+    Args:
+        rows: what is measured.
+        thresholds: rule -> threshold; None where none could be chosen.
+        rule: the default one.
+        bootstrap: the resamples of these rows.
+        bands: rule -> review band.
+
+    Returns:
+        Never raises for what is merely not estimable: those figures are null with a reason. The draws are
+        those of MEASURES at the default rule, RANKING and CALIBRATION, where there are any.
+    """
+    n, n_positive = rows.y_true.size, int(np.count_nonzero(rows.y_true))
+    points, draws = {}, Draws()
+    for name, threshold in thresholds.items():
+        if threshold is None:
+            continue
+        band = (bands or {}).get(name)
+        points[name], drawn = point_and_draws(rows.y_true, rows.score, threshold, bootstrap, band=band)
+        if name == rule:
+            draws |= drawn
+    ranking, drawn = _rank(rows.y_true, rows.score, bootstrap)
+    draws |= drawn
+    before, _ = _calibrate(rows.y_true, rows.raw, bootstrap)
+    before |= _rank(rows.y_true, rows.raw, bootstrap)[0]
+    after: dict[str, Any] = {"reason": rows.reason}
+    figures: dict[str, Any] = {name: without_value(rows.reason) for name in CALIBRATION}
+    if rows.probability is not None:
+        after, drawn = _calibrate(rows.y_true, rows.probability, bootstrap)
+        figures = after
+        draws |= drawn
+    level = {
+        "n": n,
+        "n_patients": None if rows.groups is None else bootstrap.n_groups,
+        "positives": n_positive,
+        "prevalence": n_positive / n if n else None,
+        "rule": rule,
+        **points.get(rule, _no_point(f'no operating point "{rule}" was chosen for this level')),
+        **ranking,
+        **figures,
+        "operating_points": points,
+        "calibration": {
+            "before": before,
+            "after": after,
+            "reliability": {
+                "before": _reliability(rows.y_true, rows.raw),
+                "after": _reliability(rows.y_true, rows.probability),
+            },
+            "fits": dict(rows.fits or {}),
+        },
+        "decision_curve": _benefit(rows, bootstrap),
+    }
+    return level, draws
+
+
+def no_level(reason: str) -> dict[str, Any]:
+    """A LEVEL of which nothing can be said.
+
+    >>> no_level("patients are unknown")["auroc"]
+    {'value': None, 'interval': None, 'reason': 'patients are unknown'}
+    """
+    empty: dict[str, Any] = dict.fromkeys(("n", "n_patients", "positives", "prevalence", "rule"))
+    return {
+        **empty,
+        **_no_point(reason),
+        **{figure: without_value(reason) for figure in (*RANKING, *CALIBRATION)},
+        "operating_points": {},
+        "calibration": {"reason": reason},
+        "decision_curve": {"reason": reason},
+        "reason": reason,
+    }
+
+
+def _no_point(reason: str) -> dict[str, Any]:
+    return {
+        "threshold": None,
+        "confusion": None,
+        **{figure: without_value(reason) for figure in metrics.MEASURES},
+        "predictive_values": [],
+        "review": {"reason": reason},
+    }
+
+
+def _folds_of(table: pd.DataFrame, names: Names) -> np.ndarray:
+    """The fold of each of the patients `names` (p,); EvaluationError if one was tested in several."""
+    pairs = {
+        (str(name).strip(), int(fold)) for name, fold in zip(table["patient"], table["fold"], strict=True)
+    }
+    fold_of = dict(pairs)
+    if len(pairs) > len(fold_of):
+        raise EvaluationError("cross-fitting needs patients that are tested in one fold each")
+    return np.array([fold_of[name] for name in names])
+
+
+def _rank(y_true: Bools, score: Floats, bootstrap: Bootstrap) -> tuple[dict[str, Any], Draws]:
+    try:
+        values = {"auroc": auroc(y_true, score), "average_precision": average_precision(y_true, score)}
+    except EvaluationError as error:
+        return {figure: without_value(str(error)) for figure in RANKING}, {}
+    drawn = bootstrap.run(ranking_statistic(y_true, score, bootstrap.codes))
+    return {name: bootstrap.figure(value, drawn[name]) for name, value in values.items()}, drawn
+
+
+def _calibrate(y_true: Bools, probability: Floats, bootstrap: Bootstrap) -> tuple[dict[str, Any], Draws]:
+    try:
+        values = {
+            "brier": brier(y_true, probability),
+            "calibration_error": calibration_error(y_true, probability),
+        }
+    except EvaluationError as error:
+        return {figure: without_value(str(error)) for figure in CALIBRATION}, {}
+    reason = ""
+    try:
+        line = calibration_line(y_true, probability)
+        values |= {"calibration_slope": line.slope, "calibration_intercept": line.intercept}
+    except EvaluationError as error:
+        reason = str(error)
+    drawn = bootstrap.run(calibration_statistic(y_true, probability, bootstrap.codes))
+    figures = {name: bootstrap.figure(values.get(name), drawn[name], reason) for name in CALIBRATION}
+    return figures, drawn
+
+
+def _reliability(y_true: Bools, probability: Floats | None) -> list[dict[str, float]]:
+    """The bins; none where there is no probability, which the figures of calibration give the reason for."""
+    if probability is None:
+        return []
+    try:
+        diagram = reliability_diagram(y_true, probability)
+    except EvaluationError:
+        return []
+    columns = {
+        "low_edge": diagram.edges[:, 0],
+        "high_edge": diagram.edges[:, 1],
+        "n": diagram.counts,
+        "positives": diagram.positives,
+        "mean_probability": diagram.mean_probability,
+        "observed": diagram.observed,
+        "low": diagram.low,
+        "high": diagram.high,
+    }
+    lists = [values.tolist() for values in columns.values()]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]
+
+
+def _benefit(rows: Rows, bootstrap: Bootstrap) -> dict[str, Any]:
+    if rows.probability is None:
+        return {"reason": rows.reason}
+    try:
+        curve = decision_curve(rows.y_true, rows.probability)
+    except EvaluationError as error:
+        return {"reason": str(error)}
+    drawn = bootstrap.run(net_benefit_statistic(rows.y_true, rows.probability, bootstrap.codes))
+    low, high = percentile_band(drawn["net_benefit"], n_groups=bootstrap.n_groups)
+    return {
+        "thresholds": curve.thresholds.tolist(),
+        "net_benefit": curve.net_benefit.tolist(),
+        "low": [None if np.isnan(value) else float(value) for value in low],
+        "high": [None if np.isnan(value) else float(value) for value in high],
+        "treat_all": curve.act_on_all.tolist(),
+    }

@@ -1,0 +1,159 @@
+"""All that depends on an operating point: counts, rates, predictive values and the review band.
+
+It takes milliseconds, so that a page can follow a threshold that is moved by hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from core.evaluation.intervals import Bootstrap, Weights
+from core.evaluation.metrics import (
+    MEASURES,
+    Bools,
+    Confusion,
+    Floats,
+    check_scores,
+    decide,
+    predictive_values,
+    rates,
+    ratio,
+    why_undefined,
+)
+from core.evaluation.review import Band, in_band
+
+STATED_PREVALENCES = (0.05, 0.3)
+_CELLS = ("tn", "fp", "fn", "tp")
+
+
+def evaluate_point(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    threshold: float,
+    bootstrap: Bootstrap,
+    *,
+    band: Band | None = None,
+    prevalences: tuple[float, ...] = STATED_PREVALENCES,
+) -> dict[str, Any]:
+    """One POINT of the record (see core.evaluation.summary) of labels (n,) 0/1 and scores (n,).
+
+    Args:
+        y_true, y_score: the rows that `bootstrap` is over.
+        threshold: positive from this score on.
+        bootstrap: the resamples of these rows.
+        band: the review band; None: there is none, and "review" says so.
+        prevalences: in (0, 1), to state predictive values at, besides that of the rows themselves.
+
+    Raises:
+        EvaluationError: see `metrics.check_scores`; a threshold that is NaN.
+
+    >>> bootstrap = Bootstrap.over(["a", "a", "b", "c"], 4)
+    >>> point = evaluate_point([0, 0, 1, 1], [0.1, 0.4, 0.45, 0.9], 0.42, bootstrap, band=(0.4, 0.5))
+    >>> point["review"]["counts"]["indeterminate_positive"], point["review"]["share"]["value"]
+    (1, 0.25)
+    """
+    return point_and_draws(y_true, y_score, threshold, bootstrap, band=band, prevalences=prevalences)[0]
+
+
+def point_and_draws(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    threshold: float,
+    bootstrap: Bootstrap,
+    *,
+    band: Band | None = None,
+    prevalences: tuple[float, ...] = STATED_PREVALENCES,
+) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """As `evaluate_point`, and the resampled MEASURES (n_resamples,), for differences between models."""
+    positive, scores = check_scores(y_true, y_score)
+    called = decide(scores, threshold)
+    undecided = np.zeros(positive.size, bool) if band is None else in_band(scores, band)
+    cells = (~positive & ~called, ~positive & called, positive & ~called, positive & called)
+    counts = _count(cells)
+    # (n_groups, 8): the four cells of all rows, then those of the undecided ones
+    tables = np.stack(
+        [
+            np.bincount(bootstrap.codes[cell & rows], minlength=bootstrap.n_groups)
+            for rows in (np.ones(positive.size, bool), undecided)
+            for cell in cells
+        ],
+        axis=1,
+    ).astype(np.float32)
+
+    def statistic(weights: Weights) -> dict[str, Floats]:
+        drawn = (weights @ tables).T.astype(np.float64)
+        everyone, aside = drawn[:4], drawn[4:]
+        found = rates(*everyone)
+        if band is not None:
+            found |= {f"decided_{name}": values for name, values in rates(*(everyone - aside)).items()}
+            found["share"] = ratio(aside.sum(axis=0), everyone.sum(axis=0))
+        return found
+
+    drawn = bootstrap.run(statistic)
+    point: dict[str, Any] = {"threshold": float(threshold), "confusion": counts.to_dict()}
+    point |= _figures(counts, drawn, bootstrap)
+    point["predictive_values"] = _predict(counts, drawn, bootstrap, prevalences)
+    point["review"] = {"reason": "there are no validation rows to choose a review band on"}
+    if band is not None:
+        point["review"] = _review(
+            counts, _count([cell & undecided for cell in cells]), band, drawn, bootstrap
+        )
+    return point, drawn
+
+
+def _count(cells: tuple[Bools, ...] | list[Bools]) -> Confusion:
+    return Confusion(**{name: int(np.count_nonzero(cell)) for name, cell in zip(_CELLS, cells, strict=True)})
+
+
+def _figures(
+    counts: Confusion, drawn: dict[str, Floats], bootstrap: Bootstrap, prefix: str = ""
+) -> dict[str, Any]:
+    values, reasons = rates(**counts.to_dict()), why_undefined(counts)
+    return {
+        name: bootstrap.figure(float(values[name]), drawn.get(prefix + name), reasons.get(name, ""))
+        for name in MEASURES
+    }
+
+
+def _predict(
+    counts: Confusion, drawn: dict[str, Floats], bootstrap: Bootstrap, prevalences: tuple[float, ...]
+) -> list[dict[str, Any]]:
+    """Predictive values at each prevalence, the rows' own among them, rising."""
+    values, reasons = rates(**counts.to_dict()), why_undefined(counts)
+    own = (counts.fn + counts.tp) / counts.n if counts.n else 0.0
+    found = []
+    for prevalence in sorted({*prevalences, own} if 0 < own < 1 else set(prevalences)):
+        at = predictive_values(values["recall"], values["specificity"], prevalence)
+        resampled: tuple[Floats | None, Floats | None] = (None, None)
+        if drawn:
+            resampled = predictive_values(drawn["recall"], drawn["specificity"], prevalence)
+        why = reasons.get("recall") or reasons.get("specificity")
+        found.append(
+            {
+                "prevalence": prevalence,
+                "ppv": bootstrap.figure(float(at[0]), resampled[0], why or reasons.get("precision", "")),
+                "npv": bootstrap.figure(float(at[1]), resampled[1], why or reasons.get("npv", "")),
+            }
+        )
+    return found
+
+
+def _review(
+    counts: Confusion, aside: Confusion, band: Band, drawn: dict[str, Floats], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    decided = Confusion(**{cell: getattr(counts, cell) - getattr(aside, cell) for cell in _CELLS})
+    share = aside.n / counts.n if counts.n else None
+    return {
+        "low": band[0],
+        "high": band[1],
+        "share": bootstrap.figure(share, drawn.get("share"), "there is nothing to count"),
+        "counts": {
+            **decided.to_dict(),
+            "indeterminate_negative": aside.tn + aside.fp,
+            "indeterminate_positive": aside.fn + aside.tp,
+        },
+        **_figures(decided, drawn, bootstrap, "decided_"),
+    }

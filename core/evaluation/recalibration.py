@@ -1,0 +1,109 @@
+"""Probabilities that mean what they say: fitted out of sample, kept on the card, applied in serving.
+
+p -> sigmoid(intercept + slope * logit(p)), Platt's form. A temperature alone (the intercept held at 0) cannot
+undo class weights: a network trained with them answers as if both classes were equally frequent, which
+shifts every logit by one constant. `method="temperature"` is there all the same.
+
+With K > 1 folds, the probabilities of a fold's test slices are recalibrated by a fit to the test slices of
+the other folds (cross-fitting): no slice, and with patients kept apart no patient, has a part in the fit that
+its own probability goes through. The served model is recalibrated by a fit to the test slices of all folds.
+With one fold, both are fitted to its validation slices.
+
+On the card, for each framework:
+
+    {"method": "platt" | "temperature", "fitted_on": sentence,
+     "served": {"slope", "intercept"}, "folds": [{"fold", "slope", "intercept"}, ...]}
+
+or, where one of these fits does not exist, {"method", "served": null, "folds": [], "reason": sentence}:
+probabilities are then left as they are. So are those of a card without "calibration", an older one.
+
+Source: Platt 1999; Guo et al., ICML 2017; the cross-fitting is that of stacked predictions (Wolpert 1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from core.errors import EvaluationError
+from core.evaluation.calibration import IDENTITY, Recalibration, fit_recalibration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Method = Literal["platt", "temperature"]
+
+
+def fit_calibrations(
+    table: pd.DataFrame, frameworks: Sequence[str], *, method: Method = "platt"
+) -> dict[str, dict[str, Any]]:
+    """The card's "calibration" from raw predictions: columns label, fold, part and one per framework.
+
+    Never raises for what cannot be fitted: that framework's entry holds the reason.
+
+    Raises:
+        EvaluationError: a method of another name.
+    """
+    if method not in ("platt", "temperature"):
+        raise EvaluationError('a method is "platt" or "temperature"', came=repr(method))
+    folds = sorted(int(fold) for fold in table["fold"].unique())
+    tested = (table["part"] == "test").to_numpy()
+    if len(folds) > 1:
+        source = tested
+        others = {fold: tested & (table["fold"] != fold).to_numpy() for fold in folds}
+        fitted_on = "test slices: each fold's of the other folds, the served model's of all"
+    else:
+        source = (table["part"] == "validation").to_numpy()
+        others = dict.fromkeys(folds, source)
+        fitted_on = "validation slices"
+    calibrations: dict[str, dict[str, Any]] = {}
+    for framework in frameworks:
+
+        def fit(rows: np.ndarray, framework: str = framework) -> dict[str, float]:
+            chosen = table[rows]
+            found = fit_recalibration(
+                chosen["label"].to_numpy(), chosen[framework].to_numpy(), with_intercept=method == "platt"
+            )
+            return {"slope": found.slope, "intercept": found.intercept}
+
+        try:
+            calibrations[framework] = {
+                "method": method,
+                "fitted_on": fitted_on,
+                "served": fit(source),
+                "folds": [{"fold": fold, **fit(others[fold])} for fold in folds],
+            }
+        except EvaluationError as error:
+            calibrations[framework] = {"method": method, "served": None, "folds": [], "reason": str(error)}
+    return calibrations
+
+
+def served_recalibration(calibration: Mapping[str, Any] | None) -> Recalibration:
+    """What the served model's probabilities go through; the identity where the card's entry holds no fit."""
+    served = calibration["served"] if calibration else None
+    return Recalibration(served["slope"], served["intercept"]) if served else IDENTITY
+
+
+def recalibrate(table: pd.DataFrame, calibrations: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """The table with each framework's raw probabilities replaced by those of its fold's recalibration.
+
+    Rows of every part change: thresholds are chosen on validation rows that went through the same fit.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"fold": [0, 1], "keras": [0.9, 0.9]})
+    >>> folds = [{"fold": 0, "slope": 0.5, "intercept": 0.0}, {"fold": 1, "slope": 1.0, "intercept": 0.0}]
+    >>> recalibrate(table, {"keras": {"folds": folds}})["keras"].round(3).tolist()
+    [0.75, 0.9]
+    """
+    changed = {}
+    for framework, calibration in calibrations.items():
+        if not calibration["folds"]:
+            continue
+        values = table[framework].to_numpy(np.float64, copy=True)
+        for entry in calibration["folds"]:
+            rows = (table["fold"] == entry["fold"]).to_numpy()
+            values[rows] = Recalibration(entry["slope"], entry["intercept"]).apply(values[rows])
+        changed[framework] = values
+    return table.assign(**changed)

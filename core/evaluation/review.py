@@ -1,0 +1,59 @@
+"""The indeterminate band around an operating point: what lies in it needs review.
+
+The band is symmetrical on the logit of the probability: it holds the scores whose odds differ from those of
+the operating point by less than a factor, the same upwards and downwards. It is the widest one that holds at
+most a given share of the validation rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from core.errors import EvaluationError
+from core.evaluation.calibration import logit
+from core.evaluation.metrics import Bools, Floats
+
+MAX_SHARE = 0.15
+
+Band = tuple[float, float]
+
+
+def choose_band(y_score: ArrayLike, threshold: float, *, share: float = MAX_SHARE) -> Band:
+    """The band (low, high) around a threshold from validation scores (n,) in [0, 1]; see `in_band`.
+
+    Its edges lie midway between the last row that is in and the first that is out, as far as the logit goes.
+    With too few rows for even one of them to be in, or too many as near as the nearest, it holds none.
+
+    Raises:
+        EvaluationError: no scores, scores or threshold that are NaN, a share outside [0, 1).
+
+    >>> low, high = choose_band([0.1, 0.2, 0.45, 0.55, 0.8, 0.9], 0.5, share=0.4)
+    >>> round(low, 3), round(high, 3)
+    (0.311, 0.689)
+    """
+    scores = np.asarray(y_score, np.float64)
+    if not scores.size or np.isnan(scores).any() or np.isnan(threshold):
+        raise EvaluationError(
+            "a review band is chosen around a threshold, among validation scores",
+            came=f"{scores.size} scores, {np.count_nonzero(np.isnan(scores))} of them NaN",
+        )
+    if not 0 <= share < 1:
+        raise EvaluationError("the share of a review band lies in [0, 1)", came=f"{share}")
+    centre = float(logit(threshold))
+    distances = np.sort(np.abs(logit(scores) - centre))
+    first_out = distances[int(share * scores.size)]  # this one and all as near as it stay out
+    inside = distances[distances < first_out]
+    reach = (first_out + (inside[-1] if inside.size else 0.0)) / 2
+    low, high = 1 / (1 + np.exp(-(centre + np.array([-reach, reach]))))
+    return float(low), float(high)
+
+
+def in_band(y_score: ArrayLike, band: Band) -> Bools:
+    """Which scores (n,) need review: those strictly between the edges.
+
+    >>> in_band([0.3, 0.5, 0.7], (0.3, 0.6)).tolist()
+    [False, True, False]
+    """
+    scores: Floats = np.asarray(y_score, np.float64)
+    return (scores > band[0]) & (scores < band[1])
