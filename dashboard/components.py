@@ -20,6 +20,7 @@ DISCLAIMER = "Research and teaching. Not a medical device."
 SIGNS = {
     "disagree": ":material/call_split:",
     "warning": ":material/warning:",
+    "review": ":material/visibility:",
     "positive": "●",
     "negative": "○",
     "correct": "✓",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from core.evaluation.curves import PrCurve, RocCurve
+    from core.evaluation.review import Band
 
 # Pictures are drawn finer than the networks look, with the same framing.
 _PICTURE_SIZE = 512
@@ -137,6 +138,11 @@ def curves(experiment: Experiment, level: str) -> dict[str, tuple[PrCurve, RocCu
     return _curves(experiment.digest, level, experiment)
 
 
+def review_bands(experiment: Experiment, thresholds: dict[str, float]) -> dict[str, Band | None]:
+    """The probabilities around each network's threshold that need review: (low, high), or None."""
+    return {name: experiment.review_band(name, threshold=cut) for name, cut in thresholds.items()}
+
+
 def history(experiment: Experiment) -> pd.DataFrame:
     """The experiment's loss and accuracy at every epoch."""
     return _history(experiment.digest, experiment)
@@ -167,9 +173,13 @@ def _figures(
 ) -> dict[str, Any]:
     from core.evaluation.summary import from_predictions
 
-    by_level = {name: {level: cut} for name, cut in thresholds}
     return from_predictions(
-        _experiment.predictions(), _experiment.frameworks, by_level, name=_experiment.name
+        _experiment.predictions(),
+        _experiment.frameworks,
+        {name: {level: {"custom": cut}} for name, cut in thresholds},
+        default_rule="custom",
+        calibrations=_experiment.card.get("calibration"),
+        name=_experiment.name,
     )
 
 
@@ -178,7 +188,7 @@ def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple
     from core.evaluation.curves import pr_curve, roc_curve
     from core.evaluation.patients import patient_level
 
-    table = _experiment.predictions()
+    table = _experiment.calibrated_predictions()
     test = table[table["part"] == "test"]
     found = {}
     for name in _experiment.frameworks:
@@ -211,7 +221,7 @@ def _share_of_leaks(digest: str, _experiment: Experiment) -> float | None:
 @st.cache_data(max_entries=4, show_spinner="Fetching slices of the data set ...")
 def _sample_slices(digest: str, draw: int, folder: Path, _experiment: Experiment) -> list[Sample]:
     root, _ = find_class_folders(folder)
-    table = _experiment.predictions()
+    table = _experiment.calibrated_predictions()
     test = table[table["part"] == "test"]
     chosen = [
         row

@@ -90,10 +90,17 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
-def draw_scale(probability: float, threshold: float, framework: str, palette: Palette) -> str:
+def draw_scale(
+    probability: float,
+    threshold: float,
+    framework: str,
+    palette: Palette,
+    band: tuple[float, float] | None = None,
+) -> str:
     """One network's probability on a scale from 0 to 1, as SVG.
 
-    The band from the operating point up is tinted: there the network decides for the positive class.
+    From the operating point up the scale is tinted: there the network decides for the positive class. A line
+    below it spans the review band.
     """
     left, span = 8, 384
     at, cut = left + span * probability, left + span * threshold
@@ -109,6 +116,12 @@ def draw_scale(probability: float, threshold: float, framework: str, palette: Pa
         for end, side in ((0, "start"), (1, "end"))
         if abs(threshold - end) > 0.2
     )
+    low, high = (left + span * edge for edge in band or (0.0, 0.0))
+    review = (
+        f'<rect x="{low:.1f}" y="25" width="{high - low:.1f}" height="4" rx="2" fill="{palette.review}"/>'
+        if band
+        else ""
+    )
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="52" viewBox="0 0 400 52">'
         f'<rect x="{left}" y="12" width="{span}" height="8" rx="4" fill="{palette.grid}"/>'
@@ -116,6 +129,7 @@ def draw_scale(probability: float, threshold: float, framework: str, palette: Pa
         f'fill="{palette.positive}"'
         ' fill-opacity="0.35"/>'
         f'<line x1="{cut:.1f}" x2="{cut:.1f}" y1="4" y2="28" stroke="{palette.text}" stroke-width="2"/>'
+        f"{review}"
         f'{shape} fill="{color}" stroke="{palette.surface}" stroke-width="2"/>'
         f'<g font-family="sans-serif" font-size="14" fill="{palette.negative}">{ends}'
         f'<text x="{cut:.1f}" y="46" text-anchor="{anchor}">from {threshold:.2f}</text></g></svg>'

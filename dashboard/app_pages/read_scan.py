@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import streamlit as st
 
+from core.evaluation.review import Band, in_band
 from core.experiments import Experiment
+from core.prediction import SliceFinding
 from dashboard import components, loaders, overlays, state
 from dashboard.loaders import Reading
 from dashboard.palette import TITLES, WORDS
@@ -17,7 +20,18 @@ _PATIENCE_S = 0.4
 _LEAD = (
     "Drop in head CT slices. A PyTorch and a Keras network, trained on the same slices, read each of them."
 )
-Verdict = dict[str, tuple[float, bool]]  # of each framework: probability, and whether that is positive
+
+
+class Said(NamedTuple):
+    """What a network says of a slice at the chosen operating point."""
+
+    probability: float
+    positive: bool
+    review: bool  # too near to the operating point to decide
+
+
+Verdict = dict[str, Said]  # by framework
+Rules = dict[str, tuple[float, Band | None]]  # by framework: operating point, and the review band around it
 
 
 def draw_page() -> None:
@@ -31,6 +45,8 @@ def draw_page() -> None:
         if experiment is None:
             return
         thresholds = components.choose_thresholds(experiment)
+        bands = loaders.review_bands(experiment, thresholds)
+        rules: Rules = {name: (cut, bands[name]) for name, cut in thresholds.items()}
     with viewer:
         readings = _read_all(experiment, uploads) if uploads else []
         read = sorted((r for r in readings if r.findings is not None), key=_urgency, reverse=True)
@@ -38,8 +54,8 @@ def draw_page() -> None:
             _show_refusals([reading for reading in readings if reading.refusal is not None])
         if read:
             with worklist:
-                chosen = _choose(read, thresholds)
-            _show_reading(experiment, chosen, thresholds)
+                chosen = _choose(read, rules)
+            _show_reading(experiment, chosen, rules)
         else:
             _invite(experiment)
             components.show_meaning(experiment)
@@ -98,37 +114,47 @@ def _urgency(reading: Reading) -> float:
     return max(m.probability for s in reading.findings.slices for m in s.models.values())
 
 
-def _choose(read: list[Reading], thresholds: dict[str, float]) -> Reading:
+def _judge(finding: SliceFinding, rules: Rules) -> Verdict:
+    verdict = {}
+    for name, (cut, band) in rules.items():
+        probability = finding.models[name].probability
+        review = band is not None and bool(in_band(probability, band))
+        verdict[name] = Said(probability, probability >= cut, review)
+    return verdict
+
+
+def _choose(read: list[Reading], rules: Rules) -> Reading:
     """The worklist, most suspicious first; arrow keys move in it. The chosen scan stays when others come."""
     if len(read) == 1:
         return read[0]
     listed = {components.plain(reading.name): reading for reading in read}
     captions = []
     for reading in read:
-        models = max(
-            reading.findings.slices, key=lambda s: max(m.probability for m in s.models.values())
-        ).models
-        sides = {models[name].probability >= cut for name, cut in thresholds.items()}
-        numbers = " · ".join(
-            f":{WORDS[name]}[{TITLES[name]} {models[name].probability:.2f}]" for name in thresholds
-        )
-        captions.append(numbers + (f" {components.SIGNS['disagree']}" if len(sides) > 1 else ""))
+        worst = max(reading.findings.slices, key=lambda s: max(m.probability for m in s.models.values()))
+        verdict = _judge(worst, rules)
+        signs = [f":{WORDS[name]}[{TITLES[name]} {said.probability:.2f}]" for name, said in verdict.items()]
+        doubts = [
+            components.SIGNS[doubt]
+            for doubt, there in (
+                ("disagree", len({said.positive for said in verdict.values()}) > 1),
+                ("review", any(said.review for said in verdict.values())),
+            )
+            if there
+        ]
+        captions.append(" ".join([" · ".join(signs), *doubts]))
     with st.container(height=320 if len(read) > 5 else "content", border=False):
         label = "Worklist, highest probability first"
         return listed[st.radio(label, list(listed), captions=captions, key="worklist")]
 
 
 @st.fragment
-def _show_reading(experiment: Experiment, reading: Reading, thresholds: dict[str, float]) -> None:
+def _show_reading(experiment: Experiment, reading: Reading, rules: Rules) -> None:
     slices = reading.findings.slices
     index = 0
     if len(slices) > 1:
         index = st.slider("Slice", 1, len(slices), key="slice") - 1
     finding, picture = slices[index], reading.pictures[index]
-    verdict = {
-        name: (model.probability, model.probability >= thresholds[name])
-        for name, model in finding.models.items()
-    }
+    verdict = _judge(finding, rules)
     _show_verdict(experiment, verdict)
     with st.container(key="name_of_scan"):
         st.text(reading.name)
@@ -155,19 +181,24 @@ def _show_reading(experiment: Experiment, reading: Reading, thresholds: dict[str
             overlays.to_gray(picture), width="stretch", output_format="PNG", alt="The slice as handed in"
         )
     for column, (name, model) in zip(columns[1:], finding.models.items(), strict=True):
-        probability, positive = verdict[name]
+        probability, positive, review = verdict[name]
+        cut, band = rules[name]
         with column:
             decision = components.name_decision(experiment, positive)
-            st.markdown(f"{components.name_framework(name)} &ensp;**{probability:.2f}**&ensp; {decision}")
+            doubt = f"&ensp; :{WORDS['review']}[{components.SIGNS['review']} needs review]" if review else ""
+            st.markdown(
+                f"{components.name_framework(name)} &ensp;**{probability:.2f}**&ensp; {decision}{doubt}"
+            )
             st.image(
                 overlays.lay_heat(picture, model.heat, opacity), width="stretch", output_format="PNG",
                 alt=f"Heat map of the {TITLES[name]} network over the slice",
             )  # fmt: skip
             if not model.heat.any():
                 st.caption(f"No heat: nothing here speaks for {components.plain(experiment.classes[1])}.")
-            scale = overlays.draw_scale(probability, thresholds[name], name, state.palette())
+            scale = overlays.draw_scale(probability, cut, name, state.palette(), band)
             with st.container(key=f"scale_{name}"):
-                told = f"{TITLES[name]}: {probability:.2f}, operating point {thresholds[name]:.2f}"
+                told = f"{TITLES[name]}: {probability:.2f}, operating point {cut:.2f}"
+                told += f", needs review from {band[0]:.2f} to {band[1]:.2f}" if band else ""
                 st.image(scale, width="stretch", alt=told)
     components.show_meaning(experiment)
     st.caption(
@@ -178,11 +209,11 @@ def _show_reading(experiment: Experiment, reading: Reading, thresholds: dict[str
 
 def _show_verdict(experiment: Experiment, verdict: Verdict) -> None:
     """First what both say together, in one line."""
-    sides = [positive for _, positive in verdict.values()]
+    sides = [said.positive for said in verdict.values()]
     if len(set(sides)) > 1:
         said = ", ".join(
-            f"{components.name_framework(name)} says {components.name_decision(experiment, positive)}"
-            for name, (_, positive) in verdict.items()
+            f"{components.name_framework(name)} says {components.name_decision(experiment, said.positive)}"
+            for name, said in verdict.items()
         )
         st.header(f":{WORDS['review']}[{components.SIGNS['disagree']} The networks disagree]", anchor=False)
         st.markdown(said)
@@ -190,6 +221,12 @@ def _show_verdict(experiment: Experiment, verdict: Verdict) -> None:
         together = "Both networks agree" if len(sides) > 1 else "By one network"
         st.header(components.name_decision(experiment, sides[0]), anchor=False)
         st.markdown(f"{together}.")
+    near = [components.name_framework(name) for name, said in verdict.items() if said.review]
+    if near:
+        st.markdown(
+            f":{WORDS['review']}[{components.SIGNS['review']} **Needs review:**] too near to the operating "
+            f"point of {' and '.join(near)} to decide."
+        )
 
 
 with components.page("Read a scan", _LEAD):

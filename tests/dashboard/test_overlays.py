@@ -83,6 +83,18 @@ def test_the_scale_is_sound_svg_at_every_threshold(threshold: float, palette) ->
         assert 1 == len(marks)
 
 
+def test_the_scale_underlines_the_review_band() -> None:
+    """The band is one bar in its own colour, as long as the band is wide; without a band there is none."""
+    for band, expected in (((0.25, 0.75), [("104.0", "192.0")]), (None, [])):
+        root = ElementTree.fromstring(overlays.draw_scale(0.3, 0.5, "keras", LIGHT, band))
+        bars = [
+            (node.get("x"), node.get("width"))
+            for node in root.iter("{http://www.w3.org/2000/svg}rect")
+            if node.get("fill") == LIGHT.review
+        ]
+        assert expected == bars
+
+
 def test_a_thumbnail_keeps_the_shape_of_the_slice() -> None:
     """The longer side gets the size asked for; nothing is stretched."""
     assert (100, 50) == overlays.to_thumbnail(np.zeros((200, 400)), 100).size

@@ -55,6 +55,31 @@ def test_disagreement_is_said_plainly(open_page: OpenPage, models: Path) -> None
     assert "The networks disagree" in app.header[0].value
 
 
+def test_what_lies_in_the_review_band_needs_review(open_page: OpenPage, models: Path) -> None:
+    """A probability at a moved threshold needs review, one far from it does not; both in words and signs."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    data = draw_file(0.45)
+    raw = _expected(experiment, data)
+    at = {name: float(experiment.recalibration(name).apply(value)) for name, value in raw.items()}
+    cuts = {"pytorch_threshold": f"{at['pytorch']:.2f}", "keras_threshold": "0.99"}
+    app = open_page("read_scan", operating_point="custom", **cuts)
+    app.file_uploader[0].upload("middle.png", data, "image/png").run()
+    texts = read_texts(app)
+    assert 1 == texts.count(" needs review]")
+    assert "**Needs review:**] too near to the operating point of :orange[**PyTorch**] to decide" in texts
+    alts = [image.proto.imgs[0].alt for image in app.image]
+    assert 2 == sum("needs review from" in alt for alt in alts)
+
+
+def test_an_older_card_asks_for_no_review(open_page: OpenPage, models: Path) -> None:
+    """Without review bands on the card the page speaks of none."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("middle.png", draw_file(0.45), "image/png").run()
+    assert "review" not in read_texts(app)
+    assert not any("review" in image.proto.imgs[0].alt for image in app.image)
+
+
 def test_moving_the_operating_point_does_not_rerun_the_networks(
     open_page: OpenPage, models: Path, monkeypatch
 ) -> None:
