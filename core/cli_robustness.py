@@ -48,7 +48,6 @@ def robustness(
     from core.experiments import add_files
     from core.robustness import measure_robustness
     from core.slice_properties import measure_properties
-    from core.verification import check_dataset
 
     experiment = find_named(name)
     folder = dataset or find_dataset()
@@ -58,9 +57,8 @@ def robustness(
             remedy="name its folder with --dataset, or fetch it with: python -m core download",
         )
     found = index_dataset(folder, show_progress("slices of the data set indexed"))
-    check_dataset(experiment, found)
-    properties = measure_properties(found, show_progress("slices looked at"))
     figures = measure_robustness(experiment, found, on_progress=show_progress("steps of measuring"))
+    properties = measure_properties(found, show_progress("slices looked at"))
     tables = {"robustness.csv": figures, "properties.csv": properties}
     experiment = add_files(
         experiment,

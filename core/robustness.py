@@ -1,7 +1,8 @@
 """How well an experiment's networks rank when slices come noisier, turned, shifted or in another window.
 
 Every held-out slice is changed as a file might have been (core.perturbations), prepared as any other, and
-scored by the network of its own fold: the one that saw neither the slice nor its patient in training.
+scored by the network of its own fold, which did not see it in training, and recalibrated as its fold's
+probabilities are. So the figures of unchanged slices are those of `python -m core evaluate`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from core.dataset import read_pixels
 from core.errors import EvaluationError, ExperimentError
 from core.evaluation.curves import auroc, average_precision
 from core.evaluation.patients import patient_level
+from core.evaluation.recalibration import recalibrate
 from core.experiments import OPTIONAL_TABLES, Experiment
 from core.perturbations import PERTURBATIONS, UNCHANGED, Perturbation, perturb
 from core.preprocessing import prepare
@@ -81,20 +83,24 @@ def measure_robustness(
     steps = _Steps(on_progress, len(rows) * (1 + len(experiment.frameworks)))
     for fold, block in _blocks(rows, len(conditions) * int(np.prod(experiment.recipe.shape))):
         images = _prepare_block(experiment, dataset, list(rows["file"][block]), conditions, seed, steps)
-        with ThreadPoolExecutor(len(experiment.frameworks)) as children:
-            names = experiment.frameworks
-            answers = children.map(run_fold, repeat(experiment), names, repeat(images), repeat(fold))
-            for framework, answer in zip(experiment.frameworks, answers, strict=True):
-                scores[framework][:, block] = answer.reshape(len(conditions), -1)
-                _check_unchanged(
-                    experiment, framework, scores[framework][0, block], rows[framework][block].to_numpy()
-                )
+        with ThreadPoolExecutor(len(scores)) as children:
+            answers = children.map(run_fold, repeat(experiment), scores, repeat(images), repeat(fold))
+            for name, answer in zip(scores, answers, strict=True):
+                scores[name][:, block] = answer.reshape(len(conditions), -1)
+                _check_unchanged(experiment, name, scores[name][0, block], rows[name][block].to_numpy())
                 steps.add(block.stop - block.start)
+    scored = [
+        recalibrate(
+            rows.assign(**{name: scores[name][place] for name in scores}),
+            experiment.card.get("calibration", {}),
+        )
+        for place in range(len(conditions))
+    ]
     figures = [
-        {"perturbation": condition.name, "amount": condition.amount, "framework": framework, **figure}
-        for framework in experiment.frameworks
-        for condition, scored in zip(conditions, scores[framework], strict=True)
-        for figure in _rank(rows.assign(score=scored))
+        {"perturbation": condition.name, "amount": condition.amount, "framework": name, **figure}
+        for name in experiment.frameworks
+        for condition, one in zip(conditions, scored, strict=True)
+        for figure in _rank(one, name)
     ]
     return pd.DataFrame(figures, columns=list(OPTIONAL_TABLES["robustness.csv"]))
 
@@ -158,11 +164,11 @@ def _check_unchanged(
         )
 
 
-def _rank(rows: pd.DataFrame) -> Iterator[dict[str, object]]:
-    """The figures of rows with a score, on each level that there is."""
-    yield _figures("slice", rows["label"].to_numpy(), rows["score"].to_numpy())
+def _rank(rows: pd.DataFrame, framework: str) -> Iterator[dict[str, object]]:
+    """The figures of a framework's scores, on each level that there is."""
+    yield _figures("slice", rows["label"].to_numpy(), rows[framework].to_numpy())
     try:
-        labels, scores, _ = patient_level(rows, "score")
+        labels, scores, _ = patient_level(rows, framework)
     except EvaluationError:
         return
     yield _figures("patient", labels, scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,20 @@ def test_perturbed_slices_are_scored_by_their_own_fold(recorded: Experiment, pha
         rows = rows_of(found, TWO[0], framework)
         assert auroc(test["label"], scores) == pytest.approx(rows["auroc"]["slice"])
         assert average_precision(test["label"], scores) == pytest.approx(rows["average_precision"]["slice"])
+
+
+def test_probabilities_are_recalibrated_by_fold(recorded: Experiment, phantoms: Dataset) -> None:
+    """Where the card holds recalibrations, those of the folds are applied before slices of all are ranked."""
+    folds = [{"fold": fold, "slope": 1.0, "intercept": 2.0 * fold} for fold in range(3)]
+    card = {**recorded.card, "calibration": {"keras": {"folds": folds}}}
+    found = measure_robustness(replace(recorded, card=card), phantoms, perturbations=(), run_fold=run_formula)
+    test = recorded.predictions().query("part == 'test'")
+    odds = np.log(test["keras"] / (1 - test["keras"]))
+    expected = auroc(test["label"], 1 / (1 + np.exp(-(odds + 2 * test["fold"]))))
+    assert expected == pytest.approx(rows_of(found, UNCHANGED, "keras")["auroc"]["slice"])
+    assert expected != pytest.approx(auroc(test["label"], test["keras"]))
+    raw = rows_of(found, UNCHANGED, "pytorch")["auroc"]["slice"]
+    assert auroc(test["label"], test["pytorch"]) == pytest.approx(raw)
 
 
 def test_the_table_has_its_form(recorded: Experiment, phantoms: Dataset) -> None:

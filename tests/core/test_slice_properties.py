@@ -73,7 +73,7 @@ def test_levels_are_thirds() -> None:
 def test_brightness_is_that_of_soft_tissue() -> None:
     """The median between air and bone: neither air, bone nor the size of the head count."""
     head = np.zeros((40, 40), np.float32)
-    head[10:30, 10:30] = 1.0
+    head[8:32, 8:32] = 1.0
     head[12:28, 12:28] = 0.4
     head[12:28, 12:15] = 0.6
     assert 0.4 == pytest.approx(tissue_brightness(head))

@@ -80,6 +80,7 @@ def test_records_are_plain_json():
     y_true, y_score, patients, groups = scored(200)
     found = subgroups(y_true, y_score, patients, groups, order=np.array(["base", "nowhere"]), n_resamples=20)
     assert found == json.loads(json.dumps(found, allow_nan=False))
+    assert [str, str] == [type(record["group"]) for record in found]
 
 
 def test_bad_arguments_are_named():
