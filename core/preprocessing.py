@@ -15,8 +15,8 @@ Channels = Literal["gray", "rgb", "mirror"]
 Framing = Literal["whole", "head"]
 Intensity = Literal["unit", "tissue"]
 
-# Gray below this is air, in any usual brain window; above _BONE it is saturated bone or metal.
-_AIR, _BONE = 0.12, 0.90
+# Gray below AIR is air, in any usual brain window; above BONE it is saturated bone or metal.
+AIR, BONE = 0.12, 0.90
 # The head is looked for on a small copy: its outline needs no more, and it is fast.
 _SEARCH_SIZE = 160
 
@@ -91,7 +91,19 @@ def prepare(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
     Raises:
         ScanError: the pixels are not two-dimensional, not finite or outside [0, 1].
     """
-    frame = to_frame(pixels, recipe)
+    return prepare_frame(to_frame(pixels, recipe), recipe)
+
+
+def prepare_frame(frame: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Turn one framed picture into one input image: the part of `prepare` that follows the framing.
+
+    Args:
+        frame: (size, size) float32 gray values in [0, 1], as `to_frame` gives them.
+        recipe: its intensity and channels are used.
+
+    Returns:
+        (size, size, c) float32 in [0, 1]; every value is a multiple of 1/255.
+    """
     if recipe.intensity == "tissue":
         frame = _normalise_tissue(frame)
     if recipe.channels == "rgb":
@@ -168,7 +180,7 @@ def find_head(pixels: np.ndarray) -> tuple[int, int, int]:
             (max(2, round(width / scale)), max(2, round(height / scale))), Image.Resampling.BOX
         )
     )
-    objects, n_objects = ndimage.label(ndimage.binary_opening(small > _AIR, iterations=2))
+    objects, n_objects = ndimage.label(ndimage.binary_opening(small > AIR, iterations=2))
     if n_objects == 0:
         return _whole((height, width))
     sizes = np.bincount(objects.ravel())
@@ -190,7 +202,7 @@ def _whole(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _normalise_tissue(frame: np.ndarray) -> np.ndarray:
     """Soft tissue's median gray to 0.5, fourteen median absolute deviations to the full range."""
-    tissue = frame[(frame > _AIR) & (frame < _BONE)]
+    tissue = frame[(frame > AIR) & (frame < BONE)]
     if tissue.size < frame.size // 200:
         return frame
     median = np.median(tissue)

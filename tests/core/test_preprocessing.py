@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ScanError, StrokeError
 from core.phantoms import draw_phantom
-from core.preprocessing import Recipe, find_head, prepare, prepare_many, to_frame
+from core.preprocessing import Recipe, find_head, prepare, prepare_frame, prepare_many, to_frame
 
 FRAMED = Recipe(size=96, channels="gray", framing="head", intensity="unit")
 
@@ -168,6 +168,19 @@ def test_frame_has_the_gray_values_of_the_slice() -> None:
     frame = to_frame(phantom(), tissue)
     assert (96, 96) == frame.shape
     np.testing.assert_array_equal(to_frame(phantom(), FRAMED), frame)
+
+
+@pytest.mark.parametrize("channels", ["gray", "rgb", "mirror"])
+@pytest.mark.parametrize("intensity", ["unit", "tissue"])
+def test_preparing_is_framing_then_preparing_the_frame(channels: Any, intensity: Any) -> None:
+    """`prepare` is `to_frame` followed by `prepare_frame`, which alone normalises and forms channels."""
+    recipe = Recipe(size=96, channels=channels, framing="head", intensity=intensity)
+    frame = to_frame(phantom(), recipe)
+    image = prepare_frame(frame, recipe)
+    np.testing.assert_array_equal(prepare(phantom(), recipe), image)
+    assert recipe.shape == image.shape
+    unit = np.rint(frame * 255).astype(np.float32) / np.float32(255)
+    assert (intensity == "unit") == np.array_equal(unit, image[..., 0])
 
 
 def test_whole_framing_never_stretches() -> None:
