@@ -202,8 +202,8 @@ def fit_recalibration(y_true: ArrayLike, y_prob: ArrayLike, *, with_intercept: b
     """
     positive, probability = check_probabilities(y_true, y_prob)
     check_both_classes(positive, "recalibration")
-    held = {} if with_intercept else {"intercept": 0.0}
-    intercept, slope = _fit_line(logit(probability), positive, **held)
+    held = None if with_intercept else 0.0
+    intercept, slope = _fit_line(logit(probability), positive, intercept=held)
     if not slope > 0:
         raise EvaluationError(
             "no recalibration fits",
@@ -258,6 +258,7 @@ def calibration_statistic(
     cells = codes * n_bins + _bin_of(probability, n_bins)
     gaps = np.bincount(cells, weights=probability - positive, minlength=n_groups * n_bins)
     gaps = gaps.reshape(n_groups, n_bins)
+    free, held = _fit_line(x, positive), _fit_line(x, positive, slope=1.0)
 
     def statistic(weights: Weights) -> dict[str, Floats]:
         size = weights @ sizes
@@ -265,17 +266,20 @@ def calibration_statistic(
         return {
             "brier": ratio(weights @ squares, size),
             "calibration_error": ratio(np.abs(weights @ gaps).sum(axis=1), size),
-            "calibration_slope": fit_lines(nodes, *drawn)[:, 1],
-            "calibration_intercept": fit_lines(nodes, *drawn, slope=1.0)[:, 0],
+            "calibration_slope": fit_lines(nodes, *drawn, start=free)[:, 1],
+            "calibration_intercept": fit_lines(nodes, *drawn, slope=1.0, start=held)[:, 0],
         }
 
     return statistic
 
 
-def _fit_line(x: Floats, positive: Bools, **held: float) -> tuple[float, float]:
+def _fit_line(
+    x: Floats, positive: Bools, *, intercept: float | None = None, slope: float | None = None
+) -> tuple[float, float]:
     """Intercept and slope of one unweighted fit to x (n,), exactly at the x; NaN where there is none."""
     once = np.ones((1, x.size))
-    line = fit_lines(x, once, [positive.sum()], [x[positive].sum()], **held)[0]
+    totals = [positive.sum()], [x[positive].sum()]
+    line = fit_lines(x, once, *totals, intercept=intercept, slope=slope)[0]
     return float(line[0]), float(line[1])
 
 

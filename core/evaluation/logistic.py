@@ -52,11 +52,14 @@ def fit_lines(
     *,
     intercept: float | None = None,
     slope: float | None = None,
+    start: tuple[float, float] = (0.0, 0.0),
 ) -> Floats:
     """The lines (b, 2), intercept and slope, of greatest likelihood, for b weightings of the same x (m,).
 
     The model is logit P(positive) = intercept + slope x. Of each fit are given the mass (b, m) at each x,
     the mass of the positives (b,), and the sum of their x (b,). A given intercept or slope is held fixed.
+    A `start` (intercept, slope) near the lines, as that of all rows is to their resamples, saves steps; one
+    that is not finite is none.
     NaN where no finite estimate exists: one class only, x the same everywhere, or classes that x separates
     (fully, or so nearly that the slope is beyond any use).
 
@@ -74,12 +77,10 @@ def fit_lines(
     design = np.stack([np.ones_like(x), x], axis=1)[:, free]  # (m, k)
     products = (design[:, :, None] * design[:, None, :]).reshape(len(x), k * k)
     spread = mass @ (design**2).sum(axis=1)
-    held = 0.0 if intercept is None else intercept, 0.0 if slope is None else slope
-    lines = np.tile(held, (len(mass), 1))
-    if len(mass) > 1:  # resamples of the same rows have lines near that of all together
-        together = (part.mean(axis=0, keepdims=True) for part in (mass, *observed.T))
-        common = fit_lines(x, *together, intercept=intercept, slope=slope)
-        lines[:] = np.where(np.isfinite(common), common, held)
+    start = start if np.all(np.isfinite(start)) else (0.0, 0.0)
+    lines = np.empty((len(mass), 2))
+    lines[:, 0] = start[0] + start[1] * centre if intercept is None else intercept
+    lines[:, 1] = start[1] if slope is None else slope
     found = np.full_like(lines, np.nan)
     active = np.flatnonzero((observed[:, 0] > 0) & (observed[:, 0] < mass.sum(axis=1) * (1 - 1e-12)))
     for _ in range(_MAX_STEPS):
@@ -87,16 +88,24 @@ def fit_lines(
             break
         weight = mass if active.size == len(mass) else mass[active]
         line = lines[active]
-        chance = 0.5 + 0.5 * np.tanh(0.5 * line[:, :1] + 0.5 * line[:, 1:] * x)
+        chance = line[:, 1:] * x
+        chance += line[:, :1]
+        _to_chance(chance)
         expected = weight * chance
         gradient = observed[active][:, free] - expected @ design
-        hessian = ((expected - expected * chance) @ products).reshape(-1, k, k)
-        scale = np.maximum(np.trace(hessian, axis1=1, axis2=2), 1e-12 * spread[active] + 1e-300)
+        np.subtract(1, chance, out=chance)
+        expected *= chance
+        hessian = (expected @ products).reshape(-1, k, k)
+        scale = np.trace(hessian, axis1=1, axis2=2)
         # Once every x is told apart with certainty, the likelihood is flat: the line is running off.
         regular = scale > 1e-9 * spread[active]
-        regular &= np.linalg.det(hessian / scale[:, None, None]) > 1e-10
-        active, line, gradient, hessian = (part[regular] for part in (active, line, gradient, hessian))
-        step = np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
+        determinant = _determinant(hessian)
+        regular &= determinant > 1e-10 * scale**k
+        if not regular.all():
+            active, line, gradient, hessian, determinant = (
+                part[regular] for part in (active, line, gradient, hessian, determinant)
+            )
+        step = _solve(hessian, gradient, determinant)
         longest = np.abs(step).max(axis=1, initial=0)
         line[:, free] += step * np.minimum(1, _MAX_STEP / np.maximum(longest, 1e-300))[:, None]
         lines[active] = line
@@ -105,3 +114,27 @@ def fit_lines(
         active = active[~done & (np.abs(line).max(axis=1, initial=0) < _DIVERGED)]
     found[:, 0] -= found[:, 1] * centre
     return found
+
+
+def _to_chance(z: Floats) -> None:
+    """Logits of any shape to probabilities, in place; a hyperbolic tangent overflows nowhere."""
+    z *= 0.5
+    np.tanh(z, out=z)
+    z *= 0.5
+    z += 0.5
+
+
+def _determinant(matrices: Floats) -> Floats:
+    """Determinants (b,) of b matrices 1 x 1 or 2 x 2; numpy's own is slow for so many so small ones."""
+    if matrices.shape[1] == 1:
+        return matrices[:, 0, 0]
+    return matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0]
+
+
+def _solve(matrices: Floats, values: Floats, determinants: Floats) -> Floats:
+    """Solutions (b, k) of b systems of k = 1 or 2 equations, by Cramer's rule."""
+    if matrices.shape[1] == 1:
+        return values / determinants[:, None]
+    (a, b), (c, d) = matrices.transpose(1, 2, 0)
+    first, second = values.T
+    return np.stack([d * first - b * second, a * second - c * first], axis=1) / determinants[:, None]

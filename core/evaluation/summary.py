@@ -48,6 +48,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,6 +65,10 @@ from core.evaluation.patients import patient_names
 from core.evaluation.recalibration import recalibrate
 
 SCHEMA = "evaluate/2"
+
+# The tables are small: BLAS's own threads would wait for each other longer than they compute. How many there
+# are is a setting of the whole process, so one record at a time changes it and sets it back.
+_ALONE = Lock()
 
 # {framework: {level: {rule: threshold, None where none could be chosen}}}
 Points = Mapping[str, Mapping[str, Mapping[str, float | None]]]
@@ -156,7 +161,9 @@ def from_predictions(
         thresholds = points[fw].get(level, {})
         return measure_rows(rows[key], thresholds, default_rule, bootstraps[level], bands=chosen)
 
-    with ThreadPoolExecutor(2) as pool:
+    from threadpoolctl import threadpool_limits
+
+    with _ALONE, threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
         levels = dict(zip(rows, pool.map(evaluate, rows), strict=True))
     unknown = no_level("patients are unknown")
     return {

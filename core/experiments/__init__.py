@@ -13,10 +13,10 @@ Whatever is read is compared with the hash on the card first. Files that the car
 """
 
 from core.experiments.cards import FRAMEWORKS
+from core.experiments.experiment import Experiment
 from core.experiments.folders import (
     CARD_NAME,
     DEFAULT_NAME,
-    Experiment,
     default_experiment,
     find_experiment,
     list_experiments,

@@ -13,7 +13,8 @@ from typing import Any
 
 from core.errors import ExperimentError
 from core.experiments.cards import FORMAT, check_name, check_path, parse_card, required_files
-from core.experiments.folders import CARD_NAME, Experiment, read_experiment
+from core.experiments.experiment import Experiment
+from core.experiments.folders import CARD_NAME, read_experiment
 from core.experiments.tables import OPTIONAL_TABLES, parse_table
 from core.files import sha256_of_file, sync_file, sync_folder, write_whole
 

@@ -144,10 +144,10 @@ def test_the_whole_record_against_a_plain_loop(record_property, capsys):
     calibrated = recalibrate(table, calibrations)
     points = operating_points_of(calibrated, ("pytorch", "keras"))
 
+    options = {"calibrations": calibrations}
+    from_predictions(table, ("pytorch", "keras"), points, **options, n_resamples=10)  # loads the libraries
     start = perf_counter()
-    record = from_predictions(
-        table, ("pytorch", "keras"), points, calibrations=calibrations, n_resamples=N_RESAMPLES
-    )
+    record = from_predictions(table, ("pytorch", "keras"), points, **options, n_resamples=N_RESAMPLES)
     whole_s = perf_counter() - start
     slices = [model["slice"] for model in record["models"].values()]
     assert all(level[name]["interval"] for level in slices for name in FIGURES)

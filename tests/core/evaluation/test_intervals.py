@@ -7,6 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from core.errors import EvaluationError
 from core.evaluation.intervals import (
+    Bootstrap,
     clopper_pearson,
     draw_weights,
     percentile_band,
@@ -126,3 +127,40 @@ def test_a_band_is_an_interval_at_each_point():
     expected = percentile_interval(values[:, 1], n_groups=5).to_list()
     assert expected == [low[1], high[1]]
     assert [False, False, True] == np.isnan(low).tolist()
+
+
+def test_a_bootstrap_resamples_its_own_rows():
+    """Its draws are those of `resample` with the same groups, number and seed, kept or drawn again."""
+    y_true, y_score, patients = study(9)
+    statistic = ranking_statistic(y_true, y_score, patients)
+    expected = resample([statistic], N_PATIENTS, n_resamples=300, seed=5)["auroc"]
+    bootstrap = Bootstrap.over(patients, y_true.size, n_resamples=300, seed=5)
+    for _ in range(2):
+        np.testing.assert_array_equal(expected, bootstrap.run(statistic)["auroc"])
+    assert (N_PATIENTS, "patients") == (bootstrap.n_groups, bootstrap.unit)
+
+
+def test_a_bootstrap_of_very_many_groups_draws_anew():
+    """Weights too many to be kept are drawn anew each time, and are the same."""
+    rows = np.arange(5000)
+    bootstrap = Bootstrap.over(None, 5000, n_resamples=900)
+    statistic = rate_statistic(rows % 2, rows % 3 / 2, 0.5, bootstrap.codes)
+    first, again = (bootstrap.run(statistic)["accuracy"] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert "slices" == bootstrap.unit
+    assert "_kept" not in vars(bootstrap)
+
+
+@pytest.mark.parametrize("value", [None, np.nan])
+def test_a_figure_without_a_value_has_its_reason(value):
+    """A value that is None or NaN is null, whatever was drawn."""
+    bootstrap = Bootstrap.over(["a", "b", "c"], 3)
+    expected = {"value": None, "interval": None, "reason": "why"}
+    assert expected == bootstrap.figure(value, np.linspace(0, 1, 50), "why")
+
+
+def test_a_bootstrap_of_nothing_draws_nothing():
+    """Without rows there are no draws, and a value has no interval."""
+    bootstrap = Bootstrap.over(None, 0)
+    assert {} == bootstrap.run(rate_statistic([], [], 0.5, []))
+    assert "nothing to resample" in bootstrap.figure(0.5, None)["reason"]

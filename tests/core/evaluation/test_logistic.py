@@ -106,3 +106,10 @@ def test_a_failing_fit_leaves_the_others_alone(cloud):
     found = exact(x, positive, weights)
     assert [False, True, False] == np.isnan(found[:, 1]).tolist()
     np.testing.assert_allclose(exact(*cloud)[:2], found[[0, 2]])
+
+
+@pytest.mark.parametrize("start", [(0.4, 0.6), (3.0, -1.0), (np.nan, np.nan)])
+def test_any_start_leads_to_the_same_lines(cloud, start):
+    """A start near, not so near or unknown changes the way and not the lines, held ones included."""
+    np.testing.assert_allclose(exact(*cloud), exact(*cloud, start=start), atol=1e-6)
+    np.testing.assert_allclose(exact(*cloud, slope=1.0), exact(*cloud, slope=1.0, start=start), atol=1e-6)

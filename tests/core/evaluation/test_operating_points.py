@@ -6,7 +6,14 @@ import pytest
 
 from core.errors import EvaluationError
 from core.evaluation.metrics import decide, measures_at
-from core.evaluation.operating_points import RULES, choose_operating_points, operating_points_of
+from core.evaluation.operating_points import (
+    RULES,
+    choose_operating_points,
+    operating_points_of,
+    review_bands_of,
+    validation_scores,
+)
+from core.evaluation.review import choose_band
 
 
 @pytest.fixture(params=range(6))
@@ -129,3 +136,28 @@ def test_unknown_patients_leave_the_patient_level_out():
     """Without patients there are operating points for slices only."""
     table = predictions().assign(patient="")
     assert {"slice"} == set(operating_points_of(table, ("pytorch",))["pytorch"])
+
+
+def test_one_class_of_patients_leaves_the_patient_level_out():
+    """Validation patients that are all positive give no operating point of their own, their slices do."""
+    table = predictions()
+    table.loc[table["patient"].isin(["a", "b"]) & (table["part"] == "validation"), "part"] = "train"
+    assert {"slice"} == set(operating_points_of(table, ("pytorch",))["pytorch"])
+
+
+def test_bands_lie_around_the_points_of_their_level():
+    """Each band is chosen on the validation scores of its own level; a threshold of None has none."""
+    table = predictions()
+    points = {"pytorch": {"slice": {"youden": 0.5, "f1": None}, "patient": {"youden": 0.4}}}
+    found = review_bands_of(table, points)["pytorch"]
+    scores = {level: scores for level, (_, scores) in validation_scores(table, "pytorch").items()}
+    assert choose_band(scores["slice"], 0.5) == found["slice"]["youden"]
+    assert choose_band(scores["patient"], 0.4) == found["patient"]["youden"]
+    assert found["slice"]["f1"] is None
+
+
+def test_without_validation_rows_there_are_no_bands():
+    """Test rows alone choose nothing."""
+    table = predictions().query("part == 'test'")
+    found = review_bands_of(table, {"pytorch": {"slice": {"youden": 0.5}}})
+    assert {"pytorch": {"slice": {"youden": None}}} == found

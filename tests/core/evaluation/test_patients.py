@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from core.errors import EvaluationError
-from core.evaluation.patients import patient_level, patient_names
+from core.evaluation.patients import patient_level, patient_names, score_patients
 
 
 @pytest.fixture
@@ -27,6 +27,15 @@ def test_score_is_the_mean_and_label_any(table):
     assert ["10", "9", "x"] == patients.tolist()
     assert [1, 0, 1] == y_true.tolist()
     np.testing.assert_allclose([0.4, 0.2, 0.9], y_score)
+
+
+def test_patients_with_many_slices_and_few():
+    """Every patient has the mean of its own slices, in the order of the codes."""
+    rng = np.random.default_rng(0)
+    codes = np.append(rng.integers(0, 7, 90), np.arange(7))
+    scores = rng.random(97)
+    expected = [scores[codes == patient].mean() for patient in range(7)]
+    np.testing.assert_allclose(expected, score_patients(scores, codes, 7))
 
 
 def test_by_fold_a_patient_counts_once_per_fold(table):

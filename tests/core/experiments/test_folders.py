@@ -1,4 +1,4 @@
-"""Reading and listing experiment folders."""
+"""Finding, reading and listing experiment folders."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from core.errors import ExperimentError
-from core.evaluation.calibration import IDENTITY, Recalibration
-from core.evaluation.review import choose_band
 from core.experiments import (
-    FRAMEWORKS,
     Experiment,
     default_experiment,
     find_experiment,
@@ -22,66 +18,7 @@ from core.experiments import (
     models_root,
     read_experiment,
 )
-from core.files import sha256_of_file
-from core.preprocessing import Recipe
 from tests.builders import write_tiny_experiment
-
-
-def test_an_experiment_tells_its_card(tiny: Experiment) -> None:
-    """Name, recipe, classes, frameworks and thresholds are those of the card."""
-    read = read_experiment(tiny.folder)
-    assert "tiny" == read.name
-    assert Recipe(size=32, channels="gray", framing="whole", intensity="unit") == read.recipe
-    assert ("No hemorrhage", "Hemorrhage") == read.classes
-    assert FRAMEWORKS == read.frameworks
-    points = read.card["operating_points"]["keras"]
-    assert points["slice"]["youden"] == read.threshold("keras")
-    assert points["patient"]["f1"] == read.threshold("keras", "patient", "f1")
-
-
-def test_the_digest_is_that_of_the_card(tiny: Experiment) -> None:
-    """The digest stands for the card, and so for all files."""
-    assert sha256_of_file(tiny.folder / "experiment.json") == tiny.digest
-
-
-def test_unknown_operating_point_lists_the_known(tiny: Experiment) -> None:
-    """Asking for a rule that the card lacks names those it has."""
-    with pytest.raises(ExperimentError, match=r'"best" .*choose one of: youden, sensitivity_90'):
-        tiny.threshold("pytorch", rule="best")
-
-
-def test_an_operating_point_without_a_value_is_not_given(tiny: Experiment) -> None:
-    """A threshold that could not be estimated is an error, not a number."""
-    tiny.card["operating_points"]["pytorch"]["patient"]["f1"] = None
-    with pytest.raises(ExperimentError, match="no operating point"):
-        tiny.threshold("pytorch", "patient", "f1")
-
-
-def test_tables_have_their_columns(tiny: Experiment) -> None:
-    """Predictions, slices and history come as tables with the promised columns and kinds."""
-    predictions = tiny.predictions()
-    assert {"file", "patient", "number", "label", "sha256", "fold", "part", *FRAMEWORKS} == {*predictions}
-    assert {"test", "validation"} == set(predictions["part"])
-    assert predictions[list(FRAMEWORKS)].to_numpy().min() >= 0
-    assert "Int64" == str(tiny.slices()["number"].dtype)
-    assert {"fold_0", "fold_1", "fold_2"} <= {*tiny.slices()}
-    assert [1, 2, 3, 4, 5] == sorted(tiny.history()["epoch"].unique())
-
-
-def test_each_slice_is_tested_once(tiny: Experiment) -> None:
-    """With K folds every slice has one out-of-sample prediction."""
-    predictions = tiny.predictions()
-    tested = predictions[predictions["part"] == "test"]
-    assert sorted(tiny.slices()["file"]) == sorted(tested["file"])
-
-
-def test_training_hashes_leave_out_what_was_only_tested(models: Path) -> None:
-    """With one fold, the held-out slices are not among those seen in training."""
-    experiment = write_tiny_experiment(models, "one", folds=1)
-    slices = experiment.slices()
-    seen = set(slices.loc[slices["fold_0"] != "test", "sha256"])
-    assert seen == experiment.training_hashes()
-    assert len(seen) < len(slices)
 
 
 @pytest.mark.parametrize("path", ["slices.csv", "keras/model.onnx", "experiment.json"])
@@ -102,15 +39,6 @@ def test_a_changed_file_is_named(tiny: Experiment, path: str) -> None:
         read_experiment(tiny.folder)
 
 
-def test_a_file_changed_after_reading_is_not_used(tiny: Experiment) -> None:
-    """Tables and models are compared with the card again when they are used."""
-    for path in ("predictions.csv", "slices.csv", "keras/model.onnx"):
-        (tiny.folder / path).write_bytes(b"changed")
-    for use in (tiny.predictions, tiny.training_hashes, lambda: tiny.model_path("keras")):
-        with pytest.raises(ExperimentError, match="differs from its hash"):
-            use()
-
-
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
 def test_a_link_out_of_the_folder_is_refused(tiny: Experiment, tmp_path: Path) -> None:
     """A file of the right content that lies elsewhere is not followed."""
@@ -126,15 +54,6 @@ def test_unlisted_files_are_ignored(tiny: Experiment) -> None:
     """A note beside the files does no harm."""
     (tiny.folder / "note.txt").write_text("mine")
     assert "tiny" == read_experiment(tiny.folder).name
-
-
-def test_a_framework_that_was_not_trained_has_no_model(models: Path) -> None:
-    """Asking for its model names the frameworks there are."""
-    experiment = write_tiny_experiment(models, "half", frameworks=("keras",))
-    assert ("keras",) == experiment.frameworks
-    assert "pytorch" not in experiment.predictions()
-    with pytest.raises(ExperimentError, match="no pytorch model; choose one of: keras"):
-        experiment.model_path("pytorch")
 
 
 def test_list_leaves_out_what_is_damaged(models: Path) -> None:
@@ -208,36 +127,3 @@ def test_a_card_with_a_misspelt_value_names_its_folder(tiny: Experiment) -> None
     (tiny.folder / "experiment.json").write_text(json.dumps(card))
     with pytest.raises(ExperimentError, match=r'Folder "tiny": .*lacks "summary"'):
         read_experiment(tiny.folder)
-
-
-def test_calibrated_predictions_are_those_of_the_card(models: Path) -> None:
-    """Probabilities of every part go through their fold's recalibration; all other columns stay."""
-    experiment = write_tiny_experiment(models, calibrated=True)
-    raw, calibrated = experiment.predictions(), experiment.calibrated_predictions()
-    entry = experiment.card["calibration"]["keras"]["folds"][1]
-    rows = raw["fold"] == 1
-    expected = Recalibration(entry["slope"], entry["intercept"]).apply(raw.loc[rows, "keras"])
-    np.testing.assert_array_equal(expected, calibrated.loc[rows, "keras"])
-    assert {"test", "validation"} == set(raw.loc[rows, "part"])
-    others = [column for column in raw if column not in FRAMEWORKS]
-    assert raw[others].equals(calibrated[others])
-    served = experiment.card["calibration"]["keras"]["served"]
-    assert Recalibration(served["slope"], served["intercept"]) == experiment.recalibration("keras")
-
-
-def test_an_older_card_means_no_recalibration(tiny: Experiment) -> None:
-    """Without "calibration" on the card probabilities are the raw ones; without bands nothing is reviewed."""
-    assert tiny.predictions().equals(tiny.calibrated_predictions())
-    assert IDENTITY == tiny.recalibration("keras")
-    assert tiny.review_band("keras") is None
-
-
-def test_bands_are_on_the_card_or_chosen_anew(models: Path) -> None:
-    """Around an operating point of the card its own band, around any other one from the validation rows."""
-    experiment = write_tiny_experiment(models, calibrated=True)
-    bands = experiment.card["review_bands"]["keras"]
-    assert tuple(bands["slice"]["youden"]) == experiment.review_band("keras")
-    at_f1 = experiment.threshold("keras", "patient", "f1")
-    assert tuple(bands["patient"]["f1"]) == experiment.review_band("keras", "patient", at_f1)
-    table = experiment.calibrated_predictions().query("part == 'validation'")
-    assert choose_band(table["keras"], 0.123) == experiment.review_band("keras", threshold=0.123)
