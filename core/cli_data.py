@@ -4,9 +4,9 @@ leakage/1, the JSON of `leakage`; a figure that cannot be estimated is null, and
 
     {"schema": "leakage/1", "fingerprint": of the data set, "seed", "classes": [negative, positive],
      "n_slices", "n_patients", "n_slices_in_set",
-     "majority": accuracy of always answering the commoner folder,
      "outcomes": [{"labels": "folder" or "slice", "shuffled": whether they were dealt anew among patients,
                    "split": "random" or "patient", "n_runs",
+                   "majority": accuracy of always answering the commoner label,
                    "accuracy": {"value", "low", "high", "reason"}, "auroc": likewise}, ...],
      "conclusion": sentences}
 """
@@ -125,10 +125,12 @@ def _print_control(control: Control, conclusion: str) -> None:
     for outcome in control.outcomes:
         labels = f"{outcome.labels} label" + (", shuffled between patients" if outcome.shuffled else "")
         figures = [_write_estimate(estimate) for estimate in (outcome.accuracy, outcome.auroc)]
-        rows.append([labels, ways[outcome.split], str(outcome.n_runs), *figures])
+        guessing = f"{outcome.majority:.3f}"
+        rows.append([labels, ways[outcome.split], str(outcome.n_runs), *figures, guessing])
         reasons += [estimate.reason for estimate in (outcome.accuracy, outcome.auroc) if estimate.reason]
-    print_table(["labels", "split", "runs", "accuracy", "AUROC"], rows)
+    print_table(["labels", "split", "runs", "accuracy", "AUROC", "guessing"], rows)
     print("In brackets: lowest and highest of the runs; of a single run, the 95 % interval over patients.")
+    print("Guessing: the accuracy of always answering the commoner label.")
     for reason in dict.fromkeys(reasons):
         print(f"Not estimable: {plain(reason)}.")
     print(f"\n{plain(conclusion)}")

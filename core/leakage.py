@@ -23,7 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +31,8 @@ from PIL import Image
 from core.dataset import Dataset, Labels, read_pixels
 from core.errors import StrokeError
 from core.evaluation.curves import auroc
-from core.evaluation.summary import evaluate_level
+from core.evaluation.intervals import percentile_interval, resample
+from core.evaluation.statistics import ranking_statistic, rate_statistic
 from core.splits import Split, make_folds
 
 PICTURE_SIDE = 48
@@ -50,6 +50,7 @@ _SETTINGS: tuple[tuple[Labels, Split, bool], ...] = (
     ("slice", "random", False),
     ("slice", "patient", False),
 )
+_NOTABLE = 0.05  # an accuracy this far above guessing is worth a word
 _N_RESAMPLES = 2000
 _READ_AHEAD = 64
 
@@ -81,6 +82,7 @@ class Outcome:
         shuffled: whether the labels were dealt anew among the patients.
         split: "random" (90/10, slices of one patient on both sides) or "patient" (one left out at a time).
         n_runs: splits or shuffles that the figures summarise; 0 when nothing could be estimated.
+        majority: accuracy of always answering the commoner label, over all slices.
         accuracy: share of the tested slices called rightly.
         auroc: area under the ROC curve.
     """
@@ -89,6 +91,7 @@ class Outcome:
     shuffled: bool
     split: Split
     n_runs: int
+    majority: float
     accuracy: Estimate
     auroc: Estimate
 
@@ -103,7 +106,6 @@ class Control:
         classes: names of the folders, (negative, positive).
         n_slices, n_patients: that took part; 0 patients when they are unknown.
         n_slices_in_set: more than `n_slices` where the set was too large to take whole.
-        majority: accuracy of always answering the commoner folder.
         outcomes: folder labels first, then slice labels where the set has them.
     """
 
@@ -113,7 +115,6 @@ class Control:
     n_slices: int
     n_patients: int
     n_slices_in_set: int
-    majority: float
     outcomes: tuple[Outcome, ...]
 
     def find(self, labels: Labels, split: Split, *, shuffled: bool = False) -> Outcome | None:
@@ -160,7 +161,6 @@ def run_control(
         outcomes.append(bench.run(labels, y, split, shuffled))
         if comparing:
             comparing(done, len(settings))
-    positive = float(dataset.table["folder_label"].to_numpy(dtype=np.int64)[rows].mean())
     return Control(
         fingerprint=dataset.fingerprint,
         seed=seed,
@@ -168,7 +168,6 @@ def run_control(
         n_slices=len(rows),
         n_patients=0 if patients is None else len(np.unique(patients)),
         n_slices_in_set=len(dataset.table),
-        majority=max(positive, 1 - positive),
         outcomes=tuple(outcomes),
     )
 
@@ -176,6 +175,7 @@ def run_control(
 def conclude(control: Control) -> str:
     """What follows from a control, in one or two sentences for a reader who is no statistician."""
     naive = _find_accuracy(control, "random", shuffled=False)
+    majority = control.outcomes[0].majority
     meaningless = _find_accuracy(control, "random", shuffled=True)
     apart = _find_accuracy(control, "patient", shuffled=False)
     if naive.value is None:
@@ -183,12 +183,12 @@ def conclude(control: Control) -> str:
     if meaningless.value is None or meaningless.low is None:
         return f"Whether a random split leaks cannot be told here: {meaningless.reason}."
     share = f"{100 * meaningless.value:.0f} %"
-    always = f"always answering the commoner folder is right in {100 * control.majority:.0f} %"
-    if meaningless.low <= control.majority:
-        return (
-            f"With meaningless labels the model scores {share}; {always}. On this set a random split lets "
-            "this model recognise few patients, or none."
-        )
+    always = f"always answering the commoner folder is right in {100 * majority:.0f} %"
+    if meaningless.low <= majority:
+        told = f"With meaningless labels the model scores {share}; {always}."
+        if meaningless.value - majority > _NOTABLE:
+            return f"{told} It recognises some patients; the test parts are too small to say how many."
+        return f"{told} On this set a random split lets this model recognise few patients, or none."
     told = f"A model that scores {share} with meaningless labels recognises patients, not disease."
     if apart.value is not None:
         told += f" With patients kept apart it scores {100 * apart.value:.0f} %; {always}."
@@ -212,20 +212,16 @@ class _Bench:
         """The model on labels (n,) in one setting."""
         reason = self._why_not(y, split, shuffled)
         if reason:
-            return _give_up(labels, shuffled, split, reason)
+            return _give_up(labels, shuffled, split, y, reason)
         if split == "patient" and not shuffled:
-            level = evaluate_level(
-                y, self._score_apart(y), self._patients, 0.5, n_resamples=_N_RESAMPLES, seed=self._seed
-            )
-            accuracy, area = (_from_figure(level[name]) for name in ("accuracy", "auroc"))
-            return Outcome(labels, shuffled, split, 1, accuracy, area)
+            return Outcome(labels, shuffled, split, 1, _majority(y), *self._estimate_apart(y))
         try:
             runs = list(self._run_often(y, split, shuffled))
         except StrokeError as error:
-            return _give_up(labels, shuffled, split, str(error))
+            return _give_up(labels, shuffled, split, y, str(error))
         hits = [float(((score >= 0.5) == (truth == 1)).mean()) for truth, score in runs]
         areas = [auroc(truth, score) for truth, score in runs if 0 < truth.sum() < len(truth)]
-        return Outcome(labels, shuffled, split, len(runs), _summarise(hits), _summarise(areas))
+        return Outcome(labels, shuffled, split, len(runs), _majority(y), _summarise(hits), _summarise(areas))
 
     def _run_often(self, y: Codes, split: Split, shuffled: bool) -> Iterator[tuple[Codes, Floats]]:
         """The labels and scores (t,) of the tested slices of every run."""
@@ -240,6 +236,20 @@ class _Bench:
             learned = np.concatenate([fold.train, fold.validation])
             near = self._distances[fold.test]
             yield own[fold.test], _score(near[:, learned], own[learned])
+
+    def _estimate_apart(self, y: Codes) -> tuple[Estimate, Estimate]:
+        """Accuracy and AUROC with one patient left out at a time, with intervals over patients."""
+        assert self._codes is not None
+        score, n_patients = self._score_apart(y), int(self._codes.max()) + 1
+        statistics = [rate_statistic(y, score, 0.5, self._codes), ranking_statistic(y, score, self._codes)]
+        drawn = resample(statistics, n_patients, n_resamples=_N_RESAMPLES, seed=self._seed)
+        values = {"accuracy": float(((score >= 0.5) == (y == 1)).mean()), "auroc": auroc(y, score)}
+        accuracy, area = (
+            Estimate(value, interval.low, interval.high, interval.reason)
+            for name, value in values.items()
+            for interval in [percentile_interval(drawn[name], n_groups=n_patients)]
+        )
+        return accuracy, area
 
     def _score_apart(self, y: Codes) -> Floats:
         """The scores (n,) of all slices, each by the slices of other patients."""
@@ -330,17 +340,17 @@ def _measure_distances(pictures: Floats) -> Floats:
     return euclidean_distances(pictures).astype(np.float32, copy=False)
 
 
+def _majority(y: Codes) -> float:
+    positive = float(y.mean())
+    return max(positive, 1 - positive)
+
+
 def _summarise(values: Sequence[float]) -> Estimate:
     if not values:
         return Estimate(None, reason="no test part held both classes")
     return Estimate(float(np.mean(values)), min(values), max(values))
 
 
-def _from_figure(figure: dict[str, Any]) -> Estimate:
-    """A figure of `core.evaluation.summary` as an estimate."""
-    low, high = figure["interval"] or (None, None)
-    return Estimate(figure["value"], low, high, figure.get("reason", ""))
-
-
-def _give_up(labels: Labels, shuffled: bool, split: Split, reason: str) -> Outcome:
-    return Outcome(labels, shuffled, split, 0, Estimate(None, reason=reason), Estimate(None, reason=reason))
+def _give_up(labels: Labels, shuffled: bool, split: Split, y: Codes, reason: str) -> Outcome:
+    nothing = Estimate(None, reason=reason)
+    return Outcome(labels, shuffled, split, 0, _majority(y), nothing, nothing)

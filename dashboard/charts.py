@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from dashboard.palette import DASHES, MARKERS, TITLES, Palette, write_percent
 
 # The page shows through: its background follows the theme at once.
-_CLEAR = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
+CLEAR = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
 _MARGIN = {"l": 52, "r": 16, "t": 40, "b": 44}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}  # what every chart is shown with
 
@@ -63,12 +63,12 @@ def draw_confusion(
     counts = np.array([[confusion["tn"], confusion["fp"]], [confusion["fn"], confusion["tp"]]])
     rows = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
-    ticks = [_shorten(name) for name in classes]
+    ticks = [shorten(name) for name in classes]
     hue = palette.of_framework(framework)
     figure = go.Figure(
         go.Heatmap(
             z=shares, x=[0, 1], y=[0, 1], zmin=0, zmax=1, showscale=False, xgap=3, ygap=3, hoverinfo="skip",
-            colorscale=[[0, _fade(hue, 0.05)], [1, _fade(hue, 0.60)]],
+            colorscale=[[0, fade(hue, 0.05)], [1, fade(hue, 0.60)]],
         )
     )  # fmt: skip
     for actual in (0, 1):
@@ -87,11 +87,11 @@ def draw_confusion(
                 )  # fmt: skip
     axis = {"tickvals": [0, 1], "ticktext": ticks, "fixedrange": True, "showgrid": False, "zeroline": False}
     figure.update_layout(
-        **_CLEAR, title=_title(TITLES[framework], hue), height=300, margin={**_MARGIN, "l": 104},
+        **CLEAR, title=_title(TITLES[framework], hue), height=300, margin={**_MARGIN, "l": 104},
         xaxis={**axis, "title": "predicted"},
         yaxis={**axis, "title": "actual", "autorange": "reversed"},
     )  # fmt: skip
-    return _color_words(figure, palette)
+    return color_words(figure, palette)
 
 
 def draw_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Palette) -> go.Figure:
@@ -126,10 +126,10 @@ def draw_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
         _title(TITLES[frameworks[0]], palette.of_framework(frameworks[0])) if len(frameworks) == 1 else None
     )
     figure.update_layout(
-        **_CLEAR, title=title, height=420, margin={**_MARGIN, "l": 60}, hovermode="closest",
+        **CLEAR, title=title, height=420, margin={**_MARGIN, "l": 60}, hovermode="closest",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )  # fmt: skip
-    return _color_words(figure, palette)
+    return color_words(figure, palette)
 
 
 def _square(title: str, x: str, y: str, palette: Palette) -> go.Figure:
@@ -142,14 +142,14 @@ def _square(title: str, x: str, y: str, palette: Palette) -> go.Figure:
     }
     figure = go.Figure()
     figure.update_layout(
-        **_CLEAR, title=_title(title, palette.text), height=400, margin=_MARGIN, hovermode="closest",
+        **CLEAR, title=_title(title, palette.text), height=400, margin=_MARGIN, hovermode="closest",
         xaxis={**axis, "title": x, "tickformat": ".1f"}, yaxis={**axis, "title": y, "tickformat": ".1f"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )  # fmt: skip
-    return _color_words(figure, palette)
+    return color_words(figure, palette)
 
 
-def _color_words(figure: go.Figure, palette: Palette) -> go.Figure:
+def color_words(figure: go.Figure, palette: Palette) -> go.Figure:
     """Give axes and legend colours that can be read: Streamlit's own gray is too pale for small words."""
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont_color=palette.negative, title_font_color=palette.text)
@@ -245,12 +245,13 @@ def _title(text: str, color: str) -> dict[str, object]:
     }
 
 
-def _fade(color: str, alpha: float) -> str:
+def fade(color: str, alpha: float) -> str:
+    """A colour "#rrggbb" through which the ground shows."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def _shorten(name: str) -> str:
+def shorten(name: str) -> str:
     """A class name as plain text of a plot: its markup made harmless, its length bounded."""
     name = name if len(name) <= 18 else name[:17] + "…"
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.dataset import KNOWN_DATASET
 from core.errors import StrokeError
@@ -118,6 +120,28 @@ def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str,
         label = f"{TITLES[name]} threshold"
         chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **carried)
     return chosen
+
+
+def show_progress(place: DeltaGenerator, words: str) -> Callable[[int, int], None]:
+    """A progress bar in `place`, moved at most a hundred times; called with (done, total)."""
+    shown = -1
+
+    def move(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // max(total, 1)
+        if percent != shown:
+            shown = percent
+            place.progress(percent, f"{words}: {done:,} of {total:,}".replace(",", " "))
+
+    return move
+
+
+def offer_csv(table: pd.DataFrame, name: str) -> None:
+    """Offer what a figure shows as a file of this name."""
+    st.download_button(
+        "Data of the figure (CSV)", lambda: table.to_csv(index=False).encode(), name, "text/csv",
+        key=f"download_{name}", on_click="ignore", type="tertiary", icon=":material/download:",
+    )  # fmt: skip
 
 
 def show_meaning(experiment: Experiment) -> None:

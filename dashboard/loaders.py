@@ -148,6 +148,11 @@ def history(experiment: Experiment) -> pd.DataFrame:
     return _history(experiment.digest, experiment)
 
 
+def slices(experiment: Experiment) -> pd.DataFrame:
+    """Every slice of the experiment's data set, with its labels and its part in each fold."""
+    return _slices(experiment.digest, experiment)
+
+
 def share_of_leaks(experiment: Experiment) -> float | None:
     """Share of the test slices with a slice of the same patient in training; None when patients are "
     "unknown."""
@@ -204,6 +209,11 @@ def _history(digest: str, _experiment: Experiment) -> pd.DataFrame:
     return _experiment.history()
 
 
+@st.cache_data(max_entries=4, show_spinner=False)
+def _slices(digest: str, _experiment: Experiment) -> pd.DataFrame:
+    return _experiment.slices()
+
+
 @st.cache_data(max_entries=8, show_spinner=False)
 def _share_of_leaks(digest: str, _experiment: Experiment) -> float | None:
     slices = _experiment.slices()
@@ -240,6 +250,13 @@ def _sample_slices(digest: str, draw: int, folder: Path, _experiment: Experiment
         picture = to_thumbnail(read_scan(data, "").slices[0].pixels, 320)
         samples.append(Sample(row.file, row.patient, int(row.label), scores, picture))
     return samples
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def memory(kind: str) -> dict[Any, Any]:
+    """A store that all sessions share, for what is computed under a progress bar: a cached function cannot
+    draw one. Whoever fills it bounds it."""
+    return {}
 
 
 @st.cache_resource(max_entries=3, show_spinner="Opening the networks ...")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from dashboard.palette import Palette, palette_for
+
+T = TypeVar("T")
 
 _CARRIED = "carried_values"
 _LINKED = "linked_values"
@@ -63,6 +65,29 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, 
     return {"key": key, "on_change": _keep, "args": (key,)}
 
 
+def keep(key: str, value: Any) -> None:
+    """Set a carried value that no widget holds; for the callback of a button."""
+    st.session_state[key] = value
+    _keep(key)
+
+
+def kept(key: str, default: T, is_valid: Callable[[T], bool]) -> T:
+    """The carried value of a `key` that no widget holds; like that of a widget it stands in the link."""
+    carry(key, default, is_valid)
+    value: T = st.session_state[key]
+    return value
+
+
+def place(key: str, value: Any, move: Callable[[Any], None]) -> dict[str, Any]:
+    """Put a widget at a value that follows from others; `move` is called with what a visitor moves it to.
+
+    Returns:
+        The widget's arguments `key`, `on_change` and `args`.
+    """
+    st.session_state[key] = value
+    return {"key": key, "on_change": _hand_over, "args": (key, move)}
+
+
 def requested(key: str) -> str | None:
     """What the link asks for under `key`, before any widget has looked at it."""
     return st.query_params.get(key)
@@ -70,6 +95,10 @@ def requested(key: str) -> str | None:
 
 def _keep(key: str) -> None:
     st.session_state[_CARRIED][key] = st.session_state[key]
+
+
+def _hand_over(key: str, move: Callable[[Any], None]) -> None:
+    move(st.session_state[key])
 
 
 def _parse(text: str, default: Any) -> Any:

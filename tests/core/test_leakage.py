@@ -97,13 +97,15 @@ def test_the_settings_of_a_set_with_slice_labels(phantoms):
         ("slice", "random", False),
         ("slice", "patient", False),
     ] == [(outcome.labels, outcome.split, outcome.shuffled) for outcome in control.outcomes]
-    assert (48, 48, 8, 0.5, ("Normal", "Stroke")) == (
+    assert (48, 48, 8, ("Normal", "Stroke")) == (
         control.n_slices,
         control.n_slices_in_set,
         control.n_patients,
-        control.majority,
         control.classes,
     )
+    shown = phantoms.labels("slice").mean()
+    expected = [0.5, 0.5, 0.5, 0.5, 1 - shown, 1 - shown]
+    assert expected == pytest.approx([outcome.majority for outcome in control.outcomes])
     assert control.find("slice", "random", shuffled=True) is None
 
 
@@ -231,23 +233,33 @@ def test_no_runs_are_refused(phantoms):
         run_control(phantoms, n_runs=0)
 
 
+def test_conclusion_where_test_parts_are_small():
+    """Meaningless labels scored above guessing on average, but not always: some patients are recognised."""
+    said = conclude(make_control(meaningless=(0.75, 0.4, 1.0)))
+    assert said.endswith("It recognises some patients; the test parts are too small to say how many.")
+
+
 def test_conclusion_without_patients_apart():
     """Where patients apart cannot be estimated, the conclusion does without it."""
+    assert "A model that scores 94 % with meaningless labels recognises patients, not disease." == conclude(
+        make_control(meaningless=(0.94, 0.9, 1.0))
+    )
+
+
+def make_control(meaningless):
+    """A control where guessing gives 0.6: this accuracy of meaningless labels, none of patients apart."""
 
     def outcome(split, shuffled, *accuracy, reason=""):
-        return Outcome("folder", shuffled, split, 1, Estimate(*accuracy, reason=reason), Estimate(None))
+        return Outcome("folder", shuffled, split, 1, 0.6, Estimate(*accuracy, reason=reason), Estimate(None))
 
-    control = Control(
-        "f", 0, ("Normal", "Stroke"), 10, 4, 10, 0.6,
+    return Control(
+        "f", 0, ("Normal", "Stroke"), 10, 4, 10,
         (
             outcome("random", False, 0.95, 0.9, 1.0),
-            outcome("random", True, 0.94, 0.9, 1.0),
+            outcome("random", True, *meaningless),
             outcome("patient", False, None, reason="why"),
         ),
     )  # fmt: skip
-    assert "A model that scores 94 % with meaningless labels recognises patients, not disease." == conclude(
-        control
-    )
 
 
 @needs_real_data

@@ -25,13 +25,13 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def serve(models: Path) -> Iterator[str]:
-    """Run the dashboard on a free port with these experiments and no data set; gives its address."""
+def serve(models: Path, data: Path | str = "") -> Iterator[str]:
+    """Run the dashboard on a free port with these experiments, and this data set or none; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
-    nowhere = {"STROKE_CT_DATA": "", "KAGGLEHUB_CACHE": str(models / ".no-cache")}
+    nowhere = {"STROKE_CT_DATA": str(data), "KAGGLEHUB_CACHE": str(models / ".no-cache")}
     env = {**os.environ, **nowhere, "STROKE_CT_MODELS": str(models)}
     server = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

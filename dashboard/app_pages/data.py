@@ -1,0 +1,136 @@
+"""Data: what the data set holds, and the leakage laboratory in three steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import StrokeError
+from core.leakage_examples import LabelExamples, draw_labels
+from dashboard import (
+    charts,
+    components,
+    data_charts,
+    data_leaks,
+    data_numbers,
+    data_source,
+    laboratory,
+    overlays,
+    state,
+)
+from dashboard.laboratory import Source
+
+_LEAD = "What a data set holds, what a split of it leaks, and what its labels are worth."
+
+
+def draw_page() -> None:
+    """What is loaded, then the three steps, each of which stands by itself."""
+    source = data_source.choose_source()
+    if source is not None:
+        with _step("1 · Who leaks"):
+            data_leaks.show_leaks(source)
+    with _step("2 · What it does to the number"):
+        data_numbers.show_same_network()
+    control = st.container()
+    if source is not None:
+        with _step("3 · What the labels really say"):
+            _show_labels(source)
+        # Last, because it may take a while: all else is there before it.
+        with control, _step(""):
+            data_numbers.show_control(source)
+
+
+@contextmanager
+def _step(title: str) -> Iterator[None]:
+    """A step of the laboratory; what goes wrong in it spoils no other."""
+    if title:
+        st.header(title, anchor=False, divider="gray")
+    try:
+        yield
+    except StrokeError as error:
+        components.show_error(error)
+
+
+def _show_labels(source: Source) -> None:
+    if not source.has_slice_labels:
+        st.markdown(
+            "Here every slice carries the label of its folder. What the single slice shows is not known for "
+            "this set: it can only be read off the file numbers of the published one."
+        )
+        return
+    draw = int(state.kept("examples", "0", str.isdecimal))
+    found = draw_labels(source.table, draw)
+    negative, positive = (components.plain(name) for name in source.classes)
+    labels = found.findings
+    n_negative = int((source.table["folder_label"] == 0).sum())
+    patients = labels.patients_showing_in_negative
+    st.markdown(
+        f"The folder's label belongs to the patient and was copied to every slice. Only "
+        f"**{labels.n_showing_in_positive} of {labels.n_positive_folder}** slices in {positive} "
+        f"(**{100 * labels.share_showing_in_positive:.1f} %**) show a hemorrhage. "
+        + (
+            f"So do **{labels.n_showing_in_negative}** slices in {negative}, of {len(patients)} patients "
+            f"({', '.join(map(components.plain, patients))})."
+            if patients
+            else f"In {negative} none does."
+        )
+    )
+    if source.is_known:
+        st.markdown(
+            "The slice labels are read off the file numbers, which agree with the radiologists on 2491 of "
+            "2501 slices. The ten that they miss hold a hemorrhage: nine are of patient 49, so that in truth "
+            f"**five** patients in {negative} have one. What the set calls {positive} is bleeding after an "
+            "accident: **not one slice is labelled as an ischemic stroke.**"
+        )
+    with st.container(key="pair_labels"):
+        left, right = st.columns([1, 1.6], gap="large")
+    with left:
+        counts = {
+            charts.shorten(source.classes[1]): (
+                labels.n_showing_in_positive,
+                labels.n_positive_folder - labels.n_showing_in_positive,
+            ),
+            charts.shorten(source.classes[0]): (
+                labels.n_showing_in_negative,
+                n_negative - labels.n_showing_in_negative,
+            ),
+        }
+        words = ("shows a hemorrhage", "shows none")
+        st.plotly_chart(
+            data_charts.draw_labels(counts, words, state.palette()), key="labels", config=charts.CONFIG,
+            alt=f"Slices that show a hemorrhage: {labels.n_showing_in_positive} in {source.classes[1]}, "
+            f"{labels.n_showing_in_negative} in {source.classes[0]}",
+        )  # fmt: skip
+        table = pd.DataFrame([(name, *pair) for name, pair in counts.items()], columns=["folder", *words])
+        components.offer_csv(table, "labels.csv")
+    if source.images is not None:
+        with right:
+            _show_examples(source, found, draw)
+
+
+def _show_examples(source: Source, found: LabelExamples, draw: int) -> None:
+    negative, positive = (components.plain(name) for name in source.classes)
+    examples = (
+        (found.positive_showing, f"In {positive}, with a hemorrhage"),
+        (found.positive_without, f"In {positive}, without one: labelled the same"),
+        (found.negative_showing, f"In {negative}, with a hemorrhage"),
+    )
+    with st.container(key="scan_labels"):
+        columns = st.columns(3, gap="small")
+    for column, (file, told) in zip(columns, examples, strict=True):
+        with column:
+            if file is None:
+                st.image(overlays.draw_empty_frame(), width="stretch", alt="")
+                st.markdown(f"**{told}**  \nThere is none.")
+            else:
+                st.image(laboratory.picture(source.images, file), width="stretch", alt=f"{told}: {file}")
+                st.markdown(f"**{told}**  \n:gray[{components.plain(file)}]")
+    again = ("examples", str(draw + 1))
+    st.button("Show other slices", on_click=state.keep, args=again, icon=":material/shuffle:")
+
+
+with components.page("Data", _LEAD):
+    draw_page()
