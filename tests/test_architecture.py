@@ -22,6 +22,7 @@ LAYERS = (
         "terminal",
         "scans",
         "preprocessing",
+        "augmentation",
         "perturbations",
         "evaluation",
         "phantom_anatomy",
@@ -47,6 +48,7 @@ LAYERS = (
         "robustness",
         "slice_properties",
         "reports",
+        "model_card",
     ),
     (
         "jobs",
