@@ -22,7 +22,14 @@ from tests.dashboard.browser import ROOT, find_chromium, serve
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PAGES = {"read-empty": "/", "read": "/", "compare": "/compare", "train": "/train", "about": "/about"}
+PAGES = {
+    "read-empty": "/",
+    "read": "/",
+    "compare": "/compare",
+    "data": "/data",
+    "train": "/train",
+    "about": "/about",
+}
 README = {
     ("read", "light"): "read-a-scan.png",
     ("read", "dark"): "read-a-scan-dark.png",
