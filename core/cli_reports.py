@@ -1,4 +1,4 @@
-"""The commands `figures` and `recompute`."""
+"""The commands `card`, `figures` and `recompute`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from core.cli_arguments import Name, find_named
 from core.terminal import TITLES
 
 # The order of the story: the famous number, the same network honestly measured, the honest task.
@@ -14,9 +15,27 @@ STORY = ("seed-random-split", "folder-by-patient", "hemorrhage-by-patient")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the program's command line."""
+    """Add the commands to the program's command line."""
+    app.command()(card)
     app.command()(figures)
     app.command()(recompute)
+
+
+def card(
+    name: Name,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put the card into this Markdown file.")
+    ] = None,
+) -> None:
+    """Print an experiment's model card in Markdown, drawn from its record alone."""
+    from core.files import write_whole
+    from core.model_card import draw_model_card
+
+    text = draw_model_card(find_named(name)).markdown
+    if write is None:
+        typer.echo(text, nl=False)
+    else:
+        write_whole(write, text.encode("utf-8"))
 
 
 def figures(
@@ -38,7 +57,6 @@ def figures(
 
 def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Experiments.")]) -> None:
     """Write a card's calibration, operating points and review bands anew from the stored predictions."""
-    from core.cli_arguments import find_named
     from core.experiments import update_card
     from core.training_card import describe_results
 

@@ -1,0 +1,116 @@
+"""What a model card is drawn from: the experiment's card and tables, and the evaluation's record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.evaluation.patients import patient_names
+from core.evaluation.summary import evaluate_experiment
+from core.experiments import Experiment
+from core.kaggle import KNOWN_DATASET
+from core.terminal import TITLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """One experiment's record, read once.
+
+    Attributes:
+        experiment: whose card it is.
+        record: all its figures, form evaluate/2 (see core.evaluation.summary).
+        slices: every slice with its labels and its part in each fold.
+        tested: the held-out slices with calibrated probabilities.
+        history: of the training.
+        robustness, properties: None where they were not measured.
+    """
+
+    experiment: Experiment
+    record: dict[str, Any]
+    slices: pd.DataFrame
+    tested: pd.DataFrame
+    history: pd.DataFrame
+    robustness: pd.DataFrame | None
+    properties: pd.DataFrame | None
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The experiment's card."""
+        return self.experiment.card
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """The card's protocol."""
+        return dict(self.card["protocol"])
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The frameworks' names, for people: {framework: title}."""
+        return {framework: TITLES[framework] for framework in self.experiment.frameworks}
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the data set is the published one, of which more is known than the record says."""
+        return bool(self.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"])
+
+    @property
+    def knows_patients(self) -> bool:
+        """Whether every slice names its patient."""
+        return patient_names(self.slices) is not None
+
+    @property
+    def knows_slices(self) -> bool:
+        """Whether every slice has a label of its own, beside its folder's."""
+        return bool(self.slices["slice_label"].notna().all())
+
+    @property
+    def folds(self) -> list[str]:
+        """The columns of `slices` that hold the parts."""
+        return [f"fold_{fold}" for fold in range(self.protocol["folds"])]
+
+    @property
+    def shared(self) -> float | None:
+        """Share of the test slices with a slice of the same patient in training; None: patients unknown."""
+        if not self.knows_patients:
+            return None
+        n_test = n_shared = 0
+        for fold in self.folds:
+            tested = self.slices.loc[self.slices[fold] == "test", "patient"]
+            trained = self.slices.loc[self.slices[fold] == "train", "patient"]
+            n_test += len(tested)
+            n_shared += int(tested.isin(trained).sum())
+        return n_shared / n_test
+
+    def level(self, framework: str, level: str = "slice") -> dict[str, Any]:
+        """A LEVEL of the record."""
+        return dict(self.record["models"][framework][level])
+
+    def errors(self, framework: str) -> tuple[np.ndarray, np.ndarray]:
+        """Which held-out slices (n,) are false negatives, and which false positives, at the default point."""
+        positive = self.tested["label"].to_numpy() == 1
+        called = self.tested[framework].to_numpy() >= self.experiment.threshold(framework)
+        return positive & ~called, ~positive & called
+
+
+def gather_facts(experiment: Experiment, n_resamples: int = 2000) -> Facts:
+    """Read an experiment's tables and evaluate it; the same record gives the same facts.
+
+    Raises:
+        ExperimentError: a table is missing, damaged or not as its form says.
+        EvaluationError: the predictions are unusable.
+    """
+    predictions = experiment.calibrated_predictions()
+    return Facts(
+        experiment=experiment,
+        record=evaluate_experiment(experiment, n_resamples=n_resamples),
+        slices=experiment.slices(),
+        tested=predictions[predictions["part"] == "test"].reset_index(drop=True),
+        history=experiment.history(),
+        robustness=experiment.robustness(),
+        properties=experiment.properties(),
+    )

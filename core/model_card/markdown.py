@@ -1,0 +1,115 @@
+"""Pieces of Markdown: tables, lists, figures with their intervals, and texts from outside made harmless."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+# "share": 67.4 % [64-71]; "number": 0.80 [0.74-0.85]; "fine": a decimal more; "difference": with its sign.
+Style = Literal["share", "number", "fine", "difference"]
+Figure = Mapping[str, Any]
+
+# Marks that Markdown acts on; and what makes links and icons: a colon, a dot or an @ before a letter.
+_MARKS = re.compile(r"[\\`*_{}\[\]<>|#$&~^]|(?<=\w)\.(?=[A-Za-z])|:(?=[A-Za-z/])|@")
+
+
+def plain(text: object) -> str:
+    r"""A text from outside as it stands: no markup, link, picture, formula or icon in it takes effect.
+
+    >>> plain("a [b](https://c.de) *d*")
+    'a \\[b\\](https\\://c\\.de) \\*d\\*'
+    """
+    shown = "".join(character if character.isprintable() else " " for character in str(text))
+    return _MARKS.sub(lambda match: "\\" + match[0], shown)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; cells hold no line ends and no bare "|"."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def bullets(items: Iterable[str]) -> str:
+    """A list, one line an item."""
+    return "\n".join(f"- {item}" for item in items)
+
+
+def paragraphs(*parts: str) -> str:
+    """The parts that say something, a blank line between them."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def count(n: int, noun: str) -> str:
+    """A number and its noun: "1 slice", "2 slices"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] with one decimal: "27.3 %"."""
+    return f"{100 * share:.1f} %"
+
+
+def p_value(p: float) -> str:
+    """A p-value with three decimals, "< 0.001" below them."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def tell(figure: Figure, style: Style = "number") -> str:
+    """A FIGURE of the evaluation with its interval.
+
+    >>> tell({"value": 0.8125, "interval": [0.7, 0.9]}, "share")
+    '81.2 % [70-90]'
+    >>> tell({"value": -0.01, "interval": [-0.1, 0.2]}, "difference")
+    '-0.010 [-0.100 to +0.200]'
+    >>> tell({"value": None, "interval": None, "reason": "one class only"})
+    'not estimable'
+    """
+    value, interval = figure["value"], figure["interval"]
+    if value is None:
+        return "not estimable"
+    if style == "share":
+        ends = [f"{100 * end:.0f}" for end in interval or ()]
+        return percent(value) + (f" [{'-'.join(ends)}]" if ends else "")
+    form = {"number": ".2f", "fine": ".3f", "difference": "+.3f"}[style]
+    digits = 2 if style == "number" else 3
+    # Adding 0 turns a negative zero into a plain one.
+    ends = [format(round(end, digits) + 0.0, form) for end in interval or ()]
+    # A hyphen between numbers that may be negative would read as a sign.
+    joint = "-" if style != "difference" and all(end >= 0 for end in interval or ()) else " to "
+    return format(round(value, digits) + 0.0, form) + (f" [{joint.join(ends)}]" if ends else "")
+
+
+def figure_table(rows: Sequence[tuple[str, str, Style]], columns: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of FIGUREs and, under it, why some of them or their intervals are missing.
+
+    Args:
+        rows: key of the figure, its title, how it is written.
+        columns: title of the column -> the figures by key, or {"reason"} where there are none at all.
+    """
+    notes: dict[str, str] = {}
+    lines = []
+    for key, title, style in rows:
+        cells = []
+        for column in columns.values():
+            figure = column.get(key) or _nothing(column.get("reason", "it was not measured"))
+            note = _explain(figure)
+            mark = f" {notes.setdefault(note, f'({string.ascii_letters[len(notes)]})')}" if note else ""
+            cells.append(tell(figure, style) + mark)
+        lines.append([title, *cells])
+    return paragraphs(
+        table(["", *columns], lines), bullets(f"{mark} {plain(note)}." for note, mark in notes.items())
+    )
+
+
+def _explain(figure: Figure) -> str:
+    """Why a figure or its interval is missing; "" where neither is."""
+    if figure["interval"] is not None:
+        return ""
+    what = "no interval" if figure["value"] is not None else "not estimable"
+    return f"{what}: {figure.get('reason') or 'no reason is recorded'}"
+
+
+def _nothing(reason: str) -> dict[str, Any]:
+    return {"value": None, "interval": None, "reason": reason}

@@ -1,0 +1,289 @@
+"""Thresholds and their reasons, every figure with its interval, calibration, and the models compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.evaluation.review import MAX_SHARE
+from core.model_card.facts import Facts
+from core.model_card.markdown import (
+    Style,
+    bullets,
+    figure_table,
+    p_value,
+    paragraphs,
+    percent,
+    plain,
+    table,
+    tell,
+)
+
+LEVELS = ("slice", "patient")
+# The name of each rule, what it chooses, and why one might want that.
+RULES = {
+    "youden": ("Youden", "highest sensitivity + specificity", "both kinds of error weigh alike"),
+    "sensitivity_90": (
+        "Sensitivity 90",
+        "highest threshold with sensitivity of 90 % or more",
+        "few findings may be missed",
+    ),
+    "specificity_90": (
+        "Specificity 90",
+        "lowest threshold with specificity of 90 % or more",
+        "few false alarms are bearable",
+    ),
+    "f1": ("F1", "highest F1", "sensitivity and precision weigh alike, correct negatives do not count"),
+}
+RATES: list[tuple[str, str, Style]] = [
+    ("accuracy", "accuracy", "share"),
+    ("balanced_accuracy", "balanced accuracy", "share"),
+    ("recall", "sensitivity (recall)", "share"),
+    ("specificity", "specificity", "share"),
+    ("precision", "positive predictive value (precision)", "share"),
+    ("npv", "negative predictive value", "share"),
+    ("f1", "F1", "number"),
+    ("likelihood_ratio_positive", "positive likelihood ratio", "number"),
+    ("likelihood_ratio_negative", "negative likelihood ratio", "number"),
+]
+RANKING: list[tuple[str, str, Style]] = [
+    ("auroc", "AUROC", "number"),
+    ("average_precision", "average precision", "number"),
+]
+CALIBRATION: list[tuple[str, str, Style]] = [
+    ("brier", "Brier score", "fine"),
+    ("calibration_error", "expected calibration error", "fine"),
+    ("calibration_slope", "calibration slope", "number"),
+    ("calibration_intercept", "calibration intercept", "number"),
+]
+_CELLS = ("tn", "fp", "fn", "tp")
+# A decision curve has a hundred points; the card shows a few, the record all.
+_CURVE_STEP = 10
+
+
+def describe_decisions(facts: Facts) -> str:
+    """Operating points with the reason of each rule, and the review band."""
+    points = facts.card["operating_points"]
+    default = facts.card["default_operating_point"]
+    columns = [(framework, level) for level in LEVELS for framework in facts.titles]
+    rules = list(
+        dict.fromkeys(rule for framework, level in columns for rule in points[framework].get(level, {}))
+    )
+    rows = []
+    for rule in rules:
+        title, chosen, why = _name_rule(rule)
+        values = [points[framework].get(level, {}).get(rule) for framework, level in columns]
+        cells = ["not chosen" if value is None else f"{value:.3f}" for value in values]
+        name = f"**{title}** (default)" if rule == default else title
+        rows.append([name, chosen, f"where {why}", *cells])
+    heads = [f"{facts.titles[framework]}, {level}" for framework, level in columns]
+    bands = []
+    for (framework, level), head in zip(columns, heads, strict=True):
+        review = facts.level(framework, level)["review"]
+        if "low" in review:
+            counts = review["counts"]
+            aside = [str(counts[f"indeterminate_{kind}"]) for kind in ("negative", "positive")]
+            band = f"{review['low']:.3f} to {review['high']:.3f}"
+            bands.append([head, band, tell(review["share"], "share"), *aside])
+        else:
+            bands.append([head, f"not available: {plain(review['reason'])}", *("",) * 3])
+    return paragraphs(
+        "A network decides for the positive class from a threshold on. Thresholds are on calibrated "
+        "probabilities and were chosen on validation rows, never on test rows, for each network apart.",
+        table(["rule", "chosen as", "reason", *heads], rows),
+        "**Review band** around the default threshold: probabilities too near to it to decide, the widest "
+        ""
+        f"band that holds at most {percent(MAX_SHARE)} of the validation rows. Held-out rows in it:",
+        table(["", "band", "share", "negative", "positive"], bands),
+    )
+
+
+def _name_rule(rule: str) -> tuple[str, str, str]:
+    """The entry of RULES; a rule of another program keeps its name."""
+    return RULES.get(rule, (plain(rule), "not described", "not described"))
+
+
+def describe_results(facts: Facts) -> str:
+    """2x2 tables and every figure, per slice and per patient; then the other rules, and the decided rows."""
+    rule = _name_rule(facts.record["default_rule"])[0]
+    return paragraphs(
+        f"At the default operating point ({rule}), on held-out rows, in calibrated probability.",
+        *(_tell_level(facts, level) for level in LEVELS),
+        bullets(plain(note) for note in facts.record["notes"]),
+    )
+
+
+def _tell_level(facts: Facts, level: str) -> str:
+    found = {title: facts.level(framework, level) for framework, title in facts.titles.items()}
+    head = f"### Per {level}"
+    one = next(iter(found.values()))
+    if "reason" in one:
+        return paragraphs(head, f"Not available: {plain(one['reason'])}.")
+    share = "" if one["prevalence"] is None else f" ({percent(one['prevalence'])})"
+    counts = [
+        [title, *("-" if of["confusion"] is None else str(of["confusion"][cell]) for cell in _CELLS)]
+        for title, of in found.items()
+    ]
+    others = [
+        figure_table(RATES[:7], columns)
+        for rule in dict.fromkeys(rule for of in found.values() for rule in of["operating_points"])
+        if rule != facts.record["default_rule"] and (columns := _at_rule(found, rule))
+    ]
+    return paragraphs(
+        head,
+        f"{one['n']} {level}s, {one['positives']} positive{share}.",
+        table(["", "true negatives", "false positives", "false negatives", "true positives"], counts),
+        figure_table([*RATES, *RANKING, *CALIBRATION], found),
+        "At a prevalence that is held fixed, the data's own and others:",
+        _predictive_values(found),
+        f"Among the {level}s outside the review band:",
+        figure_table(RATES, {title: of["review"] for title, of in found.items()}),
+        *others,
+    )
+
+
+def _at_rule(found: Mapping[str, Mapping[str, Any]], rule: str) -> dict[str, Mapping[str, Any]]:
+    """The points of another rule, under heads that name it; empty where no network has one."""
+    return {
+        f"{title}, {_name_rule(rule)[0]}": of["operating_points"][rule]
+        for title, of in found.items()
+        if rule in of["operating_points"]
+    }
+
+
+def _predictive_values(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Predictive values at the record's prevalences."""
+    rows: dict[str, tuple[str, str, Style]] = {}
+    columns: dict[str, dict[str, Any]] = {title: {} for title in found}
+    for key, name in (("ppv", "positive"), ("npv", "negative")):
+        for title, of in found.items():
+            for at in of["predictive_values"]:
+                row = f"{name} predictive value at {percent(at['prevalence'])}"
+                rows[row] = (row, row, "share")
+                columns[title][row] = at[key]
+    return figure_table(list(rows.values()), columns) if rows else ""
+
+
+def describe_calibration(facts: Facts) -> str:
+    """The fits, the figures before and after them, reliability and net benefit."""
+    parts = []
+    for level in LEVELS:
+        before_after = {}
+        for framework, title in facts.titles.items():
+            calibration = facts.level(framework, level)["calibration"]
+            for when in ("before", "after"):
+                before_after[f"{title}, {when}"] = calibration.get(when, calibration)
+        parts += [f"### Before and after, per {level}", figure_table(CALIBRATION, before_after)]
+    weighted = facts.protocol.get("class_weights")
+    return paragraphs(
+        "Raw probabilities p become sigmoid(intercept + slope x logit(p)), fitted out of sample (Platt 1999)."
+        + (" Class weights in training shift raw probabilities; this takes it back." if weighted else ""),
+        _tell_fits(facts),
+        *parts,
+        *(_tell_reliability(facts, framework) for framework in facts.titles),
+        _tell_benefit(facts),
+    )
+
+
+def _tell_fits(facts: Facts) -> str:
+    entries = facts.card.get("calibration")
+    if entries is None:
+        return "The card holds no recalibration: probabilities are the networks' own."
+    rows, notes = [], []
+    for framework, title in facts.titles.items():
+        entry = entries[framework]
+        if not entry["folds"]:
+            notes.append(f"{title} is not recalibrated: {plain(entry['reason'])}.")
+            continue
+        notes.append(f"{title}: method {plain(entry['method'])}, fitted on {plain(entry['fitted_on'])}.")
+        fits = [*((str(fit["fold"]), fit) for fit in entry["folds"]), ("served", entry["served"])]
+        rows += [[title, fold, f"{fit['slope']:.3f}", f"{fit['intercept']:+.3f}"] for fold, fit in fits]
+    return paragraphs(bullets(notes), table(["", "fold", "slope", "intercept"], rows) if rows else "")
+
+
+def _tell_reliability(facts: Facts, framework: str) -> str:
+    bins = facts.level(framework)["calibration"]["reliability"]["after"]
+    rows = [
+        [
+            f"{one['low_edge']:.1f}-{one['high_edge']:.1f}",
+            str(one["n"]),
+            str(one["positives"]),
+            f"{one['mean_probability']:.2f}",
+            f"{one['observed']:.2f} [{one['low']:.2f}-{one['high']:.2f}]",
+        ]
+        for one in bins
+    ]
+    head = f"### Reliability of {facts.titles[framework]}, per slice"
+    heads = ["probability", "slices", "positive", "mean probability", "observed [Clopper-Pearson]"]
+    return paragraphs(head, table(heads, rows)) if rows else ""
+
+
+def _tell_benefit(facts: Facts) -> str:
+    """A few points of the decision curves of slices."""
+    curves = {title: facts.level(framework)["decision_curve"] for framework, title in facts.titles.items()}
+    if any("reason" in curve for curve in curves.values()):
+        return ""
+    one = next(iter(curves.values()))
+    rows = []
+    for place in range(_CURVE_STEP - 1, len(one["thresholds"]), _CURVE_STEP):
+        cells = []
+        for curve in curves.values():
+            ends = [curve["low"][place], curve["high"][place]]
+            interval = None if None in ends else ends
+            cells.append(tell({"value": curve["net_benefit"][place], "interval": interval}, "difference"))
+        rows.append([f"{one['thresholds'][place]:.2f}", *cells, f"{one['treat_all'][place]:+.3f}"])
+    return paragraphs(
+        "### Net benefit per slice",
+        "True positives per slice, less the false ones at the threshold's odds (Vickers and Elkin, 2006). Of "
+        "use where it lies above both zero and acting on every slice.",
+        table(["threshold", *curves, "acting on all"], rows),
+    )
+
+
+def describe_comparison(facts: Facts) -> str:
+    """Differences of the two models with intervals, and the tests."""
+    return paragraphs(*(_compare(facts, level) for level in LEVELS))
+
+
+def _compare(facts: Facts, level: str) -> str:
+    found = facts.record["comparison"][level]
+    head = f"### Per {level}"
+    if "reason" in found:
+        return paragraphs(head, f"Not available: {plain(found['reason'])}.")
+    first, second = facts.titles[found["first"]], facts.titles[found["second"]]
+    differences: list[tuple[str, str, Style]] = [
+        (key, title, "difference") for key, title, _ in (*RATES, *RANKING)
+    ]
+    tests = []
+    mcnemar = found["mcnemar"]
+    if "reason" in mcnemar:
+        tests.append(f"McNemar: not available, {plain(mcnemar['reason'])}.")
+    else:
+        tests.append(
+            f"Exact McNemar test at the operating points: only {first} right {mcnemar['only_first_right']}, "
+            f"only {second} right {mcnemar['only_second_right']}, p {p_value(mcnemar['p_value'])}."
+        )
+    for key, what in (("delong", "rows independent"), ("delong_by_patient", "rows clustered by patient")):
+        test = found[key]
+        tests.append(
+            f"DeLong, {what}: not available, {plain(test['reason'])}."
+            if "reason" in test
+            else f"DeLong, {what}: difference in AUROC "
+            f"{tell({'value': test['difference'], 'interval': test['interval']}, 'difference')}, "
+            f"p {p_value(test['p_value'])}."
+        )
+    return paragraphs(
+        head,
+        figure_table(differences, {f"{first} minus {second}": found["differences"]}),
+        bullets(tests),
+        _tell_disagreement(found["disagreement"], first, second),
+    )
+
+
+def _tell_disagreement(found: Mapping[str, Any], first: str, second: str) -> str:
+    if "reason" in found:
+        return ""
+    heads = ["called positive by", "both", f"only {first}", f"only {second}", "neither"]
+    cells = ("both", "only_first", "only_second", "neither")
+    rows = [[kind, *(str(found[kind][cell]) for cell in cells)] for kind in ("positives", "negatives")]
+    return table(heads, rows)

@@ -1,0 +1,223 @@
+"""Where the networks fail, and what nobody knows about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from core.evaluation.patients import patient_level, patient_names
+from core.evaluation.subgroups import subgroups, thirds
+from core.model_card.facts import Facts
+from core.model_card.markdown import bullets, count, paragraphs, percent, plain, table, tell
+from core.perturbations import Perturbation
+from core.slice_properties import LEVELS
+
+BRIGHTNESS = ("dark", "medium", "bright")
+_WORST = 5
+
+
+def describe_robustness(facts: Facts) -> str:
+    """AUROC under each perturbation; not available where it was not measured."""
+    found = facts.robustness
+    if found is None:
+        name = facts.experiment.name
+        return (
+            "**Not available:** not measured for this experiment. With the data set and both frameworks, "
+            f"`python -m core robustness {name}` measures it."
+        )
+    columns = list(dict.fromkeys(zip(found["framework"], found["level"], strict=True)))
+    keys = zip(found["perturbation"], found["amount"], found["framework"], found["level"], strict=True)
+    areas = dict(zip(keys, found["auroc"], strict=True))
+    changes = dict.fromkeys(zip(found["perturbation"], found["amount"], strict=True))
+    rows = []
+    for change in changes:
+        values = [areas.get((*change, *column), float("nan")) for column in columns]
+        cells = ["not estimable" if pd.isna(value) else f"{value:.2f}" for value in values]
+        rows.append([Perturbation(*change).title, *cells])
+    heads = [f"{facts.titles.get(framework, plain(framework))}, {level}" for framework, level in columns]
+    return paragraphs(
+        "AUROC of held-out slices that were changed before anything else, each scored by the network of its "
+        "own fold. Single measurements, without intervals.",
+        table(["", *heads], rows),
+    )
+
+
+def describe_subgroups(facts: Facts) -> str:
+    """AUROC by level of the head and by brightness; not available where slices were not looked at."""
+    groups = find_subgroups(facts)
+    if groups is None:
+        return "**Not available:** place in the head and brightness of the slices were not measured."
+    rows = [
+        [
+            kind,
+            row["group"],
+            title,
+            str(row["n"]),
+            "unknown" if row["n_patients"] is None else str(row["n_patients"]),
+            str(row["positives"]),
+            tell(row["auroc"])
+            if row["auroc"]["value"] is not None
+            else f"not estimable: {plain(row['auroc']['reason'])}",
+        ]
+        for kind, title, row in groups
+    ]
+    unknown = int((_merge_properties(facts)["level"] == "").sum())
+    return paragraphs(
+        "Slices by their third of the series from base to vertex, and by the brightness of soft tissue. The "
+        "thirds are of what was scanned, not anatomical landmarks; they were read off the pictures.",
+        table(["by", "group", "", "slices", "patients", "positive", "AUROC"], rows),
+        f"{count(unknown, 'slice')} could not be placed in the head." if unknown else "",
+    )
+
+
+def find_subgroups(facts: Facts) -> list[tuple[str, str, dict[str, Any]]] | None:
+    """(kind, framework's title, record of core.evaluation.subgroups) of each group; None: not measured."""
+    if facts.properties is None:
+        return None
+    tested = _merge_properties(facts)
+    kinds = {
+        "level of the head": (tested["level"].to_numpy(dtype=str), LEVELS),
+        "brightness": (thirds(tested["brightness"], BRIGHTNESS), BRIGHTNESS),
+    }
+    interval = facts.record["interval"]
+    return [
+        (kind, title, row)
+        for kind, (names, order) in kinds.items()
+        for framework, title in facts.titles.items()
+        for row in subgroups(
+            tested["label"].to_numpy(),
+            tested[framework].to_numpy(),
+            patient_names(tested),
+            names,
+            order=order,
+            n_resamples=interval["n_resamples"],
+            seed=interval["seed"],
+        )
+    ]
+
+
+def describe_failures(facts: Facts) -> str:
+    """Counts of errors, errors shared by the networks, the patients and subgroups with most of them."""
+    rows, wrong = [], []
+    for framework, title in facts.titles.items():
+        missed, alarms = facts.errors(framework)
+        wrong.append(missed | alarms)
+        review = facts.level(framework)["review"].get("counts")
+        decided = ["-", "-"] if review is None else [str(review["fn"]), str(review["fp"])]
+        rows.append([title, str(int(missed.sum())), str(int(alarms.sum())), *decided])
+    shared = ""
+    if len(wrong) > 1:
+        both = int((wrong[0] & wrong[1]).sum())
+        either = int((wrong[0] | wrong[1]).sum())
+        shared = f"{both} of {count(either, 'slice')} that either network gets wrong are wrong in both."
+    return paragraphs(
+        "Slices, at the default operating point; on the right those outside the review band:",
+        table(["", "missed", "false alarms", "missed, decided", "false alarms, decided"], rows),
+        shared,
+        _worst_patients(facts),
+        _missed_patients(facts),
+        _worst_subgroups(facts),
+        "Why single slices fail was not examined by a radiologist.",
+    )
+
+
+def _worst_patients(facts: Facts) -> str:
+    """The patients with most errors, named only where their numbers are public."""
+    names = patient_names(facts.tested)
+    if names is None:
+        return "Patients are unknown, so errors cannot be counted by patient."
+    errors = pd.DataFrame({"patient": names, "positive": facts.tested["label"].to_numpy()})
+    for framework in facts.titles:
+        errors[f"{framework}_fn"], errors[f"{framework}_fp"] = facts.errors(framework)
+    sums = errors.groupby("patient").sum()
+    kinds = [name for name in sums if name != "positive"]
+    sums["slices"] = errors["patient"].value_counts()
+    sums["errors"] = sums[kinds].sum(axis=1)
+    # The name decides between patients with as many errors, so that the order is always the same.
+    worst = sums.reset_index().sort_values(["errors", "patient"], ascending=[False, True]).head(_WORST)
+    worst, total = worst[worst["errors"] > 0], int(sums["errors"].sum())
+    if not total:
+        return "No slice is read wrongly."
+    share = percent(worst["errors"].sum() / total)
+    told = f"The {count(len(worst), 'patient')} with most errors hold {share} of all {total} errors"
+    if not facts.is_known:
+        return f"{told}. Which ones is left out: their numbers are not public."
+    rows = [
+        [plain(row["patient"]), str(row["slices"]), str(row["positive"]), *(str(row[kind]) for kind in kinds)]
+        for row in worst.to_dict("records")
+    ]
+    heads = [f"{title}, {kind}" for title in facts.titles.values() for kind in ("missed", "false alarms")]
+    return paragraphs(
+        f"{told} (numbers are those of the public data set):",
+        table(["patient", "slices", "positive", *heads], rows),
+    )
+
+
+def _missed_patients(facts: Facts) -> str:
+    """How many patients are misread as a whole."""
+    lines = []
+    for framework, title in facts.titles.items():
+        threshold = facts.level(framework, "patient")["threshold"]
+        if threshold is None:
+            continue
+        labels, scores, names = patient_level(facts.tested, framework)
+        missed = names[(labels == 1) & (scores < threshold)].tolist()
+        alarms = names[(labels == 0) & (scores >= threshold)].tolist()
+        which = f" ({', '.join(map(plain, sorted(missed, key=_order)))})" if facts.is_known and missed else ""
+        lines.append(
+            f"{title}, patients: {len(missed)} of {int(labels.sum())} positive ones missed{which}, "
+            f"{len(alarms)} of {int((labels == 0).sum())} negative ones called positive."
+        )
+    return bullets(lines)
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Numbers by size, before other names."""
+    return (int(name), "") if name.isdecimal() else (1_000_000_000, name)
+
+
+def _worst_subgroups(facts: Facts) -> str:
+    groups = [entry for entry in find_subgroups(facts) or () if entry[2]["auroc"]["value"] is not None]
+    lines = []
+    for title in facts.titles.values():
+        own = [entry for entry in groups if entry[1] == title]
+        if own:
+            kind, _, worst = min(own, key=lambda entry: entry[2]["auroc"]["value"])
+            lines.append(
+                f"{title} ranks worst by {kind} in the group {worst['group']}: AUROC {tell(worst['auroc'])}."
+            )
+    return bullets(lines)
+
+
+def describe_limits(facts: Facts) -> str:
+    """The limits on the card."""
+    return bullets(plain(limit) for limit in facts.card["limits"])
+
+
+def describe_missing(facts: Facts) -> str:
+    """What a careful reader would ask for and nobody can give."""
+    rows = [
+        ["External validation", "no other data set was measured with this experiment"],
+        ["Age, sex, ethnicity", "not in the record; so no figure by any of them"],
+        ["Scanner, dose, kernel, slice thickness", "not in the record; so no figure by any of them"],
+        ["Agreement between readers", "no reader's own labels are in the record"],
+        ["Comparison with a human reader", "nobody has read these slices beside the networks"],
+        ["Effect on care", "the networks were never used in care"],
+        ["Drift over time", "dates of the examinations are not in the record"],
+    ]
+    if facts.protocol["folds"] > 1:
+        rows.append(["Figures of the served mean", "each slice was seen by some of its networks in training"])
+    if facts.robustness is None:
+        rows.append(["Robustness", "not measured for this experiment"])
+    if facts.properties is None:
+        rows.append(["Subgroups", "brightness and place in the head were not measured"])
+    if not facts.knows_patients:
+        rows.append(["Figures per patient", "patients are unknown"])
+    return table(["not available", "why"], rows)
+
+
+def _merge_properties(facts: Facts) -> pd.DataFrame:
+    assert facts.properties is not None
+    merged = facts.tested.merge(facts.properties, on="file", how="left")
+    return merged.assign(level=merged["level"].fillna(""))

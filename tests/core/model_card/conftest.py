@@ -1,0 +1,62 @@
+"""Fixtures for the tests of the model card."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+from core.experiments import OPTIONAL_TABLES, Experiment, add_files
+from core.model_card.facts import Facts, gather_facts
+from core.slice_properties import LEVELS
+from tests.builders import write_tiny_experiment
+
+N_RESAMPLES = 50
+
+
+@pytest.fixture
+def facts(models: Path) -> Facts:
+    """Of a calibrated tiny experiment: slice labels, patients apart, neither robustness nor properties."""
+    return gather_facts(write_tiny_experiment(models, calibrated=True), N_RESAMPLES)
+
+
+@pytest.fixture
+def measured(models: Path) -> Facts:
+    """Of the same experiment with robustness and properties measured."""
+    return gather_facts(add_tables(write_tiny_experiment(models, calibrated=True)), N_RESAMPLES)
+
+
+@pytest.fixture
+def nameless(models: Path) -> Experiment:
+    """An experiment, split at random, whose patients are unknown."""
+    slices = write_tiny_experiment(models, "source").slices()
+    table = slices.drop(columns=[name for name in slices if name.startswith("fold_")]).assign(patient="")
+    with warnings.catch_warnings():
+        # The builder looks for thresholds of patients, and finds one patient.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return write_tiny_experiment(models, "nameless", split="random", table=table)
+
+
+def add_tables(experiment: Experiment) -> Experiment:
+    """The experiment with invented tables of robustness and properties; one slice has no place."""
+    rows = [",".join(OPTIONAL_TABLES["robustness.csv"])]
+    for framework in experiment.frameworks:
+        for change, amount, area in (("none", 0.0, 0.9), ("noise", 0.1, 0.71), ("scale", 0.9, "")):
+            rows.append(f"{change},{amount},{framework},slice,96,{area},0.5")
+    places = [",".join(OPTIONAL_TABLES["properties.csv"])]
+    for index, file in enumerate(experiment.slices()["file"]):
+        level = LEVELS[index % 3] if index else ""
+        places.append(f"{file},{0.3 + index / 1000},{index / 100 if index else ''},{level}")
+    tables = {"robustness.csv": rows, "properties.csv": places}
+    return add_files(experiment, {path: ("\n".join(lines) + "\n").encode() for path, lines in tables.items()})
+
+
+def cells(text: str, first: str) -> list[str]:
+    """The cells of the first row of a table in `text` whose first cell is `first`."""
+    for line in text.splitlines():
+        found = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if found and found[0] == first:
+            return found
+    raise AssertionError(f"no row {first!r}")

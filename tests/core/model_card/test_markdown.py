@@ -1,0 +1,79 @@
+"""Pieces of Markdown."""
+
+from __future__ import annotations
+
+import doctest
+import re
+
+import pytest
+
+from core.model_card import markdown
+from core.model_card.markdown import Style, figure_table, p_value, plain, table, tell
+
+
+def test_examples_in_docstrings_hold() -> None:
+    """Every doctest of the module passes."""
+    assert 0 == doctest.testmod(markdown).failed < doctest.testmod(markdown).attempted
+
+
+@pytest.mark.parametrize("mark", list("\\`*_{}[]<>|#$&~^@"))
+def test_plain_takes_the_effect_of_every_mark(mark: str) -> None:
+    """Each sign that Markdown acts on stands behind a backslash."""
+    assert f"a\\{mark}b" == plain(f"a{mark}b")
+
+
+def test_plain_makes_no_links_icons_or_lines() -> None:
+    """Addresses, icons and line ends of a text from outside do nothing; ordinary prose stays as it is."""
+    assert r"https\://evil\.example www\.x \:red\[y\] a b" == plain("https://evil.example www.x :red[y] a\nb")
+    assert "At 09:45:42, 2.5 % (a/b): it's fine." == plain("At 09:45:42, 2.5 % (a/b): it's fine.")
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "style", "told"),
+    [
+        (0.674, [0.641, 0.712], "share", "67.4 % [64-71]"),
+        (1.0, None, "share", "100.0 %"),
+        (0.805, [0.7451, 0.85], "number", "0.81 [0.75-0.85]"),
+        (-0.02, [-0.45, 0.32], "number", "-0.02 [-0.45 to 0.32]"),
+        (0.0161, [0.013, 0.047], "fine", "0.016 [0.013-0.047]"),
+        (-0.0001, [-0.0002, 0.0001], "difference", "+0.000 [+0.000 to +0.000]"),
+    ],
+)
+def test_figures_are_told_with_their_intervals(
+    value: float, interval: list[float] | None, style: Style, told: str
+) -> None:
+    """Value and ends are rounded as the style says; nothing is "-0.000"."""
+    assert told == tell({"value": value, "interval": interval}, style)
+
+
+def test_what_is_missing_is_explained_once() -> None:
+    """Figures without value or interval carry a letter, and the same reason has the same letter."""
+    alike = {"value": 1.0, "interval": None, "reason": "all alike"}
+    columns = {
+        "A": {"x": alike},
+        "B": {"x": {"value": None, "interval": None, "reason": "one class"}, "y": alike},
+        "C": {"reason": "nobody knows"},
+    }
+    text = figure_table([("x", "X", "number"), ("y", "Y", "number")], columns)
+    assert [
+        "|  | A | B | C |",
+        "| --- | --- | --- | --- |",
+        "| X | 1.00 (a) | not estimable (b) | not estimable (c) |",
+        "| Y | not estimable (d) | 1.00 (a) | not estimable (c) |",
+        "",
+        "- (a) no interval: all alike.",
+        "- (b) not estimable: one class.",
+        "- (c) not estimable: nobody knows.",
+        "- (d) not estimable: it was not measured.",
+    ] == text.splitlines()
+
+
+def test_tables_have_one_width() -> None:
+    """Every line of a table has as many cells as its head."""
+    lines = table(["a", ""], [["1", "2"], ["3", "4"]]).splitlines()
+    assert [3, 3, 3, 3] == [len(re.findall(r"\|", line)) for line in lines]
+
+
+def test_small_p_values_are_bounded() -> None:
+    """A p-value below a thousandth is told as a bound."""
+    assert ["< 0.001", "0.001", "0.746"] == [p_value(p) for p in (0.00099, 0.001, 0.7456)]

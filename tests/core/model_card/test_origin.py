@@ -1,0 +1,99 @@
+"""Use, data, labels and partitions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.experiments import Experiment
+from core.kaggle import KNOWN_DATASET
+from core.model_card import origin
+from core.model_card.facts import Facts, gather_facts
+from tests.builders import write_tiny_experiment
+from tests.core.model_card.conftest import cells
+
+
+def test_an_honest_task_needs_no_warning(facts: Facts) -> None:
+    """Slice labels and patients kept apart: nothing to shout."""
+    assert [] == origin.list_warnings(facts)
+
+
+@pytest.mark.parametrize(
+    ("split", "labels", "words"),
+    [
+        ("random", "slice", ["These figures leak"]),
+        ("patient", "folder", ["The label is the folder's"]),
+        ("random", "folder", ["These figures leak", "The label is the folder's"]),
+    ],
+)
+def test_leaks_and_folder_labels_are_shouted(models: Path, split: str, labels: str, words: list[str]) -> None:
+    """A split that shares patients and a label that is not the slice's each bring a warning."""
+    facts = gather_facts(write_tiny_experiment(models, split=split, labels=labels), 10)
+    warnings = origin.list_warnings(facts)
+    assert words == [warning.split("**")[1].split(",")[0].rstrip(".") for warning in warnings]
+    if split == "random":
+        assert f"{100 * (facts.shared or 0):.1f} %" in warnings[0]
+    if labels == "folder":
+        # Half of the slices of a "Stroke" patient are positive in the tiny experiment.
+        assert "Only 50.0 % of the slices in the folder Stroke" in warnings[-1]
+
+
+def test_unknown_patients_are_shouted(nameless: Experiment) -> None:
+    """Where patients are unknown, nobody can tell whether the figures leak, and the card says so."""
+    facts = gather_facts(nameless, 10)
+    assert "Nobody can tell whether these figures leak" in origin.list_warnings(facts)[0]
+    assert "unknown" in cells(origin.describe_partitions(facts), "0")
+    assert "do not show how the networks do on patients" in origin.describe_overview(facts)
+
+
+def test_the_conclusion_follows_from_the_interval(facts: Facts) -> None:
+    """Better than chance is said only where the interval of AUROC lies above one half."""
+    levels = {name: facts.record["models"][name]["slice"] for name in facts.titles}
+    levels["pytorch"]["auroc"] = {"value": 0.7, "interval": [0.51, 0.9]}
+    levels["keras"]["auroc"] = {"value": 0.7, "interval": [0.49, 0.9]}
+    text = origin.describe_overview(facts)
+    assert "slices of new patients are ranked better than chance by PyTorch" in text
+    assert "slices of new patients are not shown to be ranked better than chance by Keras" in text
+    levels["keras"]["auroc"] = {"value": None, "interval": None, "reason": "one class"}
+    assert "it cannot be told whether" in origin.describe_overview(facts)
+
+
+def test_counts_are_those_of_the_tables(facts: Facts) -> None:
+    """Slices, positives and patients of each part are counted from the slices."""
+    text = origin.describe_partitions(facts)
+    rows = [line for line in text.splitlines() if line.startswith("| 0 | test")]
+    tested = facts.slices[facts.slices["fold_0"] == "test"]
+    patients = tested.groupby("patient")["label"].max()
+    numbers = [len(tested), tested["label"].sum(), len(patients), patients.sum()]
+    assert [f"| 0 | test | {' | '.join(map(str, numbers))} |"] == rows
+    assert 3 * 3 + 2 == len([line for line in text.splitlines() if line.startswith("|")])
+
+
+def test_labels_are_crossed(facts: Facts) -> None:
+    """The table of folder against slice labels holds every slice once."""
+    text = origin.describe_labels(facts)
+    negative, positive = cells(text, "negative folder"), cells(text, "positive folder")
+    assert ["negative folder", "48", "0"] == negative
+    assert ["positive folder", "24", "24"] == positive
+
+
+def test_nothing_is_claimed_of_a_set_of_ones_own(facts: Facts) -> None:
+    """Source, licence and readers of another data set than the published one are not recorded."""
+    text = origin.describe_data(facts)
+    assert "not recorded" == cells(text, "licence")[1] == cells(text, "source")[1]
+    assert facts.card["dataset"]["fingerprint"] in text
+    assert "PhysioNet" not in text
+    assert "is not recorded" in origin.describe_labels(facts)
+    assert "ischemic" not in origin.describe_use(facts)
+
+
+def test_the_published_set_is_described(models: Path) -> None:
+    """Of the published set the origin, the unclear licence and the lack of ischemic stroke are told."""
+    facts = gather_facts(write_tiny_experiment(models, fingerprint=KNOWN_DATASET["fingerprint"]), 10)
+    text = origin.describe_data(facts)
+    assert "unclear" in cells(text, "licence")[1]
+    assert KNOWN_DATASET["url"] in text
+    assert "No ischemic stroke" in origin.describe_use(facts)
+    assert "radiologists" in origin.describe_labels(facts)
+    assert "core download" in origin.describe_availability(facts)

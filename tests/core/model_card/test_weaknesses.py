@@ -1,0 +1,91 @@
+"""Robustness, subgroups, failures, and what is not available."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from core.evaluation.subgroups import subgroups
+from core.kaggle import KNOWN_DATASET
+from core.model_card import weaknesses
+from core.model_card.facts import Facts, gather_facts
+from core.model_card.markdown import tell
+from tests.builders import write_tiny_experiment
+from tests.core.model_card.conftest import cells
+
+
+def test_what_was_not_measured_is_named(facts: Facts) -> None:
+    """Without their tables robustness and subgroups are not available, and stand among what is missing."""
+    assert weaknesses.describe_robustness(facts).startswith("**Not available:**")
+    assert weaknesses.describe_subgroups(facts).startswith("**Not available:**")
+    missing = weaknesses.describe_missing(facts)
+    for what in ("Robustness", "Subgroups", "External validation", "Agreement between readers"):
+        assert what == cells(missing, what)[0]
+
+
+def test_robustness_is_told(measured: Facts) -> None:
+    """Each perturbation has its AUROC for each network; a figure that is missing is not estimable."""
+    text = weaknesses.describe_robustness(measured)
+    assert ["unchanged", "0.90", "0.90"] == cells(text, "unchanged")
+    assert ["noise, sigma 0.1 of the gray range", "0.71", "0.71"] == cells(
+        text, "noise, sigma 0.1 of the gray range"
+    )
+    assert ["scale 0.9", "not estimable", "not estimable"] == cells(text, "scale 0.9")
+    assert "| Robustness |" not in weaknesses.describe_missing(measured)
+
+
+def test_subgroups_are_those_of_the_evaluation(measured: Facts) -> None:
+    """The rows are computed by core.evaluation.subgroups on the calibrated held-out slices."""
+    assert measured.properties is not None
+    tested = measured.tested.merge(measured.properties, on="file")
+    (expected, *_) = subgroups(
+        tested["label"], tested["pytorch"], tested["patient"], tested["level"], order=("base",),
+        n_resamples=50,
+    )  # fmt: skip
+    kind, title, row = (weaknesses.find_subgroups(measured) or [])[0]
+    assert ("level of the head", "PyTorch", expected) == (kind, title, row)
+    text = weaknesses.describe_subgroups(measured)
+    assert f"| {expected['positives']} | {tell(expected['auroc'])} |" in text
+    assert "1 slice could not be placed in the head." in text
+
+
+def test_the_worst_subgroup_is_named(measured: Facts) -> None:
+    """Among the failures stands the group in which each network ranks worst."""
+    groups = [entry for entry in weaknesses.find_subgroups(measured) or () if entry[1] == "Keras"]
+    known = [entry for entry in groups if entry[2]["auroc"]["value"] is not None]
+    assert len(known) < len(groups)
+    kind, _, worst = min(known, key=lambda entry: entry[2]["auroc"]["value"])
+    assert f"Keras ranks worst by {kind} in the group {worst['group']}:" in weaknesses.describe_failures(
+        measured
+    )
+
+
+def test_failures_are_counted(facts: Facts) -> None:
+    """Missed slices and false alarms are those of the confusion matrices."""
+    confusion = facts.level("keras")["confusion"]
+    counts = facts.level("keras")["review"]["counts"]
+    numbers = [confusion["fn"], confusion["fp"], counts["fn"], counts["fp"]]
+    text = weaknesses.describe_failures(facts)
+    assert ["Keras", *map(str, numbers)] == cells(text, "Keras")
+    missed = facts.level("keras", "patient")["confusion"]["fn"]
+    assert f"Keras, patients: {missed} of 6 positive ones missed" in text
+
+
+def test_patients_are_named_for_the_published_set_only(facts: Facts, models: Path) -> None:
+    """Patients with most errors are named by the public set's numbers, and by no other."""
+    text = weaknesses.describe_failures(facts)
+    assert "their numbers are not public" in text
+    assert "| patient |" not in text
+    known = gather_facts(
+        write_tiny_experiment(models, "known", fingerprint=KNOWN_DATASET["fingerprint"], calibrated=True), 20
+    )
+    wrong = sum(sum(map(int, known.errors(framework)[kind])) for framework in known.titles for kind in (0, 1))
+    text = weaknesses.describe_failures(known)
+    assert f"of all {wrong} errors (numbers are those of the public data set)" in text
+    assert "| patient | slices |" in text
+
+
+def test_no_error_is_no_table(facts: Facts) -> None:
+    """Where every slice is read rightly, no patient is listed."""
+    perfect = facts.tested.assign(**{name: facts.tested["label"].astype(float) for name in facts.titles})
+    assert "No slice is read wrongly." in weaknesses.describe_failures(replace(facts, tested=perfect))
