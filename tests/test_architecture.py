@@ -23,6 +23,7 @@ LAYERS = (
         "scans",
         "preprocessing",
         "augmentation",
+        "planting",
         "perturbations",
         "evaluation",
         "phantom_anatomy",
