@@ -35,7 +35,8 @@ def find_interior(frame: Gray) -> Mask:
     """Find the inside of the skull.
 
     Args:
-        frame: (s, s) float32 gray values in [0, 1], framed to the head (see `core.preprocessing.to_frame`).
+        frame: (s, s) float32 gray values in [0, 1], framed to the head (see `core.preprocessing.to_frame`);
+            below about 128 pixels a thin skull no longer closes.
 
     Returns:
         (s, s) bool: up to two spaces of the brain's gray that bone encloses, gaps of a few pixels bridged.
@@ -106,7 +107,8 @@ def plant_hemorrhage(frame: Gray, rng: np.random.Generator) -> tuple[Gray, Mask]
 
 def _draw_extra_axial(depth: NDArray, rng: np.random.Generator) -> NDArray:
     """A lens (epidural) to a crescent (subdural) on the inside of the skull."""
-    row, column = _choose(rng, (depth > 0) & (depth < 2))
+    outermost = max(2.0, depth[depth > 0].min())
+    row, column = _choose(rng, (depth > 0) & (depth <= outermost))
     half_length = _log_uniform(rng, 10, 80)
     thickness = min(_log_uniform(rng, 3, 16), 0.8 * half_length)
     distance, scale = _distance(depth.shape, row, column)
