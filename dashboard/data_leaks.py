@@ -36,8 +36,10 @@ def show_leaks(source: Source) -> None:
     )  # fmt: skip
     fold = laboratory.fold(source.table, split, _SEED)
     n_both = _show_sides(source, fold)
+    draw = int(state.kept("pairs", "0", str.isdecimal))
+    by_copies = bool(state.kept("copies", "", ("", "yes").__contains__))
     if source.images is not None and n_both:
-        _show_pairs(source.images, fold)
+        _show_pairs(source.images, fold, draw, by_copies)
 
 
 def _show_sides(source: Source, fold: Fold) -> int:
@@ -72,11 +74,10 @@ def _show_sides(source: Source, fold: Fold) -> int:
     return n_both
 
 
-def _show_pairs(found: Dataset, fold: Fold) -> None:
+def _show_pairs(found: Dataset, fold: Fold, draw: int, by_copies: bool) -> None:
     """Three pairs of slices that look the same, one on either side."""
     st.subheader("Nearly the same picture, on both sides", anchor=False)
-    draw = int(state.kept("pairs", "0", str.isdecimal))
-    if state.kept("copies", "", ("", "yes").__contains__):
+    if by_copies:
         pairs = _find_copies(found, fold)
         other = ("Show neighbours instead", ("copies", ""), ":material/undo:")
     else:

@@ -68,10 +68,10 @@ def show_control(source: Source) -> None:
         "labels, and with labels **shuffled between patients**: the slices of a patient keep one label, but "
         "the wrong one. Nobody could predict those in a patient never met."
     )
+    asked = state.kept("control", "", _is_seed)
     if source.images is None:
         st.markdown("The control needs the pictures, and they are not on this machine.")
         return
-    asked = state.kept("control", "", _is_seed)
     if not asked:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(

@@ -201,6 +201,18 @@ def test_the_control_is_run_on_demand(open_page: OpenPage, data: Path) -> None:
     assert "1" == again.query_params["control"]
 
 
+def test_a_link_waits_for_the_folder(open_page: OpenPage, models: Path, data: Path, monkeypatch) -> None:
+    """What a link asks for stays in it while the data set is not found, and is shown once it is named."""
+    _write_story(models)
+    monkeypatch.setenv("STROKE_CT_DATA", "")
+    app = open_page("data", control="0", pairs="2", examples="3")
+    assert {"control": "0", "pairs": "2", "examples": "3"} == {
+        key: app.query_params[key] for key in ("control", "pairs", "examples")
+    }
+    app.text_input(key="data_folder").set_value(str(data)).run()
+    assert app.table
+
+
 @pytest.mark.parametrize("nonsense", ["x", "-1", "99999999"])
 def test_a_nonsense_link_runs_nothing(open_page: OpenPage, data: Path, nonsense: str) -> None:
     """A seed that is none is passed over: the page opens with the button."""
