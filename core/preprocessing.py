@@ -17,6 +17,7 @@ Intensity = Literal["unit", "tissue"]
 
 # Gray below AIR is air, in any usual brain window; above BONE it is saturated bone or metal.
 AIR, BONE = 0.12, 0.90
+_DARKEST_BONE = 0.75
 # The head is looked for on a small copy: its outline needs no more, and it is fast.
 _SEARCH_SIZE = 160
 
@@ -202,7 +203,9 @@ def _whole(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 def _normalise_tissue(frame: np.ndarray) -> np.ndarray:
     """Soft tissue's median gray to 0.5, fourteen median absolute deviations to the full range."""
-    tissue = frame[(frame > AIR) & (frame < BONE)]
+    # In a darkened picture bone is darker too, and would pass for tissue.
+    brightest = max(float(frame.max()), _DARKEST_BONE)
+    tissue = frame[(frame > AIR) & (frame < BONE * brightest)]
     if tissue.size < frame.size // 200:
         return frame
     median = np.median(tissue)

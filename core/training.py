@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -27,17 +27,20 @@ from typing import Any
 
 import numpy as np
 
+from core.augmentation import Augmentation
 from core.dataset import Dataset, Labels, index_dataset, read_pixels
 from core.errors import ExperimentError, TrainingError
 from core.experiments import FRAMEWORKS, Experiment, models_root, publish, write_experiment, write_table
 from core.experiments.cards import check_name
-from core.files import write_whole
+from core.files import write_aside, write_whole
 from core.models.architecture import SCHEDULE, Architecture, architecture_of, get_architecture
-from core.preprocessing import Recipe, prepare
+from core.planting import plant_hemorrhage
+from core.preprocessing import Recipe, prepare, prepare_frame, to_frame
 from core.splits import Fold, Split, make_folds
 from core.training_card import describe_dataset, describe_protocol, describe_results
 
 _POLL_S = 0.3
+_PLANTING_TRIES = 20
 _VERSIONS = (
     "torch",
     "torchvision",
@@ -102,6 +105,12 @@ class Protocol:
                 raise TrainingError(f"{name} lies between {low:g} and {high:g}", came=str(number))
         get_architecture(self.architecture)
 
+    def _augmentation(self, architecture: Architecture) -> Augmentation:
+        """The architecture's; hemorrhage is planted only where a positive slice is one that shows it."""
+        if self.labels == "slice":
+            return architecture.augmentation
+        return replace(architecture.augmentation, planted=0.0)
+
     def to_dict(self) -> dict[str, Any]:
         """The protocol as a card holds it: every choice of the schedule spelled out."""
         architecture = get_architecture(self.architecture)
@@ -120,7 +129,7 @@ class Protocol:
             "frameworks": [framework for framework in FRAMEWORKS if framework in self.frameworks],
             "class_weights": self.class_weights,
             **chosen,
-            "augmentation": asdict(architecture.augmentation),
+            "augmentation": asdict(self._augmentation(architecture)),
         }
 
 
@@ -171,6 +180,7 @@ def train_experiment(
         plan, folds = _plan(work, dataset, protocol, name)
         architecture = architecture_of(plan["protocol"], plan["recipe"])
         _prepare_images(work, dataset, architecture.recipe, on_progress)
+        _plant_copies(work, dataset, architecture, plan["protocol"]["seed"], on_progress)
         _train_frameworks(work, plan, on_progress)
         on_progress("publishing", {})
         built = _gather(work, plan, dataset, folds)
@@ -253,6 +263,38 @@ def _prepare_images(work: Path, dataset: Dataset, recipe: Recipe, on_progress: O
             on_progress("preparing", {"slices": {"fraction": done / len(files)}})
     images.flush()
     os.replace(aside, path)
+
+
+def _plant_copies(
+    work: Path, dataset: Dataset, architecture: Architecture, seed: int, on_progress: OnProgress
+) -> None:
+    """Prepare copies of slices without hemorrhage in which one is planted, as many as the protocol says."""
+    path, recipe = work / "planted.npz", architecture.recipe
+    y_true = np.load(work / "labels.npy")
+    n_copies = round(architecture.augmentation.planted * len(y_true))
+    if path.exists() or not n_copies:
+        return
+    files = list(dataset.table["file"])
+    negatives = np.flatnonzero(y_true == 0)
+
+    def plant_one(number: int) -> tuple[int, np.ndarray] | None:
+        rng = np.random.default_rng([seed, number])
+        # Not every slice shows the inside of a skull.
+        for source in rng.choice(negatives, _PLANTING_TRIES):
+            planted = plant_hemorrhage(to_frame(read_pixels(dataset, files[source]), recipe), rng)
+            if planted is not None:
+                return int(source), np.rint(prepare_frame(planted[0], recipe) * 255).astype(np.uint8)
+        return None
+
+    copies = []
+    with ThreadPoolExecutor(_n_cores()) as pool:
+        for done, copy in enumerate(pool.map(plant_one, range(n_copies)), start=1):
+            if copy is not None:
+                copies.append(copy)
+            on_progress("preparing", {"planted copies": {"fraction": done / n_copies}})
+    images = np.stack([image for _, image in copies]) if copies else np.empty((0, *recipe.shape), np.uint8)
+    with write_aside(path) as aside, open(aside, "wb") as file:
+        np.savez(file, images=images, sources=np.array([source for source, _ in copies], dtype=np.int64))
 
 
 def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress) -> None:

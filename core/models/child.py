@@ -21,12 +21,15 @@ from core.errors import ParityError, StrokeError, TrainingError
 from core.files import write_whole
 from core.models.architecture import Architecture, architecture_of
 from core.models.contract import CNN, build_cnn
-from core.models.fitting import TrainingData, fit_fold
+from core.models.fitting import fit_fold
+from core.models.training_data import TrainingData, map_data
 from core.splits import Fold
 
 PARITY_TOLERANCE = 1e-4
 _N_PARITY = 64
 _PROGRESS_EVERY_S = 0.5
+# Of the time that a training with a trunk takes: mapping the slices.
+_MAPPING_SHARE = 0.5
 
 
 def train(work: Path, framework: str) -> None:
@@ -42,12 +45,25 @@ def train(work: Path, framework: str) -> None:
     """
     plan = json.loads((work / "plan.json").read_text())
     architecture = architecture_of(plan["protocol"], plan["recipe"])
-    data = TrainingData(np.load(work / "images.npy", mmap_mode="r"), np.load(work / "labels.npy"))
+    data = _read_data(work)
     folds = _read_folds(work, plan["protocol"]["folds"])
     seed, n_threads = plan["protocol"]["seed"], plan["protocol"]["n_threads"]
     built = work / "built" / framework
     built.mkdir(parents=True, exist_ok=True)
-    progress = _Progress(work / framework / "progress.json", len(folds), architecture.epochs)
+    progress = _Progress(
+        work / framework / "progress.json",
+        len(folds),
+        architecture.epochs,
+        mapping=_MAPPING_SHARE if architecture.has_trunk else 0.0,
+    )
+    if architecture.has_trunk:
+        data = map_data(
+            build_cnn(framework, architecture, seed=seed, n_threads=n_threads),
+            data,
+            work / framework,
+            seed=seed,
+            on_progress=progress.report_mapping,
+        )
 
     history: list[dict[str, Any]] = []
     probabilities: dict[str, np.ndarray] = {}
@@ -69,7 +85,7 @@ def train(work: Path, framework: str) -> None:
         cnn.load_weights(folder / f"best{cnn.weights_suffix}")
         cnn.save_weights(built / weights_name(framework, index))
         for part in ("validation", "test"):
-            probabilities[f"{part}_{index}"] = cnn.predict_probability(data.images[getattr(fold, part)])
+            probabilities[f"{part}_{index}"] = cnn.predict_probability(data.inputs(getattr(fold, part)))
         members.append(cnn)
 
     parity = export(members, built / "model.onnx", data.images)
@@ -97,7 +113,8 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
 
     members[0].export_onnx(members, path)
     sample = np.array(images[np.unique(np.linspace(0, len(images) - 1, _N_PARITY).astype(int))])
-    native = np.mean([cnn.predict_probability(sample) for cnn in members], axis=0)
+    inputs = members[0].embed(sample)
+    native = np.mean([cnn.predict_probability(inputs) for cnn in members], axis=0)
     served = ServedModel(path).predict(sample.astype(np.float32) / np.float32(255)).probability
     difference = float(np.abs(native - served).max())
     if not difference <= PARITY_TOLERANCE:
@@ -123,11 +140,13 @@ def compute_probabilities(
     """
     card = json.loads((experiment / "experiment.json").read_text())
     architecture: Architecture = architecture_of(card["protocol"], card["recipe"])
-    rows = []
+    rows: list[np.ndarray] = []
     for index in range(card["protocol"]["folds"]) if fold is None else [fold]:
         cnn = build_cnn(framework, architecture, seed=0)
         cnn.load_weights(experiment / framework / weights_name(framework, index))
-        rows.append(cnn.predict_probability(images))
+        if not rows:
+            inputs = cnn.embed(images)
+        rows.append(cnn.predict_probability(inputs))
     return np.stack(rows)
 
 
@@ -139,13 +158,22 @@ def weights_name(framework: str, fold: int) -> str:
 class _Progress:
     """Writes how far a training is, at most twice a second, and ends a child whose training is gone."""
 
-    def __init__(self, path: Path, n_folds: int, n_epochs: int) -> None:
+    def __init__(self, path: Path, n_folds: int, n_epochs: int, *, mapping: float = 0.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._parent = os.getppid()
-        self._path, self._n_folds, self._n_epochs = path, n_folds, n_epochs
+        self._path, self._n_folds, self._n_epochs, self._mapping = path, n_folds, n_epochs, mapping
         self._started, self._start_fraction, self._last = time.monotonic(), -1.0, 0.0
 
+    def report_mapping(self, share: float) -> None:
+        """How much of the trunk's work, which comes before all folds, is done."""
+        self._write(0, 0, self._mapping * share, force=False)
+
     def report(self, fold: int, share: float, epoch: int, *, force: bool = False) -> None:
+        """How much of a fold (from 0) is done, and in which epoch it is."""
+        fraction = (fold + share) / self._n_folds
+        self._write(fold, epoch, self._mapping + (1 - self._mapping) * fraction, force=force)
+
+    def _write(self, fold: int, epoch: int, fraction: float, *, force: bool) -> None:
         # A training that was killed cannot end its children: left alone, one would write into the folder in
         # which a resumed training works.
         if os.getppid() != self._parent:
@@ -153,7 +181,6 @@ class _Progress:
                 "The training that this process belongs to was killed", remedy="go on with --resume"
             )
         now = time.monotonic()
-        fraction = (fold + share) / self._n_folds
         if self._start_fraction < 0:
             # A resumed training starts further on; its speed is measured from there.
             self._start_fraction = fraction
@@ -171,6 +198,14 @@ class _Progress:
             "seconds_left": left,
         }
         write_whole(self._path, json.dumps(values).encode())
+
+
+def _read_data(work: Path) -> TrainingData:
+    images, y_true = np.load(work / "images.npy", mmap_mode="r"), np.load(work / "labels.npy")
+    if not (work / "planted.npz").exists():
+        return TrainingData(images, y_true)
+    with np.load(work / "planted.npz", allow_pickle=False) as planted:
+        return TrainingData(images, y_true, planted["images"], planted["sources"])
 
 
 def _read_folds(work: Path, n_folds: int) -> list[Fold]:

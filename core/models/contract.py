@@ -24,16 +24,24 @@ _CLASSES = {
 
 
 class CNN(Protocol):
-    """One network in one framework. Images are (n, h, w, c) uint8: prepared values times 255."""
+    """One network in one framework.
+
+    Images are (n, h, w, c) uint8: prepared values times 255. Inputs are what the trained layers take: the
+    images themselves, or the feature maps (n, h', w', c') that a frozen trunk makes of them.
+    """
 
     framework: str
     architecture: Architecture
     weights_suffix: str
     n_parameters: int
 
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """The inputs of images: float32 feature maps of the trunk; without a trunk the images themselves."""
+        ...
+
     def train_epoch(
         self,
-        images: np.ndarray,
+        inputs: np.ndarray,
         y_true: np.ndarray,
         sample_weight: np.ndarray,
         *,
@@ -42,16 +50,16 @@ class CNN(Protocol):
         seed: int,
         on_batch: Callable[[int], None],
     ) -> tuple[float, float]:
-        """Train on the images in the given order, one batch after the other, augmented.
+        """Train on the inputs in the given order, one batch after the other.
 
         Args:
-            images: (n, h, w, c) uint8.
+            inputs: (n, ...), see `embed`; feature maps may be of half precision.
             y_true: (n,) 0 or 1.
-            sample_weight: (n,) weight of each image in the loss.
-            order: indices into images; each batch is the next `batch_size` of them.
+            sample_weight: (n,) weight of each of them in the loss.
+            order: indices into inputs; each batch is the next `batch_size` of them.
             learning_rate: for the whole epoch.
-            seed: of this epoch's augmentation and dropout.
-            on_batch: called with the number of images done so far.
+            seed: of this epoch's dropout.
+            on_batch: called with the number of inputs done so far.
 
         Returns:
             Weighted mean cross-entropy and accuracy (at 0.5) over the epoch, as trained.
@@ -61,8 +69,8 @@ class CNN(Protocol):
         """
         ...
 
-    def predict_probability(self, images: np.ndarray) -> np.ndarray:
-        """(n,) float64 probabilities of the positive class."""
+    def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
+        """(n,) float64 probabilities of the positive class; for inputs, see `embed`."""
         ...
 
     def explain(self, images: np.ndarray) -> np.ndarray:
@@ -89,7 +97,7 @@ class CNN(Protocol):
         """Write the mean of `members` (networks like this one) as an ONNX file.
 
         Input "images" (n, h, w, c) float32 in [0, 1]; outputs "probability" (n, 1), "heat" (n, h', w') in
-        [0, 1] and "features" (n, members * hidden).
+        [0, 1] and "features" (n, members * the architecture's `n_vector`).
         """
         ...
 

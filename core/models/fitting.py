@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,12 @@ from core.errors import TrainingError
 from core.files import write_whole
 from core.models.architecture import Architecture
 from core.models.contract import CNN
+from core.models.training_data import TrainingData
 from core.splits import Fold
 
 # The learning rate climbs in the first epoch and falls along half a cosine to this share of its peak.
 _LAST_LEARNING_RATE = 0.02
 STATE_NAME = "state.json"
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """The prepared data set.
-
-    Args:
-        images: (n, h, w, c) uint8, prepared values times 255; may be a memory map.
-        y_true: (n,) int, 0 or 1.
-    """
-
-    images: np.ndarray
-    y_true: np.ndarray
 
 
 def fit_fold(
@@ -46,7 +33,7 @@ def fit_fold(
     class_weights: bool,
     on_progress: Callable[[float, int], None] = lambda share, epoch: None,
 ) -> list[dict[str, Any]]:
-    """Train until the validation loss no longer improves, and keep the weights of the best epoch.
+    """Train as the architecture's schedule says, and keep the weights of the best or the last epoch.
 
     After every epoch a checkpoint is written; called again with the same folder the training goes on there,
     and what it then computes is what an unbroken run computes, for all that an epoch draws at random follows
@@ -58,7 +45,8 @@ def fit_fold(
         fold: which of them train and which validate. The test part is not touched.
         folder: for `state.json`, `checkpoint-*` and `best` + the network's suffix for weights.
         seed: of this fold.
-        class_weights: weigh each class by the inverse of its frequency in the training part.
+        class_weights: weigh each class by the inverse of its frequency among the slices of the training
+            part. A planted copy weighs as much as a negative: it is plentiful and cheap.
         on_progress: called with the share of this fold that is done and the epoch (from 1).
 
     Returns:
@@ -74,10 +62,11 @@ def fit_fold(
     state = _read_state(folder)
     if state["checkpoint"] and not state["finished"]:
         cnn.load_checkpoint(folder / state["checkpoint"])
-    y_train, y_validation = data.y_true[fold.train], data.y_true[fold.validation]
-    weight_of_class = balance_classes(y_train) if class_weights else np.ones(2)
-    images = data.images[fold.train]
-    validation_images = data.images[fold.validation]
+    rows = data.training_rows(fold)
+    y_train, y_validation = data.labels(rows), data.y_true[fold.validation]
+    weight_of_class = balance_classes(data.y_true[fold.train]) if class_weights else np.ones(2)
+    weight = np.where(data.is_planted(rows), weight_of_class[0], weight_of_class[y_train])
+    validation_inputs = data.inputs(fold.validation)
 
     while not state["finished"]:
         epoch = len(state["history"]) + 1
@@ -85,19 +74,19 @@ def fit_fold(
         learning_rate = learning_rate_at(epoch, architecture)
 
         def report(done: int, epoch: int = epoch) -> None:
-            on_progress((epoch - 1 + done / len(images)) / architecture.epochs, epoch)
+            on_progress((epoch - 1 + done / len(rows)) / architecture.epochs, epoch)
 
         epoch_seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
         train_loss, train_accuracy = cnn.train_epoch(
-            images,
+            data.draw(rows, architecture.augmentation, epoch_seed),
             y_train,
-            weight_of_class[y_train],
-            order=np.random.default_rng(epoch_seed).permutation(len(images)),
+            weight,
+            order=np.random.default_rng(epoch_seed).permutation(len(rows)),
             learning_rate=learning_rate,
             seed=epoch_seed,
             on_batch=report,
         )
-        probability = cnn.predict_probability(validation_images)
+        probability = cnn.predict_probability(validation_inputs)
         validation_loss = cross_entropy(y_validation, probability, weight_of_class[y_validation])
         if not math.isfinite(validation_loss):
             raise TrainingError(
@@ -118,14 +107,15 @@ def fit_fold(
                 "best": 0,
             }
         )
-        best_epoch = _best_epoch(state["history"])
+        best_epoch = _best_epoch(state["history"], architecture)
         if best_epoch == epoch:
             cnn.save_weights(folder / f"best{cnn.weights_suffix}")
-        state["finished"] = epoch >= architecture.epochs or epoch - best_epoch >= architecture.patience
+        stale = architecture.patience > 0 and epoch - best_epoch >= architecture.patience
+        state["finished"] = epoch >= architecture.epochs or stale
         _commit(cnn, folder, state, epoch)
 
     on_progress(1.0, len(state["history"]))
-    best_epoch = _best_epoch(state["history"])
+    best_epoch = _best_epoch(state["history"], architecture)
     return [{**row, "best": int(row["epoch"] == best_epoch)} for row in state["history"]]
 
 
@@ -161,7 +151,9 @@ def _auroc(y_true: np.ndarray, probability: np.ndarray) -> float:
     return float(roc_auc_score(y_true, probability))
 
 
-def _best_epoch(history: list[dict[str, Any]]) -> int:
+def _best_epoch(history: list[dict[str, Any]], architecture: Architecture) -> int:
+    if not architecture.patience:
+        return len(history)
     return int(min(history, key=lambda row: row["validation_loss"])["epoch"])
 
 

@@ -18,47 +18,63 @@ import tensorflow as tf
 
 from core.errors import ExperimentError, TrainingError
 from core.files import write_aside
-from core.models.architecture import Architecture, Augmentation, Convolution, Dropout, Layer, MaxPooling
+from core.models import trunk
+from core.models.architecture import (
+    SHARPNESS,
+    Architecture,
+    Convolution,
+    Dropout,
+    Layer,
+    MaxPooling,
+    Normalisation,
+    SeparableConvolution,
+)
+from core.models.onnx_weights import halve_weights
 
-_PREDICT_BATCH = 64
+_PREDICT_BATCH, _EMBED_BATCH = 64, 8
 
 
-class _Fill(keras.layers.Layer):
-    """Adds a constant per channel: what stands outside the picture becomes 0 and back again."""
+class _SoftMaximum(keras.layers.Layer):
+    """log(mean(exp(s x))) / s of the local logits (n, h, w, 1): (n, 1)."""
 
-    def __init__(self, values: Sequence[float]) -> None:
-        super().__init__()
-        self._values = tuple(values)
-
-    def call(self, images: tf.Tensor) -> tf.Tensor:
-        return images + keras.ops.convert_to_tensor(self._values, dtype=images.dtype)
+    def call(self, evidence: tf.Tensor) -> tf.Tensor:
+        _, height, width, _ = evidence.shape
+        total = keras.ops.logsumexp(SHARPNESS * evidence, axis=(1, 2))
+        return (total - math.log(height * width)) / SHARPNESS
 
 
 class _GradCAM(keras.layers.Layer):
-    """Heat map and probability of one network from its feature map, hidden layer and logit.
+    """Grad-CAM (n, h, w) of one member, not yet normalised, from its feature map and vector.
 
     Grad-CAM (Selvaraju et al., ICCV 2017) weighs feature k by the mean over positions of d logit / d A_k.
-    For pooling -> dense W1 -> ReLU -> dense w2 the gradient of the pooled vector is ((h > 0) * w2) @ W1, so
-    no automatic differentiation is needed.
+    For Flatten -> dense W1 -> ReLU -> dense w2 the gradient of the flat vector is ((h > 0) * w2) @ W1. For
+    the soft maximum of local logits A . w the gradients at all positions sum to w. So no automatic
+    differentiation is needed.
     """
 
-    def __init__(self, hidden: keras.layers.Dense, output: keras.layers.Dense, pooling: str) -> None:
+    def __init__(self, head: keras.Model, pooling: str) -> None:
         super().__init__()
-        self._hidden, self._output, self._pooling = hidden, output, pooling
+        self._head, self._pooling = head, pooling
 
-    def call(self, feature_map: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
+    def call(self, feature_map: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
         ops = keras.ops
         _, height, width, n_features = feature_map.shape
-        active = ops.cast(hidden > 0, hidden.dtype) * ops.transpose(self._output.kernel)
-        # The mean over positions is taken of W1 itself: a constant, where the gradient would be large.
-        kernel = self._hidden.kernel
+        weights = ops.transpose(self._head.get_layer("output").kernel)
         if self._pooling == "flatten":
+            # The mean over positions is taken of W1 itself: a constant, where the gradient would be large.
+            kernel = self._head.get_layer("hidden").kernel
             kernel = ops.mean(ops.reshape(kernel, (height * width, n_features, -1)), axis=0)
+            weights = ops.matmul(ops.cast(vector > 0, vector.dtype) * weights, ops.transpose(kernel))
         else:
-            kernel = (kernel[:n_features] + kernel[n_features:]) / (height * width)
-        weights = ops.matmul(active, ops.transpose(kernel))
-        heat = ops.relu(ops.sum(weights[:, None, None, :] * feature_map, axis=3))
-        return _normalise_heat(heat)
+            weights = weights / (height * width)
+        return ops.relu(ops.sum(weights[:, None, None, :] * feature_map, axis=3))
+
+
+class _NormaliseHeat(keras.layers.Layer):
+    """The mean of several (n, h, w) maps, divided by its maximum; a map without heat stays 0."""
+
+    def call(self, heats: list[tf.Tensor]) -> tf.Tensor:
+        return _normalise_heat(sum(heats) / len(heats))
 
 
 class KerasCNN:
@@ -71,35 +87,52 @@ class KerasCNN:
         _set_threads(n_threads)
         keras.utils.set_random_seed(seed)
         self.architecture = architecture
-        self.network = _build_network(architecture)
+        self._members = [_build_member(architecture) for _ in range(architecture.members)]
+        self.network = _join(self._members, architecture)
         self.n_parameters = sum(math.prod(weight.shape) for weight in self.network.trainable_weights)
-        images = keras.Input(architecture.recipe.shape)
-        augmented = _augment(images, architecture.augmentation)
-        self._training = keras.Model(images, self.network(augmented)[2])
+        self._trunk = _build_trunk(architecture) if architecture.has_trunk else None
+        self._embed = tf.function(self._trunk, reduce_retracing=True) if self._trunk else None
         self._optimizer = keras.optimizers.AdamW(
             learning_rate=architecture.learning_rate, weight_decay=architecture.weight_decay, epsilon=1e-8
         )
-        self._optimizer.build(self._training.trainable_variables)
+        self._optimizer.build(self.network.trainable_variables)
         self._step = tf.function(self._train_batch, reduce_retracing=True)
         self._forward = tf.function(
-            lambda images: self.network(images, training=False), reduce_retracing=True
+            lambda inputs: tf.reduce_mean(self._compute_logits(inputs, training=False), axis=0),
+            reduce_retracing=True,
         )
 
+    def _compute_logits(self, inputs: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """(members, n) logits."""
+        return tf.stack([member(inputs, training=training)[2][:, 0] for member in self._members])
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        if self._embed is None:
+            return images
+        maps = np.empty((len(images), *self.architecture.input_shape), np.float32)
+        for start in range(0, len(images), _EMBED_BATCH):
+            part = _to_input(images[start : start + _EMBED_BATCH])
+            maps[start : start + len(part)] = self._embed(tf.constant(part)).numpy()
+        return maps
+
     def _train_batch(
-        self, images: tf.Tensor, target: tf.Tensor, weight: tf.Tensor
+        self, inputs: tf.Tensor, target: tf.Tensor, weight: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            logit = self._training(images, training=True)[:, 0]
+            logits = self._compute_logits(inputs, training=True)
             loss = tf.reduce_mean(
-                weight * tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logit)
+                weight
+                * tf.nn.sigmoid_cross_entropy_with_logits(
+                    labels=tf.broadcast_to(target, tf.shape(logits)), logits=logits
+                )
             )
-        variables = self._training.trainable_variables
+        variables = self.network.trainable_variables
         self._optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss, logit
+        return loss, tf.reduce_mean(logits, axis=0)
 
     def train_epoch(
         self,
-        images: np.ndarray,
+        inputs: np.ndarray,
         y_true: np.ndarray,
         sample_weight: np.ndarray,
         *,
@@ -118,7 +151,7 @@ class KerasCNN:
             target = y_true[batch].astype(np.float32)
             weight = sample_weight[batch].astype(np.float32)
             loss, logit = self._step(
-                tf.constant(_to_input(images[batch])), tf.constant(target), tf.constant(weight)
+                tf.constant(_to_input(inputs[batch])), tf.constant(target), tf.constant(weight)
             )
             value = float(loss)
             if not math.isfinite(value):
@@ -133,26 +166,29 @@ class KerasCNN:
             on_batch(start + len(batch))
         return loss_sum / weight_sum, n_correct / len(order)
 
-    def predict_probability(self, images: np.ndarray) -> np.ndarray:
+    def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
         parts = [
             # Not Model.predict: in a loop it grows in memory (keras-team/keras#13118).
-            keras.ops.sigmoid(
-                self._forward(tf.constant(_to_input(images[start : start + _PREDICT_BATCH])))[2]
-            )
-            for start in range(0, len(images), _PREDICT_BATCH)
+            keras.ops.sigmoid(self._forward(tf.constant(_to_input(inputs[start : start + _PREDICT_BATCH]))))
+            for start in range(0, len(inputs), _PREDICT_BATCH)
         ]
-        return np.concatenate([part.numpy()[:, 0] for part in parts]).astype(np.float64)
+        return np.concatenate([part.numpy() for part in parts]).astype(np.float64)
 
     def explain(self, images: np.ndarray) -> np.ndarray:
-        # The feature map is an output, so the gradient is taken of the head alone.
-        feature_map = tf.constant(self._forward(tf.constant(_to_input(images)))[0])
-        head = self.network.get_layer("head")
-        with tf.GradientTape() as tape:
-            tape.watch(feature_map)
-            logit = head(feature_map, training=False)[1]
-        gradient = tape.gradient(logit, feature_map)
-        heat = tf.nn.relu(tf.reduce_sum(tf.reduce_mean(gradient, (1, 2), keepdims=True) * feature_map, 3))
-        return _normalise_heat(heat).numpy()
+        inputs = tf.constant(_to_input(self.embed(images)))
+        heats = []
+        for member in self._members:
+            # The feature map is an output, so the gradient is taken of the head alone.
+            feature_map = tf.constant(member(inputs, training=False)[0])
+            head = member.get_layer("head")
+            with tf.GradientTape() as tape:
+                tape.watch(feature_map)
+                logit = head(feature_map, training=False)[1]
+            gradient = tape.gradient(logit, feature_map)
+            heats.append(
+                tf.nn.relu(tf.reduce_sum(tf.reduce_mean(gradient, (1, 2), keepdims=True) * feature_map, 3))
+            )
+        return _normalise_heat(sum(heats) / len(heats)).numpy()
 
     def save_weights(self, path: Path) -> None:
         with write_aside(path) as aside:
@@ -188,16 +224,25 @@ class KerasCNN:
 
     def export_onnx(self, members: Sequence[KerasCNN], path: Path) -> None:
         images = keras.Input(self.architecture.recipe.shape, name="images")
+        inputs = self._trunk(images) if self._trunk else images
+        pooling = self.architecture.pooling
         probabilities, heats, features = [], [], []
-        for member in members:
-            feature_map, hidden, logit = member.network(images, training=False)
-            head = member.network.get_layer("head")
-            layer = _GradCAM(head.get_layer("hidden"), head.get_layer("output"), self.architecture.pooling)
-            heats.append(layer(feature_map, hidden))
+        for cnn in members:
+            answers = [(member, *member(inputs, training=False)) for member in cnn._members]
+            logits = [answer[3] for answer in answers]
+            logit = keras.layers.Average()(logits) if len(logits) > 1 else logits[0]
             probabilities.append(keras.layers.Activation("sigmoid")(logit))
-            features.append(hidden)
+            heats.append(
+                _NormaliseHeat()(
+                    [
+                        _GradCAM(member.get_layer("head"), pooling)(maps, vector)
+                        for member, maps, vector, _ in answers
+                    ]
+                )
+            )
+            features += [answer[2] for answer in answers]
         mean = keras.layers.Average() if len(members) > 1 else (lambda parts: parts[0])
-        join = keras.layers.Concatenate() if len(members) > 1 else (lambda parts: parts[0])
+        join = keras.layers.Concatenate() if len(features) > 1 else (lambda parts: parts[0])
         served = keras.Model(
             images,
             {"probability": mean(probabilities), "heat": mean(heats), "features": join(features)},
@@ -218,10 +263,11 @@ class KerasCNN:
                 opset=17,
                 output_path=str(aside),
             )
+            halve_weights(aside)
 
     def _seed_generators(self, seed: int) -> None:
         """Restart every random layer: what an epoch draws depends on its seed alone, resumed or not."""
-        for index, variable in enumerate(self._training.non_trainable_variables):
+        for index, variable in enumerate(self.network.non_trainable_variables):
             if "seed_generator_state" in variable.path:
                 variable.assign(np.array([seed & 0x7FFFFFFF, index], dtype=np.uint32))
 
@@ -235,27 +281,67 @@ def _set_threads(n_threads: int) -> None:
         return
 
 
-def _build_network(architecture: Architecture) -> keras.Model:
+def _build_trunk(architecture: Architecture) -> keras.Model:
+    """The frozen layers of `core.models.trunk`: gray (n, h, w, 1) in [0, 1] -> feature map."""
+    arrays = trunk.read_trunk()
+    relu6 = keras.layers.ReLU(6)
+    frozen: list[tuple[keras.layers.Layer, str]] = []
+
+    def convolve(layer: keras.layers.Layer, name: str, values: tf.Tensor) -> tf.Tensor:
+        frozen.append((layer, name))
+        return layer(values)
+
     images = keras.Input(architecture.recipe.shape)
-    values = images
-    for layer in architecture.features:
+    stem = keras.layers.Conv2D(trunk.N_STEM, 3, 2, padding="same")
+    values = relu6(convolve(stem, "stem", keras.layers.Rescaling(2.0, -1.0)(images)))
+    taps = []
+    for index, block in enumerate(trunk.BLOCKS):
+        wide = values
+        if block.expansion > 1:
+            expand = keras.layers.Conv2D(block.n_in * block.expansion, 1)
+            wide = relu6(convolve(expand, f"{index}/expand", wide))
+        depthwise = keras.layers.DepthwiseConv2D(block.kernel, block.stride, padding="same")
+        wide = relu6(convolve(depthwise, f"{index}/depthwise", wide))
+        projected = convolve(keras.layers.Conv2D(block.n_out, 1), f"{index}/project", wide)
+        values = keras.layers.Add()([values, projected]) if block.is_residual else projected
+        if index in trunk.TAPS:
+            taps.append(values)
+    joined = keras.layers.Concatenate()([keras.layers.MaxPooling2D(2)(taps[0]), *taps[1:]])
+    for layer, name in frozen:
+        kernel = arrays[f"{name}/kernel"]
+        layer.set_weights([kernel[..., None] if kernel.ndim == 3 else kernel, arrays[f"{name}/bias"]])
+        layer.trainable = False
+    return keras.Model(images, joined)
+
+
+def _build_member(architecture: Architecture) -> keras.Model:
+    """The trained layers: inputs -> feature map, vector and logit."""
+    inputs = keras.Input(architecture.input_shape)
+    values = inputs
+    for layer in architecture.trained_layers:
         values = _build_layer(layer, values)
-    head = _build_head(architecture)
-    hidden, logit = head(values)
-    return keras.Model(images, [values, hidden, logit])
+    vector, logit = _build_head(architecture)(values)
+    return keras.Model(inputs, [values, vector, logit])
+
+
+def _join(members: list[keras.Model], architecture: Architecture) -> keras.Model:
+    """One model that holds all members, for saving and for its variables."""
+    if len(members) == 1:
+        return members[0]
+    inputs = keras.Input(architecture.input_shape)
+    return keras.Model(inputs, [member(inputs)[2] for member in members])
 
 
 def _build_head(architecture: Architecture) -> keras.Model:
     feature_map = keras.Input(architecture.feature_shape)
-    if architecture.pooling == "flatten":
-        pooled = keras.layers.Flatten()(feature_map)
-    else:
-        average = keras.layers.GlobalAveragePooling2D()(feature_map)
-        maximum = keras.layers.GlobalMaxPooling2D()(feature_map)
-        pooled = keras.layers.Concatenate()([average, maximum])
-    dropped = keras.layers.Dropout(architecture.dropout)(pooled)
+    dropout = architecture.dropout
+    if architecture.pooling == "evidence":
+        local = keras.layers.Dense(1, name="output")(keras.layers.Dropout(dropout)(feature_map))
+        vector = keras.layers.GlobalMaxPooling2D()(feature_map)
+        return keras.Model(feature_map, [vector, _SoftMaximum()(local)], name="head")
+    dropped = keras.layers.Dropout(dropout)(keras.layers.Flatten()(feature_map))
     hidden = keras.layers.Dense(architecture.hidden, activation="relu", name="hidden")(dropped)
-    dropped = keras.layers.Dropout(architecture.dropout)(hidden)
+    dropped = keras.layers.Dropout(dropout)(hidden)
     return keras.Model(feature_map, [hidden, keras.layers.Dense(1, name="output")(dropped)], name="head")
 
 
@@ -273,40 +359,17 @@ def _build_layer(layer: Layer, values: tf.Tensor) -> tf.Tensor:
             # PyTorch's momentum of 0.1 is Keras's 0.9.
             values = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(values)
         return keras.layers.ReLU()(values)
+    if isinstance(layer, SeparableConvolution):
+        values = keras.layers.DepthwiseConv2D(layer.kernel, padding="same", use_bias=False)(values)
+        values = keras.layers.Conv2D(layer.filters, 1, use_bias=False)(values)
+        values = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(values)
+        return keras.layers.ReLU()(values)
+    if isinstance(layer, Normalisation):
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(values)
     if isinstance(layer, MaxPooling):
         return keras.layers.MaxPooling2D(layer.size)(values)
     assert isinstance(layer, Dropout)
-    return keras.layers.Dropout(layer.rate)(values)
-
-
-def _augment(images: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
-    """Random change of (n, h, w, c) images in [0, 1], each its own."""
-    n_channels = images.shape[-1]
-    # The mirrored difference is 0.5 where nothing is: so are the corners that a turn brings in.
-    fill = [0.0, 0.5] if n_channels == 2 else [0.0] * n_channels
-    images = _Fill([-value for value in fill])(images)
-    if augmentation.flip:
-        images = keras.layers.RandomFlip("horizontal")(images)
-    options = {"fill_mode": "constant", "fill_value": 0.0, "interpolation": "bilinear"}
-    if augmentation.rotation_degrees:
-        images = keras.layers.RandomRotation(augmentation.rotation_degrees / 360, **options)(images)
-    if augmentation.translation:
-        images = keras.layers.RandomTranslation(
-            augmentation.translation, augmentation.translation, **options
-        )(images)
-    if augmentation.zoom:
-        images = keras.layers.RandomZoom((-augmentation.zoom, augmentation.zoom), **options)(images)
-    images = _Fill(fill)(images)
-    if augmentation.contrast:
-        images = keras.layers.RandomContrast(augmentation.contrast, value_range=(0, 1))(images)
-    if augmentation.brightness:
-        brightness = keras.layers.RandomBrightness(augmentation.brightness, value_range=(0, 1))
-        if n_channels == 2:
-            # Brightness cancels in the mirrored difference.
-            images = keras.layers.Concatenate()([brightness(images[..., :1]), images[..., 1:]])
-        else:
-            images = brightness(images)
-    return images
+    return keras.layers.SpatialDropout2D(layer.rate)(values)
 
 
 def _normalise_heat(heat: tf.Tensor) -> tf.Tensor:
@@ -314,6 +377,7 @@ def _normalise_heat(heat: tf.Tensor) -> tf.Tensor:
     return heat / keras.ops.maximum(keras.ops.max(heat, axis=(1, 2), keepdims=True), 1e-6)
 
 
-def _to_input(images: np.ndarray) -> np.ndarray:
-    """(n, h, w, c) uint8 -> float32 in [0, 1]."""
-    return images.astype(np.float32) / np.float32(255)
+def _to_input(inputs: np.ndarray) -> np.ndarray:
+    """Images (uint8, divided by 255) or feature maps, as float32."""
+    values = inputs.astype(np.float32)
+    return values / np.float32(255) if inputs.dtype == np.uint8 else values

@@ -1,4 +1,4 @@
-"""The CNN in PyTorch: the only importer of torch and torchvision."""
+"""The CNN in PyTorch: the only importer of torch."""
 
 from __future__ import annotations
 
@@ -11,35 +11,81 @@ import onnx
 import torch
 from torch import nn
 from torch.nn import functional
-from torchvision.transforms import v2
 
 from core.errors import ExperimentError, TrainingError
 from core.files import write_aside
-from core.models.architecture import Architecture, Augmentation, Convolution, Dropout, Layer, MaxPooling
+from core.models import trunk
+from core.models.architecture import (
+    SHARPNESS,
+    Architecture,
+    Convolution,
+    Dropout,
+    Layer,
+    MaxPooling,
+    Normalisation,
+    SeparableConvolution,
+)
+from core.models.onnx_weights import halve_weights
 
-_PREDICT_BATCH = 64
+_PREDICT_BATCH, _EMBED_BATCH = 64, 8
 # What torch.load(weights_only=True) raises for a file that holds more than numbers.
 _Unreadable = torch.serialization.pickle.UnpicklingError
 
 
-class _Network(nn.Module):
-    """The layers of an architecture. Takes (n, c, h, w); gives feature map, hidden layer and logit."""
+class _Trunk(nn.Module):
+    """The frozen layers of `core.models.trunk`. Takes gray (n, 1, h, w) in [0, 1]; gives the feature map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        arrays = trunk.read_trunk()
+        self.stem = _freeze(nn.Conv2d(1, trunk.N_STEM, 3, stride=2), arrays, "stem")
+        self.blocks = nn.ModuleList(nn.ModuleDict() for _ in trunk.BLOCKS)
+        for index, (layers, block) in enumerate(zip(self.blocks, trunk.BLOCKS, strict=True)):
+            assert isinstance(layers, nn.ModuleDict)
+            wide = block.n_in * block.expansion
+            if block.expansion > 1:
+                layers["expand"] = _freeze(nn.Conv2d(block.n_in, wide, 1), arrays, f"{index}/expand")
+            depthwise = nn.Conv2d(wide, wide, block.kernel, stride=block.stride, groups=wide)
+            layers["depthwise"] = _freeze(depthwise, arrays, f"{index}/depthwise")
+            layers["project"] = _freeze(nn.Conv2d(wide, block.n_out, 1), arrays, f"{index}/project")
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        values = functional.relu6(self.stem(_pad(images * 2 - 1, 3, 2)))
+        taps = []
+        for index, (layers, block) in enumerate(zip(self.blocks, trunk.BLOCKS, strict=True)):
+            assert isinstance(layers, nn.ModuleDict)
+            wide = functional.relu6(layers["expand"](values)) if block.expansion > 1 else values
+            wide = functional.relu6(layers["depthwise"](_pad(wide, block.kernel, block.stride)))
+            projected = layers["project"](wide)
+            values = values + projected if block.is_residual else projected
+            if index in trunk.TAPS:
+                taps.append(values)
+        return torch.cat([functional.max_pool2d(taps[0], 2), *taps[1:]], dim=1)
+
+
+class _Member(nn.Module):
+    """The trained layers of an architecture. Takes (n, c, h, w); gives feature map, vector and logit.
+
+    The vector is the hidden layer, or the maximum of each feature over all positions.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        n_channels = architecture.recipe.shape[2]
-        for layer in architecture.features:
+        n_channels = architecture.input_shape[2]
+        for layer in architecture.trained_layers:
             layers += _build_layer(layer, n_channels)
-            if isinstance(layer, Convolution):
+            if isinstance(layer, Convolution | SeparableConvolution):
                 n_channels = layer.filters
         self.features = nn.Sequential(*layers)
-        height, width, n_features = architecture.feature_shape
+        self.feature_shape = architecture.feature_shape
         self.pooling = architecture.pooling
-        n_pooled = height * width * n_features if self.pooling == "flatten" else 2 * n_features
         self.dropout = nn.Dropout(architecture.dropout)
-        self.hidden = nn.Linear(n_pooled, architecture.hidden)
-        self.output = nn.Linear(architecture.hidden, 1)
+        if self.pooling == "flatten":
+            self.hidden = nn.Linear(math.prod(self.feature_shape), architecture.hidden)
+            self.output = nn.Linear(architecture.hidden, 1)
+        else:
+            self.output = nn.Linear(self.feature_shape[2], 1)
         for module in self.modules():
             # Keras's defaults, so that both frameworks start alike.
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -47,51 +93,65 @@ class _Network(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        feature_map = self.features(images)
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        feature_map = self.features(inputs)
         if self.pooling == "flatten":
-            pooled = feature_map.flatten(1)
+            hidden = functional.relu(self.hidden(self.dropout(feature_map.flatten(1))))
+            return feature_map, hidden, self.output(self.dropout(hidden))
+        height, width, _ = self.feature_shape
+        evidence = self.output(self.dropout(feature_map).flatten(2).transpose(1, 2))
+        logit = (torch.logsumexp(SHARPNESS * evidence, dim=1) - math.log(height * width)) / SHARPNESS
+        return feature_map, feature_map.amax((2, 3)), logit
+
+    def explain(self, feature_map: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
+        """Grad-CAM (n, h, w), not yet normalised, without automatic differentiation.
+
+        Grad-CAM (Selvaraju et al., ICCV 2017) weighs feature k by the mean over positions of d logit / d A_k.
+        For Flatten -> dense W1 -> ReLU -> dense w2 the gradient of the flat vector is ((h > 0) * w2) @ W1.
+        For the soft maximum of local logits A . w the gradients at all positions sum to w.
+        """
+        height, width, n_features = self.feature_shape
+        weights = self.output.weight
+        if self.pooling == "flatten":
+            # The mean over positions is taken of W1 itself: a constant, where the gradient would be large.
+            kernel = self.hidden.weight.reshape(-1, n_features, height * width).mean(2)
+            weights = ((vector > 0).to(vector.dtype) * weights) @ kernel
         else:
-            pooled = torch.cat([feature_map.mean((2, 3)), feature_map.amax((2, 3))], dim=1)
-        hidden = functional.relu(self.hidden(self.dropout(pooled)))
-        return feature_map, hidden, self.output(self.dropout(hidden))
+            weights = weights / (height * width)
+        return functional.relu((weights[:, :, None, None] * feature_map).sum(1))
+
+
+class _Ensemble(nn.Module):
+    """Several members on the same input."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(_Member(architecture) for _ in range(architecture.members))
+
+
+def _members(network: nn.Module) -> list[_Member]:
+    found = list(network.members) if isinstance(network, _Ensemble) else [network]
+    return [member for member in found if isinstance(member, _Member)]
 
 
 class _Served(nn.Module):
-    """The mean of several networks with its Grad-CAM, for export. Takes (n, h, w, c).
+    """The mean of several networks with its Grad-CAM, for export. Takes (n, h, w, c)."""
 
-    Grad-CAM (Selvaraju et al., ICCV 2017) weighs feature k by the mean over positions of d logit / d A_k.
-    For pooling -> dense W1 -> ReLU -> dense w2 the gradient of the pooled vector is ((h > 0) * w2) @ W1, so
-    no automatic differentiation is needed.
-    """
-
-    def __init__(self, networks: Sequence[_Network]) -> None:
+    def __init__(self, stem: nn.Module, networks: Sequence[nn.Module]) -> None:
         super().__init__()
+        self.stem = stem
         self.networks = nn.ModuleList(networks)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        images = images.permute(0, 3, 1, 2)
-        probabilities, heats, features = [], [], []
+        inputs = self.stem(images.permute(0, 3, 1, 2))
+        probabilities, heats, vectors = [], [], []
         for network in self.networks:
-            assert isinstance(network, _Network)
-            feature_map, hidden, logit = network(images)
-            n_features, height, width = feature_map.shape[1:]
-            # The mean over positions is taken of W1 itself: a constant, where the gradient would be large.
-            kernel = network.hidden.weight
-            if network.pooling == "flatten":
-                kernel = kernel.reshape(-1, n_features, height * width).mean(2)
-            else:
-                kernel = (kernel[:, :n_features] + kernel[:, n_features:]) / (height * width)
-            weights = ((hidden > 0).to(hidden.dtype) * network.output.weight) @ kernel
-            heat = functional.relu((weights[:, :, None, None] * feature_map).sum(1))
+            answers = [(member, *member(inputs)) for member in _members(network)]
+            probabilities.append(torch.sigmoid(torch.stack([answer[3] for answer in answers]).mean(0)))
+            heat = torch.stack([member.explain(maps, vector) for member, maps, vector, _ in answers]).mean(0)
             heats.append(_normalise_heat(heat))
-            probabilities.append(torch.sigmoid(logit))
-            features.append(hidden)
-        return (
-            torch.stack(probabilities).mean(0),
-            torch.stack(heats).mean(0),
-            torch.cat(features, dim=1),
-        )
+            vectors += [answer[2] for answer in answers]
+        return torch.stack(probabilities).mean(0), torch.stack(heats).mean(0), torch.cat(vectors, dim=1)
 
 
 class PytorchCNN:
@@ -104,18 +164,29 @@ class PytorchCNN:
         torch.set_num_threads(n_threads)
         torch.manual_seed(seed)
         self.architecture = architecture
-        self.network = _Network(architecture).to(memory_format=torch.channels_last)
+        network = _Ensemble(architecture) if architecture.members > 1 else _Member(architecture)
+        self.network = network.to(memory_format=torch.channels_last)
+        self._stem = _Trunk().eval() if architecture.has_trunk else nn.Identity()
         self.n_parameters = sum(parameter.numel() for parameter in self.network.parameters())
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=architecture.learning_rate,
             weight_decay=architecture.weight_decay,
         )
-        self._augment = _build_augmentation(architecture.augmentation, architecture.recipe.shape[2])
+
+    @torch.no_grad()
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        if not self.architecture.has_trunk:
+            return images
+        maps = np.empty((len(images), *self.architecture.input_shape), np.float32)
+        for start in range(0, len(images), _EMBED_BATCH):
+            part = _to_tensor(images[start : start + _EMBED_BATCH])
+            maps[start : start + len(part)] = self._stem(part).permute(0, 2, 3, 1).numpy()
+        return maps
 
     def train_epoch(
         self,
-        images: np.ndarray,
+        inputs: np.ndarray,
         y_true: np.ndarray,
         sample_weight: np.ndarray,
         *,
@@ -133,11 +204,12 @@ class PytorchCNN:
         size = self.architecture.batch_size
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            inputs = torch.stack([self._augment(image) for image in _to_tensor(images[batch])])
             target = torch.from_numpy(y_true[batch].astype(np.float32))
             weight = torch.from_numpy(sample_weight[batch].astype(np.float32))
-            logit = self.network(inputs.contiguous(memory_format=torch.channels_last))[2][:, 0]
-            loss = functional.binary_cross_entropy_with_logits(logit, target, weight)
+            logits = self._compute_logits(_to_tensor(inputs[batch]))
+            loss = functional.binary_cross_entropy_with_logits(
+                logits, target.expand_as(logits), weight.expand_as(logits)
+            )
             if not math.isfinite(loss.item()):
                 raise TrainingError(
                     "The training loss is no longer a finite number",
@@ -149,25 +221,32 @@ class PytorchCNN:
             self._optimizer.step()
             loss_sum += loss.item() * len(batch)
             weight_sum += float(weight.sum())
-            n_correct += int(((logit > 0) == (target > 0.5)).sum())
+            n_correct += int(((logits.mean(0) > 0) == (target > 0.5)).sum())
             on_batch(start + len(batch))
         return loss_sum / weight_sum, n_correct / len(order)
 
+    def _compute_logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(members, n) logits of (n, c, h, w) inputs."""
+        return torch.stack([member(inputs)[2][:, 0] for member in _members(self.network)])
+
     @torch.no_grad()
-    def predict_probability(self, images: np.ndarray) -> np.ndarray:
+    def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
         self.network.eval()
         parts = [
-            torch.sigmoid(self.network(_to_tensor(images[start : start + _PREDICT_BATCH]))[2][:, 0])
-            for start in range(0, len(images), _PREDICT_BATCH)
+            torch.sigmoid(self._compute_logits(_to_tensor(inputs[start : start + _PREDICT_BATCH])).mean(0))
+            for start in range(0, len(inputs), _PREDICT_BATCH)
         ]
         return torch.cat(parts).numpy().astype(np.float64)
 
     def explain(self, images: np.ndarray) -> np.ndarray:
         self.network.eval()
-        feature_map, _, logit = self.network(_to_tensor(images))
-        gradient = torch.autograd.grad(logit.sum(), feature_map)[0]
-        heat = functional.relu((gradient.mean((2, 3), keepdim=True) * feature_map).sum(1))
-        return _normalise_heat(heat).detach().numpy()
+        inputs = _to_tensor(self.embed(images))
+        heats = []
+        for member in _members(self.network):
+            feature_map, _, logit = member(inputs)
+            gradient = torch.autograd.grad(logit.sum(), feature_map)[0]
+            heats.append(functional.relu((gradient.mean((2, 3), keepdim=True) * feature_map).sum(1)))
+        return _normalise_heat(torch.stack(heats).mean(0)).detach().numpy()
 
     def save_weights(self, path: Path) -> None:
         with write_aside(path) as aside, open(aside, "wb") as file:
@@ -189,7 +268,7 @@ class PytorchCNN:
         self._optimizer.load_state_dict(checkpoint["optimizer"])
 
     def export_onnx(self, members: Sequence[PytorchCNN], path: Path) -> None:
-        served = _Served([member.network for member in members]).eval()
+        served = _Served(self._stem, [member.network for member in members]).eval()
         example = torch.zeros(2, *self.architecture.recipe.shape)
         with write_aside(path) as aside:
             torch.onnx.export(
@@ -204,6 +283,7 @@ class PytorchCNN:
                 verbose=False,
             )
             _strip_traces(aside)
+            halve_weights(aside)
 
 
 def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
@@ -218,43 +298,36 @@ def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
         )
         normalisation = [nn.BatchNorm2d(layer.filters, eps=1e-3)] if layer.normalise else []
         return [convolution, *normalisation, nn.ReLU()]
+    if isinstance(layer, SeparableConvolution):
+        return [
+            nn.Conv2d(
+                n_channels, n_channels, layer.kernel, padding=layer.kernel // 2, groups=n_channels, bias=False
+            ),
+            nn.Conv2d(n_channels, layer.filters, 1, bias=False),
+            nn.BatchNorm2d(layer.filters, eps=1e-3),
+            nn.ReLU(),
+        ]
+    if isinstance(layer, Normalisation):
+        return [nn.BatchNorm2d(n_channels, eps=1e-3)]
     if isinstance(layer, MaxPooling):
         return [nn.MaxPool2d(layer.size)]
     assert isinstance(layer, Dropout)
-    return [nn.Dropout(layer.rate)]
+    return [nn.Dropout2d(layer.rate)]
 
 
-def _build_augmentation(
-    augmentation: Augmentation, n_channels: int
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Random change of one image (c, h, w) in [0, 1]."""
-    # The mirrored difference is 0.5 where nothing is: so are the corners that a turn brings in.
-    fill = torch.tensor([0.0, 0.5] if n_channels == 2 else [0.0] * n_channels)[:, None, None]
-    geometry = v2.Compose(
-        [
-            v2.RandomHorizontalFlip(0.5 if augmentation.flip else 0.0),
-            v2.RandomAffine(
-                degrees=augmentation.rotation_degrees,
-                translate=(augmentation.translation, augmentation.translation),
-                scale=(1 - augmentation.zoom, 1 + augmentation.zoom),
-                interpolation=v2.InterpolationMode.BILINEAR,
-            ),
-        ]
-    )
+def _freeze(layer: nn.Conv2d, arrays: dict[str, np.ndarray], name: str) -> nn.Conv2d:
+    """Give a convolution the trunk's numbers, for good."""
+    kernel = arrays[f"{name}/kernel"]
+    # Depthwise kernels are (h, w, channels).
+    kernel = kernel.transpose(2, 0, 1)[:, None] if kernel.ndim == 3 else kernel.transpose(3, 2, 0, 1)
+    layer.weight = nn.Parameter(torch.from_numpy(kernel.copy()), requires_grad=False)
+    layer.bias = nn.Parameter(torch.from_numpy(arrays[f"{name}/bias"].copy()), requires_grad=False)
+    return layer
 
-    def augment(image: torch.Tensor) -> torch.Tensor:
-        image = geometry(image - fill) + fill
-        if augmentation.contrast:
-            factor = 1 + augmentation.contrast * (2 * torch.rand(()) - 1)
-            mean = image.mean((1, 2), keepdim=True)
-            image = mean + factor * (image - mean)
-        if augmentation.brightness:
-            shift = augmentation.brightness * (2 * torch.rand(()) - 1)
-            # Brightness cancels in the mirrored difference.
-            image = torch.stack([image[0] + shift, image[1]]) if n_channels == 2 else image + shift
-        return image.clamp(0, 1)
 
-    return augment
+def _pad(values: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
+    before, after = trunk.lopsided_padding(kernel, stride)
+    return functional.pad(values, (before, after, before, after))
 
 
 def _normalise_heat(heat: torch.Tensor) -> torch.Tensor:
@@ -262,9 +335,12 @@ def _normalise_heat(heat: torch.Tensor) -> torch.Tensor:
     return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-6)
 
 
-def _to_tensor(images: np.ndarray) -> torch.Tensor:
-    """(n, h, w, c) uint8 -> (n, c, h, w) float32 in [0, 1], stored channels last."""
-    return torch.from_numpy(images.astype(np.float32) / np.float32(255)).permute(0, 3, 1, 2)
+def _to_tensor(inputs: np.ndarray) -> torch.Tensor:
+    """(n, h, w, c) images (uint8, divided by 255) or feature maps -> (n, c, h, w) float32, channels last."""
+    values = inputs.astype(np.float32)
+    if inputs.dtype == np.uint8:
+        values /= np.float32(255)
+    return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
 def _strip_traces(path: Path) -> None:

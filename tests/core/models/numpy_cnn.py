@@ -41,6 +41,10 @@ class MeanGray:
         self.seen_weights: list[np.ndarray] = []
         self.seen_draws: list[tuple[int, tuple[int, ...]]] = []
 
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """See core.models.contract."""
+        return images
+
     def train_epoch(
         self,
         images: np.ndarray,

