@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Set TORCH_INDEX=https://download.pytorch.org/whl/cpu on Linux without a GPU: gigabytes smaller.
 TORCH_INDEX ?=
+STORY := seed-random-split folder-by-patient hemorrhage-by-patient
 
 .PHONY: run test test-all setup check bench screenshots figures clean
 
@@ -36,9 +37,10 @@ bench: setup
 screenshots: setup
 	$(BIN)/python tests/screenshots.py
 
-# Writes the table of figures in README.md anew from the experiments' records.
+# Writes the table of figures in README.md and the model cards anew from the experiments' records.
 figures: setup
 	$(BIN)/python -m core figures --write README.md
+	for name in $(STORY); do $(BIN)/python -m core card $$name --write trained_models/$$name/MODEL_CARD.md || exit; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -16,6 +16,7 @@ pages = [
     st.Page("app_pages/read_scan.py", title="Read a scan", icon=":material/radiology:", default=True),
     st.Page("app_pages/compare.py", title="Compare", icon=":material/balance:", url_path="compare"),
     st.Page("app_pages/data.py", title="Data", icon=":material/database:", url_path="data"),
+    st.Page("app_pages/model_card.py", title="Model card", icon=":material/description:", url_path="card"),
     st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train"),
     st.Page("app_pages/about.py", title="About", icon=":material/info:", url_path="about"),
 ]

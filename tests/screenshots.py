@@ -27,6 +27,7 @@ PAGES = {
     "read": "/",
     "compare": "/compare",
     "data": "/data",
+    "card": "/card",
     "train": "/train",
     "about": "/about",
 }
@@ -46,6 +47,8 @@ def take(page: Page, address: str, name: str, width: int, target: Path) -> None:
     if name == "read":
         page.get_by_role("button", name="Show synthetic ones").click()
         page.wait_for_selector("img[alt^='Heat map of the']")
+    if name == "card":
+        page.wait_for_selector("#claim-2024")
     if name == "compare":
         page.wait_for_selector(".st-key-learning_keras .main-svg, .st-key-learning_pytorch .main-svg")
     page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")

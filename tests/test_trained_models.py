@@ -10,6 +10,7 @@ import pytest
 from core.cli_reports import STORY
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import CARD_NAME, list_experiments, read_experiment
+from core.model_card import draw_model_card
 from core.phantoms import draw_phantom
 from core.prediction import Reader
 from core.reports import draw_figures, replace_figures
@@ -31,7 +32,7 @@ def test_they_are_small_and_hold_no_picture() -> None:
     """Together at most 30 MB, and nothing but cards, tables and networks: no image of any patient."""
     files = [path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 30e6
-    assert {path.suffix for path in files} <= {".json", ".csv", ".onnx", ".pt", ".keras"}
+    assert {path.suffix for path in files} <= {".json", ".csv", ".md", ".onnx", ".pt", ".keras"}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -69,6 +70,19 @@ def test_readme_shows_the_records() -> None:
     table = draw_figures([read_experiment(ROOT / name) for name in STORY])
     readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
     assert readme == replace_figures(readme, table)
+
+
+@pytest.mark.parametrize("name", STORY)
+def test_model_cards_show_the_records(name: str) -> None:
+    """Each model card is what `make figures` writes now."""
+    kept = (ROOT / name / "MODEL_CARD.md").read_bytes()
+    assert draw_model_card(read_experiment(ROOT / name)).markdown.encode() == kept
+
+
+def test_make_figures_writes_every_model_card() -> None:
+    """The Makefile and the program name the same experiments."""
+    makefile = (ROOT.parent / "Makefile").read_text(encoding="utf-8")
+    assert f"STORY := {' '.join(STORY)}\n" in makefile
 
 
 def test_the_famous_number_is_reproduced() -> None:

@@ -156,7 +156,7 @@ def _judge_methods(facts: Facts) -> list[Coverage]:
         Coverage(24, "covered", "Networks", "partly pretrained" if list_pretrained(facts) else "random"),
         Coverage(25, "covered", "Training"),
         Coverage(26, "covered", "Training"),
-        Coverage(27, "covered", "Networks", "mean of the folds" if folds > 1 else "there is none"),
+        Coverage(27, "covered", "Networks", "mean of the folds" if folds > 1 else "one network is served"),
         Coverage(28, "covered", "Results"),
         Coverage(29, "covered", "Results")
         if facts.knows_patients

@@ -40,7 +40,7 @@ def describe_preprocessing(facts: Facts) -> str:
 def describe_networks(facts: Facts) -> str:
     """Layers as the card lists them, initial weights, output, heat map and what is served."""
     layers = facts.card.get("layers")
-    rows = [[str(place), plain(name), settings] for place, (name, settings) in enumerate(_name(layers), 1)]
+    rows = [[str(place), name, settings] for place, (name, settings) in enumerate(_name(layers), 1)]
     sizes = [
         f"{title}: {facts.card['training'][framework]['n_parameters']} parameters"
         for framework, title in facts.titles.items()
@@ -65,21 +65,23 @@ def describe_networks(facts: Facts) -> str:
 
 def describe_initial_weights(facts: Facts) -> str:
     """Where the weights start from, one sentence."""
-    drawn = f"drawn at random (Glorot uniform), from seed {facts.protocol['seed']}"
+    drawn = f"drawn at random, from seed {facts.protocol['seed']}"
     pretrained = list_pretrained(facts)
     if not pretrained:
         return f"Initial weights: {drawn}."
-    return f"Initial weights: {', '.join(map(plain, pretrained))} come pretrained; the others are {drawn}."
+    return (
+        f"Initial weights: pretrained elsewhere and kept as they are: {', '.join(pretrained)} (see "
+        f"`core/models/trunk.py`); all others {drawn}."
+    )
 
 
 def list_pretrained(facts: Facts) -> list[str]:
-    """The kinds of layers that the card calls pretrained or frozen."""
-    found = [
-        name
+    """The layers, in Markdown, that the card calls a trunk."""
+    return [
+        f"{name} ({settings})" if settings else name
         for name, settings in _name(facts.card.get("layers"))
-        if any(word in f"{name} {settings}".lower() for word in ("pretrained", "frozen", "trunk"))
+        if name == "Trunk"
     ]
-    return list(dict.fromkeys(found))
 
 
 def describe_training(facts: Facts) -> str:
@@ -88,8 +90,7 @@ def describe_training(facts: Facts) -> str:
     versions = [[plain(library), plain(version)] for library, version in facts.card["versions"].items()]
     return paragraphs(
         "One schedule for every framework: the learning rate climbs in the first epoch and falls along half "
-        "a cosine. Training stops when the validation loss no longer improves; the weights of the epoch with "
-        "the lowest validation loss are kept. Test slices are not touched.",
+        f"a cosine. {_describe_selection(facts)} Test slices are not touched.",
         table(["protocol", ""], rows),
         table(["", "folds", "epochs run", "epoch kept", "seconds"], _count_epochs(facts)),
         table(["library", "version"], versions),
@@ -121,14 +122,26 @@ def describe_checks(facts: Facts) -> str:
 
 
 def _name(layers: list[dict[str, Any]] | None) -> list[tuple[str, str]]:
-    """Kind and settings of each layer of the card, whatever kinds there are."""
+    """Kind and settings of each layer of the card, whatever kinds there are, in Markdown."""
     return [
         (
-            str(row.get("layer", "layer")),
+            plain(row.get("layer", "layer")),
             ", ".join(f"{plain(key)} {_value(value)}" for key, value in row.items() if key != "layer"),
         )
         for row in layers or ()
     ]
+
+
+def _describe_selection(facts: Facts) -> str:
+    """Which epoch's weights are kept, as the protocol's patience says."""
+    if "patience" not in facts.protocol:
+        return "Which epoch is kept is not recorded."
+    if facts.protocol["patience"]:
+        return (
+            "Training stops when the validation loss no longer improves; the weights of the epoch with the "
+            "lowest validation loss are kept."
+        )
+    return "All epochs are trained, and the weights of the last are kept."
 
 
 def _count_epochs(facts: Facts) -> list[list[str]]:
@@ -136,7 +149,7 @@ def _count_epochs(facts: Facts) -> list[list[str]]:
     for framework, title in facts.titles.items():
         epochs = facts.history[facts.history["framework"] == framework]
         run = epochs.groupby("fold")["epoch"].max()
-        best = epochs.loc[epochs.groupby("fold")["validation_loss"].idxmin(), "epoch"]
+        best = epochs.loc[epochs["best"] == 1, "epoch"] if "best" in epochs else epochs["epoch"][:0]
         seconds = facts.card["training"].get(framework, {}).get("seconds")
         rows.append(
             [
@@ -151,6 +164,8 @@ def _count_epochs(facts: Facts) -> list[list[str]]:
 
 
 def _range(values: list[int]) -> str:
+    if not values:
+        return "not recorded"
     low, high = min(values), max(values)
     return str(low) if low == high else f"{low} to {high}"
 

@@ -31,24 +31,46 @@ def test_every_choice_of_a_recipe_has_words(words: dict[str, str], kinds: object
 def test_layers_are_read_off_the_card(facts: Facts) -> None:
     """Every layer of the card stands in the table in order, of whatever kind; without a list it says so."""
     assert "**not available**" in making.describe_networks(facts)
-    layers = [*ARCHITECTURES["framed"].describe(), {"layer": "Something[new]", "depth": None, "wide": True}]
-    described = making.describe_networks(_with(facts, layers=layers))
-    rows = [line for line in described.splitlines() if line.startswith("| ")][2:]
-    assert len(layers) == len(rows)
-    assert ["1", "Convolution"] == cells(described, "1")[:2]
-    assert "filters 16, kernel 3, stride 1, normalise yes" == cells(described, "1")[2]
-    assert [str(len(layers)), r"Something\[new\]", "depth none, wide yes"] == cells(
-        described, str(len(layers))
-    )
+    layers = [
+        {"layer": "Convolution", "filters": 16, "kernel": 3, "normalise": True},
+        {"layer": "Something[new]", "depth": None, "rate": 0.25},
+    ]
+    text = making.describe_networks(_with(facts, layers=layers))
+    assert ["1", "Convolution", "filters 16, kernel 3, normalise yes"] == cells(text, "1")
+    assert ["2", r"Something\[new\]", "depth none, rate 0.25"] == cells(text, "2")
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_layers_of_every_architecture_are_told(facts: Facts, name: str) -> None:
+    """Each architecture's own description makes a table with a row for each layer."""
+    layers = ARCHITECTURES[name].describe()
+    text = making.describe_networks(_with(facts, layers=layers))
+    assert layers[-1]["layer"] == cells(text, str(len(layers)))[1]
 
 
 def test_pretrained_layers_are_told(facts: Facts) -> None:
-    """Layers that the card calls pretrained or frozen are named; otherwise all weights are drawn."""
+    """A trunk is named with what it is; without one all weights are drawn."""
     assert [] == making.list_pretrained(facts)
-    assert "drawn at random" in making.describe_initial_weights(facts)
-    changed = _with(facts, layers=[{"layer": "Trunk", "weights": "ImageNet"}, {"layer": "Dense", "units": 1}])
-    assert ["Trunk"] == making.list_pretrained(changed)
-    assert "Trunk come pretrained" in making.describe_initial_weights(changed)
+    assert "Initial weights: drawn at random, from seed 0." == making.describe_initial_weights(facts)
+    changed = _with(facts, layers=[{"layer": "Trunk", "name": "some-net"}, {"layer": "Dense", "units": 1}])
+    assert ["Trunk (name some-net)"] == making.list_pretrained(changed)
+    assert "Trunk (name some-net)" in making.describe_initial_weights(changed)
+
+
+def test_the_kept_epoch_follows_from_patience(facts: Facts) -> None:
+    """With patience the best epoch is kept, without it the last."""
+    assert "lowest validation loss are kept" in making.describe_training(facts)
+    patient = _with(facts, protocol={**facts.protocol, "patience": 0})
+    assert "weights of the last are kept" in making.describe_training(patient)
+
+
+def test_what_an_older_record_lacks_is_not_recorded(facts: Facts) -> None:
+    """Without patience on the card, or marks in the history, nothing is said of the kept epoch."""
+    protocol = {key: value for key, value in facts.protocol.items() if key != "patience"}
+    older = replace(_with(facts, protocol=protocol), history=facts.history.drop(columns="best"))
+    text = making.describe_training(older)
+    assert "Which epoch is kept is not recorded." in text
+    assert "not recorded" == cells(text, "Keras")[3]
 
 
 def test_training_tells_the_whole_protocol(facts: Facts) -> None:
