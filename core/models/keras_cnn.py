@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from core.models.architecture import (
     Normalisation,
     SeparableConvolution,
 )
-from core.models.onnx_weights import halve_weights
+from core.models.onnx_file import shrink
 
 _PREDICT_BATCH, _EMBED_BATCH = 64, 8
 
@@ -193,6 +193,7 @@ class KerasCNN:
     def save_weights(self, path: Path) -> None:
         with write_aside(path) as aside:
             self.network.save(aside)
+            _compress(aside)
 
     def load_weights(self, path: Path) -> None:
         """Read our own weights file into this network's layers.
@@ -202,7 +203,7 @@ class KerasCNN:
         """
         try:
             self.network.load_weights(path)
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ExperimentError(
                 f"{path.name} cannot be read as Keras weights",
                 came=type(error).__name__,
@@ -263,13 +264,22 @@ class KerasCNN:
                 opset=17,
                 output_path=str(aside),
             )
-            halve_weights(aside)
+            shrink(aside)
 
     def _seed_generators(self, seed: int) -> None:
         """Restart every random layer: what an epoch draws depends on its seed alone, resumed or not."""
         for index, variable in enumerate(self.network.non_trainable_variables):
             if "seed_generator_state" in variable.path:
                 variable.assign(np.array([seed & 0x7FFFFFFF, index], dtype=np.uint32))
+
+
+def _compress(path: Path) -> None:
+    """Deflate a .keras file, a zip that Keras stores uncompressed: about half of it is form, not numbers."""
+    with zipfile.ZipFile(path) as stored:
+        parts = [(name, stored.read(name)) for name in stored.namelist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as compressed:
+        for name, data in parts:
+            compressed.writestr(name, data)
 
 
 def _set_threads(n_threads: int) -> None:

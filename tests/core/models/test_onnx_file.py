@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from core.models.onnx_weights import halve_weights
+from core.models.onnx_file import shrink
 
 
 def _write(path: Path, weights: np.ndarray) -> None:
@@ -38,7 +38,7 @@ def test_what_half_precision_holds_is_halved(tmp_path: Path, exact: bool, share:
     weights = np.random.default_rng(0).standard_normal((40, 40)).astype(np.float32)
     _write(path, weights.astype(np.float16).astype(np.float32) if exact else weights)
     before, size = _run(path), path.stat().st_size
-    halve_weights(path)
+    shrink(path)
     np.testing.assert_array_equal(before, _run(path))
     assert (share < 1) == (path.stat().st_size < 0.6 * size)
 
@@ -48,5 +48,5 @@ def test_numbers_beyond_half_precision_stay(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     _write(path, np.full((40, 40), 1e6, np.float32))
     before = _run(path)
-    halve_weights(path)
+    shrink(path)
     np.testing.assert_array_equal(before, _run(path))
