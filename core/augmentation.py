@@ -136,7 +136,7 @@ def augment_many(
 def _augment_one(
     image: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """(h, w, c) uint8 -> (h, w, c) uint8."""
+    """(h, w, c) uint8 -> (h, w, c) uint8, but (h, w, 1) for c = 3."""
     height, width, n_channels = image.shape
     # All are drawn, used or not: what one change draws does not depend on the others.
     flip, is_noisy, noise, is_blurred, blur = rng.random(5).tolist()
@@ -152,7 +152,7 @@ def _augment_one(
     radius = augmentation.blur * blur if is_blurred < _BLURRED else 0.0
     deviation = 255 * augmentation.noise * noise if is_noisy < _NOISY else 0.0
     shift, factor = 255 * augmentation.brightness * brightness, 1 + augmentation.contrast * contrast
-    # "rgb" is the gray three times: one plane is changed, and repeated.
+    # "rgb" is the gray three times: one plane is changed, and stands for all.
     planes = []
     for channel in range(2 if n_channels == 2 else 1):
         plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
@@ -175,7 +175,7 @@ def _augment_one(
             noisy = pixels + np.float32(deviation) * rng.standard_normal(pixels.shape, dtype=np.float32)
             pixels = np.where(pixels > _NOTHING, np.rint(noisy.clip(0, 255)), pixels).astype(np.uint8)
         planes.append(pixels)
-    return np.stack(planes * (n_channels // len(planes)), axis=2)
+    return np.stack(planes, axis=2)
 
 
 def _affine(
