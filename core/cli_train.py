@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from core.training import OnProgress
+    from core.training_state import OnProgress
 
 _STAGES = {
     "reading": "Reading the data set",
@@ -45,7 +45,8 @@ def train(
     """Train both CNNs under one protocol and publish them as an experiment."""
     from core.errors import StrokeError
     from core.experiments.cards import check_name
-    from core.training import Protocol, train_experiment
+    from core.protocol import Protocol
+    from core.training import train_experiment
 
     try:
         check_name(name)

@@ -1,6 +1,6 @@
 """Trainings as jobs: start one in a process of its own, find it again, watch it, cancel it.
 
-A job is a folder in `trained_models/.training/` (see core.training). Its state is what the training wrote
+A job is a folder in `trained_models/.training/` (see core.training and core.training_state). Its state is what the training wrote
 into `job.json`, never guessed from its log; "running" without a living process means "interrupted".
 """
 
@@ -23,7 +23,8 @@ from core.experiments import models_root
 from core.experiments.cards import check_name
 from core.files import write_whole
 from core.models.fitting import STATE_NAME
-from core.training import Protocol, is_alive, read_progress, work_folder
+from core.protocol import Protocol
+from core.training_state import is_alive, read_progress, work_folder
 
 if TYPE_CHECKING:
     import pandas as pd

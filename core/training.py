@@ -3,6 +3,7 @@
 Framework-free. A training lives in a folder of its own, `trained_models/.training/NAME/`:
 
     plan.json  slices.csv  labels.npy  folds.npz  images.npy     what is to be done
+    planted.npz                                                  copies with planted hemorrhage
     {framework}/fold-K/  progress.json  log.txt  result.json     written by the framework's child
     job.json                                                     state, written by the training itself
     built/                                                       the experiment, renamed into place last
@@ -17,9 +18,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -27,20 +25,27 @@ from typing import Any
 
 import numpy as np
 
-from core.augmentation import Augmentation
-from core.dataset import Dataset, Labels, index_dataset, read_pixels
+from core.dataset import Dataset, index_dataset
 from core.errors import ExperimentError, TrainingError
-from core.experiments import FRAMEWORKS, Experiment, models_root, publish, write_experiment, write_table
+from core.experiments import Experiment, models_root, publish, write_experiment, write_table
 from core.experiments.cards import check_name
-from core.files import write_aside, write_whole
-from core.models.architecture import SCHEDULE, Architecture, architecture_of, get_architecture
-from core.planting import plant_hemorrhage
-from core.preprocessing import Recipe, prepare, prepare_frame, to_frame
-from core.splits import Fold, Split, make_folds
+from core.files import write_whole
+from core.models.architecture import Architecture, architecture_of, get_architecture
+from core.protocol import Protocol
+from core.splits import Fold, make_folds
 from core.training_card import describe_dataset, describe_protocol, describe_results
+from core.training_images import count_cores, plant_copies, prepare_images
+from core.training_state import (
+    OnProgress,
+    and_report,
+    keep_job,
+    last_line,
+    only_one,
+    read_progress,
+    work_folder,
+)
 
 _POLL_S = 0.3
-_PLANTING_TRIES = 20
 _VERSIONS = (
     "torch",
     "torchvision",
@@ -52,85 +57,6 @@ _VERSIONS = (
     "pillow",
     "scikit-learn",
 )
-
-# Called with the stage ("reading", "preparing", "training", "publishing") and, per track of that stage, what
-# is known of its progress: at least {"fraction": share done}.
-OnProgress = Callable[[str, dict[str, dict[str, Any]]], None]
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """What an experiment does. Schedule values of None are the architecture's own.
-
-    Args:
-        labels: "folder" or "slice".
-        split: "random" or "patient".
-        folds: 1 holds out a tenth; K > 1 gives every slice an out-of-sample prediction.
-        architecture: a name in `ARCHITECTURES`.
-        frameworks: which to train.
-        seed: of the split, the weights, the order, the augmentation and dropout.
-        class_weights: weigh the classes to the same sum in the loss.
-    """
-
-    labels: Labels = "slice"
-    split: Split = "patient"
-    folds: int = 5
-    architecture: str = "framed"
-    frameworks: tuple[str, ...] = FRAMEWORKS
-    seed: int = 0
-    class_weights: bool = True
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, value, choices in (
-            ("labels", self.labels, ("folder", "slice")),
-            ("split", self.split, ("random", "patient")),
-        ):
-            if value not in choices:
-                raise TrainingError(f"{name} is one of {', '.join(choices)}", came=repr(value))
-        if not self.frameworks or set(self.frameworks) - set(FRAMEWORKS):
-            raise TrainingError(
-                f"Frameworks are {' and '.join(FRAMEWORKS)}", came=", ".join(self.frameworks) or "none"
-            )
-        for name, number, low, high in (
-            ("folds", self.folds, 1, 20),
-            ("epochs", self.epochs, 1, 500),
-            ("batch_size", self.batch_size, 1, 512),
-            ("learning_rate", self.learning_rate, 1e-7, 1.0),
-            ("seed", self.seed, 0, 2**31 - 1),
-        ):
-            if number is not None and not low <= number <= high:
-                raise TrainingError(f"{name} lies between {low:g} and {high:g}", came=str(number))
-        get_architecture(self.architecture)
-
-    def _augmentation(self, architecture: Architecture) -> Augmentation:
-        """The architecture's; hemorrhage is planted only where a positive slice is one that shows it."""
-        if self.labels == "slice":
-            return architecture.augmentation
-        return replace(architecture.augmentation, planted=0.0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The protocol as a card holds it: every choice of the schedule spelled out."""
-        architecture = get_architecture(self.architecture)
-        chosen = {
-            name: getattr(self, name, None) or getattr(architecture, name)
-            if name in ("epochs", "batch_size", "learning_rate")
-            else getattr(architecture, name)
-            for name in SCHEDULE
-        }
-        return {
-            "labels": self.labels,
-            "split": self.split,
-            "folds": self.folds,
-            "seed": self.seed,
-            "architecture": self.architecture,
-            "frameworks": [framework for framework in FRAMEWORKS if framework in self.frameworks],
-            "class_weights": self.class_weights,
-            **chosen,
-            "augmentation": asdict(self._augmentation(architecture)),
-        }
 
 
 def train_experiment(
@@ -172,26 +98,21 @@ def train_experiment(
             remedy="go on with --resume, or discard it by deleting " + str(work),
         )
     work.mkdir(parents=True, exist_ok=True)
-    with _only_one(work), _job(work, name) as report:
-        on_progress = _and_report(on_progress, report)
+    with only_one(work), keep_job(work, name) as report:
+        on_progress = and_report(on_progress, report)
         dataset = index_dataset(
             dataset_folder, lambda done, n: on_progress("reading", {"files": {"fraction": done / n}})
         )
         plan, folds = _plan(work, dataset, protocol, name)
         architecture = architecture_of(plan["protocol"], plan["recipe"])
-        _prepare_images(work, dataset, architecture.recipe, on_progress)
-        _plant_copies(work, dataset, architecture, plan["protocol"]["seed"], on_progress)
+        prepare_images(work, dataset, architecture.recipe, on_progress)
+        plant_copies(work, dataset, architecture, plan["protocol"]["seed"], on_progress)
         _train_frameworks(work, plan, on_progress)
         on_progress("publishing", {})
         built = _gather(work, plan, dataset, folds)
         experiment = publish(built.folder, root, name)
     shutil.rmtree(work)
     return experiment
-
-
-def work_folder(root: Path, name: str) -> Path:
-    """Where a training of this name keeps its state until it is published."""
-    return root / ".training" / name
 
 
 def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[dict[str, Any], list[Fold]]:
@@ -207,7 +128,7 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
     architecture = get_architecture(protocol.architecture)
     values = protocol.to_dict()
     # Both frameworks share the cores: one thread each wastes least on waiting.
-    values["n_threads"] = max(1, _n_cores() // len(values["frameworks"]))
+    values["n_threads"] = max(1, count_cores() // len(values["frameworks"]))
     plan: dict[str, Any] = {
         "name": name,
         "protocol": values,
@@ -244,57 +165,6 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
     write_table(work / "slices.csv", slices[columns + [f"fold_{index}" for index in range(len(folds))]])
     write_whole(path, json.dumps(plan, indent=1).encode())
     return plan, folds
-
-
-def _prepare_images(work: Path, dataset: Dataset, recipe: Recipe, on_progress: OnProgress) -> None:
-    """Prepare every slice once, into a file that both children map into memory."""
-    path = work / "images.npy"
-    if path.exists():
-        return
-    files = list(dataset.table["file"])
-    aside = work / ".images.npy"
-    images = np.lib.format.open_memmap(aside, mode="w+", dtype=np.uint8, shape=(len(files), *recipe.shape))
-
-    def prepare_one(index: int) -> None:
-        images[index] = np.rint(prepare(read_pixels(dataset, files[index]), recipe) * 255)
-
-    with ThreadPoolExecutor(_n_cores()) as pool:
-        for done, _ in enumerate(pool.map(prepare_one, range(len(files))), start=1):
-            on_progress("preparing", {"slices": {"fraction": done / len(files)}})
-    images.flush()
-    os.replace(aside, path)
-
-
-def _plant_copies(
-    work: Path, dataset: Dataset, architecture: Architecture, seed: int, on_progress: OnProgress
-) -> None:
-    """Prepare copies of slices without hemorrhage in which one is planted, as many as the protocol says."""
-    path, recipe = work / "planted.npz", architecture.recipe
-    y_true = np.load(work / "labels.npy")
-    n_copies = round(architecture.augmentation.planted * len(y_true))
-    if path.exists() or not n_copies:
-        return
-    files = list(dataset.table["file"])
-    negatives = np.flatnonzero(y_true == 0)
-
-    def plant_one(number: int) -> tuple[int, np.ndarray] | None:
-        rng = np.random.default_rng([seed, number])
-        # Not every slice shows the inside of a skull.
-        for source in rng.choice(negatives, _PLANTING_TRIES):
-            planted = plant_hemorrhage(to_frame(read_pixels(dataset, files[source]), recipe), rng)
-            if planted is not None:
-                return int(source), np.rint(prepare_frame(planted[0], recipe) * 255).astype(np.uint8)
-        return None
-
-    copies = []
-    with ThreadPoolExecutor(_n_cores()) as pool:
-        for done, copy in enumerate(pool.map(plant_one, range(n_copies)), start=1):
-            if copy is not None:
-                copies.append(copy)
-            on_progress("preparing", {"planted copies": {"fraction": done / n_copies}})
-    images = np.stack([image for _, image in copies]) if copies else np.empty((0, *recipe.shape), np.uint8)
-    with write_aside(path) as aside, open(aside, "wb") as file:
-        np.savez(file, images=images, sources=np.array([source for source, _ in copies], dtype=np.int64))
 
 
 def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress) -> None:
@@ -351,23 +221,6 @@ def _start_child(work: Path, framework: str, n_threads: int) -> subprocess.Popen
             stderr=log,
             env={**os.environ, **threads, "KERAS_BACKEND": "tensorflow", "PYTHONUNBUFFERED": "1"},
         )
-
-
-def read_progress(work: Path, frameworks: list[str]) -> dict[str, dict[str, Any]]:
-    """How far each framework is: fold, folds, epoch, epochs, fraction, seconds_left (None until known)."""
-    tracks = {}
-    for framework in frameworks:
-        path = work / framework / "progress.json"
-        tracks[framework] = json.loads(path.read_text()) if path.exists() else {"fraction": 0.0}
-    return tracks
-
-
-def last_line(path: Path) -> str:
-    """The last line of a log that says something; empty when there is none."""
-    if not path.exists():
-        return ""
-    lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else ""
 
 
 def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold]) -> Experiment:
@@ -447,88 +300,3 @@ def _read_versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[library] = metadata.version(library)
     return versions
-
-
-def _n_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def _only_one(work: Path) -> Iterator[None]:
-    """Refuse a second training in the same folder while the first lives."""
-    path = work / "lock"
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError:
-        owner = path.read_text().strip()
-        if owner.isdigit() and is_alive(int(owner)):
-            raise TrainingError(
-                f'The training "{work.name}" is running already',
-                came=f"process {owner}",
-                remedy="wait for it",
-            ) from None
-    write_whole(path, str(os.getpid()).encode())
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of this id runs (and is no zombie, where the system tells)."""
-    if os.name == "nt":
-        listed = subprocess.run(
-            ["tasklist", "/FI", f"PID eq {process}", "/NH"], capture_output=True, text=True, check=False
-        )
-        return str(process) in listed.stdout
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    status = Path(f"/proc/{process}/stat")
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-@contextlib.contextmanager
-def _job(work: Path, name: str) -> Iterator[Callable[[str, str], None]]:
-    """Keep `job.json` true: running with a heartbeat, then done, failed or cancelled, with the reason."""
-    started = time.time()
-
-    def write(state: str, message: str) -> None:
-        values = {
-            "name": name,
-            "state": state,
-            "message": message,
-            "process": os.getpid(),
-            "started": started,
-            "heartbeat": time.time(),
-        }
-        write_whole(work / "job.json", json.dumps(values).encode())
-
-    write("running", "starting")
-    try:
-        yield write
-    except KeyboardInterrupt:
-        write("cancelled", "Cancelled; what was trained is kept, and --resume goes on.")
-        raise
-    except BaseException as error:
-        write("failed", str(error) or type(error).__name__)
-        raise
-    write("done", "")
-
-
-def _and_report(on_progress: OnProgress, report: Callable[[str, str], None]) -> OnProgress:
-    """Tell `on_progress`, and once a second the job's state as well."""
-    last = 0.0
-
-    def tell(stage: str, tracks: dict[str, dict[str, Any]]) -> None:
-        nonlocal last
-        if time.monotonic() - last > 1:
-            last = time.monotonic()
-            report("running", stage)
-        on_progress(stage, tracks)
-
-    return tell

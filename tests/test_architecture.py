@@ -43,8 +43,11 @@ LAYERS = (
     ("experiments", "models"),
     (
         "prediction",
+        "protocol",
         "training",
         "training_card",
+        "training_images",
+        "training_state",
         "verification",
         "robustness",
         "slice_properties",

@@ -13,7 +13,7 @@ from core.errors import StrokeError
 from core.experiments import FRAMEWORKS
 from core.jobs import Job, cancel_job, discard_job, list_jobs, start_training
 from core.models.architecture import ARCHITECTURES
-from core.training import Protocol
+from core.protocol import Protocol
 from dashboard import charts, components, loaders, state
 from dashboard.palette import TITLES
 

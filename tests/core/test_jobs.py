@@ -16,7 +16,8 @@ from core import jobs
 from core.errors import ExperimentError, TrainingError
 from core.experiments import FRAMEWORKS, Experiment
 from core.jobs import cancel_job, discard_job, list_jobs, read_job, start_training
-from core.training import Protocol, is_alive, work_folder
+from core.protocol import Protocol
+from core.training_state import is_alive, work_folder
 
 
 @pytest.fixture

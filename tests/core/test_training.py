@@ -20,16 +20,9 @@ from core.errors import ExperimentError, StrokeError, TrainingError
 from core.experiments import FRAMEWORKS, Experiment
 from core.models.architecture import SCHEDULE, get_architecture
 from core.phantoms import write_phantom_dataset
-from core.training import (
-    Protocol,
-    _only_one,
-    _plan,
-    is_alive,
-    last_line,
-    read_progress,
-    train_experiment,
-    work_folder,
-)
+from core.protocol import Protocol
+from core.training import _plan, train_experiment
+from core.training_state import is_alive, last_line, only_one, read_progress, work_folder
 
 
 @pytest.fixture
@@ -131,9 +124,9 @@ def test_a_plan_survives_another_number_of_cores(
 ) -> None:
     """Resumed on another machine, a training keeps the number of threads it was planned with."""
     dataset = index_dataset(few)
-    monkeypatch.setattr("core.training._n_cores", lambda: 8)
+    monkeypatch.setattr("core.training.count_cores", lambda: 8)
     assert 4 == _plan(tmp_path, dataset, Protocol(folds=2), "one")[0]["protocol"]["n_threads"]
-    monkeypatch.setattr("core.training._n_cores", lambda: 2)
+    monkeypatch.setattr("core.training.count_cores", lambda: 2)
     assert 4 == _plan(tmp_path, dataset, Protocol(folds=2), "one")[0]["protocol"]["n_threads"]
 
 
@@ -157,9 +150,9 @@ def test_a_plan_writes_the_parts_of_every_slice(tmp_path: Path, few: Path) -> No
 
 def test_only_one_training_at_a_time(tmp_path: Path) -> None:
     """A lock of a living process is refused and kept; the lock is gone when the training ends."""
-    with _only_one(tmp_path):
+    with only_one(tmp_path):
         assert str(os.getpid()) == (tmp_path / "lock").read_text()
-        with pytest.raises(TrainingError, match="running already"), _only_one(tmp_path):
+        with pytest.raises(TrainingError, match="running already"), only_one(tmp_path):
             pass
         assert (tmp_path / "lock").exists()
     assert not (tmp_path / "lock").exists()
@@ -169,14 +162,14 @@ def test_only_one_training_at_a_time(tmp_path: Path) -> None:
 def test_a_lock_left_behind_is_taken_over(tmp_path: Path, left: str) -> None:
     """The lock of a dead process, or one that was never filled in, does not stop a training."""
     (tmp_path / "lock").write_text(str(dead_process()) if left == "dead" else left)
-    with _only_one(tmp_path):
+    with only_one(tmp_path):
         assert str(os.getpid()) == (tmp_path / "lock").read_text()
     assert not (tmp_path / "lock").exists()
 
 
 def test_the_lock_goes_when_a_training_fails(tmp_path: Path) -> None:
     """An error inside gives the lock back."""
-    with pytest.raises(ZeroDivisionError), _only_one(tmp_path):
+    with pytest.raises(ZeroDivisionError), only_one(tmp_path):
         raise ZeroDivisionError
     assert not (tmp_path / "lock").exists()
 

@@ -13,7 +13,7 @@ import core.jobs
 from core.errors import TrainingError
 from core.jobs import Job
 from core.models.architecture import ARCHITECTURES
-from core.training import Protocol
+from core.protocol import Protocol
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts
 

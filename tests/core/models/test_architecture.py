@@ -19,7 +19,7 @@ from core.models.architecture import (
     get_architecture,
 )
 from core.preprocessing import Recipe
-from core.training import Protocol
+from core.protocol import Protocol
 
 
 def test_feature_shape_of_the_architectures() -> None:

@@ -1,0 +1,74 @@
+"""The pictures that a training learns from, prepared once for both frameworks."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from core.dataset import Dataset, read_pixels
+from core.files import write_aside
+from core.models.architecture import Architecture
+from core.planting import plant_hemorrhage
+from core.preprocessing import Recipe, prepare, prepare_frame, to_frame
+from core.training_state import OnProgress
+
+_PLANTING_TRIES = 20
+
+
+def prepare_images(work: Path, dataset: Dataset, recipe: Recipe, on_progress: OnProgress) -> None:
+    """Prepare every slice once, into a file that both children map into memory."""
+    path = work / "images.npy"
+    if path.exists():
+        return
+    files = list(dataset.table["file"])
+    aside = work / ".images.npy"
+    images = np.lib.format.open_memmap(aside, mode="w+", dtype=np.uint8, shape=(len(files), *recipe.shape))
+
+    def prepare_one(index: int) -> None:
+        images[index] = np.rint(prepare(read_pixels(dataset, files[index]), recipe) * 255)
+
+    with ThreadPoolExecutor(count_cores()) as pool:
+        for done, _ in enumerate(pool.map(prepare_one, range(len(files))), start=1):
+            on_progress("preparing", {"slices": {"fraction": done / len(files)}})
+    images.flush()
+    os.replace(aside, path)
+
+
+def plant_copies(
+    work: Path, dataset: Dataset, architecture: Architecture, seed: int, on_progress: OnProgress
+) -> None:
+    """Prepare copies of slices without hemorrhage in which one is planted, as many as the protocol says."""
+    path, recipe = work / "planted.npz", architecture.recipe
+    y_true = np.load(work / "labels.npy")
+    n_copies = round(architecture.augmentation.planted * len(y_true))
+    if path.exists() or not n_copies:
+        return
+    files = list(dataset.table["file"])
+    negatives = np.flatnonzero(y_true == 0)
+
+    def plant_one(number: int) -> tuple[int, np.ndarray] | None:
+        rng = np.random.default_rng([seed, number])
+        # Not every slice shows the inside of a skull.
+        for source in rng.choice(negatives, _PLANTING_TRIES):
+            planted = plant_hemorrhage(to_frame(read_pixels(dataset, files[source]), recipe), rng)
+            if planted is not None:
+                return int(source), np.rint(prepare_frame(planted[0], recipe) * 255).astype(np.uint8)
+        return None
+
+    copies = []
+    with ThreadPoolExecutor(count_cores()) as pool:
+        for done, copy in enumerate(pool.map(plant_one, range(n_copies)), start=1):
+            if copy is not None:
+                copies.append(copy)
+            on_progress("preparing", {"planted copies": {"fraction": done / n_copies}})
+    images = np.stack([image for _, image in copies]) if copies else np.empty((0, *recipe.shape), np.uint8)
+    with write_aside(path) as aside, open(aside, "wb") as file:
+        np.savez(file, images=images, sources=np.array([source for source, _ in copies], dtype=np.int64))
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
