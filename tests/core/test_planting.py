@@ -56,9 +56,9 @@ def test_the_interior_is_what_the_bone_encloses() -> None:
 
 
 def test_small_gaps_of_the_skull_are_bridged_and_large_ones_are_not() -> None:
-    """A gap of 3 pixels of 128 closes; one of 10 leaves no interior."""
+    """A gap of 3 pixels of 128 closes; one of 8 leaves no interior."""
     assert 0.9 * find_interior(skull()).sum() < find_interior(skull(gap=3)).sum()
-    assert not find_interior(skull(gap=10)).any()
+    assert not find_interior(skull(gap=8)).any()
 
 
 @pytest.mark.parametrize("brain", [0.1, 0.8])
@@ -124,11 +124,11 @@ def test_the_slice_s_noise_stays_in_the_blood() -> None:
     assert frame[mask].std() == pytest.approx(planted[mask].std(), rel=0.5)
 
 
-def test_black_and_white_specks_stay_within_the_range() -> None:
-    """Blood on white specks and edema on black ones leave the frame in [0, 1]."""
+def test_black_and_bright_specks_stay_within_the_range() -> None:
+    """Blood on specks nearly white and edema on black ones leave the frame in [0, 1]."""
     frame = skull()
     specks = find_interior(frame) & (np.random.default_rng(0).random(frame.shape) < 0.04)
-    frame[specks] = np.where(np.random.default_rng(1).random(int(specks.sum())) < 0.5, 0.0, 1.0)
+    frame[specks] = np.where(np.random.default_rng(1).random(int(specks.sum())) < 0.5, 0.0, 0.89)
     results = [planted for planted, _ in planted_many(frame, 60)]
     assert 20 < len(results)
     assert (0, 1) == (min(planted.min() for planted in results), max(planted.max() for planted in results))
