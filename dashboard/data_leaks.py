@@ -51,9 +51,9 @@ def _show_sides(source: Source, fold: Fold) -> int:
     with st.container(key="leaks"):
         first, second, third = st.columns(3)
     first.metric("Patients on both sides", f"{n_both} of {n_patients}")
-    second.metric("Test slices whose patient was learned", write_percent(counts["share_sharing_patient"]))
+    second.metric("Test slices, patient learned", write_percent(counts["share_sharing_patient"]))
     third.metric(
-        "Test slices whose neighbour was learned", write_percent(counts["share_with_direct_neighbour"]),
+        "Test slices, neighbour learned", write_percent(counts["share_with_direct_neighbour"]),
         help="The slice directly above or below, of the same patient.",
     )  # fmt: skip
     negative, positive = (charts.shorten(name) for name in source.classes)

@@ -105,14 +105,14 @@ def test_a_random_split_leaks_and_patients_apart_do_not(open_page: OpenPage, dat
     """Both splits as shares; neighbours are shown side by side only where there are any."""
     app = open_page("data")
     shown = _metrics(app)
-    assert "100 %" == shown["Test slices whose patient was learned"]
+    assert "100 %" == shown["Test slices, patient learned"]
     assert 6 == sum("Tested" in c.value or "Learned from  " in c.value for c in app.caption)
     app = open_page("data", shown_split="patient")
     shown = _metrics(app)
     assert ("0 of 10", "0 %", "0 %") == (
         shown["Patients on both sides"],
-        shown["Test slices whose patient was learned"],
-        shown["Test slices whose neighbour was learned"],
+        shown["Test slices, patient learned"],
+        shown["Test slices, neighbour learned"],
     )
     assert "Nearly the same picture" not in _words(app)
 
