@@ -38,6 +38,10 @@ def robustness(
             metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."
         ),
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=50, metavar="N", help="Measure on N held-out slices drawn at random, not on all."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure an experiment on noisy, turned, shifted ... slices, and where in the head its slices lie.
@@ -57,7 +61,9 @@ def robustness(
             remedy="name its folder with --dataset, or fetch it with: python -m core download",
         )
     found = index_dataset(folder, show_progress("slices of the data set indexed"))
-    figures = measure_robustness(experiment, found, on_progress=show_progress("steps of measuring"))
+    figures = measure_robustness(
+        experiment, found, n_slices=sample, on_progress=show_progress("steps of measuring")
+    )
     properties = measure_properties(found, show_progress("slices looked at"))
     tables = {"robustness.csv": figures, "properties.csv": properties}
     experiment = add_files(

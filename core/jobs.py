@@ -1,7 +1,8 @@
 """Trainings as jobs: start one in a process of its own, find it again, watch it, cancel it.
 
-A job is a folder in `trained_models/.training/` (see core.training and core.training_state). Its state is what the training wrote
-into `job.json`, never guessed from its log; "running" without a living process means "interrupted".
+A job is a folder in `trained_models/.training/` (see core.training and core.training_state). Its state is
+what the training wrote into `job.json`, never guessed from its log; "running" without a living process means
+"interrupted".
 """
 
 from __future__ import annotations
