@@ -64,7 +64,8 @@ def test_a_child_whose_training_was_killed_ends(tmp_path: Path, monkeypatch: pyt
     """When another process has become its parent, the next report raises, and nothing more is written."""
     progress = _Progress(tmp_path / "progress.json", 1, 10)
     progress.report(0, 0.1, 1)
-    monkeypatch.setattr(os, "getppid", lambda: 1)
+    parent = os.getppid()
+    monkeypatch.setattr(os, "getppid", lambda: parent + 1)
     with pytest.raises(TrainingError, match="killed"):
         progress.report(0, 0.9, 9, force=True)
     assert 1 == read(tmp_path / "progress.json")["epoch"]
