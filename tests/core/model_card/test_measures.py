@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.evaluation.levels import FIGURES
 from core.evaluation.operating_points import RULES
 from core.model_card import measures
 from core.model_card.facts import Facts, gather_facts
@@ -28,15 +29,18 @@ def test_every_rule_has_a_reason(facts: Facts) -> None:
 def test_the_review_band_is_told(facts: Facts) -> None:
     """Band, share and undecided rows are those of the record."""
     review = facts.level("keras", "slice")["review"]
+    review["counts"] |= {"indeterminate_negative": 123, "indeterminate_positive": 45}
     shown = cells(measures.describe_decisions(facts), "Keras, slice")
     assert f"{review['low']:.3f} to {review['high']:.3f}" == shown[1]
     assert tell(review["share"], "share") == shown[2]
-    assert str(review["counts"]["indeterminate_positive"]) == shown[4]
+    assert ["123", "45"] == shown[3:]
 
 
 @pytest.mark.parametrize(("level", "place"), [("slice", 0), ("patient", 1)])
 def test_all_figures_stand_with_their_intervals(facts: Facts, level: str, place: int) -> None:
     """Every figure of both networks, on slices and on patients, is the record's, with its interval."""
+    keys = [key for key, *_ in (*measures.RATES, *measures.RANKING, *measures.CALIBRATION)]
+    assert sorted(FIGURES) == sorted(keys)
     text = measures.describe_results(facts).split("### Per ")[1 + place]
     for key, title, style in (*measures.RATES, *measures.RANKING, *measures.CALIBRATION):
         shown = cells(text, title)[1:]
@@ -73,10 +77,11 @@ def test_a_card_without_calibration_says_so(models: Path) -> None:
 
 def test_comparison_tells_the_tests(facts: Facts) -> None:
     """Differences, McNemar's counts and DeLong's p-values are the record's."""
-    text = measures.describe_comparison(facts)
     found = facts.record["comparison"]["slice"]
+    found["mcnemar"] |= {"only_first_right": 123, "only_second_right": 45}
+    text = measures.describe_comparison(facts)
     assert tell(found["differences"]["auroc"], "difference") == cells(text, "AUROC")[1]
-    assert f"only PyTorch right {found['mcnemar']['only_first_right']}" in text
+    assert "only PyTorch right 123, only Keras right 45" in text
     assert f"p {found['delong_by_patient']['p_value']:.3f}" in text
     assert str(found["disagreement"]["positives"]["neither"]) == cells(text, "positives")[4]
 

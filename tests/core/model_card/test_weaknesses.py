@@ -67,6 +67,12 @@ def test_failures_are_counted(facts: Facts) -> None:
     numbers = [confusion["fn"], confusion["fp"], counts["fn"], counts["fp"]]
     text = weaknesses.describe_failures(facts)
     assert ["Keras", *map(str, numbers)] == cells(text, "Keras")
+    wrong = [
+        (facts.tested[name] >= facts.experiment.threshold(name)) != facts.tested["label"]
+        for name in facts.titles
+    ]
+    both, either = (wrong[0] & wrong[1]).sum(), (wrong[0] | wrong[1]).sum()
+    assert f"{both} of {either} slices that either network gets wrong are wrong in both." in text
     missed = facts.level("keras", "patient")["confusion"]["fn"]
     assert f"Keras, patients: {missed} of 6 positive ones missed" in text
 
