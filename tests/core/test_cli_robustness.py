@@ -30,7 +30,7 @@ def experiment(models: Path, phantoms: Path, monkeypatch: pytest.MonkeyPatch) ->
     """An experiment on the phantoms, whose measuring is replaced by a table."""
     dataset = index_dataset(phantoms)
 
-    def measure(experiment: Experiment, dataset: Any, on_progress: Any) -> pd.DataFrame:
+    def measure(experiment: Experiment, dataset: Any, n_slices: int | None, on_progress: Any) -> pd.DataFrame:
         rows = [
             (name, amount, framework, "slice", 60, area, 0.5)
             for framework in experiment.frameworks
