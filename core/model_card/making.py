@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.model_card.facts import Facts
-from core.model_card.markdown import bullets, paragraphs, plain, table
+from core.model_card.markdown import bullets, paragraphs, percent, plain, table
 
 CHANNELS = {
     "gray": "one: the gray value",
@@ -42,7 +42,7 @@ def describe_networks(facts: Facts) -> str:
     layers = facts.card.get("layers")
     rows = [[str(place), name, settings] for place, (name, settings) in enumerate(_name(layers), 1)]
     sizes = [
-        f"{title}: {facts.card['training'][framework]['n_parameters']} parameters"
+        f"{title}: {facts.card['training'][framework]['n_parameters']} trained parameters"
         for framework, title in facts.titles.items()
         if "n_parameters" in facts.card["training"].get(framework, {})
     ]
@@ -91,6 +91,7 @@ def describe_training(facts: Facts) -> str:
     return paragraphs(
         "One schedule for every framework: the learning rate climbs in the first epoch and falls along half "
         f"a cosine. {_describe_selection(facts)} Test slices are not touched.",
+        _describe_planting(facts),
         table(["protocol", ""], rows),
         table(["", "folds", "epochs run", "epoch kept", "seconds"], _count_epochs(facts)),
         table(["library", "version"], versions),
@@ -142,6 +143,19 @@ def _describe_selection(facts: Facts) -> str:
             "lowest validation loss are kept."
         )
     return "All epochs are trained, and the weights of the last are kept."
+
+
+def _describe_planting(facts: Facts) -> str:
+    """That networks trained on drawn hemorrhages too, where they did."""
+    share = facts.protocol.get("augmentation", {}).get("planted")
+    if not share:
+        return ""
+    return (
+        "**Synthetic positives.** Copies of training slices without hemorrhage, as many as "
+        f"{percent(share)} of the training slices, got a drawn hemorrhage planted and count as positive "
+        "(`core/planting.py`). No radiologist judged them. They stand in training only, never where a "
+        "network is measured."
+    )
 
 
 def _count_epochs(facts: Facts) -> list[list[str]]:

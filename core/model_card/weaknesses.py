@@ -36,9 +36,18 @@ def describe_robustness(facts: Facts) -> str:
         cells = ["not estimable" if pd.isna(value) else f"{value:.2f}" for value in values]
         rows.append([Perturbation(*change).title, *cells])
     heads = [f"{facts.titles.get(framework, plain(framework))}, {level}" for framework, level in columns]
+    counts = found.groupby("level", sort=False)["n"].max().to_dict()
+    n_slices = counts.get("slice", 0)
+    rows.append(["rows", *(str(counts[level]) for _, level in columns)])
+    sample = (
+        f" Measured on a sample of {n_slices} of the {len(facts.tested)} held-out slices, so the unchanged "
+        "figures differ from those under Results."
+        if n_slices < len(facts.tested)
+        else ""
+    )
     return paragraphs(
         "AUROC of held-out slices that were changed before anything else, each scored by the network of its "
-        "own fold. Single measurements, without intervals.",
+        f"own fold. Single measurements, without intervals.{sample}",
         table(["", *heads], rows),
     )
 

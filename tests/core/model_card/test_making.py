@@ -64,6 +64,13 @@ def test_the_kept_epoch_follows_from_patience(facts: Facts) -> None:
     assert "weights of the last are kept" in making.describe_training(patient)
 
 
+def test_planted_hemorrhages_are_told(facts: Facts) -> None:
+    """That networks trained on synthetic positives is said where they did, and not elsewhere."""
+    assert "Synthetic" not in making.describe_training(facts)
+    planted = _with(facts, protocol={**facts.protocol, "augmentation": {"planted": 0.75}})
+    assert "as many as 75.0 % of the training slices" in making.describe_training(planted)
+
+
 def test_what_an_older_record_lacks_is_not_recorded(facts: Facts) -> None:
     """Without patience on the card, or marks in the history, nothing is said of the kept epoch."""
     protocol = {key: value for key, value in facts.protocol.items() if key != "patience"}

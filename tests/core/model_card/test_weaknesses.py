@@ -31,7 +31,16 @@ def test_robustness_is_told(measured: Facts) -> None:
         text, "noise, sigma 0.1 of the gray range"
     )
     assert ["scale 0.9", "not estimable", "not estimable"] == cells(text, "scale 0.9")
+    assert ["rows", "96", "96"] == cells(text, "rows")
+    assert "sample" not in text
     assert "| Robustness |" not in weaknesses.describe_missing(measured)
+
+
+def test_a_sample_is_called_one(measured: Facts) -> None:
+    """Robustness of fewer than all held-out slices is told as that of a sample."""
+    assert measured.robustness is not None
+    text = weaknesses.describe_robustness(replace(measured, robustness=measured.robustness.assign(n=40)))
+    assert "a sample of 40 of the 96 held-out slices" in text
 
 
 def test_subgroups_are_those_of_the_evaluation(measured: Facts) -> None:
