@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -15,7 +16,7 @@ from core.dataset import KNOWN_DATASET
 from core.errors import StrokeError
 from core.experiments import DEFAULT_NAME, Experiment
 from dashboard import loaders, state
-from dashboard.palette import TITLES, WORDS
+from dashboard.palette import TITLES, WORDS, write_percent
 
 DISCLAIMER = "Research and teaching. Not a medical device."
 # Each doubt has one sign, the same on every page.
@@ -35,7 +36,7 @@ RULES = {
     "f1": "F1",
     "custom": "Custom",
 }
-_RULE_HELP = """The probability from which on a network decides for the positive class. Each preset was
+RULE_HELP = """The probability from which on a network decides for the positive class. Each preset was
 chosen on validation slices, for each network apart. **Youden**: sensitivity + specificity is largest.
 **Sensitivity 90**, **Specificity 90**: 90 % is reached there. **F1**: precision and recall are balanced.
 **Custom**: you choose."""
@@ -45,15 +46,14 @@ _STYLE = Path(__file__).parent / "style.css"
 @contextmanager
 def page(title: str, lead: str) -> Iterator[None]:
     """Frame of a page: its title, one line on what it is for, its expected errors, and the quiet line."""
-    state.begin_page()
-    st.html(_STYLE)
-    st.title(title, anchor=False)
-    st.markdown(lead)
-    try:
-        yield
-    except StrokeError as error:
-        show_error(error)
-    state.end_page()
+    with state.gather_link():
+        st.html(_STYLE)
+        st.title(title, anchor=False)
+        st.markdown(lead)
+        try:
+            yield
+        except StrokeError as error:
+            show_error(error)
     with st.container(key="quiet_line"):
         st.caption(DISCLAIMER)
 
@@ -93,29 +93,43 @@ def choose_experiment() -> Experiment | None:
     return found[names.index(name)]
 
 
-def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str, float]:
-    """Choose the operating point: by the card's rules, or by hand; the threshold of each framework."""
+def list_rules(experiment: Experiment, level: str) -> list[str]:
+    """The rules of RULES by which every network of the experiment has an operating point on this level."""
     points = experiment.card["operating_points"]
-    rules = [
+    return [
         rule
         for rule in RULES
         if all(points[name].get(level, {}).get(rule) is not None for name in experiment.frameworks)
     ]
+
+
+def usual_rule(experiment: Experiment, rules: Sequence[str]) -> str:
+    """The card's default one of these rules, else the first; "custom" when there is none."""
     usual = experiment.card["default_operating_point"]
+    return usual if usual in rules else [*rules, "custom"][0]
+
+
+def usual_threshold(experiment: Experiment, framework: str, level: str, rules: Sequence[str]) -> float:
+    """Where a threshold of one's own starts."""
+    return round(experiment.threshold(framework, level, rules[0]), 2) if rules else 0.5
+
+
+def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str, float]:
+    """Choose the operating point: by the card's rules, or by hand; the threshold of each framework."""
+    rules = list_rules(experiment, level)
     options = [*rules, "custom"]
-    default = usual if usual in rules else options[0]
     rule = st.selectbox(
         "Operating point",
         options,
         format_func=RULES.__getitem__,
-        help=_RULE_HELP,
-        **state.carry("operating_point", default, options.__contains__),
+        help=RULE_HELP,
+        **state.carry("operating_point", usual_rule(experiment, rules), options.__contains__),
     )
     if rule != "custom":
         return {name: experiment.threshold(name, level, rule) for name in experiment.frameworks}
     chosen = {}
     for name in experiment.frameworks:
-        start = round(experiment.threshold(name, level, rules[0]), 2) if rules else 0.5
+        start = usual_threshold(experiment, name, level, rules)
         carried = state.carry(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
         label = f"{TITLES[name]} threshold"
         chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **carried)
@@ -142,6 +156,19 @@ def offer_csv(table: pd.DataFrame, name: str) -> None:
         "Data of the figure (CSV)", lambda: table.to_csv(index=False).encode(), name, "text/csv",
         key=f"download_{name}", on_click="ignore", type="tertiary", icon=":material/download:",
     )  # fmt: skip
+
+
+def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
+    """ "91 % [84-96]" or "0.83 [0.78-0.87]", the interval in gray; never a figure without its interval."""
+    if figure["value"] is None:
+        return f":gray[not estimable: {plain(figure['reason'])}]"
+    value = write_percent(figure["value"]) if percent else f"{figure['value']:.2f}"
+    if figure["interval"] is None:
+        return f"**{value}** :gray[no interval]"
+    low, high = figure["interval"]
+    ends = [f"{100 * end:.0f}" if percent else f"{end:.2f}" for end in (low, high)]
+    told = (" to " if low < 0 else "–").join(ends).replace("-", "−")
+    return f"**{value.replace('-', '−')}** :gray[\\[{told}\\]]"
 
 
 def show_meaning(experiment: Experiment) -> None:

@@ -1,7 +1,8 @@
-"""What the pages load, and what is kept of it. The only user of `st.cache_*`.
+"""What the pages load, and what is kept of it. It and records.py alone use `st.cache_*`.
 
 What comes from a visitor (scans, findings) is kept for that visitor's session only, bounded, in memory, and
-keyed by content: a file's name never reaches a cache. What comes from the experiments is shared by all.
+keyed by content: a file's name never reaches a cache. What comes from the experiments is shared by all; their
+figures are in dashboard.records.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from core.evaluation.curves import PrCurve, RocCurve
     from core.evaluation.review import Band
 
 # Pictures are drawn finer than the networks look, with the same framing.
@@ -123,21 +123,6 @@ class Sample:
     picture: Image.Image
 
 
-def figures(experiment: Experiment, level: str, thresholds: dict[str, float]) -> dict[str, Any]:
-    """The record of `core.evaluation.summary` with these thresholds at this level."""
-    chosen = tuple(sorted(thresholds.items()))
-    return _figures(experiment.digest, level, chosen, experiment)
-
-
-def curves(experiment: Experiment, level: str) -> dict[str, tuple[PrCurve, RocCurve]]:
-    """Both curves of each framework over the held-out slices or patients.
-
-    Raises:
-        EvaluationError: there is one class only, or patients are unknown.
-    """
-    return _curves(experiment.digest, level, experiment)
-
-
 def review_bands(experiment: Experiment, thresholds: dict[str, float]) -> dict[str, Band | None]:
     """The probabilities around each network's threshold that need review: (low, high), or None."""
     return {name: experiment.review_band(name, threshold=cut) for name, cut in thresholds.items()}
@@ -170,38 +155,6 @@ def sample_slices(experiment: Experiment, draw: int) -> list[Sample] | None:
     """
     folder = find_dataset()
     return None if folder is None else _sample_slices(experiment.digest, draw, folder, experiment)
-
-
-@st.cache_data(max_entries=32, show_spinner="Computing figures and their intervals ...")
-def _figures(
-    digest: str, level: str, thresholds: tuple[tuple[str, float], ...], _experiment: Experiment
-) -> dict[str, Any]:
-    from core.evaluation.summary import from_predictions
-
-    return from_predictions(
-        _experiment.predictions(),
-        _experiment.frameworks,
-        {name: {level: {"custom": cut}} for name, cut in thresholds},
-        default_rule="custom",
-        calibrations=_experiment.card.get("calibration"),
-        name=_experiment.name,
-    )
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple[PrCurve, RocCurve]]:
-    from core.evaluation.curves import pr_curve, roc_curve
-    from core.evaluation.patients import patient_level
-
-    table = _experiment.calibrated_predictions()
-    test = table[table["part"] == "test"]
-    found = {}
-    for name in _experiment.frameworks:
-        y_true, y_score = test["label"].to_numpy(), test[name].to_numpy()
-        if level == "patient":
-            y_true, y_score, _ = patient_level(test, name)
-        found[name] = (pr_curve(y_true, y_score), roc_curve(y_true, y_score))
-    return found
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -13,7 +14,10 @@ T = TypeVar("T")
 
 _CARRIED = "carried_values"
 _LINKED = "linked_values"
-_SHOWN = "values_on_this_page"
+_SHOWN = "values_on_this_page"  # by the part of the page that shows them
+_PAGE = "page"
+_PART = "part_being_drawn"
+_ALONE = "parts_run_alone"
 _SAMPLES = "samples_shown"
 _WATCHED = "watched_job"
 _DRAW = "sample_slices_draw"
@@ -24,15 +28,37 @@ def palette() -> Palette:
     return palette_for("dark" if st.context.theme.type == "dark" else "light")
 
 
-def begin_page() -> None:
-    """Start to gather what the link of this page holds; `end_page` writes it."""
-    st.session_state[_SHOWN] = []
+@contextmanager
+def gather_link() -> Iterator[None]:
+    """Gather what the link of a page holds, and write it at once: one step in the browser's history."""
+    st.session_state[_SHOWN] = {_PAGE: []}
+    st.session_state[_PART] = _PAGE
+    st.session_state[_ALONE] = False
+    try:
+        yield
+        _write_link()
+    finally:
+        st.session_state[_ALONE] = True
 
 
-def end_page() -> None:
-    """Write the link of this page, at once, so that it is one step in the browser's history."""
+@contextmanager
+def gather_part(name: str) -> Iterator[bool]:
+    """The same for a part of the page that also runs alone, a fragment; gives whether it does so now."""
+    alone = bool(st.session_state[_ALONE])
+    st.session_state[_SHOWN][name] = []
+    st.session_state[_PART] = name
+    try:
+        yield alone
+        if alone:
+            _write_link()
+    finally:
+        st.session_state[_PART] = _PAGE
+
+
+def _write_link() -> None:
     linked = st.session_state.get(_LINKED, {})
-    link = {key: linked[key] for key in st.session_state[_SHOWN] if linked[key] is not None}
+    shown = [key for keys in st.session_state[_SHOWN].values() for key in keys]
+    link = {key: linked[key] for key in shown if linked[key] is not None}
     if link != st.query_params.to_dict():
         st.query_params.from_dict(link)
 
@@ -61,7 +87,7 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, 
         value = default
     st.session_state[key] = value
     linked[key] = None if value == default else str(value)
-    st.session_state[_SHOWN].append(key)
+    st.session_state[_SHOWN][st.session_state[_PART]].append(key)
     return {"key": key, "on_change": _keep, "args": (key,)}
 
 
@@ -88,6 +114,11 @@ def place(key: str, value: Any, move: Callable[[Any], None]) -> dict[str, Any]:
     return {"key": key, "on_change": _hand_over, "args": (key, move)}
 
 
+def carried(key: str) -> Any:
+    """The value that goes along under `key`; None when nobody chose one."""
+    return st.session_state.get(_CARRIED, {}).get(key)
+
+
 def requested(key: str) -> str | None:
     """What the link asks for under `key`, before any widget has looked at it."""
     return st.query_params.get(key)
@@ -102,6 +133,8 @@ def _hand_over(key: str, move: Callable[[Any], None]) -> None:
 
 
 def _parse(text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        return text == "True"
     if not isinstance(default, float):
         return text
     try:

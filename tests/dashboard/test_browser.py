@@ -73,7 +73,8 @@ def _expect_two_readings(page: playwright.Page) -> None:
 
 
 def _read_rule(page: playwright.Page) -> str:
-    return page.get_by_role("combobox", name="Operating point").input_value()
+    """The operating point that is chosen on the page Compare."""
+    return page.locator(".st-key-operating_point [role=radio][aria-checked=true]").inner_text()
 
 
 def test_a_dropped_phantom_shows_two_predictions_and_two_heat_maps(page, address: str) -> None:
@@ -117,8 +118,7 @@ def test_a_link_reopens_the_same_view(page, address: str) -> None:
     page.goto(f"{address}/compare")
     page.get_by_role("radio", name="Patient").click()
     page.wait_for_url("**level=patient**")
-    page.locator("[data-testid=stSelectbox]").nth(1).click()
-    page.get_by_role("option", name="Specificity 90").click()
+    page.get_by_role("radio", name="Specificity 90").click()
     page.wait_for_url("**operating_point=specificity_90**")
     other = page.context.new_page()
     other.goto(page.url)

@@ -10,12 +10,45 @@ import pandas as pd
 import pytest
 
 from core.evaluation.summary import evaluate_experiment
+from core.experiments import Experiment, add_files
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, draw_file, read_texts
+
+TABS = (
+    "Calibration",
+    "Utility",
+    "Subgroups",
+    "Robustness",
+    "Tests",
+    "Other experiments",
+    "Learning",
+    "Slices",
+)
 
 
 def _cells(app) -> pd.DataFrame:
     return app.table[0].value.set_index("")
+
+
+def _keys(app) -> list[str]:
+    return [chart.key for chart in app.get("plotly_chart")]
+
+
+def _add_tables(experiment: Experiment) -> Experiment:
+    """The optional tables, invented."""
+    files = experiment.predictions().query("part == 'test'")["file"]
+    place = [number / len(files) for number in range(len(files))]
+    level = ["base" if at < 0.5 else "middle" for at in place]
+    properties = pd.DataFrame({"file": files, "brightness": place, "position": place, "level": level})
+    rows = [
+        (change, amount, name, kind, 96, 0.8 - amount, 0.5)
+        for change, amount in (("none", 0.0), ("noise", 0.1))
+        for name in experiment.frameworks
+        for kind in ("slice", "patient")
+    ]
+    columns = ["perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"]
+    tables = {"properties.csv": properties, "robustness.csv": pd.DataFrame(rows, columns=columns)}
+    return add_files(experiment, {name: one.to_csv(index=False).encode() for name, one in tables.items()})
 
 
 def test_without_experiments_the_page_invites_to_train_one(open_page: OpenPage) -> None:
@@ -29,7 +62,7 @@ def test_every_figure_is_the_records(open_page: OpenPage, models: Path, level: s
     experiment = write_tiny_experiment(models)
     record = evaluate_experiment(experiment)["models"]
     cells = _cells(open_page("compare", level=level))
-    for name, column in zip(("pytorch", "keras"), cells.columns, strict=True):
+    for name, column in zip(("pytorch", "keras"), cells.columns[:2], strict=True):
         auroc = record[name][level]["auroc"]
         low, high = auroc["interval"]
         assert f"**{auroc['value']:.2f}** :gray[\\[{low:.2f}–{high:.2f}\\]]" == cells.loc["AUROC", column]
@@ -46,18 +79,135 @@ def test_a_changed_record_changes_the_page(open_page: OpenPage, models: Path) ->
     assert before != _cells(app.run()).to_numpy().tolist()
 
 
-def test_all_charts_of_both_networks_are_drawn(open_page: OpenPage, models: Path) -> None:
-    """Two curves, two confusion matrices and two learning charts stand on the page."""
+def test_differences_are_the_records(open_page: OpenPage, models: Path) -> None:
+    """The third column is first minus second, in percentage points with the interval."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    gap = evaluate_experiment(experiment)["comparison"]["slice"]["differences"]["recall"]
+    low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in gap["interval"])
+    told = _cells(open_page("compare")).loc["Sensitivity (recall)", "Difference, PyTorch − Keras"]
+    assert f"{100 * gap['value']:+.0f}".replace("-", "−") == told.split(" ")[0].strip("*")
+    assert told.endswith(f":gray[\\[{low} to {high}\\]]")
+
+
+def test_the_review_band_is_told_and_can_be_set_aside(open_page: OpenPage, models: Path) -> None:
+    """Its share is the record's; set aside, the rates are among decided slices, without differences."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    review = evaluate_experiment(experiment)["models"]["keras"]["slice"]["review"]
+    app = open_page("compare")
+    row = _cells(app).iloc[-1]
+    assert row.iloc[1].startswith(f"**{100 * review['share']['value']:.0f} %**")
+    app.toggle(key="set_aside").set_value(True).run()
+    assert 2 == len(_cells(app).columns)
+    decided = review["specificity"]["value"]
+    assert _cells(app).iloc[:, 1].loc["Specificity"].startswith(f"**{100 * decided:.0f} %**")
+    assert "True" == app.query_params["set_aside"]
+
+
+@pytest.mark.parametrize(
+    ("tab", "own"),
+    [
+        ("Calibration", ["reliability_pytorch", "reliability_keras"]),
+        ("Utility", ["utility"]),
+        ("Subgroups", ["subgroups_level", "subgroups_brightness"]),
+        ("Robustness", ["robustness"]),
+        ("Tests", ["gaps", "agreement_positives", "agreement_negatives"]),
+        ("Other experiments", ["others_auroc", "others_average_precision"]),
+        ("Learning", ["learning_pytorch", "learning_keras"]),
+        ("Slices", []),
+    ],
+)
+def test_only_the_open_tab_is_drawn(open_page: OpenPage, models: Path, tab: str, own: list[str]) -> None:
+    """Curves and confusion matrices of both networks, and the charts of the one tab that the link names."""
+    _add_tables(write_tiny_experiment(models, calibrated=True))
+    app = open_page("compare", tab=tab)
+    assert ["pr", "roc", "confusion_pytorch", "confusion_keras", *own] == _keys(app)
+    assert not app.warning
+
+
+@pytest.mark.parametrize("level", ["slice", "patient"])
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_stands_with_one_network_alone(
+    open_page: OpenPage, models: Path, tab: str, level: str
+) -> None:
+    """An experiment of one framework has no differences and nothing to test, and no tab fails."""
+    _add_tables(write_tiny_experiment(models, frameworks=("keras",)))
+    app = open_page("compare", tab=tab, level=level)
+    assert 1 == len(_cells(app).columns)
+    assert ("nothing to compare it with" in read_texts(app)) is True
+
+
+def _no_positives(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(label=0)
+
+
+def _all_equal(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(pytorch=0.3, keras=0.3)
+
+
+def _two_patients(table: pd.DataFrame) -> pd.DataFrame:
+    tested = table[table["part"] == "test"]
+    of_both = [tested.loc[tested["label"] == label, "patient"].iloc[-1] for label in (0, 1)]
+    return table[table["patient"].isin(of_both)]
+
+
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("change", [_no_positives, _all_equal, _two_patients])
+def test_what_cannot_be_estimated_is_said_in_every_tab(
+    open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch, change, tab: str
+) -> None:
+    """One class, equal scores or two patients: reasons in words, no made-up number, and no tab fails."""
+    experiment = _add_tables(write_tiny_experiment(models))
+    table = change(experiment.predictions())
+    monkeypatch.setattr(type(experiment), "predictions", lambda self: table)
+    app = open_page("compare", tab=tab)
+    assert re.search("not estimable|no interval", "\n".join(_cells(app).astype(str).to_numpy().ravel()))
+
+
+@pytest.mark.parametrize("tab", ["Subgroups", "Robustness"])
+def test_what_was_not_measured_is_invited(open_page: OpenPage, models: Path, tab: str) -> None:
+    """Without the optional table the tab names the command that measures it."""
     write_tiny_experiment(models)
-    charts = open_page("compare").get("plotly_chart")
-    assert 6 == len(charts)
+    app = open_page("compare", tab=tab)
+    assert "Not measured yet" in read_texts(app)
+    assert "python -m core robustness tiny" == app.code[0].value
+
+
+def test_other_experiments_are_told_apart(open_page: OpenPage, models: Path) -> None:
+    """One on the same slices and labels can be compared; one with other labels and splits is warned of."""
+    write_tiny_experiment(models, "one")
+    write_tiny_experiment(models, "two", seed=4)
+    write_tiny_experiment(models, "three", labels="folder", split="random", folds=1)
+    app = open_page("compare", tab="Other experiments", experiment="one")
+    rows = app.table[1].value
+    told = dict(zip(rows[""].str.extract(r"\*\*(\w+)")[0], rows["Against this one"], strict=True))
+    assert ("", True) == (told["one"], "same slices, labels and split" in told["two"])
+    assert "labels differ, splits differ, folds differ" in told["three"]
+
+
+def test_the_slider_sets_both_networks_to_one_threshold(open_page: OpenPage, models: Path) -> None:
+    """Moved off a preset, it becomes the threshold of both, by hand, and stands in the link."""
+    write_tiny_experiment(models)
+    app = open_page("compare", operating_point="f1")
+    app.slider(key="threshold").set_value(0.355).run()
+    link = {"operating_point": "custom", "pytorch_threshold": "0.355", "keras_threshold": "0.355"}
+    assert link == {key: app.query_params[key] for key in link}
+    assert 2 == read_texts(app).count("from **0.355** on")
+
+
+def test_a_link_with_two_thresholds_keeps_them_apart(open_page: OpenPage, models: Path) -> None:
+    """Each network decides at its own threshold, and the slider stands midway."""
+    write_tiny_experiment(models)
+    app = open_page("compare", operating_point="custom", pytorch_threshold="0.2", keras_threshold="0.4")
+    assert 0.3 == pytest.approx(app.slider(key="threshold").value)
+    texts = read_texts(app)
+    assert ("from **0.200** on" in texts, "from **0.400** on" in texts) == (True, True)
 
 
 def test_a_custom_threshold_moves_the_confusion_matrix(open_page: OpenPage, models: Path) -> None:
     """With the threshold at 0 every slice is called positive: sensitivity is 100 %."""
     write_tiny_experiment(models)
     app = open_page("compare", operating_point="custom", pytorch_threshold="0.0", keras_threshold="0.0")
-    for column in _cells(app).columns:
+    for column in _cells(app).columns[:2]:
         assert _cells(app).loc["Sensitivity (recall)", column].startswith("**100 %**")
         assert _cells(app).loc["Specificity", column].startswith("**0 %**")
 
@@ -73,7 +223,6 @@ def test_choices_go_along_from_page_to_page(open_page: OpenPage, models: Path) -
     app.query_params.clear()
     app.switch_page("app_pages/compare.py").run()
     assert "two" == app.selectbox(key="experiment").value
-    assert 0.13 == app.slider(key="keras_threshold").value
     link = {"experiment": "two", "operating_point": "custom", "keras_threshold": "0.13"}
     assert link == {key: app.query_params[key] for key in link}
 
@@ -117,7 +266,7 @@ def test_unknown_patients_give_no_patient_level(open_page: OpenPage, models: Pat
 def test_without_the_data_set_the_samples_say_how_to_get_it(open_page: OpenPage, models: Path) -> None:
     """No data set on the machine: the page names the command that fetches it."""
     write_tiny_experiment(models)
-    assert "python -m core download" in read_texts(open_page("compare"))
+    assert "python -m core download" in read_texts(open_page("compare", tab="Slices"))
 
 
 def _write_data(folder: Path) -> pd.DataFrame:
@@ -141,7 +290,7 @@ def test_with_the_data_set_samples_show_actual_and_predicted_labels(
     data = tmp_path / "brain-stroke-ct"
     experiment = write_tiny_experiment(models, table=_write_data(data), fingerprint="2" * 64)
     monkeypatch.setenv("STROKE_CT_DATA", str(data))
-    app = open_page("compare")
+    app = open_page("compare", tab="Slices")
     actual = [element.value for element in app.markdown if element.value.startswith("Actual:")]
     assert 8 == len(actual)
     assert 4 == sum("Actual: :violet" in text for text in actual)
@@ -162,6 +311,6 @@ def test_pictures_that_differ_from_the_record_are_not_shown(
     table["sha256"] = "3" * 64
     write_tiny_experiment(models, table=table, fingerprint="2" * 64)
     monkeypatch.setenv("STROKE_CT_DATA", str(data))
-    app = open_page("compare")
+    app = open_page("compare", tab="Slices")
     assert "is not the one this experiment was trained on" in read_texts(app)
     assert not app.image

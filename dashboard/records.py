@@ -1,0 +1,217 @@
+"""What the pages show of experiments' records, and what is kept of it: shared by all visitors, bounded.
+
+A record is computed once per experiment. What an operating point moves is computed anew for each, on the
+record's own resamples, so that at the card's thresholds it is exactly what the record holds. What is handed
+out is shared: it is not to be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from core.errors import EvaluationError
+from core.experiments import Experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from core.evaluation.curves import PrCurve, RocCurve
+    from core.evaluation.intervals import Bootstrap
+    from core.evaluation.levels import Rows
+    from core.evaluation.review import Band
+
+BRIGHTNESS = ("dark", "medium", "bright")
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Everything that one operating point says about one level of an experiment.
+
+    Attributes:
+        models: framework -> LEVEL of `core.evaluation.summary`, its POINT the chosen one.
+        comparison: COMPARISON at these thresholds, or {"reason"}.
+        interval: how intervals were made, as in the record.
+        notes: of the record.
+    """
+
+    models: dict[str, dict[str, Any]]
+    comparison: dict[str, Any]
+    interval: dict[str, Any]
+    notes: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """What of a level does not depend on an operating point: rows, resamples, validation scores."""
+
+    rows: dict[str, Rows]
+    bootstrap: Bootstrap
+    validation: dict[str, np.ndarray]
+    ranking: dict[str, dict[str, np.ndarray]]
+
+
+def record(experiment: Experiment) -> dict[str, Any]:
+    """All figures of an experiment: what `python -m core evaluate NAME --json` prints."""
+    return _record(experiment.digest, experiment)
+
+
+def scene(experiment: Experiment, level: str, thresholds: Mapping[str, float]) -> Scene:
+    """The figures of a level with these thresholds, one per framework.
+
+    Raises:
+        EvaluationError: nothing can be said of this level, as when patients are unknown.
+    """
+    return _scene(experiment.digest, level, tuple(thresholds.items()), experiment)
+
+
+def curves(experiment: Experiment, level: str) -> dict[str, tuple[PrCurve, RocCurve]]:
+    """Both curves of each framework over the held-out slices or patients.
+
+    Raises:
+        EvaluationError: there is one class only, or patients are unknown.
+    """
+    return _curves(experiment.digest, level, experiment)
+
+
+def subgroups(experiment: Experiment) -> dict[str, dict[str, list[dict[str, Any]]]] | None:
+    """{"level" or "brightness": {framework: records of core.evaluation.subgroups}}; None if not measured."""
+    return _subgroups(experiment.digest, experiment)
+
+
+def robustness(experiment: Experiment) -> pd.DataFrame | None:
+    """Ranking under each perturbation; None if not measured."""
+    return _robustness(experiment.digest, experiment)
+
+
+def share_in_common(one: Experiment, other: Experiment) -> float:
+    """Share of the held-out slices of both that are the same files with the same labels."""
+    return _share_in_common(one.digest, other.digest, one, other)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Computing figures and their intervals ...")
+def _record(digest: str, _experiment: Experiment) -> dict[str, Any]:
+    from core.evaluation.summary import evaluate_experiment
+
+    return evaluate_experiment(_experiment)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _scene(
+    digest: str, level: str, thresholds: tuple[tuple[str, float], ...], _experiment: Experiment
+) -> Scene:
+    from core.evaluation.comparison import compare_models
+    from core.evaluation.points import point_and_draws
+    from core.evaluation.review import choose_band
+
+    whole = record(_experiment)
+    levels = {name: whole["models"][name][level] for name, _ in thresholds}
+    for known in levels.values():
+        if "reason" in known:
+            raise EvaluationError(f"There are no figures per {level}", came=known["reason"])
+    measured = _measured(digest, level, _experiment)
+    models, draws = {}, {}
+    for name, cut in thresholds:
+        rows, seen = measured.rows[name], measured.validation[name]
+        band: Band | None = choose_band(seen, cut) if seen.size else None
+        point, drawn = point_and_draws(rows.y_true, rows.score, cut, measured.bootstrap, band=band)
+        models[name] = {**levels[name], **point}
+        draws[name] = {**drawn, **measured.ranking[name]}
+    comparison = whole["comparison"][level]
+    if "reason" not in comparison:
+        pair = (comparison["first"], comparison["second"])
+        one, other = (measured.rows[name] for name in pair)
+        cuts = dict(thresholds)
+        found = compare_models(
+            one.y_true, one.score, other.score, (cuts[pair[0]], cuts[pair[1]]), measured.bootstrap,
+            drawn=(draws[pair[0]], draws[pair[1]]),
+        )  # fmt: skip
+        comparison = {**comparison, **found}
+    return Scene(models, comparison, whole["interval"], whole["notes"])
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _measured(digest: str, level: str, _experiment: Experiment) -> _Measured:
+    from core.evaluation.intervals import Bootstrap
+    from core.evaluation.levels import select_rows
+    from core.evaluation.operating_points import validation_scores
+    from core.evaluation.statistics import ranking_statistic
+
+    interval = record(_experiment)["interval"]
+    raw, calibrated = _experiment.predictions(), _experiment.calibrated_predictions()
+    tested = (raw["part"] == "test").to_numpy()
+    fits = _experiment.card.get("calibration", {})
+    rows = {
+        name: select_rows(raw[tested], calibrated[tested], name, level, fits.get(name))
+        for name in _experiment.frameworks
+    }
+    first = next(iter(rows.values()))
+    bootstrap = Bootstrap.over(
+        first.groups, first.y_true.size, n_resamples=interval["n_resamples"], seed=interval["seed"]
+    )
+    both_classes = 0 < np.count_nonzero(first.y_true) < first.y_true.size
+    ranking = {
+        name: bootstrap.run(ranking_statistic(one.y_true, one.score, bootstrap.codes)) if both_classes else {}
+        for name, one in rows.items()
+    }
+    validation = {
+        name: validation_scores(calibrated, name).get(level, (None, np.empty(0)))[1] for name in rows
+    }
+    return _Measured(rows, bootstrap, validation, ranking)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple[PrCurve, RocCurve]]:
+    from core.evaluation.curves import pr_curve, roc_curve
+
+    rows = _measured(digest, level, _experiment).rows
+    return {
+        name: (pr_curve(one.y_true, one.score), roc_curve(one.y_true, one.score))
+        for name, one in rows.items()
+    }
+
+
+@st.cache_resource(max_entries=8, show_spinner="Computing the figures of each group ...")
+def _subgroups(digest: str, _experiment: Experiment) -> dict[str, dict[str, list[dict[str, Any]]]] | None:
+    from core.evaluation import subgroups as groups
+    from core.evaluation.patients import patient_names
+    from core.slice_properties import LEVELS
+
+    properties = _experiment.properties()
+    if properties is None:
+        return None
+    table = _experiment.calibrated_predictions()
+    table = table[table["part"] == "test"]
+    known = properties.set_index("file").reindex(table["file"])
+    named = {
+        "level": (known["level"].fillna("").to_numpy(str), LEVELS),
+        "brightness": (groups.thirds(known["brightness"].to_numpy(float), BRIGHTNESS), BRIGHTNESS),
+    }
+    patients, label = patient_names(table), table["label"].to_numpy()
+    return {
+        kind: {
+            name: groups.subgroups(label, table[name].to_numpy(), patients, members, order=order)
+            for name in _experiment.frameworks
+        }
+        for kind, (members, order) in named.items()
+    }
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _robustness(digest: str, _experiment: Experiment) -> pd.DataFrame | None:
+    return _experiment.robustness()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _share_in_common(digest: str, other_digest: str, _one: Experiment, _other: Experiment) -> float:
+    pairs = []
+    for experiment in (_one, _other):
+        table = experiment.predictions()
+        table = table[table["part"] == "test"]
+        pairs.append(set(zip(table["sha256"], table["label"], strict=True)))
+    both = pairs[0] | pairs[1]
+    return len(pairs[0] & pairs[1]) / len(both) if both else 0.0
