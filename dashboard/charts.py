@@ -11,10 +11,8 @@ from plotly.subplots import make_subplots
 
 from dashboard.palette import DASHES, MARKERS, TITLES, Palette
 
-# The page shows through: its background follows the theme at once.
-CLEAR = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
 MARGIN = {"l": 52, "r": 16, "t": 40, "b": 44}
-CONFIG = {"displayModeBar": False, "scrollZoom": False}  # what every chart is shown with
+CONFIG = {"displayModeBar": False, "scrollZoom": False}  # what a chart is shown with that moves on
 
 
 def compose(
@@ -36,25 +34,19 @@ def compose(
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     return go.Figure(
         data,
-        {**CLEAR, "hovermode": "closest", "legend": {**legend, "font": {"color": palette.text}}, **drawn,
+        {**ground(palette), "hovermode": "closest", "legend": {**legend, "font": {"color": palette.text}}, **drawn,
          **layout},
     )  # fmt: skip
 
 
-def offer_picture(figure: go.Figure, file: str, palette: Palette) -> dict[str, Any]:
-    """Give a figure a camera that saves it, and a ground of its own: the picture can be read anywhere.
-
-    Args:
-        figure: is changed.
-        file: name of the picture, without its ending.
-        palette: the theme's colours.
-
-    Returns:
-        The configuration to show the figure with.
-    """
-    ground = {"paper_bgcolor": palette.surface, "plot_bgcolor": palette.surface}
+def ground(palette: Palette) -> dict[str, Any]:
+    """The part of a layout that makes a figure's picture readable anywhere: a ground, and a quiet camera."""
     modebar = {"color": palette.chance, "activecolor": palette.text, "bgcolor": "rgba(0,0,0,0)"}
-    figure.update_layout(**ground, modebar=modebar)
+    return {"paper_bgcolor": palette.surface, "plot_bgcolor": palette.surface, "modebar": modebar}
+
+
+def offer_picture(file: str) -> dict[str, Any]:
+    """The configuration of a figure with a camera, which saves it as FILE.png."""
     return {
         **CONFIG,
         "displayModeBar": True,
@@ -98,7 +90,7 @@ def draw_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
         else None
     )
     figure.update_layout(
-        **CLEAR, title=title, height=420, margin={**MARGIN, "l": 60}, hovermode="closest",
+        **ground(palette), title=title, height=420, margin={**MARGIN, "l": 60}, hovermode="closest",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )  # fmt: skip
     return color_words(figure, palette)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -96,7 +97,7 @@ def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bo
         left, right = st.columns([2.6, 1], gap="large")
     left.table(rows, hide_index=True, border="horizontal", alt="Figures of both networks with 95 % intervals")
     with left:
-        components.offer_csv(_list_figures(scene), f"{experiment.name}-{level}-figures.csv")
+        components.offer_csv(lambda: _list_figures(scene), f"{experiment.name}-{level}-figures.csv")
     with right:
         _show_counts(experiment, level, one)
         _show_interval(scene, set_aside)
@@ -109,7 +110,7 @@ def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
     except EvaluationError as error:
         components.show_error(error)
         return
-    precision_recall, roc, tables = {}, {}, []
+    precision_recall, roc = {}, {}
     for name, (pr, rates) in found.items():
         model, cut = scene.models[name], scene.models[name]["threshold"]
         recall, precision, specificity = (
@@ -124,7 +125,6 @@ def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
         roc[name] = point_charts.Curve(
             rates.false_positive_rate, rates.true_positive_rate, rates.thresholds, roc_mark, rates.auroc, band
         )
-        tables.append((name, pr, rates))
     prevalence = next(iter(scene.models.values()))["prevalence"]
     with st.container(key="pair_curves"):
         left, right = st.columns(2, gap="large")
@@ -134,20 +134,13 @@ def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
     )
     with left:
         figure = point_charts.draw_precision_recall(precision_recall, prevalence, state.palette())
-        table = pd.concat(
-            pd.DataFrame({"model": name, "threshold": pr.thresholds, "recall": pr.recall,
-                          "precision": pr.precision}) for name, pr, _ in tables
-        )  # fmt: skip
         alt = f"Precision-recall curves of both networks, marked: {told}"
+        table = partial(_list_points, precision_recall, "recall", "precision")
         figures.show_figure(figure, "pr", f"{file}-precision-recall", alt, table)
     with right:
         figure = point_charts.draw_roc(roc, state.palette())
-        table = pd.concat(
-            pd.DataFrame({"model": name, "threshold": rates.thresholds,
-                          "false_positive_rate": rates.false_positive_rate,
-                          "true_positive_rate": rates.true_positive_rate}) for name, _, rates in tables
-        )  # fmt: skip
         alt = f"ROC curves of both networks, marked: {told}"
+        table = partial(_list_points, roc, "false_positive_rate", "true_positive_rate")
         figures.show_figure(figure, "roc", f"{file}-roc", alt, table)
 
 
@@ -168,6 +161,14 @@ def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside:
         with column:
             file = f"{experiment.name}-{level}-confusion-{name}"
             figures.show_figure(figure, f"confusion_{name}", file, alt, table)
+
+
+def _list_points(curves: Mapping[str, point_charts.Curve], x: str, y: str) -> pd.DataFrame:
+    """All points of the curves, with these names for what they are."""
+    return pd.concat(
+        pd.DataFrame({"model": name, "threshold": curve.threshold, x: curve.x, y: curve.y})
+        for name, curve in curves.items()
+    )
 
 
 def write_difference(figure: Mapping[str, Any], percent: bool) -> str:

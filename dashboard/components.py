@@ -150,10 +150,14 @@ def show_progress(place: DeltaGenerator, words: str) -> Callable[[int, int], Non
     return move
 
 
-def offer_csv(table: pd.DataFrame, name: str) -> None:
-    """Offer what a figure shows as a file of this name."""
+def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str) -> None:
+    """Offer what a figure shows as a file of this name; a function makes the table when it is asked for."""
+
+    def write() -> bytes:
+        return (table() if callable(table) else table).to_csv(index=False).encode()
+
     st.download_button(
-        "Data of the figure (CSV)", lambda: table.to_csv(index=False).encode(), name, "text/csv",
+        "Data of the figure (CSV)", write, name, "text/csv",
         key=f"download_{name}", on_click="ignore", type="tertiary", icon=":material/download:",
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts import CLEAR, color_words, fade
+from dashboard.charts import color_words, fade, ground
 from dashboard.palette import MARKERS, TITLES, Palette
 
 _LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "itemclick": False,
@@ -62,7 +62,7 @@ def draw_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     label_of = shown.groupby("patient", sort=False)["folder_label"].first()[patients].to_numpy()
     ticks = [np.flatnonzero(label_of == label) for label in (0, 1)]
     figure.update_layout(
-        **CLEAR, height=330, margin={"l": 52, "r": 8, "t": 34, "b": 40}, legend=_LEGEND,
+        **ground(palette), height=330, margin={"l": 52, "r": 8, "t": 34, "b": 40}, legend=_LEGEND,
         xaxis={
             "showgrid": False, "zeroline": False, "fixedrange": True,
             "tickvals": [float(columns.mean()) for columns in ticks if len(columns)],
@@ -112,7 +112,7 @@ def draw_marks(marks: Sequence[Mark], palette: Palette) -> go.Figure:
         )  # fmt: skip
     figure.add_trace(_draw_chance(places, palette))
     figure.update_layout(
-        **CLEAR, height=84 + _ROW_PX * len(rows), margin={"l": 8, "r": 16, "t": 34, "b": 30}, legend=_LEGEND,
+        **ground(palette), height=84 + _ROW_PX * len(rows), margin={"l": 8, "r": 16, "t": 34, "b": 30}, legend=_LEGEND,
         hovermode="closest",
         xaxis={"range": [-0.01, 1.02], "dtick": 0.2, "tickformat": ".1f", "gridcolor": palette.grid,
                "zeroline": False, "fixedrange": True},
@@ -145,7 +145,7 @@ def draw_labels(counts: Mapping[str, tuple[int, int]], words: tuple[str, str], p
             )
         )  # fmt: skip
     figure.update_layout(
-        **CLEAR, barmode="stack", height=190, margin={"l": 8, "r": 16, "t": 34, "b": 40},
+        **ground(palette), barmode="stack", height=190, margin={"l": 8, "r": 16, "t": 34, "b": 40},
         legend={**_LEGEND, "traceorder": "normal"},
         xaxis={"title": "slices", "gridcolor": palette.grid, "zeroline": False, "fixedrange": True},
         yaxis={"autorange": "reversed", "fixedrange": True, "automargin": True},

@@ -59,7 +59,7 @@ def _show_sides(source: Source, fold: Fold) -> int:
     negative, positive = (charts.shorten(name) for name in source.classes)
     st.plotly_chart(
         data_charts.draw_sides(dealt, (negative, positive), state.palette()), key="sides",
-        config=charts.CONFIG,
+        config=charts.offer_picture("split"),
         alt=f"Each patient a column, each slice a square: {n_both} of {n_patients} patients have slices on "
         "both sides of the split",
     )  # fmt: skip

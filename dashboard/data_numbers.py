@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.cli_reports import STORY
 from core.leakage import Control, Estimate, conclude
-from dashboard import charts, components, data_charts, laboratory, loaders, state
+from dashboard import components, data_charts, figures, laboratory, loaders, state
 from dashboard.data_charts import Mark
 from dashboard.laboratory import Source
 from dashboard.palette import write_percent
@@ -146,8 +146,7 @@ def _show_marks(marks: list[Mark], key: str, alt: str) -> None:
     if not marks:
         return
     figure = data_charts.draw_marks(marks, state.palette())
-    st.plotly_chart(figure, key=key, config=charts.CONFIG, alt=alt)
-    components.offer_csv(pd.DataFrame(marks), f"{key}.csv")
+    figures.show_figure(figure, key, key, alt, pd.DataFrame(marks))
 
 
 def _mark_figure(row: str, framework: str, level: dict[str, Any], key: str) -> Mark:

@@ -60,8 +60,8 @@ def test_charts_know_nothing_of_streamlit() -> None:
 
 def test_a_picture_that_is_taken_away_has_a_ground_and_a_name() -> None:
     """The camera saves FILE.png, on the ground of the theme: light words would not be read on white."""
-    figure = charts.draw_learning(_history(), ["keras"], DARK)
-    config = charts.offer_picture(figure, "tiny-learning", DARK)
+    config = charts.offer_picture("tiny-learning")
     assert "tiny-learning" == config["toImageButtonOptions"]["filename"]
     assert [["toImage"]] == config["modeBarButtons"]
-    assert (DARK.surface, DARK.surface) == (figure.layout.paper_bgcolor, figure.layout.plot_bgcolor)
+    layout = charts.draw_learning(_history(), ["keras"], DARK).layout
+    assert (DARK.surface, DARK.surface) == (layout.paper_bgcolor, layout.plot_bgcolor)
