@@ -34,8 +34,8 @@ def compose(
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     return go.Figure(
         data,
-        {**ground(palette), "hovermode": "closest", "legend": {**legend, "font": {"color": palette.text}}, **drawn,
-         **layout},
+        {**ground(palette), "hovermode": "closest", "legend": {**legend, "font": {"color": palette.text}},
+         **drawn, **layout},
     )  # fmt: skip
 
 

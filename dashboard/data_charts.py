@@ -112,8 +112,8 @@ def draw_marks(marks: Sequence[Mark], palette: Palette) -> go.Figure:
         )  # fmt: skip
     figure.add_trace(_draw_chance(places, palette))
     figure.update_layout(
-        **ground(palette), height=84 + _ROW_PX * len(rows), margin={"l": 8, "r": 16, "t": 34, "b": 30}, legend=_LEGEND,
-        hovermode="closest",
+        **ground(palette), height=84 + _ROW_PX * len(rows), margin={"l": 8, "r": 16, "t": 34, "b": 30},
+        legend=_LEGEND, hovermode="closest",
         xaxis={"range": [-0.01, 1.02], "dtick": 0.2, "tickformat": ".1f", "gridcolor": palette.grid,
                "zeroline": False, "fixedrange": True},
         yaxis={"tickvals": list(range(len(rows))), "ticktext": rows, "range": [len(rows) - 0.4, -0.6],

@@ -100,7 +100,8 @@ def _show_labels(source: Source) -> None:
         }
         words = ("shows a hemorrhage", "shows none")
         st.plotly_chart(
-            data_charts.draw_labels(counts, words, state.palette()), key="labels", config=charts.offer_picture("labels"),
+            data_charts.draw_labels(counts, words, state.palette()), key="labels",
+            config=charts.offer_picture("labels"),
             alt=f"Slices that show a hemorrhage: {labels.n_showing_in_positive} in {source.classes[1]}, "
             f"{labels.n_showing_in_negative} in {source.classes[0]}",
         )  # fmt: skip
