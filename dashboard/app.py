@@ -13,7 +13,8 @@ st.set_page_config(
     menu_items={"About": f"Two convolutional networks read brain CT slices. {DISCLAIMER}"},
 )
 pages = [
-    st.Page("app_pages/read_scan.py", title="Read a scan", icon=":material/radiology:", default=True),
+    st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
+    st.Page("app_pages/read_scan.py", title="Read a scan", icon=":material/radiology:", url_path="read"),
     st.Page("app_pages/compare.py", title="Compare", icon=":material/balance:", url_path="compare"),
     st.Page("app_pages/data.py", title="Data", icon=":material/database:", url_path="data"),
     st.Page("app_pages/model_card.py", title="Model card", icon=":material/description:", url_path="card"),

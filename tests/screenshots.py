@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PAGES = {
-    "read-empty": "/",
-    "read": "/",
+    "overview": "/",
+    "read-empty": "/read",
+    "read": "/read",
     "compare": "/compare",
     "data": "/data",
     "card": "/card",

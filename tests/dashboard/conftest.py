@@ -35,7 +35,7 @@ def open_page() -> OpenPage:
 
     def open_named(name: str, **query: str) -> AppTest:
         app = AppTest.from_file(str(APP), default_timeout=60)
-        if name != "read_scan":
+        if name != "overview":
             app.run()
             app.switch_page(f"app_pages/{name}.py")
         for key, value in query.items():

@@ -79,7 +79,7 @@ def _read_rule(page: playwright.Page) -> str:
 
 def test_a_dropped_phantom_shows_two_predictions_and_two_heat_maps(page, address: str) -> None:
     """A PNG dropped into the browser is read by both networks, side by side, PyTorch left of Keras."""
-    page.goto(address)
+    page.goto(f"{address}/read")
     _drop(page, "phantom.png", "image/png", _draw_phantom_file())
     _expect_two_readings(page)
     places = [page.locator(HEAT_MAPS).nth(index).bounding_box() for index in (0, 1)]
@@ -95,7 +95,7 @@ def test_a_jpeg_of_the_data_set_shows_two_predictions_and_two_heat_maps(page) ->
         pytest.skip("no experiment is trained yet")
     picture = sorted(Path(REAL_DATA).rglob("*.jpg"))[0]
     with serve(models) as address:
-        page.goto(address)
+        page.goto(f"{address}/read")
         _drop(page, picture.name, "image/jpeg", picture.read_bytes())
         _expect_two_readings(page)
 
@@ -104,7 +104,7 @@ def test_nothing_is_fetched_from_anywhere_else(page, address: str) -> None:
     """While a scan is read and figures are shown, the browser asks no other machine for anything."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
+    page.goto(f"{address}/read")
     _drop(page, "phantom.png", "image/png", _draw_phantom_file())
     page.get_by_role("link", name="Compare").click()
     page.wait_for_selector(".js-plotly-plot .main-svg")
@@ -128,7 +128,7 @@ def test_a_link_reopens_the_same_view(page, address: str) -> None:
 
 def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
     """The operating point chosen on one page is the one of the next."""
-    page.goto(f"{address}/?operating_point=sensitivity_90")
+    page.goto(f"{address}/read?operating_point=sensitivity_90")
     page.wait_for_selector("text=Drop a head CT slice to begin")
     page.get_by_role("link", name="Compare").click()
     page.wait_for_url("**/compare?operating_point=sensitivity_90")
@@ -138,7 +138,7 @@ def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
 
 def test_the_opacity_slider_keeps_the_verdict_in_place(page, address: str) -> None:
     """Changing the opacity draws other heat maps, and moves nothing else on the page."""
-    page.goto(address)
+    page.goto(f"{address}/read")
     _drop(page, "phantom.png", "image/png", _draw_phantom_file())
     page.wait_for_timeout(500)
     before = page.locator(HEAT_MAPS).first.get_attribute("src")

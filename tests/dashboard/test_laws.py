@@ -133,6 +133,7 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file("dashboard/app.py", default_timeout=60).run()
+app.switch_page("app_pages/read_scan.py").run()
 rng = np.random.default_rng(0)
 for number in range(20):
     target = io.BytesIO()
