@@ -1,9 +1,9 @@
 """The command line: `python -m core predict | evaluate | verify | experiments | download | audit | leakage |
-robustness | train`.
+robustness | features | train`.
 
 Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
 
-Four commands have a public form in JSON (`--json`). Its version is in "schema": under one version a form may
+Five commands have a public form in JSON (`--json`). Its version is in "schema": under one version a form may
 gain fields, but none goes or changes. Standard output then holds one JSON object and nothing else.
 
 predict/1:
@@ -20,6 +20,7 @@ predict/1:
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
+features/1: see core.cli_features.
 
 Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
 """
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core import cli_data, cli_reports, cli_robustness, cli_train
+from core import cli_data, cli_features, cli_reports, cli_robustness, cli_train
 from core.cli_arguments import AsJson, Name, find_named
 from core.errors import StrokeError
 from core.experiments import Experiment, default_experiment, list_experiments
@@ -173,6 +174,7 @@ cli_data.register(app)
 cli_train.register(app)
 cli_reports.register(app)
 cli_robustness.register(app)
+cli_features.register(app)
 
 
 def predict_record(

@@ -61,6 +61,18 @@ class EvaluationError(StrokeError):
     code = "not_estimable"
 
 
+class AnnotationError(StrokeError):
+    """Tags and notes that cannot be read, written or taken in."""
+
+    code = "annotations"
+
+
+class AnnotationConflict(AnnotationError):
+    """An entry that someone else changed or removed meanwhile."""
+
+    code = "changed_meanwhile"
+
+
 class MissingExtraError(StrokeError):
     """A part of the program that needs an optional library which is not installed."""
 

@@ -138,6 +138,10 @@ class Experiment:
         """Brightness and place in the head of the held-out slices; None when they were not measured."""
         return self._read_table("properties.csv") if "properties.csv" in self.card["files"] else None
 
+    def features(self) -> pd.DataFrame | None:
+        """The map and the neighbours of every slice, row by row as in `slices()`; None if not computed."""
+        return self._read_table("features.csv") if "features.csv" in self.card["files"] else None
+
     def model_path(self, framework: str) -> Path:
         """The served network's ONNX file, its hash checked.
 

@@ -24,11 +24,25 @@ TABLES: dict[str, tuple[str, ...]] = {
 # robustness.csv: ranking of the held-out slices, or patients ("level"), under a perturbation of an amount.
 # properties.csv: of each held-out slice its mean brightness, its place in the head from base (0) to vertex
 #     (1), and the third of it ("level": "base", "middle" or "vertex").
+# features.csv: row i is that of slices.csv: its place on a map of the served features, the rows of the
+#     training slices that are most like it, and of its near-copies; see core.feature_space.
 OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
     "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
     "properties.csv": ("file", "brightness", "position", "level"),
+    "features.csv": ("x", "y", "neighbours", "similarities", "copies"),
 }
-_TEXTS = ("perturbation", "level", "file", "patient", "sha256", "part", "framework")
+_TEXTS = (
+    "perturbation",
+    "level",
+    "file",
+    "patient",
+    "sha256",
+    "part",
+    "framework",
+    "neighbours",
+    "similarities",
+    "copies",
+)
 _MAYBE_INTEGERS = ("number", "slice_label")
 
 

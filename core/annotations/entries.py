@@ -1,0 +1,104 @@
+"""One entry: a tag or a note on a case, with who wrote it and when; and what makes one valid."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.errors import AnnotationError
+
+TAGS = ("wrong label", "artefact", "border of lesion", "poor quality", "interesting", "other")
+UNKNOWN_AUTHOR = "unknown"
+MAX_NOTE = 2000
+MAX_AUTHOR = 80
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A slice of a data set: the SHA-256 of its file, and the fingerprint of the set (both 64 hex digits)."""
+
+    sha256: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tag or a note on a case.
+
+    Attributes:
+        id: hash of what the entry says, so that the same entry has the same id in every database.
+        case: the case.
+        tag: one of TAGS, "" for a note.
+        note: the text of a note, "" for a tag.
+        author: as typed by the user; UNKNOWN_AUTHOR where nothing was.
+        created: UTC time, ISO 8601 with microseconds.
+        removed: when it was taken away, "" while it stands.
+        removed_by: by whom, "" while it stands.
+    """
+
+    id: str
+    case: Case
+    tag: str
+    note: str
+    author: str
+    created: str
+    removed: str = ""
+    removed_by: str = ""
+
+
+def make_entry(case: Case, *, tag: str = "", note: str = "", author: str = "", created: str = "") -> Entry:
+    """A checked entry.
+
+    Args:
+        case: on which case.
+        tag, note: exactly one of them.
+        author: empty for UNKNOWN_AUTHOR.
+        created: ISO 8601 with its time zone; now when empty.
+
+    Raises:
+        AnnotationError: what of this cannot be an entry.
+    """
+    for name, value in (("file hash", case.sha256), ("data set fingerprint", case.dataset)):
+        if not _HASH.fullmatch(value):
+            raise AnnotationError(f"The {name} is no SHA-256", came=repr(value)[:80])
+    note = clean(note, "\n")
+    if bool(tag) == bool(note):
+        raise AnnotationError("An entry is one tag or one note", came="both" if tag else "neither")
+    if tag and tag not in TAGS:
+        raise AnnotationError(
+            "There is no such tag", came=tag[:80], remedy=f"choose one of {', '.join(TAGS)}"
+        )
+    if len(note) > MAX_NOTE:
+        raise AnnotationError(f"A note has at most {MAX_NOTE} characters", came=str(len(note)))
+    author, created = clean_author(author), _as_utc(created) if created else now()
+    told = "\n".join((case.sha256, case.dataset, tag, note, author, created))
+    return Entry(hashlib.sha256(told.encode()).hexdigest()[:24], case, tag, note, author, created)
+
+
+def now() -> str:
+    """The UTC time, ISO 8601 with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def clean_author(author: str) -> str:
+    """An author's name on one line, bounded; UNKNOWN_AUTHOR for none."""
+    return clean(author)[:MAX_AUTHOR] or UNKNOWN_AUTHOR
+
+
+def clean(text: str, allowed: str = "") -> str:
+    """The text without control characters, but for those allowed, and without blanks at its ends."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode("utf-8")
+    return "".join(char if char.isprintable() or char in allowed else " " for char in text).strip()
+
+
+def _as_utc(text: str) -> str:
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise AnnotationError("The time is not ISO 8601", came=repr(text)[:80]) from error
+    if time.tzinfo is None:
+        raise AnnotationError("The time names no time zone", came=text[:80])
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
