@@ -138,6 +138,11 @@ def slices(experiment: Experiment) -> pd.DataFrame:
     return _slices(experiment.digest, experiment)
 
 
+def features(experiment: Experiment) -> pd.DataFrame:
+    """Map and neighbours of the slices, see `core.feature_space`; only of an experiment that has them."""
+    return _features(experiment.digest, experiment)
+
+
 def share_of_leaks(experiment: Experiment) -> float | None:
     """Share of the test slices with a slice of the same patient in training; None when patients are "
     "unknown."""
@@ -165,6 +170,11 @@ def _history(digest: str, _experiment: Experiment) -> pd.DataFrame:
 @st.cache_data(max_entries=4, show_spinner=False)
 def _slices(digest: str, _experiment: Experiment) -> pd.DataFrame:
     return _experiment.slices()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _features(digest: str, _experiment: Experiment) -> pd.DataFrame | None:
+    return _experiment.features()
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -21,6 +21,7 @@ _ALONE = "parts_run_alone"
 _SAMPLES = "samples_shown"
 _WATCHED = "watched_job"
 _DRAW = "sample_slices_draw"
+_OUTCOMES = "outcomes_of_actions"
 
 
 def palette() -> Palette:
@@ -141,6 +142,26 @@ def _parse(text: str, default: Any) -> Any:
         return float(text)
     except ValueError:
         return default
+
+
+def held(key: str) -> Any:
+    """What a widget holds now, "" for nothing; for callbacks."""
+    return st.session_state.get(key) or ""
+
+
+def empty(key: str) -> None:
+    """Take the text out of a widget; for callbacks."""
+    st.session_state[key] = ""
+
+
+def leave(place: str, outcome: Any) -> None:
+    """Leave what came of an action at the place where it was asked for, in the stead of what lay there."""
+    st.session_state.setdefault(_OUTCOMES, {})[place] = outcome
+
+
+def left(place: str) -> Any:
+    """What the latest action of this place left; None before the first."""
+    return st.session_state.get(_OUTCOMES, {}).get(place)
 
 
 def show_samples() -> None:
