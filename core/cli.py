@@ -104,11 +104,13 @@ def evaluate(
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
 ) -> None:
     """Compute every figure of an experiment from its recorded predictions."""
+    from core.evaluation.conditions import complete_record
     from core.evaluation.summary import evaluate_experiment
 
-    record = evaluate_experiment(find_named(name), n_resamples=resamples)
+    experiment = find_named(name)
+    record = evaluate_experiment(experiment, n_resamples=resamples)
     if as_json:
-        print_json(record)
+        print_json(complete_record(record, experiment))
     else:
         print_evaluation(record)
 

@@ -4,7 +4,9 @@ robustness/1, its JSON; a figure that cannot be estimated, and a place that is u
 
     {"schema": "robustness/1", "experiment": name,
      "robustness": [{"perturbation": see core.perturbations ("none": the unchanged slice), "amount",
-                     "framework", "level": "slice" or "patient", "n", "auroc", "average_precision"}, ...],
+                     "framework", "level": "slice" or "patient", "n", "auroc", "average_precision",
+                     and of both, under these names with "_low", "_high", "_reason": the ends of the 95 %
+                     interval, and why there is none}, ...],
      "properties": [{"file", "brightness", "position", "level": "base", "middle", "vertex" or ""}, ...]}
 """
 

@@ -8,7 +8,7 @@ probabilities are. So the figures of unchanged slices are those of `python -m co
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 
 from core.dataset import read_pixels
-from core.errors import EvaluationError, ExperimentError
-from core.evaluation.curves import auroc, average_precision
-from core.evaluation.patients import patient_level
+from core.errors import ExperimentError
+from core.evaluation.conditions import list_columns
+from core.evaluation.intervals import Bootstrap
+from core.evaluation.levels import measure_ranking
+from core.evaluation.patients import patient_level, patient_names
 from core.evaluation.recalibration import recalibrate
-from core.experiments import OPTIONAL_TABLES, Experiment
+from core.experiments import Experiment
 from core.perturbations import PERTURBATIONS, UNCHANGED, Perturbation, perturb
 from core.preprocessing import prepare
 from core.verification import as_bytes, check_dataset, run_in_child
@@ -65,7 +67,8 @@ def measure_robustness(
 
     Returns:
         The table robustness.csv of `core.experiments.OPTIONAL_TABLES`: a row per perturbation, framework and
-        level ("slice" and, where patients are known, "patient"). A figure that cannot be estimated is NaN.
+        level ("slice" and, where patients are known, "patient"), with 95 % intervals by bootstrap over
+        patients, on the same resamples for all. What cannot be estimated is NaN, with the reason.
 
     Raises:
         DatasetError: the data set is not the one the experiment was trained on.
@@ -96,13 +99,13 @@ def measure_robustness(
         )
         for place in range(len(conditions))
     ]
-    figures = [
-        {"perturbation": condition.name, "amount": condition.amount, "framework": name, **figure}
+    bootstraps = _draw_resamples(scored[0])
+    return pd.DataFrame(
+        {"perturbation": condition.name, "amount": condition.amount, "framework": name, **figures}
         for name in experiment.frameworks
         for condition, one in zip(conditions, scored, strict=True)
-        for figure in _rank(one, name)
-    ]
-    return pd.DataFrame(figures, columns=list(OPTIONAL_TABLES["robustness.csv"]))
+        for figures in _rank(one, name, bootstraps)
+    )
 
 
 class _Steps:
@@ -164,21 +167,26 @@ def _check_unchanged(
         )
 
 
-def _rank(rows: pd.DataFrame, framework: str) -> Iterator[dict[str, object]]:
-    """The figures of a framework's scores, on each level that there is."""
-    yield _figures("slice", rows["label"].to_numpy(), rows[framework].to_numpy())
-    try:
-        labels, scores, _ = patient_level(rows, framework)
-    except EvaluationError:
-        return
-    yield _figures("patient", labels, scores)
+def _draw_resamples(rows: pd.DataFrame) -> dict[str, Bootstrap]:
+    """The resamples of each level that there is."""
+    names = patient_names(rows)
+    slices = {"slice": Bootstrap.over(names, len(rows))}
+    if names is None:
+        return slices
+    patients = np.unique(names)
+    return slices | {"patient": Bootstrap.over(patients, len(patients))}
 
 
-def _figures(level: str, y_true: np.ndarray, y_score: np.ndarray) -> dict[str, object]:
-    figures: dict[str, object] = {"level": level, "n": len(y_true)}
-    for name, compute in (("auroc", auroc), ("average_precision", average_precision)):
-        try:
-            figures[name] = compute(y_true, y_score)
-        except EvaluationError:
-            figures[name] = np.nan
-    return figures
+def _rank(
+    rows: pd.DataFrame, framework: str, bootstraps: Mapping[str, Bootstrap]
+) -> Iterator[dict[str, object]]:
+    """The columns of a framework's figures on each of the levels."""
+    for level, bootstrap in bootstraps.items():
+        if level == "slice":
+            labels, scores = rows["label"].to_numpy(), rows[framework].to_numpy()
+        else:
+            labels, scores, _ = patient_level(rows, framework)
+        columns: dict[str, object] = {"level": level, "n": len(labels)}
+        for name, figure in measure_ranking(labels, scores, bootstrap)[0].items():
+            columns |= list_columns(name, figure)
+        yield columns

@@ -27,18 +27,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.dataset import read_pixels
+from core.evaluation.conditions import HEAD_LEVELS
 from core.experiments import OPTIONAL_TABLES
-from core.preprocessing import Recipe, to_frame
+from core.preprocessing import AIR, BONE, Recipe, to_frame
 
 if TYPE_CHECKING:
     from core.dataset import Dataset, Progress
 
-LEVELS = ("base", "middle", "vertex")
 MIN_SERIES = 6
 # The weakest series of the published set has 0.63.
 _MIN_CORRELATION = 0.3
-# Gray of soft tissue, between air and saturated bone.
-_TISSUE = (0.12, 0.90)
 _BRIGHTEST_TISSUE = 0.5
 _SIZE = 96
 _WHOLE = Recipe(size=_SIZE, channels="gray", framing="whole", intensity="unit")
@@ -56,7 +54,7 @@ def measure_properties(dataset: Dataset, on_progress: Progress | None = None) ->
     Returns:
         The table properties.csv of `core.experiments.OPTIONAL_TABLES`, in the order of the set's table:
         `file`; `brightness`, see `tissue_brightness`; `position` in [0, 1] from the lowest slice of the
-        patient to the highest; `level`, the third of the series, one of LEVELS. NaN and "" where unknown.
+        patient to the highest; `level`, the third of the series, one of HEAD_LEVELS. NaN, "" where unknown.
 
     Raises:
         ScanError: a file has vanished or been damaged since it was indexed.
@@ -113,8 +111,8 @@ def order_series(pictures: NDArray[np.float32], mixture: NDArray[np.float64]) ->
 
 
 def name_levels(position: NDArray[np.float64]) -> list[str]:
-    """The third of the series in which each place (n,) lies, one of LEVELS; "" for NaN."""
-    return ["" if np.isnan(place) else LEVELS[min(int(place * 3), 2)] for place in position]
+    """The third of the series in which each place (n,) lies, one of HEAD_LEVELS; "" for NaN."""
+    return ["" if np.isnan(place) else HEAD_LEVELS[min(int(place * 3), 2)] for place in position]
 
 
 def gray_mixture(head: NDArray[np.float32]) -> float:
@@ -129,5 +127,5 @@ def gray_mixture(head: NDArray[np.float32]) -> float:
 
 def tissue_brightness(head: NDArray[np.float32]) -> float:
     """Median gray in [0, 1] of the soft tissue in a framed head (h, w); NaN where there is none."""
-    tissue = head[(head > _TISSUE[0]) & (head < _TISSUE[1])]
+    tissue = head[(head > AIR) & (head < BONE)]
     return float(np.median(tissue)) if tissue.size else float("nan")

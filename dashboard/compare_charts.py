@@ -115,30 +115,41 @@ def draw_decision_curves(
     )  # fmt: skip
 
 
-def draw_robustness(rows: Sequence[tuple[str, str, float | None]], palette: Palette) -> go.Figure:
+def draw_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette: Palette) -> go.Figure:
     """One figure under each change of the slices; a line per framework stands at the unchanged ones.
 
     Args:
-        rows: (the change in words, framework, AUROC), the unchanged slices first. None is not drawn.
+        rows: (the change in words, framework, AUROC as a FIGURE of the record), the unchanged slices first.
+            What could not be estimated is not drawn.
         palette: the theme's colours.
     """
     changes = list(dict.fromkeys(change for change, _, _ in rows))
     frameworks = list(dict.fromkeys(framework for _, framework, _ in rows))
-    known = [value for _, _, value in rows if value is not None]
+    known = [
+        end
+        for _, _, figure in rows
+        if figure["value"] is not None
+        for end in (figure["value"], *(figure["interval"] or ()))
+    ]
     ends = [-0.6, len(changes) - 0.4]
     traces = [_line("chance", [0.5, 0.5], ends, palette.chance, "dot")]
     for place, framework in enumerate(frameworks):
         color, title = palette.of_framework(framework), TITLES[framework]
-        own = [(change, value) for change, name, value in rows if name == framework and value is not None]
+        own = [
+            (change, figure["value"], *(figure["interval"] or (None, None)))
+            for change, name, figure in rows
+            if name == framework and figure["value"] is not None
+        ]
         shift = 0.22 * (place - (len(frameworks) - 1) / 2)
         if own and own[0][0] == changes[0]:
             traces.append(_line(f"{title} unchanged", [own[0][1]] * 2, ends, color, DASHES[framework]))
         traces.append(
             {
-                "type": "scatter", "x": [value for _, value in own], "mode": "markers", "name": title,
-                "y": [changes.index(change) + shift for change, _ in own],
-                "customdata": [change for change, _ in own],
+                "type": "scatter", "x": [value for _, value, _, _ in own], "mode": "markers", "name": title,
+                "y": [changes.index(change) + shift for change, *_ in own],
+                "customdata": [change for change, *_ in own],
                 "marker": {"color": color, "symbol": MARKERS[framework], "size": 10},
+                "error_x": _reach(*zip(*(ends for _, *ends in own), strict=True), color) if own else {},
                 "hovertemplate": f"<b>{title}</b><br>%{{customdata}}<br>%{{x:.3f}}<extra></extra>",
             }
         )  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from core.evaluation.conditions import list_columns
 from core.experiments import Experiment
 from core.perturbations import Perturbation
 from dashboard import compare_charts, components, data_charts, figures, records, state
@@ -97,19 +99,19 @@ def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
 
 def show_subgroups(experiment: Experiment, level: str) -> None:
     """Where in the head, and in how bright pictures, do the networks rank well?"""
-    found = records.subgroups(experiment)
-    if found is None:
+    found = {name: levels["slice"] for name, levels in records.subgroups(experiment).items()}
+    if any("reason" in kinds for kinds in found.values()):
         _show_missing(experiment, "how well the networks rank in each part of the head, and in dark and "
                       "bright pictures")  # fmt: skip
         return
     if level == "patient":
         st.markdown("A place in the head belongs to a slice: these figures are per slice.")
     with st.container(key="pair_subgroups"):
-        columns = st.columns(len(found), gap="large")
-    for column, (kind, models) in zip(columns, found.items(), strict=True):
+        columns = st.columns(len(_GROUPS), gap="large")
+    for column, (kind, title) in zip(columns, _GROUPS.items(), strict=True):
         with column:
-            st.markdown(f"**{_GROUPS[kind]}**")
-            _show_groups(experiment, kind, models)
+            st.markdown(f"**{title}**")
+            _show_groups(experiment, kind, {name: kinds[kind] for name, kinds in found.items()})
     st.caption(
         "AUROC with 95 % intervals by bootstrap over the patients of each group; dotted is chance. Base, "
         "middle and vertex are thirds of what was scanned of each patient, no landmarks."
@@ -118,31 +120,33 @@ def show_subgroups(experiment: Experiment, level: str) -> None:
 
 def show_robustness(experiment: Experiment, level: str) -> None:
     """How much do the networks lose when slices come noisier, turned or in another window?"""
-    table = records.robustness(experiment)
-    if table is None:
+    if "robustness.csv" not in experiment.card["files"]:
         _show_missing(experiment, "what the networks lose when slices are noisy, turned, shifted, or come in "
                       "another window")  # fmt: skip
         return
-    own = table[table["level"] == level]
-    if own.empty:
-        st.markdown(f"Nothing was measured per {level} here.")
+    parts = {name: levels[level] for name, levels in records.robustness(experiment).items()}
+    conditions = [(name, one) for name, part in parts.items() for one in part.get("conditions", ())]
+    if not conditions:
+        st.markdown(f"Not estimable: {components.plain(next(iter(parts.values()))['reason'])}.")
         return
     rows = [
-        (
-            Perturbation(row.perturbation, row.amount).title,
-            row.framework,
-            None if pd.isna(row.auroc) else row.auroc,
-        )
-        for row in own.itertuples()
+        (Perturbation(one["perturbation"], one["amount"]).title, name, one["auroc"])
+        for name, one in conditions
     ]
     alt = "AUROC of both networks under each change of the slices"
     figure = compare_charts.draw_robustness(rows, state.palette())
-    figures.show_figure(figure, "robustness", f"{experiment.name}-{level}-robustness", alt, own)
+    table = partial(_list_conditions, conditions)
+    figures.show_figure(figure, "robustness", f"{experiment.name}-{level}-robustness", alt, table)
     st.markdown("; ".join(_write_losses(rows, experiment)) + ".")
+    bars = (
+        f"Bars: 95 % intervals by bootstrap over {records.record(experiment)['interval']['resampled']}."
+        if any(figure["interval"] for _, _, figure in rows)
+        else "No intervals were measured here."
+    )
     st.caption(
-        "Each held-out slice was changed as its file might have been, prepared anew, and scored by the "
-        "network of its own fold. Lines stand at the unchanged slices, dotted is chance. No intervals were "
-        "measured here."
+        f"{conditions[0][1]['n']} held-out {level}s. Each slice was changed as its file might have been, "
+        "prepared anew, and scored by the network of its own fold. Lines stand at the unchanged slices, "
+        f"dotted is chance. {bars}"
     )
 
 
@@ -226,21 +230,38 @@ def _show_groups(experiment: Experiment, kind: str, models: Mapping[str, list[di
     st.table(list(rows.values()), hide_index=True, border="horizontal", alt=f"Figures by {_GROUPS[kind]}")
 
 
-def _write_losses(rows: list[tuple[str, str, float | None]], experiment: Experiment) -> list[str]:
+def _list_conditions(conditions: Sequence[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": name,
+            **{key: one[key] for key in ("perturbation", "amount", "n")},
+            **list_columns("auroc", one["auroc"]),
+            **list_columns("average_precision", one["average_precision"]),
+        }
+        for name, one in conditions
+    )
+
+
+def _write_losses(rows: Sequence[tuple[str, str, Mapping[str, Any]]], experiment: Experiment) -> list[str]:
     """For each network the change under which it loses most."""
     told = []
     for name in experiment.frameworks:
-        own = [(change, value) for change, framework, value in rows if framework == name]
-        known = [(change, value) for change, value in own[1:] if value is not None]
-        if not own or own[0][1] is None or not known:
+        own = [(change, figure) for change, framework, figure in rows if framework == name]
+        known = [(change, figure) for change, figure in own[1:] if figure["value"] is not None]
+        if not own or own[0][1]["value"] is None or not known:
             told.append(f"{components.name_framework(name)}: not estimable")
             continue
-        change, value = min(known, key=lambda pair: pair[1])
+        change, worst = min(known, key=lambda pair: pair[1]["value"])
         told.append(
-            f"{components.name_framework(name)} **{own[0][1]:.2f}** unchanged, at worst **{value:.2f}** "
-            f":gray[({components.plain(change)})]"
+            f"{components.name_framework(name)} {_write_area(own[0][1])} unchanged, at worst "
+            f"{_write_area(worst)} :gray[({components.plain(change)})]"
         )
     return told
+
+
+def _write_area(figure: Mapping[str, Any]) -> str:
+    """With its interval, where there is one; the caption says where none was measured."""
+    return components.write_figure(figure, False).removesuffix(" :gray[no interval]")
 
 
 def _show_missing(experiment: Experiment, what: str) -> None:

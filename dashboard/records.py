@@ -18,14 +18,10 @@ from core.errors import EvaluationError
 from core.experiments import Experiment
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from core.evaluation.curves import PrCurve, RocCurve
     from core.evaluation.intervals import Bootstrap
     from core.evaluation.levels import Rows
     from core.evaluation.review import Band
-
-BRIGHTNESS = ("dark", "medium", "bright")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +52,8 @@ class _Measured:
 
 
 def record(experiment: Experiment) -> dict[str, Any]:
-    """All figures of an experiment: what `python -m core evaluate NAME --json` prints."""
+    """All figures of an experiment but those of `subgroups` and `robustness`: together with these what
+    `python -m core evaluate NAME --json` prints."""
     return _record(experiment.digest, experiment)
 
 
@@ -78,13 +75,13 @@ def curves(experiment: Experiment, level: str) -> dict[str, tuple[PrCurve, RocCu
     return _curves(experiment.digest, level, experiment)
 
 
-def subgroups(experiment: Experiment) -> dict[str, dict[str, list[dict[str, Any]]]] | None:
-    """{"level" or "brightness": {framework: records of core.evaluation.subgroups}}; None if not measured."""
+def subgroups(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
+    """The parts "subgroups" of the completed record, {framework: {level: part}}; errors as there."""
     return _subgroups(experiment.digest, experiment)
 
 
-def robustness(experiment: Experiment) -> pd.DataFrame | None:
-    """Ranking under each perturbation; None if not measured."""
+def robustness(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
+    """The parts "robustness" of the completed record, {framework: {level: part}}; errors as there."""
     return _robustness(experiment.digest, experiment)
 
 
@@ -176,34 +173,18 @@ def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple
 
 
 @st.cache_resource(max_entries=8, show_spinner="Computing the figures of each group ...")
-def _subgroups(digest: str, _experiment: Experiment) -> dict[str, dict[str, list[dict[str, Any]]]] | None:
-    from core.evaluation import subgroups as groups
-    from core.evaluation.patients import patient_names
-    from core.slice_properties import LEVELS
+def _subgroups(digest: str, _experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
+    from core.evaluation.conditions import subgroups_of
 
-    properties = _experiment.properties()
-    if properties is None:
-        return None
-    table = _experiment.calibrated_predictions()
-    table = table[table["part"] == "test"]
-    known = properties.set_index("file").reindex(table["file"])
-    named = {
-        "level": (known["level"].fillna("").to_numpy(str), LEVELS),
-        "brightness": (groups.thirds(known["brightness"].to_numpy(float), BRIGHTNESS), BRIGHTNESS),
-    }
-    patients, label = patient_names(table), table["label"].to_numpy()
-    return {
-        kind: {
-            name: groups.subgroups(label, table[name].to_numpy(), patients, members, order=order)
-            for name in _experiment.frameworks
-        }
-        for kind, (members, order) in named.items()
-    }
+    interval = record(_experiment)["interval"]
+    return subgroups_of(_experiment, n_resamples=interval["n_resamples"], seed=interval["seed"])
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _robustness(digest: str, _experiment: Experiment) -> pd.DataFrame | None:
-    return _experiment.robustness()
+def _robustness(digest: str, _experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
+    from core.evaluation.conditions import robustness_of
+
+    return robustness_of(_experiment)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -13,6 +13,7 @@ comparison         two models on the same slices: McNemar, DeLong, paired differ
 utility            decision curves
 patients           from slices to patients
 subgroups          ranking within groups of slices
+conditions         ranking by place in the head and brightness, and on slices that were changed
 levels             one level of one network: everything above about its slices, or its patients
 summary            all levels of one experiment: the record behind `python -m core evaluate`
 """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from core.errors import EvaluationError
 from core.evaluation import metrics
@@ -123,10 +124,10 @@ def measure_rows(
         points[name], drawn = point_and_draws(rows.y_true, rows.score, threshold, bootstrap, band=band)
         if name == rule:
             draws |= drawn
-    ranking, drawn = _rank(rows.y_true, rows.score, bootstrap)
+    ranking, drawn = measure_ranking(rows.y_true, rows.score, bootstrap)
     draws |= drawn
     before, _ = _calibrate(rows.y_true, rows.raw, bootstrap)
-    before |= _rank(rows.y_true, rows.raw, bootstrap)[0]
+    before |= measure_ranking(rows.y_true, rows.raw, bootstrap)[0]
     after: dict[str, Any] = {"reason": rows.reason}
     figures: dict[str, Any] = {name: without_value(rows.reason) for name in CALIBRATION}
     if rows.probability is not None:
@@ -196,7 +197,13 @@ def _folds_of(table: pd.DataFrame, names: Names) -> np.ndarray:
     return np.array([fold_of[name] for name in names])
 
 
-def _rank(y_true: Bools, score: Floats, bootstrap: Bootstrap) -> tuple[dict[str, Any], Draws]:
+def measure_ranking(
+    y_true: ArrayLike, score: ArrayLike, bootstrap: Bootstrap
+) -> tuple[dict[str, Any], Draws]:
+    """RANKING of labels (n,) and scores (n,) as FIGUREs, and the resampled values behind their intervals.
+
+    Null with the reason where they cannot be estimated; there are no draws then.
+    """
     try:
         values = {"auroc": auroc(y_true, score), "average_precision": average_precision(y_true, score)}
     except EvaluationError as error:

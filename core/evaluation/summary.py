@@ -19,7 +19,10 @@ A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot b
                             ("before" with "auroc" and "average_precision" of the raw scores as well)
                             "reliability": {"before": [BIN, ...], "after": [BIN, ...]},
                             "fits": what was applied, as on the card (core.evaluation.recalibration)},
-            "decision_curve": {"thresholds", "net_benefit", "low", "high", "treat_all": lists of one length}}
+            "decision_curve": {"thresholds", "net_benefit", "low", "high", "treat_all": lists of one length},
+            and, as printed with --json (core.evaluation.conditions.complete_record):
+            "subgroups": {"level": [GROUP, ...] (of the head), "brightness": [GROUP, ...]} or {"reason"},
+            "robustness": {"conditions": [CONDITION, ...], the unchanged rows first} or {"reason"}}
     POINT (depends on the threshold): {"threshold", "confusion": {"tn", "fp", "fn", "tp"},
             "accuracy", "balanced_accuracy", "precision", "npv", "recall", "specificity", "f1",
             "likelihood_ratio_positive", "likelihood_ratio_negative": FIGUREs,
@@ -30,6 +33,10 @@ A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot b
     CALIBRATION: {"brier", "calibration_error", "calibration_slope", "calibration_intercept": FIGUREs}
     BIN: {"low_edge", "high_edge", "n", "positives", "mean_probability", "observed", "low", "high"}, the last
             two the Clopper-Pearson interval of observed
+    GROUP (of slices; a patient has no place in the head): {"group": its name, "n", "n_patients", "positives",
+            "auroc": FIGURE}
+    CONDITION: {"perturbation", "amount": see core.perturbations, "n": rows measured, "auroc",
+            "average_precision": FIGUREs}
     COMPARISON (first minus second): {"first", "second": frameworks, "rule", "thresholds": [two],
             "differences": {figure: FIGURE} for the nine, auroc and average_precision,
             "mcnemar": {"only_first_right", "only_second_right", "p_value"},

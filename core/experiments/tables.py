@@ -21,7 +21,9 @@ TABLES: dict[str, tuple[str, ...]] = {
 }
 # Tables that an experiment may have besides: what was measured after its training (`add_files` adds them).
 #
-# robustness.csv: ranking of the held-out slices, or patients ("level"), under a perturbation of an amount.
+# robustness.csv: ranking of the held-out slices, or patients ("level"), under a perturbation of an amount. Of
+#     both figures also NAME_low and NAME_high, the ends of the 95 % interval, and NAME_reason, why there is
+#     none; tables from before these lack the three.
 # properties.csv: of each held-out slice its mean brightness, its place in the head from base (0) to vertex
 #     (1), and the third of it ("level": "base", "middle" or "vertex").
 # features.csv: row i is that of slices.csv: its place on a map of the served features, the rows of the
@@ -64,7 +66,9 @@ def parse_table(data: bytes, columns: tuple[str, ...]) -> pd.DataFrame:
     header = next(csv.reader(io.StringIO(data.split(b"\n", 1)[0].decode("utf-8"))), [])
     if missing := [name for name in columns if name not in header]:
         raise ValueError(f'has no column "{missing[0]}"')
-    texts = [name for name in header if name in _TEXTS or name.startswith("fold_")]
+    texts = [
+        name for name in header if name in _TEXTS or name.startswith("fold_") or name.endswith("_reason")
+    ]
     types: dict[Any, Any] = {name: "str" for name in texts}
     types |= {name: "Int64" for name in _MAYBE_INTEGERS if name in header}
     absent = {name: [""] for name in header if name not in texts}

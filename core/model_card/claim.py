@@ -162,7 +162,7 @@ def _judge_methods(facts: Facts) -> list[Coverage]:
         if facts.knows_patients
         else Coverage(29, "partly", "Results", "intervals take slices as independent: patients are unknown"),
         Coverage(30, "not available", "", "not measured for this experiment")
-        if facts.robustness is None
+        if not facts.holds("robustness.csv")
         else Coverage(30, "covered", "Robustness"),
         Coverage(31, "partly", "Networks", "Grad-CAM; whether it points at the finding was not measured"),
         _judge_internal(facts),
@@ -188,7 +188,7 @@ def _judge_results(facts: Facts) -> list[Coverage]:
         Coverage(37, "covered", "Results"),
         Coverage(38, "covered", "Results") if patients else Coverage(38, "partly", "Results", by_slice),
         Coverage(39, "partly", "Failures", "counted; subgroups were not measured, no radiologist looked")
-        if facts.properties is None
+        if not facts.holds("properties.csv")
         else Coverage(39, "covered", "Failures", "counted, by patient and subgroup; no radiologist looked"),
         Coverage(40, "covered", "Limits"),
         Coverage(41, "covered", "Intended use", "none for care"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.evaluation.conditions import complete_record
 from core.evaluation.patients import patient_names
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
@@ -23,11 +24,10 @@ class Facts:
 
     Attributes:
         experiment: whose card it is.
-        record: all its figures, form evaluate/2 (see core.evaluation.summary).
+        record: all its figures, form evaluate/2 (see core.evaluation.summary), completed.
         slices: every slice with its labels and its part in each fold.
         tested: the held-out slices with calibrated probabilities.
         history: of the training.
-        robustness, properties: None where they were not measured.
     """
 
     experiment: Experiment
@@ -35,8 +35,6 @@ class Facts:
     slices: pd.DataFrame
     tested: pd.DataFrame
     history: pd.DataFrame
-    robustness: pd.DataFrame | None
-    properties: pd.DataFrame | None
 
     @property
     def card(self) -> dict[str, Any]:
@@ -86,6 +84,10 @@ class Facts:
             n_shared += int(tested.isin(trained).sum())
         return n_shared / n_test
 
+    def holds(self, table: str) -> bool:
+        """Whether the experiment has this one of its optional tables."""
+        return table in self.card["files"]
+
     def level(self, framework: str, level: str = "slice") -> dict[str, Any]:
         """A LEVEL of the record."""
         return dict(self.record["models"][framework][level])
@@ -107,10 +109,8 @@ def gather_facts(experiment: Experiment, n_resamples: int = 2000) -> Facts:
     predictions = experiment.calibrated_predictions()
     return Facts(
         experiment=experiment,
-        record=evaluate_experiment(experiment, n_resamples=n_resamples),
+        record=complete_record(evaluate_experiment(experiment, n_resamples=n_resamples), experiment),
         slices=experiment.slices(),
         tested=predictions[predictions["part"] == "test"].reset_index(drop=True),
         history=experiment.history(),
-        robustness=experiment.robustness(),
-        properties=experiment.properties(),
     )

@@ -6,56 +6,64 @@ from typing import Any
 
 import pandas as pd
 
+from core.evaluation.levels import LEVELS
 from core.evaluation.patients import patient_level, patient_names
-from core.evaluation.subgroups import subgroups, thirds
 from core.model_card.facts import Facts
 from core.model_card.markdown import bullets, count, paragraphs, percent, plain, table, tell
 from core.perturbations import Perturbation
-from core.slice_properties import LEVELS
 
-BRIGHTNESS = ("dark", "medium", "bright")
+_KINDS = {"level": "level of the head", "brightness": "brightness"}
 _WORST = 5
 
 
 def describe_robustness(facts: Facts) -> str:
     """AUROC under each perturbation; not available where it was not measured."""
-    found = facts.robustness
-    if found is None:
+    if not facts.holds("robustness.csv"):
         name = facts.experiment.name
         return (
             "**Not available:** not measured for this experiment. With the data set and both frameworks, "
             f"`python -m core robustness {name}` measures it."
         )
-    columns = list(dict.fromkeys(zip(found["framework"], found["level"], strict=True)))
-    keys = zip(found["perturbation"], found["amount"], found["framework"], found["level"], strict=True)
-    areas = dict(zip(keys, found["auroc"], strict=True))
-    changes = dict.fromkeys(zip(found["perturbation"], found["amount"], strict=True))
-    rows = []
-    for change in changes:
-        values = [areas.get((*change, *column), float("nan")) for column in columns]
-        cells = ["not estimable" if pd.isna(value) else f"{value:.2f}" for value in values]
-        rows.append([Perturbation(*change).title, *cells])
-    heads = [f"{facts.titles.get(framework, plain(framework))}, {level}" for framework, level in columns]
-    counts = found.groupby("level", sort=False)["n"].max().to_dict()
-    n_slices = counts.get("slice", 0)
-    rows.append(["rows", *(str(counts[level]) for _, level in columns)])
+    found = {
+        (title, level): part["conditions"]
+        for framework, title in facts.titles.items()
+        for level in LEVELS
+        if "reason" not in (part := facts.level(framework, level)["robustness"])
+    }
+    cells: dict[str, dict[tuple[str, str], str]] = {}
+    for column, conditions in found.items():
+        for one in conditions:
+            change = Perturbation(one["perturbation"], one["amount"]).title
+            cells.setdefault(change, {})[column] = tell(one["auroc"])
+    rows = [
+        [change, *(own.get(column, "not estimable") for column in found)] for change, own in cells.items()
+    ]
+    rows.append(["rows", *(str(conditions[0]["n"]) for conditions in found.values())])
+    measured = [one for conditions in found.values() for one in conditions]
+    with_intervals = any(one["auroc"]["interval"] for one in measured)
+    n_slices = max((found[column][0]["n"] for column in found if column[1] == "slice"), default=0)
     sample = (
         f" Measured on a sample of {n_slices} of the {len(facts.tested)} held-out slices, so the unchanged "
         "figures differ from those under Results."
         if n_slices < len(facts.tested)
         else ""
     )
+    told = (
+        "In brackets: 95 % intervals by bootstrap."
+        if with_intervals
+        else "Single measurements, without intervals."
+    )
     return paragraphs(
         "AUROC of held-out slices that were changed before anything else, each scored by the network of its "
-        f"own fold. Single measurements, without intervals.{sample}",
-        table(["", *heads], rows),
+        f"own fold. {told}{sample}",
+        table(["", *(f"{title}, {level}" for title, level in found)], rows),
     )
 
 
 def describe_subgroups(facts: Facts) -> str:
     """AUROC by level of the head and by brightness; not available where slices were not looked at."""
     groups = find_subgroups(facts)
-    if groups is None:
+    if not groups:
         return "**Not available:** place in the head and brightness of the slices were not measured."
     rows = [
         [
@@ -71,7 +79,9 @@ def describe_subgroups(facts: Facts) -> str:
         ]
         for kind, title, row in groups
     ]
-    unknown = int((_merge_properties(facts)["level"] == "").sum())
+    one = next(iter(facts.titles.values()))
+    placed = sum(row["n"] for kind, title, row in groups if (kind, title) == (_KINDS["level"], one))
+    unknown = len(facts.tested) - placed
     return paragraphs(
         "Slices by their third of the series from base to vertex, and by the brightness of soft tissue. The "
         "thirds are of what was scanned, not anatomical landmarks; they were read off the pictures.",
@@ -80,29 +90,15 @@ def describe_subgroups(facts: Facts) -> str:
     )
 
 
-def find_subgroups(facts: Facts) -> list[tuple[str, str, dict[str, Any]]] | None:
-    """(kind, framework's title, record of core.evaluation.subgroups) of each group; None: not measured."""
-    if facts.properties is None:
-        return None
-    tested = _merge_properties(facts)
-    kinds = {
-        "level of the head": (tested["level"].to_numpy(dtype=str), LEVELS),
-        "brightness": (thirds(tested["brightness"], BRIGHTNESS), BRIGHTNESS),
-    }
-    interval = facts.record["interval"]
+def find_subgroups(facts: Facts) -> list[tuple[str, str, dict[str, Any]]]:
+    """(kind, framework's title, GROUP of the record) of each group of slices; none where not measured."""
+    if not facts.holds("properties.csv"):
+        return []
     return [
-        (kind, title, row)
-        for kind, (names, order) in kinds.items()
+        (words, title, row)
+        for kind, words in _KINDS.items()
         for framework, title in facts.titles.items()
-        for row in subgroups(
-            tested["label"].to_numpy(),
-            tested[framework].to_numpy(),
-            patient_names(tested),
-            names,
-            order=order,
-            n_resamples=interval["n_resamples"],
-            seed=interval["seed"],
-        )
+        for row in facts.level(framework)["subgroups"][kind]
     ]
 
 
@@ -187,7 +183,7 @@ def _order(name: str) -> tuple[int, str]:
 
 
 def _worst_subgroups(facts: Facts) -> str:
-    groups = [entry for entry in find_subgroups(facts) or () if entry[2]["auroc"]["value"] is not None]
+    groups = [entry for entry in find_subgroups(facts) if entry[2]["auroc"]["value"] is not None]
     lines = []
     for title in facts.titles.values():
         own = [entry for entry in groups if entry[1] == title]
@@ -217,16 +213,10 @@ def describe_missing(facts: Facts) -> str:
     ]
     if facts.protocol["folds"] > 1:
         rows.append(["Figures of the served mean", "each slice was seen by some of its networks in training"])
-    if facts.robustness is None:
+    if not facts.holds("robustness.csv"):
         rows.append(["Robustness", "not measured for this experiment"])
-    if facts.properties is None:
+    if not facts.holds("properties.csv"):
         rows.append(["Subgroups", "brightness and place in the head were not measured"])
     if not facts.knows_patients:
         rows.append(["Figures per patient", "patients are unknown"])
     return table(["not available", "why"], rows)
-
-
-def _merge_properties(facts: Facts) -> pd.DataFrame:
-    assert facts.properties is not None
-    merged = facts.tested.merge(facts.properties, on="file", how="left")
-    return merged.assign(level=merged["level"].fillna(""))

@@ -179,7 +179,7 @@ def test_names_cannot_steer_the_terminal(tiny: Experiment, tmp_path: Path, run: 
 
 
 def test_evaluate_json_has_the_public_form(tiny: Experiment, run: Any) -> None:
-    """evaluate/2: for each model and level counts, confusion and figures with intervals."""
+    """evaluate/2, completed: for each model and level counts, confusion and figures with intervals."""
     record = run("evaluate", "tiny", "--json", "--resamples", "200").json()
     assert ("evaluate/2", "tiny") == (record["schema"], record["experiment"])
     assert list(FRAMEWORKS) == list(record["models"])
@@ -195,6 +195,8 @@ def test_evaluate_json_has_the_public_form(tiny: Experiment, run: Any) -> None:
                 assert {"value", "interval"} <= set(measured[figure])
                 low, high = measured[figure]["interval"]
                 assert 0 <= low <= measured[figure]["value"] <= high <= 1
+            for part in ("subgroups", "robustness"):
+                assert "python -m core robustness tiny" in measured[part]["reason"]
     assert 96 == record["models"]["keras"]["slice"]["n"]
     assert 12 == record["models"]["keras"]["patient"]["n"]
 

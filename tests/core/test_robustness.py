@@ -12,9 +12,11 @@ import pytest
 from core import robustness
 from core.dataset import Dataset, index_dataset, read_pixels
 from core.errors import DatasetError, ExperimentError
+from core.evaluation.conditions import robustness_of
 from core.evaluation.curves import auroc, average_precision
 from core.evaluation.patients import patient_level
-from core.experiments import FRAMEWORKS, OPTIONAL_TABLES, Experiment
+from core.evaluation.summary import evaluate_experiment
+from core.experiments import FRAMEWORKS, OPTIONAL_TABLES, Experiment, add_files
 from core.perturbations import PERTURBATIONS, UNCHANGED, Perturbation, perturb
 from core.phantoms import write_phantom_dataset
 from core.preprocessing import prepare
@@ -82,6 +84,20 @@ def test_unchanged_slices_get_the_recorded_figures(recorded: Experiment, phantom
             assert average_precision(labels, scores) == pytest.approx(rows["average_precision"][level])
 
 
+def test_the_intervals_are_those_of_the_record(recorded: Experiment, phantoms: Dataset) -> None:
+    """Of unchanged slices, intervals and reasons are the evaluation's, also after the table was stored."""
+    found = measure_robustness(recorded, phantoms, perturbations=(), run_fold=run_formula)
+    stored = add_files(recorded, {"robustness.csv": found.to_csv(index=False).encode()})
+    record = evaluate_experiment(recorded)
+    for name, levels in robustness_of(stored).items():
+        for level, part in levels.items():
+            (unchanged,) = part["conditions"]
+            for key in ("auroc", "average_precision"):
+                expected = record["models"][name][level][key]
+                assert expected["interval"] is not None
+                assert expected == {**unchanged[key], "value": pytest.approx(unchanged[key]["value"])}
+
+
 def test_perturbed_slices_are_scored_by_their_own_fold(recorded: Experiment, phantoms: Dataset) -> None:
     """A darker slice is darkened before it is prepared, and no fold but its own answers for it."""
     found = measure_robustness(recorded, phantoms, perturbations=TWO, run_fold=run_formula)
@@ -120,7 +136,9 @@ def test_probabilities_are_recalibrated_by_fold(recorded: Experiment, phantoms: 
 def test_the_table_has_its_form(recorded: Experiment, phantoms: Dataset) -> None:
     """Columns of robustness.csv; all the changes there are, unchanged first, for each framework and level."""
     found = measure_robustness(recorded, phantoms, run_fold=run_formula)
-    assert list(OPTIONAL_TABLES["robustness.csv"]) == list(found.columns)
+    assert set(OPTIONAL_TABLES["robustness.csv"]) < set(found.columns)
+    further = [f"auroc{part}" for part in ("_low", "_high", "_reason")]
+    assert ["n", "auroc", *further, "average_precision"] == list(found.columns)[4:10]
     assert len(FRAMEWORKS) * (1 + len(PERTURBATIONS)) * 2 == len(found)
     assert "none" == found["perturbation"][0]
     assert found["auroc"].between(0, 1).all()
@@ -189,12 +207,13 @@ def test_a_sample_and_its_progress(recorded: Experiment, phantoms: Dataset) -> N
 
 
 def test_what_cannot_be_estimated_is_nan(recorded: Experiment, phantoms: Dataset) -> None:
-    """All held-out slices of one class give no figure, unknown patients no patient level."""
+    """All held-out slices of one class give no figure but the reason, unknown patients no patient level."""
     table = recorded.predictions()
     one_class = rewrite(recorded, table.assign(label=0))
     found = measure_robustness(one_class, phantoms, perturbations=(), run_fold=run_formula)
-    assert found["auroc"].isna().all()
-    assert found["average_precision"].isna().all()
+    for name in ("auroc", "average_precision"):
+        assert found[name].isna().all()
+        assert found[f"{name}_reason"].str.contains("both classes").all()
     unknown = rewrite(one_class, table.assign(patient=""))
     found = measure_robustness(unknown, phantoms, perturbations=(), run_fold=run_formula)
     assert ["slice", "slice"] == list(found["level"])

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from core.dataset import Dataset, index_dataset
+from core.evaluation.conditions import HEAD_LEVELS
 from core.experiments import OPTIONAL_TABLES
 from core.phantom_anatomy import draw_head
 from core.phantoms import draw_phantom, write_phantom_dataset
 from core.preprocessing import Recipe, to_frame
 from core.slice_properties import (
-    LEVELS,
     MIN_SERIES,
     gray_mixture,
     measure_properties,
@@ -99,7 +99,7 @@ def test_every_slice_has_its_row(phantoms: Dataset) -> None:
     for _, series in phantoms.table.groupby("patient"):
         ordered = found.loc[series.sort_values("number").index]
         np.testing.assert_allclose(np.linspace(0, 1, 9), ordered["position"])
-        assert [level for level in LEVELS for _ in range(3)] == list(ordered["level"])
+        assert [level for level in HEAD_LEVELS for _ in range(3)] == list(ordered["level"])
 
 
 def test_without_patients_there_are_no_places(tmp_path: Path, phantoms: Dataset) -> None:

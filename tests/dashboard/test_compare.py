@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from core.cli import main
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment, add_files
+from dashboard import components
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, draw_file, read_texts
 
@@ -41,12 +45,13 @@ def _add_tables(experiment: Experiment) -> Experiment:
     level = ["base" if at < 0.5 else "middle" for at in place]
     properties = pd.DataFrame({"file": files, "brightness": place, "position": place, "level": level})
     rows = [
-        (change, amount, name, kind, 96, 0.8 - amount, 0.5)
+        (change, amount, name, kind, 96, 0.8 - amount, 0.5, 0.6, 0.9, "")
         for change, amount in (("none", 0.0), ("noise", 0.1))
         for name in experiment.frameworks
         for kind in ("slice", "patient")
     ]
-    columns = ["perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"]
+    columns = ["perturbation", "amount", "framework", "level", "n", "auroc", "average_precision",
+               "auroc_low", "auroc_high", "auroc_reason"]  # fmt: skip
     tables = {"properties.csv": properties, "robustness.csv": pd.DataFrame(rows, columns=columns)}
     return add_files(experiment, {name: one.to_csv(index=False).encode() for name, one in tables.items()})
 
@@ -161,6 +166,49 @@ def test_what_cannot_be_estimated_is_said_in_every_tab(
     monkeypatch.setattr(type(experiment), "predictions", lambda self: table)
     app = open_page("compare", tab=tab)
     assert re.search("not estimable|no interval", "\n".join(_cells(app).astype(str).to_numpy().ravel()))
+
+
+def _print_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What `python -m core evaluate tiny --json` prints."""
+    with pytest.raises(SystemExit):
+        main(["evaluate", "tiny", "--json"])
+    record: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return record
+
+
+def test_subgroups_are_those_of_the_json(
+    open_page: OpenPage, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Counts and AUROC of every group, and why there is none, as `evaluate --json` prints them."""
+    _add_tables(write_tiny_experiment(models, calibrated=True))
+    models_found = _print_json(capsys)["models"]
+    app = open_page("compare", tab="Subgroups")
+    for place, kind in enumerate(("level", "brightness")):
+        rows = app.table[1 + place].value
+        for name, column in zip(("pytorch", "keras"), rows.columns[4:], strict=True):
+            groups = models_found[name]["slice"]["subgroups"][kind]
+            expected = [(str(one["n"]), components.write_figure(one["auroc"], False)) for one in groups]
+            assert expected == list(zip(rows["Slices"], rows[column], strict=True))
+
+
+@pytest.mark.parametrize("level", ["slice", "patient"])
+def test_robustness_is_that_of_the_json(
+    open_page: OpenPage, models: Path, capsys: pytest.CaptureFixture[str], level: str
+) -> None:
+    """The marks of the figure and the sentence under it, as `evaluate --json` prints them."""
+    _add_tables(write_tiny_experiment(models))
+    models_found = _print_json(capsys)["models"]
+    app = open_page("compare", tab="Robustness", level=level)
+    (chart,) = [chart for chart in app.get("plotly_chart") if chart.key == "robustness"]
+    traces = {trace["name"]: trace for trace in json.loads(chart.proto.spec)["data"]}
+    for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
+        conditions = models_found[name][level]["robustness"]["conditions"]
+        assert [one["auroc"]["value"] for one in conditions] == traces[title]["x"]
+        assert [one["auroc"]["interval"][1] - one["auroc"]["value"] for one in conditions] == pytest.approx(
+            traces[title]["error_x"]["array"]
+        )
+    told = components.write_figure(conditions[1]["auroc"], False)
+    assert f"at worst {told}" in read_texts(app)
 
 
 @pytest.mark.parametrize("tab", ["Subgroups", "Robustness"])

@@ -60,8 +60,16 @@ def test_the_operating_point_stands_on_its_decision_curve() -> None:
 
 def test_robustness_shows_each_change_and_the_unchanged() -> None:
     """Marks stand in the order of the changes, a line at the unchanged one; what is unknown is left out."""
-    rows = [("unchanged", "keras", 0.8), ("noise", "keras", None), ("blur", "keras", 0.7)]
+    rows = [
+        ("unchanged", "keras", {"value": 0.8, "interval": [0.7, 0.95]}),
+        ("noise", "keras", {"value": None, "interval": None}),
+        ("blur", "keras", {"value": 0.7, "interval": None}),
+    ]
     figure = compare_charts.draw_robustness(rows, LIGHT)
+    bars = _trace(figure, "Keras").error_x
+    assert pytest.approx((0.15, 0)) == bars.array
+    assert pytest.approx((0.1, 0)) == bars.arrayminus
+    assert figure.layout.xaxis.range[1] > 0.95
     assert ((0.8, 0.7), (0.0, 2.0)) == (_trace(figure, "Keras").x, _trace(figure, "Keras").y)
     assert (0.8, 0.8) == _trace(figure, "Keras unchanged").x
     assert ("unchanged", "noise", "blur") == figure.layout.yaxis.ticktext
@@ -69,7 +77,9 @@ def test_robustness_shows_each_change_and_the_unchanged() -> None:
 
 def test_robustness_of_nothing_is_drawn_all_the_same() -> None:
     """With no figure known there are no marks, and no error."""
-    figure = compare_charts.draw_robustness([("unchanged", "keras", None)], LIGHT)
+    figure = compare_charts.draw_robustness(
+        [("unchanged", "keras", {"value": None, "interval": None})], LIGHT
+    )
     assert () == tuple(_trace(figure, "Keras").x)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from core.errors import EvaluationError
-from core.evaluation.subgroups import subgroups
+from core.evaluation.conditions import complete_record
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment, add_files
 from dashboard import records
@@ -117,25 +117,17 @@ def _with_properties(experiment: Experiment) -> Experiment:
     return add_files(experiment, {"properties.csv": table.to_csv(index=False).encode()})
 
 
-def test_subgroups_are_those_of_the_library(models: Path) -> None:
-    """Levels of the head and thirds of brightness, each network's calibrated scores, in a fixed order."""
-    experiment = _with_properties(write_tiny_experiment(models, calibrated=True))
-    found = records.subgroups(experiment)
-    assert ["level", "brightness"] == list(found)
-    table = experiment.calibrated_predictions().query("part == 'test'")
-    level = np.where(np.linspace(0, 1, len(table)) < 0.5, "base", "vertex")
-    expected = subgroups(
-        table["label"], table["keras"], table["patient"], level, order=("base", "middle", "vertex")
-    )
-    assert expected == found["level"]["keras"]
-    assert ["dark", "medium", "bright"] == [group["group"] for group in found["brightness"]["pytorch"]]
-    assert "reason" in found["level"]["keras"][1]["auroc"]
-
-
-def test_what_was_not_measured_is_none(models: Path) -> None:
-    """Without the optional tables there are no subgroups and no robustness."""
-    experiment = write_tiny_experiment(models)
-    assert (None, None) == (records.subgroups(experiment), records.robustness(experiment))
+def test_the_pages_parts_are_those_of_the_completed_record(models: Path) -> None:
+    """Subgroups and robustness of every network and level, measured or not."""
+    bare = write_tiny_experiment(models, "bare")
+    for experiment in (bare, _with_properties(write_tiny_experiment(models, calibrated=True))):
+        completed = complete_record(records.record(experiment), experiment)
+        for kind, part in (("subgroups", records.subgroups), ("robustness", records.robustness)):
+            expected = {
+                name: {level: one[kind] for level, one in levels.items()}
+                for name, levels in completed["models"].items()
+            }
+            assert expected == part(experiment)
 
 
 def test_the_share_in_common_counts_equal_slices_and_labels(models: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core.evaluation.conditions import HEAD_LEVELS
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
 from core.model_card.facts import Facts, gather_facts
-from core.slice_properties import LEVELS
 from tests.builders import write_tiny_experiment
 
 N_RESAMPLES = 50
@@ -39,15 +39,15 @@ def nameless(models: Path) -> Experiment:
         return write_tiny_experiment(models, "nameless", split="random", table=table)
 
 
-def add_tables(experiment: Experiment) -> Experiment:
-    """The experiment with invented tables of robustness and properties; one slice has no place."""
+def add_tables(experiment: Experiment, n: int = 96) -> Experiment:
+    """The experiment with invented tables of robustness, of n slices, and properties; one has no place."""
     rows = [",".join(OPTIONAL_TABLES["robustness.csv"])]
     for framework in experiment.frameworks:
         for change, amount, area in (("none", 0.0, 0.9), ("noise", 0.1, 0.71), ("scale", 0.9, "")):
-            rows.append(f"{change},{amount},{framework},slice,96,{area},0.5")
+            rows.append(f"{change},{amount},{framework},slice,{n},{area},0.5")
     places = [",".join(OPTIONAL_TABLES["properties.csv"])]
     for index, file in enumerate(experiment.slices()["file"]):
-        level = LEVELS[index % 3] if index else ""
+        level = HEAD_LEVELS[index % 3] if index else ""
         places.append(f"{file},{0.3 + index / 1000},{index / 100 if index else ''},{level}")
     tables = {"robustness.csv": rows, "properties.csv": places}
     return add_files(experiment, {path: ("\n".join(lines) + "\n").encode() for path, lines in tables.items()})

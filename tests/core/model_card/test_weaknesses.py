@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.evaluation.subgroups import subgroups
+from core.experiments import add_files
 from core.kaggle import KNOWN_DATASET
 from core.model_card import weaknesses
 from core.model_card.facts import Facts, gather_facts
 from core.model_card.markdown import tell
 from tests.builders import write_tiny_experiment
-from tests.core.model_card.conftest import cells
+from tests.core.model_card.conftest import add_tables, cells
 
 
 def test_what_was_not_measured_is_named(facts: Facts) -> None:
@@ -36,22 +37,35 @@ def test_robustness_is_told(measured: Facts) -> None:
     assert "| Robustness |" not in weaknesses.describe_missing(measured)
 
 
-def test_a_sample_is_called_one(measured: Facts) -> None:
+def test_a_sample_is_called_one(models: Path) -> None:
     """Robustness of fewer than all held-out slices is told as that of a sample."""
-    assert measured.robustness is not None
-    text = weaknesses.describe_robustness(replace(measured, robustness=measured.robustness.assign(n=40)))
+    experiment = add_tables(write_tiny_experiment(models), n=40)
+    text = weaknesses.describe_robustness(gather_facts(experiment, 20))
     assert "a sample of 40 of the 96 held-out slices" in text
+
+
+def test_intervals_of_robustness_are_told(measured: Facts) -> None:
+    """Where they were measured they stand behind the figure; elsewhere the text says there are none."""
+    assert "Single measurements, without intervals." in weaknesses.describe_robustness(measured)
+    table = measured.experiment.robustness()
+    assert table is not None
+    table = table.assign(auroc_low=0.61, auroc_high=0.95, auroc_reason="")
+    changed = add_files(measured.experiment, {"robustness.csv": table.to_csv(index=False).encode()})
+    text = weaknesses.describe_robustness(gather_facts(changed, 20))
+    assert ["unchanged", "0.90 [0.61-0.95]", "0.90 [0.61-0.95]"] == cells(text, "unchanged")
+    assert "In brackets: 95 % intervals" in text
 
 
 def test_subgroups_are_those_of_the_evaluation(measured: Facts) -> None:
     """The rows are computed by core.evaluation.subgroups on the calibrated held-out slices."""
-    assert measured.properties is not None
-    tested = measured.tested.merge(measured.properties, on="file")
+    properties = measured.experiment.properties()
+    assert properties is not None
+    tested = measured.tested.merge(properties, on="file")
     (expected, *_) = subgroups(
         tested["label"], tested["pytorch"], tested["patient"], tested["level"], order=("base",),
         n_resamples=50,
     )  # fmt: skip
-    kind, title, row = (weaknesses.find_subgroups(measured) or [])[0]
+    kind, title, row = weaknesses.find_subgroups(measured)[0]
     assert ("level of the head", "PyTorch", expected) == (kind, title, row)
     text = weaknesses.describe_subgroups(measured)
     assert f"| {expected['positives']} | {tell(expected['auroc'])} |" in text
@@ -60,7 +74,7 @@ def test_subgroups_are_those_of_the_evaluation(measured: Facts) -> None:
 
 def test_the_worst_subgroup_is_named(measured: Facts) -> None:
     """Among the failures stands the group in which each network ranks worst."""
-    groups = [entry for entry in weaknesses.find_subgroups(measured) or () if entry[1] == "Keras"]
+    groups = [entry for entry in weaknesses.find_subgroups(measured) if entry[1] == "Keras"]
     known = [entry for entry in groups if entry[2]["auroc"]["value"] is not None]
     assert len(known) < len(groups)
     kind, _, worst = min(known, key=lambda entry: entry[2]["auroc"]["value"])
