@@ -39,6 +39,10 @@ class CNN(Protocol):
         """The inputs of images: float32 feature maps of the trunk; without a trunk the images themselves."""
         ...
 
+    def adapt(self, inputs: np.ndarray) -> None:
+        """Fix the mean and variance of every `Normalisation` layer, once, from (n, ...) inputs; see `embed`."""
+        ...
+
     def train_epoch(
         self,
         inputs: np.ndarray,

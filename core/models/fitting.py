@@ -20,6 +20,8 @@ from core.splits import Fold
 
 # The learning rate climbs in the first epoch and falls along half a cosine to this share of its peak.
 _LAST_LEARNING_RATE = 0.02
+# Slices, at the least, that fix the scale of normalised inputs.
+_N_ADAPT = 256
 STATE_NAME = "state.json"
 
 
@@ -62,6 +64,8 @@ def fit_fold(
     state = _read_state(folder)
     if state["checkpoint"] and not state["finished"]:
         cnn.load_checkpoint(folder / state["checkpoint"])
+    elif not state["finished"]:
+        cnn.adapt(data.inputs(fold.train[:: max(1, len(fold.train) // _N_ADAPT)]))
     rows = data.training_rows(fold)
     y_train, y_validation = data.labels(rows), data.y_true[fold.validation]
     weight_of_class = balance_classes(data.y_true[fold.train]) if class_weights else np.ones(2)

@@ -115,6 +115,15 @@ class KerasCNN:
             maps[start : start + len(part)] = self._embed(tf.constant(part)).numpy()
         return maps
 
+    def adapt(self, inputs: np.ndarray) -> None:
+        mean = inputs.mean((0, 1, 2), dtype=np.float64).astype(np.float32)
+        variance = inputs.var((0, 1, 2), dtype=np.float64).astype(np.float32)
+        for member in self._members:
+            for layer in member.layers:
+                if layer.name == "normalisation":
+                    layer.moving_mean.assign(mean)
+                    layer.moving_variance.assign(variance)
+
     def _train_batch(
         self, inputs: tf.Tensor, target: tf.Tensor, weight: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -375,7 +384,10 @@ def _build_layer(layer: Layer, values: tf.Tensor) -> tf.Tensor:
         values = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(values)
         return keras.layers.ReLU()(values)
     if isinstance(layer, Normalisation):
-        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(values)
+        # Frozen, it takes the mean and variance that `adapt` sets, in training too.
+        return keras.layers.BatchNormalization(
+            epsilon=1e-3, center=False, scale=False, trainable=False, name="normalisation"
+        )(values)
     if isinstance(layer, MaxPooling):
         return keras.layers.MaxPooling2D(layer.size)(values)
     assert isinstance(layer, Dropout)

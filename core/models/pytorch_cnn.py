@@ -28,6 +28,8 @@ from core.models.architecture import (
 from core.models.onnx_file import shrink
 
 _PREDICT_BATCH = 64
+# Of normalisations: Keras's default.
+_EPSILON = 1e-3
 # What torch.load(weights_only=True) raises for a file that holds more than numbers.
 _Unreadable = torch.serialization.pickle.UnpicklingError
 
@@ -61,6 +63,21 @@ class _Trunk(nn.Module):
             if index in trunk.TAPS:
                 taps.append(values)
         return torch.cat([functional.max_pool2d(taps[0], 2), *taps[1:]], dim=1)
+
+
+class _Normalisation(nn.Module):
+    """Channels (n, c, h, w) to a fixed mean and scale, which `PytorchCNN.adapt` sets."""
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_channels, 1, 1))
+        self.register_buffer("variance", torch.ones(n_channels, 1, 1))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return (inputs - self.mean) * torch.rsqrt(self.variance + _EPSILON)
 
 
 class _Member(nn.Module):
@@ -186,6 +203,14 @@ class PytorchCNN:
             maps[index] = self._stem(image)[0].permute(1, 2, 0).numpy()
         return maps
 
+    def adapt(self, inputs: np.ndarray) -> None:
+        mean = inputs.mean((0, 1, 2), dtype=np.float64).astype(np.float32)
+        variance = inputs.var((0, 1, 2), dtype=np.float64).astype(np.float32)
+        for module in self.network.modules():
+            if isinstance(module, _Normalisation):
+                module.mean.copy_(torch.from_numpy(mean)[:, None, None])
+                module.variance.copy_(torch.from_numpy(variance)[:, None, None])
+
     def train_epoch(
         self,
         inputs: np.ndarray,
@@ -298,7 +323,7 @@ def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
             padding=layer.kernel // 2,
             bias=not layer.normalise,
         )
-        normalisation = [nn.BatchNorm2d(layer.filters, eps=1e-3)] if layer.normalise else []
+        normalisation = [nn.BatchNorm2d(layer.filters, eps=_EPSILON)] if layer.normalise else []
         return [convolution, *normalisation, nn.ReLU()]
     if isinstance(layer, SeparableConvolution):
         return [
@@ -306,11 +331,11 @@ def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
                 n_channels, n_channels, layer.kernel, padding=layer.kernel // 2, groups=n_channels, bias=False
             ),
             nn.Conv2d(n_channels, layer.filters, 1, bias=False),
-            nn.BatchNorm2d(layer.filters, eps=1e-3),
+            nn.BatchNorm2d(layer.filters, eps=_EPSILON),
             nn.ReLU(),
         ]
     if isinstance(layer, Normalisation):
-        return [nn.BatchNorm2d(n_channels, eps=1e-3)]
+        return [_Normalisation(n_channels)]
     if isinstance(layer, MaxPooling):
         return [nn.MaxPool2d(layer.size)]
     assert isinstance(layer, Dropout)

@@ -40,10 +40,15 @@ class MeanGray:
         self.weights, self.momentum = np.zeros(2), np.zeros(2)
         self.seen_weights: list[np.ndarray] = []
         self.seen_draws: list[tuple[int, tuple[int, ...]]] = []
+        self.adapted_to: list[np.ndarray] = []
 
     def embed(self, images: np.ndarray) -> np.ndarray:
         """See core.models.contract."""
         return images
+
+    def adapt(self, inputs: np.ndarray) -> None:
+        """See core.models.contract."""
+        self.adapted_to.append(inputs)
 
     def train_epoch(
         self,

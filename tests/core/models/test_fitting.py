@@ -105,6 +105,23 @@ def test_the_figures_are_those_of_the_kept_weights(data: TrainingData, tmp_path:
     assert roc_auc_score(y_true, probability) == pytest.approx(best["validation_auroc"])
 
 
+def test_the_scale_of_inputs_is_fixed_once_on_the_training_part(data: TrainingData, tmp_path: Path) -> None:
+    """A network adapts to the training part before its first epoch, and not again when it is resumed."""
+    cnn = MeanGray(replace(SMALL, epochs=1))
+    fit_fold(lambda: cnn, data, FOLD, tmp_path / "once", seed=1, class_weights=True)
+    assert [data.images[FOLD.train].tolist()] == [inputs.tolist() for inputs in cnn.adapted_to]
+
+    def break_off(share: float, epoch: int) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(data, tmp_path / "broken", on_progress=break_off)
+    resumed = MeanGray()
+    fit_fold(lambda: resumed, data, FOLD, tmp_path / "broken", seed=1, class_weights=True)
+    assert [] == resumed.adapted_to
+
+
 def test_early_stopping_keeps_the_best_weights(sharp: TrainingData, tmp_path: Path) -> None:
     """Training ends `patience` epochs after the lowest validation loss, and that epoch's weights stay."""
     architecture = replace(SMALL, epochs=20, patience=3)
