@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Pictures are drawn finer than the networks look, with the same framing.
 _PICTURE_SIZE = 512
+_UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,30 @@ def tell_apart(uploads: list[Upload]) -> list[Upload]:
 @st.cache_resource(max_entries=1, show_spinner=False)
 def samples() -> tuple[Upload, ...]:
     """Synthetic head CT slices, drawn by this program: two with a planted bright spot, one without."""
+    return tuple(
+        _draw_synthetic(name, np.random.default_rng(seed), lesion, 0.5)
+        for seed, lesion, name in (
+            (3, True, "Synthetic slice with a bright spot, 1"),
+            (11, True, "Synthetic slice with a bright spot, 2"),
+            (5, False, "Synthetic slice without a spot"),
+        )
+    )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
+    """A synthetic slice somewhere in the upper brain; its name does not tell whether it holds a spot."""
+    rng = np.random.default_rng(seed)
+    return _draw_synthetic("A synthetic slice", rng, lesion, float(rng.uniform(*_UPPER_BRAIN)))
+
+
+def _draw_synthetic(name: str, rng: np.random.Generator, lesion: bool, position: float) -> Upload:
     from core.phantoms import draw_phantom
 
-    uploads = []
-    for seed, lesion, name in (
-        (3, True, "Synthetic slice with a bright spot, 1"),
-        (11, True, "Synthetic slice with a bright spot, 2"),
-        (5, False, "Synthetic slice without a spot"),
-    ):
-        phantom = draw_phantom(np.random.default_rng(seed), lesion=lesion, size=512)
-        target = BytesIO()
-        Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
-        uploads.append(Upload(name, target.getvalue(), synthetic=True))
-    return tuple(uploads)
+    phantom = draw_phantom(rng, lesion=lesion, size=_PICTURE_SIZE, position=position)
+    target = BytesIO()
+    Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
+    return Upload(name, target.getvalue(), synthetic=True)
 
 
 @dataclass(frozen=True)
@@ -141,6 +153,11 @@ def slices(experiment: Experiment) -> pd.DataFrame:
 def features(experiment: Experiment) -> pd.DataFrame:
     """Map and neighbours of the slices, see `core.feature_space`; only of an experiment that has them."""
     return _features(experiment.digest, experiment)
+
+
+def cases(experiment: Experiment) -> pd.DataFrame:
+    """Its out-of-sample slices one by one, see `core.cases.list_cases`; shared, not to be changed."""
+    return _cases(experiment.digest, experiment)
 
 
 def share_of_leaks(experiment: Experiment) -> float | None:
@@ -175,6 +192,13 @@ def _slices(digest: str, _experiment: Experiment) -> pd.DataFrame:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _features(digest: str, _experiment: Experiment) -> pd.DataFrame | None:
     return _experiment.features()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _cases(digest: str, _experiment: Experiment) -> pd.DataFrame:
+    from core.cases import list_cases
+
+    return list_cases(_experiment.slices(), _experiment.calibrated_predictions())
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -20,6 +20,8 @@ _PART = "part_being_drawn"
 _ALONE = "parts_run_alone"
 _SAMPLES = "samples_shown"
 _WATCHED = "watched_job"
+_SEEN = "values_last_seen"
+_STARTS = "charts_started_anew"
 _DRAW = "sample_slices_draw"
 _OUTCOMES = "outcomes_of_actions"
 
@@ -72,7 +74,8 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, 
 
     Args:
         key: of the widget, and of the query parameter.
-        default: the value when nothing else is known; it is left out of the link. A float is kept as one.
+        default: the value when nothing else is known; it is left out of the link. What stands there is read
+            as one of its kind: text, bool, int, float, or a list of texts without commas.
         is_valid: whether a value can be shown now; one that cannot is replaced by the default.
 
     Returns:
@@ -87,7 +90,8 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, 
     if not is_valid(value):
         value = default
     st.session_state[key] = value
-    linked[key] = None if value == default else str(value)
+    written = ",".join(value) if isinstance(value, list) else str(value)
+    linked[key] = None if value == default else written
     st.session_state[_SHOWN][st.session_state[_PART]].append(key)
     return {"key": key, "on_change": _keep, "args": (key,)}
 
@@ -115,6 +119,38 @@ def place(key: str, value: Any, move: Callable[[Any], None]) -> dict[str, Any]:
     return {"key": key, "on_change": _hand_over, "args": (key, move)}
 
 
+def follow_chart(key: str, choose: Callable[[Any], None]) -> dict[str, Any]:
+    """A chart's arguments `key` and `on_select`; `choose` is called with what a visitor selects in it."""
+    return {"key": key, "on_select": lambda: choose(st.session_state[key]["selection"])}
+
+
+def follow_widget(key: str, acts: Mapping[str, Callable[[Any], None]]) -> dict[str, Any]:
+    """Arguments of a widget of our own; each of `acts` is called with the value of its event, by name."""
+
+    def follow(event: str) -> Callable[[], None]:
+        return lambda: acts[event](st.session_state[key][event])
+
+    return {"key": key} | {f"on_{event}_change": follow(event) for event in acts}
+
+
+def has_changed(key: str, value: Any) -> bool:
+    """Whether this differs from what it was when last asked for under `key`; False the first time."""
+    before = st.session_state.get(_SEEN, {}).get(key, value)
+    st.session_state.setdefault(_SEEN, {})[key] = value
+    return bool(before != value)
+
+
+def start_anew(name: str) -> None:
+    """Have a chart drawn as a new one, without what was selected in it; see `count_starts`."""
+    starts = st.session_state.setdefault(_STARTS, {})
+    starts[name] = starts.get(name, 0) + 1
+
+
+def count_starts(name: str) -> int:
+    """How often the chart of this name was started anew; a part of its key."""
+    return int(st.session_state.get(_STARTS, {}).get(name, 0))
+
+
 def carried(key: str) -> Any:
     """The value that goes along under `key`; None when nobody chose one."""
     return st.session_state.get(_CARRIED, {}).get(key)
@@ -136,10 +172,12 @@ def _hand_over(key: str, move: Callable[[Any], None]) -> None:
 def _parse(text: str, default: Any) -> Any:
     if isinstance(default, bool):
         return text == "True"
-    if not isinstance(default, float):
+    if isinstance(default, list):
+        return text.split(",")
+    if not isinstance(default, int | float):
         return text
     try:
-        return float(text)
+        return type(default)(text)
     except ValueError:
         return default
 
