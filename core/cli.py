@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core import cli_data, cli_features, cli_reports, cli_robustness, cli_train
+from core import cli_data, cli_experiment_zip, cli_features, cli_reports, cli_robustness, cli_train
 from core.cli_arguments import AsJson, Name, find_named
 from core.errors import StrokeError
 from core.experiments import Experiment, default_experiment, list_experiments
@@ -177,6 +177,7 @@ cli_train.register(app)
 cli_reports.register(app)
 cli_robustness.register(app)
 cli_features.register(app)
+cli_experiment_zip.register(app)
 
 
 def predict_record(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.training_state import OnProgress
 
 _STAGES = {
+    "waiting": "Waiting for another training to end",
     "reading": "Reading the data set",
     "preparing": "Preparing the slices",
     "training": "Training",
@@ -40,6 +41,10 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="at most; the architecture's own by default")] = None,
     batch_size: Annotated[int | None, typer.Option(help="the architecture's own by default")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="the architecture's own by default")] = None,
+    augmentation: Annotated[
+        Literal["none", "light", "usual", "strong"], typer.Option(help="random changes of training pictures")
+    ] = "usual",
+    class_weights: Annotated[bool, typer.Option(help="weigh both classes alike")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished training.")] = False,
 ) -> None:
     """Train both CNNs under one protocol and publish them as an experiment."""
@@ -60,6 +65,8 @@ def train(
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
+            augmentation=augmentation,
+            class_weights=class_weights,
         )
     except StrokeError as error:
         typer.echo(str(error), err=True)

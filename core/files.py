@@ -51,6 +51,12 @@ def write_whole(path: Path, data: bytes) -> None:
         aside.write_bytes(data)
 
 
+def clear_parts(folder: Path) -> None:
+    """Remove the part files that writers left in a folder when they were killed; none may be writing now."""
+    for path in folder.rglob(f"{PART_PREFIX}*"):
+        path.unlink(missing_ok=True)
+
+
 def sync_file(path: Path) -> None:
     """Flush a file that another writer has closed to the disk."""
     # Windows refuses to flush a file that is open for reading only.

@@ -1,37 +1,35 @@
-"""Trainings as jobs: start one in a process of its own, find it again, watch it, cancel it.
+"""Trainings as jobs: what runs, what waits and what has ended.
 
 A job is a folder in `trained_models/.training/` (see core.training and core.training_state). Its state is
-what the training wrote into `job.json`, never guessed from its log; "running" without a living process means
-"interrupted".
+what the training, or before it the queue, wrote into `job.json`, never guessed from its log; "running"
+without a living process means "interrupted".
+
+What a person may do with one: core.job_queue. Who starts those that wait: core.queue_runner.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from core.errors import TrainingError
-from core.experiments import models_root
-from core.experiments.cards import check_name
-from core.files import write_whole
+from core.experiments import CARD_NAME, models_root
 from core.models.fitting import STATE_NAME
-from core.protocol import Protocol
-from core.training_state import is_alive, read_progress, work_folder
+from core.processes import is_alive, memory_of
+from core.training_state import read_progress, trainings_folder, work_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
+COMMAND_NAME = "command.json"
 _LOG_TAIL = 4_000
-_CANCEL_WAIT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,15 @@ class Job:
 
     Args:
         name: of the experiment that it makes.
-        state: "running", "failed", "cancelled" or "interrupted" (its process ended without a word).
+        state: "queued", "running", "failed", "cancelled" or "interrupted" (its process ended without a word).
         message: the stage it is in, or why it ended.
-        started: seconds since 1970.
-        command: the choices it was started with (see `start_training`); empty when it was started elsewhere.
+        started: seconds since 1970; of a queued one, since when it waits.
+        command: the choices it was started with (the fields of a Protocol, and "dataset"); empty when it was
+            started elsewhere.
         progress: for each framework: fold, folds, epoch, epochs, fraction, seconds_left (None until known).
         log_tail: the last lines that the processes wrote.
+        folder: where it lies.
+        memory: bytes that its processes hold; 0 unless it runs.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Job:
     progress: dict[str, dict[str, Any]]
     log_tail: str
     folder: Path
+    memory: int = 0
 
     def read_history(self) -> pd.DataFrame:
         """The epochs so far, with the columns of an experiment's history.csv (but `best`)."""
@@ -69,78 +71,28 @@ class Job:
         return pd.DataFrame(rows)
 
 
-def start_training(
-    dataset: Path, name: str, protocol: Protocol, *, root: Path | None = None, resume: bool = False
-) -> Job:
-    """Start `python -m core train` in a process that outlives the caller.
-
-    Raises:
-        TrainingError: a training runs already (one at a time: both would be slow), or this one is unfinished
-            and `resume` is False.
-    """
-    root = root or models_root()
-    check_name(name)
-    if (root / name).exists():
-        raise TrainingError(f'There is an experiment "{name}" already', remedy="choose another name")
-    for job in list_jobs(root):
-        if job.state == "running":
-            raise TrainingError(
-                f'The training "{job.name}" is running', remedy="wait until it is done, or cancel it"
-            )
-        if job.name == name and not resume:
-            raise TrainingError(f'A training "{name}" is unfinished', remedy="resume or discard it")
-    work = work_folder(root, name)
-    work.mkdir(parents=True, exist_ok=True)
-    choices = {
-        "dataset": str(dataset),
-        "labels": protocol.labels,
-        "split": protocol.split,
-        "folds": protocol.folds,
-        "architecture": protocol.architecture,
-        "frameworks": ",".join(protocol.frameworks),
-        "seed": protocol.seed,
-        "epochs": protocol.epochs,
-        "batch_size": protocol.batch_size,
-        "learning_rate": protocol.learning_rate,
-    }
-    write_whole(work / "command.json", json.dumps(choices).encode())
-    arguments = [sys.executable, "-m", "core", "train", "--name", name]
-    for key, value in choices.items():
-        if value is not None:
-            arguments += [f"--{key.replace('_', '-')}", str(value)]
-    if resume:
-        arguments.append("--resume")
-    with open(work / "log.txt", "ab") as log:
-        process = subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "STROKE_CT_MODELS": str(root)},
-            start_new_session=True,
-        )
-    # Until the training itself speaks.
-    values = {"name": name, "state": "running", "message": "starting", "process": process.pid}
-    write_whole(work / "job.json", json.dumps({**values, "started": time.time()}).encode())
-    return read_job(name, root)
-
-
 def list_jobs(root: Path | None = None) -> list[Job]:
-    """All trainings that are not published yet, newest first."""
+    """All trainings that are not published yet: what runs, what waits in its order, and the rest, newest
+    first."""
     root = root or models_root()
     jobs = []
-    for path in (root / ".training").glob("*/job.json"):
-        # One that is published or discarded at this moment is no job any more.
+    for path in trainings_folder(root).glob("*/job.json"):
+        # One that is published or deleted at this moment is no job any more.
         with contextlib.suppress(TrainingError):
-            jobs.append(read_job(path.parent.name, root))
-    return sorted(jobs, key=lambda job: -job.started)
+            if not _is_leftover(path.parent):
+                jobs.append(read_job(path.parent.name, root))
+    ranks = {"running": 0, "queued": 1}
+    return sorted(
+        jobs,
+        key=lambda job: (ranks.get(job.state, 2), job.started if job.state == "queued" else -job.started),
+    )
 
 
 def read_job(name: str, root: Path | None = None) -> Job:
     """The training of this name.
 
     Raises:
-        TrainingError: there is none; it may have been published or discarded meanwhile.
+        TrainingError: there is none; it may have been published or deleted meanwhile.
     """
     try:
         return _read(work_folder(root or models_root(), name))
@@ -151,12 +103,47 @@ def read_job(name: str, root: Path | None = None) -> Job:
         ) from error
 
 
+def clear_leftovers(root: Path) -> None:
+    """Remove the folders of trainings that were killed between their publication and their own cleaning."""
+    for path in trainings_folder(root).glob("*/job.json"):
+        if _is_leftover(path.parent):
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def lock_queue(root: Path) -> Iterator[None]:
+    """Let nobody else change the queue meanwhile: no other visitor, no other dashboard."""
+    trainings_folder(root).mkdir(parents=True, exist_ok=True)
+    with FileLock(trainings_folder(root) / ".queue.lock"):
+        yield
+
+
+def first_waiting(root: Path) -> str | None:
+    """Name of the training that is to start next."""
+    return next((job.name for job in list_jobs(root) if job.state == "queued"), None)
+
+
+def read_process(folder: Path) -> tuple[int, float | None]:
+    """Id of a job's process, and when that process began."""
+    values = json.loads((folder / "job.json").read_text())
+    return int(values["process"]), values.get("born")
+
+
+def _is_leftover(folder: Path) -> bool:
+    """Whether its experiment was moved into place and its process is gone."""
+    published = (folder.parent.parent / folder.name / CARD_NAME).exists() and not (folder / "built").exists()
+    try:
+        return published and not is_alive(*read_process(folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _read(folder: Path) -> Job:
     values = json.loads((folder / "job.json").read_text())
     state, message, process = values["state"], values["message"], int(values["process"])
-    if state == "running" and not is_alive(process):
+    if state == "running" and not is_alive(process, values.get("born")):
         state, message = "interrupted", "Its process ended without a word, as at a power cut; resume goes on."
-    command = folder / "command.json"
+    command = folder / COMMAND_NAME
     frameworks = [path.parent.name for path in folder.glob("*/progress.json")]
     logs = [folder / "log.txt", *(folder / framework / "log.txt" for framework in frameworks)]
     tails = [path.read_text(errors="replace")[-_LOG_TAIL:] for path in logs if path.exists()]
@@ -169,34 +156,5 @@ def _read(folder: Path) -> Job:
         progress=read_progress(folder, frameworks),
         log_tail="\n".join(tail for tail in tails if tail.strip()),
         folder=folder,
+        memory=memory_of(process) if state == "running" else 0,
     )
-
-
-def cancel_job(name: str, root: Path | None = None) -> None:
-    """End a training; what it has trained is kept, and it can be resumed.
-
-    Raises:
-        TrainingError: there is no such training, or it does not end.
-    """
-    job = read_job(name, root)
-    if job.state != "running":
-        return
-    process = json.loads((job.folder / "job.json").read_text())["process"]
-    os.kill(process, signal.SIGTERM)
-    deadline = time.monotonic() + _CANCEL_WAIT_S
-    while is_alive(process):
-        if time.monotonic() > deadline:
-            raise TrainingError(f'The training "{name}" does not end', came=f"process {process}")
-        time.sleep(0.1)
-
-
-def discard_job(name: str, root: Path | None = None) -> None:
-    """Delete a training that does not run, with all it has trained.
-
-    Raises:
-        TrainingError: it is running, or there is none.
-    """
-    job = read_job(name, root)
-    if job.state == "running":
-        raise TrainingError(f'The training "{name}" is running', remedy="cancel it first")
-    shutil.rmtree(job.folder)

@@ -12,6 +12,10 @@ from core.experiments import FRAMEWORKS
 from core.models.architecture import SCHEDULE, Architecture, get_architecture
 from core.splits import Split
 
+# How strongly pictures are changed at random: the architecture's own sizes times this.
+STRENGTHS = {"none": 0.0, "light": 0.5, "usual": 1.0, "strong": 1.5}
+_SIZES = ("rotation_degrees", "translation", "zoom", "brightness", "contrast", "noise", "blur")
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -25,6 +29,8 @@ class Protocol:
         frameworks: which to train.
         seed: of the split, the weights, the order, the augmentation and dropout.
         class_weights: weigh the classes to the same sum in the loss.
+        augmentation: how strongly training pictures are changed at random, a name in `STRENGTHS`; "usual" is
+            the architecture's own.
     """
 
     labels: Labels = "slice"
@@ -37,11 +43,13 @@ class Protocol:
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    augmentation: str = "usual"
 
     def __post_init__(self) -> None:
         for name, value, choices in (
             ("labels", self.labels, ("folder", "slice")),
             ("split", self.split, ("random", "patient")),
+            ("augmentation", self.augmentation, tuple(STRENGTHS)),
         ):
             if value not in choices:
                 raise TrainingError(f"{name} is one of {', '.join(choices)}", came=repr(value))
@@ -61,10 +69,15 @@ class Protocol:
         get_architecture(self.architecture)
 
     def _augmentation(self, architecture: Architecture) -> Augmentation:
-        """The architecture's; hemorrhage is planted only where a positive slice is one that shows it."""
-        if self.labels == "slice":
-            return architecture.augmentation
-        return replace(architecture.augmentation, planted=0.0)
+        """The architecture's, of the chosen strength.
+
+        Hemorrhage is planted only where a positive slice is one that shows it.
+        """
+        own, factor = architecture.augmentation, STRENGTHS[self.augmentation]
+        changed = replace(own, **{name: factor * getattr(own, name) for name in _SIZES})
+        if not factor:
+            changed = replace(changed, flip=False, views=0)
+        return changed if self.labels == "slice" else replace(changed, planted=0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """The protocol as a card holds it: every choice of the schedule spelled out."""

@@ -6,6 +6,7 @@ Framework-free. A training lives in a folder of its own, `trained_models/.traini
     planted.npz                                                  copies with planted hemorrhage
     {framework}/fold-K/  progress.json  log.txt  result.json     written by the framework's child
     job.json                                                     state, written by the training itself
+    spare                                                        room to tell of a full disk
     built/                                                       the experiment, renamed into place last
 """
 
@@ -29,19 +30,20 @@ from core.dataset import Dataset, index_dataset
 from core.errors import ExperimentError, TrainingError
 from core.experiments import Experiment, models_root, publish, write_experiment, write_table
 from core.experiments.cards import check_name
-from core.files import write_whole
+from core.files import clear_parts, write_whole
 from core.models.architecture import Architecture, architecture_of, get_architecture
 from core.protocol import Protocol
 from core.splits import Fold, make_folds
 from core.training_card import describe_dataset, describe_protocol, describe_results
-from core.training_images import count_cores, plant_copies, prepare_images
+from core.training_duration import remember_duration
+from core.training_images import check_space, count_cores, plant_copies, prepare_images
 from core.training_state import (
     OnProgress,
     and_report,
     keep_job,
-    last_line,
     only_one,
     read_progress,
+    tell_end,
     work_folder,
 )
 
@@ -86,33 +88,45 @@ def train_experiment(
     """
     root = root or models_root()
     check_name(name)
-    if (root / name).exists():
+    work = work_folder(root, name)
+    _check_free(root, work, resume)
+    with only_one(root, lambda: on_progress("waiting", {})):
+        _check_free(root, work, resume)  # it may have come meanwhile
+        work.mkdir(parents=True, exist_ok=True)
+        clear_parts(work)
+        is_new, started = not (work / "plan.json").exists(), time.monotonic()
+        with keep_job(work) as report:
+            on_progress = and_report(on_progress, report)
+            dataset = index_dataset(
+                dataset_folder, lambda done, n: on_progress("reading", {"files": {"fraction": done / n}})
+            )
+            plan, folds = _plan(work, dataset, protocol, name)
+            architecture = architecture_of(plan["protocol"], plan["recipe"])
+            check_space(work, len(dataset.table), architecture, len(plan["protocol"]["frameworks"]))
+            prepare_images(work, dataset, architecture.recipe, on_progress)
+            plant_copies(work, dataset, architecture, plan["protocol"]["seed"], on_progress)
+            _train_frameworks(work, plan, on_progress)
+            on_progress("publishing", {})
+            built = _gather(work, plan, dataset, folds)
+            experiment = publish(built.folder, root, name)
+        if is_new:
+            remember_duration(root, experiment, time.monotonic() - started)
+        shutil.rmtree(work)
+    return experiment
+
+
+def _check_free(root: Path, work: Path, resume: bool) -> None:
+    """Raise unless the name is free, or belongs to an unfinished training that is to be resumed."""
+    if (root / work.name).exists():
         raise ExperimentError(
-            f'There is an experiment "{name}" already',
+            f'There is an experiment "{work.name}" already',
             remedy="choose another name, or delete that folder first",
         )
-    work = work_folder(root, name)
     if (work / "plan.json").exists() and not resume:
         raise TrainingError(
-            f'A training "{name}" is unfinished',
+            f'A training "{work.name}" is unfinished',
             remedy="go on with --resume, or discard it by deleting " + str(work),
         )
-    work.mkdir(parents=True, exist_ok=True)
-    with only_one(work), keep_job(work, name) as report:
-        on_progress = and_report(on_progress, report)
-        dataset = index_dataset(
-            dataset_folder, lambda done, n: on_progress("reading", {"files": {"fraction": done / n}})
-        )
-        plan, folds = _plan(work, dataset, protocol, name)
-        architecture = architecture_of(plan["protocol"], plan["recipe"])
-        prepare_images(work, dataset, architecture.recipe, on_progress)
-        plant_copies(work, dataset, architecture, plan["protocol"]["seed"], on_progress)
-        _train_frameworks(work, plan, on_progress)
-        on_progress("publishing", {})
-        built = _gather(work, plan, dataset, folds)
-        experiment = publish(built.folder, root, name)
-    shutil.rmtree(work)
-    return experiment
 
 
 def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[dict[str, Any], list[Fold]]:
@@ -185,7 +199,7 @@ def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress)
                 if code:
                     raise TrainingError(
                         f"The {framework} training ended with an error",
-                        came=last_line(work / framework / "log.txt") or f"exit code {code}",
+                        came=tell_end(code, work / framework / "log.txt"),
                         remedy="what was trained is kept: mend the cause and go on with --resume",
                     )
             if all(code == 0 for code in codes.values()):

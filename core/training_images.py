@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from core.dataset import Dataset, read_pixels
+from core.errors import TrainingError
 from core.files import write_aside
 from core.models.architecture import Architecture
 from core.planting import plant_hemorrhage
@@ -16,6 +19,32 @@ from core.preprocessing import Recipe, prepare, prepare_frame, to_frame
 from core.training_state import OnProgress
 
 _PLANTING_TRIES = 20
+# For checkpoints, weights and tables.
+_ROOM_BYTES = 200_000_000
+
+
+def check_space(work: Path, n_slices: int, architecture: Architecture, n_frameworks: int) -> None:
+    """Raise unless the disk has room for the prepared slices and, of each framework, the trunk's maps.
+
+    They are written through memory maps, and a process that does so on a full disk is killed unheard.
+
+    Raises:
+        TrainingError: with what is needed and what is free.
+    """
+    planted = round(architecture.augmentation.planted * n_slices)
+    needed = (n_slices + planted) * math.prod(architecture.recipe.shape)
+    if architecture.has_trunk:
+        halves = 2 + architecture.augmentation.views
+        n_numbers = math.prod(architecture.input_shape)
+        needed += n_frameworks * 2 * (n_slices * halves + planted) * n_numbers
+    there = sum(path.stat().st_size for path in work.rglob("*.np[yz]"))
+    free = shutil.disk_usage(work).free
+    if free < (needed - there) + _ROOM_BYTES:
+        raise TrainingError(
+            "The disk has too little room for this training",
+            came=f"{(needed - there) / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free",
+            remedy=f"make room on the disk of {work.parent}, and resume",
+        )
 
 
 def prepare_images(work: Path, dataset: Dataset, recipe: Recipe, on_progress: OnProgress) -> None:

@@ -139,6 +139,12 @@ def run_in_child(
         MissingExtraError: the framework is not installed.
         ExperimentError: the process failed; with its last words.
     """
+    if not any(path.startswith(f"{framework}/") for path in experiment.card["files"] if _is_native(path)):
+        raise ExperimentError(
+            f'"{experiment.name}" holds no native weights of {framework}',
+            came="it was imported",
+            remedy="do this where it was trained",
+        )
     for library in _LIBRARIES[framework]:
         if importlib.util.find_spec(library) is None:
             raise MissingExtraError(
@@ -167,6 +173,10 @@ def run_in_child(
             came=str(probabilities.shape),
         )
     return probabilities
+
+
+def _is_native(path: str) -> bool:
+    return path.endswith((".pt", ".keras"))
 
 
 def _read_images(experiment: Experiment, dataset: Dataset, files: list[str]) -> np.ndarray:

@@ -167,7 +167,7 @@ def fade(color: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def shorten(name: str) -> str:
-    """A class name as plain text of a plot: its markup made harmless, its length bounded."""
-    name = name if len(name) <= 18 else name[:17] + "…"
+def shorten(name: str, length: int = 18) -> str:
+    """A name from outside as plain text of a plot: its markup made harmless, its length bounded."""
+    name = name if len(name) <= length else name[: length - 1] + "…"
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

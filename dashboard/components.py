@@ -46,10 +46,17 @@ _STYLE = Path(__file__).parent / "style.css"
 @contextmanager
 def page(title: str, lead: str) -> Iterator[None]:
     """Frame of a page: its title, one line on what it is for, its expected errors, and the quiet line."""
-    with state.gather_link():
-        st.html(_STYLE)
+    with frame():
         st.title(title, anchor=False)
         st.markdown(lead)
+        yield
+
+
+@contextmanager
+def frame() -> Iterator[None]:
+    """The same for a page that draws its title itself."""
+    with state.gather_link():
+        st.html(_STYLE)
         try:
             yield
         except StrokeError as error:
@@ -72,15 +79,20 @@ def plain(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
+def invite_training(shows: str) -> None:
+    """What stands in the place of what an experiment would show."""
+    with st.container(border=True):
+        st.markdown(f"**No trained experiment yet.** {shows}")
+        st.page_link("app_pages/train.py", label="Train one", icon=":material/model_training:")
+
+
 def choose_experiment() -> Experiment | None:
     """Choose among the experiments, the default first; None (and an invitation) when there is none."""
     found, damaged = loaders.experiments()
     for error in damaged:
         show_error(error)
     if not found:
-        with st.container(border=True):
-            st.markdown("**No trained experiment yet.** This page shows what its two networks see.")
-            st.page_link("app_pages/train.py", label="Train one", icon=":material/model_training:")
+        invite_training("This page shows what its two networks see.")
         return None
     names = [experiment.name for experiment in found]
     default = DEFAULT_NAME if DEFAULT_NAME in names else names[0]
@@ -148,6 +160,13 @@ def show_progress(place: DeltaGenerator, words: str) -> Callable[[int, int], Non
             place.progress(percent, f"{words}: {done:,} of {total:,}".replace(",", " "))
 
     return move
+
+
+def tell_time(seconds: float) -> str:
+    """A duration as a person says it: "40 s", "12 min", "3 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str) -> None:

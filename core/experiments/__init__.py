@@ -17,13 +17,14 @@ from core.experiments.experiment import Experiment
 from core.experiments.folders import (
     CARD_NAME,
     DEFAULT_NAME,
+    SHIPPED,
     default_experiment,
     find_experiment,
     list_experiments,
     models_root,
     read_experiment,
 )
-from core.experiments.publishing import add_files, publish, update_card, write_experiment
+from core.experiments.publishing import add_files, delete_experiment, publish, update_card, write_experiment
 from core.experiments.tables import OPTIONAL_TABLES, write_table
 
 __all__ = [
@@ -31,9 +32,11 @@ __all__ = [
     "DEFAULT_NAME",
     "FRAMEWORKS",
     "OPTIONAL_TABLES",
+    "SHIPPED",
     "Experiment",
     "add_files",
     "default_experiment",
+    "delete_experiment",
     "find_experiment",
     "list_experiments",
     "models_root",

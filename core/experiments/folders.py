@@ -12,6 +12,8 @@ from core.experiments.experiment import Experiment, check_file, restore
 
 CARD_NAME = "experiment.json"
 DEFAULT_NAME = "hemorrhage-by-patient"
+# Those that the program comes with.
+SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME)
 
 
 def models_root() -> Path:

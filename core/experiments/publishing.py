@@ -14,7 +14,7 @@ from typing import Any
 from core.errors import ExperimentError
 from core.experiments.cards import FORMAT, check_name, check_path, parse_card, required_files
 from core.experiments.experiment import Experiment
-from core.experiments.folders import CARD_NAME, read_experiment
+from core.experiments.folders import CARD_NAME, SHIPPED, read_experiment
 from core.experiments.tables import OPTIONAL_TABLES, parse_table
 from core.files import sha256_of_file, sync_file, sync_folder, write_whole
 
@@ -89,6 +89,22 @@ def update_card(experiment: Experiment, changes: Mapping[str, Any]) -> Experimen
     parse_card(_as_json(card))
     _write_card(experiment.folder, card)
     return read_experiment(experiment.folder)
+
+
+def delete_experiment(experiment: Experiment) -> None:
+    """Remove a published experiment with all its files; it goes whole.
+
+    Raises:
+        ExperimentError: it is one of those that this program came with.
+    """
+    if experiment.name in SHIPPED:
+        raise ExperimentError(
+            f'"{experiment.name}" belongs to this program and is not deleted here',
+            remedy="remove its folder by hand if you must",
+        )
+    gone = experiment.folder.parent / f".{experiment.name}.{secrets.token_hex(4)}.old"
+    os.rename(experiment.folder, gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _write_card(folder: Path, card: dict[str, Any]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
-import time
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,12 +21,14 @@ import pytest
 
 from core.dataset import index_dataset
 from core.errors import ExperimentError, StrokeError, TrainingError
-from core.experiments import FRAMEWORKS, Experiment
+from core.experiments import FRAMEWORKS, Experiment, read_experiment
+from core.files import PART_PREFIX, write_whole
+from core.jobs import read_job
 from core.models.architecture import SCHEDULE, get_architecture
 from core.phantoms import write_phantom_dataset
 from core.protocol import Protocol
 from core.training import _plan, train_experiment
-from core.training_state import is_alive, last_line, only_one, read_progress, work_folder
+from core.training_state import only_one, work_folder
 
 
 @pytest.fixture
@@ -31,13 +37,6 @@ def few(tmp_path: Path) -> Path:
     folder = tmp_path / "few"
     write_phantom_dataset(folder, n_patients=12, slices_per_patient=4, size=48)
     return folder
-
-
-def dead_process() -> int:
-    """The id of a process that has ended."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    return ended.pid
 
 
 @pytest.mark.parametrize(
@@ -54,6 +53,7 @@ def dead_process() -> int:
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"seed": -1}, "seed"),
+        ({"augmentation": "wild"}, "augmentation"),
         ({"architecture": "resnet"}, "resnet"),
     ],
 )
@@ -73,6 +73,22 @@ def test_a_protocol_spells_every_choice_out() -> None:
     assert [2, 5, 0.1] == [chosen[name] for name in ("epochs", "batch_size", "learning_rate")]
     assert list(FRAMEWORKS) == chosen["frameworks"]
     assert json.loads(json.dumps(chosen)) == chosen
+
+
+@pytest.mark.parametrize(("strength", "factor"), [("light", 0.5), ("usual", 1.0), ("strong", 1.5)])
+def test_augmentation_has_a_strength(strength: str, factor: float) -> None:
+    """The architecture's sizes are multiplied; whether slices are mirrored or planted stays its own."""
+    own = get_architecture("framed").augmentation
+    found = Protocol(augmentation=strength).to_dict()["augmentation"]
+    assert factor * own.rotation_degrees == found["rotation_degrees"]
+    assert factor * own.noise == found["noise"]
+    assert (own.flip, own.planted, own.views) == (found["flip"], found["planted"], found["views"])
+
+
+def test_no_augmentation_changes_nothing() -> None:
+    """With "none" slices are neither changed nor mirrored, and no changed views are made."""
+    found = Protocol(augmentation="none").to_dict()["augmentation"]
+    assert not any(found[name] for name in found if name != "planted")
 
 
 def test_a_name_that_is_taken_is_refused(tiny: Experiment, few: Path) -> None:
@@ -148,56 +164,6 @@ def test_a_plan_writes_the_parts_of_every_slice(tmp_path: Path, few: Path) -> No
         assert 1 == table.groupby("patient")[f"fold_{index}"].nunique().max()
 
 
-def test_only_one_training_at_a_time(tmp_path: Path) -> None:
-    """A lock of a living process is refused and kept; the lock is gone when the training ends."""
-    with only_one(tmp_path):
-        assert str(os.getpid()) == (tmp_path / "lock").read_text()
-        with pytest.raises(TrainingError, match="running already"), only_one(tmp_path):
-            pass
-        assert (tmp_path / "lock").exists()
-    assert not (tmp_path / "lock").exists()
-
-
-@pytest.mark.parametrize("left", ["dead", "", "nonsense"])
-def test_a_lock_left_behind_is_taken_over(tmp_path: Path, left: str) -> None:
-    """The lock of a dead process, or one that was never filled in, does not stop a training."""
-    (tmp_path / "lock").write_text(str(dead_process()) if left == "dead" else left)
-    with only_one(tmp_path):
-        assert str(os.getpid()) == (tmp_path / "lock").read_text()
-    assert not (tmp_path / "lock").exists()
-
-
-def test_the_lock_goes_when_a_training_fails(tmp_path: Path) -> None:
-    """An error inside gives the lock back."""
-    with pytest.raises(ZeroDivisionError), only_one(tmp_path):
-        raise ZeroDivisionError
-    assert not (tmp_path / "lock").exists()
-
-
-def test_is_alive() -> None:
-    """This process lives; one that ended does not, waited for or not."""
-    assert is_alive(os.getpid())
-    assert not is_alive(dead_process())
-    zombie = subprocess.Popen([sys.executable, "-c", ""])
-    deadline = time.monotonic() + 20
-    while is_alive(zombie.pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_alive(zombie.pid)
-    zombie.wait()
-
-
-def test_progress_and_last_words(tmp_path: Path) -> None:
-    """Before a child has spoken its share is 0; the last line that says something is the reason."""
-    (tmp_path / "keras").mkdir()
-    (tmp_path / "keras/progress.json").write_text('{"fraction": 0.5}')
-    assert {"pytorch": {"fraction": 0.0}, "keras": {"fraction": 0.5}} == read_progress(
-        tmp_path, list(FRAMEWORKS)
-    )
-    (tmp_path / "log.txt").write_text("one\n  two \n\n")
-    assert "two" == last_line(tmp_path / "log.txt")
-    assert "" == last_line(tmp_path / "none.txt")
-
-
 def test_a_child_that_fails_says_why(models: Path, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error carries the child's last words, the job says failed, and what is there can be resumed."""
 
@@ -214,5 +180,162 @@ def test_a_child_that_fails_says_why(models: Path, few: Path, monkeypatch: pytes
     assert "failed" == job["state"]
     assert "no memory left" in job["message"]
     assert (work / "plan.json").exists()
-    assert not (work / "lock").exists()
     assert not (models / "broken").exists()
+    with only_one(models, lambda: pytest.fail("the slot is held")):
+        pass
+
+
+def play_children(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let every framework's child be this code, with its folder as the first argument."""
+
+    def start(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
+        (work / framework).mkdir(exist_ok=True)
+        return subprocess.Popen([sys.executable, "-c", code, str(work / framework)])
+
+    monkeypatch.setattr("core.training._start_child", start)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no signals that kill")
+@pytest.mark.parametrize(("signal", "words"), [(9, "memory ran out"), (7, "disk is full")])
+def test_a_killed_child_is_told_in_words(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch, signal: int, words: str
+) -> None:
+    """A child that the system killed cannot say why; what is likely is said instead of a number."""
+    play_children(monkeypatch, f"import os; os.kill(os.getpid(), {signal})")
+    with pytest.raises(TrainingError, match=words):
+        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "broken")
+    assert "failed" == read_job("broken").state
+
+
+def keep_one(folder: Path) -> None:
+    """Leave one slice of the positive class."""
+    for path in sorted((folder / "Stroke").iterdir())[1:]:
+        path.unlink()
+
+
+def damage_all(folder: Path) -> None:
+    """Leave no readable slice of the positive class."""
+    for path in (folder / "Stroke").iterdir():
+        path.write_bytes(b"no picture")
+
+
+def empty(folder: Path) -> None:
+    """Leave the folder alone."""
+    for path in folder.iterdir():
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (shutil.rmtree, "no folder"),
+        (empty, "no class folders"),
+        (lambda folder: shutil.rmtree(folder / "Stroke"), "one class only"),
+        (keep_one, "slices"),
+        (damage_all, "no readable picture"),
+    ],
+)
+def test_dataset_faults(models: Path, few: Path, spoil: Callable[[Path], None], words: str) -> None:
+    """A missing, empty, one-class, one-slice or damaged set: the training fails before it begins, and says
+    why."""
+    spoil(few)
+    with pytest.raises(StrokeError, match=words):
+        train_experiment(few, Protocol(labels="folder", split="random", folds=1), "one")
+    job = read_job("one")
+    assert ("failed", True) == (job.state, words in job.message)
+    assert not (work_folder(models, "one") / "plan.json").exists()
+
+
+def test_dataset_faults_while_the_slices_are_prepared(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that vanishes in the middle fails the training; with the folder back it can be resumed."""
+
+    def vanish(stage: str, tracks: dict[str, Any]) -> None:
+        if stage == "preparing" and few.exists():
+            few.rename(few.with_name("away"))
+
+    play_children(monkeypatch, "raise SystemExit(3)")
+    protocol = Protocol(folds=2, frameworks=("keras",))
+    with pytest.raises(StrokeError):
+        train_experiment(few, protocol, "one", on_progress=vanish)
+    assert "failed" == read_job("one").state
+    with pytest.raises(StrokeError, match="no folder"):
+        train_experiment(few, protocol, "one", resume=True)
+    few.with_name("away").rename(few)
+    with pytest.raises(TrainingError, match="exit code 3"):  # it got as far as the children
+        train_experiment(few, protocol, "one", resume=True)
+
+
+def test_enospc(models: Path, few: Path, tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk the run is marked failed and says so; experiments that are there stay as they are."""
+    play_children(monkeypatch, "")
+    before = read_experiment(tiny.folder).digest
+
+    def fill(*_: Any) -> None:
+        def refuse(handle: int) -> None:
+            # What was set aside to tell of this is the only room left.
+            if (work_folder(models, "full") / "spare").exists():
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", refuse)
+        write_whole(work_folder(models, "full") / "predictions.csv", b"")
+
+    monkeypatch.setattr("core.training._gather", fill)
+    with pytest.raises(StrokeError, match="No space left"):
+        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "full")
+    job = read_job("full")
+    assert ("failed", True) == (job.state, "No space left" in job.message)
+    monkeypatch.undo()
+    assert before == read_experiment(tiny.folder).digest
+
+
+def test_too_little_room_is_told_before_the_work(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that cannot fit on the disk ends before anything is prepared, and says what it needs."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
+    with pytest.raises(TrainingError, match="too little room"):
+        train_experiment(few, Protocol(folds=2), "one")
+    assert not (work_folder(models, "one") / "images.npy").exists()
+
+
+def test_part_files_of_a_killed_writer_are_cleared(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill in the middle of writing left behind goes when the training is resumed."""
+    part = work_folder(models, "one") / "keras" / f"{PART_PREFIX}0123abcd-best.keras"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    play_children(monkeypatch, "raise SystemExit(3)")
+    with pytest.raises(TrainingError):
+        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "one")
+    assert not part.exists()
+
+
+def test_a_second_training_waits_for_the_first(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the slot is held it says that it waits and begins nothing; then it goes on."""
+    play_children(monkeypatch, "raise SystemExit(3)")
+    stages: list[str] = []
+    ended: list[str] = []
+
+    def train() -> None:
+        try:
+            train_experiment(
+                few, Protocol(folds=2, frameworks=("keras",)), "one",
+                on_progress=lambda stage, tracks: stages.append(stage),
+            )  # fmt: skip
+        except TrainingError as error:
+            ended.append(str(error))
+
+    with only_one(models):
+        second = threading.Thread(target=train)
+        second.start()
+        second.join(1)
+        assert ["waiting"] == stages
+        assert not work_folder(models, "one").exists()
+    second.join(60)
+    assert 1 == len(ended)
+    assert "training" in stages

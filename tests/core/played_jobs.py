@@ -1,0 +1,39 @@
+"""Trainings for tests that are played by their records."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.training_state import work_folder
+
+
+def dead_process() -> int:
+    """The id of a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+def play_job(
+    root: Path,
+    name: str,
+    state: str,
+    process: int,
+    *,
+    started: float = 1.0,
+    message: str = "",
+    born: float | None = None,
+    command: dict[str, Any] | None = None,
+) -> Path:
+    """A training's folder as core.training leaves it."""
+    folder = work_folder(root, name)
+    folder.mkdir(parents=True)
+    values = {"name": name, "state": state, "message": message, "process": process, "started": started}
+    (folder / "job.json").write_text(json.dumps({**values, "heartbeat": started, "born": born}))
+    if command is not None:
+        (folder / "command.json").write_text(json.dumps(command))
+    return folder
