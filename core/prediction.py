@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from core.decision import Rule, make_rules
 from core.errors import ExperimentError, ScanError
-from core.evaluation.calibration import Recalibration
-from core.evaluation.review import Band, in_band
 from core.experiments import Experiment
 from core.files import natural_key
 from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
@@ -137,7 +136,7 @@ class Reader:
         Raises:
             ExperimentError: a network failed, or an operating point names no framework of the experiment.
         """
-        rules = self._rules(operating_points or {})
+        rules = make_rules(self.experiment, operating_points or {})
         doubts = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
         findings: list[SliceFinding] = []
         for start in range(0, len(scan.slices), BATCH_SIZE):
@@ -163,42 +162,50 @@ class Reader:
                 )
         return Findings(scan.source, scan.sha256, self.experiment.name, tuple(findings))
 
-    def _rules(self, chosen: Mapping[str, float]) -> dict[str, _Rule]:
-        if unknown := [name for name in chosen if name not in self._models]:
-            raise ExperimentError(
-                f'Experiment "{self.experiment.name}" has no model to give this operating point to',
-                came=unknown[0],
-                remedy=f"choose from: {', '.join(self._models)}",
-            )
-        rules = {}
-        for framework in self._models:
-            threshold = float(chosen.get(framework, self.experiment.threshold(framework)))
-            band = self.experiment.review_band(framework, threshold=threshold)
-            rules[framework] = _Rule(self.experiment.recalibration(framework), threshold, band)
-        return rules
-
-    def _decide(self, answer: Served, row: int, rule: _Rule) -> ModelFinding:
+    def _decide(self, answer: Served, row: int, rule: Rule) -> ModelFinding:
         raw = float(answer.probability[row])
         probability = float(rule.recalibration.apply(raw))
-        positive = probability >= rule.threshold
+        positive, review = rule.decide(probability)
         return ModelFinding(
             probability=probability,
             raw_probability=raw,
             threshold=rule.threshold,
-            review=rule.band is not None and bool(in_band(probability, rule.band)),
+            review=review,
             decision=self.experiment.classes[int(positive)],
             positive=positive,
             heat=answer.heat[row],
         )
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """How a network's raw probability becomes a decision."""
+def decide_anew(
+    scans: Sequence[Findings], experiment: Experiment, operating_points: Mapping[str, float]
+) -> list[Findings]:
+    """The same readings decided at other operating points; no network is asked again.
 
-    recalibration: Recalibration
-    threshold: float
-    band: Band | None
+    Args:
+        scans: what a Reader of this experiment found.
+        operating_points: framework -> threshold, as `Reader.read` takes them.
+
+    Raises:
+        ExperimentError: an operating point names no framework of the experiment.
+    """
+    rules = make_rules(experiment, operating_points)
+
+    def anew(finding: SliceFinding) -> SliceFinding:
+        models = {}
+        for framework, model in finding.models.items():
+            positive, review = rules[framework].decide(model.probability)
+            models[framework] = replace(
+                model,
+                threshold=rules[framework].threshold,
+                review=review,
+                decision=experiment.classes[int(positive)],
+                positive=positive,
+            )
+        agree = len({model.positive for model in models.values()}) == 1
+        return replace(finding, models=models, agree=agree)
+
+    return [replace(scan, slices=tuple(map(anew, scan.slices))) for scan in scans]
 
 
 def read_paths(
