@@ -18,8 +18,6 @@ from core.errors import StrokeError
 
 # Up to this byte (2 % of the range) there is nothing: air stays black.
 _NOTHING = 5
-# The mirrored difference is 0.5 where both sides are alike: so are the corners that a turn brings in.
-_ALIKE = 128
 _NOISY, _BLURRED = 1 / 4, 1 / 6
 
 
@@ -90,8 +88,8 @@ def augment_many(
     threads; nor does one kind of change move the draws of another.
 
     Args:
-        images: (n, h, w, c) uint8 prepared images; c is 1 (gray), 3 (gray three times) or 2 (gray and the
-            mirrored difference, which brightness and noise leave alone). See `core.preprocessing.Recipe`.
+        images: (n, h, w, c) uint8 prepared images; c is 1 (gray) or 3 (gray three times). See
+            `core.preprocessing.Recipe`.
         augmentation: what may change, and by how much.
         seed: at least 0; another seed (each epoch has its own) changes every image otherwise.
         numbers: (n,) each image's own number, at least 0; its place in `images` when left out. A batch names
@@ -99,17 +97,16 @@ def augment_many(
         n_threads: images changed at the same time.
 
     Returns:
-        (n, h, w, c) uint8. What comes in from beyond the picture is black, and alike (128) in the mirrored
-        difference; brightness, contrast and noise act where there is something (gray above 2 %). `images`
-        itself when nothing may change.
+        (n, h, w, c) uint8. What comes in from beyond the picture is black; brightness, contrast and noise act
+        where there is something (gray above 2 %). `images` itself when nothing may change.
 
     Raises:
         StrokeError: the images are no (n, h, w, c) bytes, or not as many as the numbers.
     """
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[3] not in (1, 2, 3) or images.dtype != np.uint8:
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
         raise StrokeError(
-            "Images to augment are bytes of shape (n, h, w, 1 to 3)", came=f"{images.dtype} {images.shape}"
+            "Images to augment are bytes of shape (n, h, w, 1 or 3)", came=f"{images.dtype} {images.shape}"
         )
     if numbers is None:
         numbers = np.arange(len(images))
@@ -137,7 +134,7 @@ def _augment_one(
     image: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """(h, w, c) uint8 -> (h, w, c) uint8, but (h, w, 1) for c = 3."""
-    height, width, n_channels = image.shape
+    height, width, _ = image.shape
     # All are drawn, used or not: what one change draws does not depend on the others.
     flip, is_noisy, noise, is_blurred, blur = rng.random(5).tolist()
     turn, right, down, zoom, brightness, contrast = rng.uniform(-1, 1, 6).tolist()
@@ -153,29 +150,20 @@ def _augment_one(
     deviation = 255 * augmentation.noise * noise if is_noisy < _NOISY else 0.0
     shift, factor = 255 * augmentation.brightness * brightness, 1 + augmentation.contrast * contrast
     # "rgb" is the gray three times: one plane is changed, and stands for all.
-    planes = []
-    for channel in range(2 if n_channels == 2 else 1):
-        plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
-        if augmentation.moves:
-            plane = plane.transform(
-                plane.size,
-                Image.Transform.AFFINE,
-                affine,
-                Image.Resampling.BILINEAR,
-                fillcolor=_ALIKE if channel else 0,
-            )
-        if radius:
-            plane = plane.filter(ImageFilter.GaussianBlur(radius))
-        if shift or factor != 1:
-            plane = plane.point(
-                _gray_table(factor, 0.0 if channel else shift, keep=0 if channel else _NOTHING)
-            )
-        pixels = np.asarray(plane)
-        if deviation and channel == 0:
-            noisy = pixels + np.float32(deviation) * rng.standard_normal(pixels.shape, dtype=np.float32)
-            pixels = np.where(pixels > _NOTHING, np.rint(noisy.clip(0, 255)), pixels).astype(np.uint8)
-        planes.append(pixels)
-    return np.stack(planes, axis=2)
+    plane = Image.fromarray(np.ascontiguousarray(image[..., 0]))
+    if augmentation.moves:
+        plane = plane.transform(
+            plane.size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR, fillcolor=0
+        )
+    if radius:
+        plane = plane.filter(ImageFilter.GaussianBlur(radius))
+    if shift or factor != 1:
+        plane = plane.point(_gray_table(factor, shift))
+    pixels = np.asarray(plane)
+    if deviation:
+        noisy = pixels + np.float32(deviation) * rng.standard_normal(pixels.shape, dtype=np.float32)
+        pixels = np.where(pixels > _NOTHING, np.rint(noisy.clip(0, 255)), pixels).astype(np.uint8)
+    return pixels[..., None]
 
 
 def _affine(
@@ -193,8 +181,8 @@ def _affine(
     return a, b, x - a * to_x - b * to_y, -sine, cosine, y + sine * to_x - cosine * to_y
 
 
-def _gray_table(factor: float, shift: float, *, keep: int) -> list[int]:
-    """The new gray of each byte: contrast about the middle, brightness; bytes up to `keep` as they are."""
+def _gray_table(factor: float, shift: float) -> list[int]:
+    """The new gray of each byte: contrast about the middle, brightness; where there is nothing, as it is."""
     gray = np.arange(256)
     changed = np.rint(np.clip(127.5 + factor * (gray - 127.5) + shift, 0, 255)).astype(int)
-    return np.where(gray <= keep, gray, changed).tolist()
+    return np.where(gray <= _NOTHING, gray, changed).tolist()

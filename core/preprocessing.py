@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.errors import ScanError, StrokeError
 
-Channels = Literal["gray", "rgb", "mirror"]
+Channels = Literal["gray", "rgb"]
 Framing = Literal["whole", "head"]
 Intensity = Literal["unit", "tissue"]
 
@@ -28,8 +28,7 @@ class Recipe:
 
     Args:
         size: height and width of the input, in pixels.
-        channels: "gray" (1 channel), "rgb" (the gray value three times), or "mirror" (the gray value, and
-            its difference from the slice mirrored left to right, 0.5 where both sides are alike).
+        channels: "gray" (1 channel), or "rgb" (the gray value three times).
         framing: "whole" takes the slice as it is; "head" crops a square around the largest bright object, so
             that the head-holder, the field of view and the zoom no longer matter.
         intensity: "unit" leaves the gray values in [0, 1]; "tissue" moves the median of the soft tissue to
@@ -57,7 +56,7 @@ class Recipe:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Shape (h, w, c) of one prepared image."""
-        return self.size, self.size, {"gray": 1, "rgb": 3, "mirror": 2}[self.channels]
+        return self.size, self.size, {"gray": 1, "rgb": 3}[self.channels]
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values, for a card."""
@@ -107,12 +106,7 @@ def prepare_frame(frame: np.ndarray, recipe: Recipe) -> np.ndarray:
     """
     if recipe.intensity == "tissue":
         frame = _normalise_tissue(frame)
-    if recipe.channels == "rgb":
-        image = np.repeat(frame[..., None], 3, axis=2)
-    elif recipe.channels == "mirror":
-        image = np.stack([frame, 0.5 + (frame - frame[:, ::-1]) / 2], axis=2)
-    else:
-        image = frame[..., None]
+    image = np.repeat(frame[..., None], recipe.shape[2], axis=2)
     return np.rint(image * 255).astype(np.float32) / np.float32(255)
 
 

@@ -10,7 +10,6 @@ from core.model_card.markdown import bullets, paragraphs, percent, plain, table
 CHANNELS = {
     "gray": "one: the gray value",
     "rgb": "three: the gray value three times",
-    "mirror": "two: the gray value, and its difference from the slice mirrored left to right",
 }
 FRAMING = {
     "whole": "the whole slice, padded to a square",

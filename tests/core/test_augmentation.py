@@ -84,7 +84,7 @@ def test_one_change_does_not_move_the_draws_of_another() -> None:
     np.testing.assert_allclose(centers(with_gray), centers(alone), atol=0.1)
 
 
-@pytest.mark.parametrize("channels", ["gray", "rgb", "mirror"])
+@pytest.mark.parametrize("channels", ["gray", "rgb"])
 def test_augmented_images_have_the_form_of_the_images(channels: Any) -> None:
     """Any number of channels stays, as bytes, and the images that came are left as they were."""
     images = phantoms(channels=channels)
@@ -205,20 +205,6 @@ def test_air_stays_black() -> None:
     )
 
 
-def test_the_mirrored_difference_is_alike_beyond_the_picture() -> None:
-    """The second of two planes stays 128 where nothing is; only contrast changes it."""
-    images = np.concatenate([np.full((40, 64, 64, 1), 200), np.full((40, 64, 64, 1), 128)], axis=3)
-    turned = augment_many(images.astype(np.uint8), EVERYTHING, seed=0)
-    np.testing.assert_array_equal(128, turned[..., 1])
-    assert 0 == turned[..., 0].min()
-    images[..., 1] = 178
-    gray = augment_many(images.astype(np.uint8), only(brightness=0.1, noise=0.1), seed=0)
-    np.testing.assert_array_equal(178, gray[..., 1])
-    contrast = augment_many(images.astype(np.uint8), only(contrast=0.4), seed=0)[:, 0, 0, 1]
-    assert 127.5 + 0.59 * 50 < contrast.min() < 127.5 + 0.75 * 50
-    assert 127.5 + 1.25 * 50 < contrast.max() < 127.5 + 1.41 * 51
-
-
 @pytest.mark.parametrize(
     ("change", "word"),
     [
@@ -237,10 +223,10 @@ def test_unfit_augmentations_are_refused(change: dict[str, Any], word: str) -> N
 
 
 @pytest.mark.parametrize(
-    "images", [np.zeros((2, 8, 8)), np.zeros((2, 8, 8, 1)), np.zeros((1, 8, 8, 4), np.uint8)]
+    "images", [np.zeros((2, 8, 8)), np.zeros((2, 8, 8, 1)), np.zeros((1, 8, 8, 2), np.uint8)]
 )
 def test_unfit_images_are_refused(images: np.ndarray) -> None:
-    """Images that are no (n, h, w, 1 to 3) bytes are named with their form."""
+    """Images that are no (n, h, w, 1 or 3) bytes are named with their form."""
     with pytest.raises(StrokeError, match="bytes of shape"):
         augment_many(images, EVERYTHING, seed=0)
 

@@ -31,11 +31,11 @@ def test_feature_shape_of_the_architectures() -> None:
 def test_feature_shape_rounds_as_the_frameworks_do() -> None:
     """A strided convolution rounds up, a pooling down, and dropout changes nothing."""
     odd = replace(
-        get_architecture("plain"), recipe=Recipe(size=45, channels="mirror"), features=(Dropout(0.1),)
+        get_architecture("plain"), recipe=Recipe(size=45, channels="gray"), features=(Dropout(0.1),)
     )
-    assert (45, 45, 2) == odd.feature_shape
+    assert (45, 45, 1) == odd.feature_shape
     assert (23, 23, 8) == replace(odd, features=(Convolution(8, kernel=5, stride=2),)).feature_shape
-    assert (22, 22, 2) == replace(odd, features=(MaxPooling(2), Dropout(0.1))).feature_shape
+    assert (22, 22, 1) == replace(odd, features=(MaxPooling(2), Dropout(0.1))).feature_shape
     assert (11, 11, 8) == replace(odd, features=(Convolution(8, stride=2), MaxPooling(2))).feature_shape
 
 
