@@ -18,6 +18,8 @@ Intensity = Literal["unit", "tissue"]
 # Gray below AIR is air, in any usual brain window; above BONE it is saturated bone or metal.
 AIR, BONE = 0.12, 0.90
 _DARKEST_BONE = 0.75
+# Grays of a plain margin differ by less, JPEG's traces and paper's shade included.
+_PLAIN = 0.15
 # The head is looked for on a small copy: its outline needs no more, and it is fast.
 _SEARCH_SIZE = 160
 
@@ -141,7 +143,11 @@ def to_frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
             "A slice's gray values lie between 0 and 1",
             came="not finite" if not np.isfinite(pixels).all() else f"{pixels.min():g} to {pixels.max():g}",
         )
-    top, left, side = find_head(pixels) if recipe.framing == "head" else _whole(pixels.shape)
+    if recipe.framing == "head":
+        pixels = trim_margins(pixels)
+        top, left, side = find_head(pixels)
+    else:
+        top, left, side = _whole(pixels.shape)
     # PIL's box may not reach outside the picture: a frame that does is padded with air first.
     height, width = pixels.shape
     pad_top, pad_left = max(0, -top), max(0, -left)
@@ -152,6 +158,33 @@ def to_frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
     cut = Image.fromarray(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
     resized = cut.resize((recipe.size, recipe.size), Image.Resampling.BILINEAR)
     return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
+
+
+def trim_margins(pixels: np.ndarray) -> np.ndarray:
+    """Cut off a plain bright margin, as a page or a viewer puts around a picture; black stays.
+
+    Args:
+        pixels: (H, W) float32 gray values in [0, 1].
+
+    Returns:
+        (H', W') float32, a view: without outer rows and columns that are one and the same gray above air. The
+        whole picture when nothing else would be left.
+    """
+    height, width = pixels.shape
+    top, bottom, left, right = 0, height, 0, width
+
+    def is_plain(line: np.ndarray) -> bool:
+        return bool(line.min() > AIR and line.max() - line.min() < _PLAIN)
+
+    while bottom - top > 2 and right - left > 2:
+        before = top, bottom, left, right
+        top += is_plain(pixels[top, left:right])
+        bottom -= is_plain(pixels[bottom - 1, left:right])
+        left += is_plain(pixels[top:bottom, left])
+        right -= is_plain(pixels[top:bottom, right - 1])
+        if before == (top, bottom, left, right):
+            return pixels[top:bottom, left:right]
+    return pixels
 
 
 def find_head(pixels: np.ndarray) -> tuple[int, int, int]:

@@ -1,0 +1,101 @@
+"""The gate: what is read, what is read with a warning, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.errors import ScanError
+from core.gate import judge, measure_appearance
+from core.phantoms import draw_phantom
+
+
+@pytest.fixture(params=[0, 1, 2])
+def head(request: pytest.FixtureRequest) -> np.ndarray:
+    """A synthetic head CT slice."""
+    return draw_phantom(np.random.default_rng(request.param), lesion=True, size=256).pixels
+
+
+def as_mri(head: np.ndarray) -> np.ndarray:
+    """The same head as MRI shows it: no signal from bone, nothing cut off."""
+    return np.where(head > 0.85, 0.05, 0.9 * head).astype(np.float32)
+
+
+def test_a_head_ct_is_read(head: np.ndarray) -> None:
+    """A head with bright bone on black is read, without a reason against it."""
+    assert ("read", ()) == (judge(head).outcome, judge(head).reasons)
+
+
+def test_framing_does_not_matter(head: np.ndarray) -> None:
+    """The same head, smaller, off the middle, or with a white margin, is read as well."""
+    shifted = np.zeros((400, 500), np.float32)
+    shifted[100:356, 30:286] = head
+    page = np.pad(head, 12, constant_values=1.0)
+    assert ["read"] * 3 == [judge(picture).outcome for picture in (shifted, page, head[::2, ::2])]
+
+
+def test_mri_is_never_read_without_a_word(head: np.ndarray) -> None:
+    """A head without bright bone is refused, or read with a warning, and MRI is named."""
+    found = judge(as_mri(head))
+    assert found.outcome in ("warn", "refuse")
+    assert "MRI" in found.reasons[0]
+
+
+def test_a_head_without_any_bright_rim_is_refused(head: np.ndarray) -> None:
+    """Where neither bone nor a bright rim is, no warning is enough."""
+    assert "refuse" == judge(np.where(head > 0.6, 0.05, head).astype(np.float32)).outcome
+
+
+def test_a_photograph_is_refused() -> None:
+    """A picture that reaches to its borders is refused."""
+    rows, columns = np.mgrid[0:200, 0:300] / 300
+    photograph = (0.3 + 0.3 * np.sin(9 * rows) * np.cos(7 * columns) + 0.2 * rows).astype(np.float32)
+    found = judge(photograph)
+    assert "refuse" == found.outcome
+    assert "borders" in found.reasons[0]
+
+
+def test_an_inverted_picture_is_refused(head: np.ndarray) -> None:
+    """Black on white is refused and called inverted, although its margin is plain."""
+    inverted = (1 - head).astype(np.float32)
+    found = judge(inverted)
+    assert "refuse" == found.outcome
+    assert "inverted" in found.reasons[0]
+
+
+def test_colour_makes_doubtful_and_settles_a_doubt(head: np.ndarray) -> None:
+    """Colours are warned of where bone is seen, and refused where it is not."""
+    assert "warn" == judge(head, coloured=True).outcome
+    assert "refuse" == judge(as_mri(head), coloured=True).outcome
+
+
+def test_a_wide_window_is_warned_of(head: np.ndarray) -> None:
+    """Bone that is bright but nowhere cut off may be CT in a wide window: read, with a warning."""
+    rng = np.random.default_rng(0)
+    wide = np.clip(0.4 * head + (head > 0.85) * rng.uniform(0.1, 0.6, head.shape), 0, 1).astype(np.float32)
+    found = judge(wide)
+    assert "warn" == found.outcome
+    assert "window" in found.reasons[0]
+
+
+def test_an_odd_outline_is_warned_of(head: np.ndarray) -> None:
+    """Half of a head has no head's outline."""
+    half = np.zeros_like(head)
+    half[:, :88] = head[:, :88]
+    found = judge(half)
+    assert "warn" == found.outcome
+    assert "outline" in found.reasons[0]
+
+
+def test_nothing_on_black_is_refused() -> None:
+    """A picture without any object is refused, and nothing is measured of it."""
+    empty = np.zeros((64, 64), np.float32)
+    empty[10, 10] = 1
+    assert measure_appearance(empty) is None
+    assert "refuse" == judge(empty).outcome
+
+
+def test_what_is_no_picture_is_an_error() -> None:
+    """Values that are not finite are a named error, never a verdict."""
+    with pytest.raises(ScanError):
+        judge(np.full((64, 64), np.nan, np.float32))
