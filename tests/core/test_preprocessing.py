@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ScanError, StrokeError
 from core.phantoms import draw_phantom
-from core.preprocessing import Recipe, find_head, prepare, prepare_frame, prepare_many, to_frame
+from core.preprocessing import Recipe, find_head, prepare, prepare_frame, prepare_many, to_frame, trim_margins
 
 FRAMED = Recipe(size=96, channels="gray", framing="head", intensity="unit")
 
@@ -103,6 +103,26 @@ def test_find_head_takes_the_largest_object() -> None:
 def test_find_head_of_air_is_the_whole_picture() -> None:
     """Where nothing is bright the frame is the smallest square around the whole picture."""
     assert (-20, 0, 100) == find_head(np.zeros((60, 100), dtype=np.float32))
+
+
+@pytest.mark.parametrize("gray", [0.5, 1.0])
+def test_a_plain_bright_margin_is_cut_off(gray: float) -> None:
+    """A margin of one gray, of another width on each side, is gone to the pixel; black stays."""
+    picture = np.pad(np.pad(phantom(128), 5), ((3, 20), (0, 7)), constant_values=gray)
+    np.testing.assert_array_equal(np.pad(phantom(128), 5), trim_margins(picture))
+    np.testing.assert_array_equal(to_frame(np.pad(phantom(128), 5), FRAMED), to_frame(picture, FRAMED))
+
+
+def test_a_plain_picture_keeps_its_size() -> None:
+    """Where all is one gray, nothing is cut off."""
+    plain = np.full((20, 30), 0.7, np.float32)
+    assert (20, 30) == trim_margins(plain).shape
+
+
+def test_whole_framing_keeps_a_margin() -> None:
+    """The recipe that takes the picture as it is takes its margin as well."""
+    recipe = Recipe(size=64, channels="gray", framing="whole", intensity="unit")
+    assert 1 == to_frame(np.pad(phantom(128), 20, constant_values=1), recipe)[0, 0]
 
 
 def test_framed_picture_does_not_depend_on_the_field_of_view() -> None:
