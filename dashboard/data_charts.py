@@ -78,12 +78,13 @@ def draw_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     return color_words(figure, palette)
 
 
-def draw_marks(marks: Sequence[Mark], palette: Palette) -> go.Figure:
+def draw_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False) -> go.Figure:
     """Figures from 0 to 1 under each other with their spread; a dotted tick says what chance would give.
 
     Args:
         marks: rows are drawn from top to bottom in the order of their first mark.
         palette: the theme's colours.
+        percent: whether the axis is of percentages.
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
     series = list(dict.fromkeys(mark.series for mark in marks))
@@ -114,7 +115,7 @@ def draw_marks(marks: Sequence[Mark], palette: Palette) -> go.Figure:
     figure.update_layout(
         **ground(palette), height=84 + _ROW_PX * len(rows), margin={"l": 8, "r": 16, "t": 34, "b": 30},
         legend=_LEGEND, hovermode="closest",
-        xaxis={"range": [-0.01, 1.02], "dtick": 0.2, "tickformat": ".1f", "gridcolor": palette.grid,
+        xaxis={"range": [-0.01, 1.02], "dtick": 0.2, "tickformat": ".0%" if percent else ".1f", "gridcolor": palette.grid,
                "zeroline": False, "fixedrange": True},
         yaxis={"tickvals": list(range(len(rows))), "ticktext": rows, "range": [len(rows) - 0.4, -0.6],
                "showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True},

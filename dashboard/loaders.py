@@ -26,6 +26,7 @@ from core.preprocessing import to_frame
 from core.scans import read_scan
 from core.scans.windows import window_hu
 from dashboard.overlays import to_thumbnail
+from dashboard.references import Reference, load_reference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,6 +178,16 @@ def sample_slices(experiment: Experiment, draw: int) -> list[Sample] | None:
     """
     folder = find_dataset()
     return None if folder is None else _sample_slices(experiment.digest, draw, folder, experiment)
+
+
+def reference(experiment: Experiment, label: int) -> Reference:
+    """A typical slice of this label, to compare with; a phantom without the data set."""
+    return _reference(experiment.digest, label, find_dataset(), experiment)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _reference(digest: str, label: int, folder: Path | None, _experiment: Experiment) -> Reference:
+    return load_reference(_experiment, label, folder)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -23,6 +23,7 @@ _WATCHED = "watched_job"
 _SEEN = "values_last_seen"
 _STARTS = "charts_started_anew"
 _DRAW = "sample_slices_draw"
+_REMEMBERED = "values_in_no_link"
 _OUTCOMES = "outcomes_of_actions"
 
 
@@ -149,6 +150,17 @@ def start_anew(name: str) -> None:
 def count_starts(name: str) -> int:
     """How often the chart of this name was started anew; a part of its key."""
     return int(st.session_state.get(_STARTS, {}).get(name, 0))
+
+
+def remember(kind: str, name: str, value: Any) -> None:
+    """Keep something for this visitor that stands in no link."""
+    st.session_state.setdefault(_REMEMBERED, {})[kind, name] = value
+
+
+def remembered(kind: str, name: str, default: T) -> T:
+    """What was kept of this kind under this name."""
+    value: T = st.session_state.get(_REMEMBERED, {}).get((kind, name), default)
+    return value
 
 
 def carried(key: str) -> Any:

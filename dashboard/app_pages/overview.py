@@ -1,29 +1,93 @@
-"""Overview: what this is and is not, and where to go next."""
+"""Overview: what this is and is not, the three experiments as a story, a live reading, and where to go."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import components, loaders
+from core.errors import StrokeError
+from core.experiments import Experiment
+from dashboard import components, held_out, live_reading, loaders, state, story, story_parts
 
+_TITLE = "Read brain CT with two networks, and know how far to trust them"
 _LEAD = (
-    "Two convolutional networks, one in PyTorch and one in Keras, trained on the same slices. For research "
-    "and teaching: no decision about a person may rest on it."
+    "**It is** a PyTorch and a Keras network, built from one description, trained on the same slices and "
+    "compared honestly, for research and teaching.  \n"
+    "**It is not** a medical device: no decision about a person may rest on it."
 )
 
 
 def draw_page() -> None:
-    """The experiments that are here, and where to go."""
+    """Story at the left, live reading at the right, below them a card for each kind of visitor."""
     found, damaged = loaders.experiments()
     for error in damaged:
         components.show_error(error)
-    for experiment in found:
-        st.markdown(
-            f"**{components.plain(experiment.name)}**  \n{components.plain(experiment.card['summary'])}"
-        )
-    st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
-    st.page_link("app_pages/compare.py", label="Compare the networks", icon=":material/balance:")
+    with st.container(key="pair_overview"):
+        left, right = st.columns([1.12, 1], gap="large")
+    with left:
+        st.subheader("One data set, three experiments", anchor=False)
+        place = st.empty()
+    with right:
+        _show_live(found)
+    _show_ways()
+    if not found:
+        with place.container():
+            components.invite_training("Three experiments tell how a famous number falls apart.")
+        return
+    # Last, because intervals take a moment when they are asked for the first time: all else is there before.
+    parts = story.cast(found)
+    with place:
+        story_parts.reserve(len(parts))
+    told, errors = story_parts.measure(parts)
+    with place.container():
+        for error in errors:
+            components.show_error(error)
+        if told:
+            story_parts.show_figure(told, "story")
+            story_parts.show_words(told)
+        story_parts.show_missing(parts)
 
 
-with components.page("Read brain CT with two networks, and know how far to trust them", _LEAD):
+def _show_live(found: list[Experiment]) -> None:
+    st.subheader("A live reading", anchor=False)
+    if not found:
+        components.invite_training("Both networks of an experiment read a slice here.")
+        return
+    experiment = story.best_of(story.cast(found), found)
+    turn = int(state.kept("example", "0", str.isdecimal))
+    try:
+        example = held_out.pick_typical(experiment, turn)
+        live_reading.show_reading(experiment, example, "overview")
+        first = "In the middle of all positive slices by probability: " if turn == 0 else ""
+        live_reading.show_origin(experiment, example, first)
+    except StrokeError as error:
+        components.show_error(error)
+    again = ("example", str(turn + 1))
+    st.button(
+        "Another slice", on_click=state.keep, args=again, icon=":material/shuffle:", type="tertiary",
+        key="another_slice",
+    )  # fmt: skip
+
+
+def _show_ways() -> None:
+    with st.container(key="pair_ways"):
+        first, second, third = st.columns(3, gap="medium")
+    with first, st.container(border=True, height="stretch"):
+        st.markdown("**A scan at hand**  \nWhat both networks make of it, and how sure.")
+        st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
+    with second, st.container(border=True, height="stretch"):
+        st.markdown("**An audience**  \nSix steps by arrow key; you against the networks.")
+        with st.container(horizontal=True):
+            st.page_link(
+                "app_pages/tour.py", label="Start the tour", icon=":material/slideshow:",
+                query_params={"step": "1"},
+            )  # fmt: skip
+            st.page_link("app_pages/quiz.py", label="Take the quiz", icon=":material/quiz:")
+    with third, st.container(border=True, height="stretch"):
+        st.markdown("**A question**  \nEvery figure with its interval, every misread slice.")
+        with st.container(horizontal=True):
+            st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
+            st.page_link("app_pages/data.py", label="See the leak", icon=":material/database:")
+
+
+with components.page(_TITLE, _LEAD):
     draw_page()

@@ -1,0 +1,59 @@
+"""Reading quiz: you against both networks, on slices that the networks never saw."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.quiz import N_CASES
+from dashboard import components, held_out, quiz_parts, state
+from dashboard.quiz_parts import Quiz
+
+_LEAD = f"{N_CASES} slices, you against both networks. The keys ← and → answer, Enter goes on."
+_HIGHEST = 9999
+
+
+def draw_page() -> None:
+    """Choice and number of the quiz, then the question, its answer, or the score."""
+    with st.container(key="pair_quiz_choice"):
+        left, right = st.columns([1.3, 2.3], gap="medium", vertical_alignment="bottom")
+    with left:
+        experiment = components.choose_experiment()
+    if experiment is None:
+        return
+    number = int(state.kept("quiz", "1", _is_number))
+    examples, synthetic = held_out.deal_quiz(experiment, number)
+    name = f"{experiment.digest} {number} {bool(synthetic)}"
+    quiz = Quiz(name, experiment, examples, synthetic)
+    with right:
+        _show_number(quiz, number)
+    components.show_meaning(experiment)
+    if quiz.shown >= len(examples):
+        quiz_parts.show_score(quiz)
+    elif len(quiz.answers) > quiz.shown:
+        quiz_parts.show_answer(quiz)
+    else:
+        quiz_parts.show_question(quiz)
+
+
+def _show_number(quiz: Quiz, number: int) -> None:
+    """Which quiz it is; the link leads others to the same slices."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Quiz {number}** :gray[The link leads to the same slices.]", width="content")
+        following = str(number % _HIGHEST + 1)
+        st.button(
+            "Other slices", key="other_quiz", on_click=state.keep, args=("quiz", following),
+            icon=":material/shuffle:", type="tertiary",
+        )  # fmt: skip
+        if quiz.answers:
+            with st.popover("Start again", icon=":material/replay:", type="tertiary"):
+                answers = "your answer" if len(quiz.answers) == 1 else f"your {len(quiz.answers)} answers"
+                st.markdown(f"This forgets {answers} of quiz {number}.")
+                st.button("Forget and start again", key="restart_quiz", on_click=quiz.forget, type="primary")
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and 1 <= int(text) <= _HIGHEST
+
+
+with components.page("Reading quiz", _LEAD):
+    draw_page()

@@ -1,0 +1,54 @@
+"""Tour: six steps for an audience, on the whole screen, walked with the arrow keys."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import StrokeError
+from dashboard import components, loaders, state
+from dashboard.tour_steps import STEPS
+
+
+def draw_page() -> None:
+    """The bar with the keys, and the step that the link names."""
+    numbers = [str(number) for number in range(1, len(STEPS) + 1)]
+    number = int(state.kept("step", "1", numbers.__contains__))
+    _show_bar(number)
+    step = STEPS[number - 1]
+    with st.container(key="tour"):
+        st.title(step.title, anchor=False)
+        st.markdown(step.lead)
+        found, damaged = loaders.experiments()
+        for error in damaged:
+            components.show_error(error)
+        if not found:
+            components.invite_training("The tour shows what its two networks do.")
+            return
+        try:
+            step.draw(found)
+        except StrokeError as error:
+            components.show_error(error)
+
+
+def _show_bar(number: int) -> None:
+    """At the foot of the screen. Each key moves from where the presenter is by then."""
+    with st.container(
+        key="tour_bar", horizontal=True, vertical_alignment="center", horizontal_alignment="center"
+    ):
+        st.button("Back", key="tour_back", on_click=_move, args=(-1,), disabled=number == 1, shortcut="Left")
+        st.markdown(f"**{number}** / {len(STEPS)}", width="content")
+        st.button(
+            "Next", key="tour_next", on_click=_move, args=(1,), disabled=number == len(STEPS),
+            shortcut="Right", type="primary",
+        )  # fmt: skip
+        if st.button("End", key="tour_end", shortcut="Esc", type="tertiary"):
+            st.switch_page("app_pages/overview.py")
+
+
+def _move(by: int) -> None:
+    number = int(state.carried("step") or "1") + by
+    state.keep("step", str(min(max(number, 1), len(STEPS))))
+
+
+with components.frame():
+    draw_page()
