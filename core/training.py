@@ -200,7 +200,7 @@ def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress)
                     raise TrainingError(
                         f"The {framework} training ended with an error",
                         came=tell_end(code, work / framework / "log.txt"),
-                        remedy="what was trained is kept: mend the cause and go on with --resume",
+                        remedy="what was trained is kept: mend the cause and resume (--resume)",
                     )
             if all(code == 0 for code in codes.values()):
                 return

@@ -121,8 +121,8 @@ def _check_members(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], lim
 def _check_overlaps(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
     """Refuse members that share packed bytes: a small archive could unpack to petabytes that way."""
     ordered = sorted(members, key=lambda info: info.header_offset)
-    starts = [info.header_offset for info in ordered[1:]] + [archive.start_dir]
-    for info, following in zip(ordered, starts, strict=True):
+    starts = [info.header_offset for info in ordered] + [archive.start_dir]
+    for info, following in zip(ordered, starts[1:], strict=True):
         if info.header_offset + _HEADER_BYTES + info.compress_size > following:
             raise _refuse("holds files that overlap", "the archive was made to deceive")
 

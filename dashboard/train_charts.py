@@ -68,7 +68,7 @@ def _draw_lines(
     faint = [
         {
             **places, "x": line.index.tolist(), "y": line.tolist(), "mode": "lines", "showlegend": False,
-            "legendgroup": group, "opacity": 0.3, "line": {"color": color, "width": 1}, "hoverinfo": "skip",
+            "legendgroup": group, "opacity": 0.4, "line": {"color": color, "width": 1}, "hoverinfo": "skip",
         }
         for fold in by_epoch.columns
         if by_epoch.shape[1] > 1 and len(line := by_epoch[fold].dropna())

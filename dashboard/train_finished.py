@@ -50,7 +50,7 @@ def _draw_row(experiment: Experiment) -> None:
             f"**{components.plain(experiment.name)}** :gray[· {created}{weights}]  \n"
             f"{components.plain(experiment.card['summary'])}"
         )
-        with st.container(horizontal=True, width="content"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.page_link(
                 "app_pages/compare.py",
                 label="Compare",

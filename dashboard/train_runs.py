@@ -97,9 +97,13 @@ def _tell_state(job: Job, waiting: list[str]) -> str:
         place = waiting.index(job.name) + 1
         return "waits, next in the queue" if place == 1 else f"waits, number {place} in the queue"
     if job.state == "running":
-        memory = f" · {job.memory / 1e9:.1f} GB of memory" if job.memory else ""
+        memory = f" · {_tell_memory(job.memory)} of memory" if job.memory else ""
         return f"running, {_STAGES.get(job.message, 'starting')}{memory}"
     return job.state
+
+
+def _tell_memory(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
 def _draw_actions(job: Job, waiting: list[str]) -> None:
@@ -108,7 +112,7 @@ def _draw_actions(job: Job, waiting: list[str]) -> None:
         return
     if job.state == "queued":
         if waiting.index(job.name):
-            _offer("Sooner", f"sooner_{job.name}", ":material/arrow_upward:", move_up, job.name)
+            _offer("Move up", f"move_up_{job.name}", ":material/arrow_upward:", move_up, job.name)
         _offer("Take out", f"cancel_{job.name}", ":material/close:", cancel_job, job.name)
         return
     if job.command:

@@ -1,0 +1,130 @@
+"""Archives from outside: what deceives, swells, leads out or is damaged is refused."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.errors import StrokeError
+from core.zip_files import Limits, open_zip
+
+LIMITS = Limits(n_members=10, member_bytes=3_000_000, total_bytes=5_000_000)
+
+
+def pack(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """An archive of these members."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return target.getvalue()
+
+
+def read(data: bytes, limits: Limits = LIMITS) -> dict[str, bytes]:
+    """What comes out of an archive."""
+    with open_zip(io.BytesIO(data), limits) as archive:
+        found = {}
+        for member in archive.members:
+            target = io.BytesIO()
+            archive.copy(member, target)
+            found[member.filename] = target.getvalue()
+        return found
+
+
+def test_members_come_out_as_they_went_in() -> None:
+    """Names and bytes of all members, folders left out."""
+    members = {"a.txt": b"one", "b/c.bin": bytes(range(256)) * 100}
+    assert members == read(pack({**members, "b/": b""}))
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({f"{n}": b"" for n in range(11)}, "too many files"),
+        ({"a": bytes(3_000_001)}, "too large"),
+        ({f"{n}": bytes(range(256)) * 8_000 for n in range(3)}, "unpacks to too much"),
+        ({"a": bytes(2_900_000)}, "swells"),
+        ({"../a": b""}, "outside"),
+        ({"/a": b""}, "outside"),
+        ({"a/../b": b""}, "outside"),
+        ({"a\\b": b""}, "outside"),
+        ({"c:a": b""}, "outside"),
+        ({"a": b"", "A": b""}, "two files of one name"),
+    ],
+)
+def test_zip_hostile(members: dict[str, bytes], words: str) -> None:
+    """Too many, too large, swelling, leading out or doubled members are refused before unpacking."""
+    with pytest.raises(StrokeError, match=words) as caught:
+        read(pack(members))
+    assert "bad_zip" == caught.value.code
+
+
+def test_zip_hostile_links() -> None:
+    """A symbolic link is refused, whatever it points to."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        link = zipfile.ZipInfo("link")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(StrokeError, match="link"):
+        read(target.getvalue())
+
+
+def test_zip_hostile_overlaps() -> None:
+    """Two entries that share the same packed bytes are refused."""
+    data = pack({"a": b"x" * 100, "b": b"x" * 100}, zipfile.ZIP_STORED)
+    first, second = data.find(b"PK\x01\x02"), data.rfind(b"PK\x01\x02")
+    doubled = bytearray(data)
+    doubled[second + 42 : second + 46] = doubled[first + 42 : first + 46]
+    with pytest.raises(StrokeError, match=r"overlap|damaged"):
+        read(bytes(doubled))
+
+
+@pytest.mark.parametrize("claimed", [1, 40])
+def test_zip_hostile_sizes(claimed: int) -> None:
+    """A member that unpacks to more than the list says is cut off: what comes is counted."""
+    data = bytearray(pack({"a": bytes(range(200))}))
+    place = data.rfind(b"PK\x01\x02")
+    data[place + 24 : place + 28] = struct.pack("<I", claimed)
+    with pytest.raises(StrokeError):
+        read(bytes(data))
+
+
+def test_zip_hostile_list() -> None:
+    """A list too long for so few members is refused before it is read."""
+    data = bytearray(pack({"a": b"x"}))
+    end = data.rfind(b"PK\x05\x06")
+    data[end + 12 : end + 16] = struct.pack("<I", 50_000_000)
+    with pytest.raises(StrokeError, match="too many files"):
+        read(bytes(data))
+
+
+def test_zip_hostile_encryption() -> None:
+    """A member with a password is refused."""
+    data = bytearray(pack({"a": b"x"}))
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = data.rfind(magic)
+        data[place + offset] |= 1
+    with pytest.raises(StrokeError, match="encrypted"):
+        read(bytes(data))
+
+
+@pytest.mark.parametrize("cut", [0, 10, 60])
+def test_what_is_no_archive_is_refused(tmp_path: Path, cut: int) -> None:
+    """Nothing, something else and a part of an archive are named as such."""
+    for data in (pack({"a": b"hello" * 50})[:cut], b"not a zip" * 20):
+        with pytest.raises(StrokeError, match="no zip archive"):
+            read(data)
+
+
+def test_a_damaged_member_is_named() -> None:
+    """Flipped bytes inside a member do not come out as contents."""
+    data = bytearray(pack({"a": bytes(range(256)) * 4}, zipfile.ZIP_STORED))
+    data[100] ^= 0xFF
+    with pytest.raises(StrokeError, match="damaged"):
+        read(bytes(data))
