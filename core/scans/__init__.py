@@ -1,63 +1,96 @@
 """File bytes -> `Scan`: the one door for whatever a person hands in.
 
-The format is decided by the content alone, never by the name. Nothing here logs, keeps a copy, or reads
-the patient's name; `source` is whatever the user called the file and is only ever shown as plain text.
+`read_study` takes what came from a person: it decodes in a process of its own (core.scans.isolation) and sorts
+the files into scans (core.scans.series). `read_scan` and `read_scan_file` decode one file right here, for what
+the program keeps itself, such as the pictures of a data set.
+
+The format is decided by the content alone, never by the name. Nothing here logs, keeps a copy, or keeps the
+patient's name; `source` is whatever the user called the file and is only ever shown as plain text.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+import secrets
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import ScanError
-from core.scans import formats, raster
+from core.scans import series
+from core.scans.decoding import MIN_SIDE_PX, decode_file
+from core.scans.isolation import decode_apart
+from core.scans.scan import Marks, Piece, Refused, Scan, Slice, Study, Technical
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MIN_SIDE_PX",
+    "Marks",
+    "Refused",
+    "Scan",
+    "Slice",
+    "Study",
+    "Technical",
+    "check_file_size",
+    "iterate_study",
+    "read_scan",
+    "read_scan_file",
+    "read_study",
+]
 
 MAX_FILE_BYTES = 200_000_000
-MIN_SIDE_PX = 32
-
-# Below this share of pixels that differ from the commonest gray, a picture shows next to nothing.
-NEARLY_EMPTY_SHARE = 0.005
+# All slices of one upload's series together: 600 of 512 x 512.
+MAX_STUDY_PIXELS = 160_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """One decoded slice.
+def read_study(files: Iterable[tuple[str, bytes | Path]]) -> Study:
+    """Read what a person handed in at once: everything that `iterate_study` yields."""
+    outcomes = list(iterate_study(files))
+    return Study(
+        tuple(outcome for outcome in outcomes if isinstance(outcome, Scan)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, Refused)),
+    )
 
-    Attributes:
-        pixels: (H, W) float32, read-only; in [0, 1] when the scan's unit is "gray", Hounsfield units when
-            "hu".
+
+def iterate_study(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[Scan | Refused]:
+    """Read what a person handed in at once: pictures, volumes, archives, and DICOM files in any order.
+
+    Every file is decoded in a worker process under limits of time and memory. Each picture and each volume is
+    a scan, yielded as soon as it is read; DICOM files come last, sorted into series by their geometry, from
+    the feet to the head. What cannot be read is named, and the rest is read.
+
+    Args:
+        files: what each is called, and its bytes or where it lies; asked for one after the other.
+
+    Yields:
+        scans, and refusals whose error has a code of `read_scan`, or "timeout", "crashed", "encrypted",
+        "hostile_archive", "two_patients" or "localizer_only".
     """
-
-    pixels: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Scan:
-    """What a person handed in, decoded.
-
-    Attributes:
-        source: what the user called it; from outside, so to be shown as plain text only.
-        sha256: of the file's bytes, in lower-case hexadecimal.
-        unit: "gray" (display gray in [0, 1]) or "hu" (Hounsfield units).
-        slices: one or more slices of equal size, in the order of the file.
-        warnings: whatever was changed or assumed while decoding, as sentences.
-    """
-
-    source: str
-    sha256: str
-    unit: Literal["gray", "hu"]
-    slices: tuple[Slice, ...]
-    warnings: tuple[str, ...] = ()
+    key = secrets.token_bytes(32)
+    waiting: list[Piece] = []
+    n_pixels = 0
+    for source, content in files:
+        try:
+            data = _open(content) if isinstance(content, Path) else content
+            check_file_size(len(data))
+        except ScanError as error:
+            yield Refused(source, error)
+            continue
+        for outcome in decode_apart(data, source, key=key):
+            if isinstance(outcome, Refused):
+                yield outcome
+            elif outcome.kind != "dicom":
+                yield _to_scan(outcome)
+            else:
+                n_pixels += sum(plane.pixels.size for plane in outcome.planes)
+                if n_pixels > MAX_STUDY_PIXELS:
+                    yield Refused(outcome.source, _study_too_large())
+                else:
+                    waiting.append(outcome)
+    yield from series.to_scans(waiting)
 
 
 def read_scan(data: bytes, source: str) -> Scan:
-    """Decode one file.
+    """Decode one picture, volume or DICOM file in this process.
 
     Args:
         data: the file's bytes.
@@ -65,28 +98,15 @@ def read_scan(data: bytes, source: str) -> Scan:
             it.
 
     Returns:
-        A scan of unit "gray" with at least one slice, each at least 32 x 32 pixels and not constant.
+        A scan with at least one slice, each at least 32 x 32 pixels and not constant.
 
     Raises:
-        ScanError: with code "empty", "too_large", "not_an_image", "unsupported_format", "truncated" (damaged
-            or cut off) or "degenerate" (smaller than 32 pixels, constant, or not finite).
+        ScanError: with code "empty", "too_large", "not_an_image", "unsupported_format", "no_pixels" (a DICOM
+            file without a picture), "truncated" (damaged or cut off) or "degenerate" (smaller than 32 pixels,
+            constant, not finite, or of absurd size or rescaling).
     """
-    if not data:
-        raise ScanError("The file is empty", remedy="export or copy it again", code="empty")
     check_file_size(len(data))
-    kind = formats.identify(data)
-    if kind.remedy:
-        raise ScanError(f"This is {kind.name}, not a picture", remedy=kind.remedy, code=kind.refusal)
-    warnings = formats.compare_with_name(kind, source)
-    picture = raster.decode(data, kind.name)
-    slices, remarks = _keep_usable(picture.frames)
-    return Scan(
-        source=source,
-        sha256=hashlib.sha256(data).hexdigest(),
-        unit="gray",
-        slices=slices,
-        warnings=(*warnings, *picture.warnings, *remarks),
-    )
+    return series.to_scan(decode_file(data, source))
 
 
 def read_scan_file(path: Path, source: str | None = None) -> Scan:
@@ -99,16 +119,7 @@ def read_scan_file(path: Path, source: str | None = None) -> Scan:
     Raises:
         ScanError: as `read_scan`, and with code "unreadable" when the file cannot be opened.
     """
-    try:
-        check_file_size(path.stat().st_size)
-        data = path.read_bytes()
-    except OSError as error:
-        raise ScanError(
-            "The file cannot be opened",
-            came=error.strerror or "",
-            remedy="check that it exists and may be read",
-        ) from error
-    return read_scan(data, path.name if source is None else source)
+    return read_scan(_open(path), path.name if source is None else source)
 
 
 def check_file_size(n_bytes: int) -> None:
@@ -122,45 +133,34 @@ def check_file_size(n_bytes: int) -> None:
         )
 
 
-def _keep_usable(frames: Sequence[NDArray[np.float32]]) -> tuple[tuple[Slice, ...], list[str]]:
-    """Leave out blank frames of a stack by name, and refuse a picture that shows nothing at all."""
-    slices: list[Slice] = []
-    blank: list[int] = []
-    remarks: list[str] = []
-    for index, pixels in enumerate(frames):
-        height, width = pixels.shape
-        if min(height, width) < MIN_SIDE_PX:
-            raise ScanError(
-                "The picture is too small to show a slice",
-                came=f"{width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed",
-                remedy="hand in the slice at its full size",
-                code="degenerate",
-            )
-        if not np.isfinite(pixels).all():
-            raise ScanError(
-                "The picture holds values that are not finite numbers",
-                remedy="export it again, with missing values replaced",
-                code="degenerate",
-            )
-        if pixels.min() == pixels.max():
-            blank.append(index + 1)
-            continue
-        pixels.setflags(write=False)
-        slices.append(Slice(pixels))
-    if not slices:
+def _open(path: Path) -> bytes:
+    if os.path.isdir(path):
+        raise ScanError("The folder cannot be opened", remedy="check its permissions", code="unreadable")
+    # A pipe or a device would keep us waiting for ever.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ScanError("This is no file", remedy="hand in a file or a folder", code="not_an_image")
+    try:
+        check_file_size(path.stat().st_size)
+        return path.read_bytes()
+    except OSError as error:
         raise ScanError(
-            "The picture shows nothing",
-            came="every pixel has the same value",
-            remedy="export the slice again, with a brain window",
-            code="degenerate",
-        )
-    if blank:
-        remarks.append(f"Blank frames were left out: {', '.join(map(str, blank))} (counted from 1).")
-    if any(_is_nearly_empty(slice_.pixels) for slice_ in slices):
-        remarks.append("Almost every pixel has the same value; there is next to nothing to read.")
-    return tuple(slices), remarks
+            "The file cannot be opened",
+            came=error.strerror or "",
+            remedy="check that it exists and may be read",
+        ) from error
 
 
-def _is_nearly_empty(pixels: NDArray[np.float32]) -> bool:
-    # Every fourth pixel finds the commonest gray well enough, and far faster.
-    return bool(np.mean(pixels != np.median(pixels[::4, ::4])) < NEARLY_EMPTY_SHARE)
+def _to_scan(piece: Piece) -> Scan | Refused:
+    try:
+        return series.to_scan(piece)
+    except ScanError as error:
+        return Refused(piece.source, error)
+
+
+def _study_too_large() -> ScanError:
+    return ScanError(
+        "The study is too large; this part of it was not read",
+        came=f"more than {MAX_STUDY_PIXELS // 1_000_000} million pixels",
+        remedy="hand in one series at a time",
+        code="too_large",
+    )

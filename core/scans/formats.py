@@ -14,8 +14,9 @@ class Kind:
     """What a file turned out to be.
 
     Attributes:
-        name: a format's name; for pictures, Pillow's name of it ("JPEG", "PNG", "TIFF", "BMP", "WEBP").
-        remedy: what to do about a kind that is not read; empty for the pictures that are.
+        name: a format's name; for pictures, Pillow's name of it ("JPEG", "PNG", "TIFF", "BMP", "WEBP"); for
+            what else is read "DICOM", "NIFTI", "GZIP" (a packed NIfTI volume, it may turn out) or "ZIP".
+        remedy: what to do about a kind that is not read; empty for those that are.
         refusal: the error code of a kind that is not read.
     """
 
@@ -38,8 +39,8 @@ RASTER_ENDINGS = tuple(ending for endings in _ENDINGS.values() for ending in end
 _MEDICAL_ENDINGS = (".dcm", ".dicom", ".nii", ".nii.gz", ".hdr", ".img", ".mha", ".nrrd")
 
 _AS_PICTURE = f"save the slice as {PICTURES}"
-_EXPORT = f"export the slices as {PICTURES} with a brain window (level 40, width 120)"
-_UNPACK = "unpack it and hand in the pictures inside"
+_EXPORT = "export the study as DICOM or NIfTI"
+_UNPACK = "unpack it, and hand in the files inside or pack them as zip"
 
 
 def _starts(*magics: bytes) -> Callable[[bytes], bool]:
@@ -64,20 +65,20 @@ def _is_svg(data: bytes) -> bool:
     return head.startswith((b"<?xml", b"<svg", b"<!doctype svg")) and b"<svg" in data[:4096].lower()
 
 
+_ZIP_END = b"PK\x05\x06"
+_ZIP_TAIL = 65_557  # the end record and the longest comment after it
+
 # In this order: DICOM first, because its free preamble may imitate a TIFF.
 _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
-    (_is_dicom, Kind("a DICOM file", _EXPORT)),
+    (_is_dicom, Kind("DICOM")),
     (_starts(b"\xff\xd8"), Kind("JPEG")),
     (_starts(b"\x89PNG\r\n\x1a\n"), Kind("PNG")),
     (_starts(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"), Kind("TIFF")),
     (_starts(b"BM"), Kind("BMP")),
     (lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP", Kind("WEBP")),
-    (_is_nifti, Kind("a NIfTI volume", _EXPORT)),
-    (_starts(b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), Kind("a zip archive", _UNPACK)),
-    (
-        _starts(b"\x1f\x8b"),
-        Kind("a gzip file (a packed NIfTI volume?)", f"unpack it; of a volume, {_EXPORT}"),
-    ),
+    (_is_nifti, Kind("NIFTI")),
+    (_starts(b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), Kind("ZIP")),
+    (_starts(b"\x1f\x8b"), Kind("GZIP")),
     (_starts(b"7z\xbc\xaf\x27\x1c"), Kind("a 7z archive", _UNPACK)),
     (_starts(b"Rar!\x1a\x07"), Kind("a RAR archive", _UNPACK)),
     (lambda data: data[257:262] == b"ustar", Kind("a tar archive", _UNPACK)),
@@ -94,7 +95,9 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (_starts(b"\x00\x00\x01\x00"), Kind("an icon", _AS_PICTURE)),
     (_starts(b"DDS ", b"icns", b"\x01\xda", b"\x0a\x05\x01"), Kind("a rare picture format", _AS_PICTURE)),
 )
-_UNKNOWN = Kind("a file of no known kind", f"hand in a CT slice as {PICTURES}", "not_an_image")
+_UNKNOWN = Kind(
+    "a file of no known kind", f"hand in DICOM, NIfTI, or a CT slice as {PICTURES}", "not_an_image"
+)
 
 
 def identify(data: bytes) -> Kind:
@@ -102,17 +105,23 @@ def identify(data: bytes) -> Kind:
     for matches, kind in _KINDS:
         if matches(data):
             return kind
-    return _UNKNOWN
+    # A self-extractor: an archive with a program before it.
+    return Kind("ZIP") if _ZIP_END in data[-_ZIP_TAIL:] else _UNKNOWN
 
 
 def compare_with_name(kind: Kind, source: str) -> list[str]:
-    """Warn when a picture's name promises another picture format.
+    """Warn when a name promises another format than the content has.
 
     Raises:
         ScanError: code "unsupported_format", when the name promises a medical format: such a file has lost
             the Hounsfield units its owner believes in.
     """
     name = source.lower()
+    if kind.name not in RASTER_NAMES:
+        ending = PurePosixPath(name).suffix
+        if ending in RASTER_ENDINGS:
+            return [f"The name ends in {ending}, but the content is {kind.name}; it was read as {kind.name}."]
+        return []
     if name.endswith(_MEDICAL_ENDINGS):
         raise ScanError(
             "The name promises a medical file, the content is a picture without Hounsfield units",

@@ -1,11 +1,34 @@
-"""Hounsfield units -> display gray."""
+"""Hounsfield units -> display gray, by named windows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Window:
+    """The span of Hounsfield units shown from black to white.
+
+    Attributes:
+        level_hu: the value shown as middle gray.
+        width_hu: the span from black to white, above 0.
+    """
+
+    level_hu: float
+    width_hu: float
+
+
+# The usual windows of head CT (radiologists say them as width/level: 80/40, 200/75, 40/40, 2800/600).
+WINDOWS = {
+    "brain": Window(40, 80),
+    "subdural": Window(75, 200),
+    "stroke": Window(40, 40),
+    "bone": Window(600, 2800),
+}
 
 # The window burnt into the pictures of the CT-ICH data set: brain lies near 0.45, cerebrospinal fluid near
 # 0.2.

@@ -1,0 +1,134 @@
+"""One file's bytes -> pieces: what kind it is, decoded. Runs in the worker process (see core.scans.isolation).
+
+The format is decided by the content alone. Nothing here knows of other files of the same upload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+
+from core.errors import ScanError
+from core.scans import archive, formats, raster
+from core.scans.scan import Piece, Plane
+
+MIN_SIDE_PX = 32
+
+
+def decode_file(data: bytes, source: str, *, key: bytes = b"") -> Piece:
+    """Decode one file that is no archive.
+
+    Args:
+        data: the file's bytes.
+        source: what the user called it; its ending is compared with the content, nothing else is read from
+            it.
+        key: of the digests of identifiers; see core.scans.dicom.
+
+    Raises:
+        ScanError: see `core.scans.read_scan`.
+    """
+    if not data:
+        raise ScanError("The file is empty", remedy="export or copy it again", code="empty")
+    kind = formats.identify(data)
+    if kind.remedy:
+        raise ScanError(f"This is {kind.name}, not a picture", remedy=kind.remedy, code=kind.refusal)
+    warnings = formats.compare_with_name(kind, source)
+    # Imported when first needed: a picture must not wait for either.
+    if kind.name == "DICOM":
+        from core.scans import dicom
+
+        piece = dicom.decode(data, source, key=key)
+    elif kind.name in ("NIFTI", "GZIP"):
+        from core.scans import nifti
+
+        piece = nifti.decode(data, source)
+    elif kind.name == "ZIP":
+        raise ScanError(
+            "An archive inside an archive is not opened",
+            remedy="unpack it, and hand in what is inside",
+            code="unsupported_format",
+        )
+    else:
+        picture = raster.decode(data, kind.name)
+        piece = Piece(
+            source,
+            hashlib.sha256(data).hexdigest(),
+            "gray",
+            "picture",
+            tuple(Plane(pixels) for pixels in picture.frames),
+            picture.warnings,
+        )
+    _check_planes(piece)
+    return replace(piece, warnings=(*warnings, *piece.warnings))
+
+
+def decode_all(
+    data: bytes, source: str, *, key: bytes = b"", skip: int = 0
+) -> Iterator[tuple[str, Piece | ScanError | None]]:
+    """Decode a file, or every member of an archive.
+
+    Args:
+        data, source, key: as of `decode_file`.
+        skip: so many files at the start are passed over.
+
+    Yields:
+        for each file, first its name and None (so that a name is known should decoding it end this process),
+        then its name and what came of it. A member goes by the archive's name, a slash, and its own without
+        folders.
+    """
+    if formats.identify(data).name != "ZIP":
+        yield source, None
+        yield source, _attempt(data, source, key)
+        return
+    try:
+        members = archive.list_members(data)
+    except ScanError as error:
+        yield source, None
+        yield source, error
+        return
+    with zipfile.ZipFile(BytesIO(data)) as opened:
+        for name, entry in members[skip:]:
+            full = f"{source}/{name}"
+            yield full, None
+            try:
+                inside = archive.read_member(opened, entry)
+            except ScanError as error:
+                yield full, error
+                continue
+            yield full, _attempt(inside, full, key)
+
+
+def _attempt(data: bytes, source: str, key: bytes) -> Piece | ScanError:
+    try:
+        return decode_file(data, source, key=key)
+    except ScanError as error:
+        return error
+    except MemoryError:
+        return ScanError(
+            "Decoding the file takes too much memory",
+            remedy="hand in single slices at their original size",
+            code="too_large",
+        )
+
+
+def _check_planes(piece: Piece) -> None:
+    for plane in piece.planes:
+        height, width = plane.pixels.shape
+        if min(height, width) < MIN_SIDE_PX:
+            raise ScanError(
+                "The picture is too small to show a slice",
+                came=f"{width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed",
+                remedy="hand in the slice at its full size",
+                code="degenerate",
+            )
+        if not np.isfinite(plane.pixels).all():
+            raise ScanError(
+                "The picture holds values that are not finite numbers",
+                remedy="export it again, with missing values replaced",
+                code="degenerate",
+            )

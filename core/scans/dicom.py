@@ -1,0 +1,216 @@
+"""One DICOM file -> `Piece`: Hounsfield units, geometry, and nothing about the patient.
+
+pydicom parses; pydicom, Pillow and GDCM decode the pixels. What is kept is an allow-list of technical
+attributes (DICOM PS3.15, table E.1-1, is the reference for what must go): see `Technical`. Identifiers are
+needed for one thing only, to tell series and patients of one upload apart; they are compared as keyed digests
+whose key lives as long as the upload. No error or warning quotes an attribute's text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.pixels import iter_pixels
+
+from core.errors import ScanError
+from core.scans import dicom_header
+from core.scans.dicom_header import Header, damaged
+from core.scans.geometry import check_directions
+from core.scans.scan import Piece, Plane
+
+# Air; scanners mark what lies outside the scanned circle with values below it.
+LOWEST_HU = -1024.0
+# Nothing in or on a patient that is air reaches this.
+_NEVER_AIR_HU = 500.0
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+
+# pydicom's log and warnings quote the attributes they stumble over.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+# What parsing and decoding damaged files is known to raise.
+_DECODER_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    NotImplementedError,
+    EOFError,
+    AssertionError,
+)
+
+
+def decode(data: bytes, source: str, *, key: bytes = b"") -> Piece:
+    """Decode one DICOM file, of one or many frames.
+
+    Args:
+        data: the file's bytes, with or without preamble.
+        source: what the user called it.
+        key: of the digests of identifiers; the same for all files that are to be compared.
+
+    Raises:
+        ScanError: code "no_pixels", "unsupported_format" (kind of picture or transfer syntax, named),
+            "truncated" (damaged or cut off), "too_large" or "degenerate" (absurd size or rescaling).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            dataset, remarks = dicom_header.parse(data)
+            header = dicom_header.check(dataset, len(data))
+            return _to_piece(dataset, header, [*remarks, *header.remarks], source, data, key)
+        except MemoryError:
+            raise ScanError(
+                "The DICOM file needs too much memory", remedy="hand in single slices", code="too_large"
+            ) from None
+        except _DECODER_ERRORS:
+            # Not chained: the cause may quote a patient's name.
+            raise damaged() from None
+
+
+def _to_piece(
+    dataset: Dataset, header: Header, remarks: list[str], source: str, data: bytes, key: bytes
+) -> Piece:
+    stored = list(_stored_frames(dataset, header, remarks))
+    windows = _windows(dataset)
+    if header.modality == "CT" and header.photometric not in _COLOUR:
+        unit, frames = "hu", _to_hounsfield(dataset, header, stored, remarks)
+    else:
+        unit, frames = "gray", _to_gray(header, stored, windows, remarks)
+    planes = [_to_plane(dataset, index, pixels) for index, pixels in enumerate(frames)]
+    if dicom_header.text(dataset, "BurnedInAnnotation") == "YES":
+        remarks.append("The file says that text is burnt into the picture; it may name the patient.")
+    if dicom_header.text(dataset, "LossyImageCompression") == "01":
+        remarks.append("The picture was compressed with loss before it came here.")
+    kernel = dicom_header.text(dataset, "ConvolutionKernel")
+    if any(word in kernel for word in ("BONE", "SHARP", "H60", "H70", "EDGE", "LUNG")):
+        remarks.append("The picture was reconstructed with a sharp (bone) kernel: brain looks noisy.")
+    if dicom_header.text(dataset, "ContrastBolusAgent"):
+        remarks.append("The scan was made with contrast agent; the networks learned from scans without.")
+    if any(element.tag.group in range(0x6000, 0x601F, 2) for element in dataset):
+        remarks.append("The file holds an overlay; it was left out.")
+    return Piece(
+        source=source,
+        sha256=hashlib.sha256(data).hexdigest(),
+        unit="hu" if unit == "hu" else "gray",
+        kind="dicom",
+        planes=tuple(planes),
+        warnings=tuple(dict.fromkeys(remarks)),
+        modality=header.modality,
+        window=windows,
+        localizer="LOCALIZER" in dicom_header.text(dataset, "ImageType"),
+        number=int(dicom_header.number(dataset, "InstanceNumber") or 0),
+        series=_digest(dataset, "SeriesInstanceUID", key),
+        patient=tuple(
+            _digest(dataset, name, key) for name in ("PatientID", "PatientName", "PatientBirthDate")
+        ),
+    )
+
+
+def _digest(dataset: Dataset, name: str, key: bytes) -> str:
+    value = " ".join(dicom_header.text(dataset, name).replace("^", " ").split())
+    return hashlib.blake2b(value.encode(), key=key, digest_size=16).hexdigest() if value else ""
+
+
+def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iterator[NDArray[Any]]:
+    """The frames as numbers, (H, W), or (H, W, 3) of colour; bits that are no picture are masked."""
+    shift = 8 * (header.bits_allocated // 8) - header.bits_stored
+    for frame in iter_pixels(dataset, raw=header.photometric not in _COLOUR):
+        if frame.shape[:2] != (header.rows, header.columns):
+            raise damaged()
+        if shift and not header.compressed and frame.ndim == 2:
+            # Shifted up and down again, so that the sign is carried along.
+            clean = (frame << shift) >> shift
+            if not np.array_equal(clean, frame):
+                remarks.append("Bits above the stored ones were in use (an old overlay?); they were masked.")
+            frame = clean
+        yield frame
+
+
+def _to_hounsfield(
+    dataset: Dataset, header: Header, stored: list[NDArray[Any]], remarks: list[str]
+) -> list[NDArray[np.float32]]:
+    frames = []
+    for index, values in enumerate(stored):
+        slope, intercept = _rescale(dataset, index, remarks)
+        hu = values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+        if header.photometric == "MONOCHROME1":
+            remarks.append("The file asks for an inverted display (MONOCHROME1); it was shown upright.")
+            edge = np.concatenate([hu[0], hu[-1], hu[:, 0], hu[:, -1]])
+            if np.median(edge) > _NEVER_AIR_HU:
+                # Not the display alone is inverted, the numbers are: air would be denser than bone.
+                top = (1 << (header.bits_stored - header.signed)) - 1
+                turned = (-1 if header.signed else top) - values.astype(np.float32)
+                hu = turned * np.float32(slope) + np.float32(intercept)
+        frames.append(np.maximum(hu, np.float32(LOWEST_HU)))
+    return frames
+
+
+def _rescale(dataset: Dataset, index: int, remarks: list[str]) -> tuple[float, float]:
+    slope = dicom_header.frame_number(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
+    intercept = dicom_header.frame_number(
+        dataset, index, "PixelValueTransformationSequence", "RescaleIntercept"
+    )
+    if slope is None or intercept is None:
+        remarks.append(
+            "The file has no rescale slope and intercept; its values were taken for Hounsfield units."
+        )
+    slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
+    if not (1e-4 <= abs(slope) <= 100 and abs(intercept) <= 100_000):
+        raise ScanError(
+            "The rescaling to Hounsfield units makes no sense",
+            came=f"slope {slope:g}, intercept {intercept:g}",
+            remedy="export the series again",
+            code="degenerate",
+        )
+    if slope < 0:
+        remarks.append("The rescale slope is negative; check that bone is bright.")
+    return slope, intercept
+
+
+def _to_gray(
+    header: Header, stored: list[NDArray[Any]], window: tuple[float, float] | None, remarks: list[str]
+) -> list[NDArray[np.float32]]:
+    if header.photometric in _COLOUR:
+        remarks.append("This is a colour image; a CT slice is gray. Its colours were converted to gray.")
+        weights = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
+        return [frame.astype(np.float32) @ weights for frame in stored]
+    if window:
+        low, high = window[0] - window[1] / 2, window[0] + window[1] / 2
+    else:
+        low, high = float(min(f.min() for f in stored)), float(max(f.max() for f in stored))
+        remarks.append("The file names no window; the lowest value was made black, the highest white.")
+    span = np.float32(max(high - low, 1e-6))
+    frames = [np.clip((f.astype(np.float32) - np.float32(low)) / span, 0, 1) for f in stored]
+    return [1 - frame for frame in frames] if header.photometric == "MONOCHROME1" else frames
+
+
+def _windows(dataset: Dataset) -> tuple[float, float] | None:
+    """Level and width of the first window that the file asks for."""
+    level = dicom_header.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowCenter")
+    width = dicom_header.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowWidth")
+    return (level, width) if level is not None and width is not None and 1 <= width <= 65536 else None
+
+
+def _to_plane(dataset: Dataset, index: int, pixels: NDArray[np.float32]) -> Plane:
+    def numbers(sequence: str, name: str, count: int) -> tuple[float, ...] | None:
+        values = dicom_header.frame_numbers(dataset, index, sequence, name)
+        return tuple(values) if values is not None and len(values) == count else None
+
+    spacing = numbers("PixelMeasuresSequence", "PixelSpacing", 2)
+    thickness = numbers("PixelMeasuresSequence", "SliceThickness", 1)
+    return Plane(
+        pixels=pixels,
+        corner_mm=numbers("PlanePositionSequence", "ImagePositionPatient", 3),
+        directions=check_directions(numbers("PlaneOrientationSequence", "ImageOrientationPatient", 6)),
+        spacing_mm=spacing if spacing and all(0.01 <= value <= 20 for value in spacing) else None,
+        thickness_mm=thickness[0] if thickness and 0 < thickness[0] <= 100 else None,
+    )

@@ -1,0 +1,273 @@
+"""The head of a DICOM file: parsed with a bound on what it may inflate to, and checked before any decoding."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
+from pydicom.pixels import get_decoder
+from pydicom.uid import (
+    UID,
+    AllTransferSyntaxes,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+)
+
+from core.errors import ScanError
+
+MAX_SIDE_PX = 8192
+MAX_FILE_PIXELS = 100_000_000
+MAX_FRAMES = 2000
+MAX_INFLATED_BYTES = 200_000_000
+
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_GRAY = ("MONOCHROME1", "MONOCHROME2")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+# The kinds of picture that may be shown and read with a warning; of others not even the name is repeated.
+_PICTURES = "CT MR CR DX MG US NM PT XA RF SC OT".split()
+_NO_PICTURES = {
+    "SR": "a structured report",
+    "SEG": "a segmentation",
+    "PR": "a presentation state",
+    "RTSTRUCT": "a radiotherapy structure set",
+    "RTPLAN": "a radiotherapy plan",
+    "RTDOSE": "a radiotherapy dose",
+    "ECG": "an electrocardiogram",
+    "KO": "a key object selection",
+}
+_DICOMDIR = "1.2.840.10008.1.3.10"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What decoding needs to know, checked."""
+
+    modality: str
+    rows: int
+    columns: int
+    bits_allocated: int
+    bits_stored: int
+    signed: int
+    photometric: str
+    compressed: bool
+    remarks: tuple[str, ...]
+
+
+def damaged() -> ScanError:
+    """The error for whatever is broken inside a DICOM file."""
+    return ScanError(
+        "The DICOM file is damaged or cut off", remedy="copy or export it again", code="truncated"
+    )
+
+
+def parse(data: bytes) -> tuple[Dataset, list[str]]:
+    """Parse a file without decoding its pixels.
+
+    Returns:
+        the data set, with its file meta information, and remarks.
+
+    Raises:
+        ScanError: no transfer syntax is told, or a deflated file inflates beyond the limit.
+    """
+    remarks: list[str] = []
+    if data[128:132] == b"DICM":
+        if any(data[:128]):
+            remarks.append("The preamble holds data of another kind of file; only the DICOM part was read.")
+    elif data[:2] == b"\x02\x00":
+        data = bytes(128) + b"DICM" + data
+        remarks.append("The file has no DICOM preamble.")
+    else:
+        raise ScanError(
+            "The DICOM file does not say how it is encoded (no file meta information)",
+            remedy="export it again as a DICOM file (part 10)",
+            code="unsupported_format",
+        )
+    stream = BytesIO(data)
+    stream.seek(132)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    syntax = UID(str(meta.get("TransferSyntaxUID", "")))
+    if syntax != DeflatedExplicitVRLittleEndian:
+        return pydicom.dcmread(BytesIO(data)), remarks
+    dataset = read_dataset(BytesIO(_inflate(data[stream.tell() :])), False, True)
+    dataset.file_meta = FileMetaDataset(meta)
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    # Pixels are decoded as they lie in memory now, which is no longer deflated.
+    dataset.set_original_encoding(False, True)
+    return dataset, remarks
+
+
+def _inflate(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = unpacker.decompress(packed, MAX_INFLATED_BYTES)
+    except zlib.error:
+        raise damaged() from None
+    if unpacker.unconsumed_tail:
+        raise _too_large(f"more than {MAX_INFLATED_BYTES // 1_000_000} MB when inflated")
+    return inflated
+
+
+def _too_large(came: str) -> ScanError:
+    return ScanError(
+        "The DICOM file is too large", came=came, remedy="hand in single slices", code="too_large"
+    )
+
+
+def check(dataset: Dataset, n_bytes: int) -> Header:
+    """Check everything that decoding relies on.
+
+    Args:
+        dataset: as `parse` gives it.
+        n_bytes: of the file.
+
+    Raises:
+        ScanError: see `core.scans.dicom.decode`.
+    """
+    modality = text(dataset, "Modality")
+    if (
+        text(dataset.file_meta, "MediaStorageSOPClassUID") == _DICOMDIR
+        or "DirectoryRecordSequence" in dataset
+    ):
+        raise _no_picture("the index of a DICOM medium (DICOMDIR)")
+    if modality in _NO_PICTURES:
+        raise _no_picture(_NO_PICTURES[modality])
+    if "PixelData" not in dataset:
+        floating = any(name in dataset for name in _PIXELS)
+        raise _no_picture("floating-point pixel data" if floating else "no pixel data")
+    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    frames = _whole(dataset, "NumberOfFrames", 1)
+    if not (0 < rows <= MAX_SIDE_PX and 0 < columns <= MAX_SIDE_PX and 0 < frames <= MAX_FRAMES):
+        raise ScanError(
+            "The DICOM file's dimensions make no sense",
+            came=f"{columns} x {rows} pixels, {frames} frames",
+            remedy="export it again",
+            code="degenerate",
+        )
+    if rows * columns * frames > MAX_FILE_PIXELS:
+        raise _too_large(f"{rows * columns * frames / 1e6:.0f} megapixels in {frames} frames")
+    samples = _whole(dataset, "SamplesPerPixel", 1)
+    allocated = _whole(dataset, "BitsAllocated")
+    stored = _whole(dataset, "BitsStored", allocated)
+    signed = _whole(dataset, "PixelRepresentation", 0)
+    photometric = text(dataset, "PhotometricInterpretation")
+    if (samples, photometric in _GRAY, photometric in _COLOUR) not in ((1, True, False), (3, False, True)):
+        raise _unsupported("colours that are not read (gray, RGB and YBR are)")
+    if allocated not in (8, 16) or not 1 <= stored <= allocated or signed not in (0, 1):
+        raise _unsupported(f"{stored} of {allocated} bits per pixel (8 or 16 are read)")
+    syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
+    remarks = _check_syntax(dataset, syntax, rows * columns * samples * frames * (allocated // 8))
+    if modality != "CT":
+        known = modality if modality in _PICTURES else ""
+        remarks.append(
+            f"This is no CT: the file says {known}." if known else "The file does not say that it is a CT."
+        )
+    modality = modality if modality in _PICTURES else ("other" if modality else "")
+    return Header(
+        modality, rows, columns, allocated, stored, signed, photometric, syntax.is_compressed, tuple(remarks)
+    )
+
+
+def _check_syntax(dataset: Dataset, syntax: UID, expected: int) -> list[str]:
+    """Refuse a transfer syntax that cannot be decoded, and pixels that are too few."""
+    if syntax not in AllTransferSyntaxes:
+        raise _unsupported("an unknown transfer syntax")
+    try:
+        available = not syntax.is_encapsulated or get_decoder(syntax).is_available
+    except NotImplementedError:
+        available = False
+    if not available:
+        raise _unsupported(f"the transfer syntax {syntax.name}")
+    length = len(dataset.PixelData)
+    if syntax.is_encapsulated:
+        return []
+    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
+        expected = expected * 2 // 3
+    if length < expected:
+        raise damaged()
+    if length > expected + 1:
+        return ["The file holds more pixel data than its dimensions say; the rest was left out."]
+    return []
+
+
+def _no_picture(what: str) -> ScanError:
+    return ScanError(
+        "The DICOM file holds no picture that can be read",
+        came=what,
+        remedy="hand in the CT slices of the study",
+        code="no_pixels",
+    )
+
+
+def _unsupported(what: str) -> ScanError:
+    return ScanError(
+        "The DICOM file is stored in a way that is not read",
+        came=what,
+        remedy="export it uncompressed (Explicit VR Little Endian, 16 bits, gray)",
+        code="unsupported_format",
+    )
+
+
+def text(dataset: Dataset, name: str) -> str:
+    """An attribute as upper-case text, "" when it is missing; to be compared, never to be shown."""
+    try:
+        return str(dataset.get(name, "") or "").strip().upper()
+    except (ValueError, TypeError, LookupError, NotImplementedError, struct.error):
+        return ""
+
+
+def number(dataset: Dataset, name: str) -> float | None:
+    """An attribute's first finite number, or None."""
+    values = numbers(dataset, name)
+    return values[0] if values else None
+
+
+def numbers(dataset: Dataset, name: str) -> list[float] | None:
+    """All numbers of an attribute; None when it is missing or any of them is not finite."""
+    try:
+        value = dataset.get(name)
+        if value is None or value == "":
+            return None
+        values = [
+            float(one)
+            for one in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])
+        ]
+    except (ValueError, TypeError, LookupError, NotImplementedError, OverflowError, struct.error):
+        return None
+    return values if values and all(map(math.isfinite, values)) else None
+
+
+def frame_numbers(dataset: Dataset, index: int, sequence: str, name: str) -> list[float] | None:
+    """Numbers that belong to one frame: its own, or shared by all (enhanced objects), or the file's."""
+    for groups, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
+        items = dataset.get(groups)
+        if items is None or not place < len(items):
+            continue
+        inner = items[place].get(sequence)
+        if inner and (found := numbers(inner[0], name)) is not None:
+            return found
+    single = _whole(dataset, "NumberOfFrames", 1) == 1
+    # One position in the head of a file of many frames is that of none of them.
+    return numbers(dataset, name) if single or name != "ImagePositionPatient" else None
+
+
+def frame_number(dataset: Dataset, index: int, sequence: str, name: str) -> float | None:
+    """The first of `frame_numbers`."""
+    values = frame_numbers(dataset, index, sequence, name)
+    return values[0] if values else None
+
+
+def _whole(dataset: Dataset, name: str, default: int | None = None) -> int:
+    """A whole number; the default when it is missing, and an error when there is none."""
+    value = dataset.get(name)
+    if value is None or value == "":
+        if default is None:
+            raise damaged()
+        return default
+    return int(value)

@@ -1,0 +1,270 @@
+"""Decoding in a process of its own: what hangs, crashes or swells there costs one file, and not this process.
+
+Two processes talk over pipes: a length, a head in JSON, and raw bytes. No pickle: the worker may have been
+taken over by a hostile file. A worker is kept for the next file, because starting one takes a third of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from core.errors import ScanError
+from core.scans.scan import Piece, Plane, Refused
+
+# For one file, or one member of an archive.
+TIME_LIMIT_S = 15.0
+# What decoding one file may take, beside the libraries themselves.
+MEMORY_LIMIT_BYTES = 800_000_000
+# An archive whose members keep ending the worker is not read further.
+MAX_DEATHS = 3
+MAX_IDLE = 2
+MAX_HEAD_BYTES = 16_000_000
+MAX_PLANE_BYTES = 400_000_000
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LENGTH = struct.Struct(">Q")
+_idle: list[_Worker] = []
+_lock = threading.Lock()
+# Beyond this many at once, callers wait for each other.
+_slots = threading.BoundedSemaphore(4)
+
+
+def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piece | Refused]:
+    """Decode a file, or every member of an archive, in a worker process; see core.scans.decoding.
+
+    Yields:
+        a piece for each file that was decoded, and a refusal for each that was not: also for one that took
+        too long (code "timeout") or ended the worker (code "crashed").
+    """
+    done = deaths = 0
+    with _slots:
+        while True:
+            worker = _take()
+            current = source
+            try:
+                for head, planes in worker.ask(data, source, key, done):
+                    if head["kind"] == "begin":
+                        current = head["source"]
+                        continue
+                    done += 1
+                    yield _to_outcome(head, planes)
+                _keep(worker)
+                return
+            except _WorkerDied as death:
+                worker.close()
+                done, deaths = done + 1, deaths + 1
+                yield Refused(current, death.error)
+            except BaseException:
+                # Whoever asked has gone away, or the answer made no sense: its rest would be in the pipe.
+                worker.close()
+                raise
+            if deaths >= MAX_DEATHS:
+                yield Refused(source, _give_up())
+                return
+
+
+class _WorkerDied(Exception):
+    def __init__(self, error: ScanError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
+def _give_up() -> ScanError:
+    return ScanError(
+        "Too many files of the archive ended the decoder; the rest was not read",
+        remedy="hand in the files by themselves",
+        code="crashed",
+    )
+
+
+class _Worker:
+    """A child process that decodes; used by one thread at a time."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "core.scans.worker", str(MEMORY_LIMIT_BYTES)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # What decoders print may quote the patient.
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **threads, "PYTHONPATH": path},
+        )
+        self._late = False
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(
+        self, data: bytes, source: str, key: bytes, skip: int
+    ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
+        """Send a file; yield the worker's messages until it is done with it.
+
+        Raises:
+            _WorkerDied: it ended, or was ended because a message took too long.
+        """
+        assert self._process.stdin and self._process.stdout
+        head = {"source": source, "key": key.hex(), "skip": skip}
+        try:
+            with self._watched():
+                write_message(self._process.stdin, head, [data])
+            while True:
+                with self._watched():
+                    message, planes = self._receive(self._process.stdout)
+                if message["kind"] == "end":
+                    return
+                yield message, planes
+        except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error) as error:
+            raise _WorkerDied(self._explain()) from error
+
+    def _receive(self, stream: BinaryIO) -> tuple[dict[str, Any], list[np.ndarray]]:
+        head = read_head(stream)
+        planes = []
+        for plane in head.get("planes", ()):
+            height, width = plane.pop("shape")
+            if not 0 < height * width * 4 <= MAX_PLANE_BYTES:
+                raise ValueError("the worker's answer makes no sense")
+            pixels = np.empty((height, width), np.float32)
+            read_into(stream, memoryview(pixels).cast("B"))
+            planes.append(pixels)
+        return head, planes
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """End the worker when this takes too long; its pipes then close, and the waiting ends."""
+        timer = threading.Timer(TIME_LIMIT_S, self._end_late)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _end_late(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    def _explain(self) -> ScanError:
+        if self._late:
+            return ScanError(
+                "Reading the file took too long",
+                came=f"more than {TIME_LIMIT_S:g} s",
+                remedy="export it again; the file may be damaged on purpose",
+                code="timeout",
+            )
+        return ScanError(
+            "The file ended the program that decodes it",
+            remedy="export it again; the file may be damaged on purpose",
+            code="crashed",
+        )
+
+    def close(self) -> None:
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process.wait()
+
+
+def _take() -> _Worker:
+    with _lock:
+        while _idle:
+            worker = _idle.pop()
+            if worker.alive:
+                return worker
+            worker.close()
+    return _Worker()
+
+
+def _keep(worker: _Worker) -> None:
+    with _lock:
+        if len(_idle) < MAX_IDLE:
+            _idle.append(worker)
+            return
+    worker.close()
+
+
+def _to_outcome(head: dict[str, Any], pixels: list[np.ndarray]) -> Piece | Refused:
+    if head["kind"] == "refused":
+        error = ScanError(head["problem"], came=head["came"], remedy=head["remedy"], code=head["code"])
+        return Refused(head["source"], error)
+    planes = []
+    for numbers, values in zip(head["planes"], pixels, strict=True):
+        fields = {name: tuple(v) if isinstance(v, list) else v for name, v in numbers.items()}
+        planes.append(Plane(pixels=values, **fields))
+    piece = {name: tuple(v) if isinstance(v, list) else v for name, v in head["piece"].items()}
+    return Piece(**piece, planes=tuple(planes))
+
+
+def describe(source: str, outcome: Piece | ScanError) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """A worker's answer as a head for JSON, and the pixels that follow it."""
+    if isinstance(outcome, ScanError):
+        texts = {name: getattr(outcome, name) for name in ("problem", "came", "remedy", "code")}
+        return {"kind": "refused", "source": source, **texts}, []
+    pixels = [np.ascontiguousarray(plane.pixels, np.float32) for plane in outcome.planes]
+    numbers = []
+    for plane in outcome.planes:
+        fields = asdict(replace(plane, pixels=np.empty(0, np.float32)))
+        del fields["pixels"]
+        numbers.append({**fields, "shape": plane.pixels.shape})
+    piece = asdict(replace(outcome, planes=()))
+    del piece["planes"]
+    return {"kind": "piece", "piece": piece, "planes": numbers}, pixels
+
+
+def write_message(stream: BinaryIO, head: dict[str, Any], parts: list[Any]) -> None:
+    """Write a head with the lengths of the parts, and the parts."""
+    sizes = [memoryview(part).nbytes for part in parts]
+    packed = json.dumps({**head, "sizes": sizes}, allow_nan=False).encode("ascii")
+    stream.write(_LENGTH.pack(len(packed)) + packed)
+    for part in parts:
+        stream.write(memoryview(part).cast("B"))
+    stream.flush()
+
+
+def read_head(stream: BinaryIO) -> dict[str, Any]:
+    """Read a message's head.
+
+    Raises:
+        EOFError: the stream ended.
+        ValueError: this is no message.
+    """
+    packed = bytearray(_LENGTH.size)
+    read_into(stream, memoryview(packed))
+    (length,) = _LENGTH.unpack(packed)
+    if length > MAX_HEAD_BYTES:
+        raise ValueError("the head of a message is too long")
+    packed = bytearray(length)
+    read_into(stream, memoryview(packed))
+    head = json.loads(packed)
+    if not isinstance(head, dict) or any(
+        isinstance(v, float) and not math.isfinite(v) for v in head.values()
+    ):
+        raise ValueError("this is no message")
+    return head
+
+
+def read_into(stream: BinaryIO, target: memoryview) -> None:
+    """Fill `target` from the stream; EOFError when it ends before."""
+    done = 0
+    while done < len(target):
+        count = stream.readinto(target[done:])  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError
+        done += count

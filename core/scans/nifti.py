@@ -1,0 +1,194 @@
+"""One NIfTI file (.nii, .nii.gz; NIfTI-1 and -2) -> `Piece`, its slices turned as a radiologist sees them.
+
+nibabel reads the header and the orientation; the numbers are taken from the bytes directly, so that nothing is
+inflated or allocated before the header's claims were checked. The header's free texts are not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import zlib
+
+import nibabel
+import numpy as np
+from nibabel.orientations import aff2axcodes, apply_orientation, inv_ornt_aff, io_orientation
+from numpy.typing import NDArray
+
+from core.errors import ScanError
+from core.scans.raster import AIR_HU
+from core.scans.scan import Piece, Plane
+
+MAX_VOXELS = 100_000_000
+MAX_SIDE = 4096
+
+_HEADERS = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
+_GZIP = 16 + zlib.MAX_WBITS
+_HEAD_BYTES = 544
+_WORLD_TO_DICOM = np.array([-1.0, -1.0, 1.0])
+
+# nibabel's log repeats what it finds in headers.
+logging.getLogger("nibabel").setLevel(logging.CRITICAL + 1)
+
+
+def decode(data: bytes, source: str) -> Piece:
+    """Decode a volume.
+
+    Args:
+        data: the file's bytes, gzipped or not.
+        source: what the user called it.
+
+    Raises:
+        ScanError: code "truncated", "unsupported_format" (not NIfTI inside, four dimensions, header and data
+            in two files, unknown number type), "too_large" or "degenerate".
+    """
+    head = _take(data, _HEAD_BYTES)
+    size = int.from_bytes(head[:4], "little")
+    kind = _HEADERS.get(size) or _HEADERS.get(int.from_bytes(head[:4], "big"))
+    if kind is None:
+        raise ScanError(
+            "This is a gzip file, but no NIfTI volume inside",
+            remedy="unpack it, and hand in what is inside",
+            code="unsupported_format",
+        )
+    remarks: list[str] = []
+    try:
+        length = kind.template_dtype.itemsize
+        header = kind(head[:length], check=False)
+        shape, dtype, offset, slope, intercept = _check(header)
+        volume = _read_numbers(data, shape, dtype, offset)
+        if np.isfinite(slope) and slope != 0 and np.isfinite(intercept):
+            volume = volume.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+        affine = header.get_best_affine()
+    except (ValueError, TypeError, LookupError, ArithmeticError, nibabel.spatialimages.HeaderDataError):
+        raise _damaged() from None
+    volume = volume.astype(np.float32)
+    if not np.isfinite(volume).all():
+        raise ScanError(
+            "The volume holds values that are not finite numbers",
+            remedy="export it again, with missing values replaced",
+            code="degenerate",
+        )
+    planes = _to_planes(volume, affine, remarks)
+    return Piece(
+        source=source,
+        sha256=hashlib.sha256(data).hexdigest(),
+        unit="hu" if float(volume.min()) < AIR_HU else "gray",
+        kind="volume",
+        planes=tuple(planes if float(volume.min()) < AIR_HU else _to_gray(planes, volume, remarks)),
+        warnings=tuple(remarks),
+    )
+
+
+def _damaged() -> ScanError:
+    return ScanError(
+        "The NIfTI file is damaged or cut off", remedy="copy or export it again", code="truncated"
+    )
+
+
+def _take(data: bytes, n_bytes: int) -> bytes:
+    """The first bytes, inflated when they are packed, and not one more than asked for."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data[:n_bytes]
+    try:
+        return zlib.decompressobj(_GZIP).decompress(data, n_bytes)
+    except zlib.error:
+        raise _damaged() from None
+
+
+def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int, float, float]:
+    if bytes(header["magic"]).startswith(b"ni"):
+        raise _unsupported("header and data are two files; one file (.nii) is read")
+    if bytes(header["magic"])[:2] != b"n+":
+        raise _unsupported("an Analyze header, which lacks what NIfTI adds")
+    n_dims = int(header["dim"][0])
+    shape = tuple(int(length) for length in header["dim"][1 : n_dims + 1])
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) > 3:
+        raise _unsupported(f"{len(shape)} dimensions; hand in one volume of a series")
+    if len(shape) < 2 or not all(0 < length <= MAX_SIDE for length in shape):
+        raise ScanError(
+            "The volume's dimensions make no sense",
+            came=" x ".join(map(str, shape)) or "none",
+            remedy="export it again",
+            code="degenerate",
+        )
+    shape = (*shape, 1) if len(shape) == 2 else shape
+    if np.prod(shape, dtype=np.int64) > MAX_VOXELS:
+        raise ScanError(
+            "The volume is too large",
+            came=f"{np.prod(shape, dtype=np.int64) / 1e6:.0f} million voxels; the limit is {MAX_VOXELS // 1_000_000}",
+            remedy="hand in a part of it",
+            code="too_large",
+        )
+    dtype = header.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise _unsupported("colours or complex numbers")
+    return shape, dtype, int(header["vox_offset"]), float(header["scl_slope"]), float(header["scl_inter"])
+
+
+def _unsupported(came: str) -> ScanError:
+    return ScanError(
+        "This kind of NIfTI file is not read",
+        came=came,
+        remedy="save it as a 3-D .nii",
+        code="unsupported_format",
+    )
+
+
+def _read_numbers(data: bytes, shape: tuple[int, ...], dtype: np.dtype, offset: int) -> NDArray:
+    n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if not 0 <= offset <= 2 * len(data) + _HEAD_BYTES:
+        raise _damaged()
+    unpacked = _take(data, offset + n_bytes)
+    if len(unpacked) < offset + n_bytes:
+        raise _damaged()
+    numbers = np.frombuffer(unpacked, dtype, offset=offset, count=int(np.prod(shape, dtype=np.int64)))
+    return numbers.reshape(shape, order="F")
+
+
+def _to_planes(volume: NDArray[np.float32], affine: NDArray, remarks: list[str]) -> list[Plane]:
+    """Axial slices, the patient's right at their left and the front at their top, from the feet upwards."""
+    known = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9
+    if not known:
+        remarks.append(
+            "The file does not say how the volume lies in the patient; left and right are unknown."
+        )
+        affine = np.eye(4)
+    turns = io_orientation(affine)
+    if known and aff2axcodes(affine) != ("R", "A", "S"):
+        remarks.append("The volume was turned to the usual orientation, as its header says.")
+    affine = affine @ inv_ornt_aff(turns, volume.shape)
+    volume = apply_orientation(volume, turns)
+    # From right, front, head to columns towards the left and rows towards the back.
+    volume = volume[::-1, ::-1]
+    corner = affine @ [volume.shape[0] - 1, volume.shape[1] - 1, 0, 1]
+    steps = affine[:3, :3] * [-1, -1, 1] * _WORLD_TO_DICOM[:, None]
+    column_mm, row_mm, slice_mm = np.linalg.norm(steps, axis=0)
+    directions = (*(steps[:, 0] / column_mm).tolist(), *(steps[:, 1] / row_mm).tolist())
+    planes = []
+    for index in range(volume.shape[2]):
+        where = corner[:3] * _WORLD_TO_DICOM + steps[:, 2] * index
+        planes.append(
+            Plane(
+                pixels=np.ascontiguousarray(volume[:, :, index].T),
+                corner_mm=tuple(where.tolist()) if known else None,
+                directions=directions if known else None,
+                spacing_mm=(float(row_mm), float(column_mm)) if known else None,
+                thickness_mm=float(slice_mm) if known else None,
+            )
+        )
+    return planes
+
+
+def _to_gray(planes: list[Plane], volume: NDArray[np.float32], remarks: list[str]) -> list[Plane]:
+    low, high = float(volume.min()), float(volume.max())
+    remarks.append(
+        f"The values ({low:g} to {high:g}) are no Hounsfield units; the lowest was made black, the highest white."
+    )
+    span = np.float32(max(high - low, 1e-6))
+    return [
+        Plane((p.pixels - np.float32(low)) / span, p.corner_mm, p.directions, p.spacing_mm, p.thickness_mm)
+        for p in planes
+    ]

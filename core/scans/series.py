@@ -1,0 +1,300 @@
+"""Pieces -> scans: DICOM files of one upload told apart by patient, series and geometry, and put in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from core.errors import ScanError
+from core.files import natural_key
+from core.scans.geometry import is_axial, marks_of, position_of, tilt_of, turn_usual
+from core.scans.scan import Piece, Plane, Refused, Scan, Slice, Technical, Unit
+from core.scans.windows import Window
+
+# Below this share of pixels that differ from the commonest gray, a picture shows next to nothing.
+NEARLY_EMPTY_SHARE = 0.005
+# Slices nearer to each other than this lie at the same place.
+SAME_PLACE_MM = 0.05
+# A distance this much above the usual one means that a slice is missing.
+GAP = 1.5
+# So few pictures along the patient beside axial slices serve to find one's way.
+MAX_LOCALIZERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class _Member:
+    """One frame, with the file it came from."""
+
+    plane: Plane
+    piece: Piece
+    position: float | None
+
+
+def to_scans(pieces: Sequence[Piece]) -> Iterator[Scan | Refused]:
+    """Sort the DICOM files of one upload into scans, in an order that their names and order do not touch.
+
+    A scan is what agrees in series, size, direction and unit. Several slices at one place are several scans,
+    unless they are the same slice twice. Localizers are left out, and said.
+
+    Yields:
+        scans with at least one slice, and what could not become one: code "two_patients", "localizer_only" or
+        "degenerate".
+    """
+    if not pieces:
+        return
+    if _n_patients(pieces) > 1:
+        yield Refused(_name([piece.source for piece in pieces]), _two_patients())
+        return
+    groups = _group(pieces)
+    axial = [group for group in groups if not _is_localizer(group, groups)]
+    left_out = sum(len(group) for group in groups) - sum(len(group) for group in axial)
+    if not axial:
+        yield Refused(
+            _name([piece.source for piece in pieces]),
+            ScanError(
+                "There are only localizers, no axial slices",
+                came=f"{left_out} pictures",
+                remedy="hand in the axial series of the study",
+                code="localizer_only",
+            ),
+        )
+        return
+    scans = [members for group in axial for members in _split_by_place(group)]
+    remarks: list[str] = []
+    if left_out:
+        remarks.append(f"Localizers were left out: {left_out}.")
+    if len(scans) > 1:
+        remarks.append(
+            f"What was handed in holds {len(scans)} series (of different number, size, direction or time); each"
+            " is a scan of its own."
+        )
+    for number, (members, repeated) in enumerate(scans, start=1):
+        name = _name([member.piece.source for member in members])
+        source = f"{name} (series {number})" if len(scans) > 1 else name
+        try:
+            yield _to_scan(members, source, repeated, remarks)
+        except ScanError as error:
+            yield Refused(source, error)
+
+
+def to_scan(piece: Piece) -> Scan:
+    """Make a scan of one picture, volume or DICOM file, its frames in the order of the file unless they have
+    positions.
+
+    Raises:
+        ScanError: code "degenerate": it shows nothing.
+    """
+    members = _order([_member(plane, piece) for plane in piece.planes])
+    return _to_scan(members, piece.source, 0, [])
+
+
+def _member(plane: Plane, piece: Piece) -> _Member:
+    turned = turn_usual(plane)
+    return _Member(turned, piece, position_of(turned))
+
+
+def _n_patients(pieces: Sequence[Piece]) -> int:
+    """How many patients the ids, names and birth dates are of; what is empty says nothing."""
+    kinds = zip(*(piece.patient for piece in pieces if piece.patient), strict=True)
+    return max((len({value for value in values if value}) for values in kinds), default=1)
+
+
+def _two_patients() -> ScanError:
+    return ScanError(
+        "What was handed in belongs to more than one patient",
+        remedy="hand in one patient at a time",
+        code="two_patients",
+    )
+
+
+def _group(pieces: Sequence[Piece]) -> list[list[_Member]]:
+    """Frames that belong together; the groups, and the frames in each, in an order of the content alone."""
+    groups: dict[tuple[object, ...], list[_Member]] = defaultdict(list)
+    for piece in pieces:
+        for plane in piece.planes:
+            member = _member(plane, piece)
+            directions = member.plane.directions
+            key = (
+                piece.series,
+                piece.modality,
+                piece.unit,
+                piece.localizer,
+                # A file of many frames is a series by itself.
+                piece.sha256 if len(piece.planes) > 1 else "",
+                member.plane.pixels.shape,
+                None if directions is None else tuple(round(value, 2) + 0.0 for value in directions),
+            )
+            groups[key].append(member)
+    ordered = [_order(members) for members in groups.values()]
+    return sorted(ordered, key=lambda members: (-len(members), min(m.piece.sha256 for m in members)))
+
+
+def _order(members: list[_Member]) -> list[_Member]:
+    """From the feet to the head; without positions, by the files' own count."""
+    if all(member.position is not None for member in members):
+        return sorted(members, key=lambda m: (m.position, m.piece.number, m.piece.sha256))
+    if len({member.piece.sha256 for member in members}) == 1:
+        return members
+    return sorted(members, key=lambda m: (m.piece.number, m.piece.sha256))
+
+
+def _is_localizer(group: list[_Member], groups: list[list[_Member]]) -> bool:
+    if all(member.piece.localizer for member in group):
+        return True
+    directions = group[0].plane.directions
+    if directions is None or is_axial(directions) or len(group) > MAX_LOCALIZERS:
+        return False
+    return any(
+        other[0].plane.directions is not None and is_axial(other[0].plane.directions)
+        for other in groups
+        if len(other) > len(group)
+    )
+
+
+def _split_by_place(group: list[_Member]) -> Iterator[tuple[list[_Member], int]]:
+    """Passes through the same places as lists of their own, with the number of repeated slices left out."""
+    passes: list[list[_Member]] = []
+    repeated = 0
+    for member in group:
+        rivals = [one[-1] for one in passes if _same_place(one[-1], member)]
+        if any(_same_slice(rival, member) for rival in rivals):
+            repeated += 1
+            continue
+        free = [one for one in passes if not _same_place(one[-1], member)]
+        if free:
+            free[0].append(member)
+        else:
+            passes.append([member])
+    for number, one in enumerate(passes):
+        yield one, repeated if number == 0 else 0
+
+
+def _same_place(one: _Member, other: _Member) -> bool:
+    if one.position is None or other.position is None:
+        # Nothing but the numbers can tell then, and a file's frames are never repetitions.
+        return one.piece is not other.piece and _same_slice(one, other)
+    return abs(one.position - other.position) <= SAME_PLACE_MM
+
+
+def _same_slice(one: _Member, other: _Member) -> bool:
+    return np.array_equal(one.plane.pixels, other.plane.pixels)
+
+
+def _to_scan(members: list[_Member], source: str, repeated: int, remarks: Sequence[str]) -> Scan:
+    first = members[0]
+    pieces = list({member.piece.sha256: member.piece for member in members}.values())
+    notes = [note for piece in pieces for note in piece.warnings]
+    if repeated:
+        notes.append(f"Slices that came twice were read once: {repeated}.")
+    if first.piece.kind != "picture":
+        notes += _describe_geometry(members)
+    slices, blank = _keep_usable(members, first.piece.unit)
+    hashes = sorted(piece.sha256 for piece in pieces)
+    directions = first.plane.directions
+    spacing = first.plane.spacing_mm
+    return Scan(
+        source=source,
+        sha256=hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
+        unit=first.piece.unit,
+        slices=slices,
+        warnings=tuple(dict.fromkeys([*remarks, *notes, *blank])),
+        technical=Technical(
+            modality=first.piece.modality,
+            spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
+            slice_spacing_mm=_spacing(members),
+            marks=None if directions is None else marks_of(directions),
+            window=None if first.piece.window is None else Window(*first.piece.window),
+            gantry_tilt_deg=None if directions is None else round(tilt_of(directions), 1),
+        ),
+    )
+
+
+def _steps(members: list[_Member]) -> np.ndarray:
+    positions = [member.position for member in members if member.position is not None]
+    return np.diff(positions) if len(positions) == len(members) else np.array([])
+
+
+def _spacing(members: list[_Member]) -> float | None:
+    steps = _steps(members)
+    return round(float(np.median(steps)), 3) if len(steps) else None
+
+
+def _describe_geometry(members: list[_Member]) -> list[str]:
+    """What a reader must know about where the slices lie."""
+    notes: list[str] = []
+    directions = members[0].plane.directions
+    if len(members) == 1:
+        notes.append("This is one slice of a study; the others may show what it does not.")
+    elif members[0].position is None:
+        notes.append("The file tells no positions; its slices are in the order of its own count.")
+    if directions is not None and not is_axial(directions):
+        notes.append("The slices are not axial; the networks learned from axial slices.")
+    elif directions is not None and tilt_of(directions) >= 1:
+        notes.append(f"The slices are tilted by {tilt_of(directions):.0f}° (gantry tilt).")
+    steps = _steps(members)
+    if not len(steps):
+        return notes
+    thickness = [member.plane.thickness_mm for member in members]
+    kinds = list(zip(thickness, thickness[1:], strict=False))
+    gaps = 0
+    for step, kind in zip(steps, kinds, strict=True):
+        alike = [float(other) for other, its in zip(steps, kinds, strict=True) if its == kind]
+        gaps += len(alike) > 1 and step > GAP * float(np.median(alike))
+    if gaps:
+        notes.append(f"Slices are missing: {gaps} gaps between neighbours." if gaps > 1 else _ONE_GAP)
+    elif steps.max() > GAP * steps.min():
+        notes.append(f"The distance between slices changes, from {steps.min():.1f} to {steps.max():.1f} mm.")
+    return notes
+
+
+_ONE_GAP = "Slices are missing: there is a gap between two neighbours."
+
+
+def _keep_usable(members: list[_Member], unit: Unit) -> tuple[tuple[Slice, ...], list[str]]:
+    """Leave out blank frames by their place, and refuse a scan that shows nothing at all."""
+    slices: list[Slice] = []
+    blank: list[int] = []
+    for index, member in enumerate(members):
+        pixels = member.plane.pixels
+        if pixels.min() == pixels.max():
+            blank.append(index + 1)
+            continue
+        pixels.setflags(write=False)
+        slices.append(Slice(pixels, member.position))
+    if not slices:
+        raise ScanError(
+            "The picture shows nothing",
+            came="every pixel has the same value",
+            remedy="export the slice again, with a brain window",
+            code="degenerate",
+        )
+    notes = []
+    if blank:
+        notes.append(f"Blank frames were left out: {', '.join(map(str, blank))} (counted from 1).")
+    if unit == "gray" and any(_is_nearly_empty(slice_.pixels) for slice_ in slices):
+        notes.append("Almost every pixel has the same value; there is next to nothing to read.")
+    return tuple(slices), notes
+
+
+def _is_nearly_empty(pixels: np.ndarray) -> bool:
+    # Every fourth pixel finds the commonest gray well enough, and far faster.
+    return bool(np.mean(pixels != np.median(pixels[::4, ::4])) < NEARLY_EMPTY_SHARE)
+
+
+def _name(sources: Sequence[str]) -> str:
+    """What to call files together: their own name, their common folder or archive, or the first of them."""
+    names = sorted(set(sources), key=natural_key)
+    if len(names) == 1:
+        return names[0]
+    parents = [PurePosixPath(name).parts[:-1] for name in names]
+    shared: list[str] = []
+    for parts in zip(*parents, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return str(PurePosixPath(*shared)) if shared else f"{names[0]} and {len(names) - 1} more"
