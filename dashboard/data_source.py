@@ -108,12 +108,17 @@ def _invite() -> None:
             "**No data set is on this machine.** With one, this page shows its slices side by side and runs "
             "the control on it."
         )
-        going = laboratory.download().going
-        st.fragment(_draw_download, run_every=_POLL_S if going else None)(going)
+        show_download()
         st.caption(
             f"Or name a folder above. On the command line: `python -m core download`; or set "
             f"`{DATASET_VARIABLE}` to a folder and start again."
         )
+
+
+def show_download() -> None:
+    """The button that downloads the published set, and how far it has come, a part that runs alone."""
+    going = laboratory.download().going
+    st.fragment(_draw_download, run_every=_POLL_S if going else None)(going)
 
 
 def _draw_download(was_going: bool) -> None:
