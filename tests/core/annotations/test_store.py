@@ -152,7 +152,8 @@ _WRITER = """
 import sys
 from core.annotations import Annotations, Case
 for number in range(15):
-    Annotations().add(Case("a" * 64, "b" * 64), note=f"{sys.argv[1]} {number}", author=sys.argv[1])
+    (note,) = Annotations().add(Case("a" * 64, "b" * 64), note="first", author=sys.argv[1])
+    Annotations().change_note(note.id, f"{sys.argv[1]} {number}", sys.argv[1])
 """
 
 
@@ -165,7 +166,8 @@ def test_processes_and_threads_write_at_once(book: Annotations) -> None:
 
     def write(name: str) -> None:
         for number in range(15):
-            book.add(CASE, note=f"{name} {number}", author=name)
+            (note,) = book.add(CASE, note="first", author=name)
+            book.change_note(note.id, f"{name} {number}", name)
 
     threads = [threading.Thread(target=write, args=(name,)) for name in ("three", "four")]
     for thread in threads:
