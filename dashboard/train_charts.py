@@ -154,5 +154,5 @@ def draw_reached(
         "line": {"color": palette.chance, "dash": "dot", "width": 1.5},
     }  # fmt: skip
     return compose(
-        traces, axes, palette, height=130 + 52 * len(reached), margin={**MARGIN, "l": 210}, shapes=[chance]
+        traces, axes, palette, height=130 + 52 * len(reached), margin={**MARGIN, "l": 190}, shapes=[chance]
     )

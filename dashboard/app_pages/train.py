@@ -19,7 +19,7 @@ _LIBRARIES = ("torch", "torchvision", "tensorflow", "keras", "onnx", "onnxscript
 
 
 def draw_page() -> None:
-    """Lay the page out: the plan on the left, the trainings on the right, the experiments below."""
+    """Lay the page out: the plan on the left, the trainings and what came of them on the right."""
     with st.container(key="pair_train"):
         plan, runs = st.columns([1, 1.5], gap="large")
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
@@ -30,7 +30,7 @@ def draw_page() -> None:
             draw_plan()
     with runs:
         draw_runs()
-    draw_finished()
+        draw_finished()
 
 
 def _tell_missing(missing: list[str]) -> None:

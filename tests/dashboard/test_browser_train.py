@@ -1,0 +1,114 @@
+"""A training's journey in headless Chromium: started, watched, cancelled, resumed, and left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.experiments import list_experiments
+from core.jobs import list_jobs
+from core.phantoms import write_phantom_dataset
+from tests.dashboard.browser import find_chromium, serve
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = find_chromium()
+PATIENCE_S = 400
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+
+
+@pytest.fixture
+def browser() -> Iterator[playwright.Browser]:
+    """A Chromium."""
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Iterator[Path]:
+    """A folder for experiments; whatever still trains in it at the end is ended."""
+    root = tmp_path / "models"
+    root.mkdir()
+    yield root
+    for job in list_jobs(root):
+        if job.state == "running":
+            process = int((job.folder / "job.json").read_text().split('"process": ')[1].split(",")[0])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
+
+
+def open_train(browser: playwright.Browser, address: str) -> playwright.Page:
+    """A tab with the page Train."""
+    page = browser.new_context(viewport={"width": 1440, "height": 1400}).new_page()
+    page.set_default_timeout(PATIENCE_S * 1000)
+    page.goto(f"{address}/train")
+    page.get_by_role("heading", name="Trainings").wait_for()
+    return page
+
+
+def start(page: playwright.Page) -> None:
+    """Choose a small training of one framework and start it."""
+    page.get_by_text("Slices at random", exact=True).click()
+    page.get_by_role("combobox", name="Architecture").click()
+    page.get_by_role("option", name="Plain CNN on the whole picture").click()
+    page.get_by_label("Folds", exact=True).fill("1")
+    page.get_by_label("Folds", exact=True).press("Tab")
+    page.get_by_role("button", name="Keras", exact=True).click()
+    page.get_by_text("PyTorch will learn to tell").wait_for()
+    page.get_by_label("Name", exact=True).fill("journey")
+    page.get_by_label("Name", exact=True).press("Tab")
+    page.get_by_role("button", name="Start training").click()
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"too slow: {what}"
+        time.sleep(0.2)
+
+
+def test_a_training_is_started_watched_cancelled_and_resumed_and_outlives_the_dashboard(
+    browser: playwright.Browser, models: Path, tmp_path: Path
+) -> None:
+    """Curves appear, cancel keeps what was trained, resume goes on there; closing the tab and the dashboard
+    leaves it running, another dashboard finds it, and in the end there is an experiment."""
+    write_phantom_dataset(tmp_path / "set", n_patients=12, slices_per_patient=10, size=96)
+    with serve(models, tmp_path / "set") as address:
+        page = open_train(browser, address)
+        start(page)
+        row = page.locator(".st-key-training_journey")
+        row.get_by_text("running, trains").wait_for()
+        page.locator(".st-key-course .main-svg").first.wait_for()
+        row.get_by_role("button", name="Cancel").click()
+        row.get_by_text("cancelled").wait_for()
+        (job,) = list_jobs(models)
+        trained = len(job.read_history())
+        assert trained >= 1
+        row.get_by_role("button", name="Resume").click()
+        row.get_by_text("running").wait_for()
+        page.close()
+    (job,) = list_jobs(models)
+    assert job.state in ("running", "queued")
+    with serve(models, tmp_path / "set") as address:
+        page = open_train(browser, address)
+        page.locator(".st-key-training_journey").wait_for()
+        wait_for(lambda: (models / "journey" / "experiment.json").exists(), "the training")
+        page.locator(".st-key-experiment_journey").wait_for()
+        assert 0 == page.locator("[data-testid=stException]").count()
+    ((experiment,), _) = list_experiments(models)
+    assert len(experiment.history()) >= trained
+    assert experiment.history()["epoch"].is_unique
+    wait_for(lambda: not list_jobs(models), "the cleaning")
