@@ -1,8 +1,8 @@
 """File bytes -> `Scan`: the one door for whatever a person hands in.
 
-`read_study` takes what came from a person: it decodes in a process of its own (core.scans.isolation) and sorts
-the files into scans (core.scans.series). `read_scan` and `read_scan_file` decode one file right here, for what
-the program keeps itself, such as the pictures of a data set.
+`read_study` takes what came from a person: it decodes in a process of its own (core.scans.isolation) and
+sorts the files into scans (core.scans.series). `read_scan` and `read_scan_file` decode one file right here,
+for what the program keeps itself, such as the pictures of a data set.
 
 The format is decided by the content alone, never by the name. Nothing here logs, keeps a copy, or keeps the
 patient's name; `source` is whatever the user called the file and is only ever shown as plain text.

@@ -9,6 +9,7 @@ import stat
 import zipfile
 import zlib
 from io import BytesIO
+from itertools import pairwise
 
 from core.errors import ScanError
 
@@ -16,6 +17,7 @@ MAX_MEMBERS = 5000
 MAX_MEMBER_BYTES = 200_000_000
 # No picture or CT slice above SMALL_BYTES shrinks that much; deflate itself ends near 1,000.
 MAX_RATIO = 200
+DEEP = 20
 SMALL_BYTES = 10_000_000
 
 _CHUNK = 1 << 20
@@ -65,6 +67,16 @@ def list_members(data: bytes) -> list[tuple[str, zipfile.ZipInfo]]:
     return members
 
 
+def describe(data: bytes, members: list[tuple[str, zipfile.ZipInfo]]) -> tuple[str, ...]:
+    """What is odd about an archive, as sentences, though it can be read."""
+    remarks = []
+    if not data.startswith(b"PK"):
+        remarks.append("Other data stands before the zip archive; it was left out.")
+    if max(entry.filename.count("/") for _, entry in members) > DEEP:
+        remarks.append(f"Folders in the zip archive are more than {DEEP} deep.")
+    return tuple(remarks)
+
+
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     """Refuse what no honest program writes."""
     for entry in entries:
@@ -74,7 +86,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         if ".." in parts or ":" in parts[0]:
             raise _hostile("names in it lead out of the archive")
     placed = sorted(entries, key=lambda entry: entry.header_offset)
-    for entry, following in zip(placed, placed[1:], strict=False):
+    for entry, following in pairwise(placed):
         end = entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size
         if end > following.header_offset:
             raise _hostile("its members overlap")
@@ -93,7 +105,8 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     """Inflate one member, counting.
 
     Raises:
-        ScanError: code "encrypted", "unsupported_format" (packed by a rare method), "too_large" or "truncated".
+        ScanError: code "encrypted", "unsupported_format" (packed by a rare method), "too_large" or
+            "truncated".
     """
     if entry.flag_bits & 1:
         raise ScanError("The file is encrypted", remedy="unpack it with its password first", code="encrypted")

@@ -1,4 +1,4 @@
-"""One file's bytes -> pieces: what kind it is, decoded. Runs in the worker process (see core.scans.isolation).
+"""One file's bytes -> pieces: what kind it is, decoded. It runs in a worker (see core.scans.isolation).
 
 The format is decided by the content alone. Nothing here knows of other files of the same upload.
 """
@@ -91,6 +91,7 @@ def decode_all(
         yield source, None
         yield source, error
         return
+    remarks = archive.describe(data, members)
     with zipfile.ZipFile(BytesIO(data)) as opened:
         for name, entry in members[skip:]:
             full = f"{source}/{name}"
@@ -100,7 +101,10 @@ def decode_all(
             except ScanError as error:
                 yield full, error
                 continue
-            yield full, _attempt(inside, full, key)
+            outcome = _attempt(inside, full, key)
+            if isinstance(outcome, Piece):
+                outcome = replace(outcome, warnings=(*remarks, *outcome.warnings))
+            yield full, outcome
 
 
 def _attempt(data: bytes, source: str, key: bytes) -> Piece | ScanError:

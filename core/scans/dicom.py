@@ -95,7 +95,7 @@ def _to_piece(
         remarks.append("The picture was reconstructed with a sharp (bone) kernel: brain looks noisy.")
     if dicom_header.text(dataset, "ContrastBolusAgent"):
         remarks.append("The scan was made with contrast agent; the networks learned from scans without.")
-    if any(element.tag.group in range(0x6000, 0x601F, 2) for element in dataset):
+    if any(0x6000 <= tag.group <= 0x601E for tag in set(dataset.keys())):
         remarks.append("The file holds an overlay; it was left out.")
     return Piece(
         source=source,

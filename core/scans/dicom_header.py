@@ -1,4 +1,4 @@
-"""The head of a DICOM file: parsed with a bound on what it may inflate to, and checked before any decoding."""
+"""The head of a DICOM file: parsed within a limit on what it may inflate to, and checked before decoding."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # The kinds of picture that may be shown and read with a warning; of others not even the name is repeated.
-_PICTURES = "CT MR CR DX MG US NM PT XA RF SC OT".split()
+_PICTURES = ("CT", "MR", "CR", "DX", "MG", "US", "NM", "PT", "XA", "RF", "SC", "OT")
 _NO_PICTURES = {
     "SR": "a structured report",
     "SEG": "a segmentation",
@@ -42,6 +42,7 @@ _NO_PICTURES = {
     "ECG": "an electrocardiogram",
     "KO": "a key object selection",
 }
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 _DICOMDIR = "1.2.840.10008.1.3.10"
 
 
@@ -184,7 +185,11 @@ def _check_syntax(dataset: Dataset, syntax: UID, expected: int) -> list[str]:
         available = False
     if not available:
         raise _unsupported(f"the transfer syntax {syntax.name}")
+    element = dataset.get_item("PixelData")
     length = len(dataset.PixelData)
+    claimed = getattr(element, "length", length)
+    if claimed != _UNDEFINED_LENGTH and claimed > length:
+        raise damaged()
     if syntax.is_encapsulated:
         return []
     if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":

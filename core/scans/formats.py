@@ -119,7 +119,7 @@ def compare_with_name(kind: Kind, source: str) -> list[str]:
     name = source.lower()
     if kind.name not in RASTER_NAMES:
         ending = PurePosixPath(name).suffix
-        if ending in RASTER_ENDINGS:
+        if ending in RASTER_ENDINGS or (ending == ".gz" and kind.name != "GZIP"):
             return [f"The name ends in {ending}, but the content is {kind.name}; it was read as {kind.name}."]
         return []
     if name.endswith(_MEDICAL_ENDINGS):

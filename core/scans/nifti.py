@@ -1,7 +1,7 @@
 """One NIfTI file (.nii, .nii.gz; NIfTI-1 and -2) -> `Piece`, its slices turned as a radiologist sees them.
 
-nibabel reads the header and the orientation; the numbers are taken from the bytes directly, so that nothing is
-inflated or allocated before the header's claims were checked. The header's free texts are not read.
+nibabel reads the header and the orientation; the numbers are taken from the bytes directly, so that nothing
+is inflated or allocated before the header's claims were checked. The header's free texts are not read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import zlib
 
 import nibabel
 import numpy as np
-from nibabel.orientations import aff2axcodes, apply_orientation, inv_ornt_aff, io_orientation
+from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
 from numpy.typing import NDArray
 
 from core.errors import ScanError
@@ -118,7 +118,7 @@ def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int
     if np.prod(shape, dtype=np.int64) > MAX_VOXELS:
         raise ScanError(
             "The volume is too large",
-            came=f"{np.prod(shape, dtype=np.int64) / 1e6:.0f} million voxels; the limit is {MAX_VOXELS // 1_000_000}",
+            came=f"{np.prod(shape, dtype=np.int64) / 1e6:.0f} million voxels",
             remedy="hand in a part of it",
             code="too_large",
         )
@@ -157,8 +157,6 @@ def _to_planes(volume: NDArray[np.float32], affine: NDArray, remarks: list[str])
         )
         affine = np.eye(4)
     turns = io_orientation(affine)
-    if known and aff2axcodes(affine) != ("R", "A", "S"):
-        remarks.append("The volume was turned to the usual orientation, as its header says.")
     affine = affine @ inv_ornt_aff(turns, volume.shape)
     volume = apply_orientation(volume, turns)
     # From right, front, head to columns towards the left and rows towards the back.
@@ -185,7 +183,8 @@ def _to_planes(volume: NDArray[np.float32], affine: NDArray, remarks: list[str])
 def _to_gray(planes: list[Plane], volume: NDArray[np.float32], remarks: list[str]) -> list[Plane]:
     low, high = float(volume.min()), float(volume.max())
     remarks.append(
-        f"The values ({low:g} to {high:g}) are no Hounsfield units; the lowest was made black, the highest white."
+        f"The values ({low:g} to {high:g}) are no Hounsfield units;"
+        " the lowest was made black, the highest white."
     )
     span = np.float32(max(high - low, 1e-6))
     return [

@@ -58,8 +58,8 @@ class Scan:
 
     Attributes:
         source: what the user called it; from outside, so to be shown as plain text only.
-        sha256: of the file's bytes, in lower-case hexadecimal; of a series, of the sorted hashes of its files,
-            so that neither their order nor their names matter.
+        sha256: of the file's bytes, in lower-case hexadecimal; of a series, of the sorted hashes of its
+            files, so that neither their order nor their names matter.
         unit: "gray" (display gray in [0, 1]) or "hu" (Hounsfield units).
         slices: one or more slices of equal size: those of a volume from the feet towards the head, pages of a
             picture in the order of the file.
@@ -97,8 +97,8 @@ class Plane:
 
     Attributes:
         pixels: (H, W) float32.
-        corner_mm: centre of the first pixel in the patient's coordinates (DICOM: x to the left, y to the back,
-            z to the head).
+        corner_mm: centre of the first pixel in the patient's coordinates (DICOM: x to the left, y to the
+            back, z to the head).
         directions: unit vectors along a row and along a column, one after the other.
         spacing_mm: between rows and between columns.
         thickness_mm: of the slice.

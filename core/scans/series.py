@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -70,8 +71,8 @@ def to_scans(pieces: Sequence[Piece]) -> Iterator[Scan | Refused]:
         remarks.append(f"Localizers were left out: {left_out}.")
     if len(scans) > 1:
         remarks.append(
-            f"What was handed in holds {len(scans)} series (of different number, size, direction or time); each"
-            " is a scan of its own."
+            f"What was handed in holds {len(scans)} series (of different number, size, direction or time);"
+            " each is a scan of its own."
         )
     for number, (members, repeated) in enumerate(scans, start=1):
         name = _name([member.piece.source for member in members])
@@ -240,7 +241,7 @@ def _describe_geometry(members: list[_Member]) -> list[str]:
     if not len(steps):
         return notes
     thickness = [member.plane.thickness_mm for member in members]
-    kinds = list(zip(thickness, thickness[1:], strict=False))
+    kinds = list(pairwise(thickness))
     gaps = 0
     for step, kind in zip(steps, kinds, strict=True):
         alike = [float(other) for other, its in zip(steps, kinds, strict=True) if its == kind]

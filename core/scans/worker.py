@@ -1,4 +1,4 @@
-"""The process in which files are decoded, under a limit of memory: `python -m core.scans.worker LIMIT`.
+"""The process in which files are decoded, within limits: `python -m core.scans.worker BYTES SECONDS`.
 
 It reads requests from standard input and answers on standard output (see core.scans.isolation), until its
 input ends, which it does when the program that started it ends.
@@ -9,14 +9,19 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from core.scans.decoding import decode_all
 from core.scans.isolation import describe, read_head, read_into, write_message
 
 
-def main(memory_limit: int) -> None:
-    """Answer until the input ends; decoding may take `memory_limit` bytes beside what is loaded now."""
+def main(memory_limit: int, cpu_limit: int) -> None:
+    """Answer until the input ends.
+
+    Args:
+        memory_limit: bytes that decoding may take beside what is loaded now.
+        cpu_limit: seconds of the processor that each file may take.
+    """
     # Decoders print on standard output: it is led away, and only this program writes to the pipe.
     answers = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)
@@ -28,15 +33,16 @@ def main(memory_limit: int) -> None:
             return
         data = bytearray(head["sizes"][0])
         read_into(sys.stdin.buffer, memoryview(data))
-        _answer(bytes(data), head, answers)
+        _answer(bytes(data), head, answers, cpu_limit)
         write_message(answers, {"kind": "end"}, [])
 
 
-def _answer(data: bytes, head: dict[str, Any], answers: BinaryIO) -> None:
+def _answer(data: bytes, head: dict[str, Any], answers: IO[bytes], cpu_limit: int) -> None:
     for source, outcome in decode_all(
         data, head["source"], key=bytes.fromhex(head["key"]), skip=head["skip"]
     ):
         if outcome is None:
+            _limit_time(cpu_limit)
             write_message(answers, {"kind": "begin", "source": source}, [])
         else:
             message, parts = describe(source, outcome)
@@ -55,5 +61,17 @@ def _limit_memory(n_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _limit_time(seconds: int) -> None:
+    """End this process (SIGXCPU) when it computes for so long from now on, where the system can be told."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, resource.RLIM_INFINITY)
+    )
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))
