@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.errors import ScanError
-from core.gate import judge, measure_appearance
+from core.gate import is_brain_visible, judge, measure_appearance
 from core.phantoms import draw_phantom
 
 
@@ -99,3 +99,18 @@ def test_what_is_no_picture_is_an_error() -> None:
     """Values that are not finite are a named error, never a verdict."""
     with pytest.raises(ScanError):
         judge(np.full((64, 64), np.nan, np.float32))
+
+
+def test_brain_is_visible_within_the_skull(head: np.ndarray) -> None:
+    """A slice through the brain shows it, however it is framed; the skull may be open on one side."""
+    opened = head.copy()
+    opened[:, :80] = np.minimum(opened[:, :80], 0.6)
+    assert [True] * 3 == [is_brain_visible(picture) for picture in (head, np.pad(head, 60), opened)]
+
+
+def test_strands_of_muscle_and_bone_are_no_brain(head: np.ndarray) -> None:
+    """Tissue in strands, and bone alone, are no brain."""
+    rows = np.arange(len(head))[:, None]
+    strands = np.where((rows // 4) % 2 == 0, head, np.minimum(head, 0.05)).astype(np.float32)
+    vertex = np.where(head > 0.2, 1.0, 0.0).astype(np.float32)
+    assert [False] * 2 == [is_brain_visible(picture) for picture in (strands, vertex)]
