@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.cases import find_patients
 from core.errors import EvaluationError
 from core.experiments import Experiment
-from dashboard import components, figures, point_charts, records, state
+from dashboard import components, explore_filters, figures, loaders, point_charts, records, state
 from dashboard.palette import TITLES, WORDS, write_percent
 from dashboard.records import Scene
 
@@ -160,7 +161,26 @@ def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside:
         table = pd.DataFrame({"cell": list(shown), "count": list(shown.values())})
         with column:
             file = f"{experiment.name}-{level}-confusion-{name}"
-            figures.show_figure(figure, f"confusion_{name}", file, alt, table)
+            choose = partial(_open_cell, experiment, level, name, model, set_aside)
+            figures.show_figure(figure, f"confusion_{name}", file, alt, table, choose)
+    st.caption("Click a cell to see its cases on the page Explore.")
+
+
+def _open_cell(
+    experiment: Experiment, level: str, name: str, model: Mapping[str, Any], set_aside: bool, cell: str
+) -> None:
+    """Go to the cases of a cell; of a cell of patients, to all their slices."""
+    if level == "slice":
+        explore_filters.ask_for(experiment, **{f"{name}_outcome": [cell]})
+    else:
+        review = model["review"]
+        band = (review["low"], review["high"]) if set_aside and "low" in review else None
+        patients = find_patients(loaders.cases(experiment), name, model["threshold"], band, cell)
+        if not patients:
+            return
+        explore_filters.ask_for(experiment, patient=patients)
+    state.keep("view", "cases")
+    st.switch_page("app_pages/explore.py")
 
 
 def _list_points(curves: Mapping[str, point_charts.Curve], x: str, y: str) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from dashboard import (
 )
 from dashboard.charts import CONFIG
 from dashboard.explore_filters import Choice
-from dashboard.explore_gallery import ABSENT, HEAT_HONESTY, make_tiles
+from dashboard.explore_gallery import ABSENT, HEAT_HONESTY, make_tiles, open_case
 from dashboard.explore_widgets import Tile, show_gallery
 from dashboard.loaders import Reading
 from dashboard.palette import TITLES, WORDS
@@ -49,7 +49,8 @@ def open_asked(experiment: Experiment, choice: Choice, root: Path | None, rows: 
         state.keep("case", "")
         st.warning(
             f"The link asks for a case that this experiment does not have: {components.plain(asked[:40])}. "
-            f"It has {len(known)} held-out slices, from {known.min()} to {known.max()}. Choose one in the gallery.",
+            f"It has {len(known)} held-out slices, from {known.min()} to {known.max()}. "
+            "Choose one in the gallery.",
             icon=components.SIGNS["warning"],
         )
         return
@@ -79,6 +80,7 @@ def _draw_case(
     with st.container(key="pair_case"):
         left, right = st.columns([1.1, 1], gap="large")
     with left:
+        _show_scales(experiment, choice, case)
         _show_labels(experiment, case)
     with right:
         explore_tags.show_tags(experiment, Case(case["sha256"], experiment.card["dataset"]["fingerprint"]))
@@ -167,11 +169,16 @@ def _show_verdict(
                  alt=f"Heat map of the {TITLES[name]} network over the slice")  # fmt: skip
     else:
         st.image(overlays.draw_empty_frame(), width="stretch", alt="")
-    band = choice.bands[name]
-    cut = choice.thresholds[name]
-    with st.container(key=f"scale_case_{name}"):
-        alt = f"{TITLES[name]}: {probability:.2f}, operating point {cut:.2f}"
-        st.image(overlays.draw_scale(probability, cut, name, state.palette(), band), width="stretch", alt=alt)
+
+
+def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -> None:
+    rows = [
+        overlays.ScaleRow(name, float(case[name]), choice.thresholds[name], choice.bands[name])
+        for name in experiment.frameworks
+    ]
+    with st.container(key="scan_scales"), st.container(key="scale_case"):
+        told = "; ".join(row.tell() for row in rows)
+        st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
 
 
 def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
@@ -200,13 +207,12 @@ def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], r
     figure = explore_charts.draw_series(
         series, experiment.frameworks, choice.thresholds, row, state.palette()
     )
-    st.plotly_chart(figure, key="series", config=CONFIG,
-                    alt=f"Probabilities of both networks along {len(series)} slices of the patient")  # fmt: skip
+    alt = f"Probabilities of both networks along {len(series)} slices of the patient"
+    st.plotly_chart(figure, key="series", config=CONFIG, alt=alt)
     held = f"{len(series)} of the patient's {every} slices were held out. " if len(series) < every else ""
     st.caption(f"{held}Tinted: slices with the positive label. Dotted: operating points.")
     tiles = make_tiles(experiment, choice, series, root, current=row)
-    show_gallery("filmstrip", "Slices of this patient", tiles, open_row=lambda other: state.keep("case", str(other)),
-                 strip=True)  # fmt: skip
+    show_gallery("filmstrip", "Slices of this patient", tiles, open_row=open_case, strip=True)
 
 
 def _show_alike(experiment: Experiment, case: pd.Series[Any], root: Path | None) -> None:
@@ -232,7 +238,8 @@ def _show_alike(experiment: Experiment, case: pd.Series[Any], root: Path | None)
             "similar", "Most similar training slices", tiles, open_row=_open_other(experiment), strip=True
         )
         st.caption(
-            "By the networks' features, among the slices that this fold's networks were trained on; 1 is alike."
+            "By the networks' features, among the slices that this fold's networks were trained on; "
+            "1 is alike."
         )
 
 
@@ -258,6 +265,6 @@ def _open_other(experiment: Experiment) -> Any:
 
     def go(row: int) -> None:
         if row in known:
-            state.keep("case", str(row))
+            open_case(row)
 
     return go

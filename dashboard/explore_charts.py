@@ -82,7 +82,8 @@ def draw_precision_recall(
             place = above[-1]  # thresholds fall along the curve
             traces.append(
                 {
-                    "type": "scatter", "mode": "markers", "x": [curve.recall[place]], "y": [curve.precision[place]],
+                    "type": "scatter", "mode": "markers", "x": [curve.recall[place]],
+                    "y": [curve.precision[place]],
                     "showlegend": False, "hoverinfo": "skip", "name": f"{TITLES[name]} operating point",
                     "marker": {"color": color, "symbol": MARKERS[name], "size": 13,
                                "line": {"color": palette.surface, "width": 2}},
@@ -122,7 +123,8 @@ def draw_series(
         color = palette.of_framework(name)
         traces.append(
             {
-                "type": "scatter", "mode": "lines+markers", "x": places, "y": series[name], "name": TITLES[name],
+                "type": "scatter", "mode": "lines+markers", "x": places, "y": series[name],
+                "name": TITLES[name],
                 "text": series["file"].map(shorten), "customdata": series["row"],
                 "line": {"color": color, "dash": DASHES[name], "width": 2},
                 "marker": {"color": color, "symbol": MARKERS[name], "size": 6},

@@ -1,4 +1,4 @@
-"""Which cases the page Explore shows: filters that stand in the link, their chips, and the tables that set them."""
+"""Which cases the page Explore shows: filters that stand in the link, their chips, tables that set them."""
 
 from __future__ import annotations
 
@@ -159,7 +159,8 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
         rest = choice.keep(name)
         counts = {one: int(every_case.match(rest, name, [one], choice.tags).sum()) for one in options}
         st.pills(
-            title, options, selection_mode="multi", format_func=lambda one: f"{told[one]} · {counts[one]}",
+            title, options, selection_mode="multi", wrap=True,
+            format_func=lambda one: f"{told[one]} · {counts[one]}",
             **state.carry(name, [], lambda value: set(value) <= set(options)),
         )  # fmt: skip
 

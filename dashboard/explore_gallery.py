@@ -41,7 +41,8 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
             **state.carry("sort", "wrong", SORTS.__contains__),
         )  # fmt: skip
         heat = st.toggle(
-            "Heat maps", help="The heat map of each network over the slice, PyTorch left.", disabled=root is None,
+            "Heat maps", disabled=root is None,
+            help="The heat map of each network over the slice, PyTorch left. Key: H.",
             **state.carry("heat", False, lambda value: isinstance(value, bool)),
         )  # fmt: skip
     cases = sort(kept, by)
@@ -64,8 +65,8 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
     if with_heat:
         st.caption(HEAT_HONESTY.replace("\n", " "))
     show_gallery(
-        "gallery", f"Cases, page {number} of {n_pages}", tiles, open_row=lambda row: state.keep("case", str(row)),
-        turn=turn, columns=4 if with_heat else 6, ratio="2" if with_heat else "1",
+        "gallery", f"Cases, page {number} of {n_pages}", tiles, open_row=open_case, turn=turn,
+        columns=4 if with_heat else 6, ratio="2" if with_heat else "1",
     )  # fmt: skip
     if n_pages > 1:
         with st.container(
@@ -77,6 +78,11 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
             st.button("Next", key="page_on", disabled=number == n_pages, on_click=turn, args=(1,),
                       icon=":material/chevron_right:", icon_position="right")  # fmt: skip
     return rows
+
+
+def open_case(row: int) -> None:
+    """Open this case over the page; for a callback."""
+    state.keep("case", str(row))
 
 
 def make_tile(
@@ -106,8 +112,8 @@ def make_tile(
     alt += "".join(f", {meaning}" for _, _, meaning in marks)
     absent = f"{str(case['sha256'])[:8]}\n{ABSENT.get(reason, '')}"
     return Tile(
-        int(case["row"]), tuple(sources), absent, f"{sign} {experiment.classes[int(positive)]}", positive, place,
-        scores, kind, marks, alt, current,
+        int(case["row"]), tuple(sources), absent, f"{sign} {experiment.classes[int(positive)]}", positive,
+        place, scores, kind, marks, alt, current,
     )  # fmt: skip
 
 

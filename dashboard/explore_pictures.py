@@ -1,11 +1,10 @@
-"""Pictures of an experiment's cases, each file compared with the hash on record; a bounded store of small ones.
+"""Pictures of an experiment's cases, each file compared with the hash on record; small ones are kept.
 
 Nothing is shown for a file that is missing or is another one: what the networks said is of the recorded file.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def draw_small(root: Path | None, file: str, sha256: str) -> Small:
 
     def draw() -> Small:
         data = read_file(root, file, sha256)
-        return Small("", data) if isinstance(data, str) else Small(_write(_shrink(data)))
+        return Small("", data) if isinstance(data, str) else Small(overlays.to_address(_shrink(data)))
 
     return _remember("thumbnails", (root, sha256), draw, lambda small: bool(small.uri))
 
@@ -79,7 +78,7 @@ def draw_small_heat(experiment: Experiment, root: Path, file: str, sha256: str) 
             return ()
         frame = overlays.to_thumbnail(reading.pictures[0], SIDE)
         return tuple(
-            _write(overlays.lay_heat(_pixels(frame), model.heat, _OPACITY))
+            overlays.to_address(overlays.lay_heat(_pixels(frame), model.heat, _OPACITY))
             for model in reading.findings.slices[0].models.values()
         )
 
@@ -112,12 +111,6 @@ def _pixels(picture: Image.Image) -> Any:
     import numpy as np
 
     return np.asarray(picture)
-
-
-def _write(picture: Image.Image) -> str:
-    target = BytesIO()
-    picture.save(target, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(target.getvalue()).decode("ascii")
 
 
 def _remember(kind: str, key: Hashable, make: Callable[[], Any], is_worth: Callable[[Any], bool]) -> Any:

@@ -15,7 +15,7 @@ from core.suspects import find_suspects
 from dashboard import components, explore_charts, explore_filters, explore_map, explore_tags, records, state
 from dashboard.charts import CONFIG
 from dashboard.explore_filters import SCORE_PLOT, Choice
-from dashboard.explore_gallery import PAGE_SIZE, make_tiles
+from dashboard.explore_gallery import PAGE_SIZE, make_tiles, open_case
 from dashboard.explore_widgets import show_gallery
 from dashboard.palette import TITLES
 
@@ -34,7 +34,7 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
 
     def choose(selection: dict[str, Any]) -> None:
         boxes, points = selection.get("box", []), selection.get("points", [])
-        ends: dict[str, list[str]] = dict.fromkeys(ranges, [])
+        ends: dict[str, list[str]] = {key: [] for key in ranges}
         rows: list[str] = []
         if boxes and len(names) > 1:
             ends = {key: _clip(boxes[0][axis]) for key, axis in zip(ranges, "xy", strict=False)}
@@ -89,7 +89,8 @@ def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
     name = experiment.frameworks[0]
     if explore_map.has_map(experiment):
         name = st.segmented_control(
-            "Coloured by the outcome of", list(experiment.frameworks), format_func=TITLES.__getitem__, required=True,
+            "Coloured by the outcome of", list(experiment.frameworks), format_func=TITLES.__getitem__,
+            required=True,
             **state.carry("map_of", name, experiment.frameworks.__contains__),
         )  # fmt: skip
         explore_filters.show_chips(experiment, choice)
@@ -111,15 +112,14 @@ def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> 
     rows = [int(row) for row in found["row"]]
     many = "Both networks" if len(experiment.frameworks) > 1 else "The network"
     st.markdown(
-        f"**{len(rows)}** of {len(choice.cases)} slices. {many}, out of sample, are surer of the other class than of "
-        "the label given. The surest come first. A suspect is worth a look; it is no verdict."
+        f"**{len(rows)}** of {len(choice.cases)} slices. {many}, out of sample, are surer of the other "
+        "class than of the label given. The surest come first. A suspect is worth a look; it is no verdict."
     )
     if not rows:
         return rows
     _offer_gallery(experiment, rows)
     tiles = make_tiles(experiment, choice, found.head(PAGE_SIZE), root)
-    show_gallery("suspects", "Suspected label errors", tiles, open_row=lambda row: state.keep("case", str(row)),
-                 columns=8)  # fmt: skip
+    show_gallery("suspects", "Suspected label errors", tiles, open_row=open_case, columns=8)
     if len(rows) > PAGE_SIZE:
         st.caption(f"The first {PAGE_SIZE}; the gallery shows them all.")
     return rows

@@ -12,7 +12,7 @@ from dashboard import components, data_source, explore_pictures
 
 
 def choose_pictures() -> Path | None:
-    """The folder with the class folders, which a visitor may name; None (and the reason) where there is none."""
+    """The folder with the class folders, which a visitor may name; None where there is none, or a bad one."""
     here = find_dataset()
     with st.popover("Pictures", icon=":material/folder_open:", width="stretch"):
         named = st.text_input(
@@ -34,7 +34,7 @@ def invite() -> None:
     """Say what is missing without pictures, and offer to get them."""
     with st.container(border=True):
         st.markdown(
-            "**The pictures are not on this machine.** Everything else works without them. Download the set, or "
-            "name its folder under Pictures."
+            "**The pictures are not on this machine.** Everything else works without them. "
+            "Download the set, or name its folder under Pictures."
         )
         data_source.show_download()

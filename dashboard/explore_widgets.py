@@ -71,7 +71,7 @@ def show_gallery(
     key: str, title: str, tiles: Sequence[Tile], *, open_row: Callable[[int], None],
     turn: Callable[[int], None] | None = None, columns: int = 6, ratio: str = "1", strip: bool = False,
 ) -> None:  # fmt: skip
-    """Tiles in so many columns, or in one row that scrolls; `turn` is called with 1 or -1 to turn the page."""
+    """Tiles in so many columns, or in one row that scrolls; `turn` is called with 1 or -1 to turn a page."""
     data = {
         "title": title, "tiles": [asdict(tile) for tile in tiles], "columns": columns, "ratio": ratio,
         "strip": strip, "colors": _colors(state.palette()),
@@ -81,8 +81,8 @@ def show_gallery(
 
 
 def show_matrix(
-    key: str, title: str, hue: str, columns: Sequence[str], rows: Sequence[str], cells: Sequence[Sequence[Cell]],
-    choose: Callable[[str], None],
+    key: str, title: str, hue: str, columns: Sequence[str], rows: Sequence[str],
+    cells: Sequence[Sequence[Cell]], choose: Callable[[str], None],
 ) -> None:  # fmt: skip
     """A table with a title; `choose` is called with the name of a cell that is clicked."""
     data = {

@@ -90,16 +90,22 @@ def draw_confusion(
     outlines = [_outline("wrong", wrong, palette.wrong)]
     if len(columns) > 2:
         outlines.append(_outline("needs review", [(2, 0), (2, 1)], palette.review))
+    # A heat map hands on no click, a point does: one lies unseen on the middle of each cell.
+    middles = {
+        "type": "scatter", "mode": "markers", "x": [x for _ in cells for x in places], "hoverinfo": "none",
+        "y": [y for y in range(2) for _ in places], "customdata": [cell for row in cells for cell in row],
+        "marker": {"symbol": "square", "size": 60, "opacity": 0}, "name": "cells",
+    }  # fmt: skip
     bare = {"showgrid": False}
     return compose(
-        [table, *outlines],
+        [table, *outlines, middles],
         {
             "xaxis": {**bare, "title": "predicted", "tickvals": places, "ticktext": columns},
             "yaxis": {**bare, "title": "actual", "tickvals": [0, 1], "ticktext": columns[:2],
                       "autorange": "reversed"},
         },
         palette, title=write_title(TITLES[framework], hue), height=310, margin={**MARGIN, "l": 104},
-        showlegend=False,
+        showlegend=False, hoverdistance=-1, dragmode=False, clickmode="event+select",
     )  # fmt: skip
 
 
