@@ -194,8 +194,8 @@ def _tell_duration(protocol: Protocol, n_slices: int) -> str:
     """How long it takes, and on what that rests."""
     estimate = estimate_duration(models_root(), protocol, n_slices) if n_slices else None
     if estimate is None:
-        why = "nothing like it was trained on this machine" if n_slices else "choose a data set first"
-        return f"**Time:** :gray[not known yet, for {why}. After the first epochs it is shown.]"
+        why = "nothing like it was trained on this machine" if n_slices else "no data set is chosen"
+        return f"**Time:** :gray[not known yet: {why}. It is shown once a training has begun.]"
     return (
         f"**Time:** at most about {components.tell_time(estimate.seconds)} :gray[once it has begun, going by "
         f"{components.plain(estimate.rests_on)}, trained on this machine with {estimate.n_slices} slices.]"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import StrokeError
-from core.files import natural_key, sha256_of_file, write_whole
+from core.files import PART_PREFIX, clear_parts, natural_key, sha256_of_file, write_whole
 
 
 def test_write_whole_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -41,6 +41,16 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "not_written" == caught.value.code
     assert b"old" == path.read_bytes()
     assert [path] == list(tmp_path.iterdir())
+
+
+def test_parts_of_killed_writers_are_cleared(tmp_path: Path) -> None:
+    """Hidden part files go, in subfolders too; everything else stays."""
+    (tmp_path / "deep").mkdir()
+    for path in (tmp_path / f"{PART_PREFIX}1-a", tmp_path / "deep" / f"{PART_PREFIX}2-b", tmp_path / "a"):
+        path.write_bytes(b"")
+    clear_parts(tmp_path)
+    assert ["a", "deep"] == sorted(path.name for path in tmp_path.iterdir())
+    assert [] == list((tmp_path / "deep").iterdir())
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:

@@ -13,14 +13,18 @@ import pytest
 
 from core.errors import ExperimentError
 from core.experiments import (
+    SHIPPED,
     Experiment,
     add_files,
+    delete_experiment,
     find_experiment,
     publish,
+    read_experiment,
     update_card,
     write_experiment,
 )
 from core.files import sha256_of_file
+from tests.builders import write_tiny_experiment
 
 
 @pytest.fixture
@@ -175,3 +179,18 @@ def test_add_files_refuses_what_does_not_belong(
     with pytest.raises(ExperimentError, match=reason):
         add_files(tiny, {path: data})
     assert tiny.digest == find_experiment("tiny").digest
+
+
+def test_delete_leaves_nothing(tiny: Experiment, models: Path) -> None:
+    """The experiment goes whole, and nothing hidden stays."""
+    delete_experiment(tiny)
+    assert [] == list(models.iterdir())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_delete_spares_what_came_with_the_program(models: Path, name: str) -> None:
+    """The three experiments of the story are refused, and stay as they are."""
+    experiment = write_tiny_experiment(models, name)
+    with pytest.raises(ExperimentError, match="belongs to this program"):
+        delete_experiment(experiment)
+    assert experiment.digest == read_experiment(experiment.folder).digest
