@@ -9,14 +9,17 @@ gain fields, but none goes or changes. Standard output then holds one JSON objec
 predict/1:
 
     {"schema": "predict/1", "experiment": name,
-     "scans": [{"source": name of the file, or its path below the folder that was walked,
-                "sha256": of the file's bytes,
+     "scans": [{"source": name of the file, or its path below the folder that was walked; of a series, its
+                    folder, its archive, or its first file "and 27 more",
+                "sha256": of the file's bytes; of a series, of its files' sorted hashes,
                 "slices": [{"index": from 0,
                             framework: {"probability": of the positive class, recalibrated,
                                         "decision": name of a class,
                                         "needs_review": whether it lies too near to the operating point},
                             "agree": whether all decisions are the same,
-                            "warnings": [sentence, ...]}, ...]}, ...],
+                            "warnings": [sentence, ...],
+                            "position_mm": along the scan's axis, higher towards the head; null when unknown},
+                           ...]}, ...],
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
@@ -68,7 +71,7 @@ app = typer.Typer(
 def predict(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH", exists=True, help="Image files, or folders to walk."),
+        typer.Argument(metavar="PATH", exists=True, help="Pictures, DICOM, NIfTI, zip; or folders to walk."),
     ],
     experiment: Annotated[
         str | None, typer.Option(metavar="NAME", help="The experiment whose networks read.")
@@ -201,6 +204,7 @@ def predict_record(
                     },
                     "agree": finding.agree,
                     "warnings": list(finding.warnings),
+                    "position_mm": finding.position_mm,
                 }
                 for finding in scan.slices
             ],

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from core.decision import Rule, make_rules
-from core.errors import ExperimentError, ScanError
+from core.errors import ExperimentError
 from core.experiments import Experiment
 from core.files import natural_key
 from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
 from core.preprocessing import prepare_many, to_frame
-from core.scans import Scan, read_scan_file
+from core.scans import Refused, Scan, iterate_study
 from core.scans.windows import window_hu
 
 SEEN_IN_TRAINING = (
@@ -59,6 +60,7 @@ class SliceFinding:
         agree: whether all decisions are the same.
         warnings: what should make the reader doubt, as sentences; the scan's own warnings come first.
         frame: (size, size) float32 in [0, 1]: the picture the networks looked at, under the heat maps.
+        position_mm: where the slice lies along the scan's axis, higher towards the head; None when unknown.
     """
 
     index: int
@@ -66,6 +68,7 @@ class SliceFinding:
     agree: bool
     warnings: tuple[str, ...]
     frame: np.ndarray
+    position_mm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +161,7 @@ class Reader:
                         agree=len({finding.positive for finding in models.values()}) == 1,
                         warnings=doubts,
                         frame=to_frame(pixels, self.experiment.recipe),
+                        position_mm=scan.slices[start + row].position_mm,
                     )
                 )
         return Findings(scan.source, scan.sha256, self.experiment.name, tuple(findings))
@@ -214,23 +218,37 @@ def read_paths(
     """Read files and folders, one after the other; what is no scan comes back as a Refusal.
 
     Args:
-        paths: a file is read under its own name. A folder is walked, in natural order, each file in it a scan
-            of its own under its path below the folder; hidden files and folders are left out.
+        paths: a file is read under its own name. A folder is walked, in natural order, each file in it read
+            under its path below the folder; hidden files and folders are left out. Each folder is one upload
+            (see `core.scans.iterate_study`): the DICOM files in it become series, and are of one patient. So
+            are files that stand side by side in `paths`.
         reader: the networks.
         on_file: called with the number of files done and their total after each.
 
     Raises:
         ExperimentError: a network failed.
     """
-    listed = list_files(paths)
-    for done, (path, source) in enumerate(listed, start=1):
-        try:
-            _check_kind(path)
-            yield reader.read(read_scan_file(path, source))
-        except ScanError as error:
-            yield Refusal(source, error.code, str(error))
-        if on_file:
-            on_file(done, len(listed))
+    uploads: list[list[tuple[Path, str]]] = []
+    for is_folder, together in groupby(paths, Path.is_dir):
+        side_by_side = list(together)
+        uploads += map(list_files, [[one] for one in side_by_side] if is_folder else [side_by_side])
+    total, done = sum(map(len, uploads)), 0
+
+    def count(upload: list[tuple[Path, str]]) -> Iterator[tuple[str, Path]]:
+        nonlocal done
+        for path, source in upload:
+            yield source, path
+            # Whoever asks for the next file is done with this one.
+            done += 1
+            if on_file:
+                on_file(done, total)
+
+    for upload in uploads:
+        for outcome in iterate_study(count(upload)):
+            if isinstance(outcome, Refused):
+                yield Refusal(outcome.source, outcome.error.code, str(outcome.error))
+            else:
+                yield reader.read(outcome)
 
 
 def list_files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -260,11 +278,3 @@ def _list_folder(found: list[tuple[Path, str]], top: Path, error: OSError) -> No
     """List a folder that cannot be walked, so that it is refused by name and not passed over."""
     folder = Path(error.filename)
     found.append((folder, _as_text(folder.relative_to(top).as_posix())))
-
-
-def _check_kind(path: Path) -> None:
-    if os.path.isdir(path):
-        raise ScanError("The folder cannot be opened", remedy="check its permissions", code="unreadable")
-    # A pipe or a device would keep us waiting for ever.
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ScanError("This is no file", remedy="hand in a file or a folder", code="not_an_image")

@@ -23,7 +23,7 @@ from core.errors import ScanError, StrokeError
 from core.experiments import Experiment, list_experiments, models_root
 from core.prediction import Findings, Reader
 from core.preprocessing import to_frame
-from core.scans import read_scan
+from core.scans import Scan, read_scan, read_study
 from core.scans.windows import window_hu
 from dashboard.overlays import to_thumbnail
 from dashboard.references import Reference, load_reference
@@ -266,11 +266,32 @@ def _reader(digest: str, _experiment: Experiment) -> Reader:
 def _findings(
     sha256: str, digest: str, _experiment: Experiment, _data: bytes
 ) -> tuple[Findings, tuple[np.ndarray, ...]]:
-    scan = read_scan(_data, "")
+    scan = _read_only_scan(_data)
     finer = replace(_experiment.recipe, size=_PICTURE_SIZE)
     gray = [s.pixels if scan.unit == "gray" else window_hu(s.pixels) for s in scan.slices]
     pictures = tuple(np.rint(to_frame(pixels, finer) * 255).astype(np.uint8) for pixels in gray)
     return _reader(digest, _experiment).read(scan), pictures
+
+
+def _read_only_scan(data: bytes) -> Scan:
+    """The one scan in a file, decoded in a process of its own.
+
+    Raises:
+        ScanError: it cannot be read, or holds several scans.
+    """
+    study = read_study([("", data)])
+    if not study.scans:
+        raise study.refused[0].error
+    if len(study.scans) > 1:
+        raise ScanError(
+            "The file holds several scans",
+            came=f"{len(study.scans)} series or pictures",
+            remedy="hand in one at a time",
+            code="several_scans",
+        )
+    (scan,) = study.scans
+    left_out = (f"Files in it that could not be read: {len(study.refused)}.",) if study.refused else ()
+    return replace(scan, warnings=(*scan.warnings, *left_out))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

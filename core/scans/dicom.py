@@ -123,13 +123,15 @@ def _digest(dataset: Dataset, name: str, key: bytes) -> str:
 def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iterator[NDArray[Any]]:
     """The frames as numbers, (H, W), or (H, W, 3) of colour; bits that are no picture are masked."""
     shift = 8 * (header.bits_allocated // 8) - header.bits_stored
-    for frame in iter_pixels(dataset, raw=header.photometric not in _COLOUR):
+    # pydicom's own sign correction of JPEG-LS fails on what GDCM gives it; the shifts below do the same.
+    options: dict[str, Any] = {"raw": header.photometric not in _COLOUR, "apply_jls_sign_correction": False}
+    for frame in iter_pixels(dataset, **options):
         if frame.shape[:2] != (header.rows, header.columns):
             raise damaged()
-        if shift and not header.compressed and frame.ndim == 2:
+        if shift and header.masked and frame.ndim == 2:
             # Shifted up and down again, so that the sign is carried along.
             clean = (frame << shift) >> shift
-            if not np.array_equal(clean, frame):
+            if not header.signed and not np.array_equal(clean, frame):
                 remarks.append("Bits above the stored ones were in use (an old overlay?); they were masked.")
             frame = clean
         yield frame

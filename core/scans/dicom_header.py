@@ -18,6 +18,7 @@ from pydicom.uid import (
     AllTransferSyntaxes,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
+    JPEGLSTransferSyntaxes,
 )
 
 from core.errors import ScanError
@@ -48,7 +49,7 @@ _DICOMDIR = "1.2.840.10008.1.3.10"
 
 @dataclass(frozen=True)
 class Header:
-    """What decoding needs to know, checked."""
+    """What decoding needs to know, checked; `masked`: whether bits above the stored ones are cleared."""
 
     modality: str
     rows: int
@@ -57,7 +58,7 @@ class Header:
     bits_stored: int
     signed: int
     photometric: str
-    compressed: bool
+    masked: bool
     remarks: tuple[str, ...]
 
 
@@ -171,7 +172,15 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
         )
     modality = modality if modality in _PICTURES else ("other" if modality else "")
     return Header(
-        modality, rows, columns, allocated, stored, signed, photometric, syntax.is_compressed, tuple(remarks)
+        modality,
+        rows,
+        columns,
+        allocated,
+        stored,
+        signed,
+        photometric,
+        not syntax.is_encapsulated or syntax in JPEGLSTransferSyntaxes,
+        tuple(remarks),
     )
 
 

@@ -70,7 +70,7 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
         assert ["source", "sha256", "slices"] == list(scan)
         assert hashlib.sha256((pictures / scan["source"]).read_bytes()).hexdigest() == scan["sha256"]
         for index, finding in enumerate(scan["slices"]):
-            assert ["index", *FRAMEWORKS, "agree", "warnings"] == list(finding)
+            assert ["index", *FRAMEWORKS, "agree", "warnings", "position_mm"] == list(finding)
             assert index == finding["index"]
             assert isinstance(finding["agree"], bool)
             assert all(isinstance(warning, str) for warning in finding["warnings"])

@@ -14,16 +14,30 @@ def test_pictures_are_known_by_content(gray, encode, format_name):
 
 
 @pytest.mark.parametrize(
-    ("data", "word"),
+    ("data", "name"),
     [
         (b"\0" * 128 + b"DICM" + b"\0" * 64, "DICOM"),
+        (b"\x02\x00\x00\x00UL\x04\x00", "DICOM"),
         (b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 100", "DICOM"),
         (b"\x08\x00\x05\x00\x0a\x00\x00\x00ISO_IR 100", "DICOM"),
         (b"\x00\x08\x00\x05CS\x00\x0aISO_IR 100", "DICOM"),
         (b"II*\x00" + b"\0" * 124 + b"DICM", "DICOM"),
-        (b"\x5c\x01\x00\x00" + b"\0" * 340 + b"n+1\0", "NIfTI"),
-        (b"\x1f\x8b\x08\x00rest", "gzip"),
-        (b"PK\x03\x04rest", "zip"),
+        (b"PK\x03\x04" + b"\0" * 124 + b"DICM", "DICOM"),
+        (b"\x5c\x01\x00\x00" + b"\0" * 340 + b"n+1\0", "NIFTI"),
+        (b"\x1f\x8b\x08\x00rest", "GZIP"),
+        (b"PK\x03\x04rest", "ZIP"),
+        (b"MZ a program" + b"PK\x05\x06" + b"\0" * 18, "ZIP"),
+    ],
+)
+def test_volumes_and_archives_are_known_by_content(data, name):
+    """DICOM, NIfTI, gzip and zip are recognised, also behind another kind's beginning."""
+    kind = identify(data)
+    assert (name, "") == (kind.name, kind.remedy)
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (b"GIF89a", "GIF"),
         (b"%PDF-1.7", "PDF"),
