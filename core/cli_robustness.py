@@ -7,7 +7,8 @@ robustness/1, its JSON; a figure that cannot be estimated, and a place that is u
                      "framework", "level": "slice" or "patient", "n", "auroc", "average_precision",
                      and of both, under these names with "_low", "_high", "_reason": the ends of the 95 %
                      interval, and why there is none}, ...],
-     "properties": [{"file", "brightness", "position", "level": "base", "middle", "vertex" or ""}, ...]}
+     "properties": [{"file", "brightness", "position", "level": "base", "middle", "vertex" or "",
+                     "brain_visible": 1 or 0}, ...]}
 """
 
 from __future__ import annotations

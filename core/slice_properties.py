@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from core.dataset import read_pixels
 from core.evaluation.conditions import HEAD_LEVELS
 from core.experiments import OPTIONAL_TABLES
+from core.gate import is_brain_visible
 from core.preprocessing import AIR, BONE, Recipe, to_frame
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def measure_properties(dataset: Dataset, on_progress: Progress | None = None) ->
     Returns:
         The table properties.csv of `core.experiments.OPTIONAL_TABLES`, in the order of the set's table:
         `file`; `brightness`, see `tissue_brightness`; `position` in [0, 1] from the lowest slice of the
-        patient to the highest; `level`, the third of the series, one of HEAD_LEVELS. NaN, "" where unknown.
+        patient to the highest; `level`, the third of the series, one of HEAD_LEVELS; NaN, "" where unknown;
+        `brain_visible`, 1 or 0, see `core.gate.is_brain_visible`.
 
     Raises:
         ScanError: a file has vanished or been damaged since it was indexed.
@@ -62,12 +64,14 @@ def measure_properties(dataset: Dataset, on_progress: Progress | None = None) ->
     files = list(dataset.table["file"])
     pictures = np.empty((len(files), _SIZE, _SIZE), dtype=np.float32)
     mixture, brightness = np.empty(len(files)), np.empty(len(files))
+    visible = np.empty(len(files), dtype=np.int64)
 
     def fill(index: int) -> None:
         pixels = read_pixels(dataset, files[index])
         head = to_frame(pixels, _HEAD)
         pictures[index] = to_frame(pixels, _WHOLE)
         mixture[index], brightness[index] = gray_mixture(head), tissue_brightness(head)
+        visible[index] = is_brain_visible(pixels)
 
     with ThreadPoolExecutor(_THREADS) as workers:
         for done, _ in enumerate(workers.map(fill, range(len(files))), start=1):
@@ -79,9 +83,15 @@ def measure_properties(dataset: Dataset, on_progress: Progress | None = None) ->
             rows = series.index.to_numpy()
             position[rows] = order_series(pictures[rows], mixture[rows])
     table = pd.DataFrame(
-        {"file": files, "brightness": brightness, "position": position, "level": name_levels(position)}
+        {
+            "file": files,
+            "brightness": brightness,
+            "position": position,
+            "level": name_levels(position),
+            "brain_visible": visible,
+        }
     )
-    return table[list(OPTIONAL_TABLES["properties.csv"])]
+    return table[[*OPTIONAL_TABLES["properties.csv"], "brain_visible"]]
 
 
 def order_series(pictures: NDArray[np.float32], mixture: NDArray[np.float64]) -> NDArray[np.float64]:

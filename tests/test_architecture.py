@@ -51,6 +51,7 @@ LAYERS = (
     (
         "decision",
         "prediction",
+        "verdict",
         "protocol",
         "training",
         "training_card",

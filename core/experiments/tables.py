@@ -25,7 +25,8 @@ TABLES: dict[str, tuple[str, ...]] = {
 #     both figures also NAME_low and NAME_high, the ends of the 95 % interval, and NAME_reason, why there is
 #     none; tables from before these lack the three.
 # properties.csv: of each held-out slice its mean brightness, its place in the head from base (0) to vertex
-#     (1), and the third of it ("level": "base", "middle" or "vertex").
+#     (1), and the third of it ("level": "base", "middle" or "vertex"); whether it shows brain
+#     ("brain_visible": 1 or 0), which tables from before core.gate lack.
 # features.csv: row i is that of slices.csv: its place on a map of the served features, the rows of the
 #     training slices that are most like it, and of its near-copies; see core.feature_space.
 OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {

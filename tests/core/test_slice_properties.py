@@ -92,7 +92,8 @@ def test_every_slice_has_its_row(phantoms: Dataset) -> None:
     """Columns of properties.csv, in the order of the data set; places follow the numbers of each patient."""
     seen: list[tuple[int, int]] = []
     found = measure_properties(phantoms, lambda done, total: seen.append((done, total)))
-    assert list(OPTIONAL_TABLES["properties.csv"]) == list(found.columns)
+    assert [*OPTIONAL_TABLES["properties.csv"], "brain_visible"] == list(found.columns)
+    assert [1] == found["brain_visible"].unique().tolist()
     assert list(phantoms.table["file"]) == list(found["file"])
     assert [(done, 36) for done in range(1, 37)] == seen
     assert found["brightness"].between(0.2, 0.8).all()
