@@ -144,7 +144,7 @@ def _choose_opacity() -> float:
         opacity = st.slider(
             "Heat map opacity", 0.0, 1.0, 0.5, 0.05, key="opacity", persist_state="session", width=260
         )
-        with st.container(key="scan_bar", width=320, gap=None), st.container(key="scale_heat"):
+        with st.container(width=320, gap=None):
             st.caption("Heat from 0 (none) to 1 (strongest in this slice)")
             st.image(overlays.draw_color_bar(), width="stretch", alt="Colour scale of heat, from 0 to 1")
     return float(opacity)
@@ -176,9 +176,8 @@ def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -
         overlays.ScaleRow(name, float(case[name]), choice.thresholds[name], choice.bands[name])
         for name in experiment.frameworks
     ]
-    with st.container(key="scan_scales"), st.container(key="scale_case"):
-        told = "; ".join(row.tell() for row in rows)
-        st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
+    told = "; ".join(row.tell() for row in rows)
+    st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
 
 
 def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
