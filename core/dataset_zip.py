@@ -63,8 +63,7 @@ def unpack_dataset(
         DatasetError: the archive holds other things than pictures in two class folders.
         StrokeError: code "bad_zip", see `core.zip_files`.
     """
-    source.seek(0)
-    folder = area / hashlib.file_digest(source, "sha256").hexdigest()[:16]
+    folder = area / _hash(source)[:16]
     if folder.is_dir():
         return UploadedSet(folder, _count(folder))
     area.mkdir(parents=True, exist_ok=True)
@@ -80,6 +79,14 @@ def unpack_dataset(
         shutil.rmtree(aside, ignore_errors=True)
     _clear_unused(area, {*in_use, folder})
     return UploadedSet(folder, _count(folder))
+
+
+def _hash(source: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    source.seek(0)
+    while chunk := source.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _plan(members: list[ZipInfo]) -> list[tuple[ZipInfo, str, str]]:

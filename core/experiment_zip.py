@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import ExperimentError, StrokeError
+from core.evaluation.summary import evaluate_experiment
 from core.experiments import (
     CARD_NAME,
     FRAMEWORKS,
@@ -26,6 +27,7 @@ from core.experiments import (
 )
 from core.experiments.tables import TABLES, parse_table
 from core.files import write_aside
+from core.model_card import draw_model_card
 from core.smoke import check_smoke, run_smoke
 from core.training_state import work_folder
 from core.zip_files import Limits, open_zip
@@ -34,6 +36,8 @@ LIMITS = Limits(n_members=32, member_bytes=400_000_000, total_bytes=1_000_000_00
 ALLOWED = (CARD_NAME, *TABLES, *OPTIONAL_TABLES, *(f"{name}/model.onnx" for name in FRAMEWORKS))
 _CARD_BYTES = 5_000_000
 _MOST_FOLDS = 100
+# Enough to see that everything can be computed.
+_N_RESAMPLES = 20
 
 
 def has_native_weights(experiment: Experiment) -> bool:
@@ -161,3 +165,11 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
             raise ExperimentError(f"predictions.csv holds values of {framework} that are no probabilities")
     if not predictions["file"].isin(slices["file"]).all():
         raise ExperimentError("predictions.csv names slices that slices.csv does not hold")
+    try:
+        # Everything that pages show of an experiment is drawn from these two.
+        evaluate_experiment(experiment, n_resamples=_N_RESAMPLES)
+        draw_model_card(experiment, n_resamples=_N_RESAMPLES)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ExperimentError(
+            "The archive's card and tables do not fit together", came=f"{type(error).__name__}: {error}"[:200]
+        ) from error

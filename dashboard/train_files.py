@@ -12,6 +12,7 @@ from core.dataset_zip import UploadedSet, unpack_dataset
 from core.experiment_zip import export_experiment
 from core.experiments import Experiment, models_root
 from core.jobs import list_jobs
+from core.training_state import trainings_folder
 from dashboard import loaders
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def unpack_upload(upload: UploadedFile, progress: Callable[[int, int], None]) ->
     known = loaders.memory("uploads")
     found: UploadedSet | None = known.get(upload.file_id)
     if found is None or not found.folder.is_dir():
+        area = trainings_folder(models_root()) / ".datasets"
         in_use = [Path(job.command["dataset"]) for job in list_jobs() if "dataset" in job.command]
-        found = unpack_dataset(upload, models_root() / ".datasets", in_use=in_use, progress=progress)
+        found = unpack_dataset(upload, area, in_use=in_use, progress=progress)
         while len(known) >= _N_KNOWN:
             known.pop(next(iter(known)))
         known[upload.file_id] = found

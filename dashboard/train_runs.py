@@ -37,15 +37,17 @@ _BUSY_S, _QUIET_S = 2, 10
 def draw_runs() -> None:
     """The trainings, looked at again and again without drawing the rest of the page."""
     ensure_runner(models_root())
-    busy = _is_busy(list_jobs())
-    st.fragment(_draw, run_every=_BUSY_S if busy else _QUIET_S)(busy)
+    seen = _look(list_jobs())
+    st.fragment(_draw, run_every=_BUSY_S if seen[0] else _QUIET_S)(seen)
 
 
-def _is_busy(jobs: list[Job]) -> bool:
-    return any(job.state in ("running", "queued") for job in jobs)
+def _look(jobs: list[Job]) -> tuple[bool, int]:
+    """What, when it changes, changes the rest of the page: whether anything goes on, and experiments."""
+    busy = any(job.state in ("running", "queued") for job in jobs)
+    return busy, len(loaders.experiments()[0])
 
 
-def _draw(was_busy: bool) -> None:
+def _draw(seen: tuple[bool, int]) -> None:
     st.subheader("Trainings", anchor=False)
     jobs = list_jobs()
     watched = state.watched()
@@ -61,7 +63,7 @@ def _draw(was_busy: bool) -> None:
             _draw_row(job, waiting, is_shown=job is shown, is_alone=len(jobs) == 1)
     if shown is not None:
         _draw_course(shown, len(jobs) > 1)
-    if was_busy != _is_busy(jobs):
+    if seen != _look(jobs):
         st.rerun()  # look more often, or less, and show what was published below
 
 

@@ -146,6 +146,7 @@ def set_folds(card: dict[str, Any]) -> None:
         (set_folds, "folds"),
         (lambda card: card["dataset"].update(n_slices=3), "slices and folds"),
         (lambda card: card["protocol"].update(folds=7), "slices and folds"),
+        (lambda card: card["operating_points"]["keras"].update(slice={"youden": 1, "f1": "x"}), "no number"),
     ],
 )
 def test_a_card_that_lies_is_refused(
@@ -164,6 +165,17 @@ def test_tables_that_lie_are_refused(packed: bytes, models: Path, old: bytes, ne
     """Probabilities above 1, and predictions for slices that are not in the set."""
     members = unpack(packed)
     refuse(pack({**members, "predictions.csv": members["predictions.csv"].replace(old, new)}), models, words)
+
+
+@pytest.mark.usefixtures("smokeless")
+def test_what_no_page_could_show_is_refused(
+    packed: bytes, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the figures or the model card cannot be drawn the experiment does not come in."""
+    for name in ("evaluate_experiment", "draw_model_card"):
+        with monkeypatch.context() as changed:
+            changed.setattr(experiment_zip, name, lambda *_, **__: {}["n_positive"])
+            refuse(io.BytesIO(packed), models, "do not fit together")
 
 
 @pytest.mark.usefixtures("smokeless")

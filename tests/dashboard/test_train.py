@@ -146,7 +146,7 @@ def test_a_zip_file_is_trained_from_its_unpacked_folder(
     app.file_uploader(key="upload").upload("set.zip", target.getvalue(), "application/zip").run()
     assert "8 in Normal and 8 in Stroke" in read_texts(app)
     app.button(key="start").click().run()
-    assert (models / ".datasets").resolve() == Path(read_job("mine").command["dataset"]).parent
+    assert (models / ".training" / ".datasets").resolve() == Path(read_job("mine").command["dataset"]).parent
 
 
 def test_a_zip_file_that_is_none_is_refused_calmly(open_page: OpenPage, models: Path) -> None:
