@@ -115,8 +115,8 @@ def draw_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False
     figure.update_layout(
         **ground(palette), height=84 + _ROW_PX * len(rows), margin={"l": 8, "r": 16, "t": 34, "b": 30},
         legend=_LEGEND, hovermode="closest",
-        xaxis={"range": [-0.01, 1.02], "dtick": 0.2, "tickformat": ".0%" if percent else ".1f", "gridcolor": palette.grid,
-               "zeroline": False, "fixedrange": True},
+        xaxis={"range": [-0.01, 1.02], "dtick": 0.2, "tickformat": ".0%" if percent else ".1f",
+               "gridcolor": palette.grid, "zeroline": False, "fixedrange": True},
         yaxis={"tickvals": list(range(len(rows))), "ticktext": rows, "range": [len(rows) - 0.4, -0.6],
                "showgrid": False, "zeroline": False, "fixedrange": True, "automargin": True},
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Slices to read live: held out of an experiment's training where the data set is here, else synthetic ones."""
+"""Slices to read live: held out of an experiment's training where the data set is here, else synthetic."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from dashboard.palette import MARKERS, TITLES, Palette
 
 _ROW_PX = 62
 _APART = 0.2  # of a row, from its middle to the mark of a network
+_LARGE = 1.35
 _GUESS = 0.5  # AUROC of guessing
 
 
@@ -25,13 +26,15 @@ class StoryRow:
     aurocs: Mapping[str, Mapping[str, Any]]
 
 
-def draw_story(rows: Sequence[StoryRow], palette: Palette) -> go.Figure:
+def draw_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = False) -> go.Figure:
     """AUROC with 95 % intervals, one row per experiment, on one axis; guessing is a dotted line.
 
     Args:
         rows: from top to bottom; titles as plain text of a plot.
         palette: the theme's colours.
+        large: whether it is looked at from afar.
     """
+    size = _LARGE if large else 1.0
     frameworks = list(dict.fromkeys(name for row in rows for name in row.aurocs))
     data = [_draw_framework(name, index, rows, frameworks, palette) for index, name in enumerate(frameworks)]
     lowest = min([_GUESS, *(end for row in rows for end in _ends(row))])
@@ -39,7 +42,7 @@ def draw_story(rows: Sequence[StoryRow], palette: Palette) -> go.Figure:
         {
             "x": 1.0, "xref": "paper", "xanchor": "left", "xshift": 10, "y": _place(row, index, frameworks),
             "text": _write(figure), "showarrow": False, "align": "left",
-            "font": {"color": palette.of_framework(name), "size": 13},
+            "font": {"color": palette.of_framework(name), "size": 13 * size},
         }
         for row, one in enumerate(rows)
         for index, name in enumerate(frameworks)
@@ -47,7 +50,7 @@ def draw_story(rows: Sequence[StoryRow], palette: Palette) -> go.Figure:
     ]  # fmt: skip
     guess = {
         "x": _GUESS, "y": 1, "yref": "paper", "yanchor": "bottom", "text": "guessing", "showarrow": False,
-        "font": {"color": palette.negative, "size": 12},
+        "font": {"color": palette.negative, "size": 12 * size},
     }  # fmt: skip
     line = {"color": palette.chance, "dash": "dot", "width": 2}
     shape = {"type": "line", "x0": _GUESS, "x1": _GUESS, "y0": 0, "y1": 1, "yref": "paper", "line": line}
@@ -56,10 +59,13 @@ def draw_story(rows: Sequence[StoryRow], palette: Palette) -> go.Figure:
         "xaxis": {"title": "AUROC", "range": [min(0.38, lowest - 0.02), 1.015], "dtick": 0.1,
                   "tickformat": ".1f"},
         "yaxis": {"tickvals": list(range(len(rows))), "ticktext": ticks, "showgrid": False,
-                  "range": [len(rows) - 0.5, -0.5], "automargin": True, "tickfont": {"color": palette.text}},
+                  "range": [len(rows) - 0.5, -0.5], "automargin": True,
+                  "tickfont": {"color": palette.text, "size": 12 * size}},
     }  # fmt: skip
     return compose(
-        data, axes, palette, height=height_of(len(rows)), margin={"l": 8, "r": 128, "t": 34, "b": 44}, legend_x=1, legend_xanchor="right",
+        data, axes, palette, height=round(size * height_of(len(rows))),
+        margin={"l": 8, "r": round(128 * size), "t": 34, "b": 44},
+        legend_x=1, legend_xanchor="right",
         annotations=[*words, guess], shapes=[shape],
     )  # fmt: skip
 

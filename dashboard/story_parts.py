@@ -36,8 +36,8 @@ def reserve(n_rows: int) -> None:
     st.skeleton(height=height_of(n_rows))
 
 
-def show_figure(told: Told, key: str) -> None:
-    """AUROC of every experiment on one axis."""
+def show_figure(told: Told, key: str, *, large: bool = False) -> None:
+    """AUROC of every experiment on one axis; `large` for an audience."""
     rows, spoken, table = [], [], []
     for role in ROLES:
         if role.key not in told:
@@ -49,7 +49,7 @@ def show_figure(told: Told, key: str) -> None:
             table.append((role.title, experiment.name, name, value, *ends))
             if value is not None:
                 spoken.append(f"{role.title}, {TITLES[name]} {value:.2f}")
-    figure = draw_story(rows, state.palette())
+    figure = draw_story(rows, state.palette(), large=large)
     alt = f"AUROC with 95 % intervals; guessing gives 0.50. {'; '.join(spoken)}"
     with st.container(key=f"figure_{key}", gap=None):
         st.plotly_chart(figure, key=key, config=charts.CONFIG, alt=alt)

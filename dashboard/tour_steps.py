@@ -27,6 +27,7 @@ from dashboard.data_charts import Mark
 from dashboard.palette import TITLES, write_percent
 
 _PICTURE_PX = 320
+_FIGURE_PX = 320
 
 
 class Step(NamedTuple):
@@ -56,12 +57,37 @@ def _draw_famous(found: list[Experiment]) -> None:
         wrong = counts["fp"] + counts["fn"]
         with column, st.container(border=True):
             st.markdown(components.name_framework(name))
-            st.markdown(f"# {components.write_figure(level['accuracy'], True)}")
-            st.markdown(f"accuracy: **{wrong}** of {level['n']} test slices are misread")
+            value = level["accuracy"]["value"]
+            st.markdown(f"# {'–' if value is None else write_percent(value)}")
+            st.markdown(
+                f"accuracy {components.write_figure(level['accuracy'], True)}: **{wrong}** of {level['n']} "
+                "test slices are misread"
+            )
     st.markdown(
         "The way it is published: label each slice by its folder, deal the slices at random into training "
         "and test, train a small network."
     )
+    _show_strip(experiment)
+
+
+def _show_strip(experiment: Experiment) -> None:
+    """Some of these test slices, with what both networks say of them; none where the set is not here."""
+    samples = loaders.sample_slices(experiment, 0)
+    if not samples:
+        return
+    cuts = {name: experiment.threshold(name) for name in experiment.frameworks}
+    with st.container(key="scan_strip"):
+        columns = st.columns(len(samples), gap="small")
+    for column, sample in zip(columns, samples, strict=True):
+        with column:
+            st.image(sample.picture, width="stretch", alt=f"Test slice {sample.file}")
+            told = [
+                f"{components.name_framework(name)} {score:.2f} "
+                + components.SIGNS["correct" if (score >= cuts[name]) == bool(sample.label) else "wrong"]
+                for name, score in sample.probabilities.items()
+            ]
+            name = components.name_decision(experiment, bool(sample.label))
+            st.markdown("  \n".join([name, *told]))
 
 
 def _draw_leak(found: list[Experiment]) -> None:
@@ -84,9 +110,9 @@ def _draw_leak(found: list[Experiment]) -> None:
         left, right = st.columns([1.9, 1], gap="large")
     negative, positive = (charts.shorten(name) for name in experiment.classes)
     with left:
+        figure = data_charts.draw_sides(dealt, (negative, positive), state.palette())
         st.plotly_chart(
-            data_charts.draw_sides(dealt, (negative, positive), state.palette()), key="tour_sides",
-            config=charts.CONFIG,
+            figure.update_layout(height=_FIGURE_PX + 60), key="tour_sides", config=charts.CONFIG,
             alt=f"Each patient a column, each slice a square, tested or learned from: "
             f"{write_percent(shared)} of the test slices share their patient with training",
         )  # fmt: skip
@@ -125,10 +151,10 @@ def _draw_apart(found: list[Experiment]) -> None:
     if marks:
         spoken = "; ".join(f"{mark.row}, {TITLES[mark.series]} {write_percent(mark.value)}" for mark in marks)
         st.markdown("**Accuracy** of one network, tested in two ways. Only the split differs.")
-        st.plotly_chart(
-            data_charts.draw_marks(marks, state.palette(), percent=True), key="tour_apart",
-            config=charts.CONFIG, alt=f"Accuracy with 95 % intervals: {spoken}",
-        )  # fmt: skip
+        figure = data_charts.draw_marks(marks, state.palette(), percent=True)
+        figure.update_layout(height=_FIGURE_PX).update_xaxes(tickfont_size=16).update_yaxes(tickfont_size=18)
+        alt = f"Accuracy with 95 % intervals: {spoken}"
+        st.plotly_chart(figure, key="tour_apart", config=charts.CONFIG, alt=alt)
     if "apart" in told:
         experiment, levels = told["apart"]
         st.markdown(
@@ -148,7 +174,7 @@ def _draw_honest(found: list[Experiment]) -> None:
         left, right = st.columns([1.1, 1], gap="large")
     with left:
         if told:
-            story_parts.show_figure(told, "tour_story")
+            story_parts.show_figure(told, "tour_story", large=True)
         story_parts.show_missing(parts)
     with right:
         _draw_reading(found)
@@ -172,6 +198,7 @@ def _draw_trust(found: list[Experiment]) -> None:
         st.page_link("app_pages/quiz.py", label="You against both networks", icon=":material/quiz:")
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
         st.page_link("app_pages/compare.py", label="Compare the networks", icon=":material/balance:")
+        st.page_link("app_pages/explore.py", label="Explore misread slices", icon=":material/grid_view:")
         st.page_link("app_pages/model_card.py", label="Read the model card", icon=":material/description:")
     with right:
         st.subheader("What it cannot do", anchor=False)

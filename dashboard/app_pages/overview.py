@@ -83,10 +83,10 @@ def _show_ways() -> None:
             )  # fmt: skip
             st.page_link("app_pages/quiz.py", label="Take the quiz", icon=":material/quiz:")
     with third, st.container(border=True, height="stretch"):
-        st.markdown("**A question**  \nEvery figure with its interval, every misread slice.")
+        st.markdown("**A question**  \nEvery misread slice, every figure with its interval.")
         with st.container(horizontal=True):
+            st.page_link("app_pages/explore.py", label="Explore cases", icon=":material/grid_view:")
             st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
-            st.page_link("app_pages/data.py", label="See the leak", icon=":material/database:")
 
 
 with components.page(_TITLE, _LEAD):

@@ -1,0 +1,36 @@
+"""Experiments for the pages that tell the story: three roles, and a data set of phantoms to go with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.dataset import index_dataset
+from core.experiments import Experiment
+from core.phantoms import write_phantom_dataset
+from tests.builders import write_tiny_experiment
+
+ROLES = {
+    "one": {"labels": "folder", "split": "random", "folds": 1},
+    "two": {"labels": "folder", "split": "patient", "folds": 3},
+    "three": {"labels": "slice", "split": "patient", "folds": 3},
+}
+_FINGERPRINT = "f" * 64
+
+
+def write_story(models: Path, *names: str) -> dict[str, Experiment]:
+    """The experiments of these names of ROLES, all when none is named."""
+    return {name: write_role(models, name) for name in names or ROLES}
+
+
+def write_role(models: Path, name: str, *, seed: int = 0, fingerprint: str = _FINGERPRINT) -> Experiment:
+    """One experiment that can play its role; another seed has other figures."""
+    return write_tiny_experiment(models, name, seed=seed, fingerprint=fingerprint, **ROLES[name])
+
+
+def write_set(folder: Path, models: Path) -> Experiment:
+    """A data set of 16 phantom patients, and an experiment made of it."""
+    write_phantom_dataset(folder, n_patients=16, slices_per_patient=6, size=64)
+    dataset = index_dataset(folder)
+    return write_tiny_experiment(
+        models, "three", table=dataset.table, fingerprint=dataset.fingerprint, **ROLES["three"]
+    )

@@ -1,0 +1,177 @@
+"""The page "Reading quiz", run without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.experiments import Experiment
+from core.quiz import deal_cases, score_answers
+from tests.dashboard.conftest import OpenPage, read_texts
+from tests.dashboard.story_data import write_set, write_story
+
+
+@pytest.fixture
+def made(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """An experiment whose data set is on this machine."""
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
+    return write_set(tmp_path / "set", models)
+
+
+def _deal(experiment: Experiment, seed: int = 1):
+    tested = experiment.calibrated_predictions()
+    order = experiment.slices()["file"]
+    tested = tested[tested["part"] == "test"].set_index("file", drop=False)
+    return deal_cases(tested.reindex(order).dropna(subset="label"), seed)
+
+
+def _answer(app: AppTest, number: int, label: int) -> AppTest:
+    return app.button(key=f"answer_{number}_{label}").click().run()
+
+
+def _go_on(app: AppTest, number: int) -> AppTest:
+    return app.button(key=f"next_{number}").click().run()
+
+
+def _take(app: AppTest, answers: list[int]) -> AppTest:
+    for number, label in enumerate(answers):
+        _answer(app, number, label)
+        _go_on(app, number)
+    return app
+
+
+def test_a_question_tells_no_answer(open_page: OpenPage, made: Experiment) -> None:
+    """Before an answer neither file nor label nor probability stands on the page."""
+    dealt = _deal(made)
+    app = open_page("quiz")
+    words = read_texts(app).replace("\\", "")
+    assert ["Slice 1 of 10"] == [image.proto.imgs[0].alt for image in app.image]
+    assert dealt["file"].iloc[0] not in words
+    assert f"{dealt['pytorch'].iloc[0]:.2f}" not in words
+    assert ["○ No hemorrhage", "● Hemorrhage"] == [
+        button.label for button in app.button if button.key.startswith("answer_")
+    ]
+
+
+def test_an_answer_shows_the_label_and_both_networks(open_page: OpenPage, made: Experiment) -> None:
+    """After it stand the label, the file, and the recorded probability of each network."""
+    row = _deal(made).iloc[0]
+    app = _answer(open_page("quiz"), 0, int(row["label"]))
+    words = read_texts(app).replace("\\", "")
+    assert "You are right." in words
+    assert row["file"] in words
+    assert f"**{row['pytorch']:.2f}**" in words
+    assert f"**{row['keras']:.2f}**" in words
+
+
+def test_a_wrong_answer_is_told(open_page: OpenPage, made: Experiment) -> None:
+    """The other answer is a miss."""
+    row = _deal(made).iloc[0]
+    assert "You missed it." in read_texts(_answer(open_page("quiz"), 0, 1 - int(row["label"])))
+
+
+def test_an_answer_is_final(open_page: OpenPage, made: Experiment) -> None:
+    """After an answer there is no button that changes it, and a rerun keeps it."""
+    app = _answer(open_page("quiz"), 0, 1)
+    before = read_texts(app)
+    assert not [button for button in app.button if button.key.startswith("answer_")]
+    assert before == read_texts(app.run())
+
+
+def test_the_score_counts_you_and_both_networks(open_page: OpenPage, made: Experiment) -> None:
+    """At the end stand the counts of all three, as labels, answers and operating points give them."""
+    dealt = _deal(made)
+    answers = [1] * 10
+    words = read_texts(_take(open_page("quiz"), answers))
+    labels = dealt["label"].astype(int).to_list()
+    given = {"you": answers}
+    for name in made.frameworks:
+        given[name] = (dealt[name] >= made.threshold(name)).astype(int).to_list()
+    for said in given.values():
+        score = score_answers(labels, said)
+        low, high = (f"{100 * end:.0f}" for end in score.interval)
+        assert f"## {score.right} of 10 :gray[\\[{low}–{high} %\\]]" in words
+    assert "Hemorrhage: 5 of 5 found" in words
+
+
+def test_the_cases_stand_at_the_end_with_pictures(open_page: OpenPage, made: Experiment) -> None:
+    """Ten pictures, in the order of the quiz."""
+    app = _take(open_page("quiz"), [0] * 10)
+    assert [f"Slice {number}" for number in range(1, 11)] == [image.proto.imgs[0].alt for image in app.image]
+
+
+def test_leaving_and_returning_keeps_the_answers(open_page: OpenPage, made: Experiment) -> None:
+    """Another page in between, and the third question is still the third."""
+    app = _take(open_page("quiz"), [0, 1])
+    app.switch_page("app_pages/about.py").run()
+    app.switch_page("app_pages/quiz.py").run()
+    assert ["Slice 3 of 10"] == [image.proto.imgs[0].alt for image in app.image]
+
+
+def test_other_slices_are_another_quiz_and_the_first_is_kept(open_page: OpenPage, made: Experiment) -> None:
+    """The number of the quiz stands in the link; going back finds the answers again."""
+    app = _take(open_page("quiz"), [0])
+    app.button(key="other_quiz").click().run()
+    assert "2" == app.query_params["quiz"]
+    assert ["Slice 1 of 10"] == [image.proto.imgs[0].alt for image in app.image]
+    app.query_params["quiz"] = "1"
+    app.run()
+    assert ["Slice 2 of 10"] == [image.proto.imgs[0].alt for image in app.image]
+
+
+def test_a_link_leads_to_the_same_slices(open_page: OpenPage, made: Experiment) -> None:
+    """Quiz 7 of one visitor is quiz 7 of another."""
+    first = _answer(open_page("quiz", quiz="7"), 0, 1)
+    assert _deal(made, 7)["file"].iloc[0] in read_texts(first).replace("\\", "")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "99999"])
+def test_a_quiz_that_does_not_exist_is_the_first(open_page: OpenPage, made: Experiment, number: str) -> None:
+    """A number that means nothing opens quiz 1."""
+    assert "**Quiz 1**" in read_texts(open_page("quiz", quiz=number))
+
+
+def test_starting_again_asks_first(open_page: OpenPage, made: Experiment) -> None:
+    """What is forgotten is told before the button that forgets it, which leads to the first question."""
+    app = _take(open_page("quiz"), [0, 1])
+    assert "This forgets your 2 answers of quiz 1." in read_texts(app)
+    app.button(key="restart_quiz").click().run()
+    assert ["Slice 1 of 10"] == [image.proto.imgs[0].alt for image in app.image]
+    assert "This forgets" not in read_texts(app)
+
+
+def test_without_a_data_set_the_slices_are_synthetic(open_page: OpenPage, models: Path) -> None:
+    """Phantoms are dealt, half with a spot, and the page says that they prove nothing."""
+    write_story(models, "three")
+    app = open_page("quiz")
+    assert "The data set is not on this machine, so these slices are synthetic" in read_texts(app)
+    words = read_texts(_take(app, [1] * 10))
+    assert "A spot: 5 of 5 found" in words
+    assert "No spot: 0 of 5 recognised" in words
+
+
+def test_another_data_set_is_told(
+    open_page: OpenPage, models: Path, tmp_path: Path, made: Experiment
+) -> None:
+    """When the set here is not the experiment's, phantoms are dealt and the reason is given."""
+    for path in (tmp_path / "set").rglob("*.jpg"):
+        path.write_bytes(path.read_bytes() + b" ")
+    assert "is not the one of this experiment, so these slices are synthetic" in read_texts(open_page("quiz"))
+
+
+def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:
+    """Nothing trained: the page leads to training."""
+    app = open_page("quiz")
+    assert "No trained experiment yet" in read_texts(app)
+    assert not app.image
+
+
+def test_a_damaged_network_is_named(open_page: OpenPage, models: Path) -> None:
+    """A changed ONNX file is named; nothing else breaks."""
+    write_story(models, "three")
+    with (models / "three" / "keras" / "model.onnx").open("ab") as file:
+        file.write(b" ")
+    app = open_page("quiz")
+    assert any("model\\.onnx" in warning.value for warning in app.warning)
