@@ -23,29 +23,20 @@ from core.errors import ScanError, StrokeError
 from core.experiments import Experiment, list_experiments, models_root
 from core.prediction import Findings, Reader
 from core.preprocessing import to_frame
-from core.scans import Scan, read_scan, read_study
+from core.scans import read_scan
 from core.scans.windows import window_hu
 from dashboard.overlays import to_thumbnail
 from dashboard.references import Reference, load_reference
+from dashboard.uploads import Upload, read_only_scan
 
 if TYPE_CHECKING:
     import pandas as pd
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from core.evaluation.review import Band
 
 # Pictures are drawn finer than the networks look, with the same framing.
 _PICTURE_SIZE = 512
 _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that a visitor handed in, or a synthetic sample: a name for showing, and its bytes."""
-
-    name: str
-    data: bytes
-    synthetic: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,25 +66,6 @@ def read_upload(experiment: Experiment, upload: Upload) -> Reading:
         return Reading(upload.name, upload.synthetic, refusal=refusal)
     findings = replace(findings, source=upload.name)
     return Reading(upload.name, upload.synthetic, findings=findings, pictures=pictures)
-
-
-def received(files: list[UploadedFile]) -> list[Upload]:
-    """The files in the drop zone, as uploads."""
-    return [Upload(file.name, file.getvalue()) for file in files]
-
-
-def tell_apart(uploads: list[Upload]) -> list[Upload]:
-    """The same uploads, each under a name of its own: a second "1.jpg" becomes "1.jpg (2)"."""
-    taken: set[str] = set()
-    apart = []
-    for upload in uploads:
-        name, number = upload.name, 1
-        while name in taken:
-            number += 1
-            name = f"{upload.name} ({number})"
-        taken.add(name)
-        apart.append(replace(upload, name=name))
-    return apart
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -266,32 +238,11 @@ def _reader(digest: str, _experiment: Experiment) -> Reader:
 def _findings(
     sha256: str, digest: str, _experiment: Experiment, _data: bytes
 ) -> tuple[Findings, tuple[np.ndarray, ...]]:
-    scan = _read_only_scan(_data)
+    scan = read_only_scan(_data)
     finer = replace(_experiment.recipe, size=_PICTURE_SIZE)
     gray = [s.pixels if scan.unit == "gray" else window_hu(s.pixels) for s in scan.slices]
     pictures = tuple(np.rint(to_frame(pixels, finer) * 255).astype(np.uint8) for pixels in gray)
     return _reader(digest, _experiment).read(scan), pictures
-
-
-def _read_only_scan(data: bytes) -> Scan:
-    """The one scan in a file, decoded in a process of its own.
-
-    Raises:
-        ScanError: it cannot be read, or holds several scans.
-    """
-    study = read_study([("", data)])
-    if not study.scans:
-        raise study.refused[0].error
-    if len(study.scans) > 1:
-        raise ScanError(
-            "The file holds several scans",
-            came=f"{len(study.scans)} series or pictures",
-            remedy="hand in one at a time",
-            code="several_scans",
-        )
-    (scan,) = study.scans
-    left_out = (f"Files in it that could not be read: {len(study.refused)}.",) if study.refused else ()
-    return replace(scan, warnings=(*scan.warnings, *left_out))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -22,7 +22,7 @@ def show_reading(experiment: Experiment, reading: Reading) -> None:
     finding = _choose_slice(reading)
     picture = reading.pictures[finding.index]
     with st.container(key="pair_verdict"):
-        verdict, scales = st.columns([1, 1], gap="large", vertical_alignment="center")
+        verdict, scales = st.columns([1.1, 1], gap="medium")
     with verdict:
         _show_verdict(experiment, finding)
         with st.container(key="name_of_scan"):

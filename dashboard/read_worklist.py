@@ -14,11 +14,11 @@ from core.scan_reports import highest_probability, most_suspicious
 from dashboard import components, loaders, overlays, page_scripts
 from dashboard.loaders import Reading
 from dashboard.palette import TITLES, WORDS
+from dashboard.uploads import Upload
 
 _PATIENCE_S = 0.4
 _MOST_REFUSALS = 1
 _THUMBNAIL_PX = 96
-_FEW = 5
 _KEYS = {
     "ArrowRight": ".st-key-worklist [data-selected=true] + div input[type=radio]",
     "ArrowLeft": ".st-key-worklist div:has(+ [data-selected=true]) input[type=radio]",
@@ -26,7 +26,7 @@ _KEYS = {
 
 
 def read_all(
-    experiment: Experiment, uploads: Sequence[loaders.Upload], thresholds: dict[str, float]
+    experiment: Experiment, uploads: Sequence[Upload], thresholds: dict[str, float]
 ) -> tuple[list[Reading], list[Reading]]:
     """Read every upload, decided at these operating points.
 
@@ -53,13 +53,12 @@ def choose(read: Sequence[Reading]) -> Reading:
     if len(read) == 1:
         return read[0]
     listed = {components.plain(reading.name): reading for reading in read}
-    with st.container(height=440 if len(read) > _FEW else "content", border=False, key="worklist_box"):
-        chosen = st.radio(
-            f"Worklist: {len(read)} scans, highest probability first",
-            list(listed),
-            captions=[_caption(reading) for reading in read],
-            key="worklist",
-        )
+    chosen = st.radio(
+        f"Worklist: {len(read)} scans, highest probability first",
+        list(listed),
+        captions=[_caption(reading) for reading in read],
+        key="worklist",
+    )
     page_scripts.listen_for_keys(_KEYS, "worklist")
     return listed[chosen]
 

@@ -15,6 +15,7 @@ from dashboard import (
     read_worklist,
     state,
 )
+from dashboard.uploads import Upload, received, tell_apart
 
 _TYPES = ["jpg", "jpeg", "png", "tif", "tiff", "bmp", "webp"]
 _LEAD = (
@@ -48,18 +49,18 @@ def draw_page() -> None:
         read_viewer.show_limits(experiment)
 
 
-def _take_files() -> list[loaders.Upload]:
+def _take_files() -> list[Upload]:
     with st.container(key="intake", gap="small"):
         files = st.file_uploader(
             "Drop head CT slices here", type=_TYPES, accept_multiple_files=True, key="files",
             help="JPEG, PNG, TIFF, BMP or WebP. Files stay in this computer's memory and are not stored.",
         )  # fmt: skip
         page_scripts.offer_paste(".st-key-files input[type=file]", "paste")
-        uploads = loaders.received(files)
+        uploads = received(files)
         if state.samples_shown():
             st.button("Remove the synthetic scans", on_click=state.hide_samples, width="stretch")
             uploads += loaders.samples()
-    return loaders.tell_apart(uploads)
+    return tell_apart(uploads)
 
 
 def _invite(experiment: Experiment) -> None:
