@@ -18,8 +18,15 @@ predict/1:
                                         "needs_review": whether it lies too near to the operating point},
                             "agree": whether all decisions are the same,
                             "warnings": [sentence, ...],
-                            "position_mm": along the scan's axis, higher towards the head; null when unknown},
-                           ...]}, ...],
+                            "position_mm": along the scan's axis, higher towards the head; null when unknown,
+                            "brain_visible": whether it shows brain; a slice without does not vote,
+                            "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...]}},
+                           ...],
+                "verdict": {framework: {"score": of one slice its probability; of a study see core.verdict,
+                                        "threshold": the operating point, "decision": name of a class,
+                                        "needs_review", "n_voting": slices that count,
+                                        "driving": indices of the strongest slices}},
+                "gate_overridden": whether the gate refused it and was told to let it through}, ...],
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
@@ -31,9 +38,8 @@ Heavy libraries are imported inside the commands that need them: reading a scan 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -55,8 +61,6 @@ if TYPE_CHECKING:
     from core.dataset import Dataset
     from core.prediction import Findings, Refusal
 
-PREDICT_SCHEMA = "predict/1"
-
 app = typer.Typer(
     help="Two convolutional networks read brain CT slices. For research and teaching, not for diagnosis.",
     no_args_is_help=True,
@@ -76,21 +80,29 @@ def predict(
     experiment: Annotated[
         str | None, typer.Option(metavar="NAME", help="The experiment whose networks read.")
     ] = None,
+    override_gate: Annotated[
+        bool, typer.Option("--override-gate", help="Read also what does not look like a head CT.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read scans with both networks. Exit code 1 when some files were refused."""
-    from core.prediction import Reader, Refusal, read_paths
+    from core.prediction import Reader, Refusal
+    from core.scan_paths import read_paths
+    from core.scan_reports import predict_record
 
     chosen = find_named(experiment, "--experiment") if experiment is not None else default_experiment()
     findings: list[Findings] = []
     refused: list[Refusal] = []
-    for outcome in read_paths(paths, Reader(chosen), on_file=show_progress("files read")):
+    outcomes = read_paths(
+        paths, Reader(chosen), override_gate=override_gate, on_file=show_progress("files read")
+    )
+    for outcome in outcomes:
         if isinstance(outcome, Refusal):
             refused.append(outcome)
         else:
             findings.append(outcome)
     if as_json:
-        print_json(predict_record(chosen.name, findings, refused))
+        print_json(predict_record(chosen, findings, refused))
     else:
         print_findings(chosen, findings)
         for refusal in refused:
@@ -181,45 +193,6 @@ cli_reports.register(app)
 cli_robustness.register(app)
 cli_features.register(app)
 cli_experiment_zip.register(app)
-
-
-def predict_record(
-    experiment: str, findings: Sequence[Findings], refused: Sequence[Refusal]
-) -> dict[str, Any]:
-    """The JSON of `predict`, form predict/1; see this module's head."""
-    scans = [
-        {
-            "source": scan.source,
-            "sha256": scan.sha256,
-            "slices": [
-                {
-                    "index": finding.index,
-                    **{
-                        framework: {
-                            "probability": model.probability,
-                            "decision": model.decision,
-                            "needs_review": model.review,
-                        }
-                        for framework, model in finding.models.items()
-                    },
-                    "agree": finding.agree,
-                    "warnings": list(finding.warnings),
-                    "position_mm": finding.position_mm,
-                }
-                for finding in scan.slices
-            ],
-        }
-        for scan in findings
-    ]
-    return {
-        "schema": PREDICT_SCHEMA,
-        "experiment": experiment,
-        "scans": scans,
-        "refused": [
-            {"source": refusal.source, "code": refusal.code, "message": refusal.message}
-            for refusal in refused
-        ],
-    }
 
 
 def main(arguments: list[str] | None = None) -> None:

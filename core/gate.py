@@ -65,31 +65,6 @@ class Appearance:
     ring: float
 
 
-def is_brain_visible(pixels: NDArray[np.float32]) -> bool:
-    """Whether a slice of a head CT shows brain: not the neck, the face or the bone of the vertex alone.
-
-    Brain is the largest even patch of soft tissue in the head; muscle lies in strands, and the slices through
-    the vertex hold bone. A patch of a twentieth of the framed picture counts. Of the data set's 308 slices
-    labelled with hemorrhage none has less.
-
-    Args:
-        pixels: (H, W) float32 display gray in [0, 1], in a window 80 HU wide or wider.
-
-    Raises:
-        ScanError: the pixels are no picture; see `core.preprocessing.to_frame`.
-    """
-    from scipy import ndimage
-
-    frame = to_frame(np.asarray(pixels, dtype=np.float32), _FRAME)
-    mean = ndimage.uniform_filter(frame, _PATCH)
-    variance = ndimage.uniform_filter(frame * frame, _PATCH) - mean * mean
-    even = (frame > AIR) & (frame < BONE) & (variance < _EVEN**2)
-    patches, n_patches = ndimage.label(ndimage.binary_opening(even, iterations=2))
-    if n_patches == 0:
-        return False
-    return bool(np.bincount(patches.ravel())[1:].max() >= _LEAST_BRAIN * frame.size)
-
-
 @dataclass(frozen=True)
 class GateFinding:
     """Whether a slice may be read, and what speaks against it.
@@ -97,10 +72,12 @@ class GateFinding:
     Attributes:
         outcome: "read"; "warn": read, with the reasons beside it; "refuse": not to be judged.
         reasons: sentences; empty with "read".
+        brain_visible: see `is_brain_visible`.
     """
 
     outcome: Outcome
     reasons: tuple[str, ...] = ()
+    brain_visible: bool = True
 
 
 def judge(pixels: NDArray[np.float32], *, coloured: bool = False) -> GateFinding:
@@ -113,9 +90,12 @@ def judge(pixels: NDArray[np.float32], *, coloured: bool = False) -> GateFinding
     Raises:
         ScanError: the pixels are no picture; see `core.preprocessing.to_frame`.
     """
-    appearance = measure_appearance(pixels)
+    trimmed = trim_margins(np.asarray(pixels, dtype=np.float32))
+    frame = to_frame(trimmed, _FRAME)
+    appearance = _measure(trimmed, frame)
     if appearance is None:
-        return GateFinding("refuse", ("Nothing lies on the black of the picture.",))
+        return GateFinding("refuse", ("Nothing lies on the black of the picture.",), brain_visible=False)
+    brain_visible = _has_brain(frame)
     refusals, doubts = [], []
     bony = appearance.cut_off >= _LITTLE_BONE
     if appearance.border > _FULL_BORDER:
@@ -140,8 +120,24 @@ def judge(pixels: NDArray[np.float32], *, coloured: bool = False) -> GateFinding
             "a wide window."
         )
     if refusals:
-        return GateFinding("refuse", (*refusals, *doubts))
-    return GateFinding("warn", tuple(doubts)) if doubts else GateFinding("read")
+        return GateFinding("refuse", (*refusals, *doubts), brain_visible)
+    return GateFinding("warn" if doubts else "read", tuple(doubts), brain_visible)
+
+
+def is_brain_visible(pixels: NDArray[np.float32]) -> bool:
+    """Whether a slice of a head CT shows brain: not the neck, the face or the bone of the vertex alone.
+
+    Brain is the largest even patch of soft tissue in the head; muscle lies in strands, and the slices through
+    the vertex hold bone. A patch of a twentieth of the framed picture counts. Of the data set's 308 slices
+    labelled with hemorrhage none has less.
+
+    Args:
+        pixels: (H, W) float32 display gray in [0, 1], in a window 80 HU wide or wider.
+
+    Raises:
+        ScanError: the pixels are no picture; see `core.preprocessing.to_frame`.
+    """
+    return _has_brain(to_frame(np.asarray(pixels, dtype=np.float32), _FRAME))
 
 
 def measure_appearance(pixels: NDArray[np.float32]) -> Appearance | None:
@@ -150,10 +146,13 @@ def measure_appearance(pixels: NDArray[np.float32]) -> Appearance | None:
     Raises:
         ScanError: see `core.preprocessing.to_frame`.
     """
+    trimmed = trim_margins(np.asarray(pixels, dtype=np.float32))
+    return _measure(trimmed, to_frame(trimmed, _FRAME))
+
+
+def _measure(trimmed: NDArray[np.float32], frame: NDArray[np.float32]) -> Appearance | None:
     from scipy import ndimage
 
-    trimmed = trim_margins(np.asarray(pixels, dtype=np.float32))
-    frame = to_frame(trimmed, _FRAME)
     objects, n_objects = ndimage.label(ndimage.binary_opening(frame > AIR, iterations=2))
     if n_objects == 0:
         return None
@@ -178,6 +177,18 @@ def measure_appearance(pixels: NDArray[np.float32]) -> Appearance | None:
         cut_off=float((frame[head] >= _CUT_OFF * brightest).sum() / frame.size),
         ring=float((rim > max(_BRIGHT_RIM * brightest, _OVER_INSIDE * inside)).mean()),
     )
+
+
+def _has_brain(frame: NDArray[np.float32]) -> bool:
+    from scipy import ndimage
+
+    mean = ndimage.uniform_filter(frame, _PATCH)
+    variance = ndimage.uniform_filter(frame * frame, _PATCH) - mean * mean
+    even = (frame > AIR) & (frame < BONE) & (variance < _EVEN**2)
+    patches, n_patches = ndimage.label(ndimage.binary_opening(even, iterations=2))
+    if n_patches == 0:
+        return False
+    return bool(np.bincount(patches.ravel())[1:].max() >= _LEAST_BRAIN * frame.size)
 
 
 def _border(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

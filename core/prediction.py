@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import groupby
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from core.decision import Rule, make_rules
-from core.errors import ExperimentError
+from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
-from core.files import natural_key
+from core.gate import GateFinding, judge
 from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
 from core.preprocessing import prepare_many, to_frame
-from core.scans import Refused, Scan, iterate_study
+from core.scans import Scan
+from core.scans.raster import COLOURED
 from core.scans.windows import window_hu
+from core.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
 
 SEEN_IN_TRAINING = (
     "This file is part of the data the served networks were made from: "
     "the reading is not out of sample and looks better than it is."
 )
+# What a file may call its modality: CT, or pictures of it (secondary capture, other); many do not say.
+_PICTURES_OF_CT = ("", "CT", "SC", "OT", "other")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class SliceFinding:
         warnings: what should make the reader doubt, as sentences; the scan's own warnings come first.
         frame: (size, size) float32 in [0, 1]: the picture the networks looked at, under the heat maps.
         position_mm: where the slice lies along the scan's axis, higher towards the head; None when unknown.
+        gate: whether it is a slice of a head CT, and whether it shows brain.
     """
 
     index: int
@@ -69,6 +71,12 @@ class SliceFinding:
     warnings: tuple[str, ...]
     frame: np.ndarray
     position_mm: float | None = None
+    gate: GateFinding = field(default_factory=lambda: GateFinding("read"))
+
+    @property
+    def votes(self) -> bool:
+        """Whether the slice counts in the verdict on its scan."""
+        return self.gate.brain_visible and self.gate.outcome != "refuse"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +88,17 @@ class Findings:
         sha256: of the file's bytes.
         experiment: name of the experiment.
         slices: one finding for each slice of the scan.
+        verdicts: what each network says of the scan as a whole, by framework; see core.verdict. Empty where
+            no slice shows brain, and for studies where the experiment knows no patients.
+        overridden: whether the gate had refused the scan, and was told to let it through.
     """
 
     source: str
     sha256: str
     experiment: str
     slices: tuple[SliceFinding, ...]
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    overridden: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,25 +141,40 @@ class Reader:
                     remedy="train it again",
                 )
 
-    def read(self, scan: Scan, operating_points: Mapping[str, float] | None = None) -> Findings:
-        """Read every slice of a scan with every network.
+    def read(
+        self,
+        scan: Scan,
+        operating_points: Mapping[str, float] | None = None,
+        *,
+        override_gate: bool = False,
+    ) -> Findings:
+        """Read every slice of a scan with every network, if it is one of a head CT.
 
         Args:
             scan: as core.scans reads it.
             operating_points: framework -> threshold to decide by, on calibrated probabilities, instead of the
                 card's default ones; each has its own review band.
+            override_gate: read it also where the gate refuses; the findings carry the mark.
 
         Raises:
+            ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate.
             ExperimentError: a network failed, or an operating point names no framework of the experiment.
         """
         rules = make_rules(self.experiment, operating_points or {})
         doubts = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
+        gray = [piece.pixels if scan.unit == "gray" else window_hu(piece.pixels) for piece in scan.slices]
+        gates = judge_scan(scan, gray)
+        refused = [gate for gate in gates if gate.outcome == "refuse"]
+        if 2 * len(refused) > len(gates) and not override_gate:
+            raise ScanError(
+                "This does not look like a head CT",
+                came=refused[0].reasons[0],
+                remedy="hand in axial head CT in a window for soft tissue, or have it read all the same",
+                code="not_head_ct",
+            )
         findings: list[SliceFinding] = []
-        for start in range(0, len(scan.slices), BATCH_SIZE):
-            batch = [
-                piece.pixels if scan.unit == "gray" else window_hu(piece.pixels)
-                for piece in scan.slices[start : start + BATCH_SIZE]
-            ]
+        for start in range(0, len(gray), BATCH_SIZE):
+            batch = gray[start : start + BATCH_SIZE]
             images = prepare_many(batch, self.experiment.recipe)
             served = {framework: model.predict(images) for framework, model in self._models.items()}
             for row, pixels in enumerate(batch):
@@ -162,9 +190,21 @@ class Reader:
                         warnings=doubts,
                         frame=to_frame(pixels, self.experiment.recipe),
                         position_mm=scan.slices[start + row].position_mm,
+                        gate=gates[start + row],
                     )
                 )
-        return Findings(scan.source, scan.sha256, self.experiment.name, tuple(findings))
+        return Findings(
+            scan.source,
+            scan.sha256,
+            self.experiment.name,
+            tuple(findings),
+            _reach_verdicts(findings, self._study_rules if len(findings) > 1 else {}),
+            overridden=2 * len(refused) > len(gates),
+        )
+
+    @cached_property
+    def _study_rules(self) -> dict[str, StudyRule]:
+        return make_study_rules(self.experiment)
 
     def _decide(self, answer: Served, row: int, rule: Rule) -> ModelFinding:
         raw = float(answer.probability[row])
@@ -179,6 +219,35 @@ class Reader:
             positive=positive,
             heat=answer.heat[row],
         )
+
+
+def judge_scan(scan: Scan, gray: Sequence[np.ndarray]) -> list[GateFinding]:
+    """What the gate says of each slice, of the picture and of what the file says it is.
+
+    Args:
+        scan: as core.scans reads it.
+        gray: its slices as display gray in [0, 1].
+    """
+    found = [judge(pixels, coloured=COLOURED in scan.warnings) for pixels in gray]
+    modality = scan.technical.modality
+    if modality in _PICTURES_OF_CT:
+        return found
+    reason = f"The file says that this is {modality}, not CT."
+    return [GateFinding("refuse", (reason, *one.reasons), one.brain_visible) for one in found]
+
+
+def _reach_verdicts(findings: Sequence[SliceFinding], rules: Mapping[str, StudyRule]) -> dict[str, Verdict]:
+    """The verdicts on a scan: of one slice its decision, of several the study's."""
+    votes = [finding.votes for finding in findings]
+    if len(findings) == 1:
+        (only,) = findings
+        return {
+            name: judge_slice(model.probability, model.threshold, review=model.review)
+            for name, model in only.models.items()
+            if votes[0]
+        }
+    probabilities = {name: [finding.models[name].probability for finding in findings] for name in rules}
+    return reach_verdicts(probabilities, votes, rules)
 
 
 def decide_anew(
@@ -209,72 +278,10 @@ def decide_anew(
         agree = len({model.positive for model in models.values()}) == 1
         return replace(finding, models=models, agree=agree)
 
-    return [replace(scan, slices=tuple(map(anew, scan.slices))) for scan in scans]
-
-
-def read_paths(
-    paths: Sequence[Path], reader: Reader, *, on_file: Callable[[int, int], None] | None = None
-) -> Iterator[Findings | Refusal]:
-    """Read files and folders, one after the other; what is no scan comes back as a Refusal.
-
-    Args:
-        paths: a file is read under its own name. A folder is walked, in natural order, each file in it read
-            under its path below the folder; hidden files and folders are left out. Each folder is one upload
-            (see `core.scans.iterate_study`): the DICOM files in it become series, and are of one patient. So
-            are files that stand side by side in `paths`.
-        reader: the networks.
-        on_file: called with the number of files done and their total after each.
-
-    Raises:
-        ExperimentError: a network failed.
-    """
-    uploads: list[list[tuple[Path, str]]] = []
-    for is_folder, together in groupby(paths, Path.is_dir):
-        side_by_side = list(together)
-        uploads += map(list_files, [[one] for one in side_by_side] if is_folder else [side_by_side])
-    total, done = sum(map(len, uploads)), 0
-
-    def count(upload: list[tuple[Path, str]]) -> Iterator[tuple[str, Path]]:
-        nonlocal done
-        for path, source in upload:
-            yield source, path
-            # Whoever asks for the next file is done with this one.
-            done += 1
-            if on_file:
-                on_file(done, total)
-
-    for upload in uploads:
-        for outcome in iterate_study(count(upload)):
-            if isinstance(outcome, Refused):
-                yield Refusal(outcome.source, outcome.error.code, str(outcome.error))
-            else:
-                yield reader.read(outcome)
-
-
-def list_files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Each file to read and what to call it; see `read_paths`. Links to folders are not followed."""
-    listed: list[tuple[Path, str]] = []
-    for path in paths:
-        if not path.is_dir():
-            listed.append((path, _as_text(path.name)))
-            continue
-        found: list[tuple[Path, str]] = []
-        for place, folders, names in os.walk(path, onerror=partial(_list_folder, found, path)):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            for name in names:
-                if not name.startswith("."):
-                    file = Path(place, name)
-                    found.append((file, _as_text(file.relative_to(path).as_posix())))
-        listed += sorted(found, key=lambda item: natural_key(item[1]))
-    return listed
-
-
-def _as_text(name: str) -> str:
-    """A name whose bytes are no UTF-8 cannot be printed as it is."""
-    return name.encode("utf-8", "replace").decode("utf-8")
-
-
-def _list_folder(found: list[tuple[Path, str]], top: Path, error: OSError) -> None:
-    """List a folder that cannot be walked, so that it is refused by name and not passed over."""
-    folder = Path(error.filename)
-    found.append((folder, _as_text(folder.relative_to(top).as_posix())))
+    decided = []
+    for scan in scans:
+        slices = tuple(map(anew, scan.slices))
+        # A study is decided by the operating point of patients, which stays.
+        verdicts = _reach_verdicts(slices, {}) if len(slices) == 1 else scan.verdicts
+        decided.append(replace(scan, slices=slices, verdicts=verdicts))
+    return decided

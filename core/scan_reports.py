@@ -38,7 +38,7 @@ def sort_by_urgency(scans: Sequence[Findings]) -> list[Findings]:
 
 
 def predict_record(
-    experiment: str, findings: Sequence[Findings], refused: Sequence[Refusal]
+    experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]
 ) -> dict[str, Any]:
     """The JSON of `python -m core predict`, form predict/1; documented at the head of core.cli."""
     scans = [
@@ -58,15 +58,30 @@ def predict_record(
                     },
                     "agree": finding.agree,
                     "warnings": list(finding.warnings),
+                    "position_mm": finding.position_mm,
+                    "brain_visible": finding.gate.brain_visible,
+                    "gate": {"outcome": finding.gate.outcome, "reasons": list(finding.gate.reasons)},
                 }
                 for finding in scan.slices
             ],
+            "verdict": {
+                framework: {
+                    "score": verdict.score,
+                    "threshold": verdict.threshold,
+                    "decision": experiment.classes[int(verdict.positive)],
+                    "needs_review": verdict.review,
+                    "n_voting": verdict.n_voting,
+                    "driving": list(verdict.driving),
+                }
+                for framework, verdict in scan.verdicts.items()
+            },
+            "gate_overridden": scan.overridden,
         }
         for scan in findings
     ]
     return {
         "schema": PREDICT_SCHEMA,
-        "experiment": experiment,
+        "experiment": experiment.name,
         "scans": scans,
         "refused": [
             {"source": refusal.source, "code": refusal.code, "message": refusal.message}

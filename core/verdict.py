@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from core.errors import EvaluationError
-from core.evaluation.operating_points import choose_operating_points, validation_scores
 from core.evaluation.review import Band, choose_band, in_band
 from core.experiments import Experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The slices that drove a verdict are named, the strongest first; more than so many nobody looks at first.
 _MOST_DRIVING = 5
@@ -58,6 +60,9 @@ def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
     Validation patients are scored on their slices that show brain, where the experiment knows which do
     (properties.csv), otherwise on all. The operating point is the card's default kind.
     """
+    # Only studies need tables; a single slice is read without.
+    from core.evaluation.operating_points import choose_operating_points, validation_scores
+
     table = _validation_of_brain(experiment)
     rules = {}
     for framework in experiment.frameworks:
@@ -69,6 +74,11 @@ def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
         threshold = points[experiment.card["default_operating_point"]]
         rules[framework] = StudyRule(threshold, choose_band(scores, threshold))
     return rules
+
+
+def judge_slice(probability: float, threshold: float, *, review: bool) -> Verdict:
+    """The verdict on a scan of one slice: that slice's own decision, at the operating point of slices."""
+    return Verdict(probability, threshold, probability >= threshold, review, n_voting=1, driving=(0,))
 
 
 def reach_verdicts(

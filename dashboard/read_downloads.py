@@ -67,7 +67,7 @@ def make_csv(experiment: Experiment, read: Sequence[Reading], refused: Sequence[
 
 def make_json(experiment: Experiment, read: Sequence[Reading], refused: Sequence[Reading]) -> bytes:
     """What `python -m core predict --json` says of the same files."""
-    record = predict_record(experiment.name, [r.findings for r in read], _refusals(refused))
+    record = predict_record(experiment, [r.findings for r in read], _refusals(refused))
     return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
 
 

@@ -52,6 +52,7 @@ LAYERS = (
         "decision",
         "prediction",
         "verdict",
+        "scan_paths",
         "protocol",
         "training",
         "training_card",

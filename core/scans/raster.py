@@ -27,6 +27,7 @@ MAX_FRAMES = 500
 
 # A picture is called coloured when more than this share of its pixels differ by more than this between
 # channels; JPEG compression alone makes gray pictures differ by a few steps.
+COLOURED = "This is a colour image; a CT slice is gray. Its colours were converted to gray."
 COLOUR_SHARE = 0.001
 COLOUR_STEPS = 16
 
@@ -215,7 +216,7 @@ def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
         return np.asarray(image)
     image = image.convert("RGB")
     if _is_coloured(image):
-        remarks.append("This is a colour image; a CT slice is gray. Its colours were converted to gray.")
+        remarks.append(COLOURED)
     return np.asarray(image.convert("L"))
 
 

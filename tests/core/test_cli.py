@@ -19,7 +19,7 @@ from core.errors import ParityError
 from core.experiments import FRAMEWORKS, Experiment, find_experiment
 from core.training_card import describe_results
 from core.verification import Check, Verification
-from tests.builders import write_tiny_experiment
+from tests.builders import draw_head, write_tiny_experiment
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,11 +52,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 def pictures(tmp_path: Path) -> Path:
     """A folder with a dark, a bright and a broken picture, in subfolders."""
     folder = tmp_path / "in"
-    for name, gray in (("dark/2.png", 40), ("dark/10.png", 60), ("bright 1.png", 230)):
+    for name, gray in (("dark/2.png", 0.2), ("dark/10.png", 0.25), ("bright 1.png", 0.8)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.full((64, 64), gray, dtype=np.uint8)
-        pixels[:8] = 0
-        Image.fromarray(pixels).save(folder / name)
+        Image.fromarray(np.rint(255 * draw_head(gray)).astype(np.uint8)).save(folder / name)
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     return folder
 
@@ -67,10 +65,21 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
     assert ["schema", "experiment", "scans", "refused"] == list(record)
     assert ("predict/1", "tiny") == (record["schema"], record["experiment"])
     for scan in record["scans"]:
-        assert ["source", "sha256", "slices"] == list(scan)
+        assert ["source", "sha256", "slices", "verdict", "gate_overridden"] == list(scan)
         assert hashlib.sha256((pictures / scan["source"]).read_bytes()).hexdigest() == scan["sha256"]
+        for verdict in scan["verdict"].values():
+            assert [
+                "score",
+                "threshold",
+                "decision",
+                "needs_review",
+                "n_voting",
+                "driving",
+            ] == list(verdict)
         for index, finding in enumerate(scan["slices"]):
-            assert ["index", *FRAMEWORKS, "agree", "warnings", "position_mm"] == list(finding)
+            places = ["position_mm", "brain_visible", "gate"]
+            assert ["index", *FRAMEWORKS, "agree", "warnings", *places] == list(finding)
+            assert {"outcome": "read", "reasons": []} == finding["gate"]
             assert index == finding["index"]
             assert isinstance(finding["agree"], bool)
             assert all(isinstance(warning, str) for warning in finding["warnings"])
@@ -95,6 +104,16 @@ def test_predict_walks_a_folder_and_names_the_refused(tiny: Experiment, pictures
     decisions = [scan["slices"][0]["keras"]["decision"] for scan in record["scans"]]
     assert ["Hemorrhage", "No hemorrhage", "No hemorrhage"] == decisions
     assert "" == ended.err
+
+
+def test_predict_refuses_what_is_no_head_ct(tiny: Experiment, tmp_path: Path, run: Any) -> None:
+    """A photograph stands under refused; with --override-gate it is read and marked."""
+    rows = np.mgrid[:64, :64][0]
+    Image.fromarray((60 + 2 * rows).astype(np.uint8)).save(tmp_path / "cat.png")
+    refused = run("predict", tmp_path / "cat.png", "--json")
+    assert (1, ["not_head_ct"]) == (refused.code, [one["code"] for one in refused.json()["refused"]])
+    (scan,) = run("predict", tmp_path / "cat.png", "--override-gate", "--json").json()["scans"]
+    assert (True, "refuse") == (scan["gate_overridden"], scan["slices"][0]["gate"]["outcome"])
 
 
 def test_predict_of_good_files_ends_with_0(tiny: Experiment, pictures: Path, run: Any) -> None:
@@ -227,11 +246,9 @@ def test_predict_tells_what_needs_review(models: Path, pictures: Path, run: Any)
     """A probability in the review band says so, in JSON and in the table; without bands none does."""
     plain = write_tiny_experiment(models, "plain")
     write_tiny_experiment(models, "banded", calibrated=True)
-    grays = np.linspace(60, 160, 51).astype(np.uint8)
-    for gray in grays:
-        pixels = np.full((64, 64), gray, dtype=np.uint8)
-        pixels[:8] = 0
-        Image.fromarray(pixels).save(pictures / "dark" / f"{gray}.png")
+    for number, gray in enumerate(np.linspace(0.25, 0.55, 51)):
+        head = np.rint(255 * draw_head(gray)).astype(np.uint8)
+        Image.fromarray(head).save(pictures / "dark" / f"{number}.png")
     told = {}
     for name in (plain.name, "banded"):
         scans = run("predict", pictures / "dark", "--json", "--experiment", name).json()["scans"]

@@ -55,7 +55,7 @@ def run_apart(*arguments: str) -> tuple[int, str, set[str]]:
 def test_predict_loads_no_framework(tiny: Experiment, tmp_path: Path) -> None:
     """Reading a scan with both networks leaves no framework and no slow library in sys.modules."""
     picture = tmp_path / "a.png"
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)).save(picture)
+    Image.fromarray(np.rint(255 * draw_head(0.5)).astype(np.uint8)).save(picture)
     code, out, modules = run_apart("predict", str(picture), "--json")
     assert 0 == code
     assert {"pytorch", "keras"} <= set(json.loads(out)["scans"][0]["slices"][0])

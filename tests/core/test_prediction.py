@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from core.errors import ExperimentError
+from core.errors import ExperimentError, ScanError
 from core.experiments import FRAMEWORKS, Experiment, write_experiment
 from core.models.onnx_model import BATCH_SIZE
-from core.prediction import SEEN_IN_TRAINING, Findings, Reader, Refusal, list_files, read_paths
+from core.prediction import SEEN_IN_TRAINING, Reader, decide_anew
 from core.preprocessing import Recipe, prepare, to_frame
-from core.scans import Scan, Slice
-from tests.builders import tiny_probability, write_tiny_experiment, write_tiny_model
+from core.scans import Scan, Slice, Technical
+from core.scans.raster import COLOURED
+from core.verdict import make_study_rules, reach_verdicts
+from tests.builders import draw_head, tiny_probability, write_tiny_experiment, write_tiny_model
 
 
 def make_scan(*grays: float, warnings: tuple[str, ...] = (), sha256: str = "0" * 64) -> Scan:
-    """A scan with one slice per mean gray: bright on the left, dark on the right."""
-    ramp = np.linspace(0.1, -0.1, 64, dtype=np.float32)
-    slices = tuple(Slice(np.clip(np.tile(gray + ramp, (64, 1)), 0, 1).astype(np.float32)) for gray in grays)
+    """A scan with one head per mean gray."""
+    slices = tuple(Slice(draw_head(gray)) for gray in grays)
     return Scan("here.png", sha256, "gray", slices, warnings)
-
-
-def write_picture(path: Path, gray: int) -> Path:
-    """A picture file of 64 x 64 pixels, mostly of this gray (0 to 255)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.full((64, 64), gray, dtype=np.uint8)
-    pixels[:8] = 0
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 def test_findings_tell_what_both_networks_say(tiny: Experiment) -> None:
@@ -49,7 +38,7 @@ def test_findings_tell_what_both_networks_say(tiny: Experiment) -> None:
             assert (decision, decision == "Hemorrhage") == (model.decision, model.positive)
             assert tiny.threshold(framework) == model.threshold
             assert (8, 8) == model.heat.shape
-            assert model.heat[0, 0] > model.heat[0, -1]
+            assert model.heat[4, 1] > model.heat[4, -2]
         assert finding.agree is True
         assert ("Rotated.",) == finding.warnings
         np.testing.assert_array_equal(to_frame(piece.pixels, tiny.recipe), finding.frame)
@@ -166,50 +155,69 @@ def test_a_changed_network_is_not_loaded(tiny: Experiment) -> None:
         Reader(tiny)
 
 
-def test_a_folder_is_walked_in_natural_order(tmp_path: Path) -> None:
-    """Files come under their path below the folder, numbers by value, hidden ones left out."""
-    top = tmp_path / "in"
-    for name in ("b/10.png", "b/2.png", "a.png", "b/.hidden.png", ".git/c.png", "note.txt"):
-        write_picture(top / name, 100) if name.endswith("png") else (top / name).write_text("")
-    (top / "empty").mkdir()
-    single = write_picture(tmp_path / "x" / "single.png", 100)
-    listed = list_files([top, single])
-    assert ["a.png", "b/2.png", "b/10.png", "note.txt", "single.png"] == [source for _, source in listed]
-    assert listed[1][0] == top / "b" / "2.png"
+def make_photograph() -> Scan:
+    """Something that reaches to the borders of the picture."""
+    rows, columns = np.mgrid[:64, :64] / 64
+    return Scan("cat.png", "1" * 64, "gray", (Slice((0.3 + 0.3 * rows * columns).astype(np.float32)),))
 
 
-def test_bad_files_are_named_and_the_others_read(tiny: Experiment, tmp_path: Path) -> None:
-    """What is no scan comes back with a code and a reason, in its place; progress counts every file."""
-    write_picture(tmp_path / "in" / "1.png", 200)
-    (tmp_path / "in" / "2.png").write_bytes(b"")
-    write_picture(tmp_path / "in" / "3.png", 50)
-    steps: list[tuple[int, int]] = []
-    paths = [tmp_path / "in", tmp_path / "gone.png"]
-    outcomes = list(read_paths(paths, Reader(tiny), on_file=lambda *step: steps.append(step)))
-    assert ["1.png", "2.png", "3.png", "gone.png"] == [outcome.source for outcome in outcomes]
-    assert [Findings, Refusal, Findings, Refusal] == [type(outcome) for outcome in outcomes]
-    assert ["empty", "unreadable"] == [outcome.code for outcome in outcomes if isinstance(outcome, Refusal)]
-    assert [(1, 4), (2, 4), (3, 4), (4, 4)] == steps
-    digest = hashlib.sha256((tmp_path / "in" / "1.png").read_bytes()).hexdigest()
-    assert isinstance(outcomes[0], Findings)
-    assert digest == outcomes[0].sha256
+def test_what_is_no_head_ct_is_refused(tiny: Experiment) -> None:
+    """The gate's first reason is given, and no network is asked."""
+    with pytest.raises(ScanError, match="borders") as refused:
+        Reader(tiny).read(make_photograph())
+    assert "not_head_ct" == refused.value.code
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no named pipes in folders")
-def test_a_pipe_is_refused_at_once(tiny: Experiment, tmp_path: Path) -> None:
-    """A pipe among the files does not keep the reader waiting."""
-    os.mkfifo(tmp_path / "pipe.png")
-    (outcome,) = read_paths([tmp_path / "pipe.png"], Reader(tiny))
-    assert isinstance(outcome, Refusal)
-    assert "not_an_image" == outcome.code
+def test_a_refusal_can_be_overridden_and_leaves_a_mark(tiny: Experiment) -> None:
+    """Read all the same, the findings say so, and nothing in them votes."""
+    findings = Reader(tiny).read(make_photograph(), override_gate=True)
+    assert (True, "refuse") == (findings.overridden, findings.slices[0].gate.outcome)
+    assert {} == findings.verdicts
+    assert not Reader(tiny).read(make_scan(0.4), override_gate=True).overridden
 
 
-@pytest.mark.skipif(os.name == "nt", reason="names are UTF-16 there")
-def test_a_name_that_is_no_text_can_be_shown(tiny: Experiment, tmp_path: Path) -> None:
-    """Bytes in a name that are no UTF-8 are replaced, so that printing the source cannot fail."""
-    os.mkdir(tmp_path / "in")
-    path = os.path.join(os.fsencode(tmp_path / "in"), b"\xff.png")
-    with open(path, "wb") as stream:
-        stream.write(b"x")
-    (outcome,) = read_paths([tmp_path / "in"], Reader(tiny))
-    assert "?.png" == outcome.source
+def test_a_few_odd_slices_do_not_spoil_a_study(tiny: Experiment) -> None:
+    """Up to half of the slices may be refused: the others are read, and those do not vote."""
+    scan = make_scan(0.5, 0.6)
+    mixed = Scan("s", "2" * 64, "gray", (*scan.slices, *make_photograph().slices))
+    findings = Reader(tiny).read(mixed)
+    assert ["read", "read", "refuse"] == [finding.gate.outcome for finding in findings.slices]
+    assert [2, 2] == [verdict.n_voting for verdict in findings.verdicts.values()]
+
+
+def test_a_file_that_says_mr_is_refused(tiny: Experiment) -> None:
+    """What the file says of its modality counts, however the picture looks."""
+    scan = make_scan(0.5)
+    with pytest.raises(ScanError, match="MR, not CT"):
+        Reader(tiny).read(Scan("s", "0" * 64, "gray", scan.slices, technical=Technical(modality="MR")))
+
+
+def test_colour_reaches_the_gate(tiny: Experiment) -> None:
+    """A scan that was in colour is read with a warning."""
+    findings = Reader(tiny).read(make_scan(0.5, warnings=(COLOURED,)))
+    assert "warn" == findings.slices[0].gate.outcome
+
+
+def test_one_slice_is_judged_by_its_own_decision(tiny: Experiment) -> None:
+    """The verdict on a scan of one slice is the slice's, also at another operating point."""
+    findings = Reader(tiny).read(make_scan(0.5))
+    for name, verdict in findings.verdicts.items():
+        model = findings.slices[0].models[name]
+        assert (model.probability, model.threshold, model.positive) == (
+            verdict.score,
+            verdict.threshold,
+            verdict.positive,
+        )
+    (anew,) = decide_anew([findings], tiny, {"keras": 0.99})
+    assert (True, False) == tuple(verdict.positive for verdict in anew.verdicts.values())
+
+
+def test_a_study_is_judged_as_patients_are(tiny: Experiment) -> None:
+    """The verdict on several slices is that of core.verdict, and stays when slices are decided anew."""
+    findings = Reader(tiny).read(make_scan(0.3, 0.5, 0.7))
+    probabilities = {
+        name: [finding.models[name].probability for finding in findings.slices] for name in tiny.frameworks
+    }
+    expected = reach_verdicts(probabilities, [True] * 3, make_study_rules(tiny))
+    assert expected == findings.verdicts
+    assert expected == decide_anew([findings], tiny, {"keras": 0.99})[0].verdicts

@@ -12,6 +12,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from tests.builders import draw_head
+
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 OpenPage = Callable[..., AppTest]
 
@@ -48,9 +50,8 @@ def open_page() -> OpenPage:
 
 
 def draw_file(gray: float, kind: str = "PNG") -> bytes:
-    """A picture file of 64 x 64 pixels that is `gray` but for a black corner."""
-    pixels = np.full((64, 64), round(255 * gray), dtype=np.uint8)
-    pixels[:4, :4] = 0
+    """A picture file of 64 x 64 pixels: a head of this mean gray, see `draw_head`."""
+    pixels = np.rint(255 * draw_head(gray)).astype(np.uint8)
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, kind)
     return target.getvalue()
