@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from core.experiments import Experiment
+from tests.builders import draw_head
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK_LIBRARIES = {"torch", "torchvision", "tensorflow", "keras"}
