@@ -31,10 +31,16 @@ from core.errors import ExperimentError, TrainingError
 from core.experiments import Experiment, models_root, publish, write_experiment, write_table
 from core.experiments.cards import check_name
 from core.files import clear_parts, write_whole
-from core.models.architecture import Architecture, architecture_of, get_architecture
+from core.models.architecture import architecture_of, get_architecture
 from core.protocol import Protocol
 from core.splits import Fold, make_folds
-from core.training_card import describe_dataset, describe_protocol, describe_results
+from core.training_card import (
+    describe_dataset,
+    describe_protocol,
+    describe_results,
+    describe_served,
+    summarise,
+)
 from core.training_duration import remember_duration
 from core.training_images import check_space, count_cores, plant_copies, prepare_images
 from core.training_state import (
@@ -125,7 +131,7 @@ def _check_free(root: Path, work: Path, resume: bool) -> None:
     if (work / "plan.json").exists() and not resume:
         raise TrainingError(
             f'A training "{work.name}" is unfinished',
-            remedy="go on with --resume, or discard it by deleting " + str(work),
+            remedy=f"resume it (--resume), or discard it by deleting {work}",
         )
 
 
@@ -263,7 +269,7 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
     card = {
         "name": plan["name"],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "summary": _summarise(plan, get_architecture(plan["protocol"]["architecture"])),
+        "summary": summarise(plan["protocol"]),
         "protocol": plan["protocol"],
         "recipe": plan["recipe"],
         "layers": plan["layers"],
@@ -271,7 +277,7 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
         "dataset": plan["dataset"],
         **describe_results(predictions, frameworks),
         "default_operating_point": "youden",
-        "served": _describe_served(len(folds)),
+        "served": describe_served(len(folds)),
         "parity": {framework: results[framework]["parity"] for framework in frameworks},
         "training": {
             framework: {key: results[framework][key] for key in ("seconds", "n_parameters")}
@@ -281,31 +287,6 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
         "versions": {"python": ".".join(map(str, sys.version_info[:3])), **_read_versions()},
     }
     return write_experiment(built, card)
-
-
-def _summarise(plan: dict[str, Any], architecture: Architecture) -> str:
-    protocol = plan["protocol"]
-    labels = {"folder": "the folder's label", "slice": "the slice's own label"}[protocol["labels"]]
-    split = {
-        "random": "slices split at random, so that patients stand on both sides",
-        "patient": "patients kept apart",
-    }[protocol["split"]]
-    folds = "one hold-out" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
-    return f"{architecture.title}, {labels}, {split}, {folds}."
-
-
-def _describe_served(n_folds: int) -> str:
-    if n_folds == 1:
-        return (
-            "The served network is the measured one: it was trained on the training part alone, and the "
-            "figures are of the test part, which it has not seen."
-        )
-    return (
-        f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every "
-        "measured probability comes from the single network that had not seen the slice (nor, where patients "
-        "are kept apart, its patient); a scan from elsewhere is read by all of them together. The mean "
-        "itself was not measured on this data set, for each of its slices was seen by some of the networks."
-    )
 
 
 def _read_versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from core.dataset import KNOWN_DATASET, Dataset
 from core.evaluation.operating_points import operating_points_of, review_bands_of
 from core.evaluation.recalibration import fit_calibrations, recalibrate
+from core.models.architecture import get_architecture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,3 +75,29 @@ def describe_results(predictions: pd.DataFrame, frameworks: Sequence[str]) -> di
         "operating_points": points,
         "review_bands": review_bands_of(calibrated, points),
     }
+
+
+def summarise(protocol: dict[str, Any]) -> str:
+    """The protocol of a card in one sentence."""
+    labels = {"folder": "the folder's label", "slice": "the slice's own label"}[protocol["labels"]]
+    split = {
+        "random": "slices split at random, so that patients stand on both sides",
+        "patient": "patients kept apart",
+    }[protocol["split"]]
+    folds = "one hold-out" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
+    return f"{get_architecture(protocol['architecture']).title}, {labels}, {split}, {folds}."
+
+
+def describe_served(n_folds: int) -> str:
+    """How the served network relates to those that were measured."""
+    if n_folds == 1:
+        return (
+            "The served network is the measured one: it was trained on the training part alone, and the "
+            "figures are of the test part, which it has not seen."
+        )
+    return (
+        f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every "
+        "measured probability comes from the single network that had not seen the slice (nor, where patients "
+        "are kept apart, its patient); a scan from elsewhere is read by all of them together. The mean "
+        "itself was not measured on this data set, for each of its slices was seen by some of the networks."
+    )
