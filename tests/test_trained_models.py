@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from core.cli_reports import STORY
 from core.evaluation.summary import evaluate_experiment
@@ -14,9 +18,10 @@ from core.model_card import draw_model_card
 from core.phantoms import draw_phantom
 from core.prediction import Reader
 from core.reports import draw_figures, replace_figures
-from core.scans import Scan, Slice
+from core.scans import Scan, Slice, read_scan
 
 ROOT = Path(__file__).parents[1] / "trained_models"
+DATA = Path(os.environ.get("STROKE_CT_DATA", "") or "nowhere")
 FOLDERS = sorted(path.parent for path in ROOT.glob(f"*/{CARD_NAME}") if not path.parent.name.startswith("."))
 
 
@@ -102,3 +107,37 @@ def test_the_honest_model_is_what_we_promise() -> None:
         assert levels["slice"]["average_precision"]["value"] >= 0.60
         assert levels["slice"]["calibration_error"]["value"] <= 0.05
         assert levels["patient"]["auroc"]["value"] >= 0.85
+
+
+def _rescale(share: float) -> Callable[[Image.Image], Image.Image]:
+    return lambda image: ImageOps.scale(image, share, Image.Resampling.BICUBIC)
+
+
+_REFRAMED: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "padded": lambda image: ImageOps.expand(image, 80, 0),
+    "shifted": lambda image: ImageOps.expand(image, (60, 0, 0, 40), 0),
+    "smaller": _rescale(0.7),
+    "larger": _rescale(1.3),
+    "white border": lambda image: ImageOps.expand(image, 15, 255),
+    "RGB": lambda image: image.convert("RGB"),
+}
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="STROKE_CT_DATA names no folder")
+def test_framing_hardly_changes_a_reading() -> None:
+    """A slice of the data set padded, rescaled, shifted, bordered or as RGB PNG: at the median a difference
+    in probability of at most 0.05, and the decision changes in at most one of ten."""
+    reader = Reader(read_experiment(ROOT / STORY[2]))
+    files = sorted(DATA.rglob("*.jpg"))
+    differences, changed = [], []
+    for path in files[:: len(files) // 12]:
+        expected = reader.read(read_scan(path.read_bytes(), path.name)).slices[0].models
+        for change in _REFRAMED.values():
+            target = io.BytesIO()
+            change(Image.open(path).convert("L")).save(target, "PNG")
+            found = reader.read(read_scan(target.getvalue(), "a.png")).slices[0].models
+            for name, model in expected.items():
+                differences.append(abs(model.probability - found[name].probability))
+                changed.append(model.positive != found[name].positive)
+    assert np.median(differences) <= 0.05
+    assert np.mean(changed) <= 0.1
