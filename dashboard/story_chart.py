@@ -13,7 +13,7 @@ from dashboard.palette import MARKERS, TITLES, Palette
 
 _ROW_PX = 62
 _APART = 0.2  # of a row, from its middle to the mark of a network
-_LARGE = 1.35
+_LARGE = 1.2
 _GUESS = 0.5  # AUROC of guessing
 
 
@@ -49,14 +49,14 @@ def draw_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = Fals
         if (figure := one.aurocs.get(name)) is not None
     ]  # fmt: skip
     guess = {
-        "x": _GUESS, "y": 1, "yref": "paper", "yanchor": "bottom", "text": "guessing", "showarrow": False,
-        "font": {"color": palette.negative, "size": 12 * size},
+        "x": _GUESS, "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left", "xshift": 4,
+        "text": "guessing", "showarrow": False, "font": {"color": palette.negative, "size": 12 * size},
     }  # fmt: skip
     line = {"color": palette.chance, "dash": "dot", "width": 2}
     shape = {"type": "line", "x0": _GUESS, "x1": _GUESS, "y0": 0, "y1": 1, "yref": "paper", "line": line}
     ticks = [f"<b>{row.title}</b><br>{row.told}" for row in rows]
     axes = {
-        "xaxis": {"title": "AUROC", "range": [min(0.38, lowest - 0.02), 1.015], "dtick": 0.1,
+        "xaxis": {"title": "AUROC", "range": [min(0.38, lowest - 0.02), 1.02], "dtick": 0.1,
                   "tickformat": ".1f"},
         "yaxis": {"tickvals": list(range(len(rows))), "ticktext": ticks, "showgrid": False,
                   "range": [len(rows) - 0.5, -0.5], "automargin": True,
@@ -87,7 +87,7 @@ def _draw_framework(
     values = [figure["value"] for _, figure in shown]
     ends = [figure["interval"] or [figure["value"]] * 2 for _, figure in shown]
     return {
-        "type": "scatter", "mode": "markers", "name": TITLES[name], "x": values,
+        "type": "scatter", "mode": "markers", "cliponaxis": False, "name": TITLES[name], "x": values,
         "y": [_place(row, index, frameworks) for row, _ in shown],
         "marker": {"color": color, "size": 13, "symbol": MARKERS[name]},
         "error_x": {

@@ -37,7 +37,7 @@ def reserve(n_rows: int) -> None:
 
 
 def show_figure(told: Told, key: str, *, large: bool = False) -> None:
-    """AUROC of every experiment on one axis; `large` for an audience."""
+    """AUROC of every experiment on one axis; `large` for an audience, without its data."""
     rows, spoken, table = [], [], []
     for role in ROLES:
         if role.key not in told:
@@ -61,7 +61,8 @@ def show_figure(told: Told, key: str, *, large: bool = False) -> None:
             horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap=None
         ):
             st.caption(told_bars, width="content")
-            components.offer_csv(pd.DataFrame(table, columns=columns), f"{key}.csv")
+            if not large:
+                components.offer_csv(pd.DataFrame(table, columns=columns), f"{key}.csv")
 
 
 def show_words(told: Told) -> None:

@@ -171,7 +171,7 @@ def _draw_honest(found: list[Experiment]) -> None:
     for error in errors:
         components.show_error(error)
     with st.container(key="pair_tour_honest"):
-        left, right = st.columns([1.1, 1], gap="large")
+        left, right = st.columns([1.5, 1], gap="large")
     with left:
         if told:
             story_parts.show_figure(told, "tour_story", large=True)
