@@ -29,7 +29,8 @@ def compose(
     drawn = {}
     for name, own in axes.items():
         title = {"text": own.get("title", ""), "font": {"color": palette.text}}
-        looks = {"gridcolor": palette.grid, "zeroline": False, "fixedrange": True}
+        # The margins are given: to look for them, plotly would lay every figure out twice.
+        looks = {"gridcolor": palette.grid, "zeroline": False, "fixedrange": True, "automargin": False}
         drawn[name] = {**looks, "tickfont": {"color": palette.negative}, **own, "title": title}
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     return go.Figure(

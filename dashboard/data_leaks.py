@@ -8,7 +8,7 @@ from core.audit import NEAR_DUPLICATE_BITS, audit_split
 from core.dataset import Dataset
 from core.leakage_examples import SharedPair, deal_slices, draw_neighbours, pick_copies
 from core.splits import Fold
-from dashboard import charts, components, data_charts, laboratory, state
+from dashboard import charts, components, data_charts, figures, laboratory, state
 from dashboard.laboratory import Source
 from dashboard.palette import write_percent
 
@@ -57,20 +57,17 @@ def _show_sides(source: Source, fold: Fold) -> int:
         help="The slice directly above or below, of the same patient.",
     )  # fmt: skip
     negative, positive = (charts.shorten(name) for name in source.classes)
-    st.plotly_chart(
-        data_charts.draw_sides(dealt, (negative, positive), state.palette()), key="sides",
-        config=charts.offer_picture("split"),
-        alt=f"Each patient a column, each slice a square: {n_both} of {n_patients} patients have slices on "
-        "both sides of the split",
-    )  # fmt: skip
+    figure = data_charts.draw_sides(dealt, (negative, positive), state.palette())
+    alt = (
+        f"Each patient a column, each slice a square: {n_both} of {n_patients} patients have slices on both "
+        "sides of the split"
+    )
+    figures.show_figure(figure, "sides", "split", alt, dealt)
     more = n_patients - data_charts.MOST_PATIENTS
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(
-            "Each column is a patient, each square a slice. Learned from: training and validation."
-            + (f" The last {more} patients are not drawn." if more > 0 else ""),
-            width="content",
-        )
-        components.offer_csv(dealt, "split.csv")
+    st.caption(
+        "Each column is a patient, each square a slice. Learned from: training and validation."
+        + (f" The last {more} patients are not drawn." if more > 0 else "")
+    )
     return n_both
 
 

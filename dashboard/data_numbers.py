@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.cli_reports import STORY
 from core.leakage import Control, Estimate, conclude
-from dashboard import components, data_charts, figures, laboratory, loaders, state
+from dashboard import components, data_charts, figures, laboratory, loaders, records, state
 from dashboard.data_charts import Mark
 from dashboard.laboratory import Source
 from dashboard.palette import write_percent
@@ -36,8 +36,7 @@ def show_same_network() -> None:
             )
     levels = []
     for experiment in found:
-        with st.spinner("Computing figures and their intervals ..."):
-            models = laboratory.record(experiment)["models"]
+        models = records.record(experiment)["models"]
         way = _SPLITS[experiment.card["protocol"]["split"]]
         levels += [(way, framework, model["slice"]) for framework, model in models.items()]
     marks = [

@@ -15,18 +15,16 @@ from PIL import Image
 
 from core import dataset as datasets
 from core.audit import Audit, audit_dataset
-from core.class_folders import find_class_folders, list_files
+from core.class_folders import find_class_folders, walk_files
 from core.dataset import KNOWN_DATASET, Dataset, index_dataset, read_pixels
 from core.errors import StrokeError
-from core.evaluation.summary import evaluate_experiment
-from core.experiments import Experiment
 from core.leakage import Control, run_control
 from core.splits import Fold, Split, make_folds
 from dashboard.loaders import memory
 from dashboard.overlays import to_thumbnail
 
 PICTURE_SIDE = 320
-_MOST = {"datasets": 2, "controls": 8, "audits": 4, "folds": 8, "pictures": 96, "records": 4}
+_MOST = {"datasets": 2, "controls": 8, "audits": 4, "folds": 8, "pictures": 96}
 
 Progress = Callable[[int, int], None]
 
@@ -113,8 +111,8 @@ def dataset(folder: Path, progress: Progress | None = None) -> Dataset:
         DatasetError: see `core.dataset.index_dataset`.
     """
     root, classes = find_class_folders(folder)
-    files = [path for name in classes for path in list_files(root / name)]
-    stamp = hash(tuple((path.as_posix(), (at := path.stat()).st_mtime_ns, at.st_size) for path in files))
+    files = (entry for name in classes for entry in walk_files(root / name))
+    stamp = hash(frozenset((entry.path, (at := entry.stat()).st_mtime_ns, at.st_size) for entry in files))
     return _remember("datasets", (root, stamp), lambda: index_dataset(root, progress))
 
 
@@ -125,11 +123,6 @@ def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -
         (found.fingerprint, seed),
         lambda: run_control(found, seed=seed, reading=reading, comparing=comparing),
     )
-
-
-def record(experiment: Experiment) -> dict[str, Any]:
-    """All figures of an experiment, see `core.evaluation.summary`; errors as there."""
-    return _remember("records", experiment.digest, lambda: evaluate_experiment(experiment))
 
 
 def audit(found: Dataset, progress: Progress) -> Audit:

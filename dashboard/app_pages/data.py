@@ -17,6 +17,7 @@ from dashboard import (
     data_leaks,
     data_numbers,
     data_source,
+    figures,
     laboratory,
     overlays,
     state,
@@ -99,14 +100,13 @@ def _show_labels(source: Source) -> None:
             ),
         }
         words = ("shows a hemorrhage", "shows none")
-        st.plotly_chart(
-            data_charts.draw_labels(counts, words, state.palette()), key="labels",
-            config=charts.offer_picture("labels"),
-            alt=f"Slices that show a hemorrhage: {labels.n_showing_in_positive} in {source.classes[1]}, "
-            f"{labels.n_showing_in_negative} in {source.classes[0]}",
-        )  # fmt: skip
+        figure = data_charts.draw_labels(counts, words, state.palette())
+        alt = (
+            f"Slices that show a hemorrhage: {labels.n_showing_in_positive} in {source.classes[1]}, "
+            f"{labels.n_showing_in_negative} in {source.classes[0]}"
+        )
         table = pd.DataFrame([(name, *pair) for name, pair in counts.items()], columns=["folder", *words])
-        components.offer_csv(table, "labels.csv")
+        figures.show_figure(figure, "labels", "labels", alt, table)
     if source.images is not None:
         with right:
             _show_examples(source, found, draw)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.class_folders import find_class_folders, list_files
+from core.class_folders import find_class_folders, list_files, walk_files
 from core.errors import DatasetError
 
 
@@ -42,6 +42,16 @@ def test_files_come_in_natural_order(tmp_path):
     assert ["1 (2).jpg", "1 (10).jpg", "sub/1 (1).jpg"] == [
         path.relative_to(tmp_path / "c").as_posix() for path in list_files(tmp_path / "c")
     ]
+
+
+def test_links_to_folders_are_not_followed(tmp_path):
+    """A folder that holds itself by a link has an end; a file that is a link counts."""
+    make(tmp_path, "c/a.jpg", "c/sub/b.jpg")
+    (tmp_path / "c/sub/again").symlink_to(tmp_path / "c", target_is_directory=True)
+    (tmp_path / "c/z.jpg").symlink_to(tmp_path / "c/a.jpg")
+    assert ["a.jpg", "b.jpg", "z.jpg"] == [path.name for path in list_files(tmp_path / "c")]
+    assert {"a.jpg", "b.jpg", "z.jpg"} == {entry.name for entry in walk_files(tmp_path / "c")}
+    assert [] == list(walk_files(tmp_path / "gone"))
 
 
 @pytest.mark.parametrize(
