@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -265,5 +264,4 @@ def _tell(experiment: Experiment, name: str, values: list[str]) -> str:
 
 def explain_choice(choice: Choice, n: int) -> str:
     """How many of how many, in words."""
-    every: Any = len(choice.cases)
-    return f"**{n:,}** of {every:,} slices".replace(",", " ")
+    return f"**{n:,}** of {len(choice.cases):,} slices".replace(",", " ")

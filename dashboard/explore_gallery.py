@@ -12,7 +12,7 @@ import streamlit as st
 from core.cases import SORTS, sort
 from core.errors import StrokeError
 from core.experiments import Experiment
-from dashboard import components, explore_pictures, state
+from dashboard import components, explore_pictures, page_scripts, state
 from dashboard.explore_filters import Choice
 from dashboard.explore_pictures import Small
 from dashboard.explore_widgets import Tile, show_gallery
@@ -45,6 +45,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
             help="The heat map of each network over the slice, PyTorch left. Key: H.",
             **state.carry("heat", False, lambda value: isinstance(value, bool)),
         )  # fmt: skip
+    page_scripts.listen_for_keys({"h": ".st-key-heat input"}, "explore_keys")
     cases = sort(kept, by)
     rows = cases["row"].tolist()
     if not rows:
