@@ -37,7 +37,15 @@ def list_members(data: bytes) -> list[tuple[str, zipfile.ZipInfo]]:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, LookupError, OverflowError):
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        ValueError,
+        OSError,
+        LookupError,
+        OverflowError,
+        MemoryError,
+    ):
         raise ScanError(
             "The zip archive is damaged or cut off", remedy="copy or export it again", code="truncated"
         ) from None

@@ -82,6 +82,8 @@ def decode_all(
         folders.
     """
     if formats.identify(data).name != "ZIP":
+        if skip:
+            return
         yield source, None
         yield source, _attempt(data, source, key)
         return

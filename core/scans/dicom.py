@@ -123,8 +123,12 @@ def _digest(dataset: Dataset, name: str, key: bytes) -> str:
 def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iterator[NDArray[Any]]:
     """The frames as numbers, (H, W), or (H, W, 3) of colour; bits that are no picture are masked."""
     shift = 8 * (header.bits_allocated // 8) - header.bits_stored
-    # pydicom's own sign correction of JPEG-LS fails on what GDCM gives it; the shifts below do the same.
-    options: dict[str, Any] = {"raw": header.photometric not in _COLOUR, "apply_jls_sign_correction": False}
+    # The shifts below do the same as these corrections, of which that of JPEG-LS fails on what GDCM gives it.
+    options: dict[str, Any] = {
+        "raw": header.photometric not in _COLOUR,
+        "apply_jls_sign_correction": False,
+        "correct_unused_bits": False,
+    }
     for frame in iter_pixels(dataset, **options):
         if frame.shape[:2] != (header.rows, header.columns):
             raise damaged()

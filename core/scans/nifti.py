@@ -51,9 +51,11 @@ def decode(data: bytes, source: str) -> Piece:
             remedy="unpack it, and hand in what is inside",
             code="unsupported_format",
         )
+    length = kind.template_dtype.itemsize
+    if len(head) < length:
+        raise _damaged()
     remarks: list[str] = []
     try:
-        length = kind.template_dtype.itemsize
         header = kind(head[:length], check=False)
         shape, dtype, offset, slope, intercept = _check(header)
         volume = _read_numbers(data, shape, dtype, offset)

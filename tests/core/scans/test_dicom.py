@@ -1,0 +1,223 @@
+"""One DICOM file becomes Hounsfield units, and nothing about the patient."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.pixels.encoders import RLELosslessEncoder
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+)
+
+from core.errors import ScanError
+from core.scans import dicom
+from tests.scan_files import draw_dataset, draw_hu, save, write_dicom, write_encapsulated
+
+
+def decode(data: bytes) -> np.ndarray:
+    """The first frame in Hounsfield units."""
+    return dicom.decode(data, "a.dcm").planes[0].pixels
+
+
+def refusal(data: bytes) -> ScanError:
+    """The error that decoding ends with."""
+    with pytest.raises(ScanError) as caught:
+        dicom.decode(data, "a.dcm")
+    return caught.value
+
+
+def test_a_ct_slice_becomes_hounsfield_units() -> None:
+    """Pixels, geometry, window and modality are read, and no remark is made about a plain slice."""
+    piece = dicom.decode(write_dicom(z=12.5), "a.dcm")
+    np.testing.assert_array_equal(draw_hu(), piece.planes[0].pixels)
+    assert ("hu", "CT", (40.0, 80.0), ()) == (piece.unit, piece.modality, piece.window, piece.warnings)
+    plane = piece.planes[0]
+    assert ((-16, -16, 12.5), (0.5, 0.5), 5.0) == (plane.corner_mm, plane.spacing_mm, plane.thickness_mm)
+
+
+def test_unsigned_values_are_rescaled() -> None:
+    """Slope and intercept are applied to unsigned values."""
+    stored = ((draw_hu().astype(int) + 1024) * 2).astype(np.uint16)
+    data = write_dicom(
+        PixelData=stored.tobytes(), PixelRepresentation=0, BitsStored=12, HighBit=11, RescaleSlope=0.5,
+        RescaleIntercept=-1024,
+    )  # fmt: skip
+    np.testing.assert_allclose(draw_hu(), decode(data))
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+)
+def test_plain_transfer_syntaxes_give_the_same_numbers(syntax: str) -> None:
+    """Implicit, big endian and deflated files are read like the usual one."""
+    np.testing.assert_array_equal(draw_hu(), decode(save(draw_dataset(), syntax=syntax)))
+
+
+def test_compressed_transfer_syntaxes_give_the_same_numbers() -> None:
+    """RLE and lossless JPEG 2000 give back the stored numbers."""
+    dataset = draw_dataset()
+    dataset.compress(RLELossless, encoding_plugin="pydicom")
+    np.testing.assert_array_equal(draw_hu(), decode(save(dataset)))
+    stream = io.BytesIO()
+    shifted = (draw_hu().astype(np.int32) + 1024).astype(np.uint16)
+    Image.fromarray(shifted).save(stream, "JPEG2000", irreversible=False, no_jp2=True)
+    data = write_encapsulated(
+        [stream.getvalue()], JPEG2000Lossless, PixelRepresentation=0, RescaleIntercept=-1024
+    )
+    np.testing.assert_array_equal(draw_hu(), decode(data))
+    assert RLELosslessEncoder.is_available
+
+
+def test_a_file_without_preamble_is_read_with_a_remark() -> None:
+    """The meta header alone says what the file is."""
+    piece = dicom.decode(write_dicom()[132:], "a")
+    np.testing.assert_array_equal(draw_hu(), piece.planes[0].pixels)
+    assert ("The file has no DICOM preamble.",) == piece.warnings
+
+
+def test_the_frames_of_a_file_are_its_planes() -> None:
+    """A file of many frames gives all of them, in their order."""
+    frames = np.stack([draw_hu(seed) for seed in range(3)])
+    planes = dicom.decode(write_dicom(frames), "a.dcm").planes
+    np.testing.assert_array_equal(frames, [plane.pixels for plane in planes])
+
+
+def test_enhanced_frames_have_their_own_geometry() -> None:
+    """Positions and rescaling of an enhanced object are those of each frame."""
+    dataset = draw_dataset(
+        np.stack([draw_hu(0), draw_hu(1)]), z=None, RescaleSlope=None, RescaleIntercept=None
+    )
+    groups = []
+    for z, intercept in ((10.0, 0.0), (15.0, 100.0)):
+        position, values, group = Dataset(), Dataset(), Dataset()
+        position.ImagePositionPatient = [0, 0, z]
+        values.RescaleSlope, values.RescaleIntercept = 1, intercept
+        group.PlanePositionSequence, group.PixelValueTransformationSequence = [position], [values]
+        groups.append(group)
+    dataset.PerFrameFunctionalGroupsSequence = groups
+    first, second = dicom.decode(save(dataset), "a.dcm").planes
+    assert [(0, 0, 10), (0, 0, 15)] == [first.corner_mm, second.corner_mm]
+    np.testing.assert_array_equal(draw_hu(1) + 100, second.pixels)
+
+
+def test_orientation_equivalence() -> None:
+    """A MONOCHROME1 file reads as its MONOCHROME2 twin, be the display inverted or the numbers."""
+    shown = write_dicom(PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(draw_hu(), decode(shown))
+    inverted = write_dicom((-1 - draw_hu()).astype(np.int16), PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(draw_hu(), decode(inverted))
+    assert "MONOCHROME1" in dicom.decode(shown, "a").warnings[0]
+
+
+def test_padding_outside_the_scanned_circle_is_air() -> None:
+    """Values below air are air."""
+    hu = draw_hu()
+    hu[0, 0] = -2000
+    assert -1024 == decode(write_dicom(hu))[0, 0]
+
+
+def test_bits_above_the_stored_ones_are_masked() -> None:
+    """An old overlay in the high bits does not become density."""
+    stored = (draw_hu().astype(int) + 1024).astype(np.uint16)
+    stored[10:20, 10:20] |= 0x8000
+    piece = dicom.decode(
+        write_dicom(
+            PixelData=stored.tobytes(), PixelRepresentation=0, BitsStored=12, HighBit=11,
+            RescaleIntercept=-1024,
+        ),
+        "a",
+    )  # fmt: skip
+    np.testing.assert_array_equal(draw_hu(), piece.planes[0].pixels)
+    assert any("masked" in warning for warning in piece.warnings)
+
+
+@pytest.mark.parametrize(
+    ("tags", "word"),
+    [
+        ({"Modality": "MR"}, "no CT: the file says MR"),
+        ({"Modality": "SECRET"}, "does not say that it is a CT"),
+        ({"BurnedInAnnotation": "YES"}, "burnt into"),
+        ({"LossyImageCompression": "01"}, "with loss"),
+        ({"ConvolutionKernel": "BONEPLUS"}, "sharp"),
+        ({"ContrastBolusAgent": "SECRET"}, "contrast"),
+        ({"RescaleSlope": -1}, "negative"),
+        ({"RescaleSlope": None}, "taken for Hounsfield"),
+    ],
+)
+def test_doubts_are_told(tags: dict[str, object], word: str) -> None:
+    """What should make the reader doubt is said, without repeating the file's own text."""
+    (*_, warning) = [w for w in dicom.decode(write_dicom(**tags), "a").warnings if word in w]
+    assert "SECRET" not in warning
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ({"Rows": 0}, "degenerate"),
+        ({"Columns": 60_000}, "degenerate"),
+        ({"NumberOfFrames": -5}, "degenerate"),
+        ({"NumberOfFrames": 2000, "Rows": 8000, "Columns": 8000}, "too_large"),
+        ({"RescaleSlope": 0}, "degenerate"),
+        ({"RescaleSlope": 1e9}, "degenerate"),
+        ({"RescaleIntercept": 1e9}, "degenerate"),
+        ({"BitsAllocated": 7}, "unsupported_format"),
+        ({"BitsStored": 24}, "unsupported_format"),
+        ({"SamplesPerPixel": 4}, "unsupported_format"),
+        ({"PhotometricInterpretation": "PURPLE"}, "unsupported_format"),
+        ({"PhotometricInterpretation": None}, "unsupported_format"),
+        ({"Rows": None}, "truncated"),
+        ({"PixelData": None}, "no_pixels"),
+        ({"PixelData": b"\0" * 100}, "truncated"),
+        ({"Modality": "SR"}, "no_pixels"),
+    ],
+)
+def test_absurd_headers_are_refused(tags: dict[str, object], code: str) -> None:
+    """What decoding relies on is checked before it; each refusal has its code."""
+    assert code == refusal(write_dicom(**tags)).code
+
+
+def test_dicom_bombs() -> None:
+    """A deflated file that would inflate beyond the limit, a false length, a false JPEG 2000: refused."""
+    deflated = save(draw_dataset(), syntax=DeflatedExplicitVRLittleEndian)
+    # The data set begins after the meta header, whose length its first element tells.
+    start = 144 + struct.unpack("<I", deflated[140:144])[0]
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = b"".join(packer.compress(bytes(10_000_000)) for _ in range(21)) + packer.flush()
+    assert "too_large" == refusal(deflated[:start] + bomb).code
+    plain = write_dicom()
+    at = plain.rindex(b"\xe0\x7f\x10\x00OW\0\0") + 8
+    assert "truncated" == refusal(plain[:at] + struct.pack("<I", 0xFFFFFFF0) + plain[at + 4 :]).code
+    assert "truncated" == refusal(write_encapsulated([b"\xff\x4f\xff\x51"], JPEG2000Lossless)).code
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
+def test_a_file_cut_off_is_refused(share: float) -> None:
+    """A file that ends early is refused, wherever it ends."""
+    data = write_dicom()
+    assert refusal(data[: int(len(data) * share)]).code in ("truncated", "no_pixels")
+
+
+def test_an_unknown_transfer_syntax_is_refused_and_a_known_one_named() -> None:
+    """A syntax without a decoder is named by the standard's own words."""
+    plain = write_dicom()
+    assert "unknown transfer syntax" in str(
+        refusal(plain.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.99999.1.2.1\0"))
+    )
+    htj2k = "1.2.840.10008.1.2.4.201"
+    assert "High-Throughput" in str(refusal(write_encapsulated([b"x"], htj2k)))
+
+
+def test_errors_are_not_chained_to_what_quotes_the_file() -> None:
+    """A refusal carries no cause, whose text might hold a patient's name."""
+    error = refusal(write_dicom(PixelData=b"\0" * 100))
+    assert (None, True) == (error.__cause__, error.__cause__ is None)

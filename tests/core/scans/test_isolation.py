@@ -1,0 +1,119 @@
+"""Decoding apart: what ends the worker costs one file, and the next is read."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from core.errors import ScanError
+from core.scans import decoding, isolation, read_study
+from core.scans.isolation import describe, read_head, write_message
+from tests.scan_files import draw_hu, write_dicom, write_series, write_zip
+
+# Instead of the real worker's module: what stands in for a decoder that a file has broken.
+_BROKEN = """
+import os, sys
+from core.errors import ScanError
+from core.scans import decoding, worker
+real = decoding._attempt
+def attempt(data, source, key):
+    if b"HANG" in data:
+        while True: pass
+    if b"CRASH" in data:
+        os.kill(os.getpid(), 11)
+    if b"SWELL" in data:
+        bytearray(900_000_000)
+    if b"CHATTER" in data:
+        os.write(1, b"x" * 100)
+    return real(data, source, key)
+decoding._attempt = attempt
+worker.main(int(sys.argv[-2]), int(sys.argv[-1]))
+"""
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that hang, crash, swell or chatter when a file tells them to."""
+    start = isolation.subprocess.Popen
+    monkeypatch.setattr(isolation, "_idle", [])
+    monkeypatch.setattr(isolation, "CPU_LIMIT_S", 2)
+
+    def start_broken(command, **options):
+        return start([sys.executable, "-c", _BROKEN, *command[3:]], **options)
+
+    monkeypatch.setattr(isolation.subprocess, "Popen", start_broken)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory and time need Linux")
+@pytest.mark.parametrize(("word", "code"), [(b"HANG", "timeout"), (b"CRASH", "crashed")])
+def test_one_file_ends_the_worker_and_the_others_are_read(broken: None, word: bytes, code: str) -> None:
+    """A file that hangs or crashes is named with its code; its neighbours in the archive are read."""
+    members = {str(index): data for index, data in enumerate(write_series(4))}
+    members["2"] += word
+    study = read_study([("a.zip", write_zip(members)), ("b", write_dicom(draw_hu(9), z=99))])
+    assert [("a.zip/2", code)] == [(refused.source, refused.error.code) for refused in study.refused]
+    assert 4 == len(study.scans[0].slices)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory and time need Linux")
+def test_memory_is_limited(broken: None) -> None:
+    """A file that would take 900 MB is refused, and the next one read."""
+    study = read_study([("a", write_dicom() + b"SWELL"), ("b", write_dicom())])
+    assert ["a"] == [refused.source for refused in study.refused]
+    assert 1 == len(study.scans)
+
+
+def test_what_decoders_print_does_no_harm(broken: None) -> None:
+    """Words on standard output do not spoil the answers."""
+    assert 1 == len(read_study([("a", write_dicom() + b"CHATTER")]).scans)
+
+
+def test_an_archive_that_keeps_ending_workers_is_given_up(broken: None) -> None:
+    """After three of its files ended the worker, the rest is not read."""
+    study = read_study([("a.zip", write_zip({str(index): b"CRASH" for index in range(9)}))])
+    assert ["a.zip/0", "a.zip/1", "a.zip/2", "a.zip"] == [refused.source for refused in study.refused]
+
+
+def test_a_worker_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process decodes file after file, and it is not this one."""
+    monkeypatch.setattr(isolation, "_idle", [])
+    read_study([("a", write_dicom())])
+    (worker,) = isolation._idle
+    read_study([("b", write_dicom())])
+    assert [worker] == isolation._idle
+    assert os.getpid() != worker._process.pid
+    worker.close()
+
+
+def test_a_dead_idle_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that died while it waited costs no file."""
+    monkeypatch.setattr(isolation, "_idle", [])
+    read_study([("a", write_dicom())])
+    isolation._idle[0]._process.kill()
+    isolation._idle[0]._process.wait()
+    assert 1 == len(read_study([("b", write_dicom())]).scans)
+
+
+def test_answers_survive_the_pipe() -> None:
+    """A piece is the same on both sides, and so is a refusal."""
+    piece = decoding.decode_file(write_dicom(z=3), "a")
+    error = ScanError("Wrong", came="this", remedy="that", code="truncated")
+    stream = io.BytesIO()
+    for outcome in (piece, error):
+        head, parts = describe("a", outcome)
+        write_message(stream, head, parts)
+    stream.seek(0)
+    head = read_head(stream)
+    shape = head["planes"][0].pop("shape")
+    pixels = np.frombuffer(stream.read(4 * shape[0] * shape[1]), np.float32).reshape(shape)
+    again = isolation._to_outcome(head, [pixels])
+    np.testing.assert_array_equal(piece.planes[0].pixels, again.planes[0].pixels)
+    assert (piece.sha256, piece.patient, piece.planes[0].corner_mm, piece.window) == (
+        again.sha256, again.patient, again.planes[0].corner_mm, again.window
+    )  # fmt: skip
+    refused = isolation._to_outcome(read_head(stream), [])
+    assert ("truncated", str(error)) == (refused.error.code, str(refused.error))

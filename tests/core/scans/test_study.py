@@ -1,0 +1,294 @@
+"""What a person hands in at once: series sorted by geometry, archives, parts, patients kept apart."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.scans import Scan, read_study, series
+from core.scans.scan import Study
+from tests.scan_files import (
+    AXIAL,
+    draw_dataset,
+    draw_hu,
+    save,
+    write_dicom,
+    write_nifti,
+    write_series,
+    write_zip,
+)
+
+CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+
+
+def read(*files: bytes) -> Study:
+    """A study of files called 0, 1, 2, ..."""
+    return read_study([(str(index), data) for index, data in enumerate(files)])
+
+
+def only(study: Study) -> Scan:
+    """The one scan in a study from which nothing was refused."""
+    assert () == study.refused
+    (scan,) = study.scans
+    return scan
+
+
+def codes(study: Study) -> list[str]:
+    """The codes of what was refused."""
+    return [refused.error.code for refused in study.refused]
+
+
+def test_series_integrity() -> None:
+    """Slices come from the feet to the head whatever their order, count and names; nothing of it changes the
+    scan."""
+    files = write_series(6)
+    expected = only(read(*files))
+    assert [0, 5, 10, 15, 20, 25] == [slice_.position_mm for slice_ in expected.slices]
+    for index, slice_ in enumerate(expected.slices):
+        np.testing.assert_array_equal(draw_hu(index), slice_.pixels)
+    random.Random(1).shuffle(files)
+    zipped = write_zip({f"DOE/{index}": data for index, data in enumerate(files)})
+    for study in (read(*files), read(zipped)):
+        again = only(study)
+        assert (expected.sha256, expected.warnings) == (again.sha256, again.warnings)
+        assert expected.technical == again.technical
+        for one, other in zip(expected.slices, again.slices, strict=True):
+            np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
+def test_a_series_knows_its_geometry() -> None:
+    """Voxel size, marks, window and modality are kept."""
+    technical = only(read(*write_series(3))).technical
+    assert ((0.5, 0.5), 5.0) == (technical.spacing_mm, technical.slice_spacing_mm)
+    assert (("R", "L", "A", "P"), "CT", 0.0) == (
+        technical.marks, technical.modality, technical.gantry_tilt_deg
+    )  # fmt: skip
+
+
+def test_two_patients_are_refused() -> None:
+    """Different ids, names or birth dates in one upload refuse all of it, and none is quoted."""
+    for tags in ({"PatientID": "8"}, {"PatientName": "Other^One"}, {"PatientBirthDate": "19700101"}):
+        study = read(write_dicom(z=0), write_dicom(z=5, **tags))
+        assert ((), ["two_patients"]) == (study.scans, codes(study))
+        assert "Other" not in str(study.refused[0].error)
+
+
+def test_a_patient_named_in_part_of_the_files_is_one() -> None:
+    """What is empty, or written in other capitals, makes no second patient."""
+    files = [
+        write_dicom(draw_hu(0), z=0),
+        write_dicom(draw_hu(1), z=5, PatientID=""),
+        write_dicom(draw_hu(2), z=10, PatientName="invented^nobody^"),
+    ]
+    assert 3 == len(only(read(*files)).slices)
+
+
+def test_gaps_are_told() -> None:
+    """A missing slice is said; slices of another thickness are no gap."""
+    files = write_series(6)
+    assert any("missing" in w for w in only(read(*files[:2], *files[3:])).warnings)
+    thin = [write_dicom(draw_hu(i), z=4.0 * i, SliceThickness=4) for i in range(4)]
+    thick = [write_dicom(draw_hu(9 + i), z=13.0 + 7 * i, SliceThickness=7) for i in range(4)]
+    warnings = only(read(*thin, *thick)).warnings
+    assert ("The distance between slices changes, from 1.0 to 7.0 mm.",) == warnings
+
+
+def test_slices_that_came_twice_are_read_once() -> None:
+    """The same slice twice is one slice, and it is said."""
+    files = write_series(3)
+    scan = only(read(*files, files[1]))
+    assert (3, ("Slices that came twice were read once: 1.",)) == (len(scan.slices), scan.warnings)
+
+
+def test_two_passes_through_the_same_places_are_two_scans() -> None:
+    """Slices of other content at the same places are scans of their own."""
+    study = read(*write_series(3), *[write_dicom(draw_hu(20 + i), z=5.0 * i) for i in range(3)])
+    assert [3, 3] == [len(scan.slices) for scan in study.scans]
+    assert all("2 series" in scan.warnings[0] for scan in study.scans)
+
+
+def test_series_sizes_and_directions_are_told_apart() -> None:
+    """Another series, another matrix: each a scan of its own."""
+    study = read(
+        *write_series(3),
+        *write_series(2, SeriesInstanceUID="9.9"),
+        *[write_dicom(draw_hu(i, 96), z=5.0 * i) for i in range(4)],
+    )
+    assert [(4, 96), (3, 64), (2, 64)] == [(len(s.slices), len(s.slices[0].pixels)) for s in study.scans]
+    assert 3 == len({scan.source for scan in study.scans})
+
+
+def test_localizers_are_left_out() -> None:
+    """A picture along the patient beside axial slices is left out and said; alone it is refused."""
+    said = write_dicom(draw_hu(50), z=0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    seen = write_dicom(draw_hu(51), z=0, directions=CORONAL)
+    for localizer in (said, seen):
+        scan = only(read(localizer, *write_series(3)))
+        assert (3, "Localizers were left out: 1.") == (len(scan.slices), scan.warnings[0])
+    study = read(said)
+    assert ((), ["localizer_only"]) == (study.scans, codes(study))
+
+
+def test_slices_that_are_not_axial_are_told() -> None:
+    """A coronal series is read, and said to be none that the networks know."""
+    files = [
+        save(draw_dataset(draw_hu(i), directions=CORONAL, ImagePositionPatient=[0, 5.0 * i, 0]))
+        for i in range(5)
+    ]
+    scan = only(read(*files))
+    assert (("R", "L", "H", "F"), True) == (
+        scan.technical.marks, any("not axial" in warning for warning in scan.warnings)
+    )  # fmt: skip
+
+
+def test_gantry_tilt_orders_along_the_normal() -> None:
+    """Tilted slices are a series, its distances measured across the slices, and the tilt is said."""
+    tilt = np.radians(20)
+    directions = (1.0, 0.0, 0.0, 0.0, float(np.cos(tilt)), float(-np.sin(tilt)))
+    scan = only(read(*write_series(4, directions=directions)))
+    assert 5 * np.cos(tilt) == pytest.approx(scan.technical.slice_spacing_mm, abs=1e-3)
+    assert (20.0, ("The slices are tilted by 20° (gantry tilt).",)) == (
+        scan.technical.gantry_tilt_deg, scan.warnings
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("directions", "turn"),
+    [
+        (AXIAL, lambda hu: hu),
+        ((-1.0, 0.0, 0.0, 0.0, 1.0, 0.0), np.fliplr),
+        ((1.0, 0.0, 0.0, 0.0, -1.0, 0.0), np.flipud),
+        ((0.0, 1.0, 0.0, 1.0, 0.0, 0.0), np.transpose),
+        ((0.0, -1.0, 0.0, 1.0, 0.0, 0.0), lambda hu: np.flipud(hu).T),
+    ],
+)
+def test_axial_slices_are_turned_the_usual_way(directions, turn) -> None:
+    """However a slice is stored, the right is shown at its left and the front at its top."""
+    data = write_dicom(np.ascontiguousarray(turn(draw_hu())), directions=directions)
+    scan = only(read(data))
+    np.testing.assert_array_equal(draw_hu(), scan.slices[0].pixels)
+    assert ("R", "L", "A", "P") == scan.technical.marks
+
+
+def test_without_positions_the_files_own_count_decides() -> None:
+    """Files without geometry come in the order of their instance number, which is said."""
+    files = [write_dicom(draw_hu(i), z=None, InstanceNumber=9 - i) for i in range(3)]
+    scan = only(read(*files))
+    np.testing.assert_array_equal(draw_hu(2), scan.slices[0].pixels)
+    assert (None, True) == (scan.slices[0].position_mm, "no positions" in scan.warnings[0])
+
+
+def test_one_slice_of_a_study_is_told() -> None:
+    """A single slice is read, with the remark that the others were not seen."""
+    assert "one slice of a study" in only(read(write_dicom())).warnings[0]
+
+
+def test_partial_upload(tmp_path: Path, encode) -> None:
+    """One bad slice in ten, zipped or not: nine are read, the tenth is named."""
+    files = write_series(10)
+    files[4] = files[4][:5000]
+    study = read(*files)
+    assert (9, ["4"], ["truncated"]) == (
+        len(study.scans[0].slices), [refused.source for refused in study.refused], codes(study)
+    )  # fmt: skip
+    zipped = read_study([("a.zip", write_zip({f"s/{i}.dcm": data for i, data in enumerate(files)}))])
+    assert (9, ["a.zip/4.dcm"], "a.zip") == (
+        len(zipped.scans[0].slices), [refused.source for refused in zipped.refused], zipped.scans[0].source
+    )  # fmt: skip
+
+
+def test_pictures_volumes_and_series_of_one_archive(gray, encode) -> None:
+    """Each picture and each volume in an archive is a scan, its DICOM files are series; clutter is passed
+    over."""
+    members = {"a.png": encode(gray), "b/v.nii": write_nifti(), "__MACOSX/a.png": b"", "b/": b""}
+    members |= {f"s/{i}": data for i, data in enumerate(write_series(3))}
+    study = read_study([("all.zip", write_zip(members))])
+    found = [(scan.source, scan.unit, len(scan.slices)) for scan in study.scans]
+    assert [("all.zip/a.png", "gray", 1), ("all.zip/v.nii", "hu", 4), ("all.zip", "hu", 3)] == found
+    assert () == study.refused
+
+
+def test_files_are_asked_for_one_by_one(gray, encode) -> None:
+    """A picture comes back before the next file is asked for, so that a folder need not fit into memory."""
+    from core.scans import iterate_study
+
+    asked = []
+
+    def files():
+        for index in range(3):
+            asked.append(index)
+            yield str(index), encode(gray)
+
+    outcomes = iterate_study(files())
+    next(outcomes)
+    assert [0] == asked
+
+
+def test_a_study_is_limited_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slices beyond the limit of a study are refused by name, the others read."""
+    monkeypatch.setattr("core.scans.MAX_STUDY_PIXELS", 3 * 64 * 64)
+    study = read(*write_series(5))
+    assert (3, ["too_large"] * 2) == (len(study.scans[0].slices), codes(study))
+
+
+def test_degenerate_pixels(encode) -> None:
+    """NaN, constant and tiny inputs of every kind are refused as degenerate."""
+    nan = np.full((40, 40, 3), 5.0, np.float32)
+    nan[3, 3] = np.nan
+    study = read(
+        encode(np.full((40, 40), 7, np.uint8)),
+        encode(np.arange(100, dtype=np.uint8).reshape(10, 10)),
+        write_nifti(nan),
+        write_nifti(np.full((40, 40, 3), -500, np.int16)),
+        write_dicom(np.full((64, 64), -500, np.int16)),
+        write_dicom(draw_hu(size=16)),
+    )
+    assert ((), ["degenerate"] * 6) == (study.scans, codes(study))
+
+
+def test_blank_slices_of_a_series_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Air above the head does not refuse the series."""
+    scan = only(read(*write_series(3), write_dicom(np.full((64, 64), -1000, np.int16), z=15)))
+    assert (3, True) == (len(scan.slices), "Blank frames were left out: 4" in scan.warnings[0])
+
+
+def test_disguised(gray, encode) -> None:
+    """The content decides: DICOM under a picture's name is read with a warning, EPS is never opened."""
+    (scan,) = read_study([("a.jpg", write_dicom())]).scans
+    assert "the content is DICOM" in scan.warnings[0]
+    assert ["unsupported_format"] == codes(read_study([("b.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n")]))
+    assert "hu" == only(read_study([("no_extension", b"".join(write_series(1)))])).unit
+
+
+def test_filename_injection(gray, encode) -> None:
+    """Names from outside stay text: they appear as the source and nowhere else, and lead to no file."""
+    name = "<svg onload=alert(1)>$(touch PWNED)../../x.png"
+    study = read_study([(name, encode(gray)), (name, b"text")])
+    assert (name, name) == (study.scans[0].source, study.refused[0].source)
+    assert "onload" not in " ".join([*study.scans[0].warnings, str(study.refused[0].error)])
+
+
+def test_sources_of_series_are_their_common_folder() -> None:
+    """A series goes by its folder, or by its first file and a count."""
+    assert "a/b" == series._name(["a/b/1.dcm", "a/b/2.dcm"])
+    assert "a" == series._name(["a/b/1.dcm", "a/c/2.dcm"])
+    assert "2.dcm and 1 more" == series._name(["10.dcm", "2.dcm"])
+
+
+def test_positions_rise(encode) -> None:
+    """Positions rise strictly, in DICOM and NIfTI alike."""
+    for scan in (only(read(*write_series(5))), only(read(write_nifti()))):
+        positions = [slice_.position_mm for slice_ in scan.slices]
+        assert all(one < other for one, other in pairwise(positions))
+
+
+def test_a_picture_has_no_position(gray, encode) -> None:
+    """Pages of a picture have none, and keep their order."""
+    pages = [Image.fromarray(gray), Image.fromarray(255 - gray)]
+    scan = only(read(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])))
+    assert [None, None] == [slice_.position_mm for slice_ in scan.slices]
