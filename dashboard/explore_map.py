@@ -31,7 +31,7 @@ class _Looks(NamedTuple):
 
 # Drawn in this order: what is rare and wrong lies on top.
 OUTCOMES = {
-    "tn": _Looks("true negative", True, "circle-open", 6, 0.55),
+    "tn": _Looks("true negative", True, "circle-open", 6, 0.75),
     "tp": _Looks("true positive", True, "circle", 7, 0.9),
     "fp": _Looks("false positive", False, "x-thin-open", 8, 0.9),
     "fn": _Looks("false negative", False, "x", 9, 1.0),
@@ -95,6 +95,7 @@ def draw_map(
         f"{letter}axis": {
             "title": f"{order} principal component, {write_percent(share)} of the variance",
             "showticklabels": False,
+            "showgrid": False,  # places have no unit
         }
         for letter, order, share in zip("xy", ("first", "second"), shares, strict=True)
     }
@@ -134,8 +135,8 @@ def _count(drawn: pd.DataFrame) -> dict[str, int]:
 def _invite(experiment: Experiment) -> None:
     with st.container(border=True):
         st.markdown(
-            "**No map yet.** Slices that look alike to the networks stand close together on it, and with it each "
-            "case shows the training slices most like it."
+            "**No map yet.** Slices that look alike to the networks stand close together on it, and each "
+            "case shows the training slices most like it once it is there."
         )
         folder = find_dataset()
         if folder is None:

@@ -147,12 +147,12 @@ def _show_outcome(place: str) -> None:
 
 
 def _show_entry(short: str, entry: Entry) -> None:
+    if entry.note:
+        lines = [components.plain(line) for line in entry.note.split("\n")]
+        st.markdown("  \n".join(lines))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if entry.tag:
             st.badge(entry.tag, icon=":material/label:", color="gray", width="content")
-        else:
-            lines = [components.plain(line) for line in entry.note.split("\n")]
-            st.markdown("  \n".join(lines))
         st.caption(_write_origin(entry.author, entry.created), width="content")
         if entry.note:
             key = f"change_{short}_{entry.id}"
