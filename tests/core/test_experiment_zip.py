@@ -124,6 +124,7 @@ def test_a_lacking_or_changed_file_is_refused(packed: bytes, models: Path) -> No
         refuse(pack({key: data for key, data in members.items() if key != name}, rehash=False), models, name)
         if name != "experiment.json":
             refuse(pack({**members, name: members[name] + b" "}, rehash=False), models, f"{name} differs")
+    refuse(pack({**members, "properties.csv": b"file"}, rehash=False), models, "than its card lists")
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in {**members, "experiment.json": b"{"}.items():

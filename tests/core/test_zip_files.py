@@ -76,13 +76,28 @@ def test_zip_hostile_links() -> None:
 
 
 def test_zip_hostile_overlaps() -> None:
-    """Two entries that share the same packed bytes are refused."""
-    data = pack({"a": b"x" * 100, "b": b"x" * 100}, zipfile.ZIP_STORED)
-    first, second = data.find(b"PK\x01\x02"), data.rfind(b"PK\x01\x02")
-    doubled = bytearray(data)
-    doubled[second + 42 : second + 46] = doubled[first + 42 : first + 46]
-    with pytest.raises(StrokeError, match=r"overlap|damaged"):
-        read(bytes(doubled))
+    """A member that lies inside another one's bytes is refused, though both could be read."""
+    alone = pack({"b": b"x" * 100}, zipfile.ZIP_STORED)
+    record = alone[: alone.find(b"PK\x01\x02")]
+    data = bytearray(pack({"a": record, "b": b"x" * 100}, zipfile.ZIP_STORED))
+    inside, entry = data.find(record), data.rfind(b"PK\x01\x02")
+    data[entry + 42 : entry + 46] = struct.pack("<I", inside)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert b"x" * 100 == archive.read("b")
+    with pytest.raises(StrokeError, match="overlap"):
+        read(bytes(data))
+
+
+def test_what_really_comes_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that gave more than the list says, or more in all than is allowed, would be stopped."""
+    with open_zip(io.BytesIO(pack({"a": b"1234"})), LIMITS) as archive:
+        monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: io.BytesIO(bytes(5)))
+        with pytest.raises(StrokeError, match="more than it says"):
+            archive.copy(archive.members[0], io.BytesIO())
+        monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: io.BytesIO(bytes(4)))
+        archive._left = 3
+        with pytest.raises(StrokeError, match="more than it says"):
+            archive.copy(archive.members[0], io.BytesIO())
 
 
 @pytest.mark.parametrize("claimed", [1, 40])
