@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+from io import BytesIO
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dashboard import overlays
 from dashboard.palette import DARK, LIGHT
@@ -68,31 +71,45 @@ def test_an_opacity_that_is_no_share_is_refused(opacity: float) -> None:
         overlays.lay_heat(np.zeros((8, 8)), np.zeros((2, 2), np.float32), opacity)
 
 
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 0.5, 0.97, 1.0])
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
-def test_the_scale_is_sound_svg_at_every_threshold(threshold: float, palette) -> None:
-    """The scale parses as XML, stays inside its width, and names its threshold."""
+def test_the_scales_are_sound_svg_at_every_threshold(threshold: float, palette) -> None:
+    """Both rows parse as XML, name probability and operating point, and each has one mark of its own form."""
+    rows = [overlays.ScaleRow("pytorch", 0.3, threshold), overlays.ScaleRow("keras", 0.8, threshold)]
+    root = ElementTree.fromstring(overlays.draw_scales(rows, palette))
+    words = [text.text for text in root.iter(f"{_SVG}text")]
+    assert 2 == words.count(f"operating point {threshold:.2f}")
+    assert {"PyTorch", "Keras", "0.30", "0.80"} <= set(words)
     for framework, shape in (("pytorch", "circle"), ("keras", "rect")):
-        root = ElementTree.fromstring(overlays.draw_scale(0.3, threshold, framework, palette))
-        words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
-        assert f"from {threshold:.2f}" in words
-        marks = [
-            node for node in root.iter(f"{{http://www.w3.org/2000/svg}}{shape}")
-            if node.get("fill") == palette.of_framework(framework)
-        ]  # fmt: skip
-        assert 1 == len(marks)
+        color = palette.of_framework(framework)
+        assert 1 == sum(node.get("fill") == color for node in root.iter(f"{_SVG}{shape}"))
 
 
-def test_the_scale_underlines_the_review_band() -> None:
-    """The band is one bar in its own colour, as long as the band is wide; without a band there is none."""
-    for band, expected in (((0.25, 0.75), [("104.0", "192.0")]), (None, [])):
-        root = ElementTree.fromstring(overlays.draw_scale(0.3, 0.5, "keras", LIGHT, band))
-        bars = [
-            (node.get("x"), node.get("width"))
-            for node in root.iter("{http://www.w3.org/2000/svg}rect")
-            if node.get("fill") == LIGHT.review
-        ]
+def test_the_scale_hatches_the_review_band() -> None:
+    """The band is one hatched bar, as long as the band is wide, and stands in words; without one, nothing."""
+    for band, expected, told in (((0.25, 0.75), ["186.0"], "needs review 0.25–0.75"), (None, [], "")):
+        drawn = overlays.draw_scales([overlays.ScaleRow("keras", 0.3, 0.5, band)], LIGHT)
+        root = ElementTree.fromstring(drawn)
+        bars = [node.get("width") for node in root.iter(f"{_SVG}rect") if node.get("fill") == "url(#review)"]
         assert expected == bars
+        assert told in drawn
+        assert bool(band) == ("needs review" in drawn)
+
+
+def test_a_row_says_in_words_what_it_draws() -> None:
+    """The words of a row hold its network, probability, operating point and band."""
+    row = overlays.ScaleRow("pytorch", 0.876, 0.1, (0.05, 0.2))
+    assert "PyTorch: 0.88, operating point 0.10, needs review from 0.05 to 0.20" == row.tell()
+
+
+def test_a_data_address_holds_the_picture() -> None:
+    """The address is a JPEG in base64 that opens with the picture's size."""
+    head, _, body = overlays.to_address(overlays.to_gray(np.full((20, 30), 0.5))).partition(",")
+    assert "data:image/jpeg;base64" == head
+    assert (30, 20) == Image.open(BytesIO(base64.b64decode(body))).size
 
 
 def test_a_thumbnail_keeps_the_shape_of_the_slice() -> None:

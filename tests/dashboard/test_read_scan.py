@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from pathlib import Path
+
+from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from core.experiments import Experiment
 from core.preprocessing import prepare
@@ -14,6 +19,11 @@ from tests.dashboard.conftest import OpenPage, draw_file, read_texts
 def _expected(experiment: Experiment, data: bytes) -> dict[str, float]:
     image = prepare(read_scan(data, "x").slices[0].pixels, experiment.recipe)
     return {name: tiny_probability(name, image) for name in experiment.frameworks}
+
+
+def _alts(app: AppTest) -> list[str]:
+    """What stands in the place of each picture for those who do not see it."""
+    return [image.proto.imgs[0].alt for image in app.image]
 
 
 def test_without_experiments_the_page_invites_to_train_one(open_page: OpenPage) -> None:
@@ -43,8 +53,7 @@ def test_one_file_shows_both_probabilities_and_two_heat_maps(open_page: OpenPage
         assert f"[**{title}**] &ensp;**{probability:.2f}**" in texts
     assert "Both networks agree." in texts
     assert "Hemorrhage" in app.header[0].value
-    alts = [image.proto.imgs[0].alt for image in app.image]
-    assert 2 == sum(alt.startswith("Heat map of the") for alt in alts)
+    assert 2 == sum(alt.startswith("Heat map of the") for alt in _alts(app))
 
 
 def test_disagreement_is_said_plainly(open_page: OpenPage, models: Path) -> None:
@@ -67,8 +76,8 @@ def test_what_lies_in_the_review_band_needs_review(open_page: OpenPage, models: 
     texts = read_texts(app)
     assert 1 == texts.count(" needs review]")
     assert "**Needs review:**] too near to the operating point of :orange[**PyTorch**] to decide" in texts
-    alts = [image.proto.imgs[0].alt for image in app.image]
-    assert 2 == sum("needs review from" in alt for alt in alts)
+    (scales,) = [alt for alt in _alts(app) if "operating point" in alt]
+    assert 2 == scales.count("needs review from")
 
 
 def test_an_older_card_asks_for_no_review(open_page: OpenPage, models: Path) -> None:
@@ -77,7 +86,7 @@ def test_an_older_card_asks_for_no_review(open_page: OpenPage, models: Path) -> 
     app = open_page("read_scan")
     app.file_uploader[0].upload("middle.png", draw_file(0.45), "image/png").run()
     assert "review" not in read_texts(app)
-    assert not any("review" in image.proto.imgs[0].alt for image in app.image)
+    assert not any("review" in alt for alt in _alts(app))
 
 
 def test_moving_the_operating_point_does_not_rerun_the_networks(
@@ -91,12 +100,13 @@ def test_moving_the_operating_point_does_not_rerun_the_networks(
     monkeypatch.setattr(Reader, "read", lambda self, scan: asked.append(scan) or original(self, scan))
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.01", keras_threshold="0.01")
-    app.file_uploader[0].upload("dark.png", draw_file(0.3), "image/png").run()
+    data = draw_file(0.3)
+    app.file_uploader[0].upload("dark.png", data, "image/png").run()
     assert "No hemorrhage" not in app.header[0].value
     app.slider(key="pytorch_threshold").set_value(0.99)
     app.slider(key="keras_threshold").set_value(0.99).run()
     assert "No hemorrhage" in app.header[0].value
-    assert 1 == len(asked)
+    assert 1 == sum(scan.sha256 == hashlib.sha256(data).hexdigest() for scan in asked)
 
 
 def test_a_bad_file_is_refused_by_name_and_the_others_are_read(open_page: OpenPage, models: Path) -> None:
@@ -218,6 +228,106 @@ def test_an_experiment_of_one_framework_reads_too(open_page: OpenPage, models: P
     write_tiny_experiment(models, frameworks=("keras",))
     app = open_page("read_scan")
     app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
-    alts = [image.proto.imgs[0].alt for image in app.image]
+    alts = _alts(app)
     assert 1 == sum(alt.startswith("Heat map of the") for alt in alts)
     assert "By one network." in read_texts(app)
+
+
+def test_the_worklist_shows_pictures_probabilities_and_signs(open_page: OpenPage, models: Path) -> None:
+    """Each row has a thumbnail, both probabilities, and the decision or the sign of disagreement."""
+    experiment = write_tiny_experiment(models)
+    files = {"bright.png": draw_file(0.9), "middle.png": draw_file(0.45)}
+    app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.90", keras_threshold="0.10")
+    for name, data in files.items():
+        app.file_uploader[0].upload(name, data, "image/png")
+    app.run()
+    captions = app.radio(key="worklist").proto.captions
+    assert ["bright\\.png", "middle\\.png"] == app.radio(key="worklist").options
+    for caption, data in zip(captions, files.values(), strict=True):
+        assert caption.startswith("![](data:image/jpeg;base64,")
+        for name, probability in _expected(experiment, data).items():
+            assert f"{ {'pytorch': 'PyTorch', 'keras': 'Keras'}[name] } {probability:.2f}" in caption
+    assert ["Hemorrhage" in captions[0], "disagree" in captions[1]] == [True, True]
+
+
+def test_forty_files_are_read_and_listed(open_page: OpenPage, models: Path) -> None:
+    """Forty scans stand in one worklist, sorted from the most to the least suspicious."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    for number in range(40):
+        app.file_uploader[0].upload(f"{number:02}.png", draw_file(0.3 + 0.012 * number), "image/png")
+    app.run()
+    assert [f"{number:02}\\.png" for number in reversed(range(40))] == app.radio(key="worklist").options
+    assert "Worklist: 40 scans" in app.radio(key="worklist").label
+
+
+def test_several_refusals_stand_folded(open_page: OpenPage, models: Path) -> None:
+    """Two refused files are counted in one line that opens, so that the verdict stays in sight."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    for name in ("one.png", "two.png"):
+        app.file_uploader[0].upload(name, b"words", "image/png")
+    app.run()
+    assert "2 files were not read" in [expander.label for expander in app.expander]
+    assert 2 == len(app.warning)
+
+
+def test_what_was_never_seen_comes_from_the_card(open_page: OpenPage, models: Path) -> None:
+    """Every limit on the experiment's card stands on the page, before and after a scan is read."""
+    experiment = write_tiny_experiment(models)
+    app = open_page("read_scan")
+    for _ in range(2):
+        texts = read_texts(app).replace("\\", "")
+        assert all(limit in texts for limit in experiment.card["limits"])
+        app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
+
+
+def test_heat_maps_can_be_switched_off(open_page: OpenPage, models: Path) -> None:
+    """Without heat maps the opacity cannot be moved, and nothing else on the page changes."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
+    before = read_texts(app)
+    app.toggle(key="heat_shown").set_value(False).run()
+    assert app.slider(key="opacity").disabled
+    assert before == read_texts(app)
+
+
+def test_a_slice_to_compare_with_is_named_for_what_it_is(open_page: OpenPage, models: Path) -> None:
+    """Without the data set a phantom stands beside the scan, and says that it is one."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
+    assert "A slice to compare with" not in _alts(app)
+    app.segmented_control(key="reference").set_value("Hemorrhage").run()
+    assert "A slice to compare with" in _alts(app)
+    assert "Drawn by this program, with a planted bright spot" in read_texts(app)
+
+
+def test_a_scan_of_several_slices_opens_at_the_most_suspicious(open_page: OpenPage, models: Path) -> None:
+    """Of a stack of three pages the brightest is shown first, and a slider leads to the others."""
+    write_tiny_experiment(models)
+    stack = io.BytesIO()
+    pages = [Image.open(io.BytesIO(draw_file(gray))) for gray in (0.3, 0.9, 0.35)]
+    pages[0].save(stack, "TIFF", save_all=True, append_images=pages[1:])
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("stack.tif", stack.getvalue(), "image/tiff").run()
+    (slider,) = [slider for slider in app.slider if slider.label == "Slice of 3"]
+    assert 2 == slider.value
+    assert "No hemorrhage" not in app.header[0].value
+    slider.set_value(1).run()
+    assert "No hemorrhage" in app.header[0].value
+
+
+def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Path) -> None:
+    """One scan: a report, the worklist, JSON; two: all reports as well."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    offered = []
+    for names in (["secret one.png"], ["secret one.png", "secret two.png"]):
+        for name in names:
+            app.file_uploader[0].upload(name, draw_file(0.9 if "one" in name else 0.3), "image/png")
+        app.run()
+        offered.append([button.proto.label for button in app.get("download_button")])
+    assert ["Report (PDF)", "Worklist (CSV)", "JSON"] == offered[0]
+    assert ["Report (PDF)", "All 2 reports (PDF)", "Worklist (CSV)", "JSON"] == offered[1]

@@ -1,0 +1,147 @@
+"""Read a scan in headless Chromium: worklist, keys, clipboard, downloads; skipped where none is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.phantoms import draw_phantom
+from tests.builders import write_tiny_experiment
+from tests.dashboard.browser import find_chromium, serve
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+
+CHROMIUM = find_chromium()
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+HEAT_MAPS = "img[alt^='Heat map of the']"
+CHOSEN = ".st-key-worklist [data-selected=true] [data-testid=stRadioOption]"
+_PASTE = """async () => {
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = 300;
+    const drawn = canvas.getContext('2d');
+    drawn.fillStyle = '#777';
+    drawn.arc(150, 150, 120, 0, 7);
+    drawn.fill();
+    const blob = await new Promise((done) => canvas.toBlob(done));
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([blob], 'image.png', { type: 'image/png' }));
+    document.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running dashboard with one tiny experiment."""
+    root = tmp_path_factory.mktemp("models")
+    write_tiny_experiment(root)
+    with serve(root) as found:
+        yield found
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[playwright.Page]:
+    """The page, open and empty, in a tab of 1440 x 900 pixels."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        tab.set_default_timeout(60_000)
+        tab.goto(f"{address}/read")
+        tab.wait_for_selector("text=Drop a head CT slice to begin")
+        yield tab
+        browser.close()
+
+
+def _draw(seed: int) -> dict[str, object]:
+    phantom = draw_phantom(np.random.default_rng(seed), lesion=seed % 2 == 0)
+    target = BytesIO()
+    Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
+    return {"name": f"slice {seed}.png", "mimeType": "image/png", "buffer": target.getvalue()}
+
+
+def _drop(page: playwright.Page, n_files: int) -> None:
+    page.locator(".st-key-files input[type=file]").set_input_files([_draw(n) for n in range(n_files)])
+    page.wait_for_selector(HEAT_MAPS)
+    if n_files > 1:
+        _wait_for_rows(page, n_files)
+    page.wait_for_timeout(500)
+
+
+def _wait_for_rows(page: playwright.Page, n_rows: int) -> None:
+    page.wait_for_function(
+        "n => document.querySelectorAll('.st-key-worklist input[type=radio]').length == n", arg=n_rows
+    )
+
+
+def _names(page: playwright.Page) -> list[str]:
+    return page.locator(".st-key-worklist [data-testid=stRadioOption]").all_inner_texts()
+
+
+def test_arrow_keys_move_in_the_worklist(page) -> None:
+    """Right and left go to the next and the previous scan, wherever the page was clicked last."""
+    _drop(page, 3)
+    names = _names(page)
+    page.locator("h1").click()
+    for key, expected in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "([row, name]) => document.querySelector(row)?.innerText == name", arg=[CHOSEN, names[expected]]
+        )
+        page.get_by_test_id("stText").get_by_text(names[expected], exact=True).wait_for()
+
+
+def test_h_switches_the_heat_maps(page) -> None:
+    """The key H draws the slices without heat, and with it again."""
+    _drop(page, 1)
+    page.locator("h1").click()
+    for expected in (False, True):
+        page.keyboard.press("h")
+        page.wait_for_function(
+            "on => document.querySelector('.st-key-heat_shown input').checked == on", arg=expected
+        )
+
+
+def test_a_pasted_picture_is_read_like_a_dropped_one(page) -> None:
+    """A picture from the clipboard joins the worklist; without one, the page says so and nothing changes."""
+    _drop(page, 2)
+    page.evaluate(_PASTE)
+    _wait_for_rows(page, 3)
+    assert "Pasted picture.png" in _names(page)
+    page.evaluate("document.dispatchEvent(new ClipboardEvent('paste', { bubbles: true }))")
+    page.get_by_text("The clipboard holds no picture.").wait_for()
+
+
+def test_the_report_comes_down_as_pdf(page, tmp_path: Path) -> None:
+    """The button gives a PDF that names the scan; the scan's name is not in the name of the file."""
+    _drop(page, 1)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Report (PDF)", exact=True).click()
+    assert "reading-report.pdf" == caught.value.suggested_filename
+    caught.value.save_as(tmp_path / "report.pdf")
+    assert "slice 0.png" in pypdf.PdfReader(tmp_path / "report.pdf").pages[0].extract_text()
+
+
+def test_the_verdict_stays_near_the_top_on_a_narrow_screen(page) -> None:
+    """At 800 pixels the verdict of twelve scans begins within the first 700 pixels, and no row is cut off."""
+    page.set_viewport_size({"width": 800, "height": 900})
+    _drop(page, 12)
+    assert page.locator("h2").first.bounding_box()["y"] < 700
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_another_scan_moves_nothing(page) -> None:
+    """The pictures of the next scan stand where those of the first stood."""
+    _drop(page, 3)
+    before = page.locator(HEAT_MAPS).first.bounding_box()
+    page.locator("h1").click()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(2000)
+    assert before == page.locator(HEAT_MAPS).first.bounding_box()
