@@ -22,10 +22,11 @@ from core.evaluation.summary import evaluate_experiment
 from core.experiments import FRAMEWORKS, Experiment, read_experiment
 from core.perturbations import Perturbation
 from core.phantoms import write_phantom_dataset
+from core.processes import is_alive
 from core.protocol import Protocol
 from core.robustness import measure_robustness
 from core.training import train_experiment
-from core.training_state import is_alive, work_folder
+from core.training_state import work_folder
 from core.verification import verify_experiment
 
 ROOT = Path(__file__).parents[2]
