@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -147,6 +147,7 @@ class Reader:
         operating_points: Mapping[str, float] | None = None,
         *,
         override_gate: bool = False,
+        on_slice: Callable[[int, int], None] | None = None,
     ) -> Findings:
         """Read every slice of a scan with every network, if it is one of a head CT.
 
@@ -155,6 +156,7 @@ class Reader:
             operating_points: framework -> threshold to decide by, on calibrated probabilities, instead of the
                 card's default ones; each has its own review band.
             override_gate: read it also where the gate refuses; the findings carry the mark.
+            on_slice: called with the number of slices done and their total, every few slices.
 
         Raises:
             ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate.
@@ -193,6 +195,8 @@ class Reader:
                         gate=gates[start + row],
                     )
                 )
+            if on_slice:
+                on_slice(len(findings), len(gray))
         return Findings(
             scan.source,
             scan.sha256,

@@ -136,6 +136,17 @@ def to_frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
         ScanError: the pixels are not two-dimensional, not finite or outside [0, 1].
     """
     pixels = np.asarray(pixels, dtype=np.float32)
+    if recipe.framing == "head" and pixels.ndim == 2:
+        # A bright margin is gone for good: the frame may reach to where it was.
+        pixels = trim_margins(pixels)
+    return np.clip(cut_frame(pixels, find_frame(pixels, recipe), recipe.size), 0, 1)
+
+
+def find_frame(pixels: np.ndarray, recipe: Recipe) -> tuple[int, int, int]:
+    """Top, left and side, in pixels, of the square that `to_frame` cuts out; it may reach beyond the slice.
+
+    Args and errors as those of `to_frame`.
+    """
     if pixels.ndim != 2 or min(pixels.shape) < 2:
         raise ScanError("A slice is a two-dimensional picture", came=f"an array of shape {pixels.shape}")
     if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
@@ -143,21 +154,34 @@ def to_frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
             "A slice's gray values lie between 0 and 1",
             came="not finite" if not np.isfinite(pixels).all() else f"{pixels.min():g} to {pixels.max():g}",
         )
-    if recipe.framing == "head":
-        pixels = trim_margins(pixels)
-        top, left, side = find_head(pixels)
-    else:
-        top, left, side = _whole(pixels.shape)
-    # PIL's box may not reach outside the picture: a frame that does is padded with air first.
-    height, width = pixels.shape
+    return find_head(pixels) if recipe.framing == "head" else _whole(pixels.shape)
+
+
+def cut_frame(
+    values: np.ndarray, frame: tuple[int, int, int], size: int, *, beyond: float = 0.0
+) -> np.ndarray:
+    """Cut a square out of a picture of any values, such as Hounsfield units, and resize it.
+
+    Args:
+        values: (H, W).
+        frame: top, left and side, as `find_frame` gives them for the slice's gray values.
+        size: height and width of the result.
+        beyond: the value of what the square covers beyond the picture.
+
+    Returns:
+        (size, size) float32.
+    """
+    top, left, side = frame
+    height, width = values.shape
+    # PIL's box may not reach outside the picture: a frame that does is padded first.
     pad_top, pad_left = max(0, -top), max(0, -left)
     pad_bottom, pad_right = max(0, top + side - height), max(0, left + side - width)
+    values = np.asarray(values, dtype=np.float32)
     if pad_top or pad_left or pad_bottom or pad_right:
-        pixels = np.pad(pixels, ((pad_top, pad_bottom), (pad_left, pad_right)))
+        values = np.pad(values, ((pad_top, pad_bottom), (pad_left, pad_right)), constant_values=beyond)
         top, left = top + pad_top, left + pad_left
-    cut = Image.fromarray(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
-    resized = cut.resize((recipe.size, recipe.size), Image.Resampling.BILINEAR)
-    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
+    cut = Image.fromarray(np.ascontiguousarray(values[top : top + side, left : left + side]))
+    return np.asarray(cut.resize((size, size), Image.Resampling.BILINEAR), dtype=np.float32)
 
 
 def trim_margins(pixels: np.ndarray) -> np.ndarray:

@@ -9,7 +9,17 @@ import pytest
 
 from core.errors import ScanError, StrokeError
 from core.phantoms import draw_phantom
-from core.preprocessing import Recipe, find_head, prepare, prepare_frame, prepare_many, to_frame, trim_margins
+from core.preprocessing import (
+    Recipe,
+    cut_frame,
+    find_frame,
+    find_head,
+    prepare,
+    prepare_frame,
+    prepare_many,
+    to_frame,
+    trim_margins,
+)
 
 FRAMED = Recipe(size=96, channels="gray", framing="head", intensity="unit")
 
@@ -111,6 +121,18 @@ def test_a_plain_bright_margin_is_cut_off(gray: float) -> None:
     picture = np.pad(np.pad(phantom(128), 5), ((3, 20), (0, 7)), constant_values=gray)
     np.testing.assert_array_equal(np.pad(phantom(128), 5), trim_margins(picture))
     np.testing.assert_array_equal(to_frame(np.pad(phantom(128), 5), FRAMED), to_frame(picture, FRAMED))
+    tight = phantom(128)[:, 12:-12]
+    bordered = np.pad(tight, 4, constant_values=gray)
+    np.testing.assert_array_equal(to_frame(tight, FRAMED), to_frame(bordered, FRAMED))
+
+
+def test_a_frame_is_cut_out_of_other_values_alike() -> None:
+    """The frame found on the gray cuts Hounsfield units at the same place, with air beyond the slice."""
+    gray = phantom(128)[:, 20:]
+    frame = find_frame(gray, FRAMED)
+    np.testing.assert_allclose(
+        to_frame(gray, FRAMED), (cut_frame(gray * 80 - 5, frame, 96, beyond=-5) + 5) / 80, atol=1e-5
+    )
 
 
 def test_a_plain_picture_keeps_its_size() -> None:
