@@ -48,7 +48,7 @@ def draw_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
         "type": "heatmap", "z": values, "x": list(range(len(patients))), "y": table.index.to_list(),
         "zmin": 0, "zmax": 1, "showscale": False, "xgap": 1.5, "ygap": 1, "hoverongaps": False,
         "colorscale": [[0, fade(palette.chance, 0.5)], [1, palette.text]],
-        "customdata": np.stack([np.tile(patients, (len(table), 1)), words], axis=-1).tolist(),
+        "customdata": np.stack([np.tile(patients, (len(table), 1)), words], axis=-1),
         "hovertemplate": "patient %{customdata[0]}, slice %{y}: %{customdata[1]}<extra></extra>",
     }  # fmt: skip
     keys = [
