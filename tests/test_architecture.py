@@ -70,6 +70,7 @@ LAYERS = (
         "reports",
         "scan_reports",
         "scan_pdf",
+        "scan_dicom",
         "model_card",
     ),
     (
