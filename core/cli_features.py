@@ -4,7 +4,7 @@ features/1, its JSON:
 
     {"schema": "features/1", "experiment": name,
      "slices": [{"file", "x", "y": place on the map, or null where the features do not vary,
-                 "neighbours": [{"file", "similarity": 0 to 1}, ...], "copies": [file, ...]}, ...]}
+                 "neighbours": [{"file", "similarity": -1 to 1}, ...], "copies": [file, ...]}, ...]}
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ network is the mean of K, one per fold, and its features are theirs side by side
 Neighbours of a slice that was tested in fold k are slices that fold k was trained on, compared by the part of
 the features that is fold k's network's own. So the network that compares has not seen the slice it is asked
 about, and the neighbours are what it can have learned its answer from. Similarity is the cosine of the angle
-between two feature vectors, from 0 (nothing in common: activations are not negative) to 1, the mean of both
-frameworks'.
+between two feature vectors, seen from the mean of the fold's training slices: from -1 through 0 (nothing in
+common that others have not) to 1, the mean of both frameworks'. Seen from the origin all slices would be
+alike by 0.97 and more, as activations are not negative.
 
 The map is a principal component analysis of all served features, each brought to mean 0 and variance 1. It
 is for looking around, not for measuring: every slice was training data to most of the networks, and two axes
@@ -44,7 +45,7 @@ _PERCENT = 100
 
 
 class Neighbour(NamedTuple):
-    """A slice like another one: its row in the experiment's `slices()`, and its similarity, 0 to 1."""
+    """A slice like another one: its row in the experiment's `slices()`, and its similarity, -1 to 1."""
 
     row: int
     similarity: float
@@ -185,18 +186,20 @@ def _find_neighbours(
     for fold in range(n_folds):
         part = slices[f"fold_{fold}"].to_numpy()
         tested, trained = np.flatnonzero(part == "test"), np.flatnonzero(part == "train")
-        cosine = np.mean(
-            [
-                _unit(own[tested]) @ _unit(own[trained]).T
-                for own in (part_of_fold(features, fold, n_folds) for features in served.values())
-            ],
-            axis=0,
-        )
+        parts = [part_of_fold(features, fold, n_folds) for features in served.values()]
+        cosine = np.mean([_compare(own[tested], own[trained]) for own in parts], axis=0)
         order = np.argsort(-cosine, axis=1, kind="stable")[:, :N_NEIGHBOURS]
         for row, best, similarity in zip(tested, order, cosine, strict=True):
             neighbours[row] = " ".join(str(trained[place]) for place in best)
             similarities[row] = " ".join(f"{_PERCENT * similarity[place]:.0f}" for place in best)
     return neighbours, similarities
+
+
+def _compare(tested: np.ndarray, trained: np.ndarray) -> np.ndarray:
+    """(n, m) cosines between n tested and m training slices, seen from the mean of the latter."""
+    middle = trained.mean(axis=0)
+    cosines: np.ndarray = _unit(tested - middle) @ _unit(trained - middle).T
+    return cosines
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

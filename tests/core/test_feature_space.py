@@ -57,7 +57,7 @@ def _pool(pixels: np.ndarray, experiment: Experiment) -> np.ndarray:
 def test_neighbours_are_training_slices_seen_by_the_fold_that_did_not_see_the_slice(
     experiment: Experiment, phantoms: Dataset
 ) -> None:
-    """They are the most alike by the cosine of the fold's own half of the features, computed plainly here."""
+    """They are the most alike by the cosine of the fold's own half of the features, seen from their mean."""
     table = measure_features(experiment, phantoms)
     slices = experiment.slices()
     features = np.stack([_pool(read_pixels(phantoms, file), experiment) for file in slices["file"]])
@@ -70,10 +70,11 @@ def test_neighbours_are_training_slices_seen_by_the_fold_that_did_not_see_the_sl
             assert [] == found
             continue
         n_tested += 1
-        own = features[:, fold * half : (fold + 1) * half]
-        cosine = own @ own[row] / (np.linalg.norm(own, axis=1) * np.linalg.norm(own[row]))
         trained = slices[f"fold_{fold}"] == "train"
-        cosine[~trained] = -1
+        own = features[:, fold * half : (fold + 1) * half]
+        own = own - own[trained].mean(axis=0)
+        cosine = own @ own[row] / (np.linalg.norm(own, axis=1) * np.linalg.norm(own[row]))
+        cosine[~trained] = -2
         assert N_NEIGHBOURS == len(found)
         assert trained[[neighbour.row for neighbour in found]].all()
         expected = np.sort(cosine)[::-1][:N_NEIGHBOURS]
@@ -89,10 +90,13 @@ def test_both_frameworks_have_half_a_say(
     single = write_tiny_experiment(
         models, "single", table=phantoms.table, fingerprint=phantoms.fingerprint, folds=1
     )
-    tested = (single.slices()["fold_0"] == "test").to_numpy()
-    alike = np.ones((len(tested), 2), dtype=np.float32)
-    apart = np.column_stack([tested, ~tested]).astype(np.float32)
-    served = {"pytorch": alike, "keras": apart}
+    part = single.slices()["fold_0"].to_numpy()
+    tested, trained = part == "test", part == "train"
+    # Training slices lie at both ends of an axis, their mean at 0; test slices at an end or a right angle.
+    end = np.where(np.cumsum(trained) % 2, 1.0, -1.0)
+    ends = np.column_stack([np.where(tested, 1, end - end[trained].mean()), np.zeros(len(part))])
+    apart = np.where(tested[:, None], [0, 1], ends)
+    served = {"pytorch": ends, "keras": apart}
     monkeypatch.setattr(feature_space, "_read_features", lambda *args: served)
     table = measure_features(single, phantoms)
     assert {0.5} == {one.similarity for row in np.flatnonzero(tested) for one in nearest(table, row)}
