@@ -31,6 +31,8 @@ PAGES = {
     "card": "/card",
     "train": "/train",
     "about": "/about",
+    "tour": "/tour?step=5",
+    "quiz": "/quiz",
 }
 README = {
     ("read", "light"): "read-a-scan.png",
@@ -44,7 +46,9 @@ def take(page: Page, address: str, name: str, width: int, target: Path) -> None:
     """Open one page, wait until all is drawn, and keep a picture of its whole height."""
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(address + PAGES[name])
-    page.get_by_text(DISCLAIMER, exact=True).wait_for()
+    page.get_by_text(DISCLAIMER, exact=True).wait_for(state="attached")  # the tour hides it
+    if name in ("overview", "tour"):
+        page.wait_for_selector("[class*=st-key-figure_] .main-svg")
     if name == "read":
         page.get_by_role("button", name="Show synthetic ones").click()
         page.wait_for_selector("img[alt^='Heat map of the']")
