@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from core.pdf_parts import FONT, as_words, make_styles, place_picture, register_fonts
-from core.scan_reports import NOT_FOR_DIAGNOSIS, program_version
+from core.scan_reports import LET_THROUGH, NOT_FOR_DIAGNOSIS, program_version
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -138,6 +138,8 @@ def _tell_scan(
                 f"Slices called {experiment.classes[1]}: {counts}."
             )
         )
+    if report.findings.overridden:
+        story.append(say(LET_THROUGH, "review"))
     if report.synthetic:
         story.append(say("Synthetic: drawn by this program, no person's scan."))
     near = [TITLES[name] for name, model in shown.models.items() if model.review]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PREDICT_SCHEMA = "predict/1"
 NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."
+LET_THROUGH = "This does not look like a head CT: it was read at the reader's own wish, and means little."
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection"); the last
 # four are their full-width forms, which some spreadsheets fold into the ASCII ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -117,7 +118,7 @@ def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused
                 "sha256": scan.sha256,
                 "slice": str(finding.index + 1),
                 "agree": _say(finding.agree),
-                "remarks": " ".join(finding.warnings),
+                "remarks": " ".join((*([LET_THROUGH] if scan.overridden else []), *finding.warnings)),
             }
             for name, model in finding.models.items():
                 row[f"{name}_probability"] = f"{model.probability:.4f}"
