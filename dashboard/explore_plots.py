@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
         explore_filters.ask_for(experiment, **{f"{framework}_outcome": ["tp", "fp"]})
         state.keep("set_aside", False)
         state.keep("operating_point", "custom")
-        for name, own in {**choice.thresholds, framework: float(cut)}.items():
+        for name, own in {**choice.thresholds, framework: round(float(cut), 2)}.items():
             state.keep(f"{name}_threshold", own)
         state.start_anew(_PR_PLOT)
 
@@ -79,7 +80,8 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
         **state.follow_chart(f"curve_{state.count_starts(_PR_PLOT)}", choose),
     )  # fmt: skip
     st.caption(
-        "Click a point: its threshold becomes the operating point, and what it calls positive is shown."
+        "Click a point: its threshold, to two decimals, becomes the operating point, and what it calls "
+        "positive is shown."
     )
 
 
@@ -144,5 +146,6 @@ def _offer_gallery(experiment: Experiment, rows: list[int]) -> None:
 
 
 def _clip(ends: Any) -> list[str]:
+    """A box's ends as the sliders can show them, no narrower than they were drawn."""
     low, high = sorted(min(1.0, max(0.0, float(end))) for end in ends)
-    return [f"{low:.4f}", f"{high:.4f}"]
+    return [f"{math.floor(100 * low) / 100:.2f}", f"{math.ceil(100 * high) / 100:.2f}"]
