@@ -26,8 +26,8 @@ from dashboard.charts import CONFIG
 from dashboard.explore_filters import Choice
 from dashboard.explore_gallery import ABSENT, HEAT_HONESTY, make_tiles, open_case
 from dashboard.explore_widgets import Tile, show_gallery
-from dashboard.loaders import Reading
 from dashboard.palette import TITLES, WORDS
+from dashboard.readings import Reading
 
 _OUTCOMES = {
     "tp": "right: true positive",
@@ -127,7 +127,7 @@ def _show_pictures(experiment: Experiment, choice: Choice, case: pd.Series[Any],
         st.markdown("**Slice**")
         if whole:
             assert reading is not None
-            st.image(overlays.to_gray(reading.pictures[0]), width="stretch", output_format="PNG",
+            st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG",
                      alt="The slice")  # fmt: skip
         else:
             st.image(overlays.draw_empty_frame(), width="stretch", alt="")
@@ -165,7 +165,7 @@ def _show_verdict(
     if reading is not None:
         assert reading.findings is not None
         heat = reading.findings.slices[0].models[name].heat
-        st.image(overlays.lay_heat(reading.pictures[0], heat, opacity), width="stretch", output_format="PNG",
+        st.image(overlays.lay_heat(reading.picture(0), heat, opacity), width="stretch", output_format="PNG",
                  alt=f"Heat map of the {TITLES[name]} network over the slice")  # fmt: skip
     else:
         st.image(overlays.draw_empty_frame(), width="stretch", alt="")

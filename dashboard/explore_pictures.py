@@ -19,7 +19,7 @@ from core.dataset import find_dataset
 from core.experiments import Experiment
 from core.scans import read_scan
 from dashboard import loaders, overlays
-from dashboard.loaders import Reading
+from dashboard.readings import Reading
 
 SIDE = 208  # px, of a small picture
 _MOST = {"thumbnails": 6000, "heat_thumbnails": 1500}  # some 6 KB each
@@ -76,7 +76,7 @@ def draw_small_heat(experiment: Experiment, root: Path, file: str, sha256: str) 
         reading = read_case(experiment, root, file, sha256)
         if reading is None or reading.findings is None:
             return ()
-        frame = overlays.to_thumbnail(reading.pictures[0], SIDE)
+        frame = overlays.to_thumbnail(reading.picture(0), SIDE)
         return tuple(
             overlays.to_address(overlays.lay_heat(_pixels(frame), model.heat, _OPACITY))
             for model in reading.findings.slices[0].models.values()

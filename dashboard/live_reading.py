@@ -11,7 +11,6 @@ from dashboard.held_out import Example
 from dashboard.palette import TITLES, WORDS
 
 _OPACITY = 0.5
-_TITLE = "**Slice**"
 
 
 def show_reading(experiment: Experiment, example: Example, key: str) -> None:
@@ -23,11 +22,11 @@ def show_reading(experiment: Experiment, example: Example, key: str) -> None:
     if reading.findings is None:
         components.show_error(reading.refusal)
         return
-    finding, picture = reading.findings.slices[0], reading.pictures[0]
+    finding, picture = reading.findings.slices[0], reading.picture(0)
     with st.container(key=f"scan_{key}"):
         columns = st.columns(1 + len(finding.models), gap="small")
     with columns[0]:
-        st.markdown(f"{_TITLE}  \n{_tell_label(experiment, example)}")
+        st.markdown(f"**Slice** :gray[labelled]  \n{_tell_label(experiment, example)}")
         st.image(overlays.to_gray(picture), width="stretch", output_format="PNG", alt="The slice")
     scores = tell_scores(finding, example)
     for column, (name, model) in zip(columns[1:], finding.models.items(), strict=True):
@@ -50,7 +49,7 @@ def show_picture(experiment: Experiment, example: Example, key: str, alt: str) -
         components.show_error(reading.refusal)
         return
     with st.container(key=f"scan_{key}"):
-        st.image(overlays.to_gray(reading.pictures[0]), width="stretch", output_format="PNG", alt=alt)
+        st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG", alt=alt)
 
 
 def show_origin(experiment: Experiment, example: Example, told: str = "") -> None:
@@ -86,5 +85,5 @@ def answers(experiment: Experiment, example: Example) -> dict[str, tuple[float, 
 
 def _tell_label(experiment: Experiment, example: Example) -> str:
     if example.scores is None:
-        return f":gray[{'bright spot planted' if example.label else 'nothing planted'}]"
-    return f":gray[label:] {components.name_decision(experiment, bool(example.label))}"
+        return f":gray[{'a bright spot' if example.label else 'no spot'}]"
+    return components.name_decision(experiment, bool(example.label))

@@ -1,14 +1,15 @@
 """What the pages load, and what is kept of it. It and records.py alone use `st.cache_*`.
 
 What comes from a visitor (scans, findings) is kept for that visitor's session only, bounded, in memory, and
-keyed by content: a file's name never reaches a cache. What comes from the experiments is shared by all; their
+keyed by hashes; nothing of it outlives the session. What comes from the experiments is shared by all; their
 figures are in dashboard.records.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,35 +20,23 @@ from PIL import Image
 
 from core.class_folders import find_class_folders
 from core.dataset import find_dataset
-from core.errors import ScanError, StrokeError
+from core.errors import StrokeError
 from core.experiments import Experiment, list_experiments, models_root
-from core.prediction import Findings, Reader
-from core.preprocessing import to_frame
+from core.prediction import Reader
 from core.scans import read_scan
-from core.scans.windows import window_hu
 from dashboard.overlays import to_thumbnail
+from dashboard.readings import PICTURE_SIZE, OnSlice, Reading, key_of, read_group
 from dashboard.references import Reference, load_reference
-from dashboard.uploads import Upload, read_only_scan
+from dashboard.uploads import Upload
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from core.evaluation.review import Band
 
-# Pictures are drawn finer than the networks look, with the same framing.
-_PICTURE_SIZE = 512
+# What is kept of one visitor's readings: 600 slices in Hounsfield units.
+_KEPT_BYTES = 320_000_000
 _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """An upload and what came of it: findings with one picture per slice, or the reason of a refusal."""
-
-    name: str
-    synthetic: bool
-    findings: Findings | None = None
-    pictures: tuple[np.ndarray, ...] = ()  # (512, 512) uint8 each, framed as the networks see it
-    refusal: StrokeError | None = None
 
 
 def experiments() -> tuple[list[Experiment], list[StrokeError]]:
@@ -58,14 +47,42 @@ def experiments() -> tuple[list[Experiment], list[StrokeError]]:
 
 
 def read_upload(experiment: Experiment, upload: Upload) -> Reading:
-    """Read one upload with both networks, or say why it cannot be read."""
-    digest = hashlib.sha256(upload.data).hexdigest()
-    try:
-        findings, pictures = _findings(digest, experiment.digest, experiment, upload.data)
-    except ScanError as refusal:
-        return Reading(upload.name, upload.synthetic, refusal=refusal)
-    findings = replace(findings, source=upload.name)
-    return Reading(upload.name, upload.synthetic, findings=findings, pictures=pictures)
+    """Read one upload that holds one scan with both networks, or say why it cannot be read."""
+    return read_uploads(experiment, [upload])[0]
+
+
+def read_uploads(
+    experiment: Experiment,
+    group: Sequence[Upload],
+    *,
+    override_gate: bool = False,
+    on_slice: OnSlice | None = None,
+) -> list[Reading]:
+    """Read files that belong together with both networks; see `dashboard.readings.read_group`.
+
+    What this visitor's session has read before comes at once.
+    """
+    kept = _session_readings()
+    key = (key_of(group), experiment.digest, override_gate)
+    if key not in kept:
+        kept[key] = read_group(
+            _reader(experiment.digest, experiment), group, override_gate=override_gate, on_slice=on_slice
+        )
+        # The oldest go first; what was just read stays, however large.
+        while len(kept) > 1 and sum(map(_n_bytes, kept.values())) > _KEPT_BYTES:
+            kept.pop(next(iter(kept)))
+    else:
+        kept[key] = kept.pop(key)
+    return kept[key]
+
+
+def _n_bytes(readings: Sequence[Reading]) -> int:
+    return sum(reading.pictures.nbytes for reading in readings) + 1
+
+
+@st.cache_resource(scope="session", ttl="1h", show_spinner=False)
+def _session_readings() -> dict[tuple[str, str, bool], list[Reading]]:
+    return {}
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -91,7 +108,7 @@ def synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
 def _draw_synthetic(name: str, rng: np.random.Generator, lesion: bool, position: float) -> Upload:
     from core.phantoms import draw_phantom
 
-    phantom = draw_phantom(rng, lesion=lesion, size=_PICTURE_SIZE, position=position)
+    phantom = draw_phantom(rng, lesion=lesion, size=PICTURE_SIZE, position=position)
     target = BytesIO()
     Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
     return Upload(name, target.getvalue(), synthetic=True)
@@ -232,17 +249,6 @@ def memory(kind: str) -> dict[Any, Any]:
 @st.cache_resource(max_entries=3, show_spinner="Opening the networks ...")
 def _reader(digest: str, _experiment: Experiment) -> Reader:
     return Reader(_experiment)
-
-
-@st.cache_data(scope="session", max_entries=64, ttl="1h", show_spinner=False)
-def _findings(
-    sha256: str, digest: str, _experiment: Experiment, _data: bytes
-) -> tuple[Findings, tuple[np.ndarray, ...]]:
-    scan = read_only_scan(_data)
-    finer = replace(_experiment.recipe, size=_PICTURE_SIZE)
-    gray = [s.pixels if scan.unit == "gray" else window_hu(s.pixels) for s in scan.slices]
-    pictures = tuple(np.rint(to_frame(pixels, finer) * 255).astype(np.uint8) for pixels in gray)
-    return _reader(digest, _experiment).read(scan), pictures
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -14,8 +14,8 @@ from core.prediction import Refusal
 from core.scan_pdf import ScanReport, write_pdf
 from core.scan_reports import most_suspicious, predict_record, write_worklist
 from dashboard import overlays
-from dashboard.loaders import Reading
 from dashboard.palette import LIGHT
+from dashboard.readings import Reading
 
 _OPACITY = 0.5
 
@@ -50,7 +50,7 @@ def make_pdf(experiment: Experiment, readings: Sequence[Reading]) -> bytes:
     reports = []
     for reading in readings:
         shown = most_suspicious(reading.findings)
-        picture = reading.pictures[shown.index]
+        picture = reading.picture(shown.index)
         heated = {
             name: overlays.lay_heat(picture, model.heat, _OPACITY) for name, model in shown.models.items()
         }

@@ -6,11 +6,11 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.prediction import SliceFinding
-from core.scan_reports import most_suspicious
+from core.scan_reports import LET_THROUGH, most_suspicious
 from dashboard import components, loaders, overlays, page_scripts, state
-from dashboard.loaders import Reading
 from dashboard.overlays import ScaleRow
 from dashboard.palette import TITLES, WORDS
+from dashboard.readings import Reading
 
 _KEYS = {"h": ".st-key-heat_shown input"}
 _NO_REFERENCE = "None"
@@ -20,7 +20,7 @@ _NO_REFERENCE = "None"
 def show_reading(experiment: Experiment, reading: Reading) -> None:
     """Show a reading, decided at the chosen operating points; verdict first."""
     finding = _choose_slice(reading)
-    picture = reading.pictures[finding.index]
+    picture = reading.picture(finding.index)
     with st.container(key="pair_verdict"):
         verdict, scales = st.columns([1.1, 1], gap="medium")
     with verdict:
@@ -39,7 +39,7 @@ def show_reading(experiment: Experiment, reading: Reading) -> None:
             f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** drawn by this program, no "
             "person's scan. It shows how the page works, not how well the networks read."
         )
-    components.show_remarks(finding.warnings)
+    components.show_remarks((*([LET_THROUGH] if reading.findings.overridden else []), *finding.warnings))
     pictures = st.container(key="scan_pictures")
     shown, opacity, label = _choose_looks(experiment)
     with pictures:

@@ -11,9 +11,9 @@ import streamlit as st
 from core.experiments import Experiment
 from core.prediction import SliceFinding, decide_anew
 from core.scan_reports import highest_probability, most_suspicious
-from dashboard import components, loaders, overlays, page_scripts
-from dashboard.loaders import Reading
+from dashboard import components, loaders, overlays, page_scripts, state
 from dashboard.palette import TITLES, WORDS
+from dashboard.readings import Reading, group_uploads, key_of
 from dashboard.uploads import Upload
 
 _PATIENCE_S = 0.4
@@ -34,13 +34,22 @@ def read_all(
         What was read, the highest probability of any slice and network first, and what was refused.
     """
     place, started = st.empty(), time.monotonic()
-    readings = []
-    for number, upload in enumerate(uploads, start=1):
-        # What was read before comes at once; a bar that flashes by would only make the page jump.
-        if time.monotonic() - started > _PATIENCE_S:
-            place.progress((number - 1) / len(uploads), f"Reading {number} of {len(uploads)}")
-        readings.append(loaders.read_upload(experiment, upload))
+    readings: list[Reading] = []
+    groups = group_uploads(uploads)
+    for number, group in enumerate(groups, start=1):
+
+        def tell(done: int, total: int, number: int = number) -> None:
+            # What was read before comes at once; a bar that flashes by would only make the page jump.
+            if time.monotonic() - started > _PATIENCE_S:
+                slices = f", slice {done} of {total}" if total > 1 else ""
+                told = f"Reading {number} of {len(groups)}{slices}"
+                place.progress((number - 1 + done / total) / len(groups), told)
+
+        allowed = key_of(group) in state.keys_let_through()
+        readings += loaders.read_uploads(experiment, group, override_gate=allowed, on_slice=tell)
+        tell(1, 1)
     place.empty()
+    readings = _tell_apart(readings)
     read = [reading for reading in readings if reading.findings is not None]
     decided = decide_anew([reading.findings for reading in read], experiment, thresholds)
     read = [replace(reading, findings=findings) for reading, findings in zip(read, decided, strict=True)]
@@ -67,17 +76,43 @@ def show_refusals(refused: Sequence[Reading]) -> None:
     """What was not read and why; several stand folded, so that they push nothing away."""
     if len(refused) <= _MOST_REFUSALS:
         for reading in refused:
-            components.show_error(reading.refusal, subject=reading.name)
+            _show_refusal(reading)
         return
     with st.expander(f"{len(refused)} files were not read", icon=components.SIGNS["warning"]):
         for reading in refused:
-            components.show_error(reading.refusal, subject=reading.name)
+            _show_refusal(reading)
+
+
+def _show_refusal(reading: Reading) -> None:
+    """Why; and what does not look like a head CT can be read all the same, knowingly."""
+    components.show_error(reading.refusal, subject=reading.name)
+    if reading.refusal.code == "not_head_ct":
+        st.button(
+            "Read it all the same", on_click=state.let_through, args=(reading.key,),
+            key=f"let_through_{reading.key[:16]}_{reading.name}",
+            help="The networks were made for head CT. What they say of anything else means little.",
+        )  # fmt: skip
+
+
+def _tell_apart(readings: Sequence[Reading]) -> list[Reading]:
+    """The same readings, each under a name of its own: a second "1.jpg" becomes "1.jpg (2)"."""
+    taken: set[str] = set()
+    apart = []
+    for reading in readings:
+        name, number = reading.name, 1
+        while name in taken:
+            number += 1
+            name = f"{reading.name} ({number})"
+        taken.add(name)
+        named = None if reading.findings is None else replace(reading.findings, source=name)
+        apart.append(replace(reading, name=name, findings=named))
+    return apart
 
 
 def _caption(reading: Reading) -> str:
     """Thumbnail, both probabilities, and the signs of doubt of a scan's most suspicious slice."""
     worst = most_suspicious(reading.findings)
-    address = overlays.to_address(overlays.to_thumbnail(reading.pictures[worst.index], _THUMBNAIL_PX))
+    address = overlays.to_address(overlays.to_thumbnail(reading.picture(worst.index), _THUMBNAIL_PX))
     said = " · ".join(f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}]" for n, m in worst.models.items())
     return f"![]({address}){said}  \n{' '.join(_signs(worst, len(reading.findings.slices)))}"
 
@@ -93,6 +128,8 @@ def _signs(worst: SliceFinding, n_slices: int) -> list[str]:
         signs.append(f":{WORDS['review']}[{components.SIGNS['disagree']} disagree]")
     if any(model.review for model in worst.models.values()):
         signs.append(f":{WORDS['review']}[{components.SIGNS['review']} review]")
+    if worst.gate.outcome != "read":
+        signs.append(f":{WORDS['review']}[{components.SIGNS['warning']} doubtful]")
     if n_slices > 1:
         signs.append(f"{n_slices} slices")
     return signs

@@ -19,6 +19,7 @@ _PAGE = "page"
 _PART = "part_being_drawn"
 _ALONE = "parts_run_alone"
 _SAMPLES = "samples_shown"
+_LET_THROUGH = "scans_let_through"
 _WATCHED = "watched_job"
 _SEEN = "values_last_seen"
 _STARTS = "charts_started_anew"
@@ -227,6 +228,16 @@ def hide_samples() -> None:
 def samples_shown() -> bool:
     """Whether the synthetic scans are wanted."""
     return bool(st.session_state.get(_SAMPLES, False))
+
+
+def let_through(key: str) -> None:
+    """Remember that the files of this key are to be read although they do not look like a head CT."""
+    st.session_state[_LET_THROUGH] = keys_let_through() | {key}
+
+
+def keys_let_through() -> frozenset[str]:
+    """Keys of the files that are to be read whatever they look like."""
+    return st.session_state.get(_LET_THROUGH, frozenset())
 
 
 def draw_again() -> None:

@@ -1,12 +1,9 @@
-"""What a visitor hands in: files under names of their own, and the scan in one of them."""
+"""What a visitor hands in: files under names of their own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-
-from core.errors import ScanError
-from core.scans import Scan, read_study
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -38,24 +35,3 @@ def tell_apart(uploads: list[Upload]) -> list[Upload]:
         taken.add(name)
         apart.append(replace(upload, name=name))
     return apart
-
-
-def read_only_scan(data: bytes) -> Scan:
-    """The one scan in a file, decoded in a process of its own.
-
-    Raises:
-        ScanError: it cannot be read, or holds several scans.
-    """
-    study = read_study([("", data)])
-    if not study.scans:
-        raise study.refused[0].error
-    if len(study.scans) > 1:
-        raise ScanError(
-            "The file holds several scans",
-            came=f"{len(study.scans)} series or pictures",
-            remedy="hand in one at a time",
-            code="several_scans",
-        )
-    (scan,) = study.scans
-    left_out = (f"Files in it that could not be read: {len(study.refused)}.",) if study.refused else ()
-    return replace(scan, warnings=(*scan.warnings, *left_out))

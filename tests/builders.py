@@ -28,7 +28,7 @@ def draw_head(gray: float, size: int = 64) -> np.ndarray:
     Bright bone around an even inside on a thin black margin; a little brighter on the left.
     """
     picture = np.zeros((size, size), dtype=np.float32)
-    margin = max(1, size // 64)
+    margin = max(1, size // 32)
     bone = max(3, size // 20)
     picture[margin:-margin, margin:-margin] = 1
     inside = (slice(margin + bone, -margin - bone),) * 2

@@ -17,10 +17,7 @@ from dashboard import (
 )
 from dashboard.uploads import Upload, received, tell_apart
 
-_TYPES = ["jpg", "jpeg", "png", "tif", "tiff", "bmp", "webp"]
-_LEAD = (
-    "Drop in head CT slices. A PyTorch and a Keras network, trained on the same slices, read each of them."
-)
+_LEAD = "Drop in head CT: single slices, or a whole study. A PyTorch and a Keras network read every slice."
 
 
 def draw_page() -> None:
@@ -52,8 +49,10 @@ def draw_page() -> None:
 def _take_files() -> list[Upload]:
     with st.container(key="intake", gap="small"):
         files = st.file_uploader(
-            "Drop head CT slices here", type=_TYPES, accept_multiple_files=True, key="files",
-            help="JPEG, PNG, TIFF, BMP or WebP. Files stay in this computer's memory and are not stored.",
+            "Drop head CT slices here", accept_multiple_files=True, key="files",
+            help="DICOM, NIfTI, JPEG, PNG, TIFF, BMP or WebP, also packed as zip. Files stay in this "
+            "computer's memory and are not stored. Of DICOM only pixels and geometry are kept: no name, id "
+            "or date.",
         )  # fmt: skip
         page_scripts.offer_paste(".st-key-files input[type=file]", "paste")
         uploads = received(files)

@@ -103,7 +103,7 @@ def test_imports_run_one_way(path: Path) -> None:
     ranks |= {"tour_steps": 3.7, "quiz_parts": 3.7}
     ranks |= {"explore_charts": 1.5, "explore_pictures": 2.5, "explore_widgets": 2.6, "explore_filters": 3.4}
     ranks |= {"explore_source": 3.6, "explore_gallery": 3.6, "explore_plots": 3.7, "explore_case": 3.8}
-    ranks |= {"references": 1, "uploads": 1, "page_scripts": 1}
+    ranks |= {"references": 1, "uploads": 1, "readings": 1.5, "page_scripts": 1}
     ranks |= {"read_worklist": 3.5, "read_viewer": 3.5, "read_downloads": 3.5}
     own = 4 if path.parent.name == "app_pages" else ranks.get(path.stem, 0)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -141,17 +141,20 @@ import io, pathlib, sys
 import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from tests.builders import draw_head
 app = AppTest.from_file("dashboard/app.py", default_timeout=60).run()
 app.switch_page("app_pages/read_scan.py").run()
 rng = np.random.default_rng(0)
 for number in range(20):
     target = io.BytesIO()
-    Image.fromarray(rng.integers(0, 255, (650, 650), dtype=np.uint8)).save(target, "PNG")
+    head = draw_head(0.3 + 0.02 * number, 650) - 0.02 * rng.random((650, 650), dtype=np.float32)
+    Image.fromarray(np.rint(255 * head.clip(0, 1)).astype(np.uint8)).save(target, "PNG")
     app.file_uploader[0].upload(f"{number}.png", target.getvalue(), "image/png").run()
 assert not app.exception, app.exception
 assert any("both networks" in m.value.lower() or "says" in m.value for m in app.markdown)
 loaded = {name.split(".")[0] for name in sys.modules}
-heavy = loaded & {"torch", "tensorflow", "keras", "sklearn", "matplotlib"}
+# Not scikit-learn: the first page, Overview, draws its curves with it.
+heavy = loaded & {"torch", "tensorflow", "keras", "matplotlib"}
 # Not ru_maxrss: it counts what the parent held when it forked. Other systems than Linux tell no peak: 0.
 status = pathlib.Path("/proc/self/status")
 lines = status.read_text().splitlines() if status.exists() else []

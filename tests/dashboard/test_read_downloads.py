@@ -7,13 +7,14 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import ScanError
 from core.prediction import Reader
 from core.scans import read_scan
-from dashboard.loaders import Reading
 from dashboard.read_downloads import make_csv, make_json, make_pdf
+from dashboard.readings import Reading
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import draw_file
 
@@ -25,7 +26,7 @@ def reading(models: Path):
     """A tiny experiment, and a picture that its networks have read."""
     experiment = write_tiny_experiment(models)
     findings = Reader(experiment).read(read_scan(draw_file(0.9), "=1.png"))
-    pictures = tuple((finding.frame * 255).astype("uint8") for finding in findings.slices)
+    pictures = np.stack([(finding.frame * 255).astype("uint8") for finding in findings.slices])
     return experiment, Reading("=1.png", False, findings=findings, pictures=pictures)
 
 

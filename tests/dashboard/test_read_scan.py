@@ -97,7 +97,9 @@ def test_moving_the_operating_point_does_not_rerun_the_networks(
 
     asked = []
     original = Reader.read
-    monkeypatch.setattr(Reader, "read", lambda self, scan: asked.append(scan) or original(self, scan))
+    monkeypatch.setattr(
+        Reader, "read", lambda self, scan, **more: asked.append(scan) or original(self, scan, **more)
+    )
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.01", keras_threshold="0.01")
     data = draw_file(0.3)
@@ -331,3 +333,18 @@ def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Pa
         offered.append([button.proto.label for button in app.get("download_button")])
     assert ["Report (PDF)", "Worklist (CSV)", "JSON"] == offered[0]
     assert ["Report (PDF)", "All 2 reports (PDF)", "Worklist (CSV)", "JSON"] == offered[1]
+
+
+def test_what_is_no_head_ct_is_read_only_on_demand(open_page: OpenPage, models: Path) -> None:
+    """A picture without a head is refused; the button reads it, and the reading says what it is."""
+    write_tiny_experiment(models)
+    picture = io.BytesIO()
+    Image.linear_gradient("L").resize((64, 64)).point(lambda gray: 80 + gray // 3).save(picture, "PNG")
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("cat.png", picture.getvalue(), "image/png").run()
+    assert "does not look like a head CT" in app.warning[0].value
+    assert not app.header
+    app.file_uploader[0].upload("cat.png", picture.getvalue(), "image/png")
+    next(button for button in app.button if "all the same" in button.label).click().run()
+    assert 1 == len(app.header)
+    assert "means little" in read_texts(app)
