@@ -29,7 +29,7 @@ def compose(
     drawn = {}
     for name, own in axes.items():
         title = {"text": own.get("title", ""), "font": {"color": palette.text}}
-        # The margins are given: to look for them, plotly would lay every figure out twice.
+        # The margins are given, so that plotly need not look for them.
         looks = {"gridcolor": palette.grid, "zeroline": False, "fixedrange": True, "automargin": False}
         drawn[name] = {**looks, "tickfont": {"color": palette.negative}, **own, "title": title}
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}

@@ -154,7 +154,7 @@ def list_columns(name: str, figure: Mapping[str, Any]) -> dict[str, Any]:
     return {name: figure["value"], f"{name}_low": low, f"{name}_high": high, f"{name}_reason": reason}
 
 
-def _read_condition(row: Mapping[str, Any]) -> dict[str, Any]:
+def _read_condition(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         "perturbation": str(row["perturbation"]),
         "amount": float(row["amount"]),
@@ -163,7 +163,7 @@ def _read_condition(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_figure(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _read_figure(row: Mapping[Any, Any], name: str) -> dict[str, Any]:
     """What `list_columns` wrote; an older table has no intervals."""
     value, low, high = (_number(row.get(f"{name}{part}")) for part in ("", "_low", "_high"))
     reason = str(row.get(f"{name}_reason", ""))
