@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import iter_pixels
+from pydicom.pixels import pixel_array
 
 from core.errors import ScanError
 from core.scans import dicom_header
@@ -123,13 +123,10 @@ def _digest(dataset: Dataset, name: str, key: bytes) -> str:
 def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iterator[NDArray[Any]]:
     """The frames as numbers, (H, W), or (H, W, 3) of colour; bits that are no picture are masked."""
     shift = 8 * (header.bits_allocated // 8) - header.bits_stored
-    # The shifts below do the same as these corrections, of which that of JPEG-LS fails on what GDCM gives it.
-    options: dict[str, Any] = {
-        "raw": header.photometric not in _COLOUR,
-        "apply_jls_sign_correction": False,
-        "correct_unused_bits": False,
-    }
-    for frame in iter_pixels(dataset, **options):
+    raw = header.photometric not in _COLOUR
+    for index in range(header.frames):
+        # Not iter_pixels: its corrections of signs fail on the read-only frames that GDCM gives it.
+        frame = pixel_array(dataset, index=index, raw=raw, correct_unused_bits=False)
         if frame.shape[:2] != (header.rows, header.columns):
             raise damaged()
         if shift and header.masked and frame.ndim == 2:

@@ -18,7 +18,7 @@ from pydicom.uid import (
     AllTransferSyntaxes,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
-    JPEGLSTransferSyntaxes,
+    JPEGExtended12Bit,
 )
 
 from core.errors import ScanError
@@ -54,6 +54,7 @@ class Header:
     modality: str
     rows: int
     columns: int
+    frames: int
     bits_allocated: int
     bits_stored: int
     signed: int
@@ -164,7 +165,7 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     if allocated not in (8, 16) or not 1 <= stored <= allocated or signed not in (0, 1):
         raise _unsupported(f"{stored} of {allocated} bits per pixel (8 or 16 are read)")
     syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
-    remarks = _check_syntax(dataset, syntax, rows * columns * samples * frames * (allocated // 8))
+    remarks = _check_syntax(dataset, syntax, stored, rows * columns * samples * frames * (allocated // 8))
     if modality != "CT":
         known = modality if modality in _PICTURES else ""
         remarks.append(
@@ -175,22 +176,26 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
         modality,
         rows,
         columns,
+        frames,
         allocated,
         stored,
         signed,
         photometric,
-        not syntax.is_encapsulated or syntax in JPEGLSTransferSyntaxes,
+        not syntax.is_encapsulated,
         tuple(remarks),
     )
 
 
-def _check_syntax(dataset: Dataset, syntax: UID, expected: int) -> list[str]:
+def _check_syntax(dataset: Dataset, syntax: UID, stored: int, expected: int) -> list[str]:
     """Refuse a transfer syntax that cannot be decoded, and pixels that are too few."""
     if syntax not in AllTransferSyntaxes:
         raise _unsupported("an unknown transfer syntax")
     try:
         available = not syntax.is_encapsulated or get_decoder(syntax).is_available
     except NotImplementedError:
+        available = False
+    if syntax == JPEGExtended12Bit and stored > 8:
+        # A decoder is there, but only for 8 bits.
         available = False
     if not available:
         raise _unsupported(f"the transfer syntax {syntax.name}")

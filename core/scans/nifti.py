@@ -21,6 +21,7 @@ from core.scans.scan import Piece, Plane
 
 MAX_VOXELS = 100_000_000
 MAX_SIDE = 4096
+DENSE_HU = 3000.0
 
 _HEADERS = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
 _GZIP = 16 + zlib.MAX_WBITS
@@ -72,12 +73,14 @@ def decode(data: bytes, source: str) -> Piece:
             code="degenerate",
         )
     planes = _to_planes(volume, affine, remarks)
+    # NIfTI names no modality: air is below water, and half of any head CT is no denser than bone.
+    is_ct = float(volume.min()) < AIR_HU and float(np.median(volume[::2, ::2])) < DENSE_HU
     return Piece(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
-        unit="hu" if float(volume.min()) < AIR_HU else "gray",
+        unit="hu" if is_ct else "gray",
         kind="volume",
-        planes=tuple(planes if float(volume.min()) < AIR_HU else _to_gray(planes, volume, remarks)),
+        planes=tuple(planes if is_ct else _to_gray(planes, volume, remarks)),
         warnings=tuple(remarks),
     )
 
