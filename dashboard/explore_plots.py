@@ -11,9 +11,10 @@ import streamlit as st
 
 from core.cases import write_rows
 from core.errors import EvaluationError
+from core.evaluation.curves import pr_curve
 from core.experiments import Experiment
 from core.suspects import find_suspects
-from dashboard import components, explore_charts, explore_filters, explore_map, explore_tags, records, state
+from dashboard import components, explore_charts, explore_filters, explore_map, explore_tags, state
 from dashboard.charts import CONFIG
 from dashboard.explore_filters import SCORE_PLOT, Choice
 from dashboard.explore_gallery import PAGE_SIZE, make_tiles, open_case
@@ -54,13 +55,14 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
 
 def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
     """Both curves; a point sets its network's threshold and shows what is then called positive."""
+    cases = choice.cases
     try:
-        curves = records.curves(experiment, "slice")
+        curves = {name: pr_curve(cases["label"], cases[name]) for name in experiment.frameworks}
     except EvaluationError as error:
         components.show_error(error)
         return
     figure = explore_charts.draw_precision_recall(
-        {name: (curve, choice.thresholds[name]) for name, (curve, _) in curves.items()}, state.palette()
+        {name: (curve, choice.thresholds[name]) for name, curve in curves.items()}, state.palette()
     )
 
     def choose(selection: dict[str, Any]) -> None:

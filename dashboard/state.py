@@ -13,7 +13,8 @@ from dashboard.palette import Palette, palette_for
 T = TypeVar("T")
 
 _CARRIED = "carried_values"
-_LINKED = "linked_values"
+_LINKED = "linked_values"  # what the link will hold once the run has ended
+_WRITTEN = "written_values"  # what it holds
 _SHOWN = "values_on_this_page"  # by the part of the page that shows them
 _PAGE = "page"
 _PART = "part_being_drawn"
@@ -66,6 +67,7 @@ def _write_link() -> None:
     link = {key: linked[key] for key in shown if linked[key] is not None}
     if link != st.query_params.to_dict():
         st.query_params.from_dict(link)
+    st.session_state.setdefault(_WRITTEN, {}).update({key: linked[key] for key in shown})
 
 
 def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, Any]:
@@ -85,15 +87,18 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, 
     """
     carried = st.session_state.setdefault(_CARRIED, {})
     linked = st.session_state.setdefault(_LINKED, {})
+    # Only what truly stands in the link counts: a run may be cut off before it writes what it would.
+    written = st.session_state.setdefault(_WRITTEN, {})
     asked = st.query_params.get(key)
-    if asked is not None and asked != linked.get(key):
+    if asked is not None and asked != written.get(key):
         carried[key] = _parse(asked, default)
+        written[key] = asked
     value = carried.get(key, default)
     if not is_valid(value):
         value = default
     st.session_state[key] = value
-    written = ",".join(value) if isinstance(value, list) else str(value)
-    linked[key] = None if value == default else written
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    linked[key] = None if value == default else text
     st.session_state[_SHOWN][st.session_state[_PART]].append(key)
     return {"key": key, "on_change": _keep, "args": (key,)}
 
