@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from core.experiments import Experiment
 from core.prediction import SliceFinding
-from core.scan_reports import LET_THROUGH, most_suspicious
-from dashboard import components, loaders, overlays, page_scripts, state
+from core.scan_reports import LET_THROUGH
+from core.scans import Marks
+from dashboard import components, loaders, overlays, page_scripts, state, study_view
 from dashboard.overlays import ScaleRow
 from dashboard.palette import TITLES, WORDS
 from dashboard.readings import Reading
@@ -19,12 +21,17 @@ _NO_REFERENCE = "None"
 @st.fragment
 def show_reading(experiment: Experiment, reading: Reading) -> None:
     """Show a reading, decided at the chosen operating points; verdict first."""
-    finding = _choose_slice(reading)
-    picture = reading.picture(finding.index)
+    is_study = len(reading.findings.slices) > 1
     with st.container(key="pair_verdict"):
         verdict, scales = st.columns([1.1, 1], gap="medium")
+    finding = study_view.choose_slice(experiment, reading) if is_study else reading.findings.slices[0]
+    window = study_view.choose_window(reading)
+    picture = reading.picture(finding.index, window)
     with verdict:
-        _show_verdict(experiment, finding)
+        if is_study:
+            study_view.show_verdict(experiment, reading.findings)
+        else:
+            _show_verdict(experiment, finding)
         with st.container(key="name_of_scan"):
             st.text(reading.name)
     with scales, st.container(key="scales"):
@@ -33,17 +40,24 @@ def show_reading(experiment: Experiment, reading: Reading) -> None:
             for n, m in finding.models.items()
         ]
         told = ". ".join(row.tell() for row in rows)
+        if is_study:
+            st.caption(f"Slice {finding.index + 1} alone")
         st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
     if reading.synthetic:
         st.markdown(
             f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** drawn by this program, no "
             "person's scan. It shows how the page works, not how well the networks read."
         )
-    components.show_remarks((*([LET_THROUGH] if reading.findings.overridden else []), *finding.warnings))
+    let_through = [LET_THROUGH] if reading.findings.overridden else []
+    components.show_remarks((*let_through, *finding.gate.reasons, *finding.warnings))
+    if place := study_view.tell_place(reading, finding):
+        st.markdown(place)
     pictures = st.container(key="scan_pictures")
     shown, opacity, label = _choose_looks(experiment)
     with pictures:
-        _show_pictures(experiment, finding, picture, opacity if shown else 0.0, label)
+        _show_pictures(
+            experiment, finding, picture, opacity if shown else 0.0, label, reading.technical.marks
+        )
     page_scripts.listen_for_keys(_KEYS, "viewer")
 
 
@@ -54,16 +68,6 @@ def show_limits(experiment: Experiment) -> None:
         st.markdown("**What these networks have never seen**")
         st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in experiment.card["limits"]))
         st.page_link("app_pages/model_card.py", label="The model card", icon=":material/description:")
-
-
-def _choose_slice(reading: Reading) -> SliceFinding:
-    """The most suspicious slice of a scan, until another one is chosen."""
-    slices = reading.findings.slices
-    if len(slices) == 1:
-        return slices[0]
-    worst = most_suspicious(reading.findings).index
-    key = f"slice_{reading.findings.sha256[:16]}"
-    return slices[st.slider(f"Slice of {len(slices)}", 1, len(slices), worst + 1, key=key) - 1]
 
 
 def _show_verdict(experiment: Experiment, finding: SliceFinding) -> None:
@@ -106,14 +110,20 @@ def _choose_looks(experiment: Experiment) -> tuple[bool, float, int | None]:
 
 
 def _show_pictures(
-    experiment: Experiment, finding: SliceFinding, picture: object, opacity: float, label: int | None
+    experiment: Experiment,
+    finding: SliceFinding,
+    picture: np.ndarray,
+    opacity: float,
+    label: int | None,
+    marks: Marks | None,
 ) -> None:
     columns = st.columns(1 + len(finding.models) + (label is not None), gap="small")
     with columns[0]:
         st.markdown("**Slice**")
         st.image(
-            overlays.to_gray(picture), width="stretch", output_format="PNG", alt="The slice as handed in"
-        )
+            overlays.mark_sides(overlays.to_gray(picture), marks), width="stretch", output_format="PNG",
+            alt="The slice as handed in" + (f"; {marks[0]} is on the left" if marks else ""),
+        )  # fmt: skip
     for column, (name, model) in zip(columns[1:], finding.models.items(), strict=False):
         with column:
             decision = components.name_decision(experiment, model.positive)

@@ -85,7 +85,7 @@ def test_json_holds_both_tables(
     assert ("robustness/1", "tiny") == (record["schema"], record["experiment"])
     expected = {"perturbation": "scale", "amount": 0.9, "framework": "pytorch", "level": "slice", "n": 60}
     assert {**expected, "auroc": None, "average_precision": 0.5} == record["robustness"][1]
-    assert ["file", "brightness", "position", "level"] == list(record["properties"][0])
+    assert ["file", "brightness", "position", "level", "brain_visible"] == list(record["properties"][0])
     assert 60 == len(record["properties"])
 
 
