@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import pixel_array
 
 from core.errors import ScanError
@@ -46,6 +49,10 @@ _DECODER_ERRORS = (
     NotImplementedError,
     EOFError,
     AssertionError,
+    struct.error,
+    zlib.error,
+    BytesLengthException,
+    InvalidDicomError,
 )
 
 

@@ -11,6 +11,7 @@ from io import BytesIO
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
@@ -43,6 +44,17 @@ _NO_PICTURES = {
     "ECG": "an electrocardiogram",
     "KO": "a key object selection",
 }
+# What converting a damaged attribute raises.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    struct.error,
+    BytesLengthException,
+)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _DICOMDIR = "1.2.840.10008.1.3.10"
 
@@ -237,7 +249,7 @@ def text(dataset: Dataset, name: str) -> str:
     """An attribute as upper-case text, "" when it is missing; to be compared, never to be shown."""
     try:
         return str(dataset.get(name, "") or "").strip().upper()
-    except (ValueError, TypeError, LookupError, NotImplementedError, struct.error):
+    except _UNREADABLE:
         return ""
 
 
@@ -257,7 +269,7 @@ def numbers(dataset: Dataset, name: str) -> list[float] | None:
             float(one)
             for one in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])
         ]
-    except (ValueError, TypeError, LookupError, NotImplementedError, OverflowError, struct.error):
+    except _UNREADABLE:
         return None
     return values if values and all(map(math.isfinite, values)) else None
 

@@ -156,6 +156,8 @@ def _read_numbers(data: bytes, shape: tuple[int, ...], dtype: np.dtype, offset: 
 def _to_planes(volume: NDArray[np.float32], affine: NDArray, remarks: list[str]) -> list[Plane]:
     """Axial slices, the patient's right at their left and the front at their top, from the feet upwards."""
     known = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9
+    # Numbers of absurd size leave no axis to tell from another.
+    known = known and not np.isnan(io_orientation(affine)).any()
     if not known:
         remarks.append(
             "The file does not say how the volume lies in the patient; left and right are unknown."

@@ -49,7 +49,7 @@ _CHANGES = st.lists(st.tuples(_PLACES, st.binary(min_size=1, max_size=4)), min_s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(VALID))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(changes=_CHANGES, keep=st.one_of(st.just(1.0), st.floats(0, 1)))
 def test_mutated_files_are_read_or_refused(name: str, changes: list[tuple[int, bytes]], keep: float) -> None:
     """A damaged file gives a scan of finite pixels or a ScanError."""

@@ -40,7 +40,7 @@ def test_pixels_cannot_be_changed(gray, encode):
     [
         (b"", "empty"),
         (b"just some text", "not_an_image"),
-        (b"\0" * 128 + b"DICM" + b"\0" * 100, "truncated"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 100, "no_pixels"),
         (b"PK\x03\x04" + b"\0" * 100, "unsupported_format"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n", "unsupported_format"),
         (b"\xff\xd8\xff\xe0", "truncated"),
