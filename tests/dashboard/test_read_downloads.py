@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from core.errors import ScanError
 from core.prediction import Reader
 from core.scans import read_scan
-from dashboard.read_downloads import make_csv, make_json, make_pdf
+from dashboard.read_downloads import make_csv, make_dicom_capture, make_dicom_report, make_json, make_pdf
 from dashboard.readings import Reading
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import draw_file
@@ -57,3 +59,37 @@ def test_the_json_is_that_of_predict(reading) -> None:
     probability = read.findings.slices[0].models["keras"].probability
     assert probability == record["scans"][0]["slices"][0]["keras"]["probability"]
     assert [("no.png", "empty")] == [(refused["source"], refused["code"]) for refused in record["refused"]]
+
+
+def test_the_dicom_report_holds_the_pdf_without_the_file_name(reading) -> None:
+    """The encapsulated document is the report of the scan, which is not named; its hash tells which it is."""
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+    experiment, read = reading
+    data = make_dicom_report(experiment, read)
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    pdf = dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength]
+    (page,) = pypdf.PdfReader(io.BytesIO(pdf)).pages
+    assert b"=1.png" not in data
+    assert "1.png" not in page.extract_text()
+    assert read.findings.sha256[:16] in page.extract_text()
+
+
+def test_the_dicom_capture_has_a_frame_for_each_slice(reading) -> None:
+    """The slice of 64 pixels stands beside both heat maps; the file's name is nowhere."""
+    _, read = reading
+    data = make_dicom_capture(read)
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    height, width = read.pictures[0].shape
+    assert (1, 3 * width) == (dataset.NumberOfFrames, dataset.Columns)
+    assert dataset.Rows > height
+    assert b"1.png" not in data
+
+
+@pytest.mark.parametrize("synthetic", [False, True])
+def test_dicom_tells_whether_a_program_drew_the_scan(reading, synthetic: bool) -> None:
+    """Only of a synthetic scan is it said that no name is burnt into it."""
+    experiment, read = reading
+    read = replace(read, synthetic=synthetic)
+    for data in (make_dicom_report(experiment, read), make_dicom_capture(read)):
+        told = pydicom.dcmread(io.BytesIO(data)).BurnedInAnnotation
+        assert ("NO" if synthetic else "YES") == told

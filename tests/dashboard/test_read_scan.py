@@ -322,7 +322,7 @@ def test_a_scan_of_several_slices_opens_at_the_most_suspicious(open_page: OpenPa
 
 
 def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Path) -> None:
-    """One scan: a report, the worklist, JSON; two: all reports as well."""
+    """One scan: a report, the worklist, JSON, DICOM; two: all reports as well."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     offered = []
@@ -331,8 +331,9 @@ def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Pa
             app.file_uploader[0].upload(name, draw_file(0.9 if "one" in name else 0.3), "image/png")
         app.run()
         offered.append([button.proto.label for button in app.get("download_button")])
-    assert ["Report (PDF)", "Worklist (CSV)", "JSON"] == offered[0]
-    assert ["Report (PDF)", "All 2 reports (PDF)", "Worklist (CSV)", "JSON"] == offered[1]
+    always = ["Worklist (CSV)", "JSON", "Report (DICOM)", "Heat maps (DICOM)"]
+    assert ["Report (PDF)", *always] == offered[0]
+    assert ["Report (PDF)", "All 2 reports (PDF)", *always] == offered[1]
 
 
 def test_what_is_no_head_ct_is_read_only_on_demand(open_page: OpenPage, models: Path) -> None:
