@@ -130,8 +130,10 @@ def draw_capture(
     from PIL import Image, ImageDraw, ImageFont
 
     width, height = picture.size
-    place = f"Slice {finding.index + 1} of {n_slices}"
-    words = [place if finding.gate.brain_visible else f"{place}, no brain visible"]
+    doubt = "" if finding.gate.brain_visible else ", no brain visible"
+    if finding.gate.outcome == "refuse":
+        doubt = ", does not look like a head CT"
+    words = [f"Slice {finding.index + 1} of {n_slices}{doubt}"]
     for name in overlays:
         model = finding.models[name]
         review = ", needs review" if model.review else ""

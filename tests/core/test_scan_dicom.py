@@ -13,6 +13,7 @@ from PIL import Image
 from pydicom import Dataset
 
 from core.experiments import Experiment
+from core.gate import GateFinding
 from core.prediction import Findings, Reader
 from core.scan_dicom import draw_capture, write_dicom_capture, write_dicom_report
 from core.scans import Scan, Slice
@@ -191,6 +192,15 @@ def test_the_words_tell_one_slice_from_another(tiny: Experiment) -> None:
     again = np.asarray(draw(tiny, changed)[0])[256:]
     assert np.array_equal(one[:, :256], again[:, :256])
     assert not np.array_equal(one[:28, 256:512], again[:28, 256:512])
+
+
+def test_what_the_gate_refused_is_marked_on_its_frame(tiny: Experiment) -> None:
+    """A slice read, one without brain, and one that is no head CT have three different first captions."""
+    findings = read_slices(tiny)
+    gates = (GateFinding("read"), GateFinding("read", (), False), GateFinding("refuse", ("No bone.",), False))
+    slices = tuple(replace(findings.slices[0], gate=gate) for gate in gates)
+    frames = [np.asarray(frame)[256:284, :256] for frame in draw(tiny, replace(findings, slices=slices))]
+    assert 3 == len({frame.tobytes() for frame in frames})
 
 
 def test_what_is_no_pdf_is_refused() -> None:
