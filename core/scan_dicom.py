@@ -54,9 +54,9 @@ def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: boo
     dataset.ConceptNameCodeSequence = []
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    # DICOM knows even lengths only: the true one tells where the document ends.
+    # DICOM knows even lengths only, so pydicom pads: the true length tells where the document ends.
     dataset.EncapsulatedDocumentLength = len(pdf)
-    dataset.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+    dataset.EncapsulatedDocument = pdf
     return _to_bytes(dataset, ExplicitVRLittleEndian)
 
 

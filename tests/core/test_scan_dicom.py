@@ -9,7 +9,7 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from pydicom import Dataset
 
 from core.experiments import Experiment
@@ -88,13 +88,21 @@ def test_the_capture_holds_the_pictures() -> None:
     dataset = read(capture(10, 200, 90))
     pixels = dataset.pixel_array
     assert (3, 32, 48, 3) == pixels.shape
-    brightness = pixels[..., 0] if dataset.PhotometricInterpretation.startswith("YBR") else pixels
-    assert [10, 200, 90] == pytest.approx(brightness.mean(axis=tuple(range(1, brightness.ndim))), abs=2)
+    assert [10, 200, 90] == pytest.approx(pixels.mean(axis=(1, 2, 3)), abs=2)
     assert [1, 2, 3] == list(dataset.PageNumberVector)
     assert pydicom.tag.Tag("PageNumberVector") == dataset.FrameIncrementPointer
     assert ("OT", "01", ["DERIVED", "SECONDARY"]) == (
         dataset.Modality, dataset.LossyImageCompression, list(dataset.ImageType),
     )  # fmt: skip
+
+
+def test_the_colours_are_packed_as_is_told() -> None:
+    """YBR_FULL_422 is a JPEG with half as many colours as brightnesses along a row, and as many down."""
+    dataset = read(capture())
+    frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=2)
+    half_along_a_row = 1  # Pillow's number for it
+    assert "YBR_FULL_422" == dataset.PhotometricInterpretation
+    assert half_along_a_row == JpegImagePlugin.get_sampling(Image.open(BytesIO(frame)))
 
 
 def test_a_capture_of_one_frame_can_be_read() -> None:
