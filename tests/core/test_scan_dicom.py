@@ -78,8 +78,7 @@ def test_the_report_holds_the_pdf_byte_by_byte() -> None:
         pydicom.uid.EncapsulatedPDFStorage == dataset.SOPClassUID == dataset.file_meta.MediaStorageSOPClassUID
     )
     assert ("DOC", "application/pdf") == (dataset.Modality, dataset.MIMETypeOfEncapsulatedDocument)
-    assert 0 == len(dataset.EncapsulatedDocument) % 2
-    assert PDF == dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength]
+    assert (PDF + b"\0", len(PDF)) == (dataset.EncapsulatedDocument, dataset.EncapsulatedDocumentLength)
     assert "UNVERIFIED" == dataset.VerificationFlag
 
 
