@@ -78,14 +78,14 @@ def choose_slice(experiment: Experiment, reading: Reading) -> SliceFinding:
     st.plotly_chart(figure, config=charts.CONFIG, selection_mode="points", alt=told, **chart)
     with st.container(key="study_steps", horizontal=True, vertical_alignment="bottom", gap="small"):
         st.slider(
-            f"Slice of {n}, from the feet to the head (arrow keys)", 1, n,
+            f"Slice of {n}{_direction(findings)}", 1, n, help="Arrow keys up and down go one slice.",
             **state.place(f"slider_{key}", chosen + 1, lambda place: go_to(int(place) - 1)),
         )  # fmt: skip
         with st.container(key="slice_down", width="content"):
-            st.button("", icon=":material/arrow_downward:", help="One slice towards the feet", on_click=go_to,
+            st.button("", icon=":material/arrow_downward:", help="One slice down", on_click=go_to,
                       args=(chosen - 1,), key=f"down_{key}", disabled=chosen == 0)  # fmt: skip
         with st.container(key="slice_up", width="content"):
-            st.button("", icon=":material/arrow_upward:", help="One slice towards the head", on_click=go_to,
+            st.button("", icon=":material/arrow_upward:", help="One slice up", on_click=go_to,
                       args=(chosen + 1,), key=f"up_{key}", disabled=chosen == n - 1)  # fmt: skip
     driving = _driving(findings)
     if driving:
@@ -141,7 +141,7 @@ def tell_place(reading: Reading, finding: SliceFinding) -> str:
 
 
 def draw_study(findings: Findings, chosen: int, positive: str, palette: Palette) -> go.Figure:
-    """Probability over the slices from feet (1) to head, a line for each network.
+    """Probability over the slices, counted from 1, a line for each network.
 
     Slices that do not vote are hollow; the chosen one is marked by a line.
     """
@@ -163,12 +163,17 @@ def draw_study(findings: Findings, chosen: int, positive: str, palette: Palette)
     line = {"type": "line", "x0": chosen + 1, "x1": chosen + 1, "y0": 0, "y1": 1, "yref": "paper",
             "line": {"color": palette.text, "width": 1}}  # fmt: skip
     axes = {
-        "xaxis": {"title": "slice, from the feet to the head", "range": [0.5, len(places) + 0.5]},
+        "xaxis": {"title": f"slice{_direction(findings)}", "range": [0.5, len(places) + 0.5]},
         "yaxis": {"title": f"probability of {positive}", "range": [-0.03, 1.03]},
     }
     return charts.compose(
         data, axes, palette, height=230, margin=charts.MARGIN, shapes=[line], clickmode="event+select"
     )
+
+
+def _direction(findings: Findings) -> str:
+    """Which way the slices go; the pages of a picture go no known way."""
+    return "" if findings.slices[0].position_mm is None else ", from the feet to the head"
 
 
 def _title(name: str, window: Window | None) -> str:
