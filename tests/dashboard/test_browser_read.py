@@ -19,6 +19,7 @@ pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
 CHROMIUM = find_chromium()
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]

@@ -14,6 +14,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 CHROMIUM = find_chromium()
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
@@ -81,7 +82,6 @@ def test_a_presenter_walks_the_tour_by_arrow_keys(page, address: str) -> None:
     page.get_by_role("heading", name="One data set, three experiments").wait_for()
 
 
-@pytest.mark.slow
 def test_a_quiz_is_taken_to_its_end_by_keys(page, address: str) -> None:
     """Ten answers with the arrow keys, Enter to go on; the score and ten cases; a rerun keeps them."""
     page.goto(f"{address}/quiz")
