@@ -1,5 +1,5 @@
 """The command line: `python -m core predict | evaluate | verify | experiments | download | audit | leakage |
-robustness | features | train`.
+robustness | features | gate | train`.
 
 Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
 
@@ -30,7 +30,7 @@ predict/1:
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
-features/1: see core.cli_features.
+features/1: see core.cli_features. gate/1: see core.cli_gate.
 
 Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
 """
@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import cli_data, cli_experiment_zip, cli_features, cli_reports, cli_robustness, cli_train
+from core import cli_data, cli_experiment_zip, cli_features, cli_gate, cli_reports, cli_robustness, cli_train
 from core.cli_arguments import AsJson, Name, find_named
 from core.errors import StrokeError
 from core.experiments import Experiment, default_experiment, list_experiments
@@ -192,6 +192,7 @@ cli_train.register(app)
 cli_reports.register(app)
 cli_robustness.register(app)
 cli_features.register(app)
+cli_gate.register(app)
 cli_experiment_zip.register(app)
 
 

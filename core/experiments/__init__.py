@@ -5,7 +5,7 @@
       slices.csv         every slice of the data set and its part in each fold
       predictions.csv    the probability of every slice that was held out, for each framework
       history.csv        loss and accuracy of every epoch
-      robustness.csv, properties.csv, features.csv     optional, measured afterwards: see OPTIONAL_TABLES
+      robustness.csv, properties.csv, features.csv, gate.csv     measured afterwards: see OPTIONAL_TABLES
       pytorch/model.onnx (served), pytorch/weights-0.pt ...     one per fold
       keras/model.onnx   (served), keras/model-0.keras ...
 

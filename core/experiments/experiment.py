@@ -142,6 +142,10 @@ class Experiment:
         """The map and the neighbours of every slice, row by row as in `slices()`; None if not computed."""
         return self._read_table("features.csv") if "features.csv" in self.card["files"] else None
 
+    def gate(self) -> pd.DataFrame | None:
+        """What the gate reads, warns of and refuses, see OPTIONAL_TABLES; None when it was not measured."""
+        return self._read_table("gate.csv") if "gate.csv" in self.card["files"] else None
+
     def model_path(self, framework: str) -> Path:
         """The served network's ONNX file, its hash checked.
 

@@ -29,12 +29,16 @@ TABLES: dict[str, tuple[str, ...]] = {
 #     ("brain_visible": 1 or 0), which tables from before core.gate lack.
 # features.csv: row i is that of slices.csv: its place on a map of the served features, the rows of the
 #     training slices that are most like it, and of its near-copies; see core.feature_space.
+# gate.csv: of slices of head CT, and of pictures that are none ("kind": "head_ct" or "other"), how many were
+#     judged (n), and how many core.gate reads, warns of and refuses; and how many files cannot be read.
 OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
     "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
     "properties.csv": ("file", "brightness", "position", "level"),
     "features.csv": ("x", "y", "neighbours", "similarities", "copies"),
+    "gate.csv": ("kind", "n", "read", "warn", "refuse", "unreadable"),
 }
 _TEXTS = (
+    "kind",
     "perturbation",
     "level",
     "file",

@@ -28,6 +28,7 @@ SECTIONS: dict[str, Callable[[Facts], str]] = {
     "Robustness": weaknesses.describe_robustness,
     "Subgroups": weaknesses.describe_subgroups,
     "Failures": weaknesses.describe_failures,
+    "What is refused": weaknesses.describe_gate,
     "Limits": weaknesses.describe_limits,
     "Not available": weaknesses.describe_missing,
     "Checks": making.describe_checks,

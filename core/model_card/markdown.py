@@ -7,8 +7,9 @@ import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-# "share": 67.4 % [64-71]; "number": 0.80 [0.74-0.85]; "fine": a decimal more; "difference": with its sign.
-Style = Literal["share", "number", "fine", "difference"]
+# "share": 67.4 % [64-71]; "fine share": 67.4 % [64.1-70.9]; "number": 0.80 [0.74-0.85]; "fine": a decimal
+# more; "difference": with its sign.
+Style = Literal["share", "fine share", "number", "fine", "difference"]
 Figure = Mapping[str, Any]
 
 # Marks that Markdown acts on; and what makes links and icons: a colon, a dot or an @ before a letter.
@@ -69,8 +70,9 @@ def tell(figure: Figure, style: Style = "number") -> str:
     value, interval = figure["value"], figure["interval"]
     if value is None:
         return "not estimable"
-    if style == "share":
-        ends = [f"{100 * end:.0f}" for end in interval or ()]
+    if style in ("share", "fine share"):
+        decimals = 0 if style == "share" else 1
+        ends = [f"{100 * end:.{decimals}f}" for end in interval or ()]
         return percent(value) + (f" [{'-'.join(ends)}]" if ends else "")
     form = {"number": ".2f", "fine": ".3f", "difference": "+.3f"}[style]
     digits = 2 if style == "number" else 3

@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.evaluation.levels import LEVELS
 from core.evaluation.patients import patient_level, patient_names
+from core.gate_figures import KINDS, OUTCOMES, TABLE, draw_shares
 from core.model_card.facts import Facts
 from core.model_card.markdown import bullets, count, paragraphs, percent, plain, table, tell
 from core.perturbations import Perturbation
@@ -195,6 +196,38 @@ def _worst_subgroups(facts: Facts) -> str:
     return bullets(lines)
 
 
+def describe_gate(facts: Facts) -> str:
+    """Shares of slices that the gate reads, warns of and refuses; not available where it was not measured."""
+    counts = facts.experiment.gate()
+    if counts is None:
+        name = facts.experiment.name
+        return (
+            "**Not available:** not measured for this experiment. "
+            f"`python -m core gate {name} --head-ct DIR --other DIR` measures it."
+        )
+    shares = draw_shares(counts)
+    titles = dict(zip(KINDS, ("head CT", "anything else"), strict=True))
+    rows = [
+        [
+            titles[kind],
+            str(one["n"]),
+            *(f"{one[outcome]['count']}: {tell(one[outcome], 'fine share')}" for outcome in OUTCOMES),
+        ]
+        for kind, one in shares.items()
+    ]
+    unreadable = sum(one["unreadable"] for one in shares.values())
+    return paragraphs(
+        "Before any network a gate looks at each slice, the same one for every experiment. In brackets: 95 % "
+        "intervals by Clopper and Pearson; they take slices as independent, which those of one patient are "
+        "not, so they are too narrow.",
+        table(["", "slices", "read", "read with a warning", "refused"], rows),
+        f"{count(unreadable, 'file')} could not be read and stand in no share." if unreadable else "",
+        "The gate's limits were set while looking at the development images, this project's data set among "
+        "them, so the figures are that much too good. What it does on images kept aside is not in the "
+        "record.",
+    )
+
+
 def describe_limits(facts: Facts) -> str:
     """The limits on the card."""
     return bullets(plain(limit) for limit in facts.card["limits"])
@@ -217,6 +250,8 @@ def describe_missing(facts: Facts) -> str:
         rows.append(["Robustness", "not measured for this experiment"])
     if not facts.holds("properties.csv"):
         rows.append(["Subgroups", "brightness and place in the head were not measured"])
+    if not facts.holds(TABLE):
+        rows.append(["What is refused", "the gate was not measured for this experiment"])
     if not facts.knows_patients:
         rows.append(["Figures per patient", "patients are unknown"])
     return table(["not available", "why"], rows)

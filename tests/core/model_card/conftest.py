@@ -18,13 +18,13 @@ N_RESAMPLES = 50
 
 @pytest.fixture
 def facts(models: Path) -> Facts:
-    """Of a calibrated tiny experiment: slice labels, patients apart, neither robustness nor properties."""
+    """Of a calibrated tiny experiment: slice labels, patients apart, none of the optional tables."""
     return gather_facts(write_tiny_experiment(models, calibrated=True), N_RESAMPLES)
 
 
 @pytest.fixture
 def measured(models: Path) -> Facts:
-    """Of the same experiment with robustness and properties measured."""
+    """Of the same experiment with robustness, properties and the gate measured."""
     return gather_facts(add_tables(write_tiny_experiment(models, calibrated=True)), N_RESAMPLES)
 
 
@@ -40,7 +40,7 @@ def nameless(models: Path) -> Experiment:
 
 
 def add_tables(experiment: Experiment, n: int = 96) -> Experiment:
-    """The experiment with invented tables of robustness, of n slices, and properties; one has no place."""
+    """The experiment with invented tables of robustness, of n slices, properties (one has no place), gate."""
     rows = [",".join(OPTIONAL_TABLES["robustness.csv"])]
     for framework in experiment.frameworks:
         for change, amount, area in (("none", 0.0, 0.9), ("noise", 0.1, 0.71), ("scale", 0.9, "")):
@@ -49,7 +49,8 @@ def add_tables(experiment: Experiment, n: int = 96) -> Experiment:
     for index, file in enumerate(experiment.slices()["file"]):
         level = HEAD_LEVELS[index % 3] if index else ""
         places.append(f"{file},{0.3 + index / 1000},{index / 100 if index else ''},{level}")
-    tables = {"robustness.csv": rows, "properties.csv": places}
+    gate = [",".join(OPTIONAL_TABLES["gate.csv"]), "head_ct,200,190,9,1,2", "other,20,1,3,16,1"]
+    tables = {"robustness.csv": rows, "properties.csv": places, "gate.csv": gate}
     return add_files(experiment, {path: ("\n".join(lines) + "\n").encode() for path, lines in tables.items()})
 
 

@@ -16,11 +16,18 @@ from tests.core.model_card.conftest import add_tables, cells
 
 
 def test_what_was_not_measured_is_named(facts: Facts) -> None:
-    """Without their tables robustness and subgroups are not available, and stand among what is missing."""
+    """Without their tables robustness, subgroups and gate are not available, and listed as missing."""
     assert weaknesses.describe_robustness(facts).startswith("**Not available:**")
     assert weaknesses.describe_subgroups(facts).startswith("**Not available:**")
+    assert weaknesses.describe_gate(facts).startswith("**Not available:** not measured")
     missing = weaknesses.describe_missing(facts)
-    for what in ("Robustness", "Subgroups", "External validation", "Agreement between readers"):
+    for what in (
+        "Robustness",
+        "Subgroups",
+        "What is refused",
+        "External validation",
+        "Agreement between readers",
+    ):
         assert what == cells(missing, what)[0]
 
 
@@ -81,6 +88,18 @@ def test_the_worst_subgroup_is_named(measured: Facts) -> None:
     assert f"Keras ranks worst by {kind} in the group {worst['group']}:" in weaknesses.describe_failures(
         measured
     )
+
+
+def test_what_is_refused_is_told(measured: Facts) -> None:
+    """Each kind has its shares with intervals; files that cannot be read are told, and so is the bias."""
+    text = weaknesses.describe_gate(measured)
+    shares = ["190: 95.0 % [91.0-97.6]", "9: 4.5 % [2.1-8.4]", "1: 0.5 % [0.0-2.8]"]
+    assert ["head CT", "200", *shares] == cells(text, "head CT")
+    shares = ["1: 5.0 % [0.1-24.9]", "3: 15.0 % [3.2-37.9]", "16: 80.0 % [56.3-94.3]"]
+    assert ["anything else", "20", *shares] == cells(text, "anything else")
+    assert "3 files could not be read" in text
+    assert "set while looking at the development images" in text
+    assert "| What is refused |" not in weaknesses.describe_missing(measured)
 
 
 def test_failures_are_counted(facts: Facts) -> None:
