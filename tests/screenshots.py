@@ -27,6 +27,7 @@ PAGES = {
     "read-empty": "/read",
     "read": "/read",
     "compare": "/compare",
+    "explore": "/explore",
     "data": "/data",
     "card": "/card",
     "train": "/train",
@@ -35,8 +36,8 @@ PAGES = {
     "quiz": "/quiz",
 }
 README = {
-    ("read", "light"): "read-a-scan.png",
-    ("read", "dark"): "read-a-scan-dark.png",
+    ("overview", "light"): "overview.png",
+    ("read", "dark"): "read-a-scan.png",
     ("compare", "light"): "compare.png",
 }
 TALLEST_PX = 4200
@@ -55,7 +56,7 @@ def take(page: Page, address: str, name: str, width: int, target: Path) -> None:
     if name == "card":
         page.wait_for_selector("#claim-2024")
     if name == "compare":
-        page.wait_for_selector(".st-key-learning_keras .main-svg, .st-key-learning_pytorch .main-svg")
+        page.locator("[class*=st-key-figure_] .main-svg").nth(4).wait_for()
     page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(max(900, height), TALLEST_PX)})
