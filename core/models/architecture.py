@@ -38,7 +38,7 @@ class SeparableConvolution:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Each channel to mean 0 and variance 1 over the training part: fixed once, before training, by `adapt`."""
+    """Each channel to mean 0 and variance 1 over the training part: `adapt` fixes that before training."""
 
 
 @dataclass(frozen=True)

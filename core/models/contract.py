@@ -40,7 +40,7 @@ class CNN(Protocol):
         ...
 
     def adapt(self, inputs: np.ndarray) -> None:
-        """Fix the mean and variance of every `Normalisation` layer, once, from (n, ...) inputs; see `embed`."""
+        """Fix mean and variance of every `Normalisation` layer, once, from (n, ...) inputs; see `embed`."""
         ...
 
     def train_epoch(
