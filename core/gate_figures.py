@@ -17,7 +17,6 @@ from core.experiments import OPTIONAL_TABLES, Experiment, add_files
 from core.prediction import judge_scan
 from core.scan_paths import list_files
 from core.scans import Refused, iterate_study
-from core.scans.windows import window_hu
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,5 +124,4 @@ def _judge_files(files: Iterator[tuple[str, Path]]) -> Iterator[list[str]]:
         if isinstance(scan, Refused):
             yield ["unreadable"]
             continue
-        gray = [piece.pixels if scan.unit == "gray" else window_hu(piece.pixels) for piece in scan.slices]
-        yield [finding.outcome for finding in judge_scan(scan, gray)]
+        yield [finding.outcome for finding in judge_scan(scan)]

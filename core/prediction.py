@@ -15,7 +15,7 @@ from core.experiments import Experiment
 from core.gate import GateFinding, judge
 from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
 from core.preprocessing import prepare_many, to_frame
-from core.scans import Scan
+from core.scans import Scan, Slice
 from core.scans.raster import COLOURED
 from core.scans.windows import window_hu
 from core.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
@@ -164,8 +164,7 @@ class Reader:
         """
         rules = make_rules(self.experiment, operating_points or {})
         doubts = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
-        gray = [piece.pixels if scan.unit == "gray" else window_hu(piece.pixels) for piece in scan.slices]
-        gates = judge_scan(scan, gray)
+        gates = judge_scan(scan)
         refused = [gate for gate in gates if gate.outcome == "refuse"]
         if 2 * len(refused) > len(gates) and not override_gate:
             raise ScanError(
@@ -175,8 +174,8 @@ class Reader:
                 code="not_head_ct",
             )
         findings: list[SliceFinding] = []
-        for start in range(0, len(gray), BATCH_SIZE):
-            batch = gray[start : start + BATCH_SIZE]
+        for start in range(0, len(scan.slices), BATCH_SIZE):
+            batch = [_to_gray(scan, piece) for piece in scan.slices[start : start + BATCH_SIZE]]
             images = prepare_many(batch, self.experiment.recipe)
             served = {framework: model.predict(images) for framework, model in self._models.items()}
             for row, pixels in enumerate(batch):
@@ -196,7 +195,7 @@ class Reader:
                     )
                 )
             if on_slice:
-                on_slice(len(findings), len(gray))
+                on_slice(len(findings), len(scan.slices))
         return Findings(
             scan.source,
             scan.sha256,
@@ -225,14 +224,15 @@ class Reader:
         )
 
 
-def judge_scan(scan: Scan, gray: Sequence[np.ndarray]) -> list[GateFinding]:
-    """What the gate says of each slice, of the picture and of what the file says it is.
+def _to_gray(scan: Scan, piece: Slice) -> np.ndarray:
+    """A slice as display gray in [0, 1]; made one by one: a whole study's would fill the memory."""
+    return piece.pixels if scan.unit == "gray" else window_hu(piece.pixels)
 
-    Args:
-        scan: as core.scans reads it.
-        gray: its slices as display gray in [0, 1].
-    """
-    found = [judge(pixels, coloured=COLOURED in scan.warnings) for pixels in gray]
+
+def judge_scan(scan: Scan) -> list[GateFinding]:
+    """What the gate says of each slice, of the picture and of what the file says it is."""
+    coloured = COLOURED in scan.warnings
+    found = [judge(_to_gray(scan, piece), coloured=coloured) for piece in scan.slices]
     modality = scan.technical.modality
     if modality in _PICTURES_OF_CT:
         return found
