@@ -30,8 +30,8 @@ def draw_page() -> None:
         st.markdown(
             "- No diagnosis, no triage, no treatment decision: it has been tested on one small public "
             "data set.\n"
-            "- It reads single slices as pictures; it knows no Hounsfield units, no neighbouring slice, "
-            "no patient.\n"
+            "- Each slice is read alone, as a gray picture: the networks know no neighbouring slice and no "
+            "patient.\n"
             "- A heat map shows where a network looked. It is no outline of a lesion, and no proof of one."
         )
     found, damaged = loaders.experiments()
