@@ -59,7 +59,7 @@ class CheckedZip:
                     if came > min(member.file_size, self._limits.member_bytes) or self._left < 0:
                         raise _refuse("holds more than it says", "the archive was made to deceive")
                     target.write(chunk)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise _refuse("is damaged", str(error)[:100]) from error
 
 

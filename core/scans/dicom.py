@@ -46,7 +46,6 @@ _DECODER_ERRORS = (
     AttributeError,
     ArithmeticError,
     RuntimeError,
-    NotImplementedError,
     EOFError,
     AssertionError,
     struct.error,

@@ -57,7 +57,7 @@ def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piec
     with _slots:
         while True:
             worker = _take()
-            current = source
+            current, death, whole = source, None, False
             try:
                 for head, planes in worker.ask(data, source, key, done):
                     if head["kind"] == "begin":
@@ -65,16 +65,18 @@ def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piec
                         continue
                     done += 1
                     yield _to_outcome(head, planes)
+                whole = True
+            except _WorkerDied as died:
+                death = died
+            finally:
+                # Dead, or whoever asked has gone away, and the answer's rest would be in the pipe.
+                if not whole:
+                    worker.close()
+            if death is None:
                 _keep(worker)
                 return
-            except _WorkerDied as death:
-                worker.close()
-                done, deaths = done + 1, deaths + 1
-                yield Refused(current, death.error)
-            except BaseException:
-                # Whoever asked has gone away, or the answer made no sense: its rest would be in the pipe.
-                worker.close()
-                raise
+            done, deaths = done + 1, deaths + 1
+            yield Refused(current, death.error)
             if deaths >= MAX_DEATHS:
                 yield Refused(source, _give_up())
                 return
