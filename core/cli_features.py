@@ -9,13 +9,9 @@ features/1, its JSON:
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from core.cli_arguments import AsJson, Name, find_named
-from core.errors import DatasetError
+from core.cli_arguments import AsJson, DatasetFolder, Name, find_folder, find_named
 from core.terminal import print_json, show_progress
 
 SCHEMA = "features/1"
@@ -28,29 +24,18 @@ def register(app: typer.Typer) -> None:
 
 def features(
     name: Name,
-    dataset: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."
-        ),
-    ] = None,
+    dataset: DatasetFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Find each slice's most similar training slices and near-copies, and a map of all slices.
 
     Takes minutes. The table is stored with the experiment and replaces an older one.
     """
-    from core.dataset import find_dataset, index_dataset
+    from core.dataset import index_dataset
     from core.feature_space import TABLE, copies, measure_features, nearest, store_features
 
     experiment = find_named(name)
-    folder = dataset or find_dataset()
-    if folder is None:
-        raise DatasetError(
-            "No data set was found on this machine",
-            remedy="name its folder with --dataset, or fetch it with: python -m core download",
-        )
-    found = index_dataset(folder, show_progress("slices of the data set indexed"))
+    found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
     table = measure_features(experiment, found, show_progress("steps of looking for likeness"))
     experiment = store_features(experiment, table)
     files = list(experiment.slices()["file"])

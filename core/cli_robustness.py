@@ -13,13 +13,11 @@ robustness/1, its JSON; a figure that cannot be estimated, and a place that is u
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli_arguments import AsJson, Name, find_named
-from core.errors import DatasetError
+from core.cli_arguments import AsJson, DatasetFolder, Name, find_folder, find_named
 from core.terminal import TITLES, print_json, print_table, show_progress
 
 if TYPE_CHECKING:
@@ -35,12 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def robustness(
     name: Name,
-    dataset: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."
-        ),
-    ] = None,
+    dataset: DatasetFolder = None,
     sample: Annotated[
         int | None,
         typer.Option(min=50, metavar="N", help="Measure on N held-out slices drawn at random, not on all."),
@@ -51,19 +44,13 @@ def robustness(
 
     Takes minutes and needs the frameworks. Both tables are stored with the experiment and replace older ones.
     """
-    from core.dataset import find_dataset, index_dataset
+    from core.dataset import index_dataset
     from core.experiments import add_files
     from core.robustness import measure_robustness
     from core.slice_properties import measure_properties
 
     experiment = find_named(name)
-    folder = dataset or find_dataset()
-    if folder is None:
-        raise DatasetError(
-            "No data set was found on this machine",
-            remedy="name its folder with --dataset, or fetch it with: python -m core download",
-        )
-    found = index_dataset(folder, show_progress("slices of the data set indexed"))
+    found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
     figures = measure_robustness(
         experiment, found, n_slices=sample, on_progress=show_progress("steps of measuring")
     )
