@@ -117,3 +117,15 @@ def test_answers_survive_the_pipe() -> None:
     )  # fmt: skip
     refused = isolation._to_outcome(read_head(stream), [])
     assert ("truncated", str(error)) == (refused.error.code, str(refused.error))
+
+
+def test_an_abandoned_answer_ends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever goes away in the midst of an archive leaves no worker behind with half an answer."""
+    closed = []
+    original = isolation._Worker.close
+    monkeypatch.setattr(isolation._Worker, "close", lambda worker: closed.append(worker) or original(worker))
+    members = {f"{number}.dcm": data for number, data in enumerate(write_series(3))}
+    outcomes = isolation.decode_apart(write_zip(members), "study.zip", key=b"0" * 32)
+    next(outcomes)
+    outcomes.close()
+    assert 1 == len(closed)
