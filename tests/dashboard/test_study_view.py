@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from core.gate import GateFinding
 from core.prediction import Reader
 from core.scans import read_study
 from dashboard.palette import LIGHT
@@ -77,6 +79,9 @@ def test_the_curve_tells_who_votes(models: Path) -> None:
     experiment = write_tiny_experiment(models)
     study = read_study([(str(number), data) for number, data in enumerate(write_series(N_SLICES))])
     findings = Reader(experiment).read(study.scans[0])
+    slices = list(findings.slices)
+    slices[0] = replace(slices[0], gate=GateFinding("read", brain_visible=False))
+    findings = replace(findings, slices=tuple(slices))
     figure = draw_study(findings, 2, "Hemorrhage", LIGHT)
     assert ["PyTorch", "Keras"] == [trace.name for trace in figure.data]
     for trace, name in zip(figure.data, experiment.frameworks, strict=True):
