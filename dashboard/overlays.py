@@ -1,4 +1,4 @@
-"""Scans and heat maps as pictures: numpy and Pillow, no plotting library."""
+"""Scans and what is said of them as pictures; heat maps are laid by core.heat_drawing."""
 
 from __future__ import annotations
 
@@ -9,63 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from plotly.colors import hex_to_rgb, sequential
 
+from core.heat_drawing import MAGMA, draw_color_bar, lay_heat, to_gray
 from dashboard.palette import TITLES, Palette
 
-# Below this much heat nothing is laid over the anatomy; up to _FULL the map fades in. The colour of a pixel
-# always tells its heat, the fading only how much of the slice shows through.
-_FULL = 0.5
-
-
-def _interpolate(colors: list[str]) -> np.ndarray:
-    """(256, 3) uint8: the colours of a scale, evenly spread and joined linearly."""
-    anchors = np.array([hex_to_rgb(color) for color in colors], dtype=np.float64)
-    places = np.linspace(0, len(anchors) - 1, 256)
-    steps = np.arange(len(anchors))
-    return (
-        np.stack([np.interp(places, steps, anchors[:, c]) for c in range(3)], axis=1).round().astype(np.uint8)
-    )
-
-
-MAGMA = _interpolate(sequential.Magma)
-
-
-def to_gray(frame: np.ndarray) -> Image.Image:
-    """Draw a frame, (H, W) in [0, 1], as a gray picture of the same size."""
-    return Image.fromarray(_to_bytes(frame), mode="L")
-
-
-def lay_heat(frame: np.ndarray, heat: np.ndarray, opacity: float) -> Image.Image:
-    """Lay a heat map over the frame it was computed on.
-
-    Args:
-        frame: (H, W) gray values in [0, 1].
-        heat: (h, w) in [0, 1], of any size; it is stretched smoothly over the frame.
-        opacity: in [0, 1]; 0 shows the bare frame.
-
-    Returns:
-        An RGB picture of size (W, H). Where heat is 0 it is the frame, unchanged.
-
-    Raises:
-        ValueError: opacity is outside [0, 1].
-    """
-    if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity is a share between 0 and 1, not {opacity}")
-    gray = _to_bytes(frame)
-    height, width = gray.shape
-    heat_image = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
-    heat = np.clip(np.asarray(heat_image.resize((width, height), Image.Resampling.BICUBIC)), 0, 1)
-    alpha = (opacity * _fade(heat))[..., None]
-    color = MAGMA[np.rint(heat * 255).astype(np.uint8)].astype(np.float32)
-    mixed = gray[..., None] * (1 - alpha) + color * alpha
-    return Image.fromarray(np.rint(mixed).astype(np.uint8), mode="RGB")
-
-
-def draw_color_bar(width: int = 512, height: int = 14) -> Image.Image:
-    """The colours of heat, from 0 at the left to 1 at the right, as an RGB picture."""
-    ramp = np.rint(np.linspace(0, 255, width)).astype(np.uint8)
-    return Image.fromarray(np.tile(MAGMA[ramp], (height, 1, 1)), mode="RGB")
+__all__ = [
+    "MAGMA", "ScaleRow", "draw_color_bar", "draw_empty_frame", "draw_scales", "lay_heat", "mark_sides",
+    "to_address", "to_gray", "to_thumbnail",
+]  # fmt: skip
 
 
 def draw_empty_frame(size: int = 512) -> Image.Image:
@@ -87,19 +38,6 @@ def to_address(picture: Image.Image) -> str:
     target = BytesIO()
     picture.save(target, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(target.getvalue()).decode()}"
-
-
-def _fade(heat: np.ndarray) -> np.ndarray:
-    """Share of the map's full opacity at each heat: rises evenly from 0, full from _FULL on."""
-    return np.minimum(1, heat / _FULL)
-
-
-def _to_bytes(values: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as uint8; a frame already in bytes is left as it is."""
-    values = np.asarray(values)
-    if values.dtype == np.uint8:
-        return values
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 class ScaleRow(NamedTuple):

@@ -19,6 +19,7 @@ LAYERS = (
     ("errors",),
     (
         "files",
+        "heat_drawing",
         "pdf_parts",
         "processes",
         "zip_files",
