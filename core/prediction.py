@@ -13,11 +13,12 @@ from core.decision import Rule, make_rules
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
 from core.gate import GateFinding, judge
-from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
-from core.preprocessing import prepare_many, to_frame
-from core.scans import Scan, Slice
+from core.models.onnx_model import Served, ServedModel
+from core.preprocessing import prepare_frame, to_frame
+from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
 from core.scans.windows import window_hu
+from core.side_by_side import map_side_by_side
 from core.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
 
 SEEN_IN_TRAINING = (
@@ -26,6 +27,8 @@ SEEN_IN_TRAINING = (
 )
 # What a file may call its modality: CT, or pictures of it (secondary capture, other); many do not say.
 _PICTURES_OF_CT = ("", "CT", "SC", "OT", "other")
+# So many slices go through the networks together.
+_BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +94,7 @@ class Findings:
         verdicts: what each network says of the scan as a whole, by framework; see core.verdict. Empty where
             no slice shows brain, and for studies where the experiment knows no patients.
         overridden: whether the gate had refused the scan, and was told to let it through.
+        technical: of the scan: geometry and the like.
     """
 
     source: str
@@ -99,6 +103,7 @@ class Findings:
     slices: tuple[SliceFinding, ...]
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     overridden: bool = False
+    technical: Technical = field(default_factory=Technical)
 
 
 @dataclass(frozen=True)
@@ -117,18 +122,18 @@ class Reader:
 
     Args:
         experiment: as core.experiments reads it.
-        n_threads: threads of each network; see ServedModel.
 
     Raises:
         ExperimentError: a network is missing, damaged, or does not fit the experiment's recipe.
     """
 
-    def __init__(self, experiment: Experiment, *, n_threads: int | None = None) -> None:
+    def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._seen = experiment.training_hashes()
 
         def load(framework: str) -> ServedModel:
-            return ServedModel(experiment.model_path(framework), n_threads=n_threads)
+            # Slices are read side by side: more threads for each would only wait for each other.
+            return ServedModel(experiment.model_path(framework), n_threads=1)
 
         with ThreadPoolExecutor(len(experiment.frameworks)) as pool:
             loaded = list(pool.map(load, experiment.frameworks))
@@ -147,7 +152,7 @@ class Reader:
         operating_points: Mapping[str, float] | None = None,
         *,
         override_gate: bool = False,
-        on_slice: Callable[[int, int], None] | None = None,
+        on_slices: Callable[[Sequence[SliceFinding]], None] | None = None,
     ) -> Findings:
         """Read every slice of a scan with every network, if it is one of a head CT.
 
@@ -156,7 +161,8 @@ class Reader:
             operating_points: framework -> threshold to decide by, on calibrated probabilities, instead of the
                 card's default ones; each has its own review band.
             override_gate: read it also where the gate refuses; the findings carry the mark.
-            on_slice: called with the number of slices done and their total, every few slices.
+            on_slices: called with the next few slices as soon as they are read, in their order; what it
+                raises ends the reading.
 
         Raises:
             ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate.
@@ -173,29 +179,16 @@ class Reader:
                 remedy="hand in axial head CT in a window for soft tissue, or have it read all the same",
                 code="not_head_ct",
             )
+        batches = [
+            range(len(scan.slices))[start : start + _BATCH] for start in range(0, len(scan.slices), _BATCH)
+        ]
         findings: list[SliceFinding] = []
-        for start in range(0, len(scan.slices), BATCH_SIZE):
-            batch = [_to_gray(scan, piece) for piece in scan.slices[start : start + BATCH_SIZE]]
-            images = prepare_many(batch, self.experiment.recipe)
-            served = {framework: model.predict(images) for framework, model in self._models.items()}
-            for row, pixels in enumerate(batch):
-                models = {
-                    framework: self._decide(answer, row, rules[framework])
-                    for framework, answer in served.items()
-                }
-                findings.append(
-                    SliceFinding(
-                        index=start + row,
-                        models=models,
-                        agree=len({finding.positive for finding in models.values()}) == 1,
-                        warnings=doubts,
-                        frame=to_frame(pixels, self.experiment.recipe),
-                        position_mm=scan.slices[start + row].position_mm,
-                        gate=gates[start + row],
-                    )
-                )
-            if on_slice:
-                on_slice(len(findings), len(scan.slices))
+        for batch in map_side_by_side(
+            lambda batch: self._read_batch(scan, batch, gates, rules, doubts), batches
+        ):
+            findings += batch
+            if on_slices:
+                on_slices(batch)
         return Findings(
             scan.source,
             scan.sha256,
@@ -203,7 +196,38 @@ class Reader:
             tuple(findings),
             _reach_verdicts(findings, self._study_rules if len(findings) > 1 else {}),
             overridden=2 * len(refused) > len(gates),
+            technical=scan.technical,
         )
+
+    def _read_batch(
+        self,
+        scan: Scan,
+        indices: range,
+        gates: Sequence[GateFinding],
+        rules: Mapping[str, Rule],
+        doubts: tuple[str, ...],
+    ) -> list[SliceFinding]:
+        recipe = self.experiment.recipe
+        frames = [to_frame(_to_gray(scan, scan.slices[index]), recipe) for index in indices]
+        images = np.stack([prepare_frame(frame, recipe) for frame in frames])
+        served = {framework: model.predict(images) for framework, model in self._models.items()}
+        findings = []
+        for row, index in enumerate(indices):
+            models = {
+                framework: self._decide(answer, row, rules[framework]) for framework, answer in served.items()
+            }
+            findings.append(
+                SliceFinding(
+                    index=index,
+                    models=models,
+                    agree=len({finding.positive for finding in models.values()}) == 1,
+                    warnings=doubts,
+                    frame=frames[row],
+                    position_mm=scan.slices[index].position_mm,
+                    gate=gates[index],
+                )
+            )
+        return findings
 
     @cached_property
     def _study_rules(self) -> dict[str, StudyRule]:
@@ -232,7 +256,7 @@ def _to_gray(scan: Scan, piece: Slice) -> np.ndarray:
 def judge_scan(scan: Scan) -> list[GateFinding]:
     """What the gate says of each slice, of the picture and of what the file says it is."""
     coloured = COLOURED in scan.warnings
-    found = [judge(_to_gray(scan, piece), coloured=coloured) for piece in scan.slices]
+    found = list(map_side_by_side(lambda piece: judge(_to_gray(scan, piece), coloured=coloured), scan.slices))
     modality = scan.technical.modality
     if modality in _PICTURES_OF_CT:
         return found

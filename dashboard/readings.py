@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from core.errors import ScanError, StrokeError
 from core.prediction import Findings, Reader
-from core.preprocessing import cut_frame, find_frame, to_frame
+from core.scan_pictures import PICTURE_SIZE, cut_picture, show_picture
 from core.scans import Refused, Scan, Technical, formats, iterate_study
-from core.scans.windows import Window, window_hu
+from core.scans.windows import Window
 from dashboard.uploads import Upload
-
-# Pictures are drawn finer than the networks look, with the same framing.
-PICTURE_SIZE = 512
-_AIR_HU = -1000
 
 OnSlice = Callable[[int, int], None]
 
@@ -51,11 +47,7 @@ class Reading:
 
     def picture(self, index: int, window: Window | None = None) -> np.ndarray:
         """(512, 512) uint8 gray of a slice; in Hounsfield units through this window, or the networks' own."""
-        values = self.pictures[index]
-        if not self.has_hounsfield_units:
-            return np.asarray(values)
-        look = {} if window is None else {"level_hu": window.level_hu, "width_hu": window.width_hu}
-        return np.rint(window_hu(values, **look) * 255).astype(np.uint8)
+        return show_picture(self.pictures[index], window)
 
 
 def group_uploads(uploads: Sequence[Upload]) -> list[list[Upload]]:
@@ -101,7 +93,7 @@ def read_group(
             readings.append(Reading(outcome.source, synthetic, refusal=outcome.error, key=key))
             continue
         try:
-            findings = reader.read(outcome, override_gate=override_gate, on_slice=on_slice)
+            findings = reader.read(outcome, override_gate=override_gate, on_slices=None)
         except ScanError as refusal:
             readings.append(Reading(outcome.source, synthetic, refusal=refusal, key=key))
             continue
@@ -111,19 +103,12 @@ def read_group(
 
 
 def _draw_pictures(scan: Scan, reader: Reader) -> np.ndarray:
-    recipe = replace(reader.experiment.recipe, size=PICTURE_SIZE)
-    shape = (len(scan.slices), PICTURE_SIZE, PICTURE_SIZE)
-    if scan.unit == "gray":
-        pictures = np.empty(shape, np.uint8)
-        for index, piece in enumerate(scan.slices):
-            pictures[index] = np.rint(to_frame(piece.pixels, recipe) * 255)
-        return pictures
-    units = np.empty(shape, np.int16)
+    pictures = np.empty(
+        (len(scan.slices), PICTURE_SIZE, PICTURE_SIZE), np.uint8 if scan.unit == "gray" else np.int16
+    )
     for index, piece in enumerate(scan.slices):
-        frame = find_frame(window_hu(piece.pixels), recipe)
-        cut = cut_frame(piece.pixels, frame, PICTURE_SIZE, beyond=_AIR_HU)
-        units[index] = np.rint(np.clip(cut, -32768, 32767))
-    return units
+        pictures[index] = cut_picture(piece, scan.unit, reader.experiment.recipe)
+    return pictures
 
 
 def _is_dicom(data: bytes) -> bool:

@@ -72,6 +72,7 @@ LAYERS = (
         "reports",
         "scan_reports",
         "scan_pdf",
+        "scan_pictures",
         "scan_dicom",
         "model_card",
     ),

@@ -1,4 +1,4 @@
-"""The colours of heat, and slices drawn in bytes; the laying of heat maps: tests/dashboard/test_overlays.py."""
+"""The colours of heat, and slices drawn in bytes. How heat is laid: tests/dashboard/test_overlays.py."""
 
 from __future__ import annotations
 
