@@ -1,42 +1,57 @@
-"""A zip archive, member by member, in memory: nothing is written by an archive's names.
+"""A zip archive of scans, member by member, in memory: one bad member costs itself only.
 
-What the directory claims is checked first, what is read is counted; the limits are on what really comes out.
+What the directory claims is checked first, what is read is counted (core.zip_files); the limits are on what
+really comes out.
 """
 
 from __future__ import annotations
 
-import stat
 import zipfile
-import zlib
 from io import BytesIO
-from itertools import pairwise
 
 from core.errors import ScanError
+from core.zip_files import (
+    DamagedMember,
+    Limits,
+    SwollenMember,
+    find_deceit,
+    has_long_list,
+    inflate,
+    is_encrypted,
+)
 
-MAX_MEMBERS = 5000
-MAX_MEMBER_BYTES = 200_000_000
-# No picture or CT slice above SMALL_BYTES shrinks that much; deflate itself ends near 1,000.
-MAX_RATIO = 200
+# No picture or CT slice above the small size shrinks by more than the ratio; deflate itself ends near 1,000.
+LIMITS = Limits(
+    n_members=5000, member_bytes=200_000_000, total_bytes=2_000_000_000, ratio=200, small_bytes=10_000_000
+)
 DEEP = 20
-SMALL_BYTES = 10_000_000
 
-_CHUNK = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_LOCAL_HEADER_BYTES = 30
 # What archives of Macs hold beside the files themselves.
 _CLUTTER = ("__MACOSX/", ".DS_Store", "Thumbs.db")
+_DECEITS = {
+    "link": "it holds links",
+    "outside": "names in it lead out of the archive",
+    "overlap": "its members overlap",
+}
+
+Member = tuple[str, zipfile.ZipInfo]
 
 
-def list_members(data: bytes) -> list[tuple[str, zipfile.ZipInfo]]:
+def list_members(data: bytes) -> list[Member]:
     """The files in an archive: a name to show, without its folders, and the entry to read.
 
     Raises:
         ScanError: code "truncated", "hostile_archive" (links, overlapping members, names that lead out of the
             archive), "encrypted", "too_large" (more than 5,000 members) or "empty".
     """
+    source = BytesIO(data)
+    if has_long_list(source, LIMITS):
+        raise _too_many()
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
+        with zipfile.ZipFile(source) as archive:
             entries = archive.infolist()
+            deceit = find_deceit(source, archive)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -49,14 +64,15 @@ def list_members(data: bytes) -> list[tuple[str, zipfile.ZipInfo]]:
         raise ScanError(
             "The zip archive is damaged or cut off", remedy="copy or export it again", code="truncated"
         ) from None
-    if len(entries) > MAX_MEMBERS:
+    if len(entries) > LIMITS.n_members:
+        raise _too_many()
+    if deceit:
         raise ScanError(
-            "The zip archive holds too many files",
-            came=f"{len(entries)}; the limit is {MAX_MEMBERS}",
-            remedy="hand in one study at a time",
-            code="too_large",
+            "The zip archive is not read",
+            came=_DECEITS[deceit],
+            remedy="pack the files anew, by themselves",
+            code="hostile_archive",
         )
-    _check_entries(entries)
     members = [
         (entry.filename.rsplit("/", 1)[-1], entry)
         for entry in entries
@@ -68,14 +84,14 @@ def list_members(data: bytes) -> list[tuple[str, zipfile.ZipInfo]]:
         raise ScanError(
             "The zip archive holds no file", remedy="hand in an archive with a study in it", code="empty"
         )
-    if all(entry.flag_bits & 1 for _, entry in members):
+    if all(is_encrypted(entry) for _, entry in members):
         raise ScanError(
             "The zip archive is encrypted", remedy="unpack it with its password first", code="encrypted"
         )
     return members
 
 
-def describe(data: bytes, members: list[tuple[str, zipfile.ZipInfo]]) -> tuple[str, ...]:
+def describe(data: bytes, members: list[Member]) -> tuple[str, ...]:
     """What is odd about an archive, as sentences, though it can be read."""
     remarks = []
     if not data.startswith(b"PK"):
@@ -85,30 +101,6 @@ def describe(data: bytes, members: list[tuple[str, zipfile.ZipInfo]]) -> tuple[s
     return tuple(remarks)
 
 
-def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse what no honest program writes."""
-    for entry in entries:
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise _hostile("it holds links")
-        parts = entry.filename.replace("\\", "/").split("/")
-        if ".." in parts or ":" in parts[0]:
-            raise _hostile("names in it lead out of the archive")
-    placed = sorted(entries, key=lambda entry: entry.header_offset)
-    for entry, following in pairwise(placed):
-        end = entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size
-        if end > following.header_offset:
-            raise _hostile("its members overlap")
-
-
-def _hostile(came: str) -> ScanError:
-    return ScanError(
-        "The zip archive is not read",
-        came=came,
-        remedy="pack the files anew, by themselves",
-        code="hostile_archive",
-    )
-
-
 def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     """Inflate one member, counting.
 
@@ -116,7 +108,7 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         ScanError: code "encrypted", "unsupported_format" (packed by a rare method), "too_large" or
             "truncated".
     """
-    if entry.flag_bits & 1:
+    if is_encrypted(entry):
         raise ScanError("The file is encrypted", remedy="unpack it with its password first", code="encrypted")
     if entry.compress_type not in _METHODS:
         raise ScanError(
@@ -124,22 +116,26 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
             remedy="pack it anew, with the usual method (deflate)",
             code="unsupported_format",
         )
-    limit = min(MAX_MEMBER_BYTES, max(SMALL_BYTES, MAX_RATIO * entry.compress_size))
+    limit = LIMITS.bytes_of(entry)
     if entry.file_size > limit:
         raise _inflates(limit)
-    chunks, n_bytes = [], 0
     try:
-        with archive.open(entry) as stream:
-            while chunk := stream.read(_CHUNK):
-                n_bytes += len(chunk)
-                if n_bytes > limit:
-                    raise _inflates(limit)
-                chunks.append(chunk)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, LookupError):
+        return b"".join(inflate(archive, entry, limit))
+    except SwollenMember:
+        raise _inflates(limit) from None
+    except DamagedMember:
         raise ScanError(
             "The file is damaged inside the archive", remedy="copy or export it again", code="truncated"
         ) from None
-    return b"".join(chunks)
+
+
+def _too_many() -> ScanError:
+    return ScanError(
+        "The zip archive holds too many files",
+        came=f"the limit is {LIMITS.n_members}",
+        remedy="hand in one study at a time",
+        code="too_large",
+    )
 
 
 def _inflates(limit: int) -> ScanError:

@@ -6,6 +6,7 @@ The format is decided by the content alone. Nothing here knows of other files of
 from __future__ import annotations
 
 import hashlib
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,8 @@ from core.scans import archive, formats, raster
 from core.scans.scan import Piece, Plane
 
 MIN_SIDE_PX = 32
+# Of the processor, for all members of an archive: 5,000 pictures take half of it.
+ARCHIVE_LIMIT_S = 180
 
 
 def decode_file(data: bytes, source: str, *, key: bytes = b"") -> Piece:
@@ -79,7 +82,8 @@ def decode_all(
     Yields:
         for each file, first its name and None (so that a name is known should decoding it end this process),
         then its name and what came of it. A member goes by the archive's name, a slash, and its own without
-        folders.
+        folders. An archive that goes beyond its limits of bytes (2 GB) or of time ends with an error under
+        the archive's own name.
     """
     if formats.identify(data).name != "ZIP":
         if skip:
@@ -94,8 +98,13 @@ def decode_all(
         yield source, error
         return
     remarks = archive.describe(data, members)
+    began_s = time.process_time()
+    n_bytes = sum(min(entry.file_size, archive.LIMITS.bytes_of(entry)) for _, entry in members[:skip])
     with zipfile.ZipFile(BytesIO(data)) as opened:
-        for name, entry in members[skip:]:
+        for number, (name, entry) in enumerate(members[skip:], start=skip):
+            if time.process_time() - began_s > ARCHIVE_LIMIT_S:
+                yield source, _rest("takes too long", f"{ARCHIVE_LIMIT_S} s", "timeout", number, members)
+                return
             full = f"{source}/{name}"
             yield full, None
             try:
@@ -103,10 +112,24 @@ def decode_all(
             except ScanError as error:
                 yield full, error
                 continue
+            n_bytes += len(inside)
+            if n_bytes > archive.LIMITS.total_bytes:
+                came = f"{archive.LIMITS.total_bytes / 1e6:.0f} MB"
+                yield source, _rest("inflates too far", came, "too_large", number, members)
+                return
             outcome = _attempt(inside, full, key)
             if isinstance(outcome, Piece):
                 outcome = replace(outcome, warnings=(*remarks, *outcome.warnings))
             yield full, outcome
+
+
+def _rest(problem: str, limit: str, code: str, n_read: int, members: list[archive.Member]) -> ScanError:
+    return ScanError(
+        f"The zip archive {problem} as a whole; the rest of it was not read",
+        came=f"more than {limit} after {n_read} of {len(members)} files",
+        remedy="hand in one study at a time",
+        code=code,
+    )
 
 
 def _attempt(data: bytes, source: str, key: bytes) -> Piece | ScanError:

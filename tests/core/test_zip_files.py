@@ -88,6 +88,17 @@ def test_zip_hostile_overlaps() -> None:
         read(bytes(data))
 
 
+@pytest.mark.parametrize("place", [20, 28])
+def test_zip_hostile_reach(place: int) -> None:
+    """A member is refused that claims a byte of what follows it: by its packed size in the list, or by the
+    length of its own head, which the list does not tell."""
+    data = bytearray(pack({"a": b"x" * 100}, zipfile.ZIP_STORED))
+    at = data.rfind(b"PK\x01\x02") + place if place == 20 else place
+    data[at : at + 2] = struct.pack("<H", struct.unpack_from("<H", data, at)[0] + 1)
+    with pytest.raises(StrokeError, match="overlap"):
+        read(bytes(data))
+
+
 def test_what_really_comes_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that gave more than the list says, or more in all than is allowed, would be stopped."""
     with open_zip(io.BytesIO(pack({"a": b"1234"})), LIMITS) as archive:
@@ -119,6 +130,23 @@ def test_zip_hostile_list() -> None:
         read(bytes(data))
 
 
+def test_zip_hostile_list_of_a_large_archive() -> None:
+    """The list's size is found in the record of archives beyond 4 GB as well, and an honest one is read."""
+    for list_bytes, words in ((47, ""), (50_000_000, "too many files")):
+        data = bytearray(pack({"a": b"x"}))
+        end = data.rfind(b"PK\x05\x06")
+        start = struct.unpack_from("<I", data, end + 16)[0]
+        record = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, list_bytes, start)
+        locator = struct.pack("<4sIQI", b"PK\6\7", 0, end, 1)
+        data[end + 12 : end + 16] = b"\xff" * 4
+        large = bytes(data[:end]) + record + locator + bytes(data[end:])
+        if words:
+            with pytest.raises(StrokeError, match=words):
+                read(large)
+        else:
+            assert {"a": b"x"} == read(large)
+
+
 def test_zip_hostile_encryption() -> None:
     """A member with a password is refused."""
     data = bytearray(pack({"a": b"x"}))
@@ -137,9 +165,10 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, cut: int) -> None:
             read(data)
 
 
-def test_a_damaged_member_is_named() -> None:
-    """Flipped bytes inside a member do not come out as contents."""
-    data = bytearray(pack({"a": bytes(range(256)) * 4}, zipfile.ZIP_STORED))
+def test_a_damaged_member_is_refused() -> None:
+    """Flipped bytes inside a member do not come out as contents, and its name is not repeated."""
+    data = bytearray(pack({"DOE": bytes(range(256)) * 4}, zipfile.ZIP_STORED))
     data[100] ^= 0xFF
-    with pytest.raises(StrokeError, match="damaged"):
+    with pytest.raises(StrokeError, match="damaged") as caught:
         read(bytes(data))
+    assert "DOE" not in str(caught.value)

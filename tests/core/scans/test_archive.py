@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import stat
 import zipfile
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from core.errors import ScanError
-from core.scans import archive, read_study
+from core.scans import archive, decoding, read_study
+from core.scans.scan import Piece
 from tests.scan_files import write_series, write_zip
 
 
@@ -42,6 +45,21 @@ def overlap() -> bytes:
     return data[:start] + directory * 2 + bytes(tail)
 
 
+def reach(n_bytes: int) -> bytes:
+    """An archive whose last member claims so many bytes of the directory behind it."""
+    data = bytearray(write_zip({"a.dcm": b"x" * 100}, zipfile.ZIP_STORED))
+    at = data.index(b"PK\x01\x02")
+    data[at + 20 : at + 24] = (100 + n_bytes).to_bytes(4, "little")
+    return bytes(data)
+
+
+def widen(n_bytes: int) -> bytes:
+    """An archive whose first member's own head says that it is so much longer than the directory knows."""
+    data = bytearray(write_zip({"a.dcm": b"x" * 100, "b.dcm": b"x" * 100}, zipfile.ZIP_STORED))
+    data[28:30] = n_bytes.to_bytes(2, "little")
+    return bytes(data)
+
+
 def encrypt(data: bytes) -> bytes:
     """The same archive, its members marked as encrypted."""
     changed = bytearray(data)
@@ -58,6 +76,8 @@ def encrypt(data: bytes) -> bytes:
     [
         (link(), "hostile_archive"),
         (overlap(), "hostile_archive"),
+        (reach(1), "hostile_archive"),
+        (widen(1), "hostile_archive"),
         (write_zip({"../../tmp/evil.png": b"x", "ok": b"x"}), "hostile_archive"),
         (write_zip({"..\\evil.png": b"x"}), "hostile_archive"),
         (write_zip({"C:evil.png": b"x"}), "hostile_archive"),
@@ -86,11 +106,48 @@ def test_zip_hostile_sizes_are_counted() -> None:
 
 
 def test_zip_hostile_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive of too many members is refused by its directory."""
-    monkeypatch.setattr(archive, "MAX_MEMBERS", 3)
-    with pytest.raises(ScanError, match="too many files") as caught:
-        archive.list_members(write_zip({str(index): b"x" for index in range(4)}))
-    assert "too_large" == caught.value.code
+    """An archive of too many members is refused by its directory, or by the directory's size alone."""
+    data = write_zip({str(index): b"x" for index in range(4)})
+    for n_members, listed in ((3, True), (0, False)):
+        monkeypatch.setattr(archive, "LIMITS", replace(archive.LIMITS, n_members=n_members))
+        if not listed:
+            monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("the directory was read"))
+        with pytest.raises(ScanError, match="too many files") as caught:
+            archive.list_members(data)
+        assert "too_large" == caught.value.code
+
+
+def read_here(data: bytes) -> list[str]:
+    """What becomes of each member in this process: "read", or a code."""
+    outcomes = [outcome for _, outcome in decoding.decode_all(data, "a.zip") if outcome is not None]
+    return ["read" if isinstance(outcome, Piece) else outcome.code for outcome in outcomes]
+
+
+def test_zip_hostile_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an archive that inflates to too much in all, what came until then is read and the rest refused."""
+    files = write_series(5)
+    monkeypatch.setattr(archive, "LIMITS", replace(archive.LIMITS, total_bytes=3 * len(files[0]) + 100))
+    data = write_zip({str(index): one for index, one in enumerate(files)})
+    assert ["read", "read", "read", "too_large"] == read_here(data)
+    source, last = list(decoding.decode_all(data, "a.zip"))[-1]
+    assert ("a.zip", True) == (source, "after 3 of 5 files" in str(last))
+
+
+def test_zip_hostile_total_counts_what_was_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that goes on where another one ended has no bytes more than that one had."""
+    files = write_series(5)
+    monkeypatch.setattr(archive, "LIMITS", replace(archive.LIMITS, total_bytes=3 * len(files[0]) + 100))
+    data = write_zip({str(index): one for index, one in enumerate(files)}, zipfile.ZIP_STORED)
+    ends = [len([o for _, o in decoding.decode_all(data, "a", skip=n) if o is not None]) for n in range(4)]
+    assert [4, 3, 2, 1] == ends
+
+
+def test_zip_hostile_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an archive whose members take too long in all, those read in time are kept and the rest refused."""
+    seconds = iter([0.0, 1.0, 2.0, decoding.ARCHIVE_LIMIT_S + 1.0])
+    monkeypatch.setattr(decoding, "time", SimpleNamespace(process_time=lambda: next(seconds)))
+    data = write_zip({str(index): one for index, one in enumerate(write_series(5))})
+    assert ["read", "read", "timeout"] == read_here(data)
 
 
 def test_zip_hostile_writes_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
