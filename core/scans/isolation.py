@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,17 +27,18 @@ import numpy as np
 from core.errors import ScanError
 from core.scans.scan import Piece, Plane, Refused
 
-# For one file, or one member of an archive: of the processor, and of the clock (a busy machine is no fault of
-# the file's).
+# For one file, or one member of an archive: of the processor, and of the clock, sending and answering
+# included.
 CPU_LIMIT_S = 15
-TIME_LIMIT_S = 60.0
-# What decoding one file may take, beside the libraries themselves.
-MEMORY_LIMIT_BYTES = 800_000_000
+TIME_LIMIT_S = 19.0
+# What a worker may take, the libraries and the file itself included.
+MEMORY_LIMIT_BYTES = 960_000_000
 # An archive whose members keep ending the worker is not read further.
 MAX_DEATHS = 3
 MAX_IDLE = 2
 MAX_HEAD_BYTES = 16_000_000
-MAX_PLANE_BYTES = 400_000_000
+# 100 million pixels: no kind of file may hold more.
+MAX_ANSWER_BYTES = 400_000_000
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LENGTH = struct.Struct(">Q")
@@ -57,12 +59,9 @@ def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piec
     with _slots:
         while True:
             worker = _take()
-            current, death, whole = source, None, False
+            death, whole = None, False
             try:
                 for head, planes in worker.ask(data, source, key, done):
-                    if head["kind"] == "begin":
-                        current = head["source"]
-                        continue
                     done += 1
                     yield _to_outcome(head, planes)
                 whole = True
@@ -76,15 +75,17 @@ def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piec
                 _keep(worker)
                 return
             done, deaths = done + 1, deaths + 1
-            yield Refused(current, death.error)
+            yield Refused(death.source, death.error)
             if deaths >= MAX_DEATHS:
                 yield Refused(source, _give_up())
                 return
 
 
 class _WorkerDied(Exception):
-    def __init__(self, error: ScanError) -> None:
-        self.error = error
+    """While it decoded `source`."""
+
+    def __init__(self, source: str, error: ScanError) -> None:
+        self.source, self.error = source, error
         super().__init__(str(error))
 
 
@@ -119,32 +120,39 @@ class _Worker:
     def ask(
         self, data: bytes, source: str, key: bytes, skip: int
     ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
-        """Send a file; yield the worker's messages until it is done with it.
+        """Send a file; yield what came of it, or of every member of an archive.
 
         Raises:
-            _WorkerDied: it ended, or was ended because a message took too long.
+            _WorkerDied: it ended, or was ended because a file took too long.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        head = {"source": source, "key": key.hex(), "skip": skip}
+        current = source
+        until_s = time.monotonic() + TIME_LIMIT_S
         try:
-            with self._watched():
-                write_message(self._process.stdin, head, [data])
+            with self._watched(until_s):
+                write_message(self._process.stdin, {"source": source, "key": key.hex(), "skip": skip}, [data])
             while True:
-                with self._watched():
-                    message, planes = self._receive(self._process.stdout)
-                if message["kind"] == "end":
+                with self._watched(until_s):
+                    head, planes = self._receive(self._process.stdout)
+                if head["kind"] == "end":
                     return
-                yield message, planes
+                if head["kind"] == "begin":
+                    current = head["source"]
+                    continue
+                yield head, planes
+                until_s = time.monotonic() + TIME_LIMIT_S
         except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error) as error:
-            raise _WorkerDied(self._explain()) from error
+            raise _WorkerDied(current, self._explain()) from error
 
     def _receive(self, stream: IO[bytes]) -> tuple[dict[str, Any], list[np.ndarray]]:
         head = read_head(stream)
         planes = []
+        left = MAX_ANSWER_BYTES
         for plane in head.get("planes", ()):
             height, width = plane.pop("shape")
-            if not 0 < height * width * 4 <= MAX_PLANE_BYTES:
+            left -= height * width * 4
+            if min(height, width) < 1 or left < 0:
                 raise ValueError("the worker's answer makes no sense")
             pixels = np.empty((height, width), np.float32)
             read_into(stream, pixels.data.cast("B"))
@@ -152,9 +160,9 @@ class _Worker:
         return head, planes
 
     @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        """End the worker when this takes too long; its pipes then close, and the waiting ends."""
-        timer = threading.Timer(TIME_LIMIT_S, self._end_late)
+    def _watched(self, until_s: float) -> Iterator[None]:
+        """End the worker when it is later than that; its pipes then close, and the waiting ends."""
+        timer = threading.Timer(max(0.0, until_s - time.monotonic()), self._end_late)
         timer.daemon = True
         timer.start()
         try:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import IO, Any
 
 from core.scans.decoding import decode_all
-from core.scans.isolation import describe, read_head, read_into, write_message
+from core.scans.isolation import describe, read_head, write_message
 
 
 def main(memory_limit: int, cpu_limit: int) -> None:
     """Answer until the input ends.
 
     Args:
-        memory_limit: bytes that decoding may take beside what is loaded now.
+        memory_limit: bytes that this process may take, libraries included.
         cpu_limit: seconds of the processor that each file may take.
     """
     # Decoders print on standard output: it is led away, and only this program writes to the pipe.
@@ -31,9 +30,7 @@ def main(memory_limit: int, cpu_limit: int) -> None:
             head = read_head(sys.stdin.buffer)
         except EOFError:
             return
-        data = bytearray(head["sizes"][0])
-        read_into(sys.stdin.buffer, memoryview(data))
-        _answer(bytes(data), head, answers, cpu_limit)
+        _answer(sys.stdin.buffer.read(head["sizes"][0]), head, answers, cpu_limit)
         write_message(answers, {"kind": "end"}, [])
 
 
@@ -50,14 +47,12 @@ def _answer(data: bytes, head: dict[str, Any], answers: IO[bytes], cpu_limit: in
 
 
 def _limit_memory(n_bytes: int) -> None:
-    """Let this process grow by so much, where the system can be told (not on Windows, nor well on macOS)."""
+    """Let this process grow so far, where the system can be told (not on Windows, nor well on macOS)."""
     if not sys.platform.startswith("linux"):
         return
     import resource
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + n_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

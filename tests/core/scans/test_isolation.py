@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,13 +17,15 @@ from tests.scan_files import draw_hu, write_dicom, write_series, write_zip
 
 # Instead of the real worker's module: what stands in for a decoder that a file has broken.
 _BROKEN = """
-import os, sys
+import os, sys, time
 from core.errors import ScanError
 from core.scans import decoding, worker
 real = decoding._attempt
 def attempt(data, source, key):
     if b"HANG" in data:
         while True: pass
+    if b"SLEEP" in data:
+        time.sleep(60)
     if b"CRASH" in data:
         os.kill(os.getpid(), 11)
     if b"SWELL" in data:
@@ -48,7 +51,26 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation.subprocess, "Popen", start_broken)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory and time need Linux")
+needs_linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="limits of memory and time need Linux"
+)
+
+
+@needs_linux
+def test_the_limits_in_force_keep_a_file_below_20_s_and_1_gb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock's limit leaves room for the processor's and ends below 20 s; a worker is held to less than
+    1 GB, its libraries included."""
+    assert isolation.CPU_LIMIT_S + 1 < isolation.TIME_LIMIT_S < 20
+    monkeypatch.setattr(isolation, "_idle", [])
+    read_study([("a", write_dicom())])
+    (worker,) = isolation._idle
+    limits = Path(f"/proc/{worker._process.pid}/limits").read_text()
+    worker.close()
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max address space")]
+    assert int(line.split()[3]) == isolation.MEMORY_LIMIT_BYTES < 1_000_000_000
+
+
+@needs_linux
 @pytest.mark.parametrize(("word", "code"), [(b"HANG", "timeout"), (b"CRASH", "crashed")])
 def test_one_file_ends_the_worker_and_the_others_are_read(broken: None, word: bytes, code: str) -> None:
     """A file that hangs or crashes is named with its code; its neighbours in the archive are read."""
@@ -59,7 +81,26 @@ def test_one_file_ends_the_worker_and_the_others_are_read(broken: None, word: by
     assert 4 == len(study.scans[0].slices)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory and time need Linux")
+@needs_linux
+def test_a_file_that_waits_is_ended_by_the_clock(broken: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who computes nothing and answers nothing is late as well; that it has begun gives it no more time."""
+    monkeypatch.setattr(isolation, "TIME_LIMIT_S", 3.0)
+    study = read_study([("a.zip", write_zip({"0": write_dicom(), "1": b"SLEEP"}))])
+    assert (1, [("a.zip/1", "timeout")]) == (
+        len(study.scans), [(refused.source, refused.error.code) for refused in study.refused]
+    )  # fmt: skip
+
+
+def test_an_answer_of_absurd_size_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pixels of one answer are limited in all, so that a worker taken over cannot fill this process."""
+    monkeypatch.setattr(isolation, "_idle", [])
+    data = write_dicom(np.stack([draw_hu(seed) for seed in range(3)]))
+    for n_frames, codes in ((3, []), (2, ["crashed"])):
+        monkeypatch.setattr(isolation, "MAX_ANSWER_BYTES", n_frames * 64 * 64 * 4)
+        assert codes == [refused.error.code for refused in read_study([("a", data)]).refused]
+
+
+@needs_linux
 def test_memory_is_limited(broken: None) -> None:
     """A file that would take 900 MB is refused, and the next one read."""
     study = read_study([("a", write_dicom() + b"SWELL"), ("b", write_dicom())])
