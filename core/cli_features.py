@@ -29,15 +29,17 @@ def features(
 ) -> None:
     """Find each slice's most similar training slices and near-copies, and a map of all slices.
 
-    Takes minutes. The table is stored with the experiment and replaces an older one.
+    Takes minutes. The table is stored with the experiment, and what new scans are compared with; both replace
+    older ones.
     """
     from core.dataset import index_dataset
+    from core.familiarity import FILE
     from core.feature_space import TABLE, copies, measure_features, nearest, store_features
 
     experiment = find_named(name)
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
-    table = measure_features(experiment, found, show_progress("steps of looking for likeness"))
-    experiment = store_features(experiment, table)
+    table, familiarity = measure_features(experiment, found, show_progress("steps of looking for likeness"))
+    experiment = store_features(experiment, table, familiarity)
     files = list(experiment.slices()["file"])
     alike = [nearest(table, row) for row in range(len(files))]
     doubles = [copies(table, row) for row in range(len(files))]
@@ -62,4 +64,4 @@ def features(
     n_tested = sum(map(bool, alike))
     print(f"{experiment.name}: neighbours of {n_tested} tested slices, and a map of {len(files)}")
     print(f"Slices with a near-copy: {sum(map(bool, doubles))}")
-    print(f"Stored with the experiment: {TABLE}")
+    print(f"Stored with the experiment: {TABLE}, {FILE}")

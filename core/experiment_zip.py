@@ -26,6 +26,7 @@ from core.experiments import (
     write_experiment,
 )
 from core.experiments.tables import TABLES, parse_table
+from core.familiarity import FILE as FAMILIARITY
 from core.files import write_aside
 from core.model_card import draw_model_card
 from core.smoke import check_smoke, run_smoke
@@ -33,7 +34,7 @@ from core.training_state import work_folder
 from core.zip_files import Limits, open_zip
 
 LIMITS = Limits(n_members=32, member_bytes=400_000_000, total_bytes=1_000_000_000)
-ALLOWED = (CARD_NAME, *TABLES, *OPTIONAL_TABLES, *(f"{name}/model.onnx" for name in FRAMEWORKS))
+ALLOWED = (CARD_NAME, *TABLES, *OPTIONAL_TABLES, FAMILIARITY, *(f"{name}/model.onnx" for name in FRAMEWORKS))
 _CARD_BYTES = 5_000_000
 _MOST_FOLDS = 100
 # Enough to see that everything can be computed.
@@ -131,7 +132,7 @@ def _check_members(members: dict[str, zipfile.ZipInfo]) -> None:
             raise ExperimentError(
                 "The archive holds a file that no exported experiment holds",
                 came=repr(name)[:80],
-                remedy="export it again; ONNX, JSON and CSV files are taken, native weights are not",
+                remedy="export it again; ONNX, JSON, CSV and safetensors are taken, native weights are not",
             )
     if CARD_NAME not in members:
         raise ExperimentError(
@@ -153,6 +154,7 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
     if folds > _MOST_FOLDS:
         raise ExperimentError(f"experiment.json says more than {_MOST_FOLDS} folds", came=str(folds))
     slices, predictions, _ = experiment.slices(), experiment.predictions(), experiment.history()
+    experiment.familiarity()
     for name in set(OPTIONAL_TABLES) & names:
         try:
             parse_table((experiment.folder / name).read_bytes(), OPTIONAL_TABLES[name])

@@ -1,5 +1,7 @@
 """Which slices look alike to the networks: nearest training slices, a map, and near-copies.
 
+What a new slice is compared with, core.familiarity, is learned in the same pass.
+
 Both are read off the "features" of the served networks, the activations before their last layer. A served
 network is the mean of K, one per fold, and its features are theirs side by side, in the order of the folds.
 
@@ -28,8 +30,15 @@ import pandas as pd
 
 from core.audit import audit_dataset
 from core.dataset import read_pixels
-from core.errors import ExperimentError
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
+from core.familiarity import (
+    FILE,
+    Familiarity,
+    fit_familiarity,
+    hash_image,
+    pack_familiarity,
+    part_of_fold,
+)
 from core.preprocessing import prepare_many
 from core.verification import check_dataset
 
@@ -72,8 +81,8 @@ def copies(features: pd.DataFrame, row: int) -> list[int]:
 
 def measure_features(
     experiment: Experiment, dataset: Dataset, on_progress: Progress | None = None
-) -> pd.DataFrame:
-    """Compute the table features.csv; the published set takes minutes on two cores.
+) -> tuple[pd.DataFrame, Familiarity]:
+    """Compute the table features.csv and what the networks are familiar with; takes minutes on two cores.
 
     Args:
         experiment: its served networks are used.
@@ -82,9 +91,10 @@ def measure_features(
             looked at for copies.
 
     Returns:
-        One row per slice, in the order of the experiment's `slices()`: `x`, `y` on the map (NaN where the
-        features do not vary); `neighbours`, up to N_NEIGHBOURS rows with a blank between them, "" for a slice
-        that no fold tested; `similarities`, theirs in percent; `copies`, rows.
+        The table, one row per slice, in the order of the experiment's `slices()`: `x`, `y` on the map (NaN
+        where the features do not vary); `neighbours`, up to N_NEIGHBOURS rows with a blank between them, ""
+        for a slice that no fold tested; `similarities`, theirs in percent; `copies`, rows. And what new
+        slices are compared with.
 
     Raises:
         DatasetError: the data set is not the one the experiment was trained on.
@@ -100,7 +110,7 @@ def measure_features(
         if on_progress:
             on_progress(offset + done, 2 * n)
 
-    served = _read_features(experiment, dataset, list(slices["file"]), lambda done: step(done, 0))
+    served, hashes = _read_features(experiment, dataset, list(slices["file"]), lambda done: step(done, 0))
     audit = audit_dataset(dataset, lambda done, _: step(done, n))
     pairs = [(first, second) for first, second, _ in audit.near_duplicates]
     pairs += [pair for group in audit.duplicates for pair in combinations(group, 2)]
@@ -115,29 +125,13 @@ def measure_features(
             "copies": _list_copies(list(slices["file"]), pairs),
         }
     )
-    return table[list(OPTIONAL_TABLES[TABLE])]
+    return table[list(OPTIONAL_TABLES[TABLE])], fit_familiarity(slices, served, hashes)
 
 
-def store_features(experiment: Experiment, table: pd.DataFrame) -> Experiment:
-    """Keep the table with the experiment, in the place of an older one; errors as `add_files`."""
+def store_features(experiment: Experiment, table: pd.DataFrame, familiarity: Familiarity) -> Experiment:
+    """Keep both with the experiment, in the place of older ones; errors as `add_files`."""
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
-    return add_files(experiment, {TABLE: text.encode()})
-
-
-def part_of_fold(features: np.ndarray, fold: int, n_folds: int) -> np.ndarray:
-    """The (n, d / n_folds) features of the network of one fold out of the (n, d) served ones.
-
-    Raises:
-        ExperimentError: d is no multiple of the number of folds.
-    """
-    if features.shape[1] % n_folds:
-        raise ExperimentError(
-            "The served features cannot be parted into those of the folds",
-            came=f"{features.shape[1]} features, {n_folds} folds",
-            remedy="train the experiment again",
-        )
-    width = features.shape[1] // n_folds
-    return features[:, fold * width : (fold + 1) * width]
+    return add_files(experiment, {TABLE: text.encode(), FILE: pack_familiarity(familiarity)})
 
 
 def map_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -162,19 +156,21 @@ def map_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_features(
     experiment: Experiment, dataset: Dataset, files: list[str], on_file: Callable[[int], None]
-) -> dict[str, np.ndarray]:
-    """Framework -> (n, d) float32 served features of these files."""
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Framework -> (n, d) float32 served features of these files, and the (n, 32) hashes of their images."""
     from core.models.onnx_model import ServedModel
 
     models = {name: ServedModel(experiment.model_path(name)) for name in experiment.frameworks}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in models}
+    hashes: list[np.ndarray] = []
     for start in range(0, len(files), _BLOCK):
         block = files[start : start + _BLOCK]
         images = prepare_many([read_pixels(dataset, file) for file in block], experiment.recipe)
+        hashes += map(hash_image, images)
         for name, model in models.items():
             parts[name].append(model.predict(images).features)
         on_file(start + len(block))
-    return {name: np.concatenate(rows) for name, rows in parts.items()}
+    return {name: np.concatenate(rows) for name, rows in parts.items()}, np.stack(hashes)
 
 
 def _find_neighbours(

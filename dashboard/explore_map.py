@@ -145,10 +145,10 @@ def _invite(experiment: Experiment) -> None:
             place = st.empty()
             try:
                 found = laboratory.dataset(folder, components.show_progress(place, "Reading the pictures"))
-                table = measure_features(
+                table, familiarity = measure_features(
                     experiment, found, components.show_progress(place, "Looking for likeness")
                 )
-                store_features(experiment, table)
+                store_features(experiment, table, familiarity)
             except StrokeError as error:
                 place.empty()
                 components.show_error(error)

@@ -20,6 +20,8 @@ from core.preprocessing import Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
+    from core.familiarity import Familiarity
+
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
@@ -146,6 +148,10 @@ class Experiment:
         """What the gate reads, warns of and refuses, see OPTIONAL_TABLES; None when it was not measured."""
         return self._read_table("gate.csv") if "gate.csv" in self.card["files"] else None
 
+    def familiarity(self) -> Familiarity | None:
+        """What the networks are familiar with; None when it was not measured."""
+        return self._familiarity
+
     def model_path(self, framework: str) -> Path:
         """The served network's ONNX file, its hash checked.
 
@@ -174,6 +180,18 @@ class Experiment:
 
         table = self.calibrated_predictions()
         return {framework: validation_scores(table, framework) for framework in self.frameworks}
+
+    @cached_property
+    def _familiarity(self) -> Familiarity | None:
+        from core.familiarity import FILE, unpack_familiarity
+
+        if FILE not in self.card["files"]:
+            return None
+        try:
+            folds = self.card["protocol"]["folds"]
+            return unpack_familiarity(self._read_bytes(FILE), self.frameworks, folds)
+        except ValueError as error:
+            raise damaged(self.folder, FILE, str(error)) from error
 
     @cached_property
     def _training_hashes(self) -> frozenset[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from core import feature_space
 from core.dataset import Dataset, index_dataset, read_pixels
-from core.errors import DatasetError, ExperimentError
+from core.errors import DatasetError
 from core.experiments import OPTIONAL_TABLES, Experiment, find_experiment
 from core.feature_space import (
     N_NEIGHBOURS,
@@ -19,7 +19,6 @@ from core.feature_space import (
     map_features,
     measure_features,
     nearest,
-    part_of_fold,
     store_features,
 )
 from core.phantoms import write_phantom_dataset
@@ -58,7 +57,7 @@ def test_neighbours_are_training_slices_seen_by_the_fold_that_did_not_see_the_sl
     experiment: Experiment, phantoms: Dataset
 ) -> None:
     """They are the most alike by the cosine of the fold's own half of the features, seen from their mean."""
-    table = measure_features(experiment, phantoms)
+    table, _ = measure_features(experiment, phantoms)
     slices = experiment.slices()
     features = np.stack([_pool(read_pixels(phantoms, file), experiment) for file in slices["file"]])
     half = features.shape[1] // N_FOLDS
@@ -97,14 +96,15 @@ def test_both_frameworks_have_half_a_say(
     ends = np.column_stack([np.where(tested, 1, end - end[trained].mean()), np.zeros(len(part))])
     apart = np.where(tested[:, None], [0, 1], ends)
     served = {"pytorch": ends, "keras": apart}
-    monkeypatch.setattr(feature_space, "_read_features", lambda *args: served)
-    table = measure_features(single, phantoms)
+    hashes = np.zeros((len(part), 32), np.uint8)
+    monkeypatch.setattr(feature_space, "_read_features", lambda *args: (served, hashes))
+    table, _ = measure_features(single, phantoms)
     assert {0.5} == {one.similarity for row in np.flatnonzero(tested) for one in nearest(table, row)}
 
 
 def test_copies_are_found_in_both_directions(experiment: Experiment, phantoms: Dataset) -> None:
     """The picture that is there twice names its double, and the double names it."""
-    table = measure_features(experiment, phantoms)
+    table, _ = measure_features(experiment, phantoms)
     digests = experiment.slices()["sha256"].to_numpy()
     first, second = np.flatnonzero(pd.Series(digests).duplicated(keep=False))
     assert second in copies(table, first)
@@ -134,20 +134,12 @@ def test_features_that_do_not_vary_have_no_map() -> None:
     assert np.isnan(y).all()
 
 
-def test_parts_of_folds() -> None:
-    """The parts lie side by side in the order of the folds; an uneven number of features is an error."""
-    features = np.arange(12).reshape(2, 6)
-    assert [[2, 3], [8, 9]] == part_of_fold(features, 1, 3).tolist()
-    with pytest.raises(ExperimentError, match="6 features, 4 folds"):
-        part_of_fold(features, 0, 4)
-
-
 def test_one_fold_compares_its_test_slices_with_its_training(models: Path, phantoms: Dataset) -> None:
     """With a single fold only the slices that it held out have neighbours, and all slices a place."""
     single = write_tiny_experiment(
         models, "single", table=phantoms.table, fingerprint=phantoms.fingerprint, folds=1
     )
-    table = measure_features(single, phantoms)
+    table, _ = measure_features(single, phantoms)
     tested = single.slices()["fold_0"] == "test"
     assert list(tested) == [bool(nearest(table, row)) for row in range(len(table))]
     assert table[["x", "y"]].notna().all(axis=None)
@@ -156,12 +148,14 @@ def test_one_fold_compares_its_test_slices_with_its_training(models: Path, phant
 def test_it_is_stored_small_and_read_again(experiment: Experiment, phantoms: Dataset) -> None:
     """Texts come back as they were, places within a thousandth; a row takes at most 60 bytes."""
     steps: list[tuple[int, int]] = []
-    table = measure_features(experiment, phantoms, lambda done, total: steps.append((done, total)))
+    table, familiarity = measure_features(
+        experiment, phantoms, lambda done, total: steps.append((done, total))
+    )
     n = len(table)
     assert (n, (2 * n, 2 * n)) == (len(phantoms.table), steps[-1])
     assert list(OPTIONAL_TABLES["features.csv"]) == list(table.columns)
     assert experiment.features() is None
-    stored = store_features(experiment, table).features()
+    stored = store_features(experiment, table, familiarity).features()
     assert stored is not None
     texts = ["neighbours", "similarities", "copies"]
     pd.testing.assert_frame_equal(table[texts].astype("str"), stored[texts].astype("str"))

@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.dataset import index_dataset
-from core.experiments import Experiment, find_experiment
-from core.feature_space import TABLE, store_features
+from core.experiments import Experiment, add_files, find_experiment
+from core.feature_space import TABLE
 from core.phantoms import write_phantom_dataset
 from dashboard.explore_map import OUTCOMES, draw_map
 from dashboard.palette import LIGHT
@@ -29,7 +29,8 @@ def _add_map(experiment: Experiment, x: object = None) -> Experiment:
     table = pd.DataFrame(
         {"x": [i / n for i in range(n)] if x is None else x, "y": [i * i / n**2 for i in range(n)]}
     )
-    return store_features(experiment, table.assign(neighbours="", similarities="", copies=""))
+    table = table.assign(neighbours="", similarities="", copies="")
+    return add_files(experiment, {TABLE: table.to_csv(index=False).encode()})
 
 
 def _draw() -> None:
