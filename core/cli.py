@@ -26,7 +26,10 @@ predict/1:
                                         "threshold": the operating point, "decision": name of a class,
                                         "needs_review", "n_voting": slices that count,
                                         "driving": indices of the strongest slices}},
-                "gate_overridden": whether the gate refused it and was told to let it through}, ...],
+                "gate_overridden": whether the gate refused it and was told to let it through,
+                "technical": {"modality": "CT", ..., "other", or "" where the file does not say,
+                              "spacing_mm": [between rows, between columns], "slice_spacing_mm",
+                              "gantry_tilt_deg"; null when unknown}}, ...],
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.

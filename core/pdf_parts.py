@@ -1,8 +1,7 @@
-"""Words and pictures of a PDF: the fonts and kinds of paragraphs, texts from outside as plain words."""
+"""Words and pictures of a PDF: colours, fonts, kinds of paragraphs, texts from outside as plain words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +13,19 @@ if TYPE_CHECKING:
 
 FONT, BOLD = "Vera", "Vera-Bold"
 JPEG_QUALITY = 92
+# On paper, as on the light pages of the dashboard.
+COLORS = {
+    "pytorch": "#BD4B34", "keras": "#28628F", "negative": "#5B6673", "review": "#8A6A00",
+    "text": "#1B232C", "grid": "#E3E8ED",
+}  # fmt: skip
+
+
+def say(text: str, style: str = "body") -> Any:
+    """A paragraph of plain words; `style` is one of "body", "quiet", "small", "cell", "review", "heading" and
+    "verdict"."""
+    from reportlab.platypus import Paragraph
+
+    return Paragraph(as_words(text), _make_styles()[style])
 
 
 def as_words(text: str) -> str:
@@ -43,13 +55,14 @@ def register_fonts() -> None:
     pdfmetrics.registerFont(TTFont(BOLD, str(folder / "VeraBd.ttf")))
 
 
-def make_styles(colors: Mapping[str, str]) -> dict[str, Any]:
-    """The kinds of paragraphs by name; `colors` as core.scan_pdf.write_pdf takes them."""
+@cache
+def _make_styles() -> dict[str, Any]:
     from reportlab.lib.styles import ParagraphStyle
 
+    register_fonts()
     # File names may be one long word: they break anywhere.
     body = ParagraphStyle(
-        "body", fontName=FONT, fontSize=9, leading=12.5, textColor=colors["text"], splitLongWords=1
+        "body", fontName=FONT, fontSize=9, leading=12.5, textColor=COLORS["text"], splitLongWords=1
     )
 
     def vary(name: str, **changes: Any) -> Any:
@@ -57,13 +70,37 @@ def make_styles(colors: Mapping[str, str]) -> dict[str, Any]:
 
     return {
         "body": body,
-        "quiet": vary("quiet", textColor=colors["negative"]),
-        "small": vary("small", fontSize=7.5, leading=10.5, textColor=colors["negative"]),
+        "quiet": vary("quiet", textColor=COLORS["negative"]),
+        "small": vary("small", fontSize=7.5, leading=10.5, textColor=COLORS["negative"]),
         "cell": vary("cell", fontSize=8.5, leading=11),
-        "review": vary("review", fontName=BOLD, textColor=colors["review"]),
+        "review": vary("review", fontName=BOLD, textColor=COLORS["review"]),
         "heading": vary("heading", fontName=BOLD, fontSize=10.5, leading=15),
         "verdict": vary("verdict", fontName=BOLD, fontSize=15, leading=20, spaceAfter=2),
     }
+
+
+def place_table(rows: list[list[Any]], widths: list[float]) -> Any:
+    """A table with lines between its rows; the first row is the head. Texts become paragraphs."""
+    from reportlab.platypus import Table
+
+    told = [
+        [say(cell, "small" if place == 0 else "cell") if isinstance(cell, str) else cell for cell in row]
+        for place, row in enumerate(rows)
+    ]
+    style = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.5, COLORS["grid"]), ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+        ("LEFTPADDING", (0, 0), (0, -1), 0),
+    ]  # fmt: skip
+    return Table(told, colWidths=widths, hAlign="LEFT", style=style, repeatRows=1)
+
+
+def place_side_by_side(cells: list[Any], widths: list[float], *, middle: bool = False) -> Any:
+    """Words and pictures in one row, without lines; `middle`: aligned by their middles, not their tops."""
+    from reportlab.platypus import Table
+
+    style: list[Any] = [("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0)]
+    style.append(("VALIGN", (0, 0), (-1, -1), "MIDDLE" if middle else "TOP"))
+    return Table([cells], colWidths=widths, hAlign="LEFT", style=style)
 
 
 def place_picture(image: Image, width: float, height: float) -> Any:

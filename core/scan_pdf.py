@@ -5,41 +5,44 @@ File names come from outside: they are drawn as plain characters, never read as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from core.pdf_parts import FONT, as_words, make_styles, place_picture, register_fonts
+from core.heat_drawing import draw_color_bar, lay_heat, to_gray
+from core.pdf_drawings import draw_scale
+from core.pdf_parts import COLORS, FONT, place_picture, place_side_by_side, place_table, register_fonts, say
+from core.scan_pdf_study import tell_study
 from core.scan_reports import LET_THROUGH, NOT_FOR_DIAGNOSIS, program_version
+from core.scan_words import conclude, group_remarks, slices_to_show, tell_geometry
+from core.terminal import TITLES
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    import numpy as np
+    from numpy.typing import NDArray
 
     from core.experiments import Experiment
-    from core.prediction import Findings, ModelFinding, SliceFinding
+    from core.prediction import Findings, SliceFinding
 
-TITLES = {"pytorch": "PyTorch", "keras": "Keras"}
+HEAT_OPACITY = 0.5
 _MARGIN, _PADDING, _PICTURE_GAP = 48, 6, 8  # points of 1/72 inch, as all lengths here
+_MOST_SIDE, _STUDY_SIDE = 190, 138
 
 
 @dataclass(frozen=True, eq=False)
 class ScanReport:
-    """One scan as its page shows it.
+    """One scan to be reported.
 
     Attributes:
         findings: of the whole scan.
-        shown: the slice whose pictures follow.
-        picture: that slice, gray.
-        overlays: framework -> the same picture under the network's heat map.
+        picture: the (H, W) uint8 gray picture of a slice, by its index; asked for slices of `slices_to_show`.
         synthetic: whether the scan was drawn by a program and is no person's.
     """
 
     findings: Findings
-    shown: SliceFinding
-    picture: Image
-    overlays: Mapping[str, Image]
+    picture: Callable[[int], NDArray[np.uint8]]
     synthetic: bool = False
 
 
@@ -47,18 +50,14 @@ def write_pdf(
     experiment: Experiment,
     reports: Sequence[ScanReport],
     *,
-    colors: Mapping[str, str],
-    heat_bar: Image,
     made: datetime,
     on_scan: Callable[[int, int], None] | None = None,
 ) -> bytes:
-    """Write a report: a page for each scan, and what the networks have never seen.
+    """Write a report: each scan on pages of its own, and what the networks have never seen.
 
     Args:
         experiment: whose networks read the scans.
         reports: at least one scan, in the order of the pages.
-        colors: "#rrggbb" of "pytorch", "keras", "positive", "negative", "review", "text" and "grid".
-        heat_bar: the colours of the heat maps, from 0 at the left to 1 at the right.
         made: when, with its time zone.
         on_scan: called with the number of scans done and their total after each.
 
@@ -74,16 +73,20 @@ def write_pdf(
     from reportlab.platypus import PageBreak, SimpleDocTemplate
 
     register_fonts()
-    styles = make_styles(colors)
     width = A4[0] - 2 * _MARGIN
     story: list[Any] = []
     for done, report in enumerate(reports, start=1):
-        story += _tell_scan(experiment, report, styles, colors, heat_bar, width)
+        story += _tell_scan(experiment, report, width)
+        if len(reports) == 1:
+            story += _tell_limits(experiment)
+        if len(report.findings.slices) > 1:
+            story += [PageBreak(), *_show_slices(report, width)]
         if len(reports) > 1:
             story.append(PageBreak())
         if on_scan:
             on_scan(done, len(reports))
-    story += _tell_limits(experiment, styles)
+    if len(reports) > 1:
+        story += _tell_limits(experiment)
     origin = (
         f"Experiment {experiment.name}, {experiment.digest[:16]}.  Program {program_version()}.  "
         f"{made:%Y-%m-%d %H:%M %Z}"
@@ -91,7 +94,7 @@ def write_pdf(
 
     def draw_foot(canvas: Any, document: Any) -> None:
         canvas.setFont(FONT, 7)
-        canvas.setFillColor(colors["negative"])
+        canvas.setFillColor(COLORS["negative"])
         canvas.drawString(_MARGIN, 36, NOT_FOR_DIAGNOSIS)
         canvas.drawString(_MARGIN, 26, origin)
         canvas.drawRightString(A4[0] - _MARGIN, 26, f"Page {document.page}")
@@ -106,142 +109,111 @@ def write_pdf(
     return target.getvalue()
 
 
-def _tell_scan(
-    experiment: Experiment,
-    report: ScanReport,
-    styles: Mapping[str, Any],
-    colors: Mapping[str, str],
-    heat_bar: Image,
-    width: float,
-) -> list[Any]:
-    from reportlab.platypus import Paragraph, Spacer, Table
+def _tell_scan(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
+    from reportlab.platypus import Spacer
 
-    shown, n_slices = report.shown, len(report.findings.slices)
-
-    def say(text: str, style: str = "body") -> Any:
-        return Paragraph(as_words(text), styles[style])
-
-    story = [
-        say(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"),
-        say(_conclude(shown), "verdict"),
-        say(report.findings.source),
-    ]
-    story.append(say(f"SHA-256 of the file: {report.findings.sha256}", "small"))
-    if n_slices > 1:
-        counts = ", ".join(
-            f"{TITLES[name]} {sum(s.models[name].positive for s in report.findings.slices)}"
-            for name in shown.models
-        )
-        story.append(
-            say(
-                f"Slice {shown.index + 1} of {n_slices}, the one with the highest probability. "
-                f"Slices called {experiment.classes[1]}: {counts}."
-            )
-        )
-    if report.findings.overridden:
+    findings = report.findings
+    if len(findings.slices) > 1:
+        told = tell_study(experiment, findings, width)
+    else:
+        told = _tell_slice(experiment, report, width)
+    story = [say(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"), told[0], say(findings.source)]
+    story.append(say(f"SHA-256: {findings.sha256}", "small"))
+    if geometry := tell_geometry(findings):
+        story.append(say(geometry, "small"))
+    if findings.overridden:
         story.append(say(LET_THROUGH, "review"))
     if report.synthetic:
         story.append(say("Synthetic: drawn by this program, no person's scan."))
-    near = [TITLES[name] for name, model in shown.models.items() if model.review]
-    if near:
-        story.append(
-            say(f"Needs review: too near to the operating point of {' and '.join(near)} to decide.", "review")
-        )
-    story.append(Spacer(0, 8))
-    pictures = {"Slice": report.picture} | {TITLES[name]: image for name, image in report.overlays.items()}
-    side = min(190, (width - _PICTURE_GAP * (len(pictures) - 1)) / len(pictures))
-    columns = [[say(title, "cell"), place_picture(image, side, side)] for title, image in pictures.items()]
-    story.append(
-        Table([columns], colWidths=[side + _PICTURE_GAP] * len(columns), hAlign="LEFT", style=_bare())
-    )
-    bar = place_picture(heat_bar, 120, 7)
-    story.append(
-        Table(
-            [[say("Heat 0 (none)", "small"), bar, say("1 (strongest in this slice)", "small")]],
-            colWidths=[66, 128, 160], hAlign="LEFT", style=_bare(middle=True),
-        )
-    )  # fmt: skip
-    story.append(
-        say(
-            "Each heat map is scaled to its own strongest point: it shows where a network looks, not how "
-            "sure it is.",
-            "small",
-        )
-    )
-    story += [Spacer(0, 10), *_tell_models(experiment, shown, styles, colors, width)]
-    if shown.warnings:
-        story += [Spacer(0, 8), say("Doubts", "heading"), *(say(f"• {doubt}") for doubt in shown.warnings)]
+    story += told[1:]
+    if remarks := group_remarks(findings):
+        story += [Spacer(0, 8), say("Doubts", "heading"), *(say(f"• {remark}") for remark in remarks)]
     return story
 
 
-def _tell_models(
-    experiment: Experiment,
-    shown: SliceFinding,
-    styles: Mapping[str, Any],
-    colors: Mapping[str, str],
-    width: float,
-) -> list[Any]:
-    """A row for each network: what it says in figures, and the same on a scale from 0 to 1."""
-    from reportlab.platypus import Paragraph, Table
+def _show_slices(report: ScanReport, width: float) -> list[Any]:
+    """The strongest slices of a study, each with its heat maps."""
+    from reportlab.platypus import KeepTogether, Spacer
 
+    findings = report.findings
+    story = [say("Slices that drove the verdict" if findings.verdicts else "Highest probability", "heading")]
+    for index in slices_to_show(findings):
+        finding = findings.slices[index]
+        place = "" if finding.position_mm is None else f", {finding.position_mm:.1f} mm along the axis"
+        named = say(f"Slice {index + 1}{place}. {_tell_models(finding)}", "cell")
+        drawn = _place_pictures(report, finding, width, _STUDY_SIDE)
+        story.append(KeepTogether([named, drawn, Spacer(0, 4)]))
+    return [*story, *_explain_pictures(findings)]
+
+
+def _tell_slice(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
+    """The verdict on a scan of one slice, its pictures, and a row of figures for each network."""
+    from reportlab.platypus import Spacer
+
+    (shown,) = report.findings.slices
+    story = [say(conclude({name: model.decision for name, model in shown.models.items()}), "verdict")]
+    near = [TITLES[name] for name, model in shown.models.items() if model.review]
+    if near:
+        told = f"Needs review: too near to the operating point of {' and '.join(near)} to decide."
+        story.append(say(told, "review"))
+    story += [
+        Spacer(0, 8),
+        _place_pictures(report, shown, width, _MOST_SIDE),
+        *_explain_pictures(report.findings),
+    ]
     rows: list[list[Any]] = [
-        [
-            Paragraph(as_words(title), styles["small"])
-            for title in ("Network", "Probability", "Decision", "Operating point", "Needs review", "0 to 1")
-        ]
+        ["Network", "Probability", "Decision", "Operating point", "Needs review", "0 to 1"]
     ]
     for name, model in shown.models.items():
         band = experiment.review_band(name, threshold=model.threshold)
         told = f"{band[0]:.2f} to {band[1]:.2f}" if band else "no band known"
-        cells = [
-            TITLES[name],
-            f"{model.probability:.2f}",
-            model.decision,
-            f"from {model.threshold:.2f}",
-            f"{'yes' if model.review else 'no'} ({told})",
-        ]
-        rows.append([Paragraph(as_words(cell), styles["cell"]) for cell in cells])
-        rows[-1].append(_draw_scale(model, band, colors, colors[name], round_mark=name == "pytorch"))
-    widths = [54, 64, 94, 84, 98]
-    style = [("LINEBELOW", (0, 0), (-1, -1), 0.5, colors["grid"]), ("VALIGN", (0, 0), (-1, -1), "MIDDLE")]
-    style.append(("LEFTPADDING", (0, 0), (0, -1), 0))
-    return [Table(rows, colWidths=[*widths, width - sum(widths)], hAlign="LEFT", style=style)]
+        rows.append(
+            [
+                TITLES[name],
+                f"{model.probability:.2f}",
+                model.decision,
+                f"from {model.threshold:.2f}",
+                f"{'yes' if model.review else 'no'} ({told})",
+                draw_scale(name, model.probability, model.threshold, band),
+            ]
+        )
+    widths = [54.0, 64, 94, 84, 98]
+    return [*story, Spacer(0, 10), place_table(rows, [*widths, width - sum(widths)])]
 
 
-def _draw_scale(
-    model: ModelFinding,
-    band: tuple[float, float] | None,
-    colors: Mapping[str, str],
-    color: str,
-    *,
-    round_mark: bool,
-) -> Any:
-    from reportlab.graphics.shapes import Circle, Drawing, Line, Rect
-    from reportlab.lib.colors import HexColor
-
-    span, height = 96, 16
-    drawing = Drawing(span + 8, height)
-
-    def at(probability: float) -> float:
-        return 4 + span * probability
-
-    drawing.add(Rect(4, 6, span, 4, fillColor=HexColor(colors["grid"]), strokeColor=None))
-    if band:
-        low, high = at(band[0]), at(band[1])
-        drawing.add(Rect(low, 1, high - low, 3, fillColor=HexColor(colors["review"]), strokeColor=None))
-    cut = at(model.threshold)
-    drawing.add(Line(cut, 1, cut, 15, strokeColor=HexColor(colors["text"]), strokeWidth=1))
-    x, fill = at(model.probability), HexColor(color)
-    white = {"fillColor": fill, "strokeColor": HexColor("#FFFFFF"), "strokeWidth": 0.8}
-    drawing.add(Circle(x, 8, 4, **white) if round_mark else Rect(x - 3.7, 4.3, 7.4, 7.4, **white))
-    return drawing
+def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, most_side: float) -> Any:
+    """A slice beside the same under the heat map of each network."""
+    picture = report.picture(finding.index)
+    pictures = {"Slice": to_gray(picture)}
+    pictures |= {
+        TITLES[name]: lay_heat(picture, model.heat, HEAT_OPACITY) for name, model in finding.models.items()
+    }
+    side = min(most_side, (width - _PICTURE_GAP * (len(pictures) - 1)) / len(pictures))
+    cells = [[say(title, "cell"), place_picture(image, side, side)] for title, image in pictures.items()]
+    return place_side_by_side(cells, [side + _PICTURE_GAP] * len(cells))
 
 
-def _tell_limits(experiment: Experiment, styles: Mapping[str, Any]) -> list[Any]:
-    from reportlab.platypus import KeepTogether, Paragraph, Spacer
+def _explain_pictures(findings: Findings) -> list[Any]:
+    bar = place_picture(draw_color_bar(), 120, 7)
+    cells = [say("Heat 0 (none)", "small"), bar, say("1 (strongest in this slice)", "small")]
+    told = (
+        "Each heat map is scaled to its own strongest point: it shows where a network looks, not how sure "
+        "it is."
+    )
+    if marks := findings.technical.marks:
+        told += f" At the left of the pictures is {marks[0]} of the patient, at the top {marks[2]}."
+    return [place_side_by_side(cells, [66, 128, 160], middle=True), say(told, "small")]
 
-    def say(text: str, style: str = "body") -> Any:
-        return Paragraph(as_words(text), styles[style])
+
+def _tell_models(finding: SliceFinding) -> str:
+    return ", ".join(
+        f"{TITLES[name]} {model.probability:.2f} {model.decision}{' (needs review)' if model.review else ''}"
+        for name, model in finding.models.items()
+    )
+
+
+def _tell_limits(experiment: Experiment) -> list[Any]:
+    from reportlab.platypus import KeepTogether, Spacer
 
     card = experiment.card
     story = [
@@ -254,18 +226,3 @@ def _tell_limits(experiment: Experiment, styles: Mapping[str, Any]) -> list[Any]
         say(f"Digest of the experiment (SHA-256 of its card): {experiment.digest}", "small"),
     ]
     return [KeepTogether(story)]
-
-
-def _conclude(finding: SliceFinding) -> str:
-    """What all networks say together, in one line."""
-    said = {name: model.decision for name, model in finding.models.items()}
-    if not finding.agree:
-        each = ", ".join(f"{TITLES[name]} says {decision}" for name, decision in said.items())
-        return f"The networks disagree: {each}"
-    together = "both networks agree" if len(said) > 1 else "by one network"
-    return f"{next(iter(said.values()))} ({together})"
-
-
-def _bare(middle: bool = False) -> list[Any]:
-    style: list[Any] = [("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0)]
-    return [*style, ("VALIGN", (0, 0), (-1, -1), "MIDDLE")] if middle else style

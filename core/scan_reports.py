@@ -6,7 +6,7 @@ File names come from outside. They appear as plain text only, and never in the n
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -77,6 +77,12 @@ def predict_record(
                 for framework, verdict in scan.verdicts.items()
             },
             "gate_overridden": scan.overridden,
+            "technical": {
+                "modality": scan.technical.modality,
+                "spacing_mm": scan.technical.spacing_mm and list(scan.technical.spacing_mm),
+                "slice_spacing_mm": scan.technical.slice_spacing_mm,
+                "gantry_tilt_deg": scan.technical.gantry_tilt_deg,
+            },
         }
         for scan in findings
     ]
@@ -94,15 +100,32 @@ def predict_record(
 def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]) -> str:
     """The worklist as CSV: a row for each slice, in the order of `findings`, then one for each refused file.
 
-    Probabilities have four decimals; `slice` counts from 1; `agree` and `needs_review` are "yes" or "no".
-    Cells that a spreadsheet would take for a formula begin with an apostrophe.
+    What is said of a scan as a whole stands in each of its rows, so that rows can be sorted and filtered
+    alone. Columns:
+
+    - file, sha256, slices (how many the scan has), slice (from 1), position_mm (empty when unknown),
+      brain_visible, gate ("read", "warn" or "refuse"), gate_reasons, votes (does it count in the verdict);
+    - for each network NAME of a slice: NAME_probability, NAME_operating_point, NAME_decision,
+      NAME_needs_review; then agree, and remarks on the scan;
+    - of the scan (see core.verdict; empty where there is no verdict): NAME_verdict_score,
+      NAME_verdict_operating_point, NAME_verdict, NAME_verdict_needs_review, NAME_voting_slices, and
+      NAME_driving_place: 1 for the slice that drove the verdict most, up to 5, empty for the others;
+    - refused (why), experiment, experiment_digest, note.
+
+    Probabilities have four decimals; answers are "yes" or "no". Texts that a spreadsheet would take for a
+    formula begin with an apostrophe.
     """
-    columns = ["file", "sha256", "slice"]
+    of_scan = ("verdict_score", "verdict_operating_point", "verdict", "verdict_needs_review", "voting_slices")
+    columns = ["file", "sha256", "slices", "slice", "position_mm", "brain_visible"]
+    columns += ["gate", "gate_reasons", "votes"]
     for name in experiment.frameworks:
         columns += [
             f"{name}_{what}" for what in ("probability", "operating_point", "decision", "needs_review")
         ]
-    columns += ["agree", "remarks", "refused", "experiment", "experiment_digest", "note"]
+    columns += ["agree", "remarks"]
+    for name in experiment.frameworks:
+        columns += [f"{name}_{what}" for what in (*of_scan, "driving_place")]
+    columns += ["refused", "experiment", "experiment_digest", "note"]
     target = StringIO()
     writer = csv.DictWriter(target, columns, restval="", lineterminator="\r\n")
     writer.writeheader()
@@ -113,23 +136,47 @@ def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused
     }
     for scan in findings:
         for finding in scan.slices:
-            row = {
-                "file": scan.source,
-                "sha256": scan.sha256,
-                "slice": str(finding.index + 1),
-                "agree": _say(finding.agree),
-                "remarks": " ".join((*([LET_THROUGH] if scan.overridden else []), *finding.warnings)),
-            }
-            for name, model in finding.models.items():
-                row[f"{name}_probability"] = f"{model.probability:.4f}"
-                row[f"{name}_operating_point"] = f"{model.threshold:.4f}"
-                row[f"{name}_decision"] = model.decision
-                row[f"{name}_needs_review"] = _say(model.review)
-            writer.writerow({key: as_cell(value) for key, value in (row | same).items()})
+            _write_row(writer, _describe_slice(experiment, scan, finding) | same)
     for refusal in refused:
-        row = {"file": refusal.source, "refused": refusal.message} | same
-        writer.writerow({key: as_cell(value) for key, value in row.items()})
+        _write_row(writer, {"file": refusal.source, "refused": refusal.message} | same)
     return target.getvalue()
+
+
+def _describe_slice(
+    experiment: Experiment, scan: Findings, finding: SliceFinding
+) -> dict[str, str | int | float]:
+    row: dict[str, str | int | float] = {
+        "file": scan.source,
+        "sha256": scan.sha256,
+        "slices": len(scan.slices),
+        "slice": finding.index + 1,
+        "brain_visible": _say(finding.gate.brain_visible),
+        "gate": finding.gate.outcome,
+        "gate_reasons": " ".join(finding.gate.reasons),
+        "votes": _say(finding.votes),
+        "agree": _say(finding.agree),
+        "remarks": " ".join((*([LET_THROUGH] if scan.overridden else []), *finding.warnings)),
+    }
+    if finding.position_mm is not None:
+        row["position_mm"] = round(finding.position_mm, 2)
+    for name, model in finding.models.items():
+        row[f"{name}_probability"] = f"{model.probability:.4f}"
+        row[f"{name}_operating_point"] = f"{model.threshold:.4f}"
+        row[f"{name}_decision"] = model.decision
+        row[f"{name}_needs_review"] = _say(model.review)
+    for name, verdict in scan.verdicts.items():
+        row[f"{name}_verdict_score"] = f"{verdict.score:.4f}"
+        row[f"{name}_verdict_operating_point"] = f"{verdict.threshold:.4f}"
+        row[f"{name}_verdict"] = experiment.classes[int(verdict.positive)]
+        row[f"{name}_verdict_needs_review"] = _say(verdict.review)
+        row[f"{name}_voting_slices"] = verdict.n_voting
+        if finding.index in verdict.driving:
+            row[f"{name}_driving_place"] = verdict.driving.index(finding.index) + 1
+    return row
+
+
+def _write_row(writer: csv.DictWriter[str], row: Mapping[str, str | int | float]) -> None:
+    writer.writerow({key: as_cell(value) if isinstance(value, str) else value for key, value in row.items()})
 
 
 def as_cell(text: str) -> str:

@@ -65,7 +65,7 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
     assert ["schema", "experiment", "scans", "refused"] == list(record)
     assert ("predict/1", "tiny") == (record["schema"], record["experiment"])
     for scan in record["scans"]:
-        assert ["source", "sha256", "slices", "verdict", "gate_overridden"] == list(scan)
+        assert ["source", "sha256", "slices", "verdict", "gate_overridden", "technical"] == list(scan)
         assert hashlib.sha256((pictures / scan["source"]).read_bytes()).hexdigest() == scan["sha256"]
         for verdict in scan["verdict"].values():
             assert [

@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 
+import numpy as np
 import pytest
-from PIL import Image
+from reportlab.graphics.shapes import Circle, PolyLine, Rect
+from reportlab.lib.colors import HexColor
 
 from core.experiments import Experiment
+from core.gate import GateFinding
+from core.pdf_drawings import draw_curve
+from core.pdf_parts import COLORS
 from core.prediction import Findings, Reader, decide_anew
 from core.scan_pdf import ScanReport, write_pdf
-from core.scan_reports import most_suspicious, program_version
-from core.scans import Scan, Slice
+from core.scan_reports import NOT_FOR_DIAGNOSIS, program_version
+from core.scans import Scan, Slice, Technical
+from core.verdict import RULE, make_study_rules, reach_verdicts
 from tests.builders import draw_head, write_tiny_experiment
 
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
-COLORS = dict.fromkeys(("pytorch", "keras", "positive", "negative", "review", "text", "grid"), "#336699")
 MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
-def read_gray(experiment: Experiment, gray: float, source: str = "a.png", n_slices: int = 1) -> Findings:
-    """Findings of equal slices of this mean gray."""
-    scan = Scan(source, "ab" * 32, "gray", (Slice(draw_head(gray)),) * n_slices, ("The picture was turned.",))
+def read_gray(experiment: Experiment, gray: float, source: str = "a.png") -> Findings:
+    """Findings of one slice of this mean gray."""
+    scan = Scan(source, "ab" * 32, "gray", (Slice(draw_head(gray)),), ("The picture was turned.",))
     return Reader(experiment).read(scan)
 
 
-def write(experiment: Experiment, *scans: Findings, picture: Image.Image | None = None, **options) -> bytes:
-    """The report of scans, each under one and the same picture."""
-    picture = picture or Image.new("L", (32, 32), 90)
-    reports = [
-        ScanReport(
-            scan, most_suspicious(scan), picture, dict.fromkeys(experiment.frameworks, picture), **options
-        )
-        for scan in scans
-    ]
-    return write_pdf(experiment, reports, colors=COLORS, heat_bar=Image.new("RGB", (64, 4)), made=MADE)
+def read_study(experiment: Experiment, n_slices: int = 5) -> Findings:
+    """Findings of ever brighter slices, 5 mm apart; the first shows no brain."""
+    grays = np.linspace(0.5, 0.9, n_slices)
+    slices = tuple(Slice(draw_head(gray), 5.0 * index) for index, gray in enumerate(grays))
+    technical = Technical("CT", (0.5, 0.4), 5.0, ("R", "L", "A", "P"), None, 12.0)
+    scan = Scan("a", "ab" * 32, "gray", slices, (), technical)
+    findings = Reader(experiment).read(scan)
+    gates = [GateFinding("read", (), index > 0) for index in range(n_slices)]
+    pieces = tuple(replace(finding, gate=gate) for finding, gate in zip(findings.slices, gates, strict=True))
+    votes = [piece.votes for piece in pieces]
+    probabilities = {n: [p.models[n].probability for p in pieces] for n in experiment.frameworks}
+    verdicts = reach_verdicts(probabilities, votes, make_study_rules(experiment))
+    return replace(findings, slices=pieces, verdicts=verdicts)
+
+
+def write(experiment: Experiment, *scans: Findings, **options) -> bytes:
+    """The report of scans, each slice an even gray picture."""
+    reports = [ScanReport(scan, lambda index: np.full((32, 32), 90, np.uint8), **options) for scan in scans]
+    return write_pdf(experiment, reports, made=MADE)
 
 
 def read_pages(pdf: bytes) -> list[str]:
@@ -93,26 +108,74 @@ def test_a_very_long_name_does_not_break_the_page(tiny: Experiment) -> None:
     assert 3000 <= "".join(pages).count("x")
 
 
-def test_nothing_of_the_file_but_its_name_is_in_the_report(tiny: Experiment) -> None:
-    """What a picture carries in its information (a comment, EXIF) does not reach the document; no author."""
-    picture = Image.new("L", (32, 32), 90)
-    exif = picture.getexif()
-    exif[0x010E] = "JANE DOE"
-    picture.info |= {"comment": b"JANE DOE", "exif": exif.tobytes(), "dpi": (72, 72)}
-    pdf = write(tiny, read_gray(tiny, 0.5), picture=picture)
-    assert b"JANE DOE" not in pdf
-    reader = pypdf.PdfReader(BytesIO(pdf))
-    assert not reader.metadata.author
-    images = [image for page in reader.pages for image in page.images]
-    assert 2 == len(images)  # equal pictures are kept once: this one and the bar of heat
-    assert all(b"JANE DOE" not in image.data for image in images)
+def test_no_author_is_told(tiny: Experiment) -> None:
+    """The document's own information names the program and the mark, and nobody."""
+    told = pypdf.PdfReader(BytesIO(write(tiny, read_gray(tiny, 0.5)))).metadata
+    assert not told.author
+    assert {"Reading report", NOT_FOR_DIAGNOSIS, f"stroke-ct {program_version()}"} < set(told.values())
 
 
-def test_a_scan_of_several_slices_names_the_one_shown(tiny: Experiment) -> None:
-    """The report says which slice is shown, and how many each network calls positive."""
-    (page,) = read_pages(write(tiny, read_gray(tiny, 0.9, n_slices=3)))
-    assert "Slice 1 of 3" in page
-    assert "Slices called Hemorrhage: PyTorch 3, Keras 3." in page
+def test_a_study_tells_its_verdict_by_its_rule(tiny: Experiment) -> None:
+    """Score, operating point and decision of both networks, the rule in words, and the slices that vote."""
+    findings = read_study(tiny)
+    first, *_ = read_pages(write(tiny, findings))
+    assert "Hemorrhage (both networks agree)" in first
+    for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
+        verdict = findings.verdicts[name]
+        assert f"{title} {verdict.score:.2f} Hemorrhage from {verdict.threshold:.2f}" in first
+    assert f"The score of a study is {RULE}: 4 of 5 here." in first
+    assert "5 slices, pixels of 0.50 x 0.40 mm, slices 5.00 mm apart, gantry tilt 12.0°" in first
+    assert "No brain visible: does not vote (slice 1)." in first
+
+
+def test_a_study_lists_and_shows_the_slices_that_drove_it(tiny: Experiment) -> None:
+    """Four voting slices, the highest probability first, are rows of a table and then pictures."""
+    findings = read_study(tiny)
+    pdf = write(tiny, findings)
+    first, second = read_pages(pdf)
+    driving = findings.verdicts["pytorch"].driving
+    assert (4, 3, 2, 1) == driving == findings.verdicts["keras"].driving
+    for place, index in enumerate(driving, start=1):
+        finding = findings.slices[index]
+        row = f"{index + 1} {finding.position_mm:.1f} mm {finding.models['pytorch'].probability:.2f}"
+        assert row in first
+        assert f"PyTorch ({place}.), Keras ({place}.)" in first
+    shown = [second.index(f"Slice {index + 1}, {5 * index:.1f} mm along the axis") for index in driving]
+    assert sorted(shown) == shown
+    assert "R of the patient, at the top A" in second
+
+
+def test_the_curve_has_a_mark_for_each_slice() -> None:
+    """PyTorch is a solid line with circles, Keras a dashed one with squares; who does not vote is hollow."""
+    drawn = draw_curve({"pytorch": [0, 0.5, 1], "keras": [1, 1, 0]}, [False, True, True], [1], 300)
+    solid, dashed = (shape for shape in drawn.contents if isinstance(shape, PolyLine))
+    assert (None, [4, 2]) == (solid.strokeDashArray, dashed.strokeDashArray)
+    circles, squares = ([s for s in drawn.contents if isinstance(s, kind)] for kind in (Circle, Rect))
+    for marks, color in ((circles, COLORS["pytorch"]), (squares, COLORS["keras"])):
+        filled = [mark.fillColor == HexColor(color) for mark in marks]
+        assert [False, True, True, True] == filled  # the last stands in the legend
+        assert {HexColor(color)} == {mark.strokeColor for mark in marks}
+    heights = [circle.cy for circle in circles[:3]]
+    assert heights[1] == (heights[0] + heights[2]) / 2
+
+
+@pytest.mark.parametrize(
+    ("visible", "told"), [(False, "None of its slices shows brain."), (True, "patients")]
+)
+def test_a_study_without_a_verdict_says_why(tiny: Experiment, visible: bool, told: str) -> None:
+    """No brain at all, or an experiment that knows no patients; the strongest slice is shown all the same."""
+    findings = read_study(tiny)
+    gate = GateFinding("read", (), visible)
+    slices = tuple(replace(finding, gate=gate) for finding in findings.slices)
+    first, second = read_pages(write(tiny, replace(findings, slices=slices, verdicts={})))
+    assert "No verdict on this study" in first
+    assert told in first
+    assert "Slice 5, 20.0 mm" in second
+
+
+def test_a_study_of_300_slices_is_told_on_two_pages(tiny: Experiment) -> None:
+    """Curve, table and remarks do not grow with the number of slices."""
+    assert 2 == len(read_pages(write(tiny, read_study(tiny, n_slices=300))))
 
 
 def test_a_synthetic_scan_is_named_as_such(tiny: Experiment) -> None:
@@ -126,12 +189,8 @@ def test_progress_is_told_scan_by_scan(tiny: Experiment) -> None:
     """`on_scan` hears the number done and the total, in order."""
     heard: list[tuple[int, int]] = []
     findings = read_gray(tiny, 0.5)
-    picture = Image.new("L", (32, 32))
-    report = ScanReport(findings, findings.slices[0], picture, {})
-    write_pdf(
-        tiny, [report] * 3, colors=COLORS, heat_bar=Image.new("RGB", (64, 4)), made=MADE,
-        on_scan=lambda done, total: heard.append((done, total)),
-    )  # fmt: skip
+    report = ScanReport(findings, lambda index: np.zeros((32, 32), np.uint8))
+    write_pdf(tiny, [report] * 3, made=MADE, on_scan=lambda done, total: heard.append((done, total)))
     assert [(1, 3), (2, 3), (3, 3)] == heard
 
 

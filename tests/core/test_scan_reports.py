@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 
 from core.experiments import Experiment
+from core.gate import GateFinding
 from core.prediction import Findings, Reader, Refusal, decide_anew
 from core.scan_reports import (
     NOT_FOR_DIAGNOSIS,
@@ -19,6 +20,7 @@ from core.scan_reports import (
     write_worklist,
 )
 from core.scans import Scan, Slice
+from core.verdict import make_study_rules, reach_verdicts
 from tests.builders import draw_head
 
 
@@ -65,6 +67,60 @@ def test_the_worklist_has_a_row_for_each_slice_and_refusal(tiny: Experiment) -> 
     assert {(tiny.name, tiny.digest, NOT_FOR_DIAGNOSIS)} == {
         (row["experiment"], row["experiment_digest"], row["note"]) for row in (first, second, third)
     }
+
+
+def read_study(experiment: Experiment) -> Findings:
+    """Findings of four slices below and above 0 mm, the brightest last; the first shows no brain."""
+    scan = Scan(
+        "a", "0" * 64, "gray", tuple(Slice(draw_head(0.5 + 0.1 * n), 5.25 * n - 10) for n in range(4))
+    )
+    findings = Reader(experiment).read(scan)
+    hidden = replace(findings.slices[0], gate=GateFinding("warn", ("The outline is odd.",), False))
+    slices = (hidden, *findings.slices[1:])
+    probabilities = {name: [piece.models[name].probability for piece in slices] for name in findings.verdicts}
+    verdicts = reach_verdicts(probabilities, [piece.votes for piece in slices], make_study_rules(experiment))
+    return replace(findings, slices=slices, verdicts=verdicts)
+
+
+def test_the_worklist_tells_the_verdict_in_every_row_of_a_study(tiny: Experiment) -> None:
+    """Score, operating point, decision and votes are the same in all rows; the places of slices are not."""
+    findings = read_study(tiny)
+    rows = rows_of(write_worklist(tiny, [findings], []))
+    for name, verdict in findings.verdicts.items():
+        expected = (
+            f"{verdict.score:.4f}",
+            f"{verdict.threshold:.4f}",
+            tiny.classes[int(verdict.positive)],
+            "no",
+            "3",
+        )
+        columns = (
+            "verdict_score",
+            "verdict_operating_point",
+            "verdict",
+            "verdict_needs_review",
+            "voting_slices",
+        )
+        assert {expected} == {tuple(row[f"{name}_{column}"] for column in columns) for row in rows}
+        assert ["", "3", "2", "1"] == [row[f"{name}_driving_place"] for row in rows]
+
+
+def test_the_worklist_tells_of_each_slice_where_it_lies_and_what_the_gate_says(tiny: Experiment) -> None:
+    """A negative position stays a number; a slice without brain does not vote."""
+    rows = rows_of(write_worklist(tiny, [read_study(tiny)], []))
+    assert ["-10", "-4.75", "0.5", "5.75"] == [f"{float(row['position_mm']):g}" for row in rows]
+    assert {"4"} == {row["slices"] for row in rows}
+    assert ("no", "warn", "The outline is odd.", "no") == tuple(
+        rows[0][column] for column in ("brain_visible", "gate", "gate_reasons", "votes")
+    )
+    assert [("yes", "yes")] * 3 == [(row["brain_visible"], row["votes"]) for row in rows[1:]]
+
+
+def test_what_has_no_verdict_and_no_position_has_empty_cells(tiny: Experiment) -> None:
+    """Nothing is made up for a picture of which no verdict was reached."""
+    (row,) = rows_of(write_worklist(tiny, [replace(read_grays(tiny, 0.5), verdicts={})], []))
+    assert "" == row["position_mm"]
+    assert {""} == {value for column, value in row.items() if "verdict" in column or "driving" in column}
 
 
 def test_the_worklist_holds_what_was_decided_anew(tiny: Experiment) -> None:
