@@ -13,7 +13,7 @@ import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,7 @@ def decode(data: bytes, source: str, *, key: bytes = b"") -> Piece:
 def _to_piece(
     dataset: Dataset, header: Header, remarks: list[str], source: str, data: bytes, key: bytes
 ) -> Piece:
-    stored = list(_stored_frames(dataset, header, remarks))
+    stored = _stored_frames(dataset, header, remarks)
     windows = _windows(dataset)
     if header.modality == "CT" and header.photometric not in _COLOUR:
         unit, frames = "hu", _to_hounsfield(dataset, header, stored, remarks)
@@ -145,8 +145,9 @@ def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iter
 
 
 def _to_hounsfield(
-    dataset: Dataset, header: Header, stored: list[NDArray[Any]], remarks: list[str]
+    dataset: Dataset, header: Header, stored: Iterable[NDArray[Any]], remarks: list[str]
 ) -> list[NDArray[np.float32]]:
+    """One frame after the other: all of them, as stored and as Hounsfield units, may be too much."""
     frames = []
     for index, values in enumerate(stored):
         slope, intercept = _rescale(dataset, index, remarks)
@@ -186,7 +187,7 @@ def _rescale(dataset: Dataset, index: int, remarks: list[str]) -> tuple[float, f
 
 
 def _to_gray(
-    header: Header, stored: list[NDArray[Any]], window: tuple[float, float] | None, remarks: list[str]
+    header: Header, stored: Iterable[NDArray[Any]], window: tuple[float, float] | None, remarks: list[str]
 ) -> list[NDArray[np.float32]]:
     if header.photometric in _COLOUR:
         remarks.append("This is a colour image; a CT slice is gray. Its colours were converted to gray.")
@@ -195,6 +196,7 @@ def _to_gray(
     if window:
         low, high = window[0] - window[1] / 2, window[0] + window[1] / 2
     else:
+        stored = list(stored)
         low, high = float(min(f.min() for f in stored)), float(max(f.max() for f in stored))
         remarks.append("The file names no window; the lowest value was made black, the highest white.")
     span = np.float32(max(high - low, 1e-6))

@@ -16,7 +16,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -44,8 +43,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 _LENGTH = struct.Struct(">Q")
 _idle: list[_Worker] = []
 _lock = threading.Lock()
-# Beyond this many at once, callers wait for each other.
+# Beyond this many workers, callers wait for each other.
 _slots = threading.BoundedSemaphore(4)
+# Beyond this many files at once, none would have the time that it may take.
+_turns = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piece | Refused]:
@@ -112,6 +113,7 @@ class _Worker:
             env={**os.environ, **threads, "PYTHONPATH": path},
         )
         self._late = False
+        self._source = ""
 
     @property
     def alive(self) -> bool:
@@ -127,23 +129,25 @@ class _Worker:
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        current = source
-        until_s = time.monotonic() + TIME_LIMIT_S
+        self._source = source
         try:
-            with self._watched(until_s):
-                write_message(self._process.stdin, {"source": source, "key": key.hex(), "skip": skip}, [data])
-            while True:
-                with self._watched(until_s):
-                    head, planes = self._receive(self._process.stdout)
-                if head["kind"] == "end":
-                    return
-                if head["kind"] == "begin":
-                    current = head["source"]
-                    continue
-                yield head, planes
-                until_s = time.monotonic() + TIME_LIMIT_S
+            with self._taking_turns():
+                head = {"source": source, "key": key.hex(), "skip": skip}
+                write_message(self._process.stdin, head, [data])
+                outcome = self._receive_outcome(self._process.stdout)
+            while outcome[0]["kind"] != "end":
+                yield outcome
+                with self._taking_turns():
+                    outcome = self._receive_outcome(self._process.stdout)
         except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error) as error:
-            raise _WorkerDied(current, self._explain()) from error
+            raise _WorkerDied(self._source, self._explain()) from error
+
+    def _receive_outcome(self, stream: IO[bytes]) -> tuple[dict[str, Any], list[np.ndarray]]:
+        while True:
+            head, planes = self._receive(stream)
+            if head["kind"] != "begin":
+                return head, planes
+            self._source = head["source"]
 
     def _receive(self, stream: IO[bytes]) -> tuple[dict[str, Any], list[np.ndarray]]:
         head = read_head(stream)
@@ -160,15 +164,16 @@ class _Worker:
         return head, planes
 
     @contextlib.contextmanager
-    def _watched(self, until_s: float) -> Iterator[None]:
-        """End the worker when it is later than that; its pipes then close, and the waiting ends."""
-        timer = threading.Timer(max(0.0, until_s - time.monotonic()), self._end_late)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+    def _taking_turns(self) -> Iterator[None]:
+        """Wait for a free core, and then end the worker when this takes too long: its pipes close."""
+        with _turns:
+            timer = threading.Timer(TIME_LIMIT_S, self._end_late)
+            timer.daemon = True
+            timer.start()
+            try:
+                yield
+            finally:
+                timer.cancel()
 
     def _end_late(self) -> None:
         self._late = True
@@ -180,8 +185,9 @@ class _Worker:
         if self._late or self._process.returncode == -getattr(signal, "SIGXCPU", 0):
             return ScanError(
                 "Reading the file took too long",
-                came=f"more than {CPU_LIMIT_S} s",
-                remedy="export it again; the file may be damaged on purpose",
+                came=f"more than {TIME_LIMIT_S if self._late else CPU_LIMIT_S:g} s",
+                remedy="try again when the machine has less to do, or export it again; it may be damaged on"
+                " purpose",
                 code="timeout",
             )
         return ScanError(

@@ -25,6 +25,7 @@ DENSE_HU = 3000.0
 
 _HEADERS = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
 _GZIP = 16 + zlib.MAX_WBITS
+_GZIP_MAGIC = b"\x1f\x8b"
 _HEAD_BYTES = 544
 _WORLD_TO_DICOM = np.array([-1.0, -1.0, 1.0])
 
@@ -59,28 +60,29 @@ def decode(data: bytes, source: str) -> Piece:
     try:
         header = kind(head[:length], check=False)
         shape, dtype, offset, slope, intercept = _check(header)
-        volume = _read_numbers(data, shape, dtype, offset)
-        if np.isfinite(slope) and slope != 0 and np.isfinite(intercept):
-            volume = volume.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+        stored = _read_numbers(data, shape, dtype, offset)
         affine = header.get_best_affine()
     except (ValueError, TypeError, LookupError, ArithmeticError, nibabel.spatialimages.HeaderDataError):
         raise _damaged() from None
-    volume = volume.astype(np.float32)
-    if not np.isfinite(volume).all():
+    rescales = bool(np.isfinite(slope) and slope != 0 and np.isfinite(intercept))
+    planes = _to_planes(stored, affine, (slope, intercept) if rescales else None, remarks)
+    if not all(np.isfinite(plane.pixels).all() for plane in planes):
         raise ScanError(
             "The volume holds values that are not finite numbers",
             remedy="export it again, with missing values replaced",
             code="degenerate",
         )
-    planes = _to_planes(volume, affine, remarks)
+    low = float(min(plane.pixels.min() for plane in planes))
     # NIfTI names no modality: air is below water, and half of any head CT is no denser than bone.
-    is_ct = float(volume.min()) < AIR_HU and float(np.median(volume[::2, ::2])) < DENSE_HU
+    is_ct = low < AIR_HU and float(np.median([plane.pixels[::4, ::4] for plane in planes])) < DENSE_HU
+    if not is_ct:
+        _to_gray(planes, low, remarks)
     return Piece(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
         unit="hu" if is_ct else "gray",
         kind="volume",
-        planes=tuple(planes if is_ct else _to_gray(planes, volume, remarks)),
+        planes=tuple(planes),
         warnings=tuple(remarks),
     )
 
@@ -93,7 +95,7 @@ def _damaged() -> ScanError:
 
 def _take(data: bytes, n_bytes: int) -> bytes:
     """The first bytes, inflated when they are packed, and not one more than asked for."""
-    if not data.startswith(b"\x1f\x8b"):
+    if not data.startswith(_GZIP_MAGIC):
         return data[:n_bytes]
     try:
         return zlib.decompressobj(_GZIP).decompress(data, n_bytes)
@@ -143,18 +145,24 @@ def _unsupported(came: str) -> ScanError:
 
 
 def _read_numbers(data: bytes, shape: tuple[int, ...], dtype: np.dtype, offset: int) -> NDArray:
+    """The numbers as stored, on the file's own bytes where these are not packed."""
     n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if not 0 <= offset <= 2 * len(data) + _HEAD_BYTES:
         raise _damaged()
-    unpacked = _take(data, offset + n_bytes)
+    unpacked = _take(data, offset + n_bytes) if data.startswith(_GZIP_MAGIC) else data
     if len(unpacked) < offset + n_bytes:
         raise _damaged()
     numbers = np.frombuffer(unpacked, dtype, offset=offset, count=int(np.prod(shape, dtype=np.int64)))
     return numbers.reshape(shape, order="F")
 
 
-def _to_planes(volume: NDArray[np.float32], affine: NDArray, remarks: list[str]) -> list[Plane]:
-    """Axial slices, the patient's right at their left and the front at their top, from the feet upwards."""
+def _to_planes(
+    volume: NDArray, affine: NDArray, rescale: tuple[float, float] | None, remarks: list[str]
+) -> list[Plane]:
+    """Axial slices, the patient's right at their left and the front at their top, from the feet upwards.
+
+    One after the other is made float and rescaled: a whole volume may be half of the memory there is.
+    """
     known = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9
     # Numbers of absurd size leave no axis to tell from another.
     known = known and not np.isnan(io_orientation(affine)).any()
@@ -174,10 +182,13 @@ def _to_planes(volume: NDArray[np.float32], affine: NDArray, remarks: list[str])
     directions = (*(steps[:, 0] / column_mm).tolist(), *(steps[:, 1] / row_mm).tolist())
     planes = []
     for index in range(volume.shape[2]):
+        pixels = np.array(volume[:, :, index].T, np.float32, order="C")
+        if rescale:
+            pixels = pixels * np.float32(rescale[0]) + np.float32(rescale[1])
         where = corner[:3] * _WORLD_TO_DICOM + steps[:, 2] * index
         planes.append(
             Plane(
-                pixels=np.ascontiguousarray(volume[:, :, index].T),
+                pixels=pixels,
                 corner_mm=tuple(where.tolist()) if known else None,
                 directions=directions if known else None,
                 spacing_mm=(float(row_mm), float(column_mm)) if known else None,
@@ -187,14 +198,13 @@ def _to_planes(volume: NDArray[np.float32], affine: NDArray, remarks: list[str])
     return planes
 
 
-def _to_gray(planes: list[Plane], volume: NDArray[np.float32], remarks: list[str]) -> list[Plane]:
-    low, high = float(volume.min()), float(volume.max())
+def _to_gray(planes: list[Plane], low: float, remarks: list[str]) -> None:
+    """Bring the pixels, where they are, to [0, 1]."""
+    high = float(max(plane.pixels.max() for plane in planes))
     remarks.append(
         f"The values ({low:g} to {high:g}) are no Hounsfield units;"
         " the lowest was made black, the highest white."
     )
     span = np.float32(max(high - low, 1e-6))
-    return [
-        Plane((p.pixels - np.float32(low)) / span, p.corner_mm, p.directions, p.spacing_mm, p.thickness_mm)
-        for p in planes
-    ]
+    for plane in planes:
+        plane.pixels[...] = (plane.pixels - np.float32(low)) / span

@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from core.errors import ScanError
-from core.scans import dicom
+from core.scans import dicom, read_study
 from tests.scan_files import draw_dataset, draw_hu, save, write_dicom, write_encapsulated
 
 
@@ -90,6 +90,14 @@ def test_the_frames_of_a_file_are_its_planes() -> None:
     frames = np.stack([draw_hu(seed) for seed in range(3)])
     planes = dicom.decode(write_dicom(frames), "a.dcm").planes
     np.testing.assert_array_equal(frames, [plane.pixels for plane in planes])
+
+
+@pytest.mark.slow
+def test_300_frames_fit_into_the_memory_there_is() -> None:
+    """A file of 300 frames of 512 x 512 is read within the limits of the process that decodes it."""
+    one = np.kron(draw_hu(), np.ones((8, 8), np.int16))
+    study = read_study([("a.dcm", write_dicom(np.repeat(one[None], 300, axis=0)))])
+    assert ([300], ()) == ([len(scan.slices) for scan in study.scans], study.refused)
 
 
 def test_enhanced_frames_have_their_own_geometry() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
 
 from core.errors import ScanError
-from core.scans import Scan, nifti, read_scan
+from core.scans import Scan, nifti, read_scan, read_study
 from tests.scan_files import draw_hu, write_nifti
 
 
@@ -75,6 +76,25 @@ def test_an_unknown_orientation_is_told() -> None:
     data[280:328] = np.full(12, np.nan, "<f4").tobytes()
     scan = read(bytes(data))
     assert (None, True) == (scan.technical.marks, "left and right are unknown" in scan.warnings[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pack", [bytes, partial(gzip.compress, compresslevel=1)])
+def test_300_slices_fit_into_the_memory_there_is(pack) -> None:
+    """A volume of 300 slices of 512 x 512, rescaled, is read within the limits of the process that decodes
+    it."""
+    one = np.kron(draw_hu(), np.ones((8, 8), np.int16))
+    data = write_nifti(np.repeat(one[:, :, None], 300, axis=2), scl_slope=2, scl_inter=3)
+    study = read_study([("v.nii", pack(data))])
+    assert ([300], ()) == ([len(scan.slices) for scan in study.scans], study.refused)
+
+
+def test_numbers_that_lie_as_they_are_shown_can_be_scaled() -> None:
+    """A float volume that needs neither turning nor rescaling becomes gray like any other."""
+    values = np.random.default_rng(0).uniform(0, 500, (40, 40, 3)).astype(np.float32)
+    scan = read(write_nifti(values, np.diag([-0.5, -0.5, 5.0, 1.0])))
+    low, high = values.min(), values.max()
+    np.testing.assert_allclose((values[:, :, 0].T - low) / (high - low), scan.slices[0].pixels, atol=1e-6)
 
 
 def test_values_that_are_no_hounsfield_units_are_told() -> None:
