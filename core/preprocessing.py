@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import ScanError, StrokeError
+from core.scans.windows import LEARNED, Window
 
 Channels = Literal["gray", "rgb"]
 Framing = Literal["whole", "head"]
@@ -20,6 +21,8 @@ AIR, BONE = 0.12, 0.90
 _DARKEST_BONE = 0.75
 # Grays of a plain margin differ by less, JPEG's traces and paper's shade included.
 _PLAIN = 0.15
+_WINDOW = {"level_hu", "width_hu"}
+_FARTHEST_HU = 32768
 # The head is looked for on a small copy: its outline needs no more, and it is fast.
 _SEARCH_SIZE = 160
 
@@ -35,12 +38,16 @@ class Recipe:
             that the head-holder, the field of view and the zoom no longer matter.
         intensity: "unit" leaves the gray values in [0, 1]; "tissue" moves the median of the soft tissue to
             0.5 and scales by its median absolute deviation, so that another window gives the same picture.
+        level_hu, width_hu: the window through which Hounsfield units become gray values, where the networks
+            are handed such: that of the pictures they learned from.
     """
 
     size: int = 224
     channels: Channels = "rgb"
     framing: Framing = "whole"
     intensity: Intensity = "unit"
+    level_hu: float = LEARNED.level_hu
+    width_hu: float = LEARNED.width_hu
 
     def __post_init__(self) -> None:
         # A card's size may be of any kind; True would pass for 1, and 96.5 for a size.
@@ -54,6 +61,19 @@ class Recipe:
                     f"A recipe's {name} is one of {', '.join(get_args(kinds))}",
                     came=repr(getattr(self, name)),
                 )
+
+        window = (self.level_hu, self.width_hu)
+        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in window)
+        if not (numbers and abs(self.level_hu) <= _FARTHEST_HU and 1 <= self.width_hu <= _FARTHEST_HU):
+            raise StrokeError(
+                f"A recipe's window has a level within {_FARTHEST_HU} HU of water and a width from 1 HU on",
+                came=repr(window),
+            )
+
+    @property
+    def window(self) -> Window:
+        """The window through which Hounsfield units become gray values."""
+        return Window(self.level_hu, self.width_hu)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -71,8 +91,9 @@ class Recipe:
         Raises:
             StrokeError: a value is missing, unknown or out of range.
         """
-        known = {"size", "channels", "framing", "intensity"}
-        if set(values) != known:
+        known = set(asdict(cls()))
+        # Older cards name no window: theirs is the default.
+        if not known - _WINDOW <= set(values) <= known:
             raise StrokeError(
                 f"A recipe holds exactly {', '.join(sorted(known))}", came=", ".join(sorted(values))
             )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.preprocessing import Recipe, cut_frame, find_frame, to_frame
 from core.scans import Slice
 from core.scans.scan import Unit
-from core.scans.windows import Window, window_hu
+from core.scans.windows import LEARNED, Window, window_hu
 
 # Pictures are drawn finer than the networks look.
 PICTURE_SIZE = 512
@@ -22,14 +22,13 @@ def cut_picture(piece: Slice, unit: Unit, recipe: Recipe) -> NDArray[np.uint8] |
     fine = replace(recipe, size=PICTURE_SIZE)
     if unit == "gray":
         return np.rint(to_frame(piece.pixels, fine) * 255).astype(np.uint8)
-    frame = find_frame(window_hu(piece.pixels), fine)
+    frame = find_frame(window_hu(piece.pixels, recipe.window), fine)
     cut = cut_frame(piece.pixels, frame, PICTURE_SIZE, beyond=_AIR_HU)
     return np.rint(np.clip(cut, -32768, 32767)).astype(np.int16)
 
 
 def show_picture(picture: NDArray, window: Window | None = None) -> NDArray[np.uint8]:
-    """A picture of `cut_picture` as uint8 gray: units through this window, or the one of the networks."""
+    """A picture of `cut_picture` as uint8 gray: units through this window, or the usual one of networks."""
     if picture.dtype != np.int16:
         return np.asarray(picture)
-    look = {} if window is None else {"level_hu": window.level_hu, "width_hu": window.width_hu}
-    return np.rint(window_hu(picture, **look) * 255).astype(np.uint8)
+    return np.rint(window_hu(picture, window or LEARNED) * 255).astype(np.uint8)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from core.errors import ScanError
-from core.scans.windows import BRAIN_LEVEL_HU, BRAIN_WIDTH_HU, window_hu
+from core.scans.windows import LEARNED, window_hu
 
 MAX_PIXELS = 64_000_000
 MAX_FRAMES = 500
@@ -256,7 +256,7 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
     if AIR_HU > low >= -32768 and high <= 32767:
         remarks.append(
             f"{came} were taken for Hounsfield units and shown with the brain window"
-            f" (level {BRAIN_LEVEL_HU:g}, width {BRAIN_WIDTH_HU:g})."
+            f" (level {LEARNED.level_hu:g}, width {LEARNED.width_hu:g})."
         )
         return [window_hu(frame) for frame in frames]
     if low < 0 or high > FULL_SCALES[-1]:

@@ -20,6 +20,7 @@ from core.preprocessing import (
     to_frame,
     trim_margins,
 )
+from core.scans.windows import Window
 
 FRAMED = Recipe(size=96, channels="gray", framing="head", intensity="unit")
 
@@ -247,8 +248,17 @@ def test_unfit_pixels_are_refused(pixels: np.ndarray, came: str) -> None:
 
 def test_a_recipe_survives_its_dictionary() -> None:
     """`from_dict` undoes `to_dict`."""
-    recipe = Recipe(size=72, channels="gray", framing="head", intensity="tissue")
+    recipe = Recipe(
+        size=72, channels="gray", framing="head", intensity="tissue", level_hu=35.0, width_hu=80.0
+    )
     assert recipe == Recipe.from_dict(recipe.to_dict())
+
+
+def test_a_card_without_a_window_means_the_one_that_was_always_used() -> None:
+    """Older cards name none: level 40, width 120."""
+    values = FRAMED.to_dict()
+    del values["level_hu"], values["width_hu"]
+    assert Window(40, 120) == Recipe.from_dict(values).window
 
 
 @pytest.mark.parametrize(
@@ -264,6 +274,9 @@ def test_a_recipe_survives_its_dictionary() -> None:
         ({"size": 96.5}, "size"),
         ({"size": True}, "size"),
         ({"channels": ["gray"]}, "channels"),
+        ({"width_hu": 0}, "window"),
+        ({"level_hu": "40"}, "window"),
+        ({"width_hu": float("nan")}, "window"),
     ],
 )
 def test_unfit_recipes_are_refused(change: dict[str, Any], word: str) -> None:

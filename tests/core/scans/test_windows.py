@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.scans.windows import window_hu
+from core.scans.windows import Window, window_hu
 
 
 def test_brain_window_maps_its_ends_to_black_and_white():
@@ -15,4 +15,4 @@ def test_brain_window_maps_its_ends_to_black_and_white():
 
 def test_window_can_be_chosen():
     """A bone window shows 300 HU below white."""
-    assert 0.45 == pytest.approx(float(window_hu(np.array([300.0]), level_hu=400, width_hu=2000)[0]))
+    assert 0.45 == pytest.approx(float(window_hu(np.array([300.0]), Window(400, 2000))[0]))
