@@ -12,9 +12,9 @@ import numpy as np
 from core.decision import Rule, make_rules
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
-from core.gate import GateFinding, judge
-from core.models.onnx_model import Served, ServedModel
-from core.preprocessing import prepare_frame, to_frame
+from core.gate import GateFinding, judge, weigh_familiarity
+from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
+from core.preprocessing import Recipe, prepare_frame, to_frame
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
 from core.scans.windows import window_hu
@@ -25,10 +25,12 @@ SEEN_IN_TRAINING = (
     "This file is part of the data the served networks were made from: "
     "the reading is not out of sample and looks better than it is."
 )
+COPY = (
+    "This slice looks the same as one that the served networks were made from: "
+    "the reading is not out of sample and looks better than it is."
+)
 # What a file may call its modality: CT, or pictures of it (secondary capture, other); many do not say.
 _PICTURES_OF_CT = ("", "CT", "SC", "OT", "other")
-# So many slices go through the networks together.
-_BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +132,7 @@ class Reader:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self._seen = experiment.training_hashes()
+        self._familiarity = experiment.familiarity()
 
         def load(framework: str) -> ServedModel:
             # Slices are read side by side: more threads for each would only wait for each other.
@@ -165,22 +168,19 @@ class Reader:
                 raises ends the reading.
 
         Raises:
-            ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate.
+            ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate. Where
+                only the networks' features tell, `on_slices` has been called before.
             ExperimentError: a network failed, or an operating point names no framework of the experiment.
         """
         rules = make_rules(self.experiment, operating_points or {})
         doubts = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
-        gates = judge_scan(scan)
-        refused = [gate for gate in gates if gate.outcome == "refuse"]
-        if 2 * len(refused) > len(gates) and not override_gate:
-            raise ScanError(
-                "This does not look like a head CT",
-                came=refused[0].reasons[0],
-                remedy="hand in axial head CT in a window for soft tissue, or have it read all the same",
-                code="not_head_ct",
-            )
+        gates = judge_scan(scan, self.experiment.recipe)
+        # What the picture alone speaks against is not shown to any network.
+        if not override_gate:
+            _check_refusals(gates)
         batches = [
-            range(len(scan.slices))[start : start + _BATCH] for start in range(0, len(scan.slices), _BATCH)
+            range(len(scan.slices))[start : start + BATCH_SIZE]
+            for start in range(0, len(scan.slices), BATCH_SIZE)
         ]
         findings: list[SliceFinding] = []
         for batch in map_side_by_side(
@@ -189,13 +189,16 @@ class Reader:
             findings += batch
             if on_slices:
                 on_slices(batch)
+        gates = [finding.gate for finding in findings]
+        if not override_gate:
+            _check_refusals(gates)
         return Findings(
             scan.source,
             scan.sha256,
             self.experiment.name,
             tuple(findings),
             _reach_verdicts(findings, self._study_rules if len(findings) > 1 else {}),
-            overridden=2 * len(refused) > len(gates),
+            overridden=_is_refused(gates),
             technical=scan.technical,
         )
 
@@ -208,11 +211,13 @@ class Reader:
         doubts: tuple[str, ...],
     ) -> list[SliceFinding]:
         recipe = self.experiment.recipe
-        frames = [to_frame(_to_gray(scan, scan.slices[index]), recipe) for index in indices]
+        frames = [to_frame(_to_gray(scan, scan.slices[index], recipe), recipe) for index in indices]
         images = np.stack([prepare_frame(frame, recipe) for frame in frames])
         served = {framework: model.predict(images) for framework, model in self._models.items()}
+        gates = self._weigh([gates[index] for index in indices], served)
         findings = []
         for row, index in enumerate(indices):
+            copied = self._familiarity is not None and self._familiarity.is_copy(images[row])
             models = {
                 framework: self._decide(answer, row, rules[framework]) for framework, answer in served.items()
             }
@@ -221,13 +226,23 @@ class Reader:
                     index=index,
                     models=models,
                     agree=len({finding.positive for finding in models.values()}) == 1,
-                    warnings=doubts,
+                    # A file that is known by its bytes needs no second word.
+                    warnings=(*doubts, COPY) if copied and SEEN_IN_TRAINING not in doubts else doubts,
                     frame=frames[row],
                     position_mm=scan.slices[index].position_mm,
-                    gate=gates[index],
+                    gate=gates[row],
                 )
             )
         return findings
+
+    def _weigh(self, gates: Sequence[GateFinding], served: Mapping[str, Served]) -> Sequence[GateFinding]:
+        if self._familiarity is None:
+            return gates
+        distances = self._familiarity.distances({name: answer.features for name, answer in served.items()})
+        return [
+            weigh_familiarity(gate, float(distance), self._familiarity)
+            for gate, distance in zip(gates, distances, strict=True)
+        ]
 
     @cached_property
     def _study_rules(self) -> dict[str, StudyRule]:
@@ -248,20 +263,39 @@ class Reader:
         )
 
 
-def _to_gray(scan: Scan, piece: Slice) -> np.ndarray:
+def _to_gray(scan: Scan, piece: Slice, recipe: Recipe) -> np.ndarray:
     """A slice as display gray in [0, 1]; made one by one: a whole study's would fill the memory."""
-    return piece.pixels if scan.unit == "gray" else window_hu(piece.pixels)
+    return piece.pixels if scan.unit == "gray" else window_hu(piece.pixels, recipe.window)
 
 
-def judge_scan(scan: Scan) -> list[GateFinding]:
-    """What the gate says of each slice, of the picture and of what the file says it is."""
-    coloured = COLOURED in scan.warnings
-    found = list(map_side_by_side(lambda piece: judge(_to_gray(scan, piece), coloured=coloured), scan.slices))
+def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
+    """What the gate says of each slice before a network sees it, of the picture and of the file's words."""
+    coloured, may_hold_text = COLOURED in scan.warnings, scan.unit == "gray"
+
+    def look(piece: Slice) -> GateFinding:
+        return judge(_to_gray(scan, piece, recipe), coloured=coloured, may_hold_text=may_hold_text)
+
+    found = list(map_side_by_side(look, scan.slices))
     modality = scan.technical.modality
     if modality in _PICTURES_OF_CT:
         return found
     reason = f"The file says that this is {modality}, not CT."
     return [GateFinding("refuse", (reason, *one.reasons), one.brain_visible) for one in found]
+
+
+def _is_refused(gates: Sequence[GateFinding]) -> bool:
+    return 2 * sum(gate.outcome == "refuse" for gate in gates) > len(gates)
+
+
+def _check_refusals(gates: Sequence[GateFinding]) -> None:
+    if _is_refused(gates):
+        reasons = next(gate.reasons for gate in gates if gate.outcome == "refuse")
+        raise ScanError(
+            "This does not look like a head CT",
+            came=reasons[0],
+            remedy="hand in axial head CT in a window for soft tissue, or have it read all the same",
+            code="not_head_ct",
+        )
 
 
 def _reach_verdicts(findings: Sequence[SliceFinding], rules: Mapping[str, StudyRule]) -> dict[str, Verdict]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import ScanError
-from core.gate import is_brain_visible, judge, measure_appearance
+from core.familiarity import Familiarity
+from core.gate import GateFinding, is_brain_visible, judge, measure_appearance, weigh_familiarity
 from core.phantoms import draw_phantom
 
 
@@ -27,11 +31,13 @@ def test_a_head_ct_is_read(head: np.ndarray) -> None:
 
 
 def test_framing_does_not_matter(head: np.ndarray) -> None:
-    """The same head, smaller, off the middle, or with a white margin, is read as well."""
+    """The same head, larger, off the middle, or with a white margin, is read as well."""
     shifted = np.zeros((400, 500), np.float32)
     shifted[100:356, 30:286] = head
     page = np.pad(head, 12, constant_values=1.0)
-    assert ["read"] * 3 == [judge(picture).outcome for picture in (shifted, page, head[::2, ::2])]
+    assert ["read"] * 3 == [
+        judge(picture).outcome for picture in (shifted, page, head.repeat(2, 0).repeat(2, 1))
+    ]
 
 
 def test_mri_is_never_read_without_a_word(head: np.ndarray) -> None:
@@ -85,6 +91,40 @@ def test_an_odd_outline_is_warned_of(head: np.ndarray) -> None:
     found = judge(half)
     assert "warn" == found.outcome
     assert "outline" in found.reasons[0]
+
+
+def test_a_small_head_is_warned_of(head: np.ndarray) -> None:
+    """A head of some 100 pixels is read, with a warning that names its size."""
+    found = judge(head[::2, ::2])
+    assert "warn" == found.outcome
+    assert "pixels" in found.reasons[0]
+
+
+def test_burnt_in_words_are_warned_of(head: np.ndarray) -> None:
+    """Words beside the head make a warning, unless the picture was made from Hounsfield units."""
+    picture = Image.fromarray(np.rint(head.repeat(2, 0).repeat(2, 1) * 255).astype(np.uint8))
+    ImageDraw.Draw(picture).text((6, 4), "DOE JOHN 1970", fill=220, font=ImageFont.load_default(14))
+    worded = np.asarray(picture, dtype=np.float32) / 255
+    found = judge(worded)
+    assert ("warn", "read") == (found.outcome, judge(worded, may_hold_text=False).outcome)
+    assert "Words" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "distance", "expected"),
+    [
+        ("read", 2.0, "read"), ("read", 2.1, "warn"), ("read", 3.0, "warn"), ("read", 3.1, "refuse"),
+        ("warn", 2.0, "warn"), ("warn", 2.1, "refuse"), ("refuse", 2.0, "refuse"), ("refuse", 9.0, "refuse"),
+    ],
+)  # fmt: skip
+def test_features_and_picture_are_weighed_together(outcome: Any, distance: float, expected: str) -> None:
+    """Beyond the limit is a doubt, and with a doubt of the picture a refusal, as is beyond the farthest."""
+    known = Familiarity({}, limit=2.0, farthest=3.0, hashes=np.empty((0, 32), np.uint8))
+    reasons = () if outcome == "read" else ("A reason.",)
+    found = weigh_familiarity(GateFinding(outcome, reasons, brain_visible=False), distance, known)
+    assert (expected, False) == (found.outcome, found.brain_visible)
+    assert reasons == found.reasons[: len(reasons)]
+    assert (distance > 2.0) == (len(found.reasons) > len(reasons))
 
 
 def test_nothing_on_black_is_refused() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.errors import ExperimentError, ScanError
-from core.experiments import FRAMEWORKS, Experiment, write_experiment
-from core.models.onnx_model import BATCH_SIZE
-from core.prediction import SEEN_IN_TRAINING, Reader, decide_anew
+from core.experiments import FRAMEWORKS, Experiment, add_files, write_experiment
+from core.familiarity import FILE, fit_familiarity, hash_image, pack_familiarity
+from core.models.onnx_model import BATCH_SIZE, ServedModel
+from core.prediction import COPY, SEEN_IN_TRAINING, Reader, decide_anew
 from core.preprocessing import Recipe, prepare, to_frame
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
@@ -181,7 +184,7 @@ def test_a_few_odd_slices_do_not_spoil_a_study(tiny: Experiment) -> None:
     scan = make_scan(0.5, 0.6)
     mixed = Scan("s", "2" * 64, "gray", (*scan.slices, *make_photograph().slices))
     findings = Reader(tiny).read(mixed)
-    assert ["read", "read", "refuse"] == [finding.gate.outcome for finding in findings.slices]
+    assert ["warn", "warn", "refuse"] == [finding.gate.outcome for finding in findings.slices]
     assert [2, 2] == [verdict.n_voting for verdict in findings.verdicts.values()]
 
 
@@ -196,6 +199,42 @@ def test_colour_reaches_the_gate(tiny: Experiment) -> None:
     """A scan that was in colour is read with a warning."""
     findings = Reader(tiny).read(make_scan(0.5, warnings=(COLOURED,)))
     assert "warn" == findings.slices[0].gate.outcome
+
+
+def make_familiar(experiment: Experiment, grays: Sequence[float]) -> Experiment:
+    """The experiment, familiar with heads of these grays; those of the first half are the held-out ones."""
+    images = np.stack([prepare(draw_head(gray), experiment.recipe) for gray in grays])
+    served = {
+        name: ServedModel(experiment.model_path(name)).predict(images).features
+        for name in experiment.frameworks
+    }
+    parts = {"fold_0": ["test" if i < len(grays) // 2 else "train" for i in range(len(grays))]}
+    known = fit_familiarity(pd.DataFrame(parts), served, np.stack([hash_image(image) for image in images]))
+    return add_files(experiment, {FILE: pack_familiarity(known)})
+
+
+def test_what_the_networks_do_not_know_is_refused(models: Path) -> None:
+    """A head far beyond all held-out ones is refused by the features, or read knowingly and marked."""
+    single = write_tiny_experiment(models, folds=1)
+    reader = Reader(make_familiar(single, np.linspace(0.45, 0.55, 40)))
+    known = reader.read(make_scan(0.5))
+    assert not any("unlike" in reason for reason in known.slices[0].gate.reasons)
+    with pytest.raises(ScanError) as refused:
+        reader.read(make_scan(0.9))
+    assert "not_head_ct" == refused.value.code
+    found = reader.read(make_scan(0.9), override_gate=True)
+    assert (True, "refuse") == (found.overridden, found.slices[0].gate.outcome)
+    assert "unlike anything" in found.slices[0].gate.reasons[-1]
+
+
+def test_a_copy_of_what_the_networks_were_made_from_is_told(models: Path) -> None:
+    """A picture like one of training is named, one like a slice that was only tested is not."""
+    single = write_tiny_experiment(models, folds=1)
+    known = make_familiar(single, np.linspace(0.45, 0.55, 40))
+    other = np.where(draw_head(0.5) > 0, np.random.default_rng(0).uniform(0.3, 0.7, (64, 64)), 0)
+    scan = Scan("s", "0" * 64, "gray", (Slice(draw_head(0.52)), Slice(other.astype(np.float32))))
+    findings = Reader(known).read(scan, override_gate=True)
+    assert [(COPY,), ()] == [finding.warnings for finding in findings.slices]
 
 
 def test_one_slice_is_judged_by_its_own_decision(tiny: Experiment) -> None:
