@@ -92,7 +92,8 @@ def test_300_slices_fit_into_the_memory_there_is(pack) -> None:
 def test_numbers_that_lie_as_they_are_shown_can_be_scaled() -> None:
     """A float volume that needs neither turning nor rescaling becomes gray like any other."""
     values = np.random.default_rng(0).uniform(0, 500, (40, 40, 3)).astype(np.float32)
-    scan = read(write_nifti(values, np.diag([-0.5, -0.5, 5.0, 1.0])))
+    data = write_nifti(values, np.diag([-0.5, -0.5, 5.0, 1.0]))
+    scan = read(data[:112] + bytes(8) + data[120:])
     low, high = values.min(), values.max()
     np.testing.assert_allclose((values[:, :, 0].T - low) / (high - low), scan.slices[0].pixels, atol=1e-6)
 
