@@ -46,15 +46,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core import cli_data, cli_experiment_zip, cli_features, cli_gate, cli_reports, cli_robustness, cli_train
+from core import (
+    cli_data,
+    cli_experiment_zip,
+    cli_features,
+    cli_gate,
+    cli_predict,
+    cli_reports,
+    cli_robustness,
+    cli_train,
+)
 from core.cli_arguments import AsJson, Name, find_named
 from core.errors import StrokeError
-from core.experiments import Experiment, default_experiment, list_experiments
+from core.experiments import Experiment, list_experiments
 from core.terminal import (
     TITLES,
     plain,
     print_evaluation,
-    print_findings,
     print_json,
     print_table,
     show_progress,
@@ -62,7 +70,6 @@ from core.terminal import (
 
 if TYPE_CHECKING:
     from core.dataset import Dataset
-    from core.prediction import Findings, Refusal
 
 app = typer.Typer(
     help="Two convolutional networks read brain CT slices. For research and teaching, not for diagnosis.",
@@ -74,45 +81,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def predict(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH", exists=True, help="Pictures, DICOM, NIfTI, zip; or folders to walk."),
-    ],
-    experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The experiment whose networks read.")
-    ] = None,
-    override_gate: Annotated[
-        bool, typer.Option("--override-gate", help="Read also what does not look like a head CT.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Read scans with both networks. Exit code 1 when some files were refused."""
-    from core.prediction import Reader, Refusal
-    from core.scan_paths import read_paths
-    from core.scan_reports import predict_record
-
-    chosen = find_named(experiment, "--experiment") if experiment is not None else default_experiment()
-    findings: list[Findings] = []
-    refused: list[Refusal] = []
-    outcomes = read_paths(
-        paths, Reader(chosen), override_gate=override_gate, on_file=show_progress("files read")
-    )
-    for outcome in outcomes:
-        if isinstance(outcome, Refusal):
-            refused.append(outcome)
-        else:
-            findings.append(outcome)
-    if as_json:
-        print_json(predict_record(chosen, findings, refused))
-    else:
-        print_findings(chosen, findings)
-        for refusal in refused:
-            print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
-    if not findings and not refused:
-        print("There was no file to read.", file=sys.stderr)
-    raise typer.Exit(1 if refused else 0)
+cli_predict.register(app)
 
 
 @app.command()

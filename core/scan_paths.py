@@ -11,7 +11,7 @@ from pathlib import Path
 from core.errors import ScanError
 from core.files import natural_key
 from core.prediction import Findings, Reader, Refusal
-from core.scans import Refused, iterate_study
+from core.scans import Refused, Scan, iterate_study
 
 
 def read_paths(
@@ -20,6 +20,7 @@ def read_paths(
     *,
     override_gate: bool = False,
     on_file: Callable[[int, int], None] | None = None,
+    on_scan: Callable[[Scan, Findings], None] | None = None,
 ) -> Iterator[Findings | Refusal]:
     """Read files and folders, one after the other; what is no scan comes back as a Refusal.
 
@@ -31,6 +32,7 @@ def read_paths(
         reader: the networks.
         override_gate: read also what the gate refuses; see `Reader.read`.
         on_file: called with the number of files done and their total after each.
+        on_scan: called with each scan that was read and its findings, while its pixels are there.
 
     Raises:
         ExperimentError: a network failed.
@@ -56,9 +58,13 @@ def read_paths(
                 yield Refusal(outcome.source, outcome.error.code, str(outcome.error))
             else:
                 try:
-                    yield reader.read(outcome, override_gate=override_gate)
+                    findings = reader.read(outcome, override_gate=override_gate)
                 except ScanError as error:
                     yield Refusal(outcome.source, error.code, str(error))
+                    continue
+                if on_scan:
+                    on_scan(outcome, findings)
+                yield findings
 
 
 def list_files(paths: Sequence[Path]) -> list[tuple[Path, str]]:

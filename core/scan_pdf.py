@@ -201,7 +201,7 @@ def _explain_pictures(findings: Findings) -> list[Any]:
         "it is."
     )
     if marks := findings.technical.marks:
-        told += f" At the left of the pictures is {marks[0]} of the patient, at the top {marks[2]}."
+        told += f" Each picture has {marks[0]} at its left and {marks[2]} at its top."
     return [place_side_by_side(cells, [66, 128, 160], middle=True), say(told, "small")]
 
 

@@ -91,6 +91,7 @@ LAYERS = (
         "cli_data",
         "cli_features",
         "cli_gate",
+        "cli_predict",
         "cli_experiment_zip",
         "cli_reports",
         "cli_robustness",

@@ -142,7 +142,7 @@ def test_a_study_lists_and_shows_the_slices_that_drove_it(tiny: Experiment) -> N
         assert f"PyTorch ({place}.), Keras ({place}.)" in first
     shown = [second.index(f"Slice {index + 1}, {5 * index:.1f} mm along the axis") for index in driving]
     assert sorted(shown) == shown
-    assert "R of the patient, at the top A" in second
+    assert "Each picture has R at its left and A at its top." in second
 
 
 def test_the_curve_has_a_mark_for_each_slice() -> None:
