@@ -6,6 +6,7 @@ import csv
 import os
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from pydicom.data import get_testdata_files
@@ -23,23 +24,24 @@ _PARTS = (
 needs_corpus = pytest.mark.skipif(
     not (_FOLDER / "MANIFEST.csv").is_file(), reason=f"{CORPUS_VARIABLE} names no corpus"
 )
-# Where we differ from the manifest, and why. A file that should be refused and is read, or the reverse.
-_BY_CONTENT = "the format is told by the content; WebP is read"
-_BLANK = "every pixel has the same value"
+# Where we differ from the manifest, how the file ends instead ("read", or the code of a refusal), and why.
+_ONE_COLOUR = "every pixel has one colour; what shows nothing is refused, however whole the file"
+_CONTENT = "the format is told by the content, never by the name"
+_TOO_SMALL = "pixels, below the minimum of 32 x 32"
 DIFFERENT = {
-    "images_broken/broken_exif_dpi.jpg": _BLANK,
-    "images_broken/truncated_exif_dpi.jpg": _BLANK,
-    "images_hostile/chunk_no_fdat.png": _BLANK,
-    "images_valid/hopper.bmp": "BMP is on our list",
-    "dicom/made_no_preamble.dcm": "a preamble is not needed: the meta header tells the transfer syntax",
-    "dicom/MAROTECH_CT_JP2Lossy.dcm": "it says that it is a localizer",
-    "dicom/JPEGLSNearLossless_08.dcm": "10 x 45 pixels, below the minimum of 32",
-    "disguised/looks-like-svg.webp": _BY_CONTENT,
-    "disguised/webp_named.jpg": _BY_CONTENT,
-    "filenames/no_extension": "the format is told by the content, an extension is not needed",
-    "nifti/functional.nii": "four dimensions are refused, and 17 x 21 pixels are below the minimum",
-    "nifti/made_not_gz.nii.gz": "the format is told by the content",
-    "nifti/standard.nii.gz": "4 x 5 pixels, below the minimum of 32",
+    "images_broken/broken_exif_dpi.jpg": ("degenerate", _ONE_COLOUR),
+    "images_broken/truncated_exif_dpi.jpg": ("degenerate", _ONE_COLOUR),
+    "images_hostile/chunk_no_fdat.png": ("degenerate", _ONE_COLOUR),
+    "images_valid/hopper.bmp": ("read", "BMP is on our list: without compression, it is the plainest of all"),
+    "disguised/looks-like-svg.webp": ("read", "WebP is on our list; Pillow's decoder of it alone is asked"),
+    "disguised/webp_named.jpg": ("read", f"{_CONTENT}; WebP is on our list, and the wrong name is told"),
+    "filenames/no_extension": ("read", f"{_CONTENT}; files of a medium have none"),
+    "nifti/made_not_gz.nii.gz": ("read", f"{_CONTENT}; the wrong name is told"),
+    "dicom/made_no_preamble.dcm": ("read", "the file meta information tells the transfer syntax, no guess"),
+    "dicom/MAROTECH_CT_JP2Lossy.dcm": ("localizer_only", "its image type says LOCALIZER; it is coronal"),
+    "dicom/JPEGLSNearLossless_08.dcm": ("degenerate", f"10 x 45 {_TOO_SMALL}"),
+    "nifti/functional.nii": ("unsupported_format", f"a film of 20 volumes; 17 x 21 {_TOO_SMALL}, besides"),
+    "nifti/standard.nii.gz": ("degenerate", f"4 x 5 {_TOO_SMALL}"),
 }
 
 
@@ -51,36 +53,42 @@ def rows() -> list[dict[str, str]]:
         return [row for row in csv.DictReader(stream) if row["file"].split("/")[0] in _PARTS]
 
 
+class Ending(NamedTuple):
+    """What becomes of a file: whether anything was read of it, with a warning, and what was refused."""
+
+    read: bool
+    warned: bool
+    errors: tuple[ScanError, ...]
+
+
 @cache
-def outcome(file: str) -> str:
-    """How a file ends: "read", "warned" or "refused"."""
+def read_file(file: str) -> Ending:
+    """How a file of the corpus ends."""
     path = _FOLDER / file
     study = read_study([(path.name, path.read_bytes())])
-    if not study.scans:
-        assert study.refused
-        return "refused"
-    return "warned" if study.refused or any(scan.warnings for scan in study.scans) else "read"
+    assert study.scans or study.refused
+    errors = tuple(refused.error for refused in study.refused)
+    return Ending(bool(study.scans), bool(errors) or any(scan.warnings for scan in study.scans), errors)
 
 
 @needs_corpus
 def test_corpus_no_crash() -> None:
     """Nothing of the corpus ends the decoder, except by its limit of time."""
-    crashed = []
-    for row in rows():
-        study = read_study([("file", (_FOLDER / row["file"]).read_bytes())])
-        crashed += [row["file"] for refused in study.refused if refused.error.code == "crashed"]
+    crashed = [
+        row["file"] for row in rows() for error in read_file(row["file"]).errors if error.code == "crashed"
+    ]
     assert [] == crashed
 
 
 @needs_corpus
 def test_corpus_outcomes() -> None:
-    """Each file is read or refused as the manifest says; those that differ are listed with the reason."""
-    different = []
+    """Each file is read or refused as the manifest says; those that differ are listed, with how they end."""
+    different = {}
     for row in rows():
-        refuse = row["expected behaviour"].startswith("refuse")
-        if refuse != (outcome(row["file"]) == "refused"):
-            different.append(row["file"])
-    assert sorted(DIFFERENT) == sorted(different)
+        ending = read_file(row["file"])
+        if ending.read == row["expected behaviour"].startswith("refuse"):
+            different[row["file"]] = "read" if ending.read else ending.errors[0].code
+    assert {file: code for file, (code, _) in DIFFERENT.items()} == different
 
 
 @needs_corpus
@@ -91,9 +99,19 @@ def test_corpus_warnings() -> None:
         for row in rows()
         if row["file"].startswith(("archives/", "dicom/", "disguised/", "nifti/"))
         and row["expected behaviour"].endswith("warning")
-        and outcome(row["file"]) == "read"
+        and read_file(row["file"]).read
+        and not read_file(row["file"]).warned
     ]
     assert [] == silent
+
+
+@needs_corpus
+def test_corpus_refusals_say_what_to_do() -> None:
+    """Each refusal has a remedy."""
+    without = [
+        row["file"] for row in rows() if not all(error.remedy for error in read_file(row["file"]).errors)
+    ]
+    assert [] == without
 
 
 PYDICOMS_OWN = [path for path in sorted(get_testdata_files()) if Path(path).is_file()]
