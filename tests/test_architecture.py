@@ -55,6 +55,7 @@ LAYERS = (
     (
         "decision",
         "prediction",
+        "side_by_side",
         "verdict",
         "scan_paths",
         "protocol",

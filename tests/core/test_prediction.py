@@ -13,7 +13,7 @@ from core.errors import ExperimentError, ScanError
 from core.experiments import FRAMEWORKS, Experiment, add_files, write_experiment
 from core.familiarity import FILE, fit_familiarity, hash_image, pack_familiarity
 from core.models.onnx_model import BATCH_SIZE, ServedModel
-from core.prediction import COPY, SEEN_IN_TRAINING, Reader, decide_anew
+from core.prediction import COPY, SEEN_IN_TRAINING, Reader, SliceFinding, decide_anew
 from core.preprocessing import Recipe, prepare, to_frame
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
@@ -124,6 +124,27 @@ def test_a_long_scan_is_read_whole(tiny: Experiment) -> None:
     probabilities = [finding.models["keras"].probability for finding in findings.slices]
     assert list(range(len(grays))) == [finding.index for finding in findings.slices]
     assert sorted(probabilities) == probabilities
+
+
+def test_slices_are_handed_on_as_they_are_read(tiny: Experiment) -> None:
+    """Together, what is handed on is what the findings hold, in their order."""
+    handed_on: list[SliceFinding] = []
+    scan = make_scan(*np.linspace(0.15, 0.85, BATCH_SIZE * 2 + 1))
+    findings = Reader(tiny).read(scan, on_slices=handed_on.extend)
+    assert list(findings.slices) == handed_on
+
+
+def test_whoever_is_handed_slices_can_end_the_reading(tiny: Experiment) -> None:
+    """What is raised over the first slices ends the reading; no others are handed on."""
+    handed_on = []
+
+    def stop(slices: Sequence[SliceFinding]) -> None:
+        handed_on.append(slices)
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        Reader(tiny).read(make_scan(*np.linspace(0.15, 0.85, BATCH_SIZE * 9)), on_slices=stop)
+    assert 1 == len(handed_on)
 
 
 def test_hounsfield_units_are_windowed(tiny: Experiment) -> None:

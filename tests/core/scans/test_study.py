@@ -292,3 +292,11 @@ def test_a_picture_has_no_position(gray, encode) -> None:
     pages = [Image.fromarray(gray), Image.fromarray(255 - gray)]
     scan = only(read(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])))
     assert [None, None] == [slice_.position_mm for slice_ in scan.slices]
+
+
+def test_whole_hounsfield_units_are_kept_in_half_the_memory() -> None:
+    """A series with a slope of 1 is int16, one with fractions float32; both with the file's values."""
+    for slope, kind in ((1, np.int16), (0.3, np.float32)):
+        (scan,) = read_study([("a.dcm", write_dicom(draw_hu(1), RescaleSlope=slope))]).scans
+        assert kind == scan.slices[0].pixels.dtype
+        np.testing.assert_allclose(np.float32(slope) * draw_hu(1), scan.slices[0].pixels, rtol=1e-6)
