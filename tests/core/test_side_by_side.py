@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.models.onnx_model import count_cores
 from core.side_by_side import map_side_by_side
 
 PATIENCE_S = 20
@@ -50,7 +51,7 @@ def test_an_error_comes_in_the_place_of_its_result() -> None:
 
 
 def test_whoever_stops_asking_ends_the_work() -> None:
-    """Items that wait when the row is closed are not worked on."""
+    """Items that wait when the row is closed are not worked on: only those that a thread has taken."""
     may_go, done = threading.Event(), []
 
     def work(number: int) -> None:
@@ -64,4 +65,4 @@ def test_whoever_stops_asking_ends_the_work() -> None:
     may_go.set()
     # The last in the row of the same threads: all before it is over then.
     list(map_side_by_side(str, range(20)))
-    assert len(done) <= 5
+    assert len(done) <= 1 + min(count_cores(), 4)
