@@ -1,5 +1,5 @@
 """The command line: `python -m core predict | evaluate | verify | experiments | download | audit | leakage |
-robustness | features | gate | train`.
+robustness | features | gate | window | train`.
 
 Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
 
@@ -33,7 +33,7 @@ predict/1:
      "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
 
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli_data. robustness/1: see core.cli_robustness.
-features/1: see core.cli_features. gate/1: see core.cli_gate.
+features/1: see core.cli_features. gate/1: see core.cli_gate. window/1: see core.cli_window.
 
 Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
 """
@@ -55,6 +55,7 @@ from core import (
     cli_reports,
     cli_robustness,
     cli_train,
+    cli_window,
 )
 from core.cli_arguments import AsJson, Name, find_named
 from core.errors import StrokeError
@@ -165,6 +166,7 @@ cli_reports.register(app)
 cli_robustness.register(app)
 cli_features.register(app)
 cli_gate.register(app)
+cli_window.register(app)
 cli_experiment_zip.register(app)
 
 

@@ -71,6 +71,7 @@ LAYERS = (
         "slice_properties",
         "feature_space",
         "gate_figures",
+        "serving_window",
         "suspects",
         "annotations",
         "reports",
@@ -97,6 +98,7 @@ LAYERS = (
         "cli_reports",
         "cli_robustness",
         "cli_train",
+        "cli_window",
         "__main__",
     ),
 )
