@@ -2,7 +2,7 @@
 
 gate/1, its JSON:
 
-    {"schema": "gate/1", "experiment": name,
+    {"schema": "gate/1", "experiment": name, "images": "development" or "kept_aside", "what": sentence,
      "gate": {"head_ct" or "other": {"n": slices judged, "unreadable": files that cannot be read,
                                      "read", "warn", "refuse": {"count": slices,
                                                                 "value": share of the n in [0, 1],
@@ -37,21 +37,31 @@ def gate(
         list[Path],
         typer.Option("--other", metavar="DIR", exists=True, help="No head CT; may be given repeatedly."),
     ],
+    kept_aside: Annotated[
+        bool, typer.Option("--kept-aside", help="The gate's limits were set without looking at these images.")
+    ] = False,
+    what: Annotated[str, typer.Option(metavar="SENTENCE", help="What the images are, for the card.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Count what the gate reads, warns of and refuses in folders whose content is known.
 
-    Takes minutes. The counts are stored with the experiment and replace older ones; names of files are not.
+    Takes minutes. The counts are stored with the experiment and replace older ones of the same images; names
+    of files are not stored.
     """
     from core.gate_figures import OUTCOMES, TABLE, draw_shares, measure_gate, store_gate
     from core.model_card.markdown import tell
 
     experiment = find_named(name)
-    table = measure_gate(head_ct, other, show_progress("files judged"))
+    images = "kept_aside" if kept_aside else "development"
+    table = measure_gate(
+        experiment, head_ct, other, images=images, what=what, on_file=show_progress("files judged")
+    )
     experiment = store_gate(experiment, table)
     shares = draw_shares(table)
     if as_json:
-        print_json({"schema": SCHEMA, "experiment": experiment.name, "gate": shares})
+        print_json(
+            {"schema": SCHEMA, "experiment": experiment.name, "images": images, "what": what, "gate": shares}
+        )
         return
     print(f"{experiment.name}: share of the slices [95 % interval]")
     rows = [

@@ -1,7 +1,8 @@
 """How often the gate reads, warns of and refuses slices of head CT, and pictures that are none.
 
-The table gate.csv: a row per kind, its counts of slices and of files that cannot be read. Which files they
-were is not stored.
+The table gate.csv: for the images that the gate's limits were set on (development) and for those kept aside
+until the limits were fixed, a row per kind with its counts of slices and of files that cannot be read, and a
+sentence on what the images are. Which files they were is not stored.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ExperimentError, ScanError
 from core.evaluation.intervals import Interval, clopper_pearson, with_interval
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
-from core.prediction import judge_scan
+from core.prediction import Reader
 from core.scan_paths import list_files
 from core.scans import Refused, iterate_study
 
@@ -22,24 +23,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = "gate.csv"
+IMAGES = ("development", "kept_aside")
 KINDS = ("head_ct", "other")
 OUTCOMES = ("read", "warn", "refuse")
 
 
 def measure_gate(
+    experiment: Experiment,
     head_ct: Sequence[Path],
     other: Sequence[Path],
+    *,
+    images: str = "development",
+    what: str = "",
     on_file: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Judge every slice of folders whose content is known.
+    """Judge every slice of folders whose content is known, as a visitor's scan would be.
 
     Args:
+        experiment: its networks' features have a say.
         head_ct: files and folders of head CT only; each is one upload, as in `core.scan_paths.read_paths`.
         other: files and folders of pictures that are no head CT.
+        images: one of IMAGES.
+        what: a sentence on what the images are.
         on_file: called with the number of files done and their total after each.
 
     Returns:
-        The table gate.csv of `core.experiments.OPTIONAL_TABLES`, a row for each of KINDS.
+        The rows of gate.csv, see `core.experiments.OPTIONAL_TABLES`, that are of these images: one for each
+        of KINDS.
 
     Raises:
         ScanError: code "empty": nothing of a kind can be read.
@@ -59,9 +69,10 @@ def measure_gate(
             if on_file:
                 on_file(done, total)
 
+    reader = Reader(experiment)
     counts = {kind: Counter[str]() for kind in KINDS}
     for kind, files in uploads:
-        for outcomes in _judge_files(count(files)):
+        for outcomes in _judge_files(reader, count(files)):
             counts[kind].update(outcomes)
     rows = []
     for kind, found in counts.items():
@@ -73,17 +84,26 @@ def measure_gate(
                 remedy="name folders that hold pictures or DICOM files",
                 code="empty",
             )
-        rows.append([kind, n, *(found[outcome] for outcome in OUTCOMES), found["unreadable"]])
+        rows.append([images, what, kind, n, *(found[outcome] for outcome in OUTCOMES), found["unreadable"]])
     return pd.DataFrame(rows, columns=list(OPTIONAL_TABLES[TABLE]))
 
 
 def store_gate(experiment: Experiment, table: pd.DataFrame) -> Experiment:
-    """Put the table into the experiment, in the place of an older one; returns it as it is now."""
+    """Put rows into the experiment's table, in the place of those of the same images; returns it as it is."""
+    import pandas as pd
+
+    older = experiment.gate()
+    if older is not None:
+        kept = older[~older["images"].isin(table["images"])]
+        table = pd.concat([kept, table]).sort_values("images", kind="stable")
     return add_files(experiment, {TABLE: table.to_csv(index=False, lineterminator="\n").encode()})
 
 
 def draw_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The counts as shares of the slices.
+    """The counts of one kind of images as shares of the slices.
+
+    Args:
+        table: the rows of gate.csv that are of the same images.
 
     Returns:
         kind -> {"n": slices, "unreadable": files, and for each of OUTCOMES a FIGURE {"count": slices,
@@ -118,10 +138,11 @@ def draw_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return drawn
 
 
-def _judge_files(files: Iterator[tuple[str, Path]]) -> Iterator[list[str]]:
+def _judge_files(reader: Reader, files: Iterator[tuple[str, Path]]) -> Iterator[list[str]]:
     """Of each scan the outcomes of its slices; "unreadable" of what is none."""
     for scan in iterate_study(files):
         if isinstance(scan, Refused):
             yield ["unreadable"]
             continue
-        yield [finding.outcome for finding in judge_scan(scan)]
+        findings = reader.read(scan, override_gate=True)
+        yield [finding.gate.outcome for finding in findings.slices]

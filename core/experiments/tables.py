@@ -35,9 +35,11 @@ OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
     "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
     "properties.csv": ("file", "brightness", "position", "level"),
     "features.csv": ("x", "y", "neighbours", "similarities", "copies"),
-    "gate.csv": ("kind", "n", "read", "warn", "refuse", "unreadable"),
+    "gate.csv": ("images", "what", "kind", "n", "read", "warn", "refuse", "unreadable"),
 }
 _TEXTS = (
+    "images",
+    "what",
     "kind",
     "perturbation",
     "level",

@@ -15,6 +15,10 @@ from core.perturbations import Perturbation
 
 _KINDS = {"level": "level of the head", "brightness": "brightness"}
 _WORST = 5
+_IMAGES = {
+    "development": "**Images that the gate's limits were set on**, so that these figures are too good.",
+    "kept_aside": "**Images kept aside**, judged only once the limits were fixed.",
+}
 
 
 def describe_robustness(facts: Facts) -> str:
@@ -205,7 +209,20 @@ def describe_gate(facts: Facts) -> str:
             "**Not available:** not measured for this experiment. "
             f"`python -m core gate {name} --head-ct DIR --other DIR` measures it."
         )
-    shares = draw_shares(counts)
+    parts = [
+        "Before an answer is shown a gate looks at each slice, at the picture and at what the networks' "
+        "features say of it. In brackets: 95 % intervals by Clopper and Pearson; they take slices as "
+        "independent, which those of one patient are not, so they are too narrow."
+    ]
+    for images, rows in counts.groupby("images", sort=True):
+        parts.append(f"{_IMAGES[str(images)]} {plain(rows['what'].iloc[0])}".rstrip())
+        parts.append(_tell_shares(draw_shares(rows)))
+    if "kept_aside" not in set(counts["images"]):
+        parts.append("What it does on images kept aside is not in the record.")
+    return paragraphs(*parts)
+
+
+def _tell_shares(shares: dict[str, dict[str, Any]]) -> str:
     titles = dict(zip(KINDS, ("head CT", "anything else"), strict=True))
     rows = [
         [
@@ -217,14 +234,8 @@ def describe_gate(facts: Facts) -> str:
     ]
     unreadable = sum(one["unreadable"] for one in shares.values())
     return paragraphs(
-        "Before any network a gate looks at each slice, the same one for every experiment. In brackets: 95 % "
-        "intervals by Clopper and Pearson; they take slices as independent, which those of one patient are "
-        "not, so they are too narrow.",
         table(["", "slices", "read", "read with a warning", "refused"], rows),
         f"{count(unreadable, 'file')} could not be read and stand in no share." if unreadable else "",
-        "The gate's limits were set while looking at the development images, this project's data set among "
-        "them, so the figures are that much too good. What it does on images kept aside is not in the "
-        "record.",
     )
 
 

@@ -21,7 +21,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     heads, others = tmp_path / "heads", tmp_path / "others"
     heads.mkdir()
     others.mkdir()
-    save_phantom(draw_phantom(np.random.default_rng(0), lesion=True), heads / "Q7.png")
+    save_phantom(draw_phantom(np.random.default_rng(0), lesion=True, size=256), heads / "Q7.png")
     filled = np.tile(np.arange(60, 188, dtype=np.uint8), (128, 1))
     Image.fromarray(filled).save(others / "Q7.png")
     return heads, others
@@ -55,9 +55,22 @@ def test_json_is_the_stored_table(
     """gate/1 and nothing else on standard output, its shares those of the stored counts."""
     code, out, _ = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", folders[1], "--json")
     record = json.loads(out)
-    expected = {"schema": "gate/1", "experiment": "tiny", "gate": draw_shares(find_experiment("tiny").gate())}
+    shares = draw_shares(find_experiment("tiny").gate())
+    images = {"images": "development", "what": ""}
+    expected = {"schema": "gate/1", "experiment": "tiny", **images, "gate": shares}
     assert (0, expected) == (code, record)
     assert {"n", "unreadable", "read", "warn", "refuse"} == set(record["gate"]["other"])
+
+
+def test_images_kept_aside_are_marked(
+    tiny: Experiment, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --kept-aside the rows are stored as such, with the sentence on what they are."""
+    words = ["--kept-aside", "--what", "One head.", "--json"]
+    code, out, _ = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", folders[1], *words)
+    stored = find_experiment("tiny").gate()
+    assert (0, "kept_aside", "One head.") == (code, json.loads(out)["images"], json.loads(out)["what"])
+    assert {("kept_aside", "One head.")} == set(zip(stored["images"], stored["what"], strict=True))
 
 
 def test_wrong_calls_store_nothing(

@@ -12,11 +12,14 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from core.errors import ExperimentError, ScanError
-from core.experiments import OPTIONAL_TABLES, Experiment
+from core.experiments import OPTIONAL_TABLES, Experiment, add_files, find_experiment
+from core.familiarity import FILE, Familiarity, Space, pack_familiarity
 from core.gate_figures import draw_shares, measure_gate, store_gate
 from core.phantoms import draw_phantom, save_phantom
+from tests.builders import write_tiny_experiment
 
 COUNTS = [["head_ct", 40, 36, 3, 1, 2], ["other", 10, 0, 4, 6, 0]]
+MARK = ["development", ""]
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def heads(tmp_path: Path) -> Path:
     """A folder of three heads, one of them in colour, one inverted, and a file that is no picture."""
     folder = tmp_path / "heads"
     folder.mkdir()
-    phantoms = [draw_phantom(np.random.default_rng(seed), lesion=True) for seed in range(4)]
+    phantoms = [draw_phantom(np.random.default_rng(seed), lesion=True, size=256) for seed in range(4)]
     save_phantom(phantoms[0], folder / "Q7_first.png")
     save_phantom(phantoms[1], folder / "Q7_second.png")
     gray = np.round(phantoms[2].pixels * 255).astype(np.uint8)
@@ -45,34 +48,40 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-def tabulate(rows: list[list[str | int]]) -> pd.DataFrame:
-    """Rows as the table gate.csv."""
-    return pd.DataFrame(rows, columns=list(OPTIONAL_TABLES["gate.csv"]))
+def tabulate(rows: list[list[str | int]], images: str = "development") -> pd.DataFrame:
+    """Counts as the table gate.csv."""
+    return pd.DataFrame([[images, "", *row] for row in rows], columns=list(OPTIONAL_TABLES["gate.csv"]))
 
 
-def test_each_slice_is_counted_once(heads: Path, photographs: Path) -> None:
+def test_each_slice_is_counted_once(tiny: Experiment, heads: Path, photographs: Path) -> None:
     """Outcomes are counted by kind over all its folders; what is no picture is counted apart."""
     steps: list[tuple[int, int]] = []
-    found = measure_gate([heads, heads], [photographs], lambda done, total: steps.append((done, total)))
-    assert [["head_ct", 8, 4, 2, 2, 2], ["other", 1, 0, 0, 1, 0]] == found.to_numpy().tolist()
+    found = measure_gate(
+        tiny, [heads, heads], [photographs], on_file=lambda done, total: steps.append((done, total))
+    )
+    expected = [["head_ct", 8, 4, 2, 2, 2], ["other", 1, 0, 0, 1, 0]]
+    assert [MARK + row for row in expected] == found.to_numpy().tolist()
     assert list(OPTIONAL_TABLES["gate.csv"]) == list(found.columns)
     assert [(done, 11) for done in range(1, 12)] == steps
 
 
-def test_a_volume_counts_by_its_slices(photographs: Path, tmp_path: Path) -> None:
+def test_a_volume_counts_by_its_slices(tiny: Experiment, photographs: Path, tmp_path: Path) -> None:
     """Every slice of a volume in Hounsfield units is judged, in the window that the networks see."""
-    gray = np.stack([draw_phantom(np.random.default_rng(seed), lesion=True).pixels for seed in range(3)], -1)
+    gray = np.stack(
+        [draw_phantom(np.random.default_rng(seed), lesion=True, size=256).pixels for seed in range(3)], -1
+    )
     hounsfield = np.select([gray == 0, gray > 0.9], [-1000, 1000], 80 * gray).astype(np.int16)
     nibabel.save(nibabel.Nifti1Image(hounsfield, np.eye(4)), tmp_path / "volume.nii.gz")
-    found = measure_gate([tmp_path / "volume.nii.gz"], [photographs])
-    assert [["head_ct", 3, 3, 0, 0, 0], ["other", 1, 0, 0, 1, 0]] == found.to_numpy().tolist()
+    found = measure_gate(tiny, [tmp_path / "volume.nii.gz"], [photographs])
+    expected = [["head_ct", 3, 3, 0, 0, 0], ["other", 1, 0, 0, 1, 0]]
+    assert [MARK + row for row in expected] == found.to_numpy().tolist()
 
 
-def test_nothing_to_judge_is_an_error(heads: Path, tmp_path: Path) -> None:
+def test_nothing_to_judge_is_an_error(tiny: Experiment, heads: Path, tmp_path: Path) -> None:
     """A kind of which nothing can be read has no share: the error names the kind."""
     (tmp_path / "none").mkdir()
     with pytest.raises(ScanError, match='"other"') as raised:
-        measure_gate([heads], [tmp_path / "none"])
+        measure_gate(tiny, [heads], [tmp_path / "none"])
     assert "empty" == raised.value.code
 
 
@@ -80,10 +89,37 @@ def test_counts_are_stored_without_names(tiny: Experiment, heads: Path, photogra
     """What is stored is what was counted; an older table is replaced; no file's name is in it."""
     assert tiny.gate() is None
     store_gate(tiny, tabulate(COUNTS))
-    table = measure_gate([heads], [photographs])
-    stored = store_gate(tiny, table)
+    table = measure_gate(tiny, [heads], [photographs])
+    stored = store_gate(find_experiment("tiny"), table)
     pd.testing.assert_frame_equal(table, stored.gate())
     assert b"Q7" not in (stored.folder / "gate.csv").read_bytes()
+
+
+def test_images_kept_aside_stand_beside_the_others(tiny: Experiment, heads: Path, photographs: Path) -> None:
+    """A second measurement of other images replaces no row of the first, and says what the images are."""
+    first = store_gate(tiny, tabulate(COUNTS))
+    table = measure_gate(first, [heads], [photographs], images="kept_aside", what="Three heads.")
+    stored = store_gate(first, table).gate()
+    assert [["development", ""]] * 2 + [["kept_aside", "Three heads."]] * 2 == [
+        list(row) for row in stored[["images", "what"]].to_numpy()
+    ]
+    pd.testing.assert_frame_equal(tabulate(COUNTS), stored[:2])
+
+
+def test_features_have_a_say(models: Path, heads: Path, photographs: Path) -> None:
+    """Heads unlike all that the networks learned from are refused, though their pictures are well."""
+    single = write_tiny_experiment(models, folds=1)
+    space = Space(
+        *(np.ones(n, np.float32) for n in (64, 64)),
+        np.eye(64, 1, dtype=np.float32),
+        np.ones(1, np.float32),
+        1.0,
+    )
+    spaces = {name: (space,) for name in single.frameworks}
+    never = Familiarity(spaces, 1e-6, 1e-6, np.empty((0, 32), np.uint8))
+    strict = add_files(single, {FILE: pack_familiarity(never)})
+    counted = [measure_gate(one, [heads], [photographs])["refuse"].tolist() for one in (single, strict)]
+    assert [[1, 1], [4, 1]] == counted
 
 
 def test_shares_have_exact_intervals() -> None:

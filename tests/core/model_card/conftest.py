@@ -49,7 +49,11 @@ def add_tables(experiment: Experiment, n: int = 96) -> Experiment:
     for index, file in enumerate(experiment.slices()["file"]):
         level = HEAD_LEVELS[index % 3] if index else ""
         places.append(f"{file},{0.3 + index / 1000},{index / 100 if index else ''},{level}")
-    gate = [",".join(OPTIONAL_TABLES["gate.csv"]), "head_ct,200,190,9,1,2", "other,20,1,3,16,1"]
+    gate = [
+        ",".join(OPTIONAL_TABLES["gate.csv"]),
+        "development,Heads and cats.,head_ct,200,190,9,1,2",
+        "development,Heads and cats.,other,20,1,3,16,1",
+    ]
     tables = {"robustness.csv": rows, "properties.csv": places, "gate.csv": gate}
     return add_files(experiment, {path: ("\n".join(lines) + "\n").encode() for path, lines in tables.items()})
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
 from core.evaluation.subgroups import subgroups
 from core.experiments import add_files
+from core.gate_figures import store_gate
 from core.kaggle import KNOWN_DATASET
 from core.model_card import weaknesses
 from core.model_card.facts import Facts, gather_facts
@@ -98,8 +100,19 @@ def test_what_is_refused_is_told(measured: Facts) -> None:
     shares = ["1: 5.0 % [0.1-24.9]", "3: 15.0 % [3.2-37.9]", "16: 80.0 % [56.3-94.3]"]
     assert ["anything else", "20", *shares] == cells(text, "anything else")
     assert "3 files could not be read" in text
-    assert "set while looking at the development images" in text
+    assert "that the gate's limits were set on**, so that these figures are too good. Heads and cats." in text
+    assert "images kept aside is not in the record" in text
     assert "| What is refused |" not in weaknesses.describe_missing(measured)
+
+
+def test_images_kept_aside_have_figures_of_their_own(measured: Facts) -> None:
+    """They stand under their own words, after the development images."""
+    rows = measured.experiment.gate().assign(images="kept_aside", what="Dogs.", n=4, read=1, warn=1, refuse=2)
+    kept_aside = dataclasses.replace(measured, experiment=store_gate(measured.experiment, rows))
+    text = weaknesses.describe_gate(kept_aside)
+    _, after = text.split("**Images kept aside**, judged only once the limits were fixed. Dogs.")
+    assert "2: 50.0 %" in cells(after, "head CT")[-1]
+    assert "not in the record" not in text
 
 
 def test_failures_are_counted(facts: Facts) -> None:
