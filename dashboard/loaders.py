@@ -27,6 +27,7 @@ from core.scans import read_scan
 from dashboard.overlays import to_thumbnail
 from dashboard.readings import PICTURE_SIZE, OnSlice, Reading, key_of, read_group
 from dashboard.references import Reference, load_reference
+from dashboard.stack_pictures import pack_heat, pack_preview
 from dashboard.uploads import Upload
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 # What is kept of one visitor's readings: 600 slices in Hounsfield units.
 _KEPT_BYTES = 320_000_000
+_KEPT_PREVIEWS = 900  # some 12 KB each
 _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
 
 
@@ -82,6 +84,27 @@ def _n_bytes(readings: Sequence[Reading]) -> int:
 
 @st.cache_resource(scope="session", ttl="1h", show_spinner=False)
 def _session_readings() -> dict[tuple[str, str, bool], list[Reading]]:
+    return {}
+
+
+def previews(experiment: Experiment, reading: Reading) -> list[dict[str, Any]]:
+    """A preview and the heat maps of every slice, packed for the browser; see dashboard.stack_pictures.
+
+    Of a study that is still being read only the slices that have come since are packed.
+    """
+    kept = _session_previews()
+    key = (reading.findings.sha256, experiment.digest)
+    packed = kept[key] = kept.pop(key, [])
+    for finding in reading.findings.slices[len(packed) :]:
+        picture = pack_preview(reading.pictures[finding.index])
+        packed.append({"picture": picture, "heat": pack_heat(finding)})
+    while len(kept) > 1 and sum(map(len, kept.values())) > _KEPT_PREVIEWS:
+        kept.pop(next(iter(kept)))
+    return packed[: len(reading.findings.slices)]
+
+
+@st.cache_resource(scope="session", ttl="1h", show_spinner=False)
+def _session_previews() -> dict[tuple[str, str], list[dict[str, Any]]]:
     return {}
 
 

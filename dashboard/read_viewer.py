@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from core.experiments import Experiment
 from core.prediction import SliceFinding
 from core.scan_reports import LET_THROUGH
-from core.scans import Marks
-from dashboard import components, loaders, overlays, page_scripts, state, study_view
+from dashboard import components, loaders, overlays, stack_viewer, state, study_view
 from dashboard.overlays import ScaleRow
-from dashboard.palette import TITLES, WORDS
+from dashboard.palette import WORDS
 from dashboard.readings import Reading
 
-_KEYS = {"h": ".st-key-heat_shown input"}
 _NO_REFERENCE = "None"
 
 
+def show_reading(experiment: Experiment, reading: Reading, *, unfinished: bool = False) -> None:
+    """Show a reading, decided at the chosen operating points; verdict first.
+
+    Args:
+        unfinished: whether the study is still being read: its findings hold the slices read so far.
+    """
+    if unfinished or len(reading.findings.slices) > 1:
+        stack_viewer.hand_over_previews(experiment, reading)
+    _show_slice(experiment, reading, unfinished)
+
+
 @st.fragment
-def show_reading(experiment: Experiment, reading: Reading) -> None:
-    """Show a reading, decided at the chosen operating points; verdict first."""
-    is_study = len(reading.findings.slices) > 1
+def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> None:
+    """What belongs to one slice, drawn anew when a visitor rests on another."""
+    is_study = unfinished or len(reading.findings.slices) > 1
+    finding, go_to = study_view.choose_slice(reading)
     with st.container(key="pair_verdict"):
         verdict, scales = st.columns([1.1, 1], gap="medium")
-    finding = study_view.choose_slice(experiment, reading) if is_study else reading.findings.slices[0]
-    window = study_view.choose_window(reading)
-    picture = reading.picture(finding.index, window)
     with verdict:
         if is_study:
-            study_view.show_verdict(experiment, reading.findings)
+            study_view.show_verdict(experiment, reading.findings, unfinished=unfinished)
         else:
             _show_verdict(experiment, finding)
         with st.container(key="name_of_scan"):
@@ -49,16 +55,18 @@ def show_reading(experiment: Experiment, reading: Reading) -> None:
             "person's scan. It shows how the page works, not how well the networks read."
         )
     let_through = [LET_THROUGH] if reading.findings.overridden else []
-    components.show_remarks((*let_through, *finding.gate.reasons, *finding.warnings))
-    if place := study_view.tell_place(reading, finding):
-        st.markdown(place)
-    pictures = st.container(key="scan_pictures")
-    shown, opacity, label = _choose_looks(experiment)
-    with pictures:
-        _show_pictures(
-            experiment, finding, picture, opacity if shown else 0.0, label, reading.technical.marks
+    # Of a study what is said of one slice alone stands at the slice: here it would move the pictures.
+    reasons = () if is_study else finding.gate.reasons
+    components.show_remarks((*let_through, *reasons, *finding.warnings))
+    viewer = st.container()
+    label = _choose_reference(experiment)
+    reference = None if label is None else loaders.reference(experiment, label)
+    with viewer:
+        stack_viewer.show_stack(experiment, reading, finding, rest=go_to, reference=reference)
+        st.caption(
+            "Each heat map is scaled to its own strongest point: it shows where a network looks, not how "
+            "sure it is."
         )
-    page_scripts.listen_for_keys(_KEYS, "viewer")
 
 
 def show_limits(experiment: Experiment) -> None:
@@ -90,78 +98,11 @@ def _show_verdict(experiment: Experiment, finding: SliceFinding) -> None:
     st.markdown(together + (doubt if near else ""))
 
 
-def _choose_looks(experiment: Experiment) -> tuple[bool, float, int | None]:
-    """Heat maps on or off, their opacity, and the label of the slice to compare with."""
-    with st.container(key="heat_controls", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        shown = st.toggle("Heat maps (key H)", True, key="heat_shown", persist_state="session")
-        opacity = st.slider(
-            "Heat map opacity", 0.0, 1.0, 0.5, 0.05, key="opacity", persist_state="session", width=160,
-            disabled=not shown,
-        )  # fmt: skip
-        with st.container(width=230, gap=None):
-            st.caption("Heat: 0 (none) to 1 (strongest here)")
-            st.image(overlays.draw_color_bar(), width="stretch", alt="Colour scale of heat, from 0 to 1")
-        asked = st.segmented_control(
-            "Compare with a typical slice", [_NO_REFERENCE, *map(components.plain, experiment.classes)],
-            default=_NO_REFERENCE, key="reference", required=True, persist_state="session",
-        )  # fmt: skip
+def _choose_reference(experiment: Experiment) -> int | None:
+    """The label of the slice to compare with; None for none."""
     names = [components.plain(name) for name in experiment.classes]
-    return shown, opacity, names.index(asked) if asked in names else None
-
-
-def _show_pictures(
-    experiment: Experiment,
-    finding: SliceFinding,
-    picture: np.ndarray,
-    opacity: float,
-    label: int | None,
-    marks: Marks | None,
-) -> None:
-    columns = st.columns(1 + len(finding.models) + (label is not None), gap="small")
-    with columns[0]:
-        st.markdown("**Slice**")
-        st.image(
-            overlays.mark_sides(overlays.to_gray(picture), marks), width="stretch", output_format="PNG",
-            alt="The slice as handed in" + (f"; {marks[0]} is on the left" if marks else ""),
-        )  # fmt: skip
-    for column, (name, model) in zip(columns[1:], finding.models.items(), strict=False):
-        with column:
-            decision = components.name_decision(experiment, model.positive)
-            doubt = (
-                f"&ensp; :{WORDS['review']}[{components.SIGNS['review']} needs review]"
-                if model.review
-                else ""
-            )
-            st.markdown(
-                f"{components.name_framework(name)} &ensp;**{model.probability:.2f}**&ensp; {decision}{doubt}"
-            )
-            st.image(
-                overlays.lay_heat(picture, model.heat, opacity), width="stretch", output_format="PNG",
-                alt=f"Heat map of the {TITLES[name]} network over the slice",
-            )  # fmt: skip
-            if not model.heat.any():
-                st.caption(f"No heat: nothing here speaks for {components.plain(experiment.classes[1])}.")
-    if label is not None:
-        with columns[-1]:
-            _show_reference(experiment, label)
-    st.caption(
-        "Each heat map is scaled to its own strongest point: it shows where a network looks, not how "
-        "sure it is."
-    )
-
-
-def _show_reference(experiment: Experiment, label: int) -> None:
-    reference = loaders.reference(experiment, label)
-    if reference.file is None:
-        planted = "with a planted bright spot" if label else "without a spot"
-        st.markdown("**Phantom**")
-        told = f"Drawn by this program, {planted}: the data set is not on this machine."
-    else:
-        st.markdown(f"**Typical** {components.name_decision(experiment, bool(label))}")
-        said = ", ".join(f"{TITLES[name]} {value:.2f}" for name, value in reference.probabilities.items())
-        told = f"{components.plain(reference.file)} of the data set, held out: {said}."
-    st.image(
-        overlays.to_gray(reference.picture), width="stretch", output_format="PNG",
-        alt="A slice to compare with",
+    asked = st.segmented_control(
+        "Compare with a typical slice", [_NO_REFERENCE, *names], default=_NO_REFERENCE, key="reference",
+        required=True, persist_state="session",
     )  # fmt: skip
-    st.caption(told)
+    return names.index(asked) if asked in names else None

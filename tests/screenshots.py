@@ -52,7 +52,7 @@ def take(page: Page, address: str, name: str, width: int, target: Path) -> None:
         page.wait_for_selector("[class*=st-key-figure_] .main-svg")
     if name == "read":
         page.get_by_role("button", name="Show synthetic ones").click()
-        page.wait_for_selector("img[alt^='Heat map of the']")
+        page.wait_for_selector("canvas[aria-label^='Heat map of the'][width='512']")
     if name == "card":
         page.wait_for_selector("#claim-2024")
     if name == "compare":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,3 +63,10 @@ def read_texts(app: AppTest) -> str:
     """Everything that stands on the page in words."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "text", "warning", "info", "error")
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
+
+
+def read_stack(app: AppTest) -> dict[str, Any]:
+    """What the page Read a scan hands to the browser of the scan that it shows."""
+    (stack,) = [part for part in app.get("bidi_component") if part.proto.component_name == "stroke_ct_stack"]
+    described: dict[str, Any] = json.loads(stack.proto.json)
+    return described

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
-HEAT_MAPS = "img[alt^='Heat map of the']"
+HEAT_MAPS = "canvas[aria-label^='Heat map of the'][width='512']"
 CHOSEN = ".st-key-worklist [data-selected=true] [data-testid=stRadioOption]"
 _PASTE = """async () => {
     const canvas = document.createElement('canvas');
@@ -100,14 +100,16 @@ def test_arrow_keys_move_in_the_worklist(page) -> None:
 
 
 def test_h_switches_the_heat_maps(page) -> None:
-    """The key H draws the slices without heat, and with it again."""
+    """The key H draws the slices without heat, as the slice itself, and with it again."""
     _drop(page, 1)
     page.locator("h1").click()
     for expected in (False, True):
         page.keyboard.press("h")
-        page.wait_for_function(
-            "on => document.querySelector('.st-key-heat_shown input').checked == on", arg=expected
-        )
+        page.wait_for_timeout(200)
+        assert expected == page.locator("input.heat").is_checked()
+        assert expected == page.locator("input.opacity").is_enabled()
+        drawn = page.locator("canvas.drawn").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
+        assert expected == (drawn[0] != drawn[1])
 
 
 def test_a_pasted_picture_is_read_like_a_dropped_one(page) -> None:

@@ -13,7 +13,7 @@ from core.experiments import Experiment
 from core.preprocessing import prepare
 from core.scans import read_scan
 from tests.builders import tiny_probability, write_tiny_experiment
-from tests.dashboard.conftest import OpenPage, draw_file, read_texts
+from tests.dashboard.conftest import OpenPage, draw_file, read_stack, read_texts
 
 
 def _expected(experiment: Experiment, data: bytes) -> dict[str, float]:
@@ -47,13 +47,13 @@ def test_one_file_shows_both_probabilities_and_two_heat_maps(open_page: OpenPage
     data = draw_file(0.9)
     app = open_page("read_scan")
     app.file_uploader[0].upload("bright.png", data, "image/png").run()
-    texts = read_texts(app)
-    for name, probability in _expected(experiment, data).items():
-        title = {"pytorch": "PyTorch", "keras": "Keras"}[name]
-        assert f"[**{title}**] &ensp;**{probability:.2f}**" in texts
-    assert "Both networks agree." in texts
+    assert "Both networks agree." in read_texts(app)
     assert "Hemorrhage" in app.header[0].value
-    assert 2 == sum(alt.startswith("Heat map of the") for alt in _alts(app))
+    stack, expected = read_stack(app), _expected(experiment, data)
+    assert list(expected) == [network["name"] for network in stack["networks"]]
+    assert [round(value, 4) for value in expected.values()] == stack["slices"][0]["scores"]
+    assert [True, True] == stack["slices"][0]["positive"]
+    assert 2 == len(stack["picture"]["heat"])
 
 
 def test_disagreement_is_said_plainly(open_page: OpenPage, models: Path) -> None:
@@ -74,7 +74,7 @@ def test_what_lies_in_the_review_band_needs_review(open_page: OpenPage, models: 
     app = open_page("read_scan", operating_point="custom", **cuts)
     app.file_uploader[0].upload("middle.png", data, "image/png").run()
     texts = read_texts(app)
-    assert 1 == texts.count(" needs review]")
+    assert [True, False] == read_stack(app)["slices"][0]["review"]
     assert "**Needs review:**] too near to the operating point of :orange[**PyTorch**] to decide" in texts
     (scales,) = [alt for alt in _alts(app) if "operating point" in alt]
     assert 2 == scales.count("needs review from")
@@ -87,6 +87,7 @@ def test_an_older_card_asks_for_no_review(open_page: OpenPage, models: Path) -> 
     app.file_uploader[0].upload("middle.png", draw_file(0.45), "image/png").run()
     assert "review" not in read_texts(app)
     assert not any("review" in alt for alt in _alts(app))
+    assert [False, False] == read_stack(app)["slices"][0]["review"]
 
 
 def test_moving_the_operating_point_does_not_rerun_the_networks(
@@ -230,8 +231,7 @@ def test_an_experiment_of_one_framework_reads_too(open_page: OpenPage, models: P
     write_tiny_experiment(models, frameworks=("keras",))
     app = open_page("read_scan")
     app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
-    alts = _alts(app)
-    assert 1 == sum(alt.startswith("Heat map of the") for alt in alts)
+    assert ["Keras"] == [network["title"] for network in read_stack(app)["networks"]]
     assert "By one network." in read_texts(app)
 
 
@@ -284,41 +284,30 @@ def test_what_was_never_seen_comes_from_the_card(open_page: OpenPage, models: Pa
         app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
 
 
-def test_heat_maps_can_be_switched_off(open_page: OpenPage, models: Path) -> None:
-    """Without heat maps the opacity cannot be moved, and nothing else on the page changes."""
-    write_tiny_experiment(models)
-    app = open_page("read_scan")
-    app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
-    before = read_texts(app)
-    app.toggle(key="heat_shown").set_value(False).run()
-    assert app.slider(key="opacity").disabled
-    assert before == read_texts(app)
-
-
 def test_a_slice_to_compare_with_is_named_for_what_it_is(open_page: OpenPage, models: Path) -> None:
     """Without the data set a phantom stands beside the scan, and says that it is one."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
-    assert "A slice to compare with" not in _alts(app)
+    assert read_stack(app)["reference"] is None
     app.segmented_control(key="reference").set_value("Hemorrhage").run()
-    assert "A slice to compare with" in _alts(app)
-    assert "Drawn by this program, with a planted bright spot" in read_texts(app)
+    reference = read_stack(app)["reference"]
+    assert "Phantom" == reference["title"]
+    assert reference["told"].startswith("Drawn by this program, with a planted bright spot")
+    assert reference["address"].startswith("data:image/jpeg;base64,")
 
 
 def test_a_scan_of_several_slices_opens_at_the_most_suspicious(open_page: OpenPage, models: Path) -> None:
-    """Of a stack of three pages the brightest is shown first, and a slider leads to the others."""
+    """Of a stack of three pages the brightest is shown first; all three can be scrolled through."""
     write_tiny_experiment(models)
     stack = io.BytesIO()
     pages = [Image.open(io.BytesIO(draw_file(gray))) for gray in (0.3, 0.9, 0.35)]
     pages[0].save(stack, "TIFF", save_all=True, append_images=pages[1:])
     app = open_page("read_scan")
     app.file_uploader[0].upload("stack.tif", stack.getvalue(), "image/tiff").run()
-    (slider,) = [slider for slider in app.slider if slider.label == "Slice of 3"]
-    assert 2 == slider.value
+    stack = read_stack(app)
+    assert [1, 3, ""] == [stack["index"], len(stack["slices"]), stack["direction"]]
     assert "Slice 2 alone" in read_texts(app)
-    slider.set_value(1).run()
-    assert "Slice 1 alone" in read_texts(app)
 
 
 def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Path) -> None:

@@ -1,0 +1,66 @@
+// The probabilities of the networks along the slices, as SVG; x lies where the thumb of a slider below stands.
+const CURVE = { height: 132, left: 34, right: 12, top: 8, foot: 20 };
+
+function makeSvg(kind, attributes, text) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", kind);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function placeOnCurve(index, n, width) {
+  return CURVE.left + (index / Math.max(1, n - 1)) * (width - CURVE.left - CURVE.right);
+}
+
+function findOnCurve(x, n, width) {
+  const share = (x - CURVE.left) / (width - CURVE.left - CURVE.right);
+  return Math.max(0, Math.min(n - 1, Math.round(share * (n - 1))));
+}
+
+function drawMark(shape, x, y, radius, attributes) {
+  return shape === "circle"
+    ? makeSvg("circle", { cx: x, cy: y, r: radius, ...attributes })
+    : makeSvg("rect", { x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius, ...attributes });
+}
+
+// Everything but the cursor. Hollow marks do not vote; those that drove the verdict are large.
+function drawCurve(svg, data, width) {
+  const n = data.slices.length;
+  const bottom = CURVE.height - CURVE.foot;
+  const y = (probability) => CURVE.top + (1 - probability) * (bottom - CURVE.top);
+  const right = width - CURVE.right;
+  svg.setAttribute("viewBox", `0 0 ${width} ${CURVE.height}`);
+  svg.setAttribute("height", CURVE.height);
+  const nodes = [];
+  for (const tick of [0, 0.5, 1]) {
+    nodes.push(makeSvg("line", { class: "grid", x1: CURVE.left, x2: right, y1: y(tick), y2: y(tick) }));
+    nodes.push(makeSvg("text", { x: CURVE.left - 8, y: y(tick) + 4, "text-anchor": "end" }, String(tick)));
+  }
+  const step = [1, 2, 5, 10, 20, 50, 100, 200].find((every) => n / every <= Math.max(2, width / 60)) ?? 500;
+  for (let number = 1; number <= n; number++) {
+    if (number !== 1 && number % step) continue;
+    nodes.push(makeSvg("text", { x: placeOnCurve(number - 1, n, width), y: CURVE.height - 5, "text-anchor": "middle" }, String(number)));
+  }
+  const radius = Math.max(1.5, Math.min(3.5, (0.35 * (right - CURVE.left)) / n));
+  data.networks.forEach(({ name, shape, dash, threshold }, network) => {
+    const group = makeSvg("g", { class: name });
+    const points = data.slices.map(({ scores }, index) => [placeOnCurve(index, n, width), y(scores[network])]);
+    group.append(
+      makeSvg("line", { class: "threshold", x1: CURVE.left, x2: right, y1: y(threshold), y2: y(threshold) }),
+      makeSvg("polyline", { class: "line", "stroke-dasharray": dash, points: points.map((point) => point.join()).join(" ") }),
+    );
+    data.slices.forEach(({ votes }, index) => {
+      const large = data.driving.includes(index) ? 2 : 0;
+      group.append(drawMark(shape, ...points[index], radius + large, { class: votes ? "mark" : "mark hollow" }));
+    });
+    nodes.push(group);
+  });
+  nodes.push(makeSvg("line", { class: "cursor", y1: CURVE.top - 6, y2: bottom + 4 }));
+  svg.replaceChildren(...nodes);
+}
+
+function moveCursor(svg, index, n, width) {
+  const x = placeOnCurve(index, n, width);
+  svg.querySelector(".cursor")?.setAttribute("x1", x);
+  svg.querySelector(".cursor")?.setAttribute("x2", x);
+}

@@ -1,0 +1,203 @@
+// The parts of a stack on the page: built from what the server hands over, and listened to.
+
+function build(stack) {
+  const { box, data } = stack;
+  const many = data.slices.length > 1;
+  for (const [name, color] of Object.entries(data.colors)) box.style.setProperty(`--${name}`, color);
+  stack.colors = readBytes(data.magma);
+  box.classList.toggle("many", many);
+  buildPictures(stack);
+  buildWindows(stack);
+  const driving = stack.get(".driving");
+  driving.hidden = !data.driving.length;
+  driving.replaceChildren(make("span", "quiet", "Slices that drove the verdict"));
+  for (const index of data.driving) {
+    const button = make("button", "", String(index + 1));
+    button.type = "button";
+    button.dataset.index = index;
+    button.setAttribute("aria-label", `Slice ${index + 1}`);
+    button.onclick = () => stack.go(index);
+    driving.append(button);
+  }
+  stack.get(".scroller").hidden = !many;
+  stack.get("input.slice").max = data.slices.length - 1;
+  const bar = stack.get(".scale canvas").getContext("2d");
+  const ramp = bar.createImageData(256, 1);
+  for (let heat = 0; heat < 256; heat++) ramp.data.set([...stack.colors.subarray(3 * heat, 3 * heat + 3), 255], 4 * heat);
+  bar.putImageData(ramp, 0, 0);
+  buildLegend(stack);
+  stack.drawCurve();
+}
+
+// Pictures stay where they are when another scan comes.
+function buildPictures(stack) {
+  const { data } = stack;
+  const titles = ["The slice as handed in", ...data.networks.map(({ title }) => `Heat map of the ${title} network over the slice`)];
+  const pictures = stack.get(".pictures");
+  if (pictures.querySelectorAll("canvas").length !== titles.length) {
+    pictures.replaceChildren(...titles.map(() => makeFigure(make("canvas", "drawn"))));
+  }
+  pictures.style.setProperty("--columns", titles.length + (data.reference ? 1 : 0));
+  const sides = data.marks ? `; ${data.marks[0]} is on the left` : "";
+  pictures.querySelectorAll("figure:not(.reference)").forEach((figure, place) => {
+    const canvas = figure.querySelector("canvas");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", place ? titles[place] : titles[0] + sides);
+    figure.querySelectorAll(".edge").forEach((edge) => edge.remove());
+    for (const mark of data.marks ?? []) figure.querySelector(".frame").append(make("span", "edge", mark));
+  });
+  pictures.querySelector(".reference")?.remove();
+  if (!data.reference) return;
+  const picture = make("img");
+  picture.src = data.reference.address;
+  picture.alt = "A slice to compare with";
+  const figure = makeFigure(picture);
+  figure.classList.add("reference");
+  const { title, kind, sign, decision, told } = data.reference;
+  figure.querySelector("figcaption").append(make("b", "", title), " ");
+  if (decision) figure.querySelector("figcaption").append(make("b", kind, `${sign} ${decision}`));
+  figure.querySelector(".foot").append(make("span", "", told));
+  pictures.append(figure);
+}
+
+function makeFigure(picture) {
+  const figure = make("figure");
+  const frame = make("div", "frame");
+  frame.append(picture);
+  figure.append(make("figcaption"), frame, make("div", "foot"));
+  return figure;
+}
+
+function buildWindows(stack) {
+  const { windows } = stack.data;
+  for (const part of stack.box.querySelectorAll(".windows, .windowing")) part.hidden = !windows.length;
+  const title = make("span", "", "Window ");
+  title.append(make("kbd", "", "W"));
+  stack.get(".windows").replaceChildren(
+    title,
+    ...windows.map(({ name, level, width }, place) => {
+      const button = make("button", "", `${name} ${width}/${level}`);
+      button.type = "button";
+      button.title = "Width/level in Hounsfield units. W: next window. Drag with the right button or Shift: free. Double click: the first.";
+      button.onclick = () => stack.setWindow(place ? { level, width } : null);
+      return button;
+    }),
+  );
+}
+
+function buildLegend(stack) {
+  const { networks, slices, classes, direction } = stack.data;
+  const parts = networks.map(({ name, title, shape, dash }) => {
+    const part = make("span", name, `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`);
+    return part;
+  });
+  parts.unshift(make("span", "", `Probability of ${classes[1]} along the slices${direction}`));
+  parts.push(make("span", "", "··· operating point"));
+  if (slices.some(({ votes }) => !votes)) parts.push(make("span", "", "○ does not vote"));
+  stack.get(".legend").replaceChildren(...parts);
+}
+
+// What is said of the slice on screen.
+function tellSlice(stack, found) {
+  const { data, index } = stack;
+  const slice = data.slices[index];
+  const [shown, ...networks] = stack.box.querySelectorAll("figure:not(.reference)");
+  const { level, width } = stack.window;
+  const numbered = stack.n > 1 ? `Slice ${index + 1} of ${stack.n}` : "Slice";
+  shown.querySelector("figcaption").replaceChildren(make("b", "", numbered));
+  shown.querySelector(".foot").replaceChildren(make("span", "", slice.place));
+  if (data.windows.length) shown.querySelector(".foot").append(make("span", "", `L ${level} W ${width} HU`));
+  networks.forEach((figure, place) => {
+    const { name, title } = data.networks[place];
+    const positive = slice.positive[place];
+    const parts = [make("b", name, title), make("b", "", slice.scores[place].toFixed(2))];
+    parts.push(make("b", positive ? "positive" : "negative", `${positive ? "●" : "○"} ${data.classes[Number(positive)]}`));
+    if (slice.review[place]) {
+      const doubt = make("span", "review");
+      doubt.append(makeIcon("visibility"), " needs review");
+      parts.push(doubt);
+    }
+    figure.querySelector("figcaption").replaceChildren(...parts.flatMap((part) => [part, " "]));
+    const none = !stack.warm.heats[place].some((value) => value > 0);
+    const told = none ? `No heat: nothing here speaks for ${data.classes[1]}.` : "";
+    figure.querySelector(".foot").replaceChildren(make("span", "", told));
+  });
+  const told = data.geometry ? [make("span", "quiet", data.geometry)] : [];
+  for (const doubt of slice.doubts) {
+    const part = make("span", "review");
+    part.append(makeIcon("warning"), ` ${doubt}`);
+    told.push(part);
+  }
+  stack.get(".place").replaceChildren(...told);
+}
+
+function listen(stack) {
+  const pictures = stack.get(".pictures");
+  const range = stack.get("input.slice");
+  stack.root.addEventListener("keydown", (event) => stack.press(event, true));
+  range.addEventListener("input", () => stack.go(Number(range.value)));
+  pictures.addEventListener("wheel", (event) => scroll(stack, event), { passive: false });
+  pictures.addEventListener("pointerdown", (event) => drag(stack, event));
+  pictures.addEventListener("dblclick", () => stack.setWindow(null));
+  pictures.addEventListener("contextmenu", (event) => stack.data.windows.length && event.preventDefault());
+  const svg = stack.get("svg");
+  const follow = (event) => {
+    const box = svg.getBoundingClientRect();
+    stack.go(findOnCurve(event.clientX - box.left, stack.n, box.width));
+  };
+  svg.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    range.focus({ preventScroll: true });
+    followPointer(svg, event, follow);
+    follow(event);
+  });
+  const { looks } = tab;
+  stack.get("input.level").addEventListener("input", (event) =>
+    stack.setWindow({ ...stack.window, level: Number(event.target.value) }));
+  stack.get("input.width").addEventListener("input", (event) =>
+    stack.setWindow({ ...stack.window, width: 10 ** (Number(event.target.value) / 100) }));
+  stack.get("input.heat").addEventListener("change", (event) => stack.setHeat(event.target.checked));
+  stack.get("input.opacity").addEventListener("input", (event) => {
+    looks.opacity = Number(event.target.value);
+    stack.ask();
+  });
+}
+
+// One slice for each event of a wheel; the many small ones of a touch pad are added up.
+function scroll(stack, event) {
+  if (stack.n < 2 || event.ctrlKey) return;
+  event.preventDefault();
+  stack.wheel += event.deltaMode ? WHEEL_PX * Math.sign(event.deltaY) : event.deltaY;
+  if (Math.abs(stack.wheel) < WHEEL_PX) return;
+  stack.go(stack.index - Math.sign(stack.wheel));
+  stack.wheel = 0;
+}
+
+// The left button drags through the slices; the right one, or Shift, moves level (down) and width (across).
+function drag(stack, event) {
+  const windowing = event.button === 2 || (event.button === 0 && event.shiftKey);
+  if (windowing ? !stack.data.windows.length : event.button !== 0 || stack.n < 2) return;
+  event.preventDefault();
+  if (stack.n > 1) stack.get("input.slice").focus({ preventScroll: true });
+  const { clientX, clientY } = event;
+  const from = { index: stack.index, ...stack.window };
+  const pace = windowing ? Math.max(0.5, from.width / 200) : Math.max(4, Math.min(16, event.target.clientHeight / stack.n));
+  followPointer(stack.get(".pictures"), event, (now) => {
+    const across = now.clientX - clientX;
+    const down = now.clientY - clientY;
+    if (windowing) stack.setWindow({ level: from.level + pace * down, width: from.width + pace * across });
+    else stack.go(from.index - Math.round(down / pace));
+  });
+}
+
+function followPointer(node, event, follow) {
+  node.setPointerCapture(event.pointerId);
+  const end = () => {
+    node.removeEventListener("pointermove", follow);
+    node.removeEventListener("pointerup", end);
+    node.removeEventListener("pointercancel", end);
+  };
+  node.addEventListener("pointermove", follow);
+  node.addEventListener("pointerup", end);
+  node.addEventListener("pointercancel", end);
+}
