@@ -8,7 +8,7 @@ figures are in dashboard.records.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -25,7 +25,9 @@ from core.experiments import Experiment, list_experiments, models_root
 from core.prediction import Reader
 from core.scans import read_scan
 from dashboard.overlays import to_thumbnail
-from dashboard.readings import PICTURE_SIZE, OnSlice, Reading, key_of, read_group
+from dashboard.reading_store import Read, ReadingStore
+from dashboard.reading_threads import BackgroundReading
+from dashboard.readings import PICTURE_SIZE, Reading, key_of, read_group
 from dashboard.references import Reference, load_reference
 from dashboard.stack_pictures import pack_heat, pack_preview
 from dashboard.uploads import Upload
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 
     from core.evaluation.review import Band
 
-# What is kept of one visitor's readings: 600 slices in Hounsfield units.
-_KEPT_BYTES = 320_000_000
 _KEPT_PREVIEWS = 900  # some 12 KB each
 _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
 
@@ -49,42 +49,43 @@ def experiments() -> tuple[list[Experiment], list[StrokeError]]:
 
 
 def read_upload(experiment: Experiment, upload: Upload) -> Reading:
-    """Read one upload that holds one scan with both networks, or say why it cannot be read."""
-    return read_uploads(experiment, [upload])[0]
-
-
-def read_uploads(
-    experiment: Experiment,
-    group: Sequence[Upload],
-    *,
-    override_gate: bool = False,
-    on_slice: OnSlice | None = None,
-) -> list[Reading]:
-    """Read files that belong together with both networks; see `dashboard.readings.read_group`.
+    """Read one upload that holds one scan with both networks, or say why it cannot be read.
 
     What this visitor's session has read before comes at once.
     """
-    kept = _session_readings()
+    return _readings().read(*_ask(experiment, [upload], False))[0]
+
+
+def look_in(
+    experiment: Experiment, group: Sequence[Upload], *, override_gate: bool = False, begin: bool = True
+) -> list[Reading] | BackgroundReading | None:
+    """Read files that belong together in the background: what came of it, or the reading under way.
+
+    Args:
+        group, override_gate: see `dashboard.readings.read_group`.
+        begin: whether to begin it if need be; if not, there may be None.
+    """
+    return _readings().look_in(*_ask(experiment, group, override_gate), begin=begin)
+
+
+def end_other_readings(
+    experiment: Experiment, groups: Sequence[Sequence[Upload]], let_through: Collection[str]
+) -> None:
+    """Stop what this visitor's session reads in the background, unless it is one of these groups."""
+    keys = [key_of(group) for group in groups]
+    _readings().end_others([(key, experiment.digest, key in let_through) for key in keys])
+
+
+def _ask(experiment: Experiment, group: Sequence[Upload], override_gate: bool) -> tuple[object, Read]:
+    """What a reading is kept under, and how to do it."""
+    reader = _reader(experiment.digest, experiment)
     key = (key_of(group), experiment.digest, override_gate)
-    if key not in kept:
-        kept[key] = read_group(
-            _reader(experiment.digest, experiment), group, override_gate=override_gate, on_slice=on_slice
-        )
-        # The oldest go first; what was just read stays, however large.
-        while len(kept) > 1 and sum(map(_n_bytes, kept.values())) > _KEPT_BYTES:
-            kept.pop(next(iter(kept)))
-    else:
-        kept[key] = kept.pop(key)
-    return kept[key]
-
-
-def _n_bytes(readings: Sequence[Reading]) -> int:
-    return sum(reading.pictures.nbytes for reading in readings) + 1
+    return key, lambda on_step: read_group(reader, group, override_gate=override_gate, on_step=on_step)
 
 
 @st.cache_resource(scope="session", ttl="1h", show_spinner=False)
-def _session_readings() -> dict[tuple[str, str, bool], list[Reading]]:
-    return {}
+def _readings() -> ReadingStore:
+    return ReadingStore()
 
 
 def previews(experiment: Experiment, reading: Reading) -> list[dict[str, Any]]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
+from core.errors import ScanError
 from core.experiments import Experiment
 from core.prediction import SliceFinding, decide_anew
 from core.scan_reports import highest_probability, most_suspicious
-from dashboard import components, loaders, overlays, page_scripts, state
+from dashboard import components, loaders, overlays, page_scripts, reading_progress, state
 from dashboard.palette import TITLES, WORDS
+from dashboard.reading_progress import Unfinished
+from dashboard.reading_threads import BackgroundReading
 from dashboard.readings import Reading, group_uploads, key_of
 from dashboard.uploads import Upload
 
-_PATIENCE_S = 0.4
 _MOST_REFUSALS = 1
 _THUMBNAIL_PX = 96
 _KEYS = {
@@ -27,34 +29,46 @@ _KEYS = {
 
 def read_all(
     experiment: Experiment, uploads: Sequence[Upload], thresholds: dict[str, float]
-) -> tuple[list[Reading], list[Reading]]:
-    """Read every upload, decided at these operating points.
+) -> tuple[list[Reading], list[Reading], Unfinished | None]:
+    """Read every upload, decided at these operating points, one group of files after the other.
 
     Returns:
-        What was read, the highest probability of any slice and network first, and what was refused.
+        What was read, the highest probability of any slice and network first; what was refused; and a study
+        of many slices that is still being read, before the groups that come after it.
     """
-    place, started = st.empty(), time.monotonic()
+    groups, allowed = group_uploads(uploads), state.keys_let_through()
+    keys = [key_of(group) for group in groups]
+    loaders.end_other_readings(experiment, groups, allowed)
     readings: list[Reading] = []
-    groups = group_uploads(uploads)
-    for number, group in enumerate(groups, start=1):
-
-        def tell(done: int, total: int, number: int = number) -> None:
-            # What was read before comes at once; a bar that flashes by would only make the page jump.
-            if time.monotonic() - started > _PATIENCE_S:
-                slices = f", slice {done} of {total}" if total > 1 else ""
-                told = f"Reading {number} of {len(groups)}{slices}"
-                place.progress((number - 1 + done / total) / len(groups), told)
-
-        allowed = key_of(group) in state.keys_let_through()
-        readings += loaders.read_uploads(experiment, group, override_gate=allowed, on_slice=tell)
-        tell(1, 1)
-    place.empty()
+    unfinished = None
+    waiting = reading_progress.Waiting()
+    for number, (group, key) in enumerate(zip(groups, keys, strict=True)):
+        begin = not state.remembered("stopped", key, False)
+        look_in = partial(loaders.look_in, experiment, group, override_gate=key in allowed, begin=begin)
+        place = f"{number + 1} of {len(groups)}" if len(groups) > 1 else ""
+        found = waiting.wait_for(look_in, place, keys[number:])
+        if found is None:
+            readings.append(_tell_stopped(group, key))
+        elif isinstance(found, BackgroundReading):
+            unfinished = Unfinished(found, place, keys[number:])
+            break
+        else:
+            readings += found
+    if unfinished is None:
+        waiting.end()
     readings = _tell_apart(readings)
     read = [reading for reading in readings if reading.findings is not None]
     decided = decide_anew([reading.findings for reading in read], experiment, thresholds)
     read = [replace(reading, findings=findings) for reading, findings in zip(read, decided, strict=True)]
     read.sort(key=lambda reading: highest_probability(most_suspicious(reading.findings)), reverse=True)
-    return read, [reading for reading in readings if reading.refusal is not None]
+    return read, [reading for reading in readings if reading.refusal is not None], unfinished
+
+
+def _tell_stopped(group: Sequence[Upload], key: str) -> Reading:
+    refusal = ScanError(
+        "Its reading was stopped", remedy="there is no verdict on a part of a study", code="stopped"
+    )
+    return Reading(group[0].name, group[0].synthetic, refusal=refusal, key=key)
 
 
 def choose(read: Sequence[Reading]) -> Reading:
@@ -91,6 +105,11 @@ def _show_refusal(reading: Reading) -> None:
             "Read it all the same", on_click=state.let_through, args=(reading.key,),
             key=f"let_through_{reading.key[:16]}_{reading.name}",
             help="The networks were made for head CT. What they say of anything else means little.",
+        )  # fmt: skip
+    elif reading.refusal.code == "stopped":
+        st.button(
+            "Read it after all", on_click=state.remember, args=("stopped", reading.key, False),
+            key=f"read_after_all_{reading.key[:16]}",
         )  # fmt: skip
 
 

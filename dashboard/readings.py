@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from core.errors import ScanError, StrokeError
-from core.prediction import Findings, Reader
+from core.prediction import Findings, Reader, SliceFinding
 from core.scan_pictures import PICTURE_SIZE, cut_picture, show_picture
 from core.scans import Refused, Scan, Technical, formats, iterate_study
 from core.scans.windows import Window
 from dashboard.uploads import Upload
-
-OnSlice = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +48,25 @@ class Reading:
         return show_picture(self.pictures[index], window)
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """How far the reading of files has come.
+
+    Attributes:
+        done, total: slices of the scan that is being read; of a total of 0 while files are being decoded.
+        n_files: how many files have been decoded; 0 once slices are read.
+        so_far: what has been read of the scan, without a verdict; None before its first slices.
+    """
+
+    done: int = 0
+    total: int = 0
+    n_files: int = 0
+    so_far: Reading | None = None
+
+
+OnStep = Callable[[Step], None]
+
+
 def group_uploads(uploads: Sequence[Upload]) -> list[list[Upload]]:
     """Files that are read together: DICOM files, which may be one series; any other file is alone.
 
@@ -76,39 +93,73 @@ def key_of(group: Sequence[Upload]) -> str:
 
 
 def read_group(
-    reader: Reader, group: Sequence[Upload], *, override_gate: bool = False, on_slice: OnSlice | None = None
+    reader: Reader, group: Sequence[Upload], *, override_gate: bool = False, on_step: OnStep | None = None
 ) -> list[Reading]:
-    """Read files that were handed in together, in a process of their own.
+    """Read files that were handed in together; they are decoded in a process of their own.
 
     Args:
         reader: the networks.
         group: see `group_uploads`.
         override_gate: read also what does not look like a head CT.
-        on_slice: called with slices done and their total, for each scan.
+        on_step: told how far the reading has come, every few slices; what it raises ends the reading.
     """
     readings = []
+    tell = on_step or (lambda step: None)
     key, synthetic = key_of(group), group[0].synthetic
-    for outcome in iterate_study((upload.name, upload.data) for upload in group):
+    files = ((upload.name, upload.data) for upload in group)
+    for outcome in iterate_study(files, on_file=lambda n_files: tell(Step(n_files=n_files))):
         if isinstance(outcome, Refused):
             readings.append(Reading(outcome.source, synthetic, refusal=outcome.error, key=key))
             continue
+        drawing = _Drawing(outcome, reader, Reading(outcome.source, synthetic, key=key))
+        tell(drawing.step())
+
+        def go_on(slices: Sequence[SliceFinding], drawing: _Drawing = drawing) -> None:
+            drawing.add(slices)
+            tell(drawing.step())
+
         try:
-            findings = reader.read(outcome, override_gate=override_gate, on_slices=None)
+            findings = reader.read(outcome, override_gate=override_gate, on_slices=go_on)
         except ScanError as refusal:
             readings.append(Reading(outcome.source, synthetic, refusal=refusal, key=key))
             continue
-        pictures = _draw_pictures(outcome, reader)
-        readings.append(Reading(outcome.source, synthetic, findings, pictures, outcome.technical, key=key))
+        readings.append(replace(drawing.so_far(), findings=findings))
     return readings
 
 
-def _draw_pictures(scan: Scan, reader: Reader) -> np.ndarray:
-    pictures = np.empty(
-        (len(scan.slices), PICTURE_SIZE, PICTURE_SIZE), np.uint8 if scan.unit == "gray" else np.int16
-    )
-    for index, piece in enumerate(scan.slices):
-        pictures[index] = cut_picture(piece, scan.unit, reader.experiment.recipe)
-    return pictures
+class _Drawing:
+    """The reading of a scan as it grows: findings, and a picture for each."""
+
+    def __init__(self, scan: Scan, reader: Reader, empty: Reading) -> None:
+        self._scan, self._reader = scan, reader
+        self._empty = replace(empty, technical=scan.technical)
+        self._slices: list[SliceFinding] = []
+        kind = np.uint8 if scan.unit == "gray" else np.int16
+        self._pictures = np.empty((len(scan.slices), PICTURE_SIZE, PICTURE_SIZE), kind)
+
+    def add(self, slices: Sequence[SliceFinding]) -> None:
+        """Draw the slices that were read."""
+        recipe = self._reader.experiment.recipe
+        for finding in slices:
+            piece = self._scan.slices[finding.index]
+            self._pictures[finding.index] = cut_picture(piece, self._scan.unit, recipe)
+        self._slices += slices
+
+    def so_far(self) -> Reading:
+        """What has been read, without a verdict."""
+        scan, n_done = self._scan, len(self._slices)
+        findings = Findings(
+            scan.source,
+            scan.sha256,
+            self._reader.experiment.name,
+            tuple(self._slices),
+            technical=scan.technical,
+        )
+        return replace(self._empty, findings=findings, pictures=self._pictures[:n_done])
+
+    def step(self) -> Step:
+        """How far it has come."""
+        return Step(len(self._slices), len(self._scan.slices), so_far=self.so_far() if self._slices else None)
 
 
 def _is_dicom(data: bytes) -> bool:

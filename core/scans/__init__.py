@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from core.errors import ScanError
@@ -51,7 +51,9 @@ def read_study(files: Iterable[tuple[str, bytes | Path]]) -> Study:
     )
 
 
-def iterate_study(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[Scan | Refused]:
+def iterate_study(
+    files: Iterable[tuple[str, bytes | Path]], *, on_file: Callable[[int], None] | None = None
+) -> Iterator[Scan | Refused]:
     """Read what a person handed in at once: pictures, volumes, archives, and DICOM files in any order.
 
     Every file is decoded in a worker process under limits of time and memory. Each picture and each volume is
@@ -60,6 +62,8 @@ def iterate_study(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[Scan | 
 
     Args:
         files: what each is called, and its bytes or where it lies; asked for one after the other.
+        on_file: called with the number of files decoded so far, members of archives among them; what it
+            raises ends the reading.
 
     Yields:
         scans, and refusals whose error has a code of `read_scan`, or "timeout", "crashed", "encrypted",
@@ -67,7 +71,7 @@ def iterate_study(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[Scan | 
     """
     key = secrets.token_bytes(32)
     waiting: list[Piece] = []
-    n_pixels = 0
+    n_pixels = n_files = 0
     for source, content in files:
         try:
             data = _open(content) if isinstance(content, Path) else content
@@ -76,6 +80,9 @@ def iterate_study(files: Iterable[tuple[str, bytes | Path]]) -> Iterator[Scan | 
             yield Refused(source, error)
             continue
         for outcome in decode_apart(data, source, key=key):
+            n_files += 1
+            if on_file:
+                on_file(n_files)
             if isinstance(outcome, Refused):
                 yield outcome
             elif outcome.kind != "dicom":

@@ -13,6 +13,7 @@ from dashboard import (
     read_downloads,
     read_viewer,
     read_worklist,
+    reading_progress,
     state,
 )
 from dashboard.uploads import Upload, received, tell_apart
@@ -33,10 +34,12 @@ def draw_page() -> None:
                 return
             thresholds = components.choose_thresholds(experiment)
     with viewer:
-        read, refused = read_worklist.read_all(experiment, uploads, thresholds)
+        read, refused, unfinished = read_worklist.read_all(experiment, uploads, thresholds)
         with refusals:
             read_worklist.show_refusals(refused)
-        if read:
+        if unfinished:
+            reading_progress.follow(experiment, unfinished, thresholds)
+        elif read:
             with worklist:
                 chosen = read_worklist.choose(read)
             read_viewer.show_reading(experiment, chosen)

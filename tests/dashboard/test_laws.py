@@ -105,7 +105,8 @@ def test_imports_run_one_way(path: Path) -> None:
     ranks |= {"explore_source": 3.6, "explore_gallery": 3.6, "explore_plots": 3.7, "explore_case": 3.8}
     ranks |= {"references": 1, "uploads": 1, "readings": 1.5, "page_scripts": 1}
     ranks |= {"stack_pictures": 1.5, "stack_viewer": 3.3}
-    ranks |= {"study_view": 3.4, "read_worklist": 3.5, "read_viewer": 3.5, "read_downloads": 3.5}
+    ranks |= {"reading_threads": 1.6, "reading_store": 1.7, "reading_progress": 3.6, "read_worklist": 3.7}
+    ranks |= {"study_view": 3.4, "read_viewer": 3.5, "read_downloads": 3.5}
     own = 4 if path.parent.name == "app_pages" else ranks.get(path.stem, 0)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dashboard":
