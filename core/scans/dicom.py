@@ -1,7 +1,7 @@
 """One DICOM file -> `Piece`: Hounsfield units, geometry, and nothing about the patient.
 
-pydicom parses; pydicom, Pillow and GDCM decode the pixels. What is kept is an allow-list of technical
-attributes (DICOM PS3.15, table E.1-1, is the reference for what must go): see `Technical`. Identifiers are
+pydicom parses; pydicom, Pillow and GDCM decode the pixels. Right after parsing all attributes are dropped but
+those of an allow-list: see core.scans.dicom_kept, and `Technical` for what is kept of a scan. Identifiers are
 needed for one thing only, to tell series and patients of one upload apart; they are compared as keyed digests
 whose key lives as long as the upload. No error or warning quotes an attribute's text.
 """
@@ -14,6 +14,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from pydicom.pixels import pixel_array
 from core.errors import ScanError
 from core.scans import dicom_header
 from core.scans.dicom_header import Header, damaged
+from core.scans.dicom_kept import drop_the_rest
 from core.scans.geometry import check_directions
 from core.scans.scan import Piece, Plane
 
@@ -71,8 +73,10 @@ def decode(data: bytes, source: str, *, key: bytes = b"") -> Piece:
         warnings.simplefilter("ignore")
         try:
             dataset, remarks = dicom_header.parse(data)
+            noted = _note(dataset, key)
+            drop_the_rest(dataset)
             header = dicom_header.check(dataset, len(data))
-            return _to_piece(dataset, header, [*remarks, *header.remarks], source, data, key)
+            return _to_piece(dataset, header, [*remarks, *header.remarks], noted, source, data)
         except MemoryError:
             raise ScanError(
                 "The DICOM file needs too much memory", remedy="hand in single slices", code="too_large"
@@ -82,8 +86,39 @@ def decode(data: bytes, source: str, *, key: bytes = b"") -> Piece:
             raise damaged() from None
 
 
+@dataclass(frozen=True)
+class _Noted:
+    """What is noted of attributes before they are dropped: digests to compare, and doubts in our words."""
+
+    series: str
+    patient: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def _note(dataset: Dataset, key: bytes) -> _Noted:
+    remarks = []
+    kernel = dicom_header.text(dataset, "ConvolutionKernel")
+    if any(word in kernel for word in ("BONE", "SHARP", "H60", "H70", "EDGE", "LUNG")):
+        remarks.append("The picture was reconstructed with a sharp (bone) kernel: brain looks noisy.")
+    if dicom_header.text(dataset, "ContrastBolusAgent"):
+        remarks.append("The scan was made with contrast agent; the networks learned from scans without.")
+    if any(0x6000 <= tag.group <= 0x601E for tag in set(dataset.keys())):
+        remarks.append("The file holds an overlay; it was left out.")
+    patient = ("PatientID", "PatientName", "PatientBirthDate")
+    return _Noted(
+        series=_digest(dataset, "SeriesInstanceUID", key),
+        patient=tuple(_digest(dataset, name, key) for name in patient),
+        remarks=tuple(remarks),
+    )
+
+
+def _digest(dataset: Dataset, name: str, key: bytes) -> str:
+    value = " ".join(dicom_header.text(dataset, name).replace("^", " ").split())
+    return hashlib.blake2b(value.encode(), key=key, digest_size=16).hexdigest() if value else ""
+
+
 def _to_piece(
-    dataset: Dataset, header: Header, remarks: list[str], source: str, data: bytes, key: bytes
+    dataset: Dataset, header: Header, remarks: list[str], noted: _Noted, source: str, data: bytes
 ) -> Piece:
     stored = _stored_frames(dataset, header, remarks)
     windows = _windows(dataset)
@@ -96,34 +131,20 @@ def _to_piece(
         remarks.append("The file says that text is burnt into the picture; it may name the patient.")
     if dicom_header.text(dataset, "LossyImageCompression") == "01":
         remarks.append("The picture was compressed with loss before it came here.")
-    kernel = dicom_header.text(dataset, "ConvolutionKernel")
-    if any(word in kernel for word in ("BONE", "SHARP", "H60", "H70", "EDGE", "LUNG")):
-        remarks.append("The picture was reconstructed with a sharp (bone) kernel: brain looks noisy.")
-    if dicom_header.text(dataset, "ContrastBolusAgent"):
-        remarks.append("The scan was made with contrast agent; the networks learned from scans without.")
-    if any(0x6000 <= tag.group <= 0x601E for tag in set(dataset.keys())):
-        remarks.append("The file holds an overlay; it was left out.")
     return Piece(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
         unit="hu" if unit == "hu" else "gray",
         kind="dicom",
         planes=tuple(planes),
-        warnings=tuple(dict.fromkeys(remarks)),
+        warnings=tuple(dict.fromkeys([*remarks, *noted.remarks])),
         modality=header.modality,
         window=windows,
         localizer="LOCALIZER" in dicom_header.text(dataset, "ImageType"),
         number=int(dicom_header.number(dataset, "InstanceNumber") or 0),
-        series=_digest(dataset, "SeriesInstanceUID", key),
-        patient=tuple(
-            _digest(dataset, name, key) for name in ("PatientID", "PatientName", "PatientBirthDate")
-        ),
+        series=noted.series,
+        patient=noted.patient,
     )
-
-
-def _digest(dataset: Dataset, name: str, key: bytes) -> str:
-    value = " ".join(dicom_header.text(dataset, name).replace("^", " ").split())
-    return hashlib.blake2b(value.encode(), key=key, digest_size=16).hexdigest() if value else ""
 
 
 def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iterator[NDArray[Any]]:
