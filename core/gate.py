@@ -19,6 +19,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from core.burnt_in_text import holds_text
 from core.familiarity import Familiarity
@@ -47,6 +48,10 @@ _OPEN_RING = 0.35
 # Made so small that the head is 128 pixels wide, one slice in six of the data set is decided otherwise than
 # at its own size (531 at the median); at 192 pixels one in twenty.
 _SMALL_HEAD_PX = 160
+# Between lung or air and the body's surface; the longest head measures some 230 mm.
+_BODY_HU, _LARGEST_HEAD_MM = -300.0, 270.0
+# Of the picture's side: what is smaller is the tip of a head, or a thing beside it.
+_TIP = 0.2
 
 # Even tissue: so little deviation of gray within 5 x 5 pixels; brain: so much of it in one piece.
 _PATCH, _EVEN, _LEAST_BRAIN = 5, 0.08, 0.05
@@ -81,20 +86,23 @@ class GateFinding:
         outcome: "read"; "warn": read, with the reasons beside it; "refuse": not to be judged.
         reasons: sentences; empty with "read".
         brain_visible: see `is_brain_visible`.
+        odd: whether something speaks against a head CT, and not only against how well it can be read.
     """
 
     outcome: Outcome
     reasons: tuple[str, ...] = ()
     brain_visible: bool = True
+    odd: bool = False
 
 
-def judge(pixels: NDArray[np.float32], *, coloured: bool = False, may_hold_text: bool = True) -> GateFinding:
+def judge(pixels: NDArray[np.float32], *, coloured: bool = False, measured: bool = False) -> GateFinding:
     """Decide whether a slice is one of a head CT.
 
     Args:
         pixels: (H, W) float32 display gray in [0, 1].
         coloured: whether the file held colours.
-        may_hold_text: whether to look for words beside the head; Hounsfield units hold none.
+        measured: whether the gray was made from Hounsfield units. These hold no words, and may hold next to
+            nothing: the slices at the top of a head do.
 
     Raises:
         ScanError: the pixels are no picture; see `core.preprocessing.to_frame`.
@@ -102,8 +110,11 @@ def judge(pixels: NDArray[np.float32], *, coloured: bool = False, may_hold_text:
     trimmed = trim_margins(np.asarray(pixels, dtype=np.float32))
     frame = to_frame(trimmed, _FRAME)
     appearance = _measure(trimmed, frame)
+    side = find_head(trimmed)[2]
+    if measured and (appearance is None or side < _TIP * min(trimmed.shape)):
+        return GateFinding("warn", ("The slice shows next to nothing.",), brain_visible=False)
     if appearance is None:
-        return GateFinding("refuse", ("Nothing lies on the black of the picture.",), brain_visible=False)
+        return GateFinding("refuse", ("Nothing lies on the black of the picture.",), False, odd=True)
     brain_visible = _has_brain(frame)
     refusals, doubts = [], []
     bony = appearance.cut_off >= _LITTLE_BONE
@@ -128,15 +139,50 @@ def judge(pixels: NDArray[np.float32], *, coloured: bool = False, may_hold_text:
             "The bone is not as bright as it is on CT in a window for soft tissue: this may be MRI, or CT in "
             "a wide window."
         )
-    if (side := find_head(trimmed)[2]) < _SMALL_HEAD_PX:
-        doubts.append(
+    remarks = [] if measured else _remark(trimmed, side)
+    reasons = (*refusals, *doubts, *remarks)
+    outcome: Outcome = "refuse" if refusals else "warn" if reasons else "read"
+    return GateFinding(outcome, reasons, brain_visible, odd=bool(refusals or doubts))
+
+
+def _remark(trimmed: NDArray[np.float32], side: int) -> list[str]:
+    """What makes a picture hard to read, or unfit to be passed on."""
+    remarks = []
+    if side < _SMALL_HEAD_PX:
+        remarks.append(
             f"The head is small in the picture ({side} pixels): details that the networks look for are lost."
         )
-    if may_hold_text and holds_text(trimmed):
-        doubts.append("Words are burnt into the picture; they may name the patient.")
-    if refusals:
-        return GateFinding("refuse", (*refusals, *doubts), brain_visible)
-    return GateFinding("warn" if doubts else "read", tuple(doubts), brain_visible)
+    if holds_text(trimmed):
+        remarks.append("Words are burnt into the picture; they may name the patient.")
+    return remarks
+
+
+def judge_size(
+    found: GateFinding, pixels_hu: NDArray[np.float32], spacing_mm: tuple[float, float]
+) -> GateFinding:
+    """What the gate says once it is known how large the object in a slice is: a chest is no head.
+
+    Args:
+        found: what `judge` says of the picture.
+        pixels_hu: (H, W) float32 Hounsfield units.
+        spacing_mm: between rows and between columns.
+    """
+    from scipy import ndimage
+
+    height, width = pixels_hu.shape
+    scale = max(height, width) / _FRAME.size
+    size = (max(2, round(width / scale)), max(2, round(height / scale)))
+    small = np.asarray(Image.fromarray(pixels_hu).resize(size, Image.Resampling.BOX))
+    objects, n_objects = ndimage.label(ndimage.binary_opening(small > _BODY_HU, iterations=2))
+    if n_objects == 0:
+        return found
+    rows, columns = ndimage.find_objects(objects)[np.bincount(objects.ravel())[1:].argmax()]
+    tall = (rows.stop - rows.start) * height / small.shape[0] * spacing_mm[0]
+    wide = (columns.stop - columns.start) * width / small.shape[1] * spacing_mm[1]
+    if max(tall, wide) <= _LARGEST_HEAD_MM:
+        return found
+    reason = f"What is seen is {max(tall, wide):.0f} mm across; a head is smaller."
+    return replace(found, outcome="refuse", reasons=(reason, *found.reasons), odd=True)
 
 
 def weigh_familiarity(found: GateFinding, distance: float, familiarity: Familiarity) -> GateFinding:
@@ -147,15 +193,15 @@ def weigh_familiarity(found: GateFinding, distance: float, familiarity: Familiar
         distance: the slice's own; see core.familiarity.
 
     Returns:
-        The same for a slice within the limit. Beyond it, a warning; a refusal when the picture gave cause for
-        doubt as well, or when no slice that the networks could be tested on was as far away.
+        The same for a slice within the limit. Beyond it a warning; a refusal when the picture is odd as well,
+        or when no slice that the networks could be tested on was as far away.
     """
     if distance <= familiarity.limit:
         return found
     how_far = "anything" if distance > familiarity.farthest else "nearly all"
     reason = f"To the networks the picture is unlike {how_far} they learned from."
-    sure = found.outcome != "read" or distance > familiarity.farthest
-    return replace(found, outcome="refuse" if sure else "warn", reasons=(*found.reasons, reason))
+    sure = found.odd or distance > familiarity.farthest
+    return replace(found, outcome="refuse" if sure else "warn", reasons=(*found.reasons, reason), odd=True)
 
 
 def is_brain_visible(pixels: NDArray[np.float32]) -> bool:

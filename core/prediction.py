@@ -12,7 +12,7 @@ import numpy as np
 from core.decision import Rule, make_rules
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
-from core.gate import GateFinding, judge, weigh_familiarity
+from core.gate import GateFinding, judge, judge_size, weigh_familiarity
 from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
 from core.preprocessing import Recipe, prepare_frame, to_frame
 from core.scans import Scan, Slice, Technical
@@ -270,17 +270,19 @@ def _to_gray(scan: Scan, piece: Slice, recipe: Recipe) -> np.ndarray:
 
 def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
     """What the gate says of each slice before a network sees it, of the picture and of the file's words."""
-    coloured, may_hold_text = COLOURED in scan.warnings, scan.unit == "gray"
+    coloured, measured = COLOURED in scan.warnings, scan.unit == "hu"
 
     def look(piece: Slice) -> GateFinding:
-        return judge(_to_gray(scan, piece, recipe), coloured=coloured, may_hold_text=may_hold_text)
+        found = judge(_to_gray(scan, piece, recipe), coloured=coloured, measured=measured)
+        spacing = scan.technical.spacing_mm
+        return judge_size(found, piece.pixels, spacing) if measured and spacing else found
 
     found = list(map_side_by_side(look, scan.slices))
     modality = scan.technical.modality
     if modality in _PICTURES_OF_CT:
         return found
     reason = f"The file says that this is {modality}, not CT."
-    return [GateFinding("refuse", (reason, *one.reasons), one.brain_visible) for one in found]
+    return [replace(one, outcome="refuse", reasons=(reason, *one.reasons), odd=True) for one in found]
 
 
 def _is_refused(gates: Sequence[GateFinding]) -> bool:

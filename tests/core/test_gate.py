@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import ScanError
 from core.familiarity import Familiarity
-from core.gate import GateFinding, is_brain_visible, judge, measure_appearance, weigh_familiarity
+from core.gate import GateFinding, is_brain_visible, judge, judge_size, measure_appearance, weigh_familiarity
 from core.phantoms import draw_phantom
 
 
@@ -106,22 +106,45 @@ def test_burnt_in_words_are_warned_of(head: np.ndarray) -> None:
     ImageDraw.Draw(picture).text((6, 4), "DOE JOHN 1970", fill=220, font=ImageFont.load_default(14))
     worded = np.asarray(picture, dtype=np.float32) / 255
     found = judge(worded)
-    assert ("warn", "read") == (found.outcome, judge(worded, may_hold_text=False).outcome)
+    assert ("warn", "read") == (found.outcome, judge(worded, measured=True).outcome)
     assert "Words" in found.reasons[0]
 
 
+def test_next_to_nothing_in_hounsfield_units_is_no_other_kind(head: np.ndarray) -> None:
+    """The tip of a head, and air, are read without brain when measured; a picture of nothing is refused."""
+    tip = np.zeros_like(head)
+    tip[100:116, 100:118] = 0.5
+    for picture in (tip, np.zeros_like(head)):
+        found = judge(picture, measured=True)
+        assert ("warn", False, False) == (found.outcome, found.brain_visible, found.odd)
+    assert "refuse" == judge(np.zeros_like(head)).outcome
+
+
+@pytest.mark.parametrize(("spacing_mm", "outcome"), [(0.5, "read"), (1.5, "refuse")])
+def test_what_is_larger_than_a_head_is_refused(spacing_mm: float, outcome: str) -> None:
+    """An object 200 pixels long is a head when they measure 100 mm, and none when they measure 300."""
+    rows, columns = np.mgrid[:256, :256] - 127.5
+    body = np.where(np.hypot(rows / 100, columns / 80) < 1, 30, -1000).astype(np.float32)
+    found = judge_size(GateFinding("read"), body, (spacing_mm, spacing_mm))
+    assert (outcome, outcome == "refuse") == (found.outcome, found.odd)
+    assert ("298 mm" in " ".join(found.reasons)) == (outcome == "refuse")
+
+
 @pytest.mark.parametrize(
-    ("outcome", "distance", "expected"),
+    ("outcome", "odd", "distance", "expected"),
     [
-        ("read", 2.0, "read"), ("read", 2.1, "warn"), ("read", 3.0, "warn"), ("read", 3.1, "refuse"),
-        ("warn", 2.0, "warn"), ("warn", 2.1, "refuse"), ("refuse", 2.0, "refuse"), ("refuse", 9.0, "refuse"),
+        ("read", False, 2.0, "read"), ("read", False, 2.1, "warn"), ("read", False, 3.0, "warn"),
+        ("read", False, 3.1, "refuse"), ("warn", True, 2.0, "warn"), ("warn", True, 2.1, "refuse"),
+        ("warn", False, 2.1, "warn"), ("refuse", True, 2.0, "refuse"), ("refuse", True, 9.0, "refuse"),
     ],
 )  # fmt: skip
-def test_features_and_picture_are_weighed_together(outcome: Any, distance: float, expected: str) -> None:
-    """Beyond the limit is a doubt, and with a doubt of the picture a refusal, as is beyond the farthest."""
+def test_features_and_picture_are_weighed_together(
+    outcome: Any, odd: bool, distance: float, expected: str
+) -> None:
+    """Beyond the limit is a doubt, with an odd picture a refusal, as is beyond the farthest."""
     known = Familiarity({}, limit=2.0, farthest=3.0, hashes=np.empty((0, 32), np.uint8))
     reasons = () if outcome == "read" else ("A reason.",)
-    found = weigh_familiarity(GateFinding(outcome, reasons, brain_visible=False), distance, known)
+    found = weigh_familiarity(GateFinding(outcome, reasons, brain_visible=False, odd=odd), distance, known)
     assert (expected, False) == (found.outcome, found.brain_visible)
     assert reasons == found.reasons[: len(reasons)]
     assert (distance > 2.0) == (len(found.reasons) > len(reasons))
