@@ -8,13 +8,13 @@ from io import BytesIO
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from core.heat_drawing import MAGMA, draw_color_bar, lay_heat, to_gray
 from dashboard.palette import TITLES, Palette
 
 __all__ = [
-    "MAGMA", "ScaleRow", "draw_color_bar", "draw_empty_frame", "draw_scales", "lay_heat", "mark_sides",
+    "MAGMA", "ScaleRow", "draw_color_bar", "draw_empty_frame", "draw_scales", "lay_heat",
     "to_address", "to_gray", "to_thumbnail",
 ]  # fmt: skip
 
@@ -109,23 +109,3 @@ def _draw_row(row: ScaleRow, top: int, palette: Palette) -> str:
         f'<text x="{_SCALE_WIDTH}" y="{middle + 6}" font-size="17" font-weight="600" text-anchor="end" '
         f'fill="{palette.text}">{row.probability:.2f}</text>'
     )
-
-
-def mark_sides(image: Image.Image, marks: tuple[str, str, str, str] | None) -> Image.Image:
-    """The picture with letters at its left, right, top and bottom edge (R, L, A, P); None: as it is."""
-    if marks is None:
-        return image
-    marked = image.convert("RGB")
-    draw = ImageDraw.Draw(marked)
-    width, height = marked.size
-    font = ImageFont.load_default(size=max(12, height // 22))
-    edge = height // 50
-    places = (
-        ((edge, height / 2), "lm"),
-        ((width - edge, height / 2), "rm"),
-        ((width / 2, edge), "mt"),
-        ((width / 2, height - edge), "mb"),
-    )
-    for letter, (place, anchor) in zip(marks, places, strict=True):
-        draw.text(place, letter, fill="white", font=font, anchor=anchor, stroke_width=2, stroke_fill="black")
-    return marked

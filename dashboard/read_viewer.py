@@ -49,15 +49,16 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
         if is_study:
             st.caption(f"Slice {finding.index + 1} alone")
         st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
+    let_through = [LET_THROUGH] if reading.findings.overridden else []
+    # Of a study what is said of one slice alone stands at the slice: here it would move the pictures.
+    reasons = () if is_study else finding.gate.reasons
+    with scales:
+        components.show_remarks((*let_through, *reasons, *finding.warnings))
     if reading.synthetic:
         st.markdown(
             f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** drawn by this program, no "
             "person's scan. It shows how the page works, not how well the networks read."
         )
-    let_through = [LET_THROUGH] if reading.findings.overridden else []
-    # Of a study what is said of one slice alone stands at the slice: here it would move the pictures.
-    reasons = () if is_study else finding.gate.reasons
-    components.show_remarks((*let_through, *reasons, *finding.warnings))
     viewer = st.container()
     label = _choose_reference(experiment)
     reference = None if label is None else loaders.reference(experiment, label)

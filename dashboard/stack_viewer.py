@@ -14,7 +14,7 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.prediction import SliceFinding
-from core.scans.windows import LEARNED, WINDOWS
+from core.scans.windows import WINDOWS
 from dashboard import loaders, overlays, stack_pictures, state
 from dashboard.components import SIGNS
 from dashboard.palette import DASHES, MARKERS, TITLES
@@ -22,7 +22,6 @@ from dashboard.readings import Reading
 from dashboard.references import Reference
 
 _SCRIPTS = Path(__file__).parent / "scripts"
-_OWN = LEARNED
 _DASHES = {"solid": "", "dash": "6 4"}
 _COLORS = ("pytorch", "keras", "positive", "negative", "review", "grid")
 # Previews go to the browser in parts: while a study is read, only the new ones travel.
@@ -96,7 +95,7 @@ def describe_stack(
             for name, model in networks.items()
         ],
         "classes": list(experiment.classes),
-        "windows": _list_windows(reading),
+        "windows": _list_windows(experiment, reading),
         "marks": reading.technical.marks,
         "geometry": tell_geometry(reading),
         "direction": "" if chosen.position_mm is None else ", from the feet to the head",
@@ -147,11 +146,11 @@ def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
     }
 
 
-def _list_windows(reading: Reading) -> list[dict[str, Any]]:
+def _list_windows(experiment: Experiment, reading: Reading) -> list[dict[str, Any]]:
     """The windows to choose from, the networks' own first; none for a scan in gray."""
     if not reading.has_hounsfield_units:
         return []
-    named = {"networks' own": _OWN, **WINDOWS}
+    named = {"networks' own": experiment.recipe.window, **WINDOWS}
     if reading.technical.window is not None:
         named["file's own"] = reading.technical.window
     return [

@@ -38,7 +38,7 @@ function drawCurve(svg, data, width) {
   }
   const step = [1, 2, 5, 10, 20, 50, 100, 200].find((every) => n / every <= Math.max(2, width / 60)) ?? 500;
   for (let number = 1; number <= n; number++) {
-    if (number !== 1 && number % step) continue;
+    if (number !== 1 && (number % step || number <= step / 2 + 1)) continue;
     nodes.push(makeSvg("text", { x: placeOnCurve(number - 1, n, width), y: CURVE.height - 5, "text-anchor": "middle" }, String(number)));
   }
   const radius = Math.max(1.5, Math.min(3.5, (0.35 * (right - CURVE.left)) / n));

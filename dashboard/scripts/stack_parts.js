@@ -1,5 +1,13 @@
 // The parts of a stack on the page: built from what the server hands over, and listened to.
 
+// What was built of the same data stays, and with it the focus.
+function renew(node, ...of) {
+  const made = JSON.stringify(of);
+  if (node.dataset.made === made) return false;
+  node.dataset.made = made;
+  return true;
+}
+
 function build(stack) {
   const { box, data } = stack;
   const many = data.slices.length > 1;
@@ -8,17 +16,8 @@ function build(stack) {
   box.classList.toggle("many", many);
   buildPictures(stack);
   buildWindows(stack);
-  const driving = stack.get(".driving");
-  driving.hidden = !data.driving.length;
-  driving.replaceChildren(make("span", "quiet", "Slices that drove the verdict"));
-  for (const index of data.driving) {
-    const button = make("button", "", String(index + 1));
-    button.type = "button";
-    button.dataset.index = index;
-    button.setAttribute("aria-label", `Slice ${index + 1}`);
-    button.onclick = () => stack.go(index);
-    driving.append(button);
-  }
+  buildDriving(stack);
+  stack.get(".place").hidden = !many && !data.geometry;
   stack.get(".scroller").hidden = !many;
   stack.get("input.slice").max = data.slices.length - 1;
   const bar = stack.get(".scale canvas").getContext("2d");
@@ -29,6 +28,22 @@ function build(stack) {
   stack.drawCurve();
 }
 
+function buildDriving(stack) {
+  const { driving } = stack.data;
+  const row = stack.get(".driving");
+  row.hidden = !driving.length;
+  if (!renew(row, driving)) return;
+  row.replaceChildren(make("span", "quiet", "Slices that drove the verdict"));
+  for (const index of driving) {
+    const button = make("button", "", String(index + 1));
+    button.type = "button";
+    button.dataset.index = index;
+    button.setAttribute("aria-label", `Slice ${index + 1}`);
+    button.onclick = () => stack.go(index);
+    row.append(button);
+  }
+}
+
 // Pictures stay where they are when another scan comes.
 function buildPictures(stack) {
   const { data } = stack;
@@ -37,7 +52,9 @@ function buildPictures(stack) {
   if (pictures.querySelectorAll("canvas").length !== titles.length) {
     pictures.replaceChildren(...titles.map(() => makeFigure(make("canvas", "drawn"))));
   }
-  pictures.style.setProperty("--columns", titles.length + (data.reference ? 1 : 0));
+  const columns = titles.length + (data.reference ? 1 : 0);
+  pictures.style.setProperty("--columns", columns);
+  pictures.classList.toggle("four", columns > 3);
   const sides = data.marks ? `; ${data.marks[0]} is on the left` : "";
   pictures.querySelectorAll("figure:not(.reference)").forEach((figure, place) => {
     const canvas = figure.querySelector("canvas");
@@ -71,6 +88,7 @@ function makeFigure(picture) {
 function buildWindows(stack) {
   const { windows } = stack.data;
   for (const part of stack.box.querySelectorAll(".windows, .windowing")) part.hidden = !windows.length;
+  if (!renew(stack.get(".windows"), windows)) return;
   const title = make("span", "", "Window ");
   title.append(make("kbd", "", "W"));
   stack.get(".windows").replaceChildren(
@@ -87,10 +105,8 @@ function buildWindows(stack) {
 
 function buildLegend(stack) {
   const { networks, slices, classes, direction } = stack.data;
-  const parts = networks.map(({ name, title, shape, dash }) => {
-    const part = make("span", name, `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`);
-    return part;
-  });
+  const parts = networks.map(({ name, title, shape, dash }) =>
+    make("span", name, `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`));
   parts.unshift(make("span", "", `Probability of ${classes[1]} along the slices${direction}`));
   parts.push(make("span", "", "··· operating point"));
   if (slices.some(({ votes }) => !votes)) parts.push(make("span", "", "○ does not vote"));

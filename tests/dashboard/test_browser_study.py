@@ -1,0 +1,234 @@
+"""Scrolling through a study in headless Chromium; skipped where none is installed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.experiments import Experiment
+from core.prediction import Reader
+from core.scans.windows import Window
+from dashboard.overlays import lay_heat
+from dashboard.readings import Reading, read_group
+from dashboard.uploads import Upload
+from tests.builders import write_tiny_experiment
+from tests.dashboard.browser import find_chromium, serve
+from tests.scan_files import write_series, write_zip
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = find_chromium()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+N_SLICES = 12
+PICTURE = "canvas.drawn"
+SCROLLER = "input.slice"
+
+
+@pytest.fixture(scope="module")
+def study() -> bytes:
+    """A zip of a series, its files in no order."""
+    files = write_series(N_SLICES)
+    return write_zip({f"{(5 * place) % N_SLICES:02}.dcm": data for place, data in enumerate(files)})
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Experiment]]:
+    """A running dashboard with one tiny experiment."""
+    root = tmp_path_factory.mktemp("models")
+    experiment = write_tiny_experiment(root)
+    with serve(root) as address:
+        yield address, experiment
+
+
+@pytest.fixture
+def page(served: tuple[str, Experiment], study: bytes) -> Iterator[playwright.Page]:
+    """The page with the study read, in a tab of 1440 x 900 pixels."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        tab.set_default_timeout(60_000)
+        tab.goto(f"{served[0]}/read")
+        tab.wait_for_selector("text=Drop a head CT slice to begin")
+        file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
+        tab.locator(".st-key-files input[type=file]").set_input_files(file)
+        tab.get_by_text("Of the study").wait_for()
+        tab.locator(f"{PICTURE}[width='512']").first.wait_for()
+        tab.wait_for_timeout(1000)
+        yield tab
+        browser.close()
+
+
+def shown(page: playwright.Page) -> int:
+    """The number of the slice on screen; its picture, heading and slider agree on it."""
+    page.wait_for_timeout(150)
+    number = int(page.locator(PICTURE).first.get_attribute("data-slice"))
+    assert f"Slice {number} of {N_SLICES}" == page.locator("figcaption").first.inner_text().strip()
+    assert str(number - 1) == page.locator(SCROLLER).input_value()
+    told = page.locator(SCROLLER).get_attribute("aria-valuetext")
+    assert re.fullmatch(rf"Slice {number} of {N_SLICES}, PyTorch [01]\.\d\d, Keras [01]\.\d\d", told)
+    return number
+
+
+def window(page: playwright.Page) -> tuple[int, int]:
+    """Level and width on screen; both sliders agree."""
+    page.wait_for_timeout(150)
+    level, width = map(
+        int, re.search(r"L (-?\d+) W (\d+) HU", page.locator("figure").first.inner_text()).groups()
+    )
+    assert str(level) == page.locator("input.level").input_value()
+    assert f"{width} HU" == page.locator("input.width").get_attribute("aria-valuetext")
+    return level, width
+
+
+def grab(page: playwright.Page, place: int) -> np.ndarray:
+    """(size, size, 3) int: what a canvas shows; 0 is the slice, then the networks."""
+    address = page.locator(PICTURE).nth(place).evaluate("canvas => canvas.toDataURL()")
+    data = base64.b64decode(address.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def read(experiment: Experiment, study: bytes) -> Reading:
+    """The same study, read here."""
+    (reading,) = read_group(Reader(experiment), [Upload("study.zip", study)])
+    return reading
+
+
+def middle(page: playwright.Page) -> tuple[float, float]:
+    """The middle of the first picture."""
+    box = page.locator(PICTURE).first.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_wheel_keys_curve_and_slider_lead_through_the_slices(page) -> None:
+    """Each moves the picture, the words and the slider at once, the server follows, the page stays."""
+    page.keyboard.press("Tab")
+    page.locator(SCROLLER).focus()
+    page.keyboard.press("Home")
+    assert 1 == shown(page)
+    page.mouse.move(*middle(page))
+    before = page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop")
+    for _ in range(3):
+        page.mouse.wheel(0, -120)
+        page.wait_for_timeout(50)
+    assert 4 == shown(page)
+    page.mouse.wheel(0, 120)
+    assert 3 == shown(page)
+    assert before == page.locator("[data-testid=stMain]").evaluate("main => main.scrollTop")
+    for key, expected in (
+        ("ArrowUp", 4),
+        ("ArrowRight", 5),
+        ("ArrowDown", 4),
+        ("PageUp", 6),
+        ("End", N_SLICES),
+    ):
+        page.keyboard.press(key)
+        assert expected == shown(page)
+    page.locator("h1").click()
+    page.keyboard.press("ArrowDown")
+    assert N_SLICES - 1 == shown(page)
+    page.locator(SCROLLER).fill("6")
+    assert 7 == shown(page)
+    curve = page.locator(".scroller svg")
+    curve.scroll_into_view_if_needed()
+    box = curve.bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 12, box["y"] + 40)
+    assert N_SLICES == shown(page)
+    page.get_by_text(f"Slice {N_SLICES} alone").wait_for()
+    page.locator(f"{PICTURE}[width='512']").first.wait_for()
+    page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 34, box["y"] + 40, steps=8)
+    page.mouse.up()
+    assert 1 == shown(page)
+
+
+def test_dragging_leads_through_the_slices(page) -> None:
+    """The left button, held and moved up, goes up; what was driving the verdict is one press away."""
+    page.locator(SCROLLER).fill("0")
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 48, steps=6)
+    page.mouse.up()
+    assert 4 == shown(page)
+    button = page.locator(".driving button").nth(1)
+    expected = int(button.inner_text())
+    button.click()
+    assert expected == shown(page)
+    assert "true" == button.get_attribute("aria-current")
+
+
+def test_windows_by_preset_key_slider_and_dragging(page) -> None:
+    """Level and width follow presets, W, the sliders and the right button; a double click leads back."""
+    assert (40, 120) == window(page)
+    before = grab(page, 0)
+    page.get_by_role("button", name="subdural").click()
+    assert (75, 200) == window(page)
+    assert (before != grab(page, 0)).any()
+    page.locator("h1").click()
+    page.keyboard.press("w")
+    assert (40, 40) == window(page)
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.down(button="right")
+    page.mouse.move(x + 60, y - 20, steps=6)
+    page.mouse.up(button="right")
+    assert (30, 70) == window(page)
+    page.locator("input.level").fill("55")
+    assert (55, 70) == window(page)
+    page.locator(PICTURE).first.dblclick()
+    assert (40, 120) == window(page)
+    assert "true" == page.get_by_role("button", name="networks' own").get_attribute("aria-pressed")
+    np.testing.assert_array_equal(before, grab(page, 0))
+
+
+def test_the_browser_draws_what_python_draws(page, served, study) -> None:
+    """Slice and heat maps in full differ from those of Python by a rounding at most, in any window."""
+    reading = read(served[1], study)
+    for name, look in (("networks' own", None), ("bone", Window(600, 2800))):
+        page.get_by_role("button", name=name).click()
+        finding = reading.findings.slices[shown(page) - 1]
+        picture = reading.picture(finding.index, look)
+        assert 512 == len(grab(page, 0))
+        assert np.abs(grab(page, 0) - picture[..., None]).max() <= 1
+        for place, model in enumerate(finding.models.values(), start=1):
+            expected = np.asarray(lay_heat(picture, model.heat, 0.5)).astype(int)
+            assert np.abs(expected - picture[..., None]).max() > 50
+            assert np.abs(grab(page, place) - expected).max() <= 2
+
+
+def test_a_preview_is_the_slice_until_it_comes_in_full(page, served, study) -> None:
+    """While scrolling each slice is shown small, and looks as it does in full."""
+    reading = read(served[1], study)
+    page.locator(SCROLLER).fill(str(N_SLICES - 1))
+    page.wait_for_timeout(80)
+    small = grab(page, 0)
+    assert 256 == len(small)
+    away = []
+    for finding in reading.findings.slices:
+        whole = Image.fromarray(reading.picture(finding.index)).resize((256, 256), Image.Resampling.BOX)
+        away.append(np.abs(small[..., 0] - np.asarray(whole).astype(int)).mean())
+    assert N_SLICES - 1 == np.argmin(away)
+    assert min(away) < 3
+
+
+def test_where_the_visitor_is_counts(page) -> None:
+    """Scrolling on while the server answers leads nowhere back: the newest place stays."""
+    page.locator(SCROLLER).fill("0")
+    page.wait_for_timeout(210)
+    for place in range(1, 8):
+        page.locator(SCROLLER).fill(str(place))
+        page.wait_for_timeout(60)
+    assert 8 == shown(page)
+    page.get_by_text("Slice 8 alone").wait_for()
+    assert 8 == shown(page)
