@@ -95,6 +95,10 @@ class GateFinding:
     odd: bool = False
 
 
+# Of a slice in Hounsfield units: above the head, or of its tip. There is nothing to compare with training.
+NEXT_TO_NOTHING = GateFinding("warn", ("The slice shows next to nothing.",), brain_visible=False)
+
+
 def judge(pixels: NDArray[np.float32], *, coloured: bool = False, measured: bool = False) -> GateFinding:
     """Decide whether a slice is one of a head CT.
 
@@ -112,7 +116,7 @@ def judge(pixels: NDArray[np.float32], *, coloured: bool = False, measured: bool
     appearance = _measure(trimmed, frame)
     side = find_head(trimmed)[2]
     if measured and (appearance is None or side < _TIP * min(trimmed.shape)):
-        return GateFinding("warn", ("The slice shows next to nothing.",), brain_visible=False)
+        return NEXT_TO_NOTHING
     if appearance is None:
         return GateFinding("refuse", ("Nothing lies on the black of the picture.",), False, odd=True)
     brain_visible = _has_brain(frame)
@@ -193,10 +197,10 @@ def weigh_familiarity(found: GateFinding, distance: float, familiarity: Familiar
         distance: the slice's own; see core.familiarity.
 
     Returns:
-        The same for a slice within the limit. Beyond it a warning; a refusal when the picture is odd as well,
+        The same for a slice within the limit, or of nothing. Beyond it a warning; a refusal when the picture is odd as well,
         or when no slice that the networks could be tested on was as far away.
     """
-    if distance <= familiarity.limit:
+    if distance <= familiarity.limit or found is NEXT_TO_NOTHING:
         return found
     how_far = "anything" if distance > familiarity.farthest else "nearly all"
     reason = f"To the networks the picture is unlike {how_far} they learned from."

@@ -117,6 +117,8 @@ def test_next_to_nothing_in_hounsfield_units_is_no_other_kind(head: np.ndarray) 
     for picture in (tip, np.zeros_like(head)):
         found = judge(picture, measured=True)
         assert ("warn", False, False) == (found.outcome, found.brain_visible, found.odd)
+        known = Familiarity({}, limit=2.0, farthest=3.0, hashes=np.empty((0, 32), np.uint8))
+        assert found == weigh_familiarity(found, 9.0, known)
     assert "refuse" == judge(np.zeros_like(head)).outcome
 
 
