@@ -16,7 +16,7 @@ from core.evaluation.summary import evaluate_experiment
 from core.experiments import CARD_NAME, list_experiments, read_experiment
 from core.model_card import draw_model_card
 from core.phantoms import draw_phantom
-from core.prediction import Reader
+from core.prediction import COPY, Reader
 from core.reports import draw_figures, replace_figures
 from core.scans import Scan, Slice, read_scan
 
@@ -125,19 +125,24 @@ _REFRAMED: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="STROKE_CT_DATA names no folder")
 def test_framing_hardly_changes_a_reading() -> None:
-    """A slice of the data set padded, rescaled, shifted, bordered or as RGB PNG: at the median a difference
-    in probability of at most 0.05, and the decision changes in at most one of ten."""
-    reader = Reader(read_experiment(ROOT / STORY[2]))
-    files = sorted(DATA.rglob("*.jpg"))
-    differences, changed = [], []
-    for path in files[:: len(files) // 12]:
-        expected = reader.read(read_scan(path.read_bytes(), path.name)).slices[0].models
-        for change in _REFRAMED.values():
+    """Slices of the data set, half with hemorrhage, padded, rescaled, shifted, bordered or as RGB PNG: at the
+    median of each change probability differs by at most 0.05, one decision in ten changes at most, and most
+    are named as copies of what the networks were made from."""
+    experiment = read_experiment(ROOT / STORY[2])
+    reader, slices = Reader(experiment), experiment.slices()
+    files = [file for label in (0, 1) for file in slices["file"][slices["slice_label"] == label][::50][:6]]
+    differences: dict[str, list[float]] = {name: [] for name in _REFRAMED}
+    changed, named = [], []
+    for file in files:
+        expected = reader.read(read_scan((DATA / file).read_bytes(), file)).slices[0].models
+        for title, change in _REFRAMED.items():
             target = io.BytesIO()
-            change(Image.open(path).convert("L")).save(target, "PNG")
-            found = reader.read(read_scan(target.getvalue(), "a.png")).slices[0].models
+            change(Image.open(DATA / file).convert("L")).save(target, "PNG")
+            found = reader.read(read_scan(target.getvalue(), "a.png")).slices[0]
+            named.append(COPY in found.warnings)
             for name, model in expected.items():
-                differences.append(abs(model.probability - found[name].probability))
-                changed.append(model.positive != found[name].positive)
-    assert np.median(differences) <= 0.05
+                differences[title].append(abs(model.probability - found.models[name].probability))
+                changed.append(model.positive != found.models[name].positive)
+    assert max(map(np.median, differences.values())) <= 0.05
     assert np.mean(changed) <= 0.1
+    assert np.mean(named) >= 0.7
