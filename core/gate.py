@@ -197,8 +197,8 @@ def weigh_familiarity(found: GateFinding, distance: float, familiarity: Familiar
         distance: the slice's own; see core.familiarity.
 
     Returns:
-        The same for a slice within the limit, or of nothing. Beyond it a warning; a refusal when the picture is odd as well,
-        or when no slice that the networks could be tested on was as far away.
+        The same for a slice within the limit, or of nothing. Beyond it a warning; a refusal when the picture
+        is odd as well, or when no slice that the networks could be tested on was as far away.
     """
     if distance <= familiarity.limit or found is NEXT_TO_NOTHING:
         return found

@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.evaluation.levels import LEVELS
 from core.evaluation.patients import patient_level, patient_names
+from core.familiarity import FILE as FAMILIARITY
 from core.gate_figures import KINDS, OUTCOMES, TABLE, draw_shares
 from core.model_card.facts import Facts
 from core.model_card.markdown import bullets, count, paragraphs, percent, plain, table, tell
@@ -210,9 +211,10 @@ def describe_gate(facts: Facts) -> str:
             f"`python -m core gate {name} --head-ct DIR --other DIR` measures it."
         )
     parts = [
-        "Before an answer is shown a gate looks at each slice, at the picture and at what the networks' "
-        "features say of it. In brackets: 95 % intervals by Clopper and Pearson; they take slices as "
-        "independent, which those of one patient are not, so they are too narrow."
+        "Before an answer is shown a gate looks at the picture of each slice"
+        + (", and at what the networks' features say of it. " if facts.holds(FAMILIARITY) else ". ")
+        + "In brackets: 95 % intervals by Clopper and Pearson; they take slices as independent, which those "
+        "of one patient are not, so they are too narrow."
     ]
     for images, rows in counts.groupby("images", sort=True):
         parts.append(f"{_IMAGES[str(images)]} {plain(rows['what'].iloc[0])}".rstrip())
