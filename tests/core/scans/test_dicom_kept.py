@@ -11,8 +11,8 @@ from core.scans import dicom, dicom_header
 from core.scans.dicom_kept import KEPT, KEPT_META, drop_the_rest
 from tests.scan_files import draw_dataset, draw_hu, save
 
-# DICOM PS3.15 2024b, table E.1-1: its attributes in the groups that KEPT and KEPT_META take from. Of all other
-# groups in the table (0010, 0012, 0032, 0038, 0040, 0400, 4008 ...) nothing is kept at all.
+# DICOM PS3.15 2024b, table E.1-1: its attributes in the groups that KEPT and KEPT_META take from. Of others
+# in it (0010, 0012, 0032, 0038, 0040, 0400, 4008 ...) nothing is kept at all.
 PROFILE = {
     0x0002: "0003",
     0x0004: "1511",

@@ -1,69 +1,84 @@
-"""Planted identifiers of a patient are found nowhere that this program writes or shows."""
+"""Identifiers of a patient, planted wherever a file has room, never enter a scan, an error or a log."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import traceback
+from functools import cache
+from typing import Any
 
+import numpy as np
 import pytest
-from pydicom.datadict import DicomDictionary, keyword_for_tag
-from pydicom.dataset import Dataset
 
-from core.cli import main
-from core.experiments import Experiment
+from core.errors import ScanError
 from core.scans import read_scan, read_study
-from tests.scan_files import draw_dataset, draw_hu, save, write_nifti, write_zip
-
-CANARY = "CANARY"
-_TEXTS = ("PN", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE", "UR")
-# Technical attributes that decoding compares with the standard's own words.
-_KEPT = ("PhotometricInterpretation", "Modality")
+from tests.canary_files import NAME, find_canaries, pack, write_dicom_files, write_pictures, write_volumes
 
 
-def plant(dataset: Dataset) -> Dataset:
-    """The data set with the canary in every attribute of text there is, and in a private one."""
-    for tag, (vr, *_rest) in DicomDictionary.items():
-        name = keyword_for_tag(tag)
-        if vr in _TEXTS and name and name not in _KEPT and tag >> 16 not in (0, 2, 4):
-            dataset.add_new(tag, vr, f"{CANARY}^{CANARY}" if vr == "PN" else CANARY)
-    block = dataset.private_block(0x0099, CANARY, create=True)
-    block.add_new(1, "LO", CANARY)
-    return dataset
+@cache
+def write_all() -> dict[str, bytes]:
+    """Every file of tests.canary_files, by name."""
+    return {**write_dicom_files(), **write_volumes(), **write_pictures()}
 
 
-def planted_files() -> list[bytes]:
-    """Files that are read, refused and damaged, all of them with the canary inside."""
-    good = [save(plant(draw_dataset(draw_hu(i), z=5.0 * i))) for i in range(3)]
-    wrong = [
-        save(plant(draw_dataset(**tags)))
-        for tags in (
-            {"Rows": 0}, {"PhotometricInterpretation": CANARY}, {"RescaleSlope": 0}, {"Modality": CANARY},
-        )
-    ]  # fmt: skip
-    volume = write_nifti(descrip=CANARY.encode(), aux_file=CANARY.encode())
-    return [*good, *wrong, good[0][:-3000], good[0][: len(good[0]) // 3], volume]
+def describe(value: Any) -> str:
+    """Everything that an object holds, however deep, as text; of pixels their size alone."""
+    if isinstance(value, np.ndarray):
+        return f"pixels {value.shape} {value.dtype}"
+    if isinstance(value, BaseException):
+        return " ".join([repr(value), str(value), describe(vars(value)), *traceback.format_exception(value)])
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return type(value).__name__ + describe(fields)
+    if isinstance(value, dict):
+        return " ".join(describe(item) for pair in value.items() for item in pair)
+    if isinstance(value, list | tuple):
+        return " ".join(map(describe, value))
+    return repr(value)
 
 
-def test_phi_canary(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
-    """Neither scans nor refusals, neither logs nor the console hold anything of a file's texts."""
+def test_each_file_holds_what_is_looked_for() -> None:
+    """A name is planted in every file, but for those cut off that have room only behind their pixels."""
+    bare = [name for name, data in write_all().items() if NAME not in find_canaries(data)]
+    assert ["cut-a.webp", "cut-a.bmp"] == bare
+
+
+def test_phi_canary() -> None:
+    """Scans and refusals of files in a zip hold nothing of their texts, of folders, or of comments."""
+    study = read_study([("a.zip", pack(write_all()))])
+    assert (9, 16) == (len(study.scans), len(study.refused))
+    assert 4 in {len(scan.slices) for scan in study.scans if scan.unit == "hu"}
+    assert [] == find_canaries(describe(study))
+
+
+def test_phi_canary_in_this_process(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither what comes of a file, nor the causes of an error, nor any log or print hold its texts."""
+    files = write_all()
     caplog.set_level(logging.DEBUG)
-    files = planted_files()
-    assert all(CANARY.encode() in data for data in files)
-    study = read_study([("a.zip", write_zip({f"{index}": data for index, data in enumerate(files)}))])
-    assert (3, 2) == (max(len(scan.slices) for scan in study.scans if not scan.source.endswith("9")), 2)
-    shown = [repr((scan.source, scan.warnings, scan.technical, scan.sha256)) for scan in study.scans]
-    shown += [f"{refused.source} {refused.error!r} {refused.error}" for refused in study.refused]
-    # The same in this process, where warnings and logs would be seen.
-    shown.append(repr(read_scan(files[0], "a").technical))
+    caplog.clear()
+    outcomes: dict[str, object] = {}
+    for name, data in files.items():
+        try:
+            outcomes[name] = read_scan(data, "a")
+        except ScanError as error:
+            outcomes[name] = error
+    assert {} == {name: found for name, one in outcomes.items() if (found := find_canaries(describe(one)))}
     printed = capfd.readouterr()
-    assert CANARY not in " ".join(shown) + caplog.text + printed.out + printed.err
+    assert [] == find_canaries(caplog.text + printed.out + printed.err)
 
 
-def test_phi_canary_in_folders(tiny: Experiment, tmp_path, capfd: pytest.CaptureFixture[str]) -> None:
-    """`predict` shows neither a file's texts nor the names of folders inside an archive."""
-    members = {f"{CANARY}/{CANARY}/{index}": data for index, data in enumerate(planted_files())}
-    (tmp_path / "a.zip").write_bytes(write_zip(members))
-    with pytest.raises(SystemExit):
-        main(["predict", str(tmp_path / "a.zip"), "--json"])
-    printed = capfd.readouterr()
-    assert '"position_mm"' in printed.out
-    assert CANARY not in printed.out + printed.err
+def test_the_description_goes_deep() -> None:
+    """A word in a warning, a field of a field, or the cause of an error is found by these tests."""
+    scan = read_scan(write_all()["v.nii"], "a")
+    technical = dataclasses.replace(scan.technical, modality=NAME)
+    error = ScanError("It failed")
+    error.__cause__ = ValueError(NAME)
+    for held in (
+        dataclasses.replace(scan, warnings=(f"of {NAME}",)),
+        dataclasses.replace(scan, technical=technical),
+        (error,),
+    ):
+        assert [NAME] == find_canaries(describe(held))

@@ -1,0 +1,146 @@
+"""Files with identifiers of an invented patient planted wherever a format has room for a text."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import nibabel
+import numpy as np
+from PIL import Image, ImageCms, PngImagePlugin
+from pydicom.datadict import DicomDictionary, keyword_for_tag
+from pydicom.dataset import Dataset
+
+from tests.builders import draw_head
+from tests.scan_files import draw_dataset, draw_hu, save, write_nifti
+
+NAME, DATE, UID = "KANARIE", "18770102", "1.2.826.0.1.771771"
+# What must be found nowhere; bytes as they stand in files.
+CANARIES = (NAME, DATE, UID)
+# What a file may be called: names of files are shown, and go no further.
+FILE_NAME = "PARROT"
+
+_VALUES = dict.fromkeys(("LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE", "UR"), NAME)
+_VALUES |= {"PN": f"{NAME}^{NAME}", "DA": DATE, "DT": f"{DATE}030405", "UI": UID}
+# What decoding compares with the standard's own words.
+_KEPT = ("PhotometricInterpretation", "Modality", "SOPClassUID", "DirectoryRecordSequence")
+_OVERLAYS = 0x6000
+
+
+def plant_dicom(dataset: Dataset) -> Dataset:
+    """The data set with canaries in every attribute of text, date or UID, in sequences and private ones."""
+    for tag, (vr, *_rest) in DicomDictionary.items():
+        name = keyword_for_tag(tag)
+        if not name or name in _KEPT or tag >> 16 in (0, 2, 4, 0xFFFE):
+            continue
+        if vr in _VALUES:
+            dataset.add_new(tag, vr, _VALUES[vr])
+        elif vr == "SQ":
+            item = Dataset()
+            item.PatientName, item.InstitutionName, item.StudyDate = f"{NAME}^{NAME}", NAME, DATE
+            item.private_block(0x0011, NAME, create=True).add_new(1, "UT", NAME)
+            dataset.add_new(tag, vr, [item])
+    block = dataset.private_block(0x0099, NAME, create=True)
+    block.add_new(1, "LO", NAME)
+    block.add_new(2, "UN", NAME.encode())
+    block.add_new(3, "OB", NAME.encode())
+    dataset.add_new((_OVERLAYS << 16) | 0x4000, "LT", NAME)
+    dataset.add_new((_OVERLAYS << 16) | 0x3000, "OW", (NAME * 100).encode())
+    dataset.add_new(0x50000020, "CS", NAME)
+    meta = dataset.file_meta
+    meta.SourceApplicationEntityTitle = meta.SendingApplicationEntityTitle = NAME
+    meta.ReceivingApplicationEntityTitle = meta.ImplementationVersionName = NAME
+    meta.PrivateInformationCreatorUID, meta.PrivateInformation = UID, NAME.encode()
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.preamble = NAME.encode().ljust(128, b" ")
+    return dataset
+
+
+def save_planted(dataset: Dataset) -> bytes:
+    """The data set with canaries, as a file; pydicom warns of the character set that there is not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return save(plant_dicom(dataset))
+
+
+def write_dicom_files() -> dict[str, bytes]:
+    """A series of four slices, and files that are refused: each with canaries."""
+    files = {f"slice{n}.dcm": save_planted(draw_dataset(draw_hu(n), z=5.0 * n)) for n in range(4)}
+    wrong = (
+        {"Rows": 0}, {"PhotometricInterpretation": NAME}, {"RescaleSlope": 0}, {"Modality": NAME},
+        {"Modality": "SR"}, {"BitsAllocated": 32}, {"PixelData": None},
+    )  # fmt: skip
+    for number, tags in enumerate(wrong):
+        files[f"wrong{number}.dcm"] = save_planted(draw_dataset(**tags))
+    whole = files["slice0.dcm"]
+    return files | {"cut.dcm": whole[:-3000], "third.dcm": whole[: len(whole) // 3]}
+
+
+def write_volumes() -> dict[str, bytes]:
+    """A NIfTI volume with canaries in its header and in extensions, the same cut off, and one of MRI."""
+    texts = {name: NAME.encode() for name in ("descrip", "aux_file", "db_name", "intent_name", "data_type")}
+    plain = nibabel.Nifti1Image.from_bytes(write_nifti(**texts))
+    for code in ("comment", "afni"):
+        plain.header.extensions.append(nibabel.nifti1.Nifti1Extension(code, f"{NAME} {DATE}".encode()))
+    whole = plain.to_bytes()
+    bright = np.random.default_rng(0).integers(0, 900, (64, 64, 3)).astype(np.int16)
+    return {"v.nii": whole, "cut.nii": whole[: len(whole) // 2], "mr.nii": write_nifti(bright, **texts)}
+
+
+def write_pictures() -> dict[str, bytes]:
+    """Pictures of a head with canaries in EXIF, XMP, colour profiles, comments and tags; the same cut off."""
+    head = Image.fromarray(np.rint(255 * draw_head(0.5, 128)).astype(np.uint8))
+    exif = Image.Exif()
+    for tag in (0x010E, 0x013B, 0x8298, 0x9286, 0x0132, 0x010F, 0x0110, 0x0131, 0xA430):
+        exif[tag] = f"{NAME} {DATE}"
+    exif.get_ifd(0x8825)[0x001B] = NAME.encode()  # GPS processing method
+    xmp = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><dc:creator>{NAME} {DATE}</dc:creator></x:xmpmeta>'.encode()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() + NAME.encode()
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Patient", f"{NAME} {DATE}")
+    texts.add_text(NAME, NAME, zip=True)
+    texts.add_itxt("Author", NAME, "en", NAME)
+    comments = {270: NAME, 269: NAME, 285: NAME, 305: NAME, 306: DATE, 315: NAME, 316: NAME, 33432: NAME}
+    options: dict[str, dict[str, Any]] = {
+        "a.jpg": {"comment": NAME.encode(), "exif": exif, "xmp": xmp, "icc_profile": profile},
+        "a.png": {"pnginfo": texts, "exif": exif, "icc_profile": profile},
+        "a.webp": {"lossless": True, "exif": exif, "xmp": xmp, "icc_profile": profile},
+        "a.tif": {"tiffinfo": comments, "icc_profile": profile},
+        "a.bmp": {},
+    }
+    files = {}
+    for name, extra in options.items():
+        target = io.BytesIO()
+        kind = {"jpg": "JPEG", "tif": "TIFF"}.get(name[2:], name[2:].upper())
+        head.convert("RGB" if kind == "WEBP" else "L").save(target, kind, **extra)
+        files[name] = target.getvalue() + NAME.encode()
+    cut = {f"cut-{name}": data[: len(data) // 2] for name, data in files.items()}
+    return files | cut | {"x.dcm": files["a.jpg"], "nothing.txt": f"{NAME} {DATE}".encode()}
+
+
+def pack(files: Mapping[str, bytes], folder: str = NAME) -> bytes:
+    """A zip of files below a folder named with the canary, with comments on the archive and its members."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.comment = f"{NAME} {DATE}".encode()
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(f"{folder}/{folder} {DATE}/{name}")
+            entry.comment = NAME.encode()
+            entry.extra = b"\x99\x99" + len(NAME).to_bytes(2, "little") + NAME.encode()
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED)
+    return target.getvalue()
+
+
+def find_canaries(text: str | bytes, *more: str) -> list[str]:
+    """Which of the canaries, and of these other words, are in a text or in bytes of any of its codings."""
+    words = (*CANARIES, *more)
+    if isinstance(text, str):
+        return [word for word in words if word.lower() in text.lower()]
+    return [
+        word
+        for word in words
+        if any(word.encode(code) in text for code in ("utf-8", "utf-16-le", "utf-16-be"))
+    ]
