@@ -75,6 +75,9 @@ def write_dicom_files() -> dict[str, bytes]:
     )  # fmt: skip
     for number, tags in enumerate(wrong):
         files[f"wrong{number}.dcm"] = save_planted(draw_dataset(**tags))
+    odd = draw_dataset()
+    odd.add_new(0x00280008, "LO", NAME)  # the number of frames: whoever makes a number of it quotes the name
+    files["odd.dcm"] = save_planted(odd)
     whole = files["slice0.dcm"]
     return files | {"cut.dcm": whole[:-3000], "third.dcm": whole[: len(whole) // 3]}
 

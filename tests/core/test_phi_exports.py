@@ -114,7 +114,7 @@ def test_what_is_printed_and_written_holds_no_identifier(machine: Machine) -> No
         "--json", "--override-gate", "--write", "a.csv", "--write", "a.json", "--write", "a.pdf"
     )  # fmt: skip
     record = json.loads(done.stdout)
-    assert (16, 32) == (len(record["scans"]), len(record["refused"]))
+    assert (16, 34) == (len(record["scans"]), len(record["refused"]))
     assert FILE_NAME in done.stdout
     assert [] == find_canaries(done.stdout + done.stderr)
     assert [] == find_canaries(json.dumps(without_sources(record)) + done.stderr, FILE_NAME)

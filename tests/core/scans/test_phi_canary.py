@@ -47,7 +47,7 @@ def test_each_file_holds_what_is_looked_for() -> None:
 def test_phi_canary() -> None:
     """Scans and refusals of files in a zip hold nothing of their texts, of folders, or of comments."""
     study = read_study([("a.zip", pack(write_all()))])
-    assert (9, 16) == (len(study.scans), len(study.refused))
+    assert (9, 17) == (len(study.scans), len(study.refused))
     assert 4 in {len(scan.slices) for scan in study.scans if scan.unit == "hu"}
     assert [] == find_canaries(describe(study))
 
