@@ -54,8 +54,7 @@ def read_all(
             break
         else:
             readings += found
-    if unfinished is None:
-        waiting.end()
+    waiting.end()
     readings = _tell_apart(readings)
     read = [reading for reading in readings if reading.findings is not None]
     decided = decide_anew([reading.findings for reading in read], experiment, thresholds)

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment
-from core.prediction import decide_anew
-from dashboard import components, overlays, read_viewer, state
+from core.prediction import Findings, decide_anew
+from dashboard import components, overlays, read_viewer, state, study_view
 from dashboard.reading_threads import BackgroundReading
 from dashboard.readings import Reading, Step
 
@@ -65,7 +65,7 @@ class Waiting:
 
     def _show(self, running: BackgroundReading, place: str, keys: Sequence[str]) -> None:
         if self._bar is None:
-            with self._whole.container(key="reading_progress"):
+            with self._whole.container(), _place("of_files"):
                 self._bar = st.empty()
                 _offer_stop(running, keys, "waiting")
         _show_bar(self._bar, running, place)
@@ -77,7 +77,7 @@ def follow(experiment: Experiment, unfinished: Unfinished, thresholds: Mapping[s
     running = unfinished.reading
     if running.watch() or running.stopped:
         st.rerun()
-    with st.container(key="reading_progress_of_study"):
+    with _place("of_study"):
         _show_bar(st.empty(), running, unfinished.place)
         _offer_stop(running, unfinished.keys, "reading")
     so_far = running.step.so_far
@@ -92,11 +92,20 @@ def tell_step(step: Step, *, began: bool, place: str = "") -> str:
     """How far a reading is, in words."""
     if not began:
         told = "Waiting for another reading to end"
-    elif step.total:
+    elif step.done:
         told = f"Slice {step.done} of {step.total}"
+    elif step.total:
+        told = f"Checking whether {step.total} slices are of a head"
     else:
         told = f"Decoding: {step.n_files} files so far" if step.n_files > 1 else "Decoding"
     return f"{place}: {told[0].lower()}{told[1:]}" if place else told
+
+
+def _place(name: str) -> DeltaGenerator:
+    """A place at the foot of the window, so that nothing moves when it comes and goes."""
+    return st.container(
+        key=f"reading_progress_{name}", horizontal=True, vertical_alignment="center", gap="medium"
+    )
 
 
 def _show_bar(spot: DeltaGenerator, running: BackgroundReading, place: str) -> None:
@@ -116,6 +125,11 @@ def _offer_stop(running: BackgroundReading, keys: Sequence[str], name: str) -> N
 
 
 def _reserve_place(experiment: Experiment) -> None:
+    """What stands where the first slices will be."""
+    with st.container(key="pair_verdict"):
+        verdict, _ = st.columns([1.1, 1], gap="medium")
+    with verdict:
+        study_view.show_verdict(experiment, Findings("", "", experiment.name, ()), unfinished=True)
     with st.container(key="scan_places"):
         columns = st.columns(1 + len(experiment.frameworks), gap="small")
     for column, title in zip(
