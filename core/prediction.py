@@ -17,6 +17,7 @@ from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
 from core.preprocessing import Recipe, prepare_frame, to_frame
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
+from core.scans.scan import OTHER_PART
 from core.scans.windows import window_hu
 from core.side_by_side import map_side_by_side
 from core.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
@@ -278,11 +279,19 @@ def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
         return judge_size(found, piece.pixels, spacing) if measured and spacing else found
 
     found = list(map_side_by_side(look, scan.slices))
+    if OTHER_PART in scan.warnings:
+        # Such words are often left as they were for the patient before: a doubt, no more.
+        found = [_doubt(one, OTHER_PART) for one in found]
     modality = scan.technical.modality
     if modality in _PICTURES_OF_CT:
         return found
     reason = f"The file says that this is {modality}, not CT."
     return [replace(one, outcome="refuse", reasons=(reason, *one.reasons), odd=True) for one in found]
+
+
+def _doubt(found: GateFinding, reason: str) -> GateFinding:
+    outcome = "warn" if found.outcome == "read" else found.outcome
+    return replace(found, outcome=outcome, reasons=(*found.reasons, reason), odd=True)
 
 
 def _is_refused(gates: Sequence[GateFinding]) -> bool:

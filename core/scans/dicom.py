@@ -28,13 +28,44 @@ from core.scans import dicom_header
 from core.scans.dicom_header import Header, damaged
 from core.scans.dicom_kept import drop_the_rest
 from core.scans.geometry import check_directions
-from core.scans.scan import Piece, Plane
+from core.scans.scan import OTHER_PART, Piece, Plane
 
 # Air; scanners mark what lies outside the scanned circle with values below it.
 LOWEST_HU = -1024.0
 # Nothing in or on a patient that is air reaches this.
 _NEVER_AIR_HU = 500.0
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+
+# DICOM's words (PS3.16, annex L) for parts that are often scanned; others say nothing.
+_OTHER_PARTS = (
+    *(
+        "ABDOMEN",
+        "ABDOMENPELVIS",
+        "ANKLE",
+        "AORTA",
+        "ARM",
+        "BREAST",
+        "CHEST",
+        "CHESTABDOMEN",
+        "COLON",
+        "CSPINE",
+    ),
+    *(
+        "ELBOW",
+        "EXTREMITY",
+        "FOOT",
+        "HAND",
+        "HEART",
+        "HIP",
+        "KIDNEY",
+        "KNEE",
+        "LEG",
+        "LIVER",
+        "LSPINE",
+        "LUNG",
+    ),
+    *("PANCREAS", "PELVIS", "SHOULDER", "SPINE", "SPLEEN", "TSPINE", "WRIST"),
+)
 
 # pydicom's log and warnings quote the attributes they stumble over.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
@@ -100,6 +131,8 @@ def _note(dataset: Dataset, key: bytes) -> _Noted:
     kernel = dicom_header.text(dataset, "ConvolutionKernel")
     if any(word in kernel for word in ("BONE", "SHARP", "H60", "H70", "EDGE", "LUNG")):
         remarks.append("The picture was reconstructed with a sharp (bone) kernel: brain looks noisy.")
+    if dicom_header.text(dataset, "BodyPartExamined").replace(" ", "") in _OTHER_PARTS:
+        remarks.append(OTHER_PART)
     if dicom_header.text(dataset, "ContrastBolusAgent"):
         remarks.append("The scan was made with contrast agent; the networks learned from scans without.")
     if any(0x6000 <= tag.group <= 0x601E for tag in set(dataset.keys())):

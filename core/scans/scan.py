@@ -12,6 +12,8 @@ from core.errors import ScanError
 from core.scans.windows import Window
 
 Unit = Literal["gray", "hu"]
+# A warning that the gate listens to.
+OTHER_PART = "The file says that it shows another part of the body than the head."
 # Left, right, top and bottom of the picture, as letters: R L A P, H (head) and F (feet).
 Marks = tuple[str, str, str, str]
 

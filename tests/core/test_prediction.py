@@ -17,6 +17,7 @@ from core.prediction import COPY, SEEN_IN_TRAINING, Reader, SliceFinding, decide
 from core.preprocessing import Recipe, prepare, to_frame
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
+from core.scans.scan import OTHER_PART
 from core.verdict import make_study_rules, reach_verdicts
 from tests.builders import draw_head, tiny_probability, write_tiny_experiment, write_tiny_model
 
@@ -214,6 +215,13 @@ def test_a_file_that_says_mr_is_refused(tiny: Experiment) -> None:
     scan = make_scan(0.5)
     with pytest.raises(ScanError, match="MR, not CT"):
         Reader(tiny).read(Scan("s", "0" * 64, "gray", scan.slices, technical=Technical(modality="MR")))
+
+
+def test_a_file_that_says_chest_is_doubted(tiny: Experiment) -> None:
+    """What the file says of the part of the body is a reason beside the others, and makes the picture odd."""
+    (finding,) = Reader(tiny).read(make_scan(0.5, warnings=(OTHER_PART,))).slices
+    assert ("warn", True, OTHER_PART) == (finding.gate.outcome, finding.gate.odd, finding.gate.reasons[-1])
+    assert not Reader(tiny).read(make_scan(0.5)).slices[0].gate.odd
 
 
 def test_colour_reaches_the_gate(tiny: Experiment) -> None:

@@ -21,6 +21,7 @@ from pydicom.uid import (
 
 from core.errors import ScanError
 from core.scans import dicom, read_study
+from core.scans.scan import OTHER_PART
 from tests.scan_files import draw_dataset, draw_hu, save, write_dicom, write_encapsulated
 
 
@@ -158,6 +159,7 @@ def test_bits_above_the_stored_ones_are_masked() -> None:
         ({"LossyImageCompression": "01"}, "with loss"),
         ({"ConvolutionKernel": "BONEPLUS"}, "sharp"),
         ({"ContrastBolusAgent": "SECRET"}, "contrast"),
+        ({"BodyPartExamined": "CHEST"}, "another part of the body"),
         ({"RescaleSlope": -1}, "negative"),
         ({"RescaleSlope": None}, "taken for Hounsfield"),
     ],
@@ -166,6 +168,12 @@ def test_doubts_are_told(tags: dict[str, object], word: str) -> None:
     """What should make the reader doubt is said, without repeating the file's own text."""
     (*_, warning) = [w for w in dicom.decode(write_dicom(**tags), "a").warnings if word in w]
     assert "SECRET" not in warning
+
+
+@pytest.mark.parametrize("part", ["HEAD", "BRAIN", "", "SECRET"])
+def test_a_head_or_an_unknown_part_is_no_doubt(part: str) -> None:
+    """Only words of DICOM's own for other parts of the body make a doubt."""
+    assert OTHER_PART not in dicom.decode(write_dicom(BodyPartExamined=part), "a").warnings
 
 
 @pytest.mark.parametrize(
