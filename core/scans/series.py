@@ -23,6 +23,7 @@ NEARLY_EMPTY_SHARE = 0.005
 SAME_PLACE_MM = 0.05
 # A distance this much above the usual one means that a slice is missing.
 GAP = 1.5
+MAX_NAMED_GAPS = 3
 # So few pictures along the patient beside axial slices serve to find one's way.
 MAX_LOCALIZERS = 4
 
@@ -242,18 +243,17 @@ def _describe_geometry(members: list[_Member]) -> list[str]:
         return notes
     thickness = [member.plane.thickness_mm for member in members]
     kinds = list(pairwise(thickness))
-    gaps = 0
-    for step, kind in zip(steps, kinds, strict=True):
+    gaps = []
+    for number, (step, kind) in enumerate(zip(steps, kinds, strict=True), start=1):
         alike = [float(other) for other, its in zip(steps, kinds, strict=True) if its == kind]
-        gaps += len(alike) > 1 and step > GAP * float(np.median(alike))
+        if len(alike) > 1 and step > GAP * float(np.median(alike)):
+            gaps.append(f"{step:.1f} mm between slices {number} and {number + 1}")
     if gaps:
-        notes.append(f"Slices are missing: {gaps} gaps between neighbours." if gaps > 1 else _ONE_GAP)
+        more = f", and {len(gaps) - MAX_NAMED_GAPS} more" if len(gaps) > MAX_NAMED_GAPS else ""
+        notes.append(f"Slices are missing: {', '.join(gaps[:MAX_NAMED_GAPS])}{more}.")
     elif steps.max() > GAP * steps.min():
         notes.append(f"The distance between slices changes, from {steps.min():.1f} to {steps.max():.1f} mm.")
     return notes
-
-
-_ONE_GAP = "Slices are missing: there is a gap between two neighbours."
 
 
 def _keep_usable(members: list[_Member], unit: Unit) -> tuple[tuple[Slice, ...], list[str]]:

@@ -1,6 +1,8 @@
 """Pictures to gray: what Pillow would do silently is done openly."""
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -276,6 +278,23 @@ def test_pixel_flood_is_refused_from_the_header(width, height):
     with pytest.raises(ScanError, match="too many pixels") as caught:
         decode(png_of_size(width, height), "PNG")
     assert "too_large" == caught.value.code
+
+
+@pytest.mark.parametrize("area", [90_000_000, 200_000_000])
+def test_pixel_flood_warning_is_an_error(area):
+    """What Pillow alone would warn of and decode, it refuses once our reader is loaded."""
+    code = """if True:
+        import io, sys
+        from core.scans import raster
+        from PIL import Image
+        try:
+            Image.open(io.BytesIO(sys.stdin.buffer.read()), formats=["PNG"])
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+            print("refused")
+    """
+    data = png_of_size(10_000, area // 10_000)
+    ended = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True)
+    assert b"refused\n" == ended.stdout
 
 
 def test_pixels_of_all_pages_count(gray, encode, monkeypatch):

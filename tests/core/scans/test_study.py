@@ -70,7 +70,7 @@ def test_a_series_knows_its_geometry() -> None:
     )  # fmt: skip
 
 
-def test_two_patients_are_refused() -> None:
+def test_series_integrity_two_patients() -> None:
     """Different ids, names or birth dates in one upload refuse all of it, and none is quoted."""
     for tags in ({"PatientID": "8"}, {"PatientName": "Other^One"}, {"PatientBirthDate": "19700101"}):
         study = read(write_dicom(z=0), write_dicom(z=5, **tags))
@@ -88,10 +88,16 @@ def test_a_patient_named_in_part_of_the_files_is_one() -> None:
     assert 3 == len(only(read(*files)).slices)
 
 
-def test_gaps_are_told() -> None:
-    """A missing slice is said; slices of another thickness are no gap."""
-    files = write_series(6)
-    assert any("missing" in w for w in only(read(*files[:2], *files[3:])).warnings)
+def test_series_integrity_gaps() -> None:
+    """Gaps are named by the slices that they lie between, three at most; another thickness is no gap."""
+    files = write_series(16)
+    told = [
+        only(read(*(file for index, file in enumerate(files) if index not in missing))).warnings
+        for missing in ([2], [2, 5, 8, 11])
+    ]
+    one = "10.0 mm between slices 2 and 3"
+    more = "10.0 mm between slices 4 and 5, 10.0 mm between slices 6 and 7, and 1 more"
+    assert [(f"Slices are missing: {one}.",), (f"Slices are missing: {one}, {more}.",)] == told
     thin = [write_dicom(draw_hu(i), z=4.0 * i, SliceThickness=4) for i in range(4)]
     thick = [write_dicom(draw_hu(9 + i), z=13.0 + 7 * i, SliceThickness=7) for i in range(4)]
     warnings = only(read(*thin, *thick)).warnings
