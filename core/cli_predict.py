@@ -59,7 +59,7 @@ def predict(
 ) -> None:
     """Read scans with both networks. Exit code 1 when some files were refused."""
     from core.prediction import Reader, Refusal
-    from core.scan_paths import read_paths
+    from core.scan_paths import group_refusals, read_paths
     from core.scan_reports import predict_record
 
     targets = _check_targets(write or [], write_capture, force=force)
@@ -90,7 +90,7 @@ def predict(
         print_json(predict_record(chosen, findings, refused))
     else:
         print_findings(chosen, findings)
-        for refusal in refused:
+        for refusal in group_refusals(refused):
             print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
     if not findings and not refused:
         print("There was no file to read.", file=sys.stderr)

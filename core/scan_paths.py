@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +12,9 @@ from core.errors import ScanError
 from core.files import natural_key
 from core.prediction import Findings, Reader, Refusal
 from core.scans import Refused, Scan, iterate_study
+
+# Of the files that were refused for one reason, so many are named.
+MAX_NAMES = 3
 
 
 def read_paths(
@@ -65,6 +68,21 @@ def read_paths(
                 if on_scan:
                     on_scan(outcome, findings)
                 yield findings
+
+
+def group_refusals(refused: Iterable[Refusal]) -> list[Refusal]:
+    """The same refusals, those for one reason together under the first names: a medium holds programs and
+    texts by the hundred beside the scans."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for refusal in refused:
+        alike.setdefault((refusal.code, refusal.message), []).append(refusal.source)
+    return [Refusal(_name_together(sources), *reason) for reason, sources in alike.items()]
+
+
+def _name_together(sources: Sequence[str]) -> str:
+    named = ", ".join(sources[:MAX_NAMES])
+    left = len(sources) - MAX_NAMES
+    return f"{named} and {left:,} more" if left > 0 else named
 
 
 def list_files(paths: Sequence[Path]) -> list[tuple[Path, str]]:

@@ -133,6 +133,16 @@ def test_predict_prints_a_table(tiny: Experiment, pictures: Path, run: Any) -> N
     assert 1 == ended.code
 
 
+def test_predict_tells_a_reason_once(tiny: Experiment, tmp_path: Path, run: Any) -> None:
+    """Files that were refused for one reason share a line, with the first names and the number of others."""
+    for number in range(5):
+        (tmp_path / f"{number}.txt").write_text("some text")
+    ended = run("predict", *sorted(tmp_path.glob("*.txt")))
+    assert ["Refused: 0.txt, 1.txt, 2.txt and 2 more: This is a file of no known kind"] == [
+        line.split(", not a picture")[0] for line in ended.err.splitlines() if "Refused" in line
+    ]
+
+
 def test_predict_shows_warnings_once(models: Path, pictures: Path, run: Any) -> None:
     """A warning that many scans share is printed once, with their number."""
     experiment = write_tiny_experiment(models)
