@@ -37,35 +37,11 @@ _NEVER_AIR_HU = 500.0
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
 # DICOM's words (PS3.16, annex L) for parts that are often scanned; others say nothing.
-_OTHER_PARTS = (
-    *(
-        "ABDOMEN",
-        "ABDOMENPELVIS",
-        "ANKLE",
-        "AORTA",
-        "ARM",
-        "BREAST",
-        "CHEST",
-        "CHESTABDOMEN",
-        "COLON",
-        "CSPINE",
-    ),
-    *(
-        "ELBOW",
-        "EXTREMITY",
-        "FOOT",
-        "HAND",
-        "HEART",
-        "HIP",
-        "KIDNEY",
-        "KNEE",
-        "LEG",
-        "LIVER",
-        "LSPINE",
-        "LUNG",
-    ),
-    *("PANCREAS", "PELVIS", "SHOULDER", "SPINE", "SPLEEN", "TSPINE", "WRIST"),
-)
+_OTHER_PARTS = {
+    "ABDOMEN", "ABDOMENPELVIS", "ANKLE", "AORTA", "ARM", "BREAST", "CHEST", "CHESTABDOMEN", "COLON", "CSPINE",
+    "ELBOW", "EXTREMITY", "FOOT", "HAND", "HEART", "HIP", "KIDNEY", "KNEE", "LEG", "LIVER", "LSPINE", "LUNG",
+    "PANCREAS", "PELVIS", "SHOULDER", "SPINE", "SPLEEN", "TSPINE", "WRIST",
+}  # fmt: skip
 
 # pydicom's log and warnings quote the attributes they stumble over.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
