@@ -88,21 +88,21 @@ def choose(read: Sequence[Reading]) -> Reading:
 def show_refusals(refused: Sequence[Reading]) -> None:
     """What was not read and why; several stand folded, so that they push nothing away."""
     if len(refused) <= _MOST_REFUSALS:
-        for reading in refused:
-            _show_refusal(reading)
+        for place, reading in enumerate(refused):
+            _show_refusal(place, reading)
         return
     with st.expander(f"{len(refused)} files were not read", icon=components.SIGNS["warning"]):
-        for reading in refused:
-            _show_refusal(reading)
+        for place, reading in enumerate(refused):
+            _show_refusal(place, reading)
 
 
-def _show_refusal(reading: Reading) -> None:
+def _show_refusal(place: int, reading: Reading) -> None:
     """Why; and what does not look like a head CT can be read all the same, knowingly."""
     components.show_error(reading.refusal, subject=reading.name)
     if reading.refusal.code == "not_head_ct":
         st.button(
             "Read it all the same", on_click=state.let_through, args=(reading.key,),
-            key=f"let_through_{reading.key[:16]}_{reading.name}",
+            key=f"let_through_{reading.key[:16]}_{place}",
             help="The networks were made for head CT. What they say of anything else means little.",
         )  # fmt: skip
     elif reading.refusal.code == "stopped":

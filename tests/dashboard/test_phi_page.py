@@ -1,0 +1,72 @@
+"""The page "Read a scan" on files full of identifiers: what it shows, links to and logs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.builders import write_tiny_experiment
+from tests.canary_files import (
+    FILE_NAME,
+    find_canaries,
+    pack,
+    write_dicom_files,
+    write_pictures,
+    write_volumes,
+)
+from tests.dashboard.conftest import OpenPage
+
+# Where a file is told from others by its name: the worklist, above its pictures, and where it was refused.
+_NAMED = {"radio", "text", "warning"}
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """All elements of a page, as the browser gets them."""
+    for child in getattr(node, "children", {}).values():
+        yield child
+        yield from walk(child)
+
+
+def describe(app: AppTest) -> dict[str, str]:
+    """Kind of element -> all that its elements hold, as text."""
+    told: dict[str, str] = {}
+    for element in walk(app._tree):
+        if (proto := getattr(element, "proto", None)) is not None:
+            told[element.type] = told.get(element.type, "") + str(proto)
+    return told
+
+
+def hand_in(app: AppTest, files: dict[str, bytes]) -> AppTest:
+    """Drop the files, each with the name of a patient in its own."""
+    for name, data in files.items():
+        app.file_uploader[0].upload(f"{FILE_NAME} {name}", data, "application/octet-stream")
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_page_shows_names_of_files_and_no_identifier(
+    open_page: OpenPage, models: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
+    packed: bool,
+) -> None:  # fmt: skip
+    """No element holds a text of a file; its name stands where files are told apart, in no link or log."""
+    write_tiny_experiment(models)
+    files = {**write_dicom_files(), **write_volumes(), **write_pictures()}
+    files = {"all.zip": pack(files)} if packed else files
+    app = open_page("read_scan")
+    caplog.set_level(logging.DEBUG)
+    caplog.clear()  # writing the files warned of what is in them
+    capfd.readouterr()
+    hand_in(app, files)
+    told = describe(app)
+    assert {} == {kind: found for kind, text in told.items() if (found := find_canaries(text))}
+    assert _NAMED == {kind for kind, text in told.items() if FILE_NAME in text}
+    printed = capfd.readouterr()
+    logs = "\n".join(record.getMessage() for record in caplog.records)
+    assert [] == find_canaries(f"{dict(app.query_params)} {logs} {printed.out} {printed.err}", FILE_NAME)
