@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -19,10 +20,17 @@ from dashboard.stack_viewer import describe_stack
 from dashboard.uploads import Upload
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_stack, read_texts
-from tests.scan_files import write_series
+from tests.scan_files import draw_hu, write_dicom
 
 N_SLICES = 6
 PLACES = (3, 0, 5, 1, 4, 2)
+BRIGHTEST = 4
+
+
+def write_slice(place: int, **tags: Any) -> bytes:
+    """One slice of a series, from the feet upwards; the brightest is neither the first nor the last."""
+    hu = draw_hu(place) + np.int16(10 * (place == BRIGHTEST))
+    return write_dicom(hu, z=5.0 * place, InstanceNumber=N_SLICES - place, **tags)
 
 
 def open_series(open_page: OpenPage, models: Path) -> AppTest:
@@ -30,7 +38,7 @@ def open_series(open_page: OpenPage, models: Path) -> AppTest:
     write_tiny_experiment(models)
     app = open_page("read_scan")
     for place in PLACES:
-        app.file_uploader[0].upload(f"{place}.dcm", write_series(N_SLICES)[place], "application/dicom")
+        app.file_uploader[0].upload(f"{place}.dcm", write_slice(place), "application/dicom")
     app.run()
     assert not app.exception
     return app
@@ -38,7 +46,7 @@ def open_series(open_page: OpenPage, models: Path) -> AppTest:
 
 def read_series(experiment, **tags: Any) -> Reading:
     """The same series, read without a page, under a name that is markup."""
-    uploads = [Upload(f"<b>{place}.dcm", write_series(N_SLICES, **tags)[place]) for place in PLACES]
+    uploads = [Upload(f"<b>{place}.dcm", write_slice(place, **tags)) for place in PLACES]
     (reading,) = read_group(Reader(experiment), uploads)
     return reading
 
@@ -60,10 +68,8 @@ def test_the_most_suspicious_slice_comes_first(open_page: OpenPage, models: Path
     """The scan opens at the slice with the highest probability; those that drove the verdict stand ready."""
     app = open_series(open_page, models)
     stack = read_stack(app)
-    highest = [max(piece["scores"]) for piece in stack["slices"]]
-    assert highest.index(max(highest)) == stack["index"]
-    assert stack["index"] in stack["driving"]
-    assert f"Slice {stack['index'] + 1} alone" in read_texts(app)
+    assert BRIGHTEST == stack["index"] == stack["driving"][0]
+    assert f"Slice {BRIGHTEST + 1} alone" in read_texts(app)
 
 
 def test_every_slice_has_a_preview_that_is_made_once(
