@@ -57,6 +57,9 @@ def _is_dicom(data: bytes) -> bool:
 
 
 def _is_nifti(data: bytes) -> bool:
+    """NIfTI-2 by its magic; NIfTI-1 also by its head's size, which Analyze shares."""
+    if data[4:8] in (b"n+2\x00", b"ni2\x00"):
+        return True
     return data[344:348] in (b"n+1\x00", b"ni1\x00") or data[:4] in (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")
 
 

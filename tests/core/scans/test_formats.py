@@ -24,6 +24,7 @@ def test_pictures_are_known_by_content(gray, encode, format_name):
         (b"II*\x00" + b"\0" * 124 + b"DICM", "DICOM"),
         (b"PK\x03\x04" + b"\0" * 124 + b"DICM", "DICOM"),
         (b"\x5c\x01\x00\x00" + b"\0" * 340 + b"n+1\0", "NIFTI"),
+        (b"\x1c\x02\x00\x00n+2\0\r\n\x1a\n" + b"\0" * 528, "NIFTI"),
         (b"\x1f\x8b\x08\x00rest", "GZIP"),
         (b"PK\x03\x04rest", "ZIP"),
         (b"MZ a program" + b"PK\x05\x06" + b"\0" * 18, "ZIP"),

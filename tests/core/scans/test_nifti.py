@@ -6,6 +6,7 @@ import gzip
 import itertools
 from functools import partial
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -59,6 +60,14 @@ def test_orientation_is_honoured(axes, signs) -> None:
             affine[axis, 3] = size[axis] * (volume.shape[axis] - 1)
     affine[:, :3] = affine[:, list(axes)]
     check_slices(read(write_nifti(np.ascontiguousarray(volume.transpose(axes)), affine)))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_nifti_2_is_read_like_nifti_1(pack) -> None:
+    """The wider header gives the same slices."""
+    volume = np.stack([draw_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
+    image = nibabel.Nifti2Image(volume, np.diag([0.5, 0.5, 5.0, 1.0]))
+    check_slices(read(pack(image.to_bytes())))
 
 
 def test_slope_and_intercept_are_applied() -> None:
