@@ -1,0 +1,107 @@
+"""What Read a scan gives to take along, opened, in headless Chromium; skipped where none is installed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+
+import pydicom
+import pytest
+
+from tests.builders import write_tiny_experiment
+from tests.canary_files import FILE_NAME, find_canaries, pack, write_dicom_files
+from tests.dashboard.browser import find_chromium, serve
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+
+CHROMIUM = find_chromium()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+N_SLICES = 4
+Press = Callable[[str, str], bytes]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright.Page]:
+    """The page with a zip of a series read and a text refused, both named after a patient."""
+    root = tmp_path_factory.mktemp("models")
+    write_tiny_experiment(root)
+    series = {name: data for name, data in write_dicom_files().items() if name.startswith("slice")}
+    files = [
+        {"name": f"{FILE_NAME}.zip", "mimeType": "application/zip", "buffer": pack(series)},
+        {"name": f"{FILE_NAME}.txt", "mimeType": "text/plain", "buffer": b"no scan"},
+    ]
+    with serve(root) as address, playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(viewport={"width": 1440, "height": 1400}).new_page()
+        tab.set_default_timeout(60_000)
+        tab.goto(f"{address}/read")
+        tab.wait_for_selector("text=Drop a head CT slice to begin")
+        tab.locator(".st-key-files input[type=file]").set_input_files(files)
+        tab.get_by_text("Of the study").wait_for()
+        yield tab
+        browser.close()
+
+
+@pytest.fixture
+def press(page: playwright.Page) -> Press:
+    """Press the button of this name; gives the bytes of the file, whose name is checked."""
+
+    def press_button(button: str, file: str) -> bytes:
+        with page.expect_download() as caught:
+            page.get_by_role("button", name=button, exact=True).click()
+        assert file == caught.value.suggested_filename
+        return caught.value.path().read_bytes()
+
+    return press_button
+
+
+def test_the_tables_come_down(press: Press) -> None:
+    """CSV and JSON hold each slice of "Scan 1", the verdict on it, and the refused file."""
+    rows = list(csv.DictReader(io.StringIO(press("Worklist (CSV)", "worklist.csv").decode("utf-8-sig"))))
+    record = json.loads(press("JSON", "readings.json"))
+    (scan,), (refused,) = record["scans"], record["refused"]
+    named = f"Scan 1 ({scan['sha256'][:12]})"
+    assert [named] * N_SLICES + ["File 1 (refused)"] == [row["file"] for row in rows]
+    assert (named, "File 1 (refused)") == (scan["source"], refused["source"])
+    for name, verdict in scan["verdict"].items():
+        assert {f"{verdict['score']:.4f}"} == {row[f"{name}_verdict_score"] for row in rows[:-1]}
+    assert [0.0, 5.0, 10.0, 15.0] == [piece["position_mm"] for piece in scan["slices"]]
+
+
+def test_the_reports_come_down(press: Press) -> None:
+    """The PDF tells the verdict and shows slices; the DICOM object holds such a PDF and no patient."""
+    first, second = pypdf.PdfReader(io.BytesIO(press("Report (PDF)", "reading-report.pdf"))).pages
+    assert "The score of a study is" in first.extract_text()
+    assert "Slices that drove the verdict" in second.extract_text()
+    data = press("Report (DICOM)", "reading-report.dcm")
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    pages = pypdf.PdfReader(io.BytesIO(dataset.EncapsulatedDocument)).pages
+    words = "".join(page.extract_text() for page in (first, second, *pages))
+    assert 4 == words.count("Slices that drove the verdict")  # twice above a table, twice above pictures
+    assert [] == find_canaries(words + str(dataset) + repr(data), FILE_NAME)
+
+
+def test_the_heat_maps_come_down(press: Press) -> None:
+    """The capture has a frame for each slice, which decodes, and no patient."""
+    data = press("Heat maps (DICOM)", "heat-maps.dcm")
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    assert (N_SLICES, dataset.Rows, 3 * 512, 3) == dataset.pixel_array.shape
+    assert [] == find_canaries(str(dataset) + repr(data), FILE_NAME)
+
+
+def test_names_of_files_come_down_when_wished(page: playwright.Page, press: Press) -> None:
+    """The box is not ticked at first; ticked, the worklist names both files, and the page stays as it was."""
+    box = page.get_by_role("checkbox", name="File names in downloads")
+    assert not box.is_checked()
+    page.get_by_text("File names in downloads").click()
+    page.wait_for_timeout(1500)
+    rows = csv.DictReader(io.StringIO(press("Worklist (CSV)", "worklist.csv").decode("utf-8-sig")))
+    assert [f"{FILE_NAME}.zip"] * N_SLICES + [f"{FILE_NAME}.txt"] == [row["file"] for row in rows]
+    assert page.get_by_text("Of the study").is_visible()
