@@ -18,7 +18,7 @@ _KINDS = {"level": "level of the head", "brightness": "brightness"}
 _WORST = 5
 _IMAGES = {
     "development": "**Images that the gate's limits were set on**, so that these figures are too good.",
-    "kept_aside": "**Images kept aside**, judged only once the limits were fixed.",
+    "kept_aside": "**Images kept aside** while the limits were set.",
 }
 
 

@@ -110,7 +110,7 @@ def test_images_kept_aside_have_figures_of_their_own(measured: Facts) -> None:
     rows = measured.experiment.gate().assign(images="kept_aside", what="Dogs.", n=4, read=1, warn=1, refuse=2)
     kept_aside = dataclasses.replace(measured, experiment=store_gate(measured.experiment, rows))
     text = weaknesses.describe_gate(kept_aside)
-    _, after = text.split("**Images kept aside**, judged only once the limits were fixed. Dogs.")
+    _, after = text.split("**Images kept aside** while the limits were set. Dogs.")
     assert "2: 50.0 %" in cells(after, "head CT")[-1]
     assert "not in the record" not in text
 
