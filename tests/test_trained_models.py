@@ -37,7 +37,8 @@ def test_they_are_small_and_hold_no_picture() -> None:
     """Together at most 30 MB, and nothing but cards, tables and networks: no image of any patient."""
     files = [path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 30e6
-    assert {path.suffix for path in files} <= {".json", ".csv", ".md", ".onnx", ".pt", ".keras"}
+    kinds = {".json", ".csv", ".md", ".onnx", ".pt", ".keras", ".safetensors"}
+    assert {path.suffix for path in files} <= kinds
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
