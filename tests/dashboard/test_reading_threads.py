@@ -59,18 +59,20 @@ def test_a_stopped_reading_ends_at_its_next_step(held: Held) -> None:
     assert 1 == reading.step.done
 
 
-def test_a_reading_that_nobody_looks_in_on_ends(held: Held) -> None:
-    """When the visitor has been away for too long, it ends at its next step; one look in keeps it going."""
+@pytest.mark.parametrize(("away_s", "expected"), [(ABSENCE_S, ["a study"]), (ABSENCE_S + 1, None)])
+def test_a_reading_that_nobody_looks_in_on_ends(
+    held: Held, away_s: float, expected: list[str] | None
+) -> None:
+    """It goes on for a while after the last look, and ends at its next step after that."""
     now = [0.0]
     reading = BackgroundReading(held, clock=lambda: now[0])
     assert held.at_first.wait(PATIENCE_S)
     now[0] += ABSENCE_S
     reading.watch()
-    now[0] += ABSENCE_S + 1
+    now[0] += away_s
     held.may_go.set()
-    assert reading.result() is None
-    watched = BackgroundReading(held, clock=lambda: now[0])
-    assert ["a study"] == [one.name for one in watched.result()]
+    readings = reading.result()
+    assert expected == (readings and [one.name for one in readings])
 
 
 def test_readings_wait_for_each_other(held: Held) -> None:
