@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pydicom.uid import UID
 
     from core.prediction import SliceFinding
+    from core.scans import Marks
 
 _JPEG_QUALITY = 92
 _STRIP, _TEXT_SIZE = 56, 18  # pixels: height of the strip of words, and of its letters
@@ -114,7 +115,11 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
 
 
 def draw_capture(
-    finding: SliceFinding, n_slices: int, picture: Image, overlays: Mapping[str, Image]
+    finding: SliceFinding,
+    n_slices: int,
+    picture: Image,
+    overlays: Mapping[str, Image],
+    marks: Marks | None = None,
 ) -> Image:
     """Draw a slice beside its heat maps, with what each network says below, and what it is not for.
 
@@ -123,6 +128,7 @@ def draw_capture(
         n_slices: of the scan it belongs to.
         picture: the slice, gray.
         overlays: framework -> the same picture, of the same size, under the network's heat map.
+        marks: what lies at the left, right, top and bottom of the picture, where it is known.
 
     Returns:
         An RGB picture: the pictures side by side, and a strip of words below.
@@ -143,7 +149,11 @@ def draw_capture(
     for column, (panel, text) in enumerate(zip([picture, *overlays.values()], words, strict=True)):
         drawn.paste(panel, (column * width, 0))
         pen.text((column * width + 6, height + 4), text, fill="white", font=font)
-    pen.text((6, height + _STRIP // 2 + 2), NOT_FOR_DIAGNOSIS, fill="white", font=font)
+    last = height + _STRIP // 2 + 2
+    pen.text((6, last), NOT_FOR_DIAGNOSIS, fill="white", font=font)
+    if marks:
+        told = f"Left of each picture: {marks[0]}, top: {marks[2]}"
+        pen.text((width + 6, last), told, fill="white", font=font)
     return drawn
 
 

@@ -69,7 +69,7 @@ def make_dicom_capture(report: ScanReport) -> bytes:
     def draw(index: int) -> Image:
         picture, finding = report.picture(index), slices[index]
         heated = {name: lay_heat(picture, m.heat, HEAT_OPACITY) for name, m in finding.models.items()}
-        return draw_capture(finding, len(slices), to_gray(picture), heated)
+        return draw_capture(finding, len(slices), to_gray(picture), heated, report.findings.technical.marks)
 
     frames = (draw(index) for index in range(len(slices)))
     return write_dicom_capture(frames, made=datetime.now(UTC), synthetic=report.synthetic)

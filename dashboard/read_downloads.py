@@ -31,7 +31,7 @@ def offer_downloads(
     """A row of buttons; nothing is made before one is pressed, and the page is not drawn anew."""
     pdf, dicom, download = "application/pdf", "application/dicom", ":material/download:"
     with st.container(key="downloads", horizontal=True, vertical_alignment="center", gap="small"):
-        row = st.container(key="download_buttons", horizontal=True, gap="small")
+        row = st.container(key="download_buttons", horizontal=True, gap="small", width="content")
         named = st.checkbox("File names in downloads", False, key="names_in_downloads", help=_NAMES_HELP)
     reports = report_scans(read, named=named)
     scans = [report.findings for report in reports]

@@ -201,6 +201,17 @@ def test_the_words_tell_one_slice_from_another(tiny: Experiment) -> None:
     assert not np.array_equal(one[:28, 256:512], again[:28, 256:512])
 
 
+def test_the_sides_of_the_patient_are_told_where_they_are_known(tiny: Experiment) -> None:
+    """Words below the second picture name what lies left and on top; without marks nothing stands there."""
+    finding = read_slices(tiny).slices[0]
+    gray = Image.new("L", (512, 512), 90)
+    overlays = dict.fromkeys(tiny.frameworks, gray)
+    known = (None, ("R", "L", "A", "P"), ("L", "R", "A", "P"))
+    frames = [np.asarray(draw_capture(finding, 2, gray, overlays, marks))[540:] for marks in known]
+    assert [0, 255, 255] == [frame[:, 512:].max() for frame in frames]
+    assert 3 == len({frame.tobytes() for frame in frames})
+
+
 def test_what_the_gate_refused_is_marked_on_its_frame(tiny: Experiment) -> None:
     """A slice read, one without brain, and one that is no head CT have three different first captions."""
     findings = read_slices(tiny)

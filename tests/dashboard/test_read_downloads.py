@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from core.cli import main
 from core.errors import ScanError
 from core.pdf_parts import COLORS
 from core.prediction import Reader
@@ -19,7 +21,8 @@ from core.scan_exports import make_csv, make_dicom_capture, make_dicom_report, m
 from core.scans import read_scan
 from dashboard.palette import LIGHT
 from dashboard.read_downloads import report_refusals, report_scans
-from dashboard.readings import Reading
+from dashboard.readings import Reading, read_group
+from dashboard.uploads import Upload
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import draw_file
 
@@ -56,6 +59,36 @@ def test_a_chosen_scan_keeps_its_place_in_the_worklist(reading) -> None:
     _, read = reading
     _, second = report_scans([read, replace(read)], named=False)
     assert second.findings.source.startswith("Scan 2 (")
+
+
+def test_the_command_writes_what_the_page_gives(reading, tmp_path: Path, capsys) -> None:
+    """Of the same two files CSV, JSON and the words and pictures of the PDF are equal, byte by byte."""
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+    experiment, _ = reading
+    files = [Upload(f"{gray}.png", draw_file(gray)) for gray in (0.9, 0.3)]
+    for upload in files:
+        (tmp_path / upload.name).write_bytes(upload.data)
+    targets = [tmp_path / f"a.{kind}" for kind in ("csv", "json", "pdf")]
+    with pytest.raises(SystemExit):
+        main(
+            ["predict", *(str(tmp_path / upload.name) for upload in files)]
+            + [part for target in targets for part in ("--write", str(target))]
+        )
+    reader = Reader(experiment)
+    read = [one for upload in files for one in read_group(reader, [upload])]
+    reports = report_scans(read, named=False)
+    scans = [report.findings for report in reports]
+    assert make_csv(experiment, scans, []) == targets[0].read_bytes()
+    assert make_json(experiment, scans, []) == targets[1].read_bytes()
+    documents = [
+        pypdf.PdfReader(io.BytesIO(pdf)) for pdf in (make_pdf(experiment, reports), targets[2].read_bytes())
+    ]
+    words = [
+        re.sub(r"\d\d:\d\d UTC", "", "".join(page.extract_text() for page in d.pages)) for d in documents
+    ]
+    pictures = [[image.data for page in d.pages for image in page.images] for d in documents]
+    assert words[0] == words[1]
+    assert pictures[0] == pictures[1]
 
 
 def test_paper_has_the_colours_of_the_light_pages() -> None:
