@@ -25,6 +25,11 @@ function build(stack) {
   for (let heat = 0; heat < 256; heat++) ramp.data.set([...stack.colors.subarray(3 * heat, 3 * heat + 3), 255], 4 * heat);
   bar.putImageData(ramp, 0, 0);
   buildLegend(stack);
+  const hints = [];
+  if (many) hints.push("Slices: wheel, arrow keys, or drag.");
+  if (data.windows.length) hints.push("Level and width: drag with the right button or Shift; a double click leads back to the first window.");
+  stack.get(".hint").textContent = hints.join(" ");
+  stack.get(".hint").hidden = !hints.length;
   stack.drawCurve();
 }
 
@@ -96,7 +101,7 @@ function buildWindows(stack) {
     ...windows.map(({ name, level, width }, place) => {
       const button = make("button", "", `${name} ${width}/${level}`);
       button.type = "button";
-      button.title = "Width/level in Hounsfield units. W: next window. Drag with the right button or Shift: free. Double click: the first.";
+      button.title = "Width/level in Hounsfield units";
       button.onclick = () => stack.setWindow(place ? { level, width } : null);
       return button;
     }),
