@@ -1,11 +1,15 @@
-"""Navigation, and nothing else. Start: `streamlit run dashboard/app.py`."""
+"""Navigation, and what holds for all pages. Start: `streamlit run dashboard/app.py`."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from core.processes import return_freed_memory
+from dashboard import loaders
 from dashboard.components import DISCLAIMER
 
+return_freed_memory()
+loaders.session()
 st.set_page_config(
     page_title="Brain CT, read twice",
     page_icon=str(Path(__file__).parent / "pictures" / "icon.svg"),

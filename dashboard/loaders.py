@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx
 
 from core.class_folders import find_class_folders
 from core.dataset import find_dataset
@@ -29,6 +30,7 @@ from dashboard.reading_store import Read, ReadingStore
 from dashboard.reading_threads import BackgroundReading
 from dashboard.readings import PICTURE_SIZE, Reading, key_of, read_group
 from dashboard.references import Reference, load_reference
+from dashboard.session_end import end_session_later
 from dashboard.stack_pictures import pack_heat, pack_preview
 from dashboard.uploads import Upload
 
@@ -39,6 +41,12 @@ if TYPE_CHECKING:
 
 _KEPT_PREVIEWS = 900  # some 12 KB each
 _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=end_session_later)
+def session() -> ScriptRunContext | None:
+    """This visitor's session: to be asked on every page, so that its end is noticed."""
+    return get_script_run_ctx()
 
 
 def experiments() -> tuple[list[Experiment], list[StrokeError]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
 from dashboard.palette import Palette, palette_for
+
+if TYPE_CHECKING:
+    from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
 T = TypeVar("T")
 
@@ -32,6 +35,12 @@ _OUTCOMES = "outcomes_of_actions"
 def palette() -> Palette:
     """The palette of the theme that this visitor sees."""
     return palette_for("dark" if st.context.theme.type == "dark" else "light")
+
+
+def forget_all(session: ScriptRunContext) -> None:
+    """Empty a session that has ended: Streamlit may hold on to the last one, and so to its files."""
+    for key in list(session.session_state.filtered_state):
+        del session.session_state[key]
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from core.processes import born_at, is_alive, memory_of
 from tests.core.played_jobs import dead_process
 
@@ -36,3 +38,21 @@ def test_memory_is_that_of_the_children_too(living: subprocess.Popen[bytes]) -> 
     """A parent's memory holds its child's; a process that has ended has none."""
     assert memory_of(os.getpid()) > memory_of(living.pid) > 1_000_000
     assert 0 == memory_of(dead_process())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems are not told")
+def test_freed_memory_is_given_back() -> None:
+    """Pictures between small things that live on leave no hole behind when they are freed."""
+    code = """if True:
+        from core.processes import memory_of, return_freed_memory
+        import os
+        assert return_freed_memory()
+        bytearray(30_000_000)  # from then on, the C library would keep smaller ones
+        before = memory_of(os.getpid())
+        pictures = [(bytearray(1_000_000), bytearray(1_000)) for _ in range(100)]
+        small = [one for _, one in pictures]
+        del pictures
+        print(memory_of(os.getpid()) - before)
+    """
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert int(printed) < 10_000_000
