@@ -24,8 +24,9 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import pixel_array
 
 from core.errors import ScanError
-from core.scans import dicom_header
-from core.scans.dicom_header import Header, damaged
+from core.scans import dicom_attributes, dicom_header
+from core.scans.dicom_attributes import damaged
+from core.scans.dicom_header import Header
 from core.scans.dicom_kept import drop_the_rest
 from core.scans.geometry import check_directions
 from core.scans.scan import OTHER_PART, Piece, Plane
@@ -104,12 +105,12 @@ class _Noted:
 
 def _note(dataset: Dataset, key: bytes) -> _Noted:
     remarks = []
-    kernel = dicom_header.text(dataset, "ConvolutionKernel")
+    kernel = dicom_attributes.text(dataset, "ConvolutionKernel")
     if any(word in kernel for word in ("BONE", "SHARP", "H60", "H70", "EDGE", "LUNG")):
         remarks.append("The picture was reconstructed with a sharp (bone) kernel: brain looks noisy.")
-    if dicom_header.text(dataset, "BodyPartExamined").replace(" ", "") in _OTHER_PARTS:
+    if dicom_attributes.text(dataset, "BodyPartExamined").replace(" ", "") in _OTHER_PARTS:
         remarks.append(OTHER_PART)
-    if dicom_header.text(dataset, "ContrastBolusAgent"):
+    if dicom_attributes.text(dataset, "ContrastBolusAgent"):
         remarks.append("The scan was made with contrast agent; the networks learned from scans without.")
     if any(0x6000 <= tag.group <= 0x601E for tag in set(dataset.keys())):
         remarks.append("The file holds an overlay; it was left out.")
@@ -122,7 +123,7 @@ def _note(dataset: Dataset, key: bytes) -> _Noted:
 
 
 def _digest(dataset: Dataset, name: str, key: bytes) -> str:
-    value = " ".join(dicom_header.text(dataset, name).replace("^", " ").split())
+    value = " ".join(dicom_attributes.text(dataset, name).replace("^", " ").split())
     return hashlib.blake2b(value.encode(), key=key, digest_size=16).hexdigest() if value else ""
 
 
@@ -136,9 +137,9 @@ def _to_piece(
     else:
         unit, frames = "gray", _to_gray(header, stored, windows, remarks)
     planes = [_to_plane(dataset, index, pixels) for index, pixels in enumerate(frames)]
-    if dicom_header.text(dataset, "BurnedInAnnotation") == "YES":
+    if dicom_attributes.text(dataset, "BurnedInAnnotation") == "YES":
         remarks.append("The file says that text is burnt into the picture; it may name the patient.")
-    if dicom_header.text(dataset, "LossyImageCompression") == "01":
+    if dicom_attributes.text(dataset, "LossyImageCompression") == "01":
         remarks.append("The picture was compressed with loss before it came here.")
     return Piece(
         source=source,
@@ -149,8 +150,8 @@ def _to_piece(
         warnings=tuple(dict.fromkeys([*remarks, *noted.remarks])),
         modality=header.modality,
         window=windows,
-        localizer="LOCALIZER" in dicom_header.text(dataset, "ImageType"),
-        number=int(dicom_header.number(dataset, "InstanceNumber") or 0),
+        localizer="LOCALIZER" in dicom_attributes.text(dataset, "ImageType"),
+        number=int(dicom_attributes.number(dataset, "InstanceNumber") or 0),
         series=noted.series,
         patient=noted.patient,
     )
@@ -195,8 +196,8 @@ def _to_hounsfield(
 
 
 def _rescale(dataset: Dataset, index: int, remarks: list[str]) -> tuple[float, float]:
-    slope = dicom_header.frame_number(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
-    intercept = dicom_header.frame_number(
+    slope = dicom_attributes.frame_number(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
+    intercept = dicom_attributes.frame_number(
         dataset, index, "PixelValueTransformationSequence", "RescaleIntercept"
     )
     if slope is None or intercept is None:
@@ -236,14 +237,14 @@ def _to_gray(
 
 def _windows(dataset: Dataset) -> tuple[float, float] | None:
     """Level and width of the first window that the file asks for."""
-    level = dicom_header.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowCenter")
-    width = dicom_header.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowWidth")
+    level = dicom_attributes.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowCenter")
+    width = dicom_attributes.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowWidth")
     return (level, width) if level is not None and width is not None and 1 <= width <= 65536 else None
 
 
 def _to_plane(dataset: Dataset, index: int, pixels: NDArray[np.float32]) -> Plane:
     def numbers(sequence: str, name: str, count: int) -> tuple[float, ...] | None:
-        values = dicom_header.frame_numbers(dataset, index, sequence, name)
+        values = dicom_attributes.frame_numbers(dataset, index, sequence, name)
         return tuple(values) if values is not None and len(values) == count else None
 
     spacing = numbers("PixelMeasuresSequence", "PixelSpacing", 2)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import struct
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
@@ -23,6 +19,7 @@ from pydicom.uid import (
 )
 
 from core.errors import ScanError
+from core.scans.dicom_attributes import damaged, text, whole
 
 MAX_SIDE_PX = 8192
 MAX_FILE_PIXELS = 100_000_000
@@ -44,17 +41,6 @@ _NO_PICTURES = {
     "ECG": "an electrocardiogram",
     "KO": "a key object selection",
 }
-# What converting a damaged attribute raises.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    struct.error,
-    BytesLengthException,
-)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _DICOMDIR = "1.2.840.10008.1.3.10"
 
@@ -73,13 +59,6 @@ class Header:
     photometric: str
     masked: bool
     remarks: tuple[str, ...]
-
-
-def damaged() -> ScanError:
-    """The error for whatever is broken inside a DICOM file."""
-    return ScanError(
-        "The DICOM file is damaged or cut off", remedy="copy or export it again", code="truncated"
-    )
 
 
 def parse(data: bytes) -> tuple[Dataset, list[str]]:
@@ -156,8 +135,8 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     if "PixelData" not in dataset:
         floating = any(name in dataset for name in _PIXELS)
         raise _no_picture("floating-point pixel data" if floating else "no pixel data")
-    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
-    frames = _whole(dataset, "NumberOfFrames", 1)
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+    frames = whole(dataset, "NumberOfFrames", 1)
     if not (0 < rows <= MAX_SIDE_PX and 0 < columns <= MAX_SIDE_PX and 0 < frames <= MAX_FRAMES):
         raise ScanError(
             "The DICOM file's dimensions make no sense",
@@ -167,10 +146,10 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
         )
     if rows * columns * frames > MAX_FILE_PIXELS:
         raise _too_large(f"{rows * columns * frames / 1e6:.0f} megapixels in {frames} frames")
-    samples = _whole(dataset, "SamplesPerPixel", 1)
-    allocated = _whole(dataset, "BitsAllocated")
-    stored = _whole(dataset, "BitsStored", allocated)
-    signed = _whole(dataset, "PixelRepresentation", 0)
+    samples = whole(dataset, "SamplesPerPixel", 1)
+    allocated = whole(dataset, "BitsAllocated")
+    stored = whole(dataset, "BitsStored", allocated)
+    signed = whole(dataset, "PixelRepresentation", 0)
     photometric = text(dataset, "PhotometricInterpretation")
     if (samples, photometric in _GRAY, photometric in _COLOUR) not in ((1, True, False), (3, False, True)):
         raise _unsupported("colours that are not read (gray, RGB and YBR are)")
@@ -243,62 +222,3 @@ def _unsupported(what: str) -> ScanError:
         remedy="export it uncompressed (Explicit VR Little Endian, 16 bits, gray)",
         code="unsupported_format",
     )
-
-
-def text(dataset: Dataset, name: str) -> str:
-    """An attribute as upper-case text, "" when it is missing; to be compared, never to be shown."""
-    try:
-        return str(dataset.get(name, "") or "").strip().upper()
-    except _UNREADABLE:
-        return ""
-
-
-def number(dataset: Dataset, name: str) -> float | None:
-    """An attribute's first finite number, or None."""
-    values = numbers(dataset, name)
-    return values[0] if values else None
-
-
-def numbers(dataset: Dataset, name: str) -> list[float] | None:
-    """All numbers of an attribute; None when it is missing or any of them is not finite."""
-    try:
-        value = dataset.get(name)
-        if value is None or value == "":
-            return None
-        values = [
-            float(one)
-            for one in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])
-        ]
-    except _UNREADABLE:
-        return None
-    return values if values and all(map(math.isfinite, values)) else None
-
-
-def frame_numbers(dataset: Dataset, index: int, sequence: str, name: str) -> list[float] | None:
-    """Numbers that belong to one frame: its own, or shared by all (enhanced objects), or the file's."""
-    for groups, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
-        items = dataset.get(groups)
-        if items is None or not place < len(items):
-            continue
-        inner = items[place].get(sequence)
-        if inner and (found := numbers(inner[0], name)) is not None:
-            return found
-    single = _whole(dataset, "NumberOfFrames", 1) == 1
-    # One position in the head of a file of many frames is that of none of them.
-    return numbers(dataset, name) if single or name != "ImagePositionPatient" else None
-
-
-def frame_number(dataset: Dataset, index: int, sequence: str, name: str) -> float | None:
-    """The first of `frame_numbers`."""
-    values = frame_numbers(dataset, index, sequence, name)
-    return values[0] if values else None
-
-
-def _whole(dataset: Dataset, name: str, default: int | None = None) -> int:
-    """A whole number; the default when it is missing, and an error when there is none."""
-    value = dataset.get(name)
-    if value is None or value == "":
-        if default is None:
-            raise damaged()
-        return default
-    return int(value)

@@ -197,8 +197,7 @@ def _to_scan(members: list[_Member], source: str, repeated: int, remarks: Sequen
         notes += _describe_geometry(members)
     slices, blank = _keep_usable(members, first.piece.unit)
     hashes = sorted(piece.sha256 for piece in pieces)
-    directions = first.plane.directions
-    spacing = first.plane.spacing_mm
+    directions, spacing = first.plane.directions, first.plane.spacing_mm
     return Scan(
         source=source,
         sha256=hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
@@ -241,8 +240,7 @@ def _describe_geometry(members: list[_Member]) -> list[str]:
     steps = _steps(members)
     if not len(steps):
         return notes
-    thickness = [member.plane.thickness_mm for member in members]
-    kinds = list(pairwise(thickness))
+    kinds = list(pairwise(member.plane.thickness_mm for member in members))
     gaps = []
     for number, (step, kind) in enumerate(zip(steps, kinds, strict=True), start=1):
         alike = [float(other) for other, its in zip(steps, kinds, strict=True) if its == kind]
