@@ -127,7 +127,11 @@ def tell_geometry(reading: Reading) -> str:
 
 
 def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
-    place = "" if finding.position_mm is None else f"{finding.position_mm:.1f} mm along the axis"
+    place = (
+        ""
+        if finding.position_mm is None
+        else f"{finding.position_mm:.1f} mm along the axis".replace("-", "−")
+    )
     doubts: list[str] = []
     if n_slices > 1:  # what speaks against a scan of one slice stands above it
         if not finding.gate.brain_visible:

@@ -17,7 +17,8 @@ function build(stack) {
   buildPictures(stack);
   buildWindows(stack);
   buildDriving(stack);
-  stack.get(".place").hidden = !many && !data.geometry;
+  const lines = (data.geometry ? 1 : 0) + Math.max(...data.slices.map(({ doubts }) => doubts.length));
+  stack.get(".place").style.setProperty("--lines", lines);
   stack.get(".scroller").hidden = !many;
   stack.get("input.slice").max = data.slices.length - 1;
   const bar = stack.get(".scale canvas").getContext("2d");
