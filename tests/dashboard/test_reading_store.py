@@ -91,6 +91,7 @@ def test_a_visitor_who_comes_back_is_read_for_anew(gate: threading.Event) -> Non
     gate.set()
     assert first.watch(PATIENCE_S)
     second = store.look_in("key", read)
+    assert isinstance(second, BackgroundReading)
     assert second is not first
     assert ["a"] == [one.name for one in look_until_done(store, "key", read)]
 
