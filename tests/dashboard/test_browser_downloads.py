@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -24,11 +25,18 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
 ]
 N_SLICES = 4
+PLACES = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 Press = Callable[[str, str], bytes]
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright.Page]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the dashboard has its home, its caches and its temporary files."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[playwright.Page]:
     """The page with a zip of a series read and a text refused, both named after a patient."""
     root = tmp_path_factory.mktemp("models")
     write_tiny_experiment(root)
@@ -37,15 +45,20 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright.Page]:
         {"name": f"{FILE_NAME}.zip", "mimeType": "application/zip", "buffer": pack(series)},
         {"name": f"{FILE_NAME}.txt", "mimeType": "text/plain", "buffer": b"no scan"},
     ]
-    with serve(root) as address, playwright.sync_playwright() as driver:
+    with playwright.sync_playwright() as driver, pytest.MonkeyPatch.context() as patch:
+        # The browser starts first: it has its files elsewhere.
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 1400}).new_page()
-        tab.set_default_timeout(60_000)
-        tab.goto(f"{address}/read")
-        tab.wait_for_selector("text=Drop a head CT slice to begin")
-        tab.locator(".st-key-files input[type=file]").set_input_files(files)
-        tab.get_by_text("Of the study").wait_for()
-        yield tab
+        for name in PLACES:
+            (home / name).mkdir()
+            patch.setenv(name, str(home / name))
+        with serve(root) as address:
+            tab = browser.new_context(viewport={"width": 1440, "height": 1400}).new_page()
+            tab.set_default_timeout(60_000)
+            tab.goto(f"{address}/read")
+            tab.wait_for_selector("text=Drop a head CT slice to begin")
+            tab.locator(".st-key-files input[type=file]").set_input_files(files)
+            tab.get_by_role("button", name="Heat maps (DICOM)").wait_for()
+            yield tab
         browser.close()
 
 
@@ -105,3 +118,10 @@ def test_names_of_files_come_down_when_wished(page: playwright.Page, press: Pres
     rows = csv.DictReader(io.StringIO(press("Worklist (CSV)", "worklist.csv").decode("utf-8-sig")))
     assert [f"{FILE_NAME}.zip"] * N_SLICES + [f"{FILE_NAME}.txt"] == [row["file"] for row in rows]
     assert page.get_by_text("Of the study").is_visible()
+
+
+def test_nothing_is_left_on_the_disk(page: playwright.Page, press: Press, home: Path) -> None:
+    """Reading a study and making files of it writes none on the server: no upload, no cache, no record."""
+    press("Report (DICOM)", "reading-report.dcm")
+    assert page.get_by_text("Of the study").is_visible()
+    assert [] == [path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()]
