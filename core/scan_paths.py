@@ -13,7 +13,6 @@ from core.files import natural_key
 from core.prediction import Findings, Reader, Refusal
 from core.scans import Refused, Scan, iterate_study
 
-# Of the files that were refused for one reason, so many are named.
 MAX_NAMES = 3
 
 
@@ -71,15 +70,18 @@ def read_paths(
 
 
 def group_refusals(refused: Iterable[Refusal]) -> list[Refusal]:
-    """The same refusals, those for one reason together under the first names: a medium holds programs and
-    texts by the hundred beside the scans."""
+    """The same refusals, those for one reason together under the first three names.
+
+    A medium holds programs and texts by the hundred beside the scans.
+    """
     alike: dict[tuple[str, str], list[str]] = {}
     for refusal in refused:
         alike.setdefault((refusal.code, refusal.message), []).append(refusal.source)
-    return [Refusal(_name_together(sources), *reason) for reason, sources in alike.items()]
+    return [Refusal(name_together(sources), *reason) for reason, sources in alike.items()]
 
 
-def _name_together(sources: Sequence[str]) -> str:
+def name_together(sources: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
     named = ", ".join(sources[:MAX_NAMES])
     left = len(sources) - MAX_NAMES
     return f"{named} and {left:,} more" if left > 0 else named

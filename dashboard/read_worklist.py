@@ -11,6 +11,7 @@ import streamlit as st
 from core.errors import ScanError
 from core.experiments import Experiment
 from core.prediction import SliceFinding, decide_anew
+from core.scan_paths import name_together
 from core.scan_reports import highest_probability, most_suspicious
 from dashboard import components, loaders, overlays, page_scripts, reading_progress, state
 from dashboard.palette import TITLES, WORDS
@@ -87,13 +88,23 @@ def choose(read: Sequence[Reading]) -> Reading:
 
 def show_refusals(refused: Sequence[Reading]) -> None:
     """What was not read and why; several stand folded, so that they push nothing away."""
+    alike = _join_alike(refused)
     if len(refused) <= _MOST_REFUSALS:
-        for place, reading in enumerate(refused):
+        for place, reading in enumerate(alike):
             _show_refusal(place, reading)
         return
     with st.expander(f"{len(refused)} files were not read", icon=components.SIGNS["warning"]):
-        for place, reading in enumerate(refused):
+        for place, reading in enumerate(alike):
             _show_refusal(place, reading)
+
+
+def _join_alike(refused: Sequence[Reading]) -> list[Reading]:
+    """One for all that were refused for one reason, unless each has a button of its own."""
+    alike: dict[tuple[str, ...], list[Reading]] = {}
+    for reading in refused:
+        own = (reading.key, reading.name) if reading.refusal.code in ("not_head_ct", "stopped") else ()
+        alike.setdefault((str(reading.refusal), *own), []).append(reading)
+    return [replace(group[0], name=name_together([one.name for one in group])) for group in alike.values()]
 
 
 def _show_refusal(place: int, reading: Reading) -> None:

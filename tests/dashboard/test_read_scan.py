@@ -264,14 +264,17 @@ def test_forty_files_are_read_and_listed(open_page: OpenPage, models: Path) -> N
 
 
 def test_several_refusals_stand_folded(open_page: OpenPage, models: Path) -> None:
-    """Two refused files are counted in one line that opens, so that the verdict stays in sight."""
+    """Refused files are counted in one line that opens, so that the verdict stays in sight; those for one
+    reason share a sentence."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
-    for name in ("one.png", "two.png"):
-        app.file_uploader[0].upload(name, b"words", "image/png")
+    for number in range(5):
+        app.file_uploader[0].upload(f"{number}", b"words", "image/png")
+    app.file_uploader[0].upload("x", b"", "image/png")
     app.run()
-    assert "2 files were not read" in [expander.label for expander in app.expander]
-    assert 2 == len(app.warning)
+    assert "6 files were not read" in [expander.label for expander in app.expander]
+    told, other = [warning.value.replace("\\", "") for warning in app.warning]
+    assert (True, True) == ("0, 1, 2 and 2 more" in told, "x" in other and "empty" in other)
 
 
 def test_what_was_never_seen_comes_from_the_card(open_page: OpenPage, models: Path) -> None:
