@@ -78,6 +78,16 @@ def test_series_integrity_two_patients() -> None:
         assert "Other" not in str(study.refused[0].error)
 
 
+def test_series_integrity_two_patients_in_one_zip() -> None:
+    """The refusal goes by the archive's name, and a volume beside them is read."""
+    members = {"ONE/0": write_dicom(z=0), "TWO/1": write_dicom(z=5, PatientID="8")}
+    study = read_study([("a.zip", write_zip(members)), ("v.nii", write_nifti())])
+    assert (["v.nii"], [("a.zip", "two_patients")]) == (
+        [scan.source for scan in study.scans],
+        [(refused.source, refused.error.code) for refused in study.refused],
+    )
+
+
 def test_a_patient_named_in_part_of_the_files_is_one() -> None:
     """What is empty, or written in other capitals, makes no second patient."""
     files = [
