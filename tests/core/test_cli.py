@@ -67,6 +67,8 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
     for scan in record["scans"]:
         assert ["source", "sha256", "slices", "verdict", "gate_overridden", "technical"] == list(scan)
         assert hashlib.sha256((pictures / scan["source"]).read_bytes()).hexdigest() == scan["sha256"]
+        places = ["modality", "spacing_mm", "slice_spacing_mm", "gantry_tilt_deg"]
+        assert places == list(scan["technical"])
         for verdict in scan["verdict"].values():
             assert [
                 "score",
@@ -79,7 +81,9 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
         for index, finding in enumerate(scan["slices"]):
             places = ["position_mm", "brain_visible", "gate"]
             assert ["index", *FRAMEWORKS, "agree", "warnings", *places] == list(finding)
-            assert {"outcome": "read", "reasons": []} == finding["gate"]
+            assert ["outcome", "reasons"] == list(finding["gate"])
+            assert ("read" == finding["gate"]["outcome"]) == ([] == finding["gate"]["reasons"])
+            assert all(isinstance(reason, str) for reason in finding["gate"]["reasons"])
             assert index == finding["index"]
             assert isinstance(finding["agree"], bool)
             assert all(isinstance(warning, str) for warning in finding["warnings"])
