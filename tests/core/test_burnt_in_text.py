@@ -62,3 +62,13 @@ def test_marks_that_are_no_word_are_not_taken_for_one(head: Image.Image) -> None
     for place in ((20, 20), (60, 44), (33, 90), (80, 12), (10, 70)):
         draw.ellipse((*place, place[0] + 6, place[1] + 6), fill=220)
     assert not holds_text(np.asarray(marked, dtype=np.float32) / 255)
+
+
+def test_bits_that_climb_are_no_word(head: Image.Image) -> None:
+    """Pieces of one size, side by side but each on another level, are no line of text."""
+    marked = head.copy()
+    draw = ImageDraw.Draw(marked)
+    for step in range(8):
+        left, top = 10 + 11 * step, 60 - 5 * step
+        draw.rectangle((left, top, left + 5, top + 9), outline=220)
+    assert not holds_text(np.asarray(marked, dtype=np.float32) / 255)

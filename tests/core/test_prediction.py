@@ -217,6 +217,17 @@ def test_a_file_that_says_mr_is_refused(tiny: Experiment) -> None:
         Reader(tiny).read(Scan("s", "0" * 64, "gray", scan.slices, technical=Technical(modality="MR")))
 
 
+@pytest.mark.parametrize(("spacing_mm", "is_refused"), [(3.0, False), (6.0, True)])
+def test_what_is_known_in_millimetres_is_measured(
+    tiny: Experiment, spacing_mm: float, is_refused: bool
+) -> None:
+    """A head in Hounsfield units that is 350 mm long is refused for its size; one of half of it is not."""
+    hu = np.where(draw_head(0.5) > 0, 30, -1000).astype(np.float32)
+    scan = Scan("s", "0" * 64, "hu", (Slice(hu),), technical=Technical(spacing_mm=(spacing_mm,) * 2))
+    (finding,) = Reader(tiny).read(scan, override_gate=True).slices
+    assert is_refused == any("mm across" in reason for reason in finding.gate.reasons)
+
+
 def test_a_file_that_says_chest_is_doubted(tiny: Experiment) -> None:
     """What the file says of the part of the body is a reason beside the others, and makes the picture odd."""
     (finding,) = Reader(tiny).read(make_scan(0.5, warnings=(OTHER_PART,))).slices
