@@ -39,7 +39,7 @@ def print_json(record: dict[str, Any]) -> None:
 
 
 def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None:
-    """Print readings as a table, with every warning once."""
+    """Print readings as a table, the verdict on each study, and every warning once."""
     print(f'{experiment.name}: positive is "{experiment.classes[1]}". {experiment.meaning}')
     rows: list[list[str]] = []
     remarks: dict[str, list[str]] = {}
@@ -55,9 +55,22 @@ def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None
                 remarks.setdefault(warning, []).append(place)
     if rows:
         print_table(["scan", *(TITLES[framework] for framework in experiment.frameworks), ""], rows)
+    for scan in findings:
+        if len(scan.slices) > 1 and scan.verdicts:
+            print(f"Study ({plain(scan.source)}): {_tell_verdicts(experiment, scan)}")
     for warning, places in remarks.items():
         where = places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"
         print(f"Note ({where}): {plain(warning)}")
+
+
+def _tell_verdicts(experiment: Experiment, scan: Findings) -> str:
+    told = [
+        f"{TITLES[framework]} {verdict.score:.3f} {experiment.classes[int(verdict.positive)]}"
+        + (", needs review" if verdict.review else "")
+        for framework, verdict in scan.verdicts.items()
+    ]
+    n_voting = next(iter(scan.verdicts.values())).n_voting
+    return f"{'; '.join(told)}; {n_voting} of {len(scan.slices)} slices vote"
 
 
 def print_evaluation(record: dict[str, Any]) -> None:

@@ -109,6 +109,15 @@ def test_a_study_is_written_as_dicom(predict, study: Path, tmp_path: Path) -> No
     assert not any(word in path.read_bytes() for path in (report, capture) for word in (b"JANE", b"study"))
 
 
+def test_the_table_ends_with_the_verdict_on_a_study(predict, study: Path) -> None:
+    """Score and decision of both networks are those of the JSON; pictures of one slice have no such line."""
+    (verdict,) = (scan["verdict"] for scan in json.loads(predict(study, "--json")[1])["scans"])
+    (line,) = (line for line in predict(study)[1].splitlines() if line.startswith("Study ("))
+    pytorch, keras = (f"{verdict[n]['score']:.3f} {verdict[n]['decision']}" for n in FRAMEWORKS)
+    assert f": PyTorch {pytorch}; Keras {keras}; {verdict['keras']['n_voting']} of 4 slices vote" in line
+    assert "Study (" not in predict(study / "0.dcm")[1]
+
+
 @pytest.mark.parametrize("option", ["--write", "--write-capture"])
 def test_a_dicom_object_holds_one_scan(predict, files: Path, tmp_path: Path, option: str) -> None:
     """Two scans are refused by name, and nothing is written."""
