@@ -127,9 +127,10 @@ def _draw_report(experiment: Experiment, scan: Scan, findings: Findings, *, ever
     from core.scan_pictures import cut_picture, show_picture
     from core.scan_words import slices_to_show
 
+    recipe = experiment.recipe
     indices = range(len(scan.slices)) if every_slice else slices_to_show(findings)
     pictures = {
-        index: show_picture(cut_picture(scan.slices[index], scan.unit, experiment.recipe))
+        index: show_picture(cut_picture(scan.slices[index], scan.unit, recipe), recipe.window)
         for index in indices
     }
     return ScanReport(findings, pictures.__getitem__)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.preprocessing import Recipe, cut_frame, find_frame, to_frame
 from core.scans import Slice
 from core.scans.scan import Unit
-from core.scans.windows import LEARNED, Window, window_hu
+from core.scans.windows import Window, window_hu
 
 # Pictures are drawn finer than the networks look.
 PICTURE_SIZE = 512
@@ -27,8 +27,8 @@ def cut_picture(piece: Slice, unit: Unit, recipe: Recipe) -> NDArray[np.uint8] |
     return np.rint(np.clip(cut, -32768, 32767)).astype(np.int16)
 
 
-def show_picture(picture: NDArray, window: Window | None = None) -> NDArray[np.uint8]:
-    """A picture of `cut_picture` as uint8 gray: units through this window, or the usual one of networks."""
+def show_picture(picture: NDArray, window: Window) -> NDArray[np.uint8]:
+    """A picture of `cut_picture` as uint8 gray, Hounsfield units through this window."""
     if picture.dtype != np.int16:
         return np.asarray(picture)
-    return np.rint(window_hu(picture, window or LEARNED) * 255).astype(np.uint8)
+    return np.rint(window_hu(picture, window) * 255).astype(np.uint8)

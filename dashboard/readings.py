@@ -12,7 +12,7 @@ from core.errors import ScanError, StrokeError
 from core.prediction import Findings, Reader, SliceFinding
 from core.scan_pictures import PICTURE_SIZE, cut_picture, show_picture
 from core.scans import Refused, Scan, Technical, formats, iterate_study
-from core.scans.windows import Window
+from core.scans.windows import LEARNED, Window
 from dashboard.uploads import Upload
 
 
@@ -26,6 +26,7 @@ class Reading:
         findings: what the networks say; None where the scan was refused.
         pictures: (n, 512, 512), framed as the networks see the slices: uint8 gray, or int16 Hounsfield units.
         technical: geometry and the like.
+        window: the networks' own.
         refusal: why it was not read.
         key: of the files that it came with; None where these were not kept for a second try.
     """
@@ -35,6 +36,7 @@ class Reading:
     findings: Findings | None = None
     pictures: np.ndarray = field(default_factory=lambda: np.empty((0, 1, 1), np.uint8))
     technical: Technical = field(default_factory=Technical)
+    window: Window = LEARNED
     refusal: StrokeError | None = None
     key: str = ""
 
@@ -45,7 +47,7 @@ class Reading:
 
     def picture(self, index: int, window: Window | None = None) -> np.ndarray:
         """(512, 512) uint8 gray of a slice; in Hounsfield units through this window, or the networks' own."""
-        return show_picture(self.pictures[index], window)
+        return show_picture(self.pictures[index], window or self.window)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,8 @@ def read_group(
         if isinstance(outcome, Refused):
             readings.append(Reading(outcome.source, synthetic, refusal=outcome.error, key=key))
             continue
-        drawing = _Drawing(outcome, reader, Reading(outcome.source, synthetic, key=key))
+        window = reader.experiment.recipe.window
+        drawing = _Drawing(outcome, reader, Reading(outcome.source, synthetic, window=window, key=key))
         tell(drawing.step())
 
         def go_on(slices: Sequence[SliceFinding], drawing: _Drawing = drawing) -> None:

@@ -8,7 +8,7 @@ import pytest
 from core.preprocessing import Recipe, to_frame
 from core.scan_pictures import PICTURE_SIZE, cut_picture, show_picture
 from core.scans import Slice
-from core.scans.windows import WINDOWS, window_hu
+from core.scans.windows import LEARNED, WINDOWS, Window, window_hu
 from tests.builders import draw_head
 from tests.scan_files import draw_hu
 
@@ -21,16 +21,14 @@ def test_gray_is_framed_as_the_networks_see_it() -> None:
     picture = cut_picture(piece, "gray", RECIPE)
     assert ((PICTURE_SIZE, PICTURE_SIZE), np.uint8) == (picture.shape, picture.dtype)
     assert abs(float(to_frame(piece.pixels, RECIPE).mean()) - float(picture.mean()) / 255) < 0.01
-    assert picture is show_picture(picture)
+    assert picture is show_picture(picture, LEARNED)
 
 
-@pytest.mark.parametrize("name", [None, *WINDOWS])
-def test_hounsfield_units_are_kept_and_shown_through_any_window(name: str | None) -> None:
+@pytest.mark.parametrize("window", [LEARNED, *WINDOWS.values()])
+def test_hounsfield_units_are_kept_and_shown_through_any_window(window: Window) -> None:
     """The darkest and brightest units stay as they are; a window makes gray of them."""
     hu = draw_hu().astype(np.float32)
     picture = cut_picture(Slice(hu), "hu", RECIPE)
     assert np.int16 == picture.dtype
     assert abs(int(hu.max()) - int(picture.max())) <= 20
-    window = None if name is None else WINDOWS[name]
-    gray = window_hu(picture) if window is None else window_hu(picture, window)
-    assert np.array_equal(np.rint(gray * 255), show_picture(picture, window))
+    assert np.array_equal(np.rint(window_hu(picture, window) * 255), show_picture(picture, window))
