@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from core import scan_words
 from core.experiments import Experiment
 from core.prediction import SliceFinding
 from core.scans.windows import WINDOWS
@@ -108,11 +109,8 @@ def describe_stack(
 def list_driving(reading: Reading) -> list[int]:
     """The slices that drove the verdicts of a study, each once, the strongest of each network in turn."""
     assert reading.findings is not None
-    if len(reading.findings.slices) == 1:
-        return []
-    verdicts = reading.findings.verdicts.values()
-    ranked = zip(*(verdict.driving for verdict in verdicts), strict=False)
-    return list(dict.fromkeys(index for rank in ranked for index in rank))[:5]
+    is_study = len(reading.findings.slices) > 1
+    return scan_words.list_driving(reading.findings)[:5] if is_study else []
 
 
 def tell_geometry(reading: Reading) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from core.experiments import Experiment
 from core.prediction import Findings, SliceFinding
 from core.scan_reports import most_suspicious
+from core.scan_words import tell_no_verdict
 from core.verdict import RULE
 from dashboard import components, state
 from dashboard.palette import WORDS
@@ -23,10 +24,7 @@ def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool
         return
     if not findings.verdicts:
         st.header("No verdict on this study", anchor=False)
-        st.markdown(
-            "None of its slices shows brain." if not any(piece.votes for piece in findings.slices)
-            else "The experiment knows no patients, so nothing says from where on a study is positive."
-        )  # fmt: skip
+        st.markdown(tell_no_verdict(findings))
         return
     verdicts = findings.verdicts
     said = {verdict.positive for verdict in verdicts.values()}
