@@ -1,0 +1,110 @@
+"""The server stays whole: every hostile file goes through the page, and process and memory are as before."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.scans import formats
+from tests.builders import write_tiny_experiment
+from tests.core.scans.test_corpus import CORPUS_VARIABLE, needs_corpus, rows
+from tests.dashboard.browser import find_chromium, serve
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = find_chromium()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+    needs_corpus,
+]
+BATCH = 25
+PATIENCE_MS = 120_000
+GROWTH_BYTES = 50_000_000
+# Two of these are more than the memory may grow by; one is less than the page takes.
+HEAVY_BYTES = 45_000_000
+# One of each kind, so that what is loaded once is loaded before: pictures, a series, a volume.
+WARMING = ("images_valid/", "archives/made_series_20.zip", "nifti/made_ct.nii.gz")
+# A session is let go of 100 s after its browser has gone.
+UNTIL_FORGOTTEN_S = 150
+
+CHIP = ".st-key-files [data-testid=stFileChip]"
+_REMOVE_ALL = f"""async () => {{
+    const button = () => document.querySelector('{CHIP} button');
+    while (button()) {{
+        button().click();
+        await new Promise((done) => setTimeout(done, 50));
+    }}
+}}"""
+
+_COUNT_TOLD = r"""() => [/Worklist: (\d+) scans/, /(\d+) files were not read/]
+    .map((words) => words.exec(document.body.innerText))
+    .reduce((sum, found) => sum + (found ? Number(found[1]) : 0), 0)"""
+
+
+def find_server() -> psutil.Process:
+    """The dashboard that `serve` started."""
+    (server,) = [child for child in psutil.Process().children() if "streamlit" in child.cmdline()]
+    return server
+
+
+def hand_in(browser: playwright.Browser, address: str, paths: list[Path], *, take_away: bool = True) -> None:
+    """Open the page, drop the files, wait until all are read, take them away if so told; close the tab."""
+    tab = browser.new_page()
+    tab.set_default_timeout(PATIENCE_MS)
+    tab.goto(f"{address}/read")
+    tab.wait_for_selector("text=Drop a head CT slice to begin")
+    tab.locator(".st-key-files input[type=file]").set_input_files(paths)
+    tab.wait_for_function(
+        "([chip, n]) => document.querySelectorAll(chip).length == n", arg=[CHIP, len(paths)]
+    )
+    _wait_until_idle(tab)
+    assert not tab.locator("[data-testid=stException]").count()
+    # DICOM files of many patients are refused as one; of a single scan or refusal no number is told.
+    others = [path for path in paths if formats.identify(path.read_bytes()).name != "DICOM"]
+    assert tab.evaluate(_COUNT_TOLD) >= len(others) - 2
+    if take_away:
+        tab.evaluate(_REMOVE_ALL)
+        _wait_until_idle(tab)
+        tab.wait_for_selector("text=Drop a head CT slice to begin")
+    tab.close()
+
+
+def _wait_until_idle(tab: playwright.Page) -> None:
+    """Until the page has not been running for a second, nor anything is read in the background."""
+    for _ in range(2):
+        tab.wait_for_timeout(1000)
+        tab.wait_for_function("() => !document.querySelector('[class*=st-key-reading_progress]')")
+        tab.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def test_the_corpus_leaves_the_server_as_it_was(tmp_path: Path) -> None:
+    """After every scan and archive of the corpus, and files that were left lying, the server's process is the
+    same and its memory within 50 MB of what it was."""
+    write_tiny_experiment(tmp_path)
+    folder = Path(os.environ[CORPUS_VARIABLE])
+    files = [row["file"] for row in rows()]
+    paths = [folder / file for file in files]
+    heavy = [tmp_path / f"{number}.bin" for number in range(2)]
+    for path in heavy:
+        path.write_bytes(os.urandom(HEAVY_BYTES))
+    with serve(tmp_path) as address, playwright.sync_playwright() as driver:
+        server = find_server()
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        hand_in(browser, address, [folder / file for file in files if file.startswith(WARMING)])
+        before = server.memory_info().rss
+        for start in range(0, len(paths), BATCH):
+            hand_in(browser, address, paths[start : start + BATCH])
+        hand_in(browser, address, heavy, take_away=False)
+        browser.close()
+        until = time.monotonic() + UNTIL_FORGOTTEN_S
+        while (growth := server.memory_info().rss - before) > GROWTH_BYTES and time.monotonic() < until:
+            time.sleep(5)
+        print(f"{len(paths)} files; from {before / 1e6:.0f} MB, growth {growth / 1e6:.0f} MB")
+        assert server.is_running()
+        assert growth < GROWTH_BYTES
