@@ -1,4 +1,4 @@
-"""Words in pictures: found beside the head, at the sizes that scanners and viewers write, and nowhere else."""
+"""Words in pictures: found beside the head, at the sizes that scanners and viewers write; nowhere else."""
 
 from __future__ import annotations
 
