@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from core.processes import return_freed_memory
 from dashboard.readings import OnStep, Reading, Step
 
 # Whoever has not looked in for so long has left; pages look in every second.
@@ -68,7 +69,10 @@ class BackgroundReading:
     def _run(self) -> list[Reading]:
         self._go_on(Step())
         self.began = True
-        return self._read(self._go_on)
+        try:
+            return self._read(self._go_on)
+        finally:
+            return_freed_memory()
 
     def _go_on(self, step: Step) -> None:
         if self.stopped or self._clock() - self._seen_s > ABSENCE_S:
