@@ -18,7 +18,7 @@ from core.experiments import Experiment, default_experiment
 from core.terminal import plain, print_findings, print_json, show_progress
 
 if TYPE_CHECKING:
-    from core.prediction import Findings, Refusal
+    from core.findings import Findings, Refusal
     from core.scan_pdf import ScanReport
     from core.scans import Scan
 
@@ -58,7 +58,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Read scans with both networks. Exit code 1 when some files were refused."""
-    from core.prediction import Reader, Refusal
+    from core.findings import Refusal
+    from core.prediction import Reader
     from core.scan_paths import group_refusals, read_paths
     from core.scan_reports import predict_record
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from core.experiments import Experiment
-    from core.prediction import Findings, Refusal
+    from core.findings import Findings, Refusal
 
 
 def leave_names_out(scans: Sequence[Findings]) -> list[Findings]:

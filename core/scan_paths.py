@@ -10,7 +10,8 @@ from pathlib import Path
 
 from core.errors import ScanError
 from core.files import natural_key
-from core.prediction import Findings, Reader, Refusal
+from core.findings import Findings, Refusal
+from core.prediction import Reader
 from core.scans import Refused, Scan, iterate_study
 
 MAX_NAMES = 3

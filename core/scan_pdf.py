@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.experiments import Experiment
-    from core.prediction import Findings, SliceFinding
+    from core.findings import Findings, SliceFinding
 
 HEAT_OPACITY = 0.5
 _MARGIN, _PADDING, _PICTURE_GAP = 48, 6, 8  # points of 1/72 inch, as all lengths here

@@ -12,7 +12,7 @@ from core.verdict import RULE
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
-    from core.prediction import Findings
+    from core.findings import Findings
 
 
 def tell_study(experiment: Experiment, findings: Findings, width: float) -> list[Any]:

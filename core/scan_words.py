@@ -10,7 +10,7 @@ from core.scan_reports import most_suspicious
 from core.terminal import TITLES
 
 if TYPE_CHECKING:
-    from core.prediction import Findings
+    from core.findings import Findings
 
 # More slices than so many nobody looks at in a report.
 _MOST_SHOWN = 4

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
-    from core.prediction import Findings
+    from core.findings import Findings
 
 TITLES = {"pytorch": "PyTorch", "keras": "Keras"}
 

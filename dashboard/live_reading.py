@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from core.prediction import SliceFinding
+from core.findings import SliceFinding
 from dashboard import components, loaders, overlays
 from dashboard.held_out import Example
 from dashboard.palette import TITLES, WORDS

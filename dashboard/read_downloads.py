@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import scan_exports
 from core.experiments import Experiment
-from core.prediction import Refusal
+from core.findings import Refusal
 from core.scan_pdf import ScanReport
 from dashboard.readings import Reading
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from core.prediction import SliceFinding
+from core.findings import SliceFinding
 from core.scan_reports import LET_THROUGH
 from dashboard import components, loaders, overlays, stack_viewer, state, study_view
 from dashboard.overlays import ScaleRow

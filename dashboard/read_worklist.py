@@ -10,7 +10,8 @@ import streamlit as st
 
 from core.errors import ScanError
 from core.experiments import Experiment
-from core.prediction import SliceFinding, decide_anew
+from core.findings import SliceFinding
+from core.prediction import decide_anew
 from core.scan_paths import name_together
 from core.scan_reports import highest_probability, most_suspicious
 from dashboard import components, loaders, overlays, page_scripts, reading_progress, state

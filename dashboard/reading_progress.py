@@ -10,7 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment
-from core.prediction import Findings, decide_anew
+from core.findings import Findings
+from core.prediction import decide_anew
 from dashboard import components, overlays, read_viewer, state, study_view
 from dashboard.reading_threads import BackgroundReading
 from dashboard.readings import Reading, Step

@@ -14,7 +14,7 @@ import streamlit as st
 
 from core import scan_words
 from core.experiments import Experiment
-from core.prediction import SliceFinding
+from core.findings import SliceFinding
 from core.scans.windows import WINDOWS
 from dashboard import loaders, overlays, stack_pictures, state
 from dashboard.components import SIGNS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.experiments import Experiment
-from core.prediction import Findings, SliceFinding
+from core.findings import Findings, SliceFinding
 from core.scan_reports import most_suspicious
 from core.scan_words import tell_no_verdict
 from core.verdict import RULE

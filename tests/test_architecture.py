@@ -54,6 +54,7 @@ LAYERS = (
     ("experiments", "models"),
     (
         "decision",
+        "findings",
         "prediction",
         "side_by_side",
         "verdict",

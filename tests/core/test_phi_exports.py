@@ -16,7 +16,8 @@ import pytest
 
 from core import scan_exports
 from core.experiments import Experiment
-from core.prediction import Findings, Reader
+from core.findings import Findings
+from core.prediction import Reader
 from core.scan_pdf import ScanReport
 from core.scans import read_study
 from tests.canary_files import (

@@ -13,8 +13,9 @@ from PIL import Image, JpegImagePlugin
 from pydicom import Dataset
 
 from core.experiments import Experiment
+from core.findings import Findings
 from core.gate import GateFinding
-from core.prediction import Findings, Reader
+from core.prediction import Reader
 from core.scan_dicom import draw_capture, write_dicom_capture, write_dicom_report
 from core.scans import Scan, Slice
 

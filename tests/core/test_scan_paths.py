@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from core.experiments import Experiment
-from core.prediction import Findings, Reader, Refusal
+from core.findings import Findings, Refusal
+from core.prediction import Reader
 from core.scan_paths import group_refusals, list_files, read_paths
 from tests.builders import draw_head
 from tests.scan_files import draw_hu, write_dicom

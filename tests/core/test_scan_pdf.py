@@ -12,10 +12,11 @@ from reportlab.graphics.shapes import Circle, PolyLine, Rect
 from reportlab.lib.colors import HexColor
 
 from core.experiments import Experiment
+from core.findings import Findings
 from core.gate import GateFinding
 from core.pdf_drawings import draw_curve
 from core.pdf_parts import COLORS
-from core.prediction import Findings, Reader, decide_anew
+from core.prediction import Reader, decide_anew
 from core.scan_pdf import ScanReport, write_pdf
 from core.scan_reports import NOT_FOR_DIAGNOSIS, program_version
 from core.scans import Scan, Slice, Technical

@@ -9,8 +9,9 @@ from io import StringIO
 import pytest
 
 from core.experiments import Experiment
+from core.findings import Findings, Refusal
 from core.gate import GateFinding
-from core.prediction import Findings, Reader, Refusal, decide_anew
+from core.prediction import Reader, decide_anew
 from core.scan_reports import (
     NOT_FOR_DIAGNOSIS,
     as_cell,

@@ -9,8 +9,9 @@ import pytest
 
 from core import scan_words
 from core.experiments import Experiment
+from core.findings import Findings
 from core.gate import GateFinding
-from core.prediction import Findings, Reader
+from core.prediction import Reader
 from core.scan_words import conclude, group_remarks, list_driving, tell_geometry, write_ranges
 from core.scans import Scan, Slice, Technical
 from core.verdict import Verdict
