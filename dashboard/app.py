@@ -4,9 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.processes import return_freed_memory
 from dashboard import loaders
 from dashboard.components import DISCLAIMER
 
+return_freed_memory()
 loaders.session()
 st.set_page_config(
     page_title="Brain CT, read twice",

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from core.processes import return_freed_memory
 from dashboard.readings import OnStep, Reading, Step
 
 # Whoever has not looked in for so long has left; pages look in every second.
@@ -69,10 +68,7 @@ class BackgroundReading:
     def _run(self) -> list[Reading]:
         self._go_on(Step())
         self.began = True
-        try:
-            return self._read(self._go_on)
-        finally:
-            return_freed_memory()
+        return self._read(self._go_on)
 
     def _go_on(self, step: Step) -> None:
         if self.stopped or self._clock() - self._seen_s > ABSENCE_S:

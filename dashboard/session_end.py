@@ -7,7 +7,6 @@ import asyncio
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
-from core.processes import return_freed_memory
 from dashboard import state
 
 # Streamlit keeps the files of a session whose browser has gone for two minutes, should it come back; after
@@ -32,4 +31,3 @@ def _end_session(session: ScriptRunContext) -> None:
     if not server.is_active_session(session.session_id):
         state.forget_all(session)
         server.close_session(session.session_id)
-        return_freed_memory()
