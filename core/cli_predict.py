@@ -95,7 +95,7 @@ def predict(
             print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
     if not findings and not refused:
         print("There was no file to read.", file=sys.stderr)
-    if not keep_names:
+    if targets and not keep_names:
         findings, refused, reports = _leave_names_out(findings, refused, reports)
     for target in targets:
         _write_file(target, chosen, findings, refused, reports, as_capture=target == write_capture)
