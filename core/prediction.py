@@ -220,7 +220,7 @@ def _check_refusals(gates: Sequence[GateFinding]) -> None:
         reasons = next(gate.reasons for gate in gates if gate.outcome == "refuse")
         raise ScanError(
             "This does not look like a head CT",
-            came=reasons[0],
+            came=reasons[0].removesuffix("."),
             remedy="hand in axial head CT in a window for soft tissue, or have it read all the same",
             code="not_head_ct",
         )
