@@ -70,6 +70,17 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
         )
 
 
+def show_empty_places(experiment: Experiment) -> None:
+    """What stands where the pictures will be."""
+    with st.container(key="scan_places"):
+        columns = st.columns(1 + len(experiment.frameworks), gap="small")
+    for column, title in zip(
+        columns, ("**Slice**", *map(components.name_framework, experiment.frameworks)), strict=True
+    ):
+        column.markdown(title)
+        column.image(overlays.draw_empty_frame(), width="stretch", alt="")
+
+
 def show_limits(experiment: Experiment) -> None:
     """What the networks were made for, and what they have never seen; from the experiment's card."""
     components.show_meaning(experiment)

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.experiments import Experiment
 from core.findings import Findings
 from core.prediction import decide_anew
-from dashboard import components, overlays, read_viewer, state, study_view
+from dashboard import components, read_viewer, state, study_view
 from dashboard.reading_threads import BackgroundReading
 from dashboard.readings import Reading, Step
 
@@ -131,10 +131,4 @@ def _reserve_place(experiment: Experiment) -> None:
         verdict, _ = st.columns([1.1, 1], gap="medium")
     with verdict:
         study_view.show_verdict(experiment, Findings("", "", experiment.name, ()), unfinished=True)
-    with st.container(key="scan_places"):
-        columns = st.columns(1 + len(experiment.frameworks), gap="small")
-    for column, title in zip(
-        columns, ("**Slice**", *map(components.name_framework, experiment.frameworks)), strict=True
-    ):
-        column.markdown(title)
-        column.image(overlays.draw_empty_frame(), width="stretch", alt="")
+    read_viewer.show_empty_places(experiment)

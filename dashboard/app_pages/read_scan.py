@@ -8,7 +8,6 @@ from core.experiments import Experiment
 from dashboard import (
     components,
     loaders,
-    overlays,
     page_scripts,
     read_downloads,
     read_viewer,
@@ -71,13 +70,7 @@ def _invite(experiment: Experiment) -> None:
             "### Drop a head CT slice to begin\nSee where each network looks, and whether the two agree."
         )
         st.button("No scan at hand? Show synthetic ones", on_click=state.show_samples, type="primary")
-    with st.container(key="scan_places"):
-        columns = st.columns(1 + len(experiment.frameworks), gap="small")
-    for column, title in zip(
-        columns, ("**Slice**", *map(components.name_framework, experiment.frameworks)), strict=True
-    ):
-        column.markdown(title)
-        column.image(overlays.draw_empty_frame(), width="stretch", alt="")
+    read_viewer.show_empty_places(experiment)
 
 
 with components.page("Read a scan", _LEAD):
