@@ -124,6 +124,7 @@ _REFRAMED: dict[str, Callable[[Image.Image], Image.Image]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="STROKE_CT_DATA names no folder")
 def test_framing_hardly_changes_a_reading() -> None:
     """Slices of the data set, half with hemorrhage, padded, rescaled, shifted, bordered or as RGB PNG: at the

@@ -96,6 +96,7 @@ def test_a_jpeg_of_the_data_set_shows_two_predictions_and_two_heat_maps(page) ->
         _expect_two_readings(page)
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_from_anywhere_else(page, address: str) -> None:
     """While a scan is read and figures are shown, the browser asks no other machine for anything."""
     asked: list[str] = []
@@ -109,6 +110,7 @@ def test_nothing_is_fetched_from_anywhere_else(page, address: str) -> None:
     assert [] == strangers
 
 
+@pytest.mark.slow
 def test_a_link_reopens_the_same_view(page, address: str) -> None:
     """Level and operating point chosen by hand stand in the link; the link in a new tab shows them again."""
     page.goto(f"{address}/compare")
@@ -122,6 +124,7 @@ def test_a_link_reopens_the_same_view(page, address: str) -> None:
     assert "Specificity 90" == _read_rule(other)
 
 
+@pytest.mark.slow
 def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
     """The operating point chosen on one page is the one of the next."""
     page.goto(f"{address}/read?operating_point=sensitivity_90")
@@ -132,6 +135,7 @@ def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
     assert "Sensitivity 90" == _read_rule(page)
 
 
+@pytest.mark.slow
 def test_the_opacity_slider_keeps_the_verdict_in_place(page, address: str) -> None:
     """Changing the opacity draws other heat maps, and moves nothing else on the page."""
     page.goto(f"{address}/read")

@@ -164,6 +164,7 @@ print(sorted(heavy), next((int(line.split()[1]) // 1024 for line in lines if lin
 """
 
 
+@pytest.mark.slow
 def test_twenty_readings_stay_light(models: Path) -> None:
     """After 20 readings the process has loaded no framework, and has never held 400 MB."""
     write_tiny_experiment(models)

@@ -50,7 +50,7 @@ def hand_in(app: AppTest, files: dict[str, bytes]) -> AppTest:
     return app
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_page_shows_names_of_files_and_no_identifier(
     open_page: OpenPage, models: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
     packed: bool,

@@ -12,7 +12,9 @@ from tests.dashboard.conftest import OpenPage, read_texts
 from tests.dashboard.story_data import write_set, write_story
 
 
-@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize(
+    "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6)), 6]
+)
 def test_the_link_opens_its_step(open_page: OpenPage, models: Path, number: int) -> None:
     """Each of the six steps has a link of its own, and nothing on it goes wrong."""
     write_story(models)
@@ -81,7 +83,9 @@ def test_a_missing_role_is_told(open_page: OpenPage, models: Path, number: int) 
     assert "Missing in this story" in read_texts(app)
 
 
-@pytest.mark.parametrize("number", range(1, 7))
+@pytest.mark.parametrize(
+    "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6)), 6]
+)
 def test_without_experiments_every_step_invites(open_page: OpenPage, number: int) -> None:
     """Nothing trained: each step leads to training."""
     assert "No trained experiment yet" in read_texts(open_page("tour", step=str(number)))
