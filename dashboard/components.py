@@ -13,8 +13,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.dataset import KNOWN_DATASET
-from core.errors import StrokeError
-from core.experiments import DEFAULT_NAME, Experiment
+from core.errors import ExperimentError, StrokeError
+from core.experiments import Experiment, default_experiment, default_name, find_experiment
 from dashboard import loaders, state
 from dashboard.palette import TITLES, WORDS, write_percent
 
@@ -87,22 +87,53 @@ def invite_training(shows: str) -> None:
 
 
 def choose_experiment() -> Experiment | None:
-    """Choose among the experiments, the default first; None (and an invitation) when there is none."""
+    """Let the visitor choose among the experiments; at first the default one is chosen.
+
+    Returns:
+        None where nothing can be shown; the page then says why. An experiment that is missing or damaged is
+        an error that names it: another one opens only when it is chosen here.
+    """
     found, damaged = loaders.experiments()
+    if not found:
+        for error in damaged:
+            show_error(error)
+        if not damaged:
+            invite_training("This page shows what its two networks see.")
+        return None
+    experiments = {experiment.name: experiment for experiment in found}
+    carried = state.carry("experiment", default_name(), experiments.__contains__, replace=False)
+    wanted = state.carried("experiment") or default_name()
+    if wanted not in experiments:
+        show_error(_why_not_opened(wanted))
+    for error in damaged:
+        if f'"{wanted}"' not in error.problem:
+            show_error(error)
+    name = st.selectbox("Experiment", list(experiments), placeholder="Choose an experiment", **carried)
+    return None if name is None else experiments[name]
+
+
+def _why_not_opened(name: str) -> StrokeError:
+    """Return the error that opening this experiment, missing or damaged, ends with."""
+    try:
+        if name == default_name():
+            default_experiment()
+        else:
+            find_experiment(name)
+    except StrokeError as error:
+        return error
+    return ExperimentError(f'The experiment "{name}" has just changed', remedy="load the page again")
+
+
+def open_default() -> Experiment | None:
+    """Return the default experiment; where it cannot be opened, say so and let the visitor choose another."""
+    found, damaged = loaders.experiments()
+    name = default_name()
+    default = next((experiment for experiment in found if experiment.name == name), None)
+    if default is None:
+        return choose_experiment()
     for error in damaged:
         show_error(error)
-    if not found:
-        invite_training("This page shows what its two networks see.")
-        return None
-    names = [experiment.name for experiment in found]
-    default = DEFAULT_NAME if DEFAULT_NAME in names else names[0]
-    asked = state.requested("experiment")
-    if asked is not None and asked not in names:
-        st.warning(
-            f"The link asks for an experiment that is not here: {plain(asked)}.", icon=SIGNS["warning"]
-        )
-    name = st.selectbox("Experiment", names, **state.carry("experiment", default, names.__contains__))
-    return found[names.index(name)]
+    return default
 
 
 def list_rules(experiment: Experiment, level: str) -> list[str]:

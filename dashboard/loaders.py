@@ -295,5 +295,5 @@ def _stamp(root: Path) -> tuple[object, ...]:
     """Changes whenever an experiment appears, goes or is written anew."""
     if not root.is_dir():
         return ()
-    files = sorted(path for path in root.glob("*/*") if path.is_file())
+    files = sorted(path for path in root.glob("[!.]*/**/*") if path.is_file())
     return tuple((path.as_posix(), path.stat().st_mtime_ns, path.stat().st_size) for path in files)

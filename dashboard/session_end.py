@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
@@ -12,6 +13,9 @@ from dashboard import state
 # Streamlit keeps the files of a session whose browser has gone for two minutes, should it come back; after
 # that, until another session ends, which may be never.
 KEPT_S = 100
+COLLECT_AFTER_S = 1
+
+_collection: asyncio.TimerHandle | None = None  # the one that is due
 
 
 def end_session_later(session: ScriptRunContext) -> None:
@@ -26,8 +30,20 @@ def end_session_later(session: ScriptRunContext) -> None:
     loop.call_later(KEPT_S, _end_session, session)
 
 
+def collect_later(loop: asyncio.AbstractEventLoop) -> None:
+    """Collect garbage once, COLLECT_AFTER_S after the last session that has ended.
+
+    A session's studies hang in reference cycles, and runs do not collect (`runner.postScriptGC` is off).
+    """
+    global _collection
+    if _collection is not None:
+        _collection.cancel()
+    _collection = loop.call_later(COLLECT_AFTER_S, gc.collect)
+
+
 def _end_session(session: ScriptRunContext) -> None:
     server = get_instance()
     if not server.is_active_session(session.session_id):
         state.forget_all(session)
         server.close_session(session.session_id)
+        collect_later(asyncio.get_running_loop())

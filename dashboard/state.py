@@ -79,7 +79,7 @@ def _write_link() -> None:
     st.session_state.setdefault(_WRITTEN, {}).update({key: linked[key] for key in shown})
 
 
-def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, Any]:
+def carry(key: str, default: Any, is_valid: Callable[[Any], bool], *, replace: bool = True) -> dict[str, Any]:
     """Prepare a widget whose value goes along from page to page and stands in the link.
 
     Streamlit takes a widget of another page for another widget, so the value is kept here. A value in the
@@ -89,7 +89,9 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, 
         key: of the widget, and of the query parameter.
         default: the value when nothing else is known; it is left out of the link. What stands there is read
             as one of its kind: text, bool, int, float, or a list of texts without commas.
-        is_valid: whether a value can be shown now; one that cannot is replaced by the default.
+        is_valid: whether a value can be shown now.
+        replace: whether the default takes the place of a value that cannot be shown. If not, the widget
+            holds None, and the link goes on to hold the value.
 
     Returns:
         The widget's arguments `key`, `on_change` and `args`.
@@ -103,9 +105,9 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool]) -> dict[str, 
         carried[key] = _parse(asked, default)
         written[key] = asked
     value = carried.get(key, default)
-    if not is_valid(value):
+    if replace and not is_valid(value):
         value = default
-    st.session_state[key] = value
+    st.session_state[key] = value if is_valid(value) else None
     text = ",".join(value) if isinstance(value, list) else str(value)
     linked[key] = None if value == default else text
     st.session_state[_SHOWN][st.session_state[_PART]].append(key)

@@ -56,11 +56,6 @@ def cast(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
     return {key: min(found, key=_rank) for key, found in fitting.items() if found}
 
 
-def best_of(parts: dict[str, Experiment], experiments: Sequence[Experiment]) -> Experiment:
-    """The experiment to show at work: the honest one, else whatever is here."""
-    return next((parts[key] for key in ("honest", "apart", "famous") if key in parts), experiments[0])
-
-
 def levels(experiment: Experiment) -> Levels:
     """The figures per slice of each network, from the record; none where they cannot be estimated."""
     models = records.record(experiment)["models"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from core.cli_reports import STORY
 from core.errors import StrokeError
 from core.experiments import Experiment
 from dashboard import charts, components, state
@@ -43,7 +44,9 @@ def show_figure(told: Told, key: str, *, large: bool = False) -> None:
         if role.key not in told:
             continue
         experiment, found = told[role.key]
-        rows.append(StoryRow(role.title, role.told, {name: level["auroc"] for name, level in found.items()}))
+        # A role that another experiment than the project's own plays says whose figures these are.
+        told_as = role.told if experiment.name in STORY else f"{role.told}: {experiment.name}"
+        rows.append(StoryRow(role.title, told_as, {name: level["auroc"] for name, level in found.items()}))
         for name, level in found.items():
             value, ends = level["auroc"]["value"], level["auroc"]["interval"] or (None, None)
             table.append((role.title, experiment.name, name, value, *ends))

@@ -31,21 +31,20 @@ _FIGURE_PX = 320
 
 
 class Step(NamedTuple):
-    """A step: its title, what is said of it, and what draws the rest from all experiments here."""
+    """A step: its title, what is said of it, and what draws the rest from the default experiment and all that are here."""
 
     title: str
     lead: str
-    draw: Callable[[list[Experiment]], None]
+    draw: Callable[[Experiment, list[Experiment]], None]
 
 
-def _draw_reading(found: list[Experiment]) -> None:
-    experiment = story.best_of(story.cast(found), found)
+def _draw_reading(experiment: Experiment, found: list[Experiment]) -> None:
     example = held_out.pick_typical(experiment, 0)
     live_reading.show_reading(experiment, example, "tour")
     live_reading.show_origin(experiment, example)
 
 
-def _draw_famous(found: list[Experiment]) -> None:
+def _draw_famous(_: Experiment, found: list[Experiment]) -> None:
     experiment = _play(found, "famous")
     if experiment is None:
         return
@@ -90,7 +89,7 @@ def _show_strip(experiment: Experiment) -> None:
             st.markdown("  \n".join([name, *told]))
 
 
-def _draw_leak(found: list[Experiment]) -> None:
+def _draw_leak(_: Experiment, found: list[Experiment]) -> None:
     experiment = _play(found, "famous")
     if experiment is None:
         return
@@ -136,7 +135,7 @@ def _show_neighbours(experiment: Experiment, fold: Fold) -> None:
             st.caption("The pictures appear when the data set is on this machine: page *Data*.")
 
 
-def _draw_apart(found: list[Experiment]) -> None:
+def _draw_apart(_: Experiment, found: list[Experiment]) -> None:
     parts = {key: one for key, one in story.cast(found).items() if key != "honest"}
     told, errors = story_parts.measure(parts)
     for error in errors:
@@ -165,7 +164,7 @@ def _draw_apart(found: list[Experiment]) -> None:
     story_parts.show_missing(parts | _only(found, "honest"))
 
 
-def _draw_honest(found: list[Experiment]) -> None:
+def _draw_honest(experiment: Experiment, found: list[Experiment]) -> None:
     parts = story.cast(found)
     told, errors = story_parts.measure(parts)
     for error in errors:
@@ -177,11 +176,10 @@ def _draw_honest(found: list[Experiment]) -> None:
             story_parts.show_figure(told, "tour_story", large=True)
         story_parts.show_missing(parts)
     with right:
-        _draw_reading(found)
+        _draw_reading(experiment, found)
 
 
-def _draw_trust(found: list[Experiment]) -> None:
-    experiment = story.best_of(story.cast(found), found)
+def _draw_trust(experiment: Experiment, found: list[Experiment]) -> None:
     with st.container(key="pair_tour_trust"):
         left, right = st.columns([1, 1.2], gap="large")
     with left:

@@ -12,6 +12,8 @@ from core.experiments.experiment import Experiment, check_file, restore
 
 CARD_NAME = "experiment.json"
 DEFAULT_NAME = "hemorrhage-by-patient"
+# Names another default, for a server that reads with an experiment of its own.
+DEFAULT_VARIABLE = "STROKE_CT_EXPERIMENT"
 # Those that the program comes with.
 SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME)
 
@@ -20,6 +22,11 @@ def models_root() -> Path:
     """The folder of all experiments: the variable STROKE_CT_MODELS, else trained_models/ in the project."""
     named = os.environ.get("STROKE_CT_MODELS")
     return Path(named) if named else Path(__file__).resolve().parents[2] / "trained_models"
+
+
+def default_name() -> str:
+    """Return the name of the experiment that reads scans unless a person chooses another by name."""
+    return os.environ.get(DEFAULT_VARIABLE) or DEFAULT_NAME
 
 
 def read_experiment(folder: Path) -> Experiment:
@@ -81,19 +88,23 @@ def find_experiment(name: str, root: Path | None = None) -> Experiment:
 
 
 def default_experiment(root: Path | None = None) -> Experiment:
-    """The experiment that reads scans unless another is asked for: DEFAULT_NAME, else the first by name.
+    """Return the experiment `default_name()`. Another never takes its place.
 
     Raises:
-        ExperimentError: the default one is damaged, or there is no usable experiment.
+        ExperimentError: it is damaged; it is missing (code "no_default"); there is no experiment at all.
     """
     root = models_root() if root is None else Path(root)
-    if DEFAULT_NAME in _folder_names(root):
-        return _read_named(root, DEFAULT_NAME)
-    found, damaged = list_experiments(root)
-    if found:
-        return found[0]
-    if damaged:
-        raise damaged[0]
+    names = _folder_names(root)
+    name = default_name()
+    if name in names:
+        return _read_named(root, name)
+    if names:
+        raise ExperimentError(
+            f'The default experiment "{name}" is missing',
+            came=f"found: {', '.join(names)}",
+            remedy=f"choose one of these by name, or put the folder {name} back",
+            code="no_default",
+        )
     raise ExperimentError(
         "There is no trained experiment",
         came=f"looked in {root}",

@@ -19,6 +19,7 @@ from dashboard import (
     data_source,
     figures,
     laboratory,
+    loaders,
     overlays,
     state,
 )
@@ -29,6 +30,8 @@ _LEAD = "What a data set holds, what a split of it leaks, and what its labels ar
 
 def draw_page() -> None:
     """What is loaded, then the three steps, each of which stands by itself."""
+    for error in loaders.experiments()[1]:
+        components.show_error(error)
     source = data_source.choose_source()
     if source is not None:
         with _step("1 · Who leaks"):

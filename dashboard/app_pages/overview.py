@@ -18,16 +18,15 @@ _LEAD = (
 
 def draw_page() -> None:
     """Story at the left, live reading at the right, below them a card for each kind of visitor."""
-    found, damaged = loaders.experiments()
-    for error in damaged:
-        components.show_error(error)
+    found, _ = loaders.experiments()
+    experiment = components.open_default() if found else None
     with st.container(key="pair_overview"):
         left, right = st.columns([1.12, 1], gap="large")
     with left:
         st.subheader("One data set, three experiments", anchor=False)
         place = st.empty()
     with right:
-        _show_live(found)
+        _show_live(experiment)
     _show_ways()
     if not found:
         with place.container():
@@ -47,12 +46,13 @@ def draw_page() -> None:
         story_parts.show_missing(parts)
 
 
-def _show_live(found: list[Experiment]) -> None:
+def _show_live(experiment: Experiment | None) -> None:
     st.subheader("A live reading", anchor=False)
-    if not found:
-        components.invite_training("Both networks of an experiment read a slice here.")
+    if experiment is None:
+        found, damaged = loaders.experiments()
+        if not found and not damaged:
+            components.invite_training("Both networks of an experiment read a slice here.")
         return
-    experiment = story.best_of(story.cast(found), found)
     turn = int(state.kept("example", "0", str.isdecimal))
     try:
         example = held_out.pick_typical(experiment, turn)

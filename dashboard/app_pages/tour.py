@@ -18,14 +18,12 @@ def draw_page() -> None:
     with st.container(key="tour"):
         st.title(step.title, anchor=False)
         st.markdown(step.lead)
-        found, damaged = loaders.experiments()
-        for error in damaged:
-            components.show_error(error)
-        if not found:
-            components.invite_training("The tour shows what its two networks do.")
+        found, _ = loaders.experiments()
+        experiment = components.open_default()
+        if experiment is None:
             return
         try:
-            step.draw(found)
+            step.draw(experiment, found)
         except StrokeError as error:
             components.show_error(error)
 

@@ -19,6 +19,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "models"
     root.mkdir()
     monkeypatch.setenv("STROKE_CT_MODELS", str(root))
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "tiny")  # the default one of our tests
     return root
 
 

@@ -170,3 +170,14 @@ def test_a_report_in_a_pdf_shows_the_strongest_slices_only(predict, study: Path,
     pages = pypdf.PdfReader(tmp_path / "a.pdf").pages
     assert 0 == len(pages[0].images)
     assert 3 < len(pages[1].images) <= 4 * (1 + len(FRAMEWORKS)) + 1
+
+
+def test_no_other_experiment_reads_for_the_default(
+    tiny: Experiment, predict: Any, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the default experiment nothing is read: the error names it and those to choose from."""
+    monkeypatch.delenv("STROKE_CT_EXPERIMENT")
+    code, out, err = predict(files, "--json")
+    assert (1, "") == (code, out)
+    assert 'The default experiment "hemorrhage-by-patient" is missing (found: tiny)' in err
+    assert 1 == predict(files, "--json", "--experiment", "tiny")[0]

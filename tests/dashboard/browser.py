@@ -33,6 +33,8 @@ def serve(models: Path, data: Path | str = "") -> Iterator[str]:
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
     nowhere = {"STROKE_CT_DATA": str(data), "KAGGLEHUB_CACHE": str(models / ".no-cache")}
     env = {**os.environ, **nowhere, "STROKE_CT_MODELS": str(models)}
+    if (models / "tiny").is_dir():
+        env["STROKE_CT_EXPERIMENT"] = "tiny"
     server = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

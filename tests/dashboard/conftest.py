@@ -26,6 +26,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "models"
     root.mkdir()
     monkeypatch.setenv("STROKE_CT_MODELS", str(root))
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "tiny")  # the default one of our tests
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "no-data"))
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "no-cache"))
     st.cache_data.clear()

@@ -12,7 +12,7 @@ from tests.builders import write_tiny_experiment
 ROLES = {
     "one": {"labels": "folder", "split": "random", "folds": 1},
     "two": {"labels": "folder", "split": "patient", "folds": 3},
-    "three": {"labels": "slice", "split": "patient", "folds": 3},
+    "tiny": {"labels": "slice", "split": "patient", "folds": 3},
 }
 _FINGERPRINT = "f" * 64
 
@@ -32,5 +32,5 @@ def write_set(folder: Path, models: Path) -> Experiment:
     write_phantom_dataset(folder, n_patients=16, slices_per_patient=6, size=64)
     dataset = index_dataset(folder)
     return write_tiny_experiment(
-        models, "three", table=dataset.table, fingerprint=dataset.fingerprint, **ROLES["three"]
+        models, "tiny", table=dataset.table, fingerprint=dataset.fingerprint, **ROLES["tiny"]
     )

@@ -224,12 +224,12 @@ def test_other_experiments_are_told_apart(open_page: OpenPage, models: Path) -> 
     """One on the same slices and labels can be compared; one with other labels and splits is warned of."""
     write_tiny_experiment(models, "one")
     write_tiny_experiment(models, "two", seed=4)
-    write_tiny_experiment(models, "three", labels="folder", split="random", folds=1)
+    write_tiny_experiment(models, "tiny", labels="folder", split="random", folds=1)
     app = open_page("compare", tab="Other experiments", experiment="one")
     rows = app.table[1].value
     told = dict(zip(rows[""].str.extract(r"\*\*(\w+)")[0], rows["Against this one"], strict=True))
     assert ("", True) == (told["one"], "same slices, labels and split" in told["two"])
-    assert "labels differ, splits differ, folds differ" in told["three"]
+    assert "labels differ, splits differ, folds differ" in told["tiny"]
 
 
 def test_the_slider_sets_both_networks_to_one_threshold(open_page: OpenPage, models: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_custom_threshold_moves_the_confusion_matrix(open_page: OpenPage, mode
 
 def test_choices_go_along_from_page_to_page(open_page: OpenPage, models: Path) -> None:
     """The experiment and a threshold of one's own, chosen while reading, hold on "Compare" as well."""
-    write_tiny_experiment(models, "one")
+    write_tiny_experiment(models)
     write_tiny_experiment(models, "two")
     app = open_page("read_scan")
     app.selectbox(key="experiment").set_value("two")

@@ -105,10 +105,11 @@ def test_an_impossible_case_is_told(open_page: OpenPage, models: Path, case: str
 
 
 def test_a_deleted_experiment_in_a_link_is_told(open_page: OpenPage, models: Path) -> None:
-    """A link to an experiment that is gone says so and shows another."""
+    """A link to an experiment that is gone says so and shows no other."""
     write_tiny_experiment(models)
     app = open_page("explore", experiment="gone", pytorch_outcome="fn")
-    assert any("not here" in warning.value for warning in app.warning)
+    assert any('no experiment \\"gone\\"' in warning.value for warning in app.warning)
+    assert app.selectbox(key="experiment").value is None
 
 
 def test_chips_take_filters_away(open_page: OpenPage, models: Path) -> None:

@@ -70,6 +70,11 @@ def test_the_server_keeps_to_itself() -> None:
     assert 8501 == SETTINGS["server"]["port"]
 
 
+def test_no_garbage_is_collected_after_every_run() -> None:
+    """A full collection after each run takes most of a busy server's time; dashboard.session_end collects."""
+    assert SETTINGS["runner"]["postScriptGC"] is False
+
+
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 

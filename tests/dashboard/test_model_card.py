@@ -54,11 +54,11 @@ def test_leaks_are_shouted(open_page: OpenPage, models: Path) -> None:
 
 def test_the_link_reopens_the_experiment(open_page: OpenPage, models: Path) -> None:
     """The experiment in the link is the one shown; choosing another changes link and document."""
-    write_tiny_experiment(models, "one", summary="The first of two.")
+    write_tiny_experiment(models, summary="The first of two.")
     write_tiny_experiment(models, "two", summary="The second of two.")
     app = open_page("model_card", experiment="two")
     assert "The second of two." in read_texts(app)
-    app.selectbox(key="experiment").select("one").run()
+    app.selectbox(key="experiment").select("tiny").run()
     assert "The first of two." in read_texts(app)
     assert "experiment" not in app.query_params
 

@@ -69,7 +69,7 @@ def test_the_figure_tells_every_auroc_in_words(open_page: OpenPage, models: Path
 
 def test_a_missing_role_makes_the_story_shorter(open_page: OpenPage, models: Path) -> None:
     """With the honest experiment alone the page tells of it, and what is missing for the rest."""
-    write_story(models, "three")
+    write_story(models, "tiny")
     app = open_page("overview")
     words = _words(app)
     assert "**Honest:**" in words
@@ -80,7 +80,7 @@ def test_a_missing_role_makes_the_story_shorter(open_page: OpenPage, models: Pat
 
 def test_another_network_does_not_stand_in_for_the_same_one(open_page: OpenPage, models: Path) -> None:
     """An experiment on other data is not shown as the same network with patients apart."""
-    write_story(models, "one", "three")
+    write_story(models, "one", "tiny")
     write_role(models, "two", fingerprint="e" * 64)
     words = _words(open_page("overview"))
     assert "**Patients apart:**" not in words

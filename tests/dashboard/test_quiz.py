@@ -144,7 +144,7 @@ def test_starting_again_asks_first(open_page: OpenPage, made: Experiment) -> Non
 
 def test_without_a_data_set_the_slices_are_synthetic(open_page: OpenPage, models: Path) -> None:
     """Phantoms are dealt, half with a spot, and the page says that they prove nothing."""
-    write_story(models, "three")
+    write_story(models, "tiny")
     app = open_page("quiz")
     assert "The data set is not on this machine, so these slices are synthetic" in read_texts(app).replace(
         "\\", ""
@@ -173,8 +173,8 @@ def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:
 
 def test_a_damaged_network_is_named(open_page: OpenPage, models: Path) -> None:
     """A changed ONNX file is named; nothing else breaks."""
-    write_story(models, "three")
-    with (models / "three" / "keras" / "model.onnx").open("ab") as file:
+    write_story(models, "tiny")
+    with (models / "tiny" / "keras" / "model.onnx").open("ab") as file:
         file.write(b" ")
     app = open_page("quiz")
     assert any("model\\.onnx" in warning.value for warning in app.warning)

@@ -210,11 +210,12 @@ def test_a_damaged_experiment_is_named_and_the_others_serve(open_page: OpenPage,
 
 
 def test_a_link_to_a_missing_experiment_says_so(open_page: OpenPage, models: Path) -> None:
-    """An old link falls back to an experiment that is there, and says that it did."""
+    """A link to an experiment that is gone says so, keeps the name, and opens no other."""
     write_tiny_experiment(models)
     app = open_page("read_scan", experiment="gone")
     assert "gone" in app.warning[0].value
-    assert "tiny" == app.selectbox(key="experiment").value
+    assert app.selectbox(key="experiment").value is None
+    assert "gone" == app.query_params["experiment"]
 
 
 def test_a_link_reopens_experiment_and_operating_point(open_page: OpenPage, models: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_share_in_common_counts_equal_slices_and_labels(models: Path) -> Non
     """The same slices under the same labels are all in common, other labels share what agrees."""
     one = write_tiny_experiment(models, "one")
     assert 1.0 == records.share_in_common(one, write_tiny_experiment(models, "two", seed=3))
-    other = write_tiny_experiment(models, "three", labels="folder")
+    other = write_tiny_experiment(models, "tiny", labels="folder")
     slices = one.predictions().query("part == 'test'")
     agree = int((slices["label"] == slices["file"].str.startswith("Stroke")).sum())
     assert agree / (2 * len(slices) - agree) == records.share_in_common(one, other)

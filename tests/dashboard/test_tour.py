@@ -68,7 +68,7 @@ def test_the_famous_number_counts_the_misread(open_page: OpenPage, models: Path)
 
 def test_the_last_step_counts_what_is_missed(open_page: OpenPage, models: Path) -> None:
     """Step 6 says how many positive slices each network misses: the record's false negatives."""
-    experiment = write_story(models)["three"]
+    experiment = write_story(models)["tiny"]
     words = read_texts(open_page("tour", step="6"))
     for model in evaluate_experiment(experiment)["models"].values():
         level = model["slice"]
@@ -78,7 +78,7 @@ def test_the_last_step_counts_what_is_missed(open_page: OpenPage, models: Path) 
 @pytest.mark.parametrize("number", range(2, 6))
 def test_a_missing_role_is_told(open_page: OpenPage, models: Path, number: int) -> None:
     """With the honest experiment alone, the steps about the others say what is missing."""
-    write_story(models, "three")
+    write_story(models, "tiny")
     app = open_page("tour", step=str(number))
     assert "Missing in this story" in read_texts(app)
 

@@ -92,20 +92,31 @@ def test_find_takes_names_and_no_paths(tiny: Experiment, name: str) -> None:
         find_experiment(name)
 
 
-def test_default_is_the_honest_one(models: Path) -> None:
-    """hemorrhage-by-patient when it is there, else the first by name that is whole."""
+def test_default_is_the_honest_one(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hemorrhage-by-patient is the default, unless STROKE_CT_EXPERIMENT names another."""
+    monkeypatch.delenv("STROKE_CT_EXPERIMENT")
     with pytest.raises(ExperimentError, match="no trained experiment"):
         default_experiment()
+    for name in ("a", "hemorrhage-by-patient"):
+        write_tiny_experiment(models, name)
+    assert "hemorrhage-by-patient" == default_experiment().name
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "a")
+    assert "a" == default_experiment().name
+
+
+def test_a_missing_default_is_not_replaced(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the default experiment, and lists those that can be chosen by name."""
+    monkeypatch.delenv("STROKE_CT_EXPERIMENT")
     for name in ("b", "c"):
         write_tiny_experiment(models, name)
-    (models / "b" / "experiment.json").write_text("{}")
-    assert "c" == default_experiment().name
-    write_tiny_experiment(models, "hemorrhage-by-patient")
-    assert "hemorrhage-by-patient" == default_experiment().name
+    with pytest.raises(ExperimentError, match=r'"hemorrhage-by-patient" is missing .*b, c') as caught:
+        default_experiment()
+    assert "no_default" == caught.value.code
 
 
-def test_a_damaged_default_is_not_replaced_silently(models: Path) -> None:
+def test_a_damaged_default_is_not_replaced(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readings never come from another experiment than the reader believes."""
+    monkeypatch.delenv("STROKE_CT_EXPERIMENT")
     for name in ("a", "hemorrhage-by-patient"):
         write_tiny_experiment(models, name)
     (models / "hemorrhage-by-patient" / "history.csv").unlink()

@@ -1,0 +1,71 @@
+"""A default experiment that is missing or damaged is an error on every page; no other takes its place."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.builders import write_tiny_experiment
+from tests.dashboard.conftest import OpenPage, draw_file, read_texts
+
+CHOOSING = ("read_scan", "compare", "explore", "model_card", "quiz", "overview", "tour")
+
+
+def _remove(folder: Path) -> str:
+    shutil.rmtree(folder)
+    return 'The default experiment "tiny" is missing'
+
+
+def _damage(folder: Path) -> str:
+    (folder / "keras" / "model.onnx").write_bytes(b"other")
+    return 'Folder "tiny": keras/model.onnx is not the file'
+
+
+def _tell(app: AppTest) -> str:
+    """What the page says in words, without the signs that escape markup."""
+    return read_texts(app).replace("\\", "")
+
+
+@pytest.mark.parametrize("page", CHOOSING)
+@pytest.mark.parametrize("spoil", [_remove, _damage])
+def test_no_other_experiment_takes_its_place(
+    open_page: OpenPage, models: Path, page: str, spoil: Callable[[Path], str]
+) -> None:
+    """While the page is open the default goes: an error names it, and nothing is chosen in its stead."""
+    write_tiny_experiment(models)
+    write_tiny_experiment(models, "another")
+    app = open_page(page)
+    spoil(models / "tiny")
+    app.run()
+    assert not app.exception
+    assert '"tiny"' in _tell(app)
+    assert app.selectbox(key="experiment").value is None
+
+
+def test_a_dropped_scan_is_not_read_by_another(open_page: OpenPage, models: Path) -> None:
+    """Files handed in before or after the default has gone have no answer until a person chooses by name."""
+    write_tiny_experiment(models)
+    write_tiny_experiment(models, "another")
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
+    assert "both networks" in _tell(app).lower()
+    said = _remove(models / "tiny")
+    app.run()
+    assert said in _tell(app)
+    assert "both networks" not in _tell(app).lower()
+    app.selectbox(key="experiment").select("another").run()
+    assert "both networks" in _tell(app).lower()
+    assert "another" == app.query_params["experiment"]
+
+
+@pytest.mark.parametrize("page", ["data", "train", "about", "overview"])
+def test_pages_that_choose_none_name_it(open_page: OpenPage, models: Path, page: str) -> None:
+    """Every page names a damaged experiment."""
+    write_tiny_experiment(models)
+    write_tiny_experiment(models, "another")
+    _damage(models / "tiny")
+    assert '"tiny"' in _tell(open_page(page))
