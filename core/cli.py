@@ -60,14 +60,8 @@ from core import (
 from core.cli_arguments import AsJson, Name, find_named
 from core.errors import StrokeError
 from core.experiments import Experiment, list_experiments
-from core.terminal import (
-    TITLES,
-    plain,
-    print_evaluation,
-    print_json,
-    print_table,
-    show_progress,
-)
+from core.frameworks import TITLES
+from core.terminal import plain, print_evaluation, print_json, print_table, show_progress
 
 if TYPE_CHECKING:
     from core.dataset import Dataset

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from core.cli_arguments import Name, find_named
-from core.terminal import TITLES
+from core.experiments import SHIPPED
+from core.frameworks import TITLES
 
 # The order of the story: the famous number, the same network honestly measured, the honest task.
-STORY = ("seed-random-split", "folder-by-patient", "hemorrhage-by-patient")
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def figures(
     from core.files import write_whole
     from core.reports import draw_figures, replace_figures
 
-    table = draw_figures([find_experiment(name) for name in STORY])
+    table = draw_figures([find_experiment(name) for name in SHIPPED])
     if write is None:
         typer.echo(table)
     else:

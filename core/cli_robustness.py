@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli_arguments import AsJson, DatasetFolder, Name, find_folder, find_named
-from core.terminal import TITLES, print_json, print_table, show_progress
+from core.frameworks import TITLES
+from core.terminal import print_json, print_table, show_progress
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,6 @@ from core.errors import ExperimentError, StrokeError
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import (
     CARD_NAME,
-    FRAMEWORKS,
     OPTIONAL_TABLES,
     Experiment,
     models_root,
@@ -28,6 +27,7 @@ from core.experiments import (
 from core.experiments.tables import TABLES, parse_table
 from core.familiarity import FILE as FAMILIARITY
 from core.files import write_aside
+from core.frameworks import FRAMEWORKS
 from core.model_card import draw_model_card
 from core.smoke import check_smoke, run_smoke
 from core.training_state import work_folder

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.frameworks import TITLES
 from core.pdf_parts import COLORS, FONT, register_fonts
-from core.terminal import TITLES
 
 _SCALE_WIDTH, _SCALE_HEIGHT = 84, 16  # points of 1/72 inch, as all lengths here
 _CURVE_HEIGHT, _LEFT, _BOTTOM, _TOP = 132, 26, 26, 18

@@ -8,7 +8,7 @@ from typing import Any
 from core.augmentation import Augmentation
 from core.dataset import Labels
 from core.errors import TrainingError
-from core.experiments import FRAMEWORKS
+from core.frameworks import FRAMEWORKS
 from core.models.architecture import SCHEDULE, Architecture, get_architecture
 from core.splits import Split
 

@@ -8,8 +8,8 @@ from typing import Any
 from core.errors import StrokeError
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
+from core.frameworks import TITLES
 
-_TITLES = {"pytorch": "PyTorch", "keras": "Keras"}
 _BEGIN = "<!-- figures: written by `make figures` -->"
 _END = "<!-- end of figures -->"
 
@@ -28,7 +28,7 @@ def draw_figures(experiments: Sequence[Experiment]) -> str:
             slices, patients = levels["slice"], levels["patient"]
             cells = [
                 f"`{experiment.name}`",
-                _TITLES[framework],
+                TITLES[framework],
                 f"{slices['n']} ({slices['positives']})",
                 str(slices.get("n_patients") or "unknown"),
                 _tell_percent(slices["accuracy"]),

@@ -15,8 +15,8 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from core.frameworks import TITLES
 from core.scan_reports import NOT_FOR_DIAGNOSIS, program_version
-from core.terminal import TITLES
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,13 +11,13 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from core.frameworks import TITLES
 from core.heat_drawing import draw_color_bar, lay_heat, to_gray
 from core.pdf_drawings import draw_scale
 from core.pdf_parts import COLORS, FONT, place_picture, place_side_by_side, place_table, register_fonts, say
 from core.scan_pdf_study import tell_study
 from core.scan_reports import LET_THROUGH, NOT_FOR_DIAGNOSIS, program_version
 from core.scan_words import conclude, group_remarks, slices_to_show, tell_geometry
-from core.terminal import TITLES
 
 if TYPE_CHECKING:
     import numpy as np

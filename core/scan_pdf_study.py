@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from core.frameworks import TITLES
 from core.pdf_drawings import draw_curve, draw_scale
 from core.pdf_parts import place_table, say
 from core.scan_words import conclude, list_driving, slices_to_show, tell_no_verdict
-from core.terminal import TITLES
 from core.verdict import RULE
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from core.frameworks import TITLES
 from core.scan_reports import most_suspicious
-from core.terminal import TITLES
 
 if TYPE_CHECKING:
     from core.findings import Findings

@@ -6,15 +6,22 @@ is one set of them bounds what a server of many visitors does at once.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from core.models.onnx_model import count_cores
-
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def count_cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
 
 _MOST_THREADS = 4  # as much memory as each takes, more would need too much
 _N_THREADS = min(count_cores(), _MOST_THREADS)

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.frameworks import TITLES
+
 if TYPE_CHECKING:
     from core.experiments import Experiment
     from core.findings import Findings
-
-TITLES = {"pytorch": "PyTorch", "keras": "Keras"}
 
 
 def show_progress(words: str) -> Callable[[int, int], None] | None:

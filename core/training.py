@@ -33,6 +33,7 @@ from core.experiments.cards import check_name
 from core.files import clear_parts, write_whole
 from core.models.architecture import architecture_of, get_architecture
 from core.protocol import Protocol
+from core.side_by_side import count_cores
 from core.splits import Fold, make_folds
 from core.training_card import (
     describe_dataset,
@@ -42,7 +43,7 @@ from core.training_card import (
     summarise,
 )
 from core.training_duration import remember_duration
-from core.training_images import check_space, count_cores, plant_copies, prepare_images
+from core.training_images import check_space, plant_copies, prepare_images
 from core.training_state import (
     OnProgress,
     and_report,

@@ -16,6 +16,7 @@ from core.files import write_aside
 from core.models.architecture import Architecture
 from core.planting import plant_hemorrhage
 from core.preprocessing import Recipe, prepare, prepare_frame, to_frame
+from core.side_by_side import count_cores
 from core.training_state import OnProgress
 
 _PLANTING_TRIES = 20
@@ -96,8 +97,3 @@ def plant_copies(
     images = np.stack([image for _, image in copies]) if copies else np.empty((0, *recipe.shape), np.uint8)
     with write_aside(path) as aside, open(aside, "wb") as file:
         np.savez(file, images=images, sources=np.array([source for source, _ in copies], dtype=np.int64))
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

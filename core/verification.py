@@ -15,6 +15,7 @@ import numpy as np
 
 from core.errors import DatasetError, ExperimentError, MissingExtraError
 from core.experiments import Experiment
+from core.frameworks import BY_NAME
 from core.preprocessing import prepare
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-4
 N_PHANTOMS = 24
 _SERVED_BATCH = 32
-_LIBRARIES = {"pytorch": ("torch", "torchvision"), "keras": ("tensorflow", "keras")}
 
 # Experiment, framework, (n, h, w, c) uint8 images -> (K, n) float64: the probability of each fold's network.
 RunNative = Callable[[Experiment, str, np.ndarray], np.ndarray]
@@ -146,7 +146,7 @@ def run_in_child(
             came="it was imported",
             remedy="do this where it was trained",
         )
-    for library in _LIBRARIES[framework]:
+    for library in BY_NAME[framework].libraries:
         if importlib.util.find_spec(library) is None:
             raise MissingExtraError(
                 f"The {framework} weights need {library}, which is not installed",

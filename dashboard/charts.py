@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from dashboard.palette import DASHES, MARKERS, TITLES, Palette
+from core.frameworks import TITLES
+from dashboard.palette import DASHES, MARKERS, Palette
 
 MARGIN = {"l": 52, "r": 16, "t": 40, "b": 44}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}  # what a chart is shown with that moves on

@@ -8,8 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core.frameworks import TITLES
 from dashboard.charts import MARGIN, compose, fade, write_title
-from dashboard.palette import DASHES, MARKERS, TITLES, Palette, write_percent
+from dashboard.palette import DASHES, MARKERS, Palette, write_percent
 
 _ROW_PX = 34
 

@@ -12,8 +12,9 @@ import streamlit as st
 from core.cases import find_patients
 from core.errors import EvaluationError
 from core.experiments import Experiment
+from core.frameworks import TITLES
 from dashboard import components, explore_filters, figures, loaders, point_charts, records, state
-from dashboard.palette import TITLES, WORDS, write_percent
+from dashboard.palette import WORDS, write_percent
 from dashboard.records import Scene
 
 # Row of the table: name, whether it is written as a percentage, and whether the review band changes it.

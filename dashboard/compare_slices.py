@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.experiments import Experiment
+from core.frameworks import TITLES
 from dashboard import charts, components, figures, loaders, state
-from dashboard.palette import TITLES, WORDS
+from dashboard.palette import WORDS
 
 
 def show_learning(experiment: Experiment) -> None:

@@ -10,11 +10,12 @@ import streamlit as st
 
 from core.errors import EvaluationError
 from core.experiments import Experiment
+from core.frameworks import TITLES
 from dashboard import compare_charts, components, data_charts, figures, loaders, records, state
 from dashboard.compare_charts import Gap
 from dashboard.compare_point import FIGURES, UNITS
 from dashboard.data_charts import Mark
-from dashboard.palette import TITLES, WORDS, write_percent
+from dashboard.palette import WORDS, write_percent
 from dashboard.records import Scene
 
 _GAPS = ("auroc", "average_precision", "accuracy", "recall", "specificity", "precision", "f1")

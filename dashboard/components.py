@@ -15,8 +15,9 @@ from streamlit.delta_generator import DeltaGenerator
 from core.dataset import KNOWN_DATASET
 from core.errors import ExperimentError, StrokeError
 from core.experiments import Experiment, default_experiment, default_name, find_experiment
+from core.frameworks import TITLES
 from dashboard import loaders, state
-from dashboard.palette import TITLES, WORDS, write_percent
+from dashboard.palette import WORDS, write_percent
 
 DISCLAIMER = "Research and teaching. Not a medical device."
 # Each doubt has one sign, the same on every page.

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.frameworks import TITLES
 from dashboard.charts import compose, fade
-from dashboard.palette import MARKERS, TITLES, Palette
+from dashboard.palette import MARKERS, Palette
 
 MOST_PATIENTS = 150  # columns that can still be told apart
 _ROW_PX = 46

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cli_reports import STORY
+from core.experiments import SHIPPED
 from core.leakage import Control, Estimate, conclude
 from dashboard import components, data_charts, figures, laboratory, loaders, records, state
 from dashboard.data_charts import Mark
@@ -26,8 +26,8 @@ def show_same_network() -> None:
         "computed from the records of the experiments; bars are 95 % intervals."
     )
     experiments = {experiment.name: experiment for experiment in loaders.experiments()[0]}
-    found = [experiments[name] for name in STORY[:2] if name in experiments]
-    for name in STORY[:2]:
+    found = [experiments[name] for name in SHIPPED[:2] if name in experiments]
+    for name in SHIPPED[:2]:
         if name not in experiments:
             st.info(
                 f"The experiment {components.plain(name)} is not on this machine, so its figures cannot be "

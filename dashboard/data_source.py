@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.cli_reports import STORY
 from core.dataset import DATASET_VARIABLE, KNOWN_DATASET, Dataset, find_dataset
 from core.errors import StrokeError
+from core.experiments import SHIPPED
 from dashboard import components, laboratory, loaders
 from dashboard.laboratory import Source
 from dashboard.palette import write_percent
@@ -53,7 +53,7 @@ def _read(folder: Path) -> Dataset:
 def _read_record() -> Source | None:
     """What the first experiment of the story recorded of its data set: everything but the pixels."""
     experiments = {experiment.name: experiment for experiment in loaders.experiments()[0]}
-    recorded = next((experiments[name] for name in STORY if name in experiments), None)
+    recorded = next((experiments[name] for name in SHIPPED if name in experiments), None)
     if recorded is None:
         return None
     st.caption(

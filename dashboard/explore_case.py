@@ -12,6 +12,7 @@ from core.annotations import Case
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.feature_space import copies, nearest
+from core.frameworks import TITLES
 from dashboard import (
     components,
     explore_charts,
@@ -26,7 +27,7 @@ from dashboard.charts import CONFIG
 from dashboard.explore_filters import Choice
 from dashboard.explore_gallery import ABSENT, HEAT_HONESTY, make_tiles, open_case
 from dashboard.explore_widgets import Tile, show_gallery
-from dashboard.palette import TITLES, WORDS
+from dashboard.palette import WORDS
 from dashboard.readings import Reading
 
 _OUTCOMES = {

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.frameworks import TITLES
 from dashboard.charts import MARGIN, compose, fade, shorten, write_title
-from dashboard.palette import DASHES, MARKERS, TITLES, Palette
+from dashboard.palette import DASHES, MARKERS, Palette
 
 
 def draw_scores(

@@ -15,9 +15,10 @@ from core.cases import AGREEMENTS, OUTCOMES, UNTAGGED
 from core.evaluation.review import Band
 from core.experiments import Experiment
 from core.files import natural_key
+from core.frameworks import TITLES
 from dashboard import components, loaders, state
 from dashboard.explore_widgets import Cell, show_matrix
-from dashboard.palette import TITLES, write_percent
+from dashboard.palette import write_percent
 
 OUTCOME_WORDS = {
     "tp": "TP, called rightly",

@@ -12,11 +12,11 @@ import streamlit as st
 from core.cases import SORTS, sort
 from core.errors import StrokeError
 from core.experiments import Experiment
+from core.frameworks import TITLES
 from dashboard import components, explore_pictures, page_scripts, state
 from dashboard.explore_filters import Choice
 from dashboard.explore_pictures import Small
 from dashboard.explore_widgets import Tile, show_gallery
-from dashboard.palette import TITLES
 
 PAGE_SIZE = 40
 SORT_WORDS = {

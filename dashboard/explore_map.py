@@ -14,9 +14,10 @@ from core.dataset import find_dataset
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.feature_space import TABLE, measure_features, store_features
+from core.frameworks import TITLES
 from dashboard import components, laboratory, loaders, state
 from dashboard.charts import CONFIG, MARGIN, compose
-from dashboard.palette import TITLES, Palette, write_percent
+from dashboard.palette import Palette, write_percent
 
 
 class _Looks(NamedTuple):

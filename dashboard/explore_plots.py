@@ -13,13 +13,13 @@ from core.cases import write_rows
 from core.errors import EvaluationError
 from core.evaluation.curves import pr_curve
 from core.experiments import Experiment
+from core.frameworks import TITLES
 from core.suspects import find_suspects
 from dashboard import components, explore_charts, explore_filters, explore_map, explore_tags, state
 from dashboard.charts import CONFIG
 from dashboard.explore_filters import SCORE_PLOT, Choice
 from dashboard.explore_gallery import PAGE_SIZE, make_tiles, open_case
 from dashboard.explore_widgets import show_gallery
-from dashboard.palette import TITLES
 
 _SELECTING = {
     **CONFIG, "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]],

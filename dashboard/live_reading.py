@@ -6,9 +6,10 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.findings import SliceFinding
+from core.frameworks import TITLES
 from dashboard import components, loaders, overlays
 from dashboard.held_out import Example
-from dashboard.palette import TITLES, WORDS
+from dashboard.palette import WORDS
 
 _OPACITY = 0.5
 

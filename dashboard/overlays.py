@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from core.frameworks import TITLES
 from core.heat_drawing import MAGMA, draw_color_bar, lay_heat, to_gray
-from dashboard.palette import TITLES, Palette
+from dashboard.palette import Palette
 
 __all__ = [
     "MAGMA", "ScaleRow", "draw_color_bar", "draw_empty_frame", "draw_scales", "lay_heat",

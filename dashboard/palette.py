@@ -63,7 +63,6 @@ def palette_for(theme: Theme) -> Palette:
 
 
 # The second cue: line style and marker tell the two frameworks apart without colour.
-TITLES = {"pytorch": "PyTorch", "keras": "Keras"}
 DASHES = {"pytorch": "solid", "keras": "dash"}
 MARKERS = {"pytorch": "circle", "keras": "square"}
 # The names that the theme in .streamlit/config.toml gives to these colours, for coloured words.

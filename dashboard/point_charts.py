@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from core.frameworks import TITLES
 from dashboard.charts import MARGIN, compose, fade, shorten, write_title
-from dashboard.palette import DASHES, MARKERS, TITLES, Palette, write_percent
+from dashboard.palette import DASHES, MARKERS, Palette, write_percent
 
 
 @dataclass(frozen=True)

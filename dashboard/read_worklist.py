@@ -11,11 +11,12 @@ import streamlit as st
 from core.errors import ScanError
 from core.experiments import Experiment
 from core.findings import SliceFinding
+from core.frameworks import TITLES
 from core.prediction import decide_anew
 from core.scan_paths import name_together
 from core.scan_reports import highest_probability, most_suspicious
 from dashboard import components, loaders, overlays, page_scripts, reading_progress, state
-from dashboard.palette import TITLES, WORDS
+from dashboard.palette import WORDS
 from dashboard.reading_progress import Unfinished
 from dashboard.reading_threads import BackgroundReading
 from dashboard.readings import Reading, group_uploads, key_of

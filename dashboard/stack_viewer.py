@@ -15,10 +15,11 @@ import streamlit as st
 from core import scan_words
 from core.experiments import Experiment
 from core.findings import SliceFinding
+from core.frameworks import TITLES
 from core.scans.windows import WINDOWS
 from dashboard import loaders, overlays, stack_pictures, state
 from dashboard.components import SIGNS
-from dashboard.palette import DASHES, MARKERS, TITLES
+from dashboard.palette import DASHES, MARKERS
 from dashboard.readings import Reading
 from dashboard.references import Reference
 

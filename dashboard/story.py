@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.cli_reports import STORY
-from core.experiments import Experiment
+from core.experiments import SHIPPED, Experiment
 from dashboard import records
 
 Levels = dict[str, dict[str, Any]]  # by framework: LEVEL of core.evaluation.summary
@@ -73,4 +72,4 @@ def _network(experiment: Experiment) -> tuple[Any, ...]:
 
 
 def _rank(experiment: Experiment) -> tuple[bool, str]:
-    return experiment.name not in STORY, experiment.name
+    return experiment.name not in SHIPPED, experiment.name

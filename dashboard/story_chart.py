@@ -8,8 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core.frameworks import TITLES
 from dashboard.charts import compose, fade
-from dashboard.palette import MARKERS, TITLES, Palette
+from dashboard.palette import MARKERS, Palette
 
 _ROW_PX = 62
 _APART = 0.2  # of a row, from its middle to the mark of a network

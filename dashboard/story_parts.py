@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core.cli_reports import STORY
 from core.errors import StrokeError
-from core.experiments import Experiment
+from core.experiments import SHIPPED, Experiment
+from core.frameworks import TITLES
 from dashboard import charts, components, state
-from dashboard.palette import TITLES, write_percent
+from dashboard.palette import write_percent
 from dashboard.story import ROLES, Levels, levels
 from dashboard.story_chart import StoryRow, draw_story, height_of
 
@@ -45,7 +45,7 @@ def show_figure(told: Told, key: str, *, large: bool = False) -> None:
             continue
         experiment, found = told[role.key]
         # A role that another experiment than the project's own plays says whose figures these are.
-        told_as = role.told if experiment.name in STORY else f"{role.told}: {experiment.name}"
+        told_as = role.told if experiment.name in SHIPPED else f"{role.told}: {experiment.name}"
         rows.append(StoryRow(role.title, told_as, {name: level["auroc"] for name, level in found.items()}))
         for name, level in found.items():
             value, ends = level["auroc"]["value"], level["auroc"]["interval"] or (None, None)

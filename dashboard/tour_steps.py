@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core.experiments import Experiment
+from core.frameworks import TITLES
 from core.leakage_examples import deal_slices, draw_neighbours
 from core.splits import Fold
 from dashboard import (
@@ -24,14 +25,14 @@ from dashboard import (
     story_parts,
 )
 from dashboard.data_charts import Mark
-from dashboard.palette import TITLES, write_percent
+from dashboard.palette import write_percent
 
 _PICTURE_PX = 320
 _FIGURE_PX = 320
 
 
 class Step(NamedTuple):
-    """A step: its title, what is said of it, and what draws the rest from the default experiment and all that are here."""
+    """A step: its title, what is said of it, and what draws the rest from the default experiment and all."""
 
     title: str
     lead: str

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.frameworks import TITLES
 from dashboard.charts import MARGIN, compose, shorten
-from dashboard.palette import DASHES, MARKERS, TITLES, Palette
+from dashboard.palette import DASHES, MARKERS, Palette
 
 # Panels from the top: title, column of the training part (or none), column of the validation part.
 _PANELS = (

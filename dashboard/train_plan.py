@@ -8,13 +8,13 @@ import streamlit as st
 
 from core.dataset import find_dataset
 from core.errors import StrokeError
-from core.experiments import FRAMEWORKS, models_root
+from core.experiments import models_root
+from core.frameworks import FRAMEWORKS, TITLES
 from core.job_queue import start_training
 from core.models.architecture import ARCHITECTURES
 from core.protocol import STRENGTHS, Protocol
 from core.training_duration import estimate_duration
 from dashboard import components, state
-from dashboard.palette import TITLES
 from dashboard.train_files import count_pictures, unpack_upload
 
 _PLACES = {"known": "The published set", "folder": "A folder here", "zip": "A zip file"}

@@ -11,7 +11,8 @@ import onnx
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
-from core.experiments import FRAMEWORKS, Experiment, publish, write_experiment, write_table
+from core.experiments import Experiment, publish, write_experiment, write_table
+from core.frameworks import FRAMEWORKS
 from core.preprocessing import Recipe
 from core.training_card import describe_results
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from core.cli_reports import STORY
 from core.evaluation.summary import evaluate_experiment
-from core.experiments import CARD_NAME, list_experiments, read_experiment
+from core.experiments import CARD_NAME, SHIPPED, list_experiments, read_experiment
 from core.model_card import draw_model_card
 from core.phantoms import draw_phantom
 from core.prediction import COPY, Reader
@@ -73,12 +72,12 @@ def test_each_was_measured_on_slices_it_never_saw(folder: Path) -> None:
 
 def test_readme_shows_the_records() -> None:
     """The table of figures in README is what `make figures` writes now."""
-    table = draw_figures([read_experiment(ROOT / name) for name in STORY])
+    table = draw_figures([read_experiment(ROOT / name) for name in SHIPPED])
     readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
     assert readme == replace_figures(readme, table)
 
 
-@pytest.mark.parametrize("name", STORY)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_model_cards_show_the_records(name: str) -> None:
     """Each model card is what `make figures` writes now."""
     kept = (ROOT / name / "MODEL_CARD.md").read_bytes()
@@ -88,12 +87,12 @@ def test_model_cards_show_the_records(name: str) -> None:
 def test_make_figures_writes_every_model_card() -> None:
     """The Makefile and the program name the same experiments."""
     makefile = (ROOT.parent / "Makefile").read_text(encoding="utf-8")
-    assert f"STORY := {' '.join(STORY)}\n" in makefile
+    assert f"SHIPPED := {' '.join(SHIPPED)}\n" in makefile
 
 
 def test_the_famous_number_is_reproduced() -> None:
     """Split at random, both networks reach the published accuracy of at least 96 %."""
-    models = evaluate_experiment(read_experiment(ROOT / STORY[0]), n_resamples=100)["models"]
+    models = evaluate_experiment(read_experiment(ROOT / SHIPPED[0]), n_resamples=100)["models"]
     assert {"pytorch", "keras"} == set(models)
     for levels in models.values():
         assert levels["slice"]["accuracy"]["value"] >= 0.96
@@ -101,7 +100,7 @@ def test_the_famous_number_is_reproduced() -> None:
 
 def test_the_honest_model_is_what_we_promise() -> None:
     """Patients apart, both networks reach the figures that we set out for, slice and patient."""
-    models = evaluate_experiment(read_experiment(ROOT / STORY[2]), n_resamples=100)["models"]
+    models = evaluate_experiment(read_experiment(ROOT / SHIPPED[2]), n_resamples=100)["models"]
     assert {"pytorch", "keras"} == set(models)
     for levels in models.values():
         assert levels["slice"]["auroc"]["value"] >= 0.90
@@ -130,7 +129,7 @@ def test_framing_hardly_changes_a_reading() -> None:
     """Slices of the data set, half with hemorrhage, padded, rescaled, shifted, bordered or as RGB PNG: at the
     median of each change probability differs by at most 0.05, one decision in ten changes at most, and most
     are named as copies of what the networks were made from."""
-    experiment = read_experiment(ROOT / STORY[2])
+    experiment = read_experiment(ROOT / SHIPPED[2])
     reader, slices = Reader(experiment), experiment.slices()
     files = [file for label in (0, 1) for file in slices["file"][slices["slice_label"] == label][::50][:6]]
     differences: dict[str, list[float]] = {name: [] for name in _REFRAMED}

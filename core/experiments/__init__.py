@@ -13,7 +13,6 @@
 Whatever is read is compared with the hash on the card first. Files that the card does not list are ignored.
 """
 
-from core.experiments.cards import FRAMEWORKS
 from core.experiments.experiment import Experiment
 from core.experiments.folders import (
     CARD_NAME,
@@ -34,7 +33,6 @@ __all__ = [
     "CARD_NAME",
     "DEFAULT_NAME",
     "DEFAULT_VARIABLE",
-    "FRAMEWORKS",
     "OPTIONAL_TABLES",
     "SHIPPED",
     "Experiment",

@@ -30,10 +30,10 @@ from typing import Any
 
 from core.errors import ExperimentError, StrokeError
 from core.experiments.tables import TABLES
+from core.frameworks import FRAMEWORKS
 from core.preprocessing import Recipe
 
 FORMAT = 1
-FRAMEWORKS = ("pytorch", "keras")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _HASH = re.compile(r"[0-9a-f]{64}")

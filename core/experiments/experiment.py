@@ -12,9 +12,9 @@ from core.errors import ExperimentError
 from core.evaluation.calibration import Recalibration
 from core.evaluation.recalibration import recalibrate, served_recalibration
 from core.evaluation.review import choose_band
-from core.experiments.cards import FRAMEWORKS
 from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
 from core.files import sha256_of_file
+from core.frameworks import FRAMEWORKS
 from core.preprocessing import Recipe
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from core.evaluation.conditions import complete_record
 from core.evaluation.patients import patient_names
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
+from core.frameworks import TITLES
 from core.kaggle import KNOWN_DATASET
-from core.terminal import TITLES
 
 if TYPE_CHECKING:
     import pandas as pd

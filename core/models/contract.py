@@ -14,13 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from core.errors import MissingExtraError, StrokeError
-from core.experiments import FRAMEWORKS
+from core.frameworks import BY_NAME, FRAMEWORKS
 from core.models.architecture import Architecture
-
-_CLASSES = {
-    "pytorch": ("core.models.pytorch_cnn", "PytorchCNN"),
-    "keras": ("core.models.keras_cnn", "KerasCNN"),
-}
 
 
 class CNN(Protocol):
@@ -119,11 +114,11 @@ def build_cnn(framework: str, architecture: Architecture, *, seed: int, n_thread
         StrokeError: no such framework.
         MissingExtraError: the framework is not installed.
     """
-    if framework not in _CLASSES:
+    if framework not in BY_NAME:
         raise StrokeError(
             f"There is no framework {framework!r}", remedy=f"choose one of {', '.join(FRAMEWORKS)}"
         )
-    module_name, class_name = _CLASSES[framework]
+    module_name, class_name = BY_NAME[framework].network
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

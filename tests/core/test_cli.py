@@ -16,7 +16,8 @@ from PIL import Image
 
 from core.cli import main
 from core.errors import ParityError
-from core.experiments import FRAMEWORKS, Experiment, find_experiment
+from core.experiments import Experiment, find_experiment
+from core.frameworks import FRAMEWORKS
 from core.training_card import describe_results
 from core.verification import Check, Verification
 from tests.builders import draw_head, write_tiny_experiment

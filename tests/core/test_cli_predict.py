@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from core.cli import main
-from core.experiments import FRAMEWORKS, Experiment
+from core.experiments import Experiment
+from core.frameworks import FRAMEWORKS
 from tests.builders import draw_head
 from tests.scan_files import write_series
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import TrainingError
-from core.experiments import FRAMEWORKS, Experiment
+from core.experiments import Experiment
+from core.frameworks import FRAMEWORKS
 from core.jobs import clear_leftovers, first_waiting, list_jobs, read_job
 from core.processes import born_at
 from core.training_state import work_folder

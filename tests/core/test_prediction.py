@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from core.errors import ExperimentError, ScanError
-from core.experiments import FRAMEWORKS, Experiment, add_files, write_experiment
+from core.experiments import Experiment, add_files, write_experiment
 from core.familiarity import FILE, fit_familiarity, hash_image, pack_familiarity
 from core.findings import SliceFinding
+from core.frameworks import FRAMEWORKS
 from core.models.onnx_model import BATCH_SIZE, ServedModel
 from core.prediction import COPY, SEEN_IN_TRAINING, Reader, decide_anew
 from core.preprocessing import Recipe, prepare, to_frame

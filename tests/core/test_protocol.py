@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.errors import StrokeError
-from core.experiments import FRAMEWORKS
+from core.frameworks import FRAMEWORKS
 from core.models.architecture import SCHEDULE, get_architecture
 from core.protocol import Protocol
 

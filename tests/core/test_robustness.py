@@ -16,7 +16,8 @@ from core.evaluation.conditions import robustness_of
 from core.evaluation.curves import auroc, average_precision
 from core.evaluation.patients import patient_level
 from core.evaluation.summary import evaluate_experiment
-from core.experiments import FRAMEWORKS, OPTIONAL_TABLES, Experiment, add_files
+from core.experiments import OPTIONAL_TABLES, Experiment, add_files
+from core.frameworks import FRAMEWORKS
 from core.perturbations import PERTURBATIONS, UNCHANGED, Perturbation, perturb
 from core.phantoms import write_phantom_dataset
 from core.preprocessing import prepare

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.models.onnx_model import count_cores
-from core.side_by_side import map_side_by_side
+from core.side_by_side import count_cores, map_side_by_side
 
 PATIENCE_S = 20
 

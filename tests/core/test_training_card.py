@@ -8,7 +8,8 @@ import numpy as np
 
 from core.evaluation.operating_points import operating_points_of
 from core.evaluation.recalibration import fit_calibrations, recalibrate
-from core.experiments import FRAMEWORKS, Experiment
+from core.experiments import Experiment
+from core.frameworks import FRAMEWORKS
 from core.protocol import Protocol
 from core.training_card import describe_results, describe_served, summarise
 

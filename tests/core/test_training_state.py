@@ -12,7 +12,7 @@ import pytest
 
 from core import training_state
 from core.errors import StrokeError
-from core.experiments import FRAMEWORKS
+from core.frameworks import FRAMEWORKS
 from core.jobs import read_job
 from core.training_state import keep_job, last_line, only_one, read_progress, tell_end, work_folder
 

@@ -19,7 +19,8 @@ import pytest
 
 from core.dataset import index_dataset
 from core.evaluation.summary import evaluate_experiment
-from core.experiments import FRAMEWORKS, Experiment, read_experiment
+from core.experiments import Experiment, read_experiment
+from core.frameworks import FRAMEWORKS
 from core.perturbations import Perturbation
 from core.phantoms import write_phantom_dataset
 from core.processes import is_alive

@@ -19,7 +19,7 @@ from dashboard import laboratory
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts
 
-STORY = {"seed-random-split": "random", "folder-by-patient": "patient"}
+SHIPPED = {"seed-random-split": "random", "folder-by-patient": "patient"}
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _write_story(models: Path, *names: str) -> None:
-    for seed, name in enumerate(names or STORY):
-        write_tiny_experiment(models, name, split=STORY[name], labels="folder", seed=seed)
+    for seed, name in enumerate(names or SHIPPED):
+        write_tiny_experiment(models, name, split=SHIPPED[name], labels="folder", seed=seed)
 
 
 def _words(app) -> str:
@@ -150,7 +150,7 @@ def test_the_same_network_is_the_records(open_page: OpenPage, models: Path, data
     """Accuracy and AUROC of both experiments stand on the page as in `python -m core evaluate`."""
     _write_story(models)
     text = next(m.value for m in open_page("data").markdown if m.value.startswith("Accuracy with slices"))
-    for name in STORY:
+    for name in SHIPPED:
         for framework, levels in evaluate_experiment(find_experiment(name, models))["models"].items():
             figure = levels["slice"]["accuracy"]
             assert f"{framework.lower()}" in text.lower()

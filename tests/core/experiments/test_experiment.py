@@ -10,8 +10,9 @@ import pytest
 from core.errors import ExperimentError
 from core.evaluation.calibration import IDENTITY, Recalibration
 from core.evaluation.review import choose_band
-from core.experiments import FRAMEWORKS, Experiment, read_experiment
+from core.experiments import Experiment, read_experiment
 from core.files import sha256_of_file
+from core.frameworks import FRAMEWORKS
 from core.preprocessing import Recipe
 from tests.builders import write_tiny_experiment
 

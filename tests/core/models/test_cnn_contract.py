@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from core.experiments import FRAMEWORKS
+from core.frameworks import FRAMEWORKS
 
 _BODY = r"""
 import json, sys, tempfile
