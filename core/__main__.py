@@ -1,6 +1,6 @@
-"""`python -m core`: see core.cli."""
+"""`python -m core`: see core.cli.app."""
 
-from core.cli import main
+from core.cli.app import main
 
 if __name__ == "__main__":
     main()

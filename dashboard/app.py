@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.processes import return_freed_memory
+from core.system.processes import return_freed_memory
 from dashboard import loaders
 from dashboard.components import DISCLAIMER
 

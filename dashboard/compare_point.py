@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cases import find_patients
+from core.cases.cases import find_patients
 from core.errors import EvaluationError
 from core.experiments import Experiment
 from core.frameworks import TITLES

@@ -12,7 +12,7 @@ import streamlit as st
 from core.evaluation.conditions import list_columns
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.perturbations import Perturbation
+from core.imaging.perturbations import Perturbation
 from dashboard import compare_charts, components, data_charts, figures, records, state
 from dashboard.data_charts import Mark
 from dashboard.records import Scene

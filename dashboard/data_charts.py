@@ -36,7 +36,7 @@ def draw_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     """Every patient a column, every slice a square: tested or learned from.
 
     Args:
-        dealt: from `core.leakage_examples.deal_slices`; at most `MOST_PATIENTS` are drawn.
+        dealt: from `core.datasets.examples.deal_slices`; at most `MOST_PATIENTS` are drawn.
         classes: names of the folders, (negative, positive), as plain text of a plot.
         palette: the theme's colours.
     """

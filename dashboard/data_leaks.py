@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.audit import NEAR_DUPLICATE_BITS, audit_split
-from core.dataset import Dataset
-from core.leakage_examples import SharedPair, deal_slices, draw_neighbours, pick_copies
-from core.splits import Fold
+from core.datasets.audit import NEAR_DUPLICATE_BITS, audit_split
+from core.datasets.dataset import Dataset
+from core.datasets.examples import SharedPair, deal_slices, draw_neighbours, pick_copies
+from core.datasets.splits import Fold
 from dashboard import charts, components, data_charts, figures, laboratory, state
 from dashboard.laboratory import Source
 from dashboard.palette import write_percent

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.datasets.leakage import Control, Estimate, conclude
 from core.experiments import SHIPPED
-from core.leakage import Control, Estimate, conclude
 from dashboard import components, data_charts, figures, laboratory, loaders, records, state
 from dashboard.data_charts import Mark
 from dashboard.laboratory import Source

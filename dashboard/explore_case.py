@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.annotations import Case
+from core.cases.annotations import Case
 from core.errors import StrokeError
 from core.experiments import Experiment
-from core.feature_space import copies, nearest
 from core.frameworks import TITLES
+from core.measurements.feature_space import copies, nearest
 from dashboard import (
     components,
     explore_charts,

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import cases as every_case
-from core.cases import AGREEMENTS, OUTCOMES, UNTAGGED
+from core.cases import cases as every_case
+from core.cases.cases import AGREEMENTS, OUTCOMES, UNTAGGED
 from core.evaluation.review import Band
 from core.experiments import Experiment
-from core.files import natural_key
 from core.frameworks import TITLES
+from core.system.files import natural_key
 from dashboard import components, loaders, state
 from dashboard.explore_widgets import Cell, show_matrix
 from dashboard.palette import write_percent
@@ -38,7 +38,7 @@ class Choice:
     """The cases of an experiment at an operating point, and which of them are asked for.
 
     Attributes:
-        cases: all, judged (see core.cases).
+        cases: all, judged (see core.cases.cases).
         masks: filter in force -> which cases it keeps (n,).
         filters: filter in force -> its values as texts.
         thresholds, bands: by framework.

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cases import SORTS, sort
+from core.cases.cases import SORTS, sort
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.frameworks import TITLES

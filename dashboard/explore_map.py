@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.dataset import find_dataset
+from core.datasets.dataset import find_dataset
 from core.errors import StrokeError
 from core.experiments import Experiment
-from core.feature_space import TABLE, measure_features, store_features
 from core.frameworks import TITLES
+from core.measurements.feature_space import TABLE, measure_features, store_features
 from dashboard import components, laboratory, loaders, state
 from dashboard.charts import CONFIG, MARGIN, compose
 from dashboard.palette import Palette, write_percent

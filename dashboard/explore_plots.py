@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core.cases import write_rows
+from core.cases.cases import write_rows
+from core.cases.suspects import find_suspects
 from core.errors import EvaluationError
 from core.evaluation.curves import pr_curve
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.suspects import find_suspects
 from dashboard import components, explore_charts, explore_filters, explore_map, explore_tags, state
 from dashboard.charts import CONFIG
 from dashboard.explore_filters import SCORE_PLOT, Choice

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.dataset import DATASET_VARIABLE, find_dataset
+from core.datasets.dataset import DATASET_VARIABLE, find_dataset
 from core.errors import StrokeError
 from dashboard import components, data_source, explore_pictures
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from core.cases.quiz import N_CASES, deal_cases
 from core.errors import DatasetError, EvaluationError
 from core.experiments import Experiment
-from core.quiz import N_CASES, deal_cases
 from core.scans import read_scan
 from dashboard import loaders
 from dashboard.explore_pictures import find_pictures, read_file
@@ -63,7 +63,7 @@ def pick_typical(experiment: Experiment, turn: int) -> Example:
 
 
 def deal_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
-    """The slices of a quiz, see `core.quiz`, and why they are synthetic ("" where they are not)."""
+    """The slices of a quiz, see `core.cases.quiz`, and why they are synthetic ("" where they are not)."""
     root = _pictures()
     if root is None:
         return _draw_quiz(seed), "The data set is not on this machine"

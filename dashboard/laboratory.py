@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from core import dataset as datasets
-from core.audit import Audit, audit_dataset
-from core.class_folders import find_class_folders, walk_files
-from core.dataset import KNOWN_DATASET, Dataset, index_dataset, read_pixels
+from core.datasets import dataset as datasets
+from core.datasets.audit import Audit, audit_dataset
+from core.datasets.class_folders import find_class_folders, walk_files
+from core.datasets.dataset import KNOWN_DATASET, Dataset, index_dataset, read_pixels
+from core.datasets.leakage import Control, run_control
+from core.datasets.splits import Fold, Split, make_folds
 from core.errors import StrokeError
-from core.leakage import Control, run_control
-from core.splits import Fold, Split, make_folds
 from dashboard.loaders import memory
 from dashboard.overlays import to_thumbnail
 
@@ -76,7 +76,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Source:
-    """Slices (as the table of `core.dataset.Dataset`), what is known of them, and `images` if here."""
+    """Slices (as the table of `core.datasets.dataset.Dataset`), what is known of them, and `images` if here."""
 
     table: pd.DataFrame
     classes: tuple[str, str]
@@ -108,7 +108,7 @@ def dataset(folder: Path, progress: Progress | None = None) -> Dataset:
     """The indexed set in a folder; read again when a file in it changes.
 
     Raises:
-        DatasetError: see `core.dataset.index_dataset`.
+        DatasetError: see `core.datasets.dataset.index_dataset`.
     """
     root, classes = find_class_folders(folder)
     files = (entry for name in classes for entry in walk_files(root / name))
@@ -117,7 +117,7 @@ def dataset(folder: Path, progress: Progress | None = None) -> Dataset:
 
 
 def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -> Control:
-    """The control of a set with this seed; errors as `core.leakage.run_control`."""
+    """The control of a set with this seed; errors as `core.datasets.leakage.run_control`."""
     return _remember(
         "controls",
         (found.fingerprint, seed),
@@ -126,12 +126,12 @@ def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -
 
 
 def audit(found: Dataset, progress: Progress) -> Audit:
-    """The audit of a set; errors as `core.audit.audit_dataset`."""
+    """The audit of a set; errors as `core.datasets.audit.audit_dataset`."""
     return _remember("audits", (found.folder, found.fingerprint), lambda: audit_dataset(found, progress))
 
 
 def fold(table: pd.DataFrame, split: Split, seed: int) -> Fold:
-    """The 90/10 parting of a table of slices; errors as `core.splits.make_folds`."""
+    """The 90/10 parting of a table of slices; errors as `core.datasets.splits.make_folds`."""
 
     def part() -> Fold:
         y, patients = table["folder_label"].to_numpy(), table["patient"].to_numpy(dtype=str)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from core.findings import SliceFinding
 from core.frameworks import TITLES
+from core.reading.findings import SliceFinding
 from dashboard import components, loaders, overlays
 from dashboard.held_out import Example
 from dashboard.palette import WORDS

@@ -19,11 +19,11 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx
 
-from core.class_folders import find_class_folders
-from core.dataset import find_dataset
+from core.datasets.class_folders import find_class_folders
+from core.datasets.dataset import find_dataset
 from core.errors import StrokeError
 from core.experiments import Experiment, list_experiments, models_root
-from core.prediction import Reader
+from core.reading.reader import Reader
 from core.scans import read_scan
 from dashboard.overlays import to_thumbnail
 from dashboard.reading_store import Read, ReadingStore
@@ -138,7 +138,7 @@ def synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
 
 
 def _draw_synthetic(name: str, rng: np.random.Generator, lesion: bool, position: float) -> Upload:
-    from core.phantoms import draw_phantom
+    from core.synthetic.phantoms import draw_phantom
 
     phantom = draw_phantom(rng, lesion=lesion, size=PICTURE_SIZE, position=position)
     target = BytesIO()
@@ -173,12 +173,12 @@ def slices(experiment: Experiment) -> pd.DataFrame:
 
 
 def features(experiment: Experiment) -> pd.DataFrame:
-    """Map and neighbours of the slices, see `core.feature_space`; only of an experiment that has them."""
+    """Map and neighbours of the slices, see `core.measurements.feature_space`; only of an experiment that has them."""
     return _features(experiment.digest, experiment)
 
 
 def cases(experiment: Experiment) -> pd.DataFrame:
-    """Its out-of-sample slices one by one, see `core.cases.list_cases`; shared, not to be changed."""
+    """Its out-of-sample slices one by one, see `core.cases.cases.list_cases`; shared, not to be changed."""
     return _cases(experiment.digest, experiment)
 
 
@@ -228,7 +228,7 @@ def _features(digest: str, _experiment: Experiment) -> pd.DataFrame | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _cases(digest: str, _experiment: Experiment) -> pd.DataFrame:
-    from core.cases import list_cases
+    from core.cases.cases import list_cases
 
     return list_cases(_experiment.slices(), _experiment.calibrated_predictions())
 

@@ -1,4 +1,4 @@
-"""Scans and what is said of them as pictures; heat maps are laid by core.heat_drawing."""
+"""Scans and what is said of them as pictures; heat maps are laid by core.imaging.heat_maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core.frameworks import TITLES
-from core.heat_drawing import MAGMA, draw_color_bar, lay_heat, to_gray
+from core.imaging.heat_maps import MAGMA, draw_color_bar, lay_heat, to_gray
 from dashboard.palette import Palette
 
 __all__ = [

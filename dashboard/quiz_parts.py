@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.cases.quiz import Score, score_answers
 from core.experiments import Experiment
-from core.quiz import Score, score_answers
 from dashboard import components, live_reading, state
 from dashboard.held_out import Example
 from dashboard.palette import WORDS

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import scan_exports
 from core.experiments import Experiment
-from core.findings import Refusal
-from core.scan_pdf import ScanReport
+from core.reports import exports as scan_exports
+from core.reading.findings import Refusal
+from core.reports.pdf import ScanReport
 from dashboard.readings import Reading
 
 _DICOM_HELP = "For an archive of research or teaching: without a patient and without the name of the file."

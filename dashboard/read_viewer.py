@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from core.findings import SliceFinding
-from core.scan_reports import LET_THROUGH
+from core.reading.findings import SliceFinding
+from core.reports.tables import LET_THROUGH
 from dashboard import components, loaders, overlays, stack_viewer, state, study_view
 from dashboard.overlays import ScaleRow
 from dashboard.palette import WORDS

@@ -10,11 +10,11 @@ import streamlit as st
 
 from core.errors import ScanError
 from core.experiments import Experiment
-from core.findings import SliceFinding
 from core.frameworks import TITLES
-from core.prediction import decide_anew
-from core.scan_paths import name_together
-from core.scan_reports import highest_probability, most_suspicious
+from core.reading.findings import SliceFinding
+from core.reading.paths import name_together
+from core.reading.reader import decide_anew
+from core.reports.tables import highest_probability, most_suspicious
 from dashboard import components, loaders, overlays, page_scripts, reading_progress, state
 from dashboard.palette import WORDS
 from dashboard.reading_progress import Unfinished

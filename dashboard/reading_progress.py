@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment
-from core.findings import Findings
-from core.prediction import decide_anew
+from core.reading.findings import Findings
+from core.reading.reader import decide_anew
 from dashboard import read_viewer, state, study_view
 from dashboard.reading_threads import BackgroundReading
 from dashboard.readings import Reading, Step

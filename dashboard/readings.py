@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.errors import ScanError, StrokeError
-from core.findings import Findings, SliceFinding
-from core.prediction import Reader
-from core.scan_pictures import PICTURE_SIZE, cut_picture, show_picture
+from core.imaging.pictures import PICTURE_SIZE, cut_picture, show_picture
+from core.reading.findings import Findings, SliceFinding
+from core.reading.reader import Reader
 from core.scans import Refused, Scan, Technical, formats, iterate_study
 from core.scans.windows import LEARNED, Window
 from dashboard.uploads import Upload

@@ -12,10 +12,10 @@ from typing import Any
 
 import streamlit as st
 
-from core import scan_words
 from core.experiments import Experiment
-from core.findings import SliceFinding
 from core.frameworks import TITLES
+from core.reports import words as scan_words
+from core.reading.findings import SliceFinding
 from core.scans.windows import WINDOWS
 from dashboard import loaders, overlays, stack_pictures, state
 from dashboard.components import SIGNS

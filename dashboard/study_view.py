@@ -7,10 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.experiments import Experiment
-from core.findings import Findings, SliceFinding
-from core.scan_reports import most_suspicious
-from core.scan_words import tell_no_verdict
-from core.verdict import RULE
+from core.reading.findings import Findings, SliceFinding
+from core.reading.verdict import RULE
+from core.reports.tables import most_suspicious
+from core.reports.words import tell_no_verdict
 from dashboard import components, state
 from dashboard.palette import WORDS
 from dashboard.readings import Reading

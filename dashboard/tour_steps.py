@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from core.datasets.examples import deal_slices, draw_neighbours
+from core.datasets.splits import Fold
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.leakage_examples import deal_slices, draw_neighbours
-from core.splits import Fold
 from dashboard import (
     charts,
     components,

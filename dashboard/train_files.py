@@ -7,12 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from core.class_folders import find_class_folders, list_files
-from core.dataset_zip import UploadedSet, unpack_dataset
-from core.experiment_zip import export_experiment
+from core.datasets.class_folders import find_class_folders, list_files
+from core.datasets.uploads import UploadedSet, unpack_dataset
+from core.exchange.experiment_zip import export_experiment
 from core.experiments import Experiment, models_root
-from core.jobs import list_jobs
-from core.training_state import trainings_folder
+from core.training.jobs import list_jobs
+from core.training.state import trainings_folder
 from dashboard import loaders
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def unpack_upload(upload: UploadedFile, progress: Callable[[int, int], None]) ->
     """Unpack a visitor's data set, once, into the working area of the experiments.
 
     Raises:
-        DatasetError, StrokeError: see `core.dataset_zip.unpack_dataset`.
+        DatasetError, StrokeError: see `core.datasets.uploads.unpack_dataset`.
     """
     known = loaders.memory("uploads")
     found: UploadedSet | None = known.get(upload.file_id)
@@ -51,7 +51,7 @@ def count_pictures(folder: Path) -> dict[str, int]:
 
 
 def pack_experiment(experiment: Experiment) -> bytes:
-    """An experiment as a zip file; see `core.experiment_zip`."""
+    """An experiment as a zip file; see `core.exchange.experiment_zip`."""
     with TemporaryDirectory(prefix="stroke-ct-") as folder:
         target = Path(folder, "experiment.zip")
         export_experiment(experiment, target)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.dataset import find_dataset
+from core.datasets.dataset import find_dataset
 from core.errors import StrokeError
 from core.experiments import models_root
 from core.frameworks import FRAMEWORKS, TITLES
-from core.job_queue import start_training
 from core.models.architecture import ARCHITECTURES
-from core.protocol import STRENGTHS, Protocol
-from core.training_duration import estimate_duration
+from core.training.duration import estimate_duration
+from core.training.protocol import STRENGTHS, Protocol
+from core.training.queue import start_training
 from dashboard import components, state
 from dashboard.train_files import count_pictures, unpack_upload
 

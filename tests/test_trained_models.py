@@ -14,10 +14,10 @@ from PIL import Image, ImageOps
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import CARD_NAME, SHIPPED, list_experiments, read_experiment
 from core.model_card import draw_model_card
-from core.phantoms import draw_phantom
-from core.prediction import COPY, Reader
-from core.reports import draw_figures, replace_figures
+from core.model_card.readme_table import draw_figures, replace_figures
+from core.reading.reader import COPY, Reader
 from core.scans import Scan, Slice, read_scan
+from core.synthetic.phantoms import draw_phantom
 
 ROOT = Path(__file__).parents[1] / "trained_models"
 DATA = Path(os.environ.get("STROKE_CT_DATA", "") or "nowhere")

@@ -125,7 +125,7 @@ def group_slices(files: pd.Series[str], properties: pd.DataFrame) -> dict[str, t
 def robustness_of(experiment: Measured) -> dict[str, dict[str, dict[str, Any]]]:
     """{framework: {level: {"conditions": [CONDITION, ...]}}}, the unchanged slices first.
 
-    A CONDITION is {"perturbation", "amount": see core.perturbations, "n": rows measured, "auroc",
+    A CONDITION is {"perturbation", "amount": see core.imaging.perturbations, "n": rows measured, "auroc",
     "average_precision": FIGUREs}. Not measured: {"reason"} in the place of "conditions".
     """
     table = experiment.robustness()

@@ -35,7 +35,7 @@ A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot b
             two the Clopper-Pearson interval of observed
     GROUP (of slices; a patient has no place in the head): {"group": its name, "n", "n_patients", "positives",
             "auroc": FIGURE}
-    CONDITION: {"perturbation", "amount": see core.perturbations, "n": rows measured, "auroc",
+    CONDITION: {"perturbation", "amount": see core.imaging.perturbations, "n": rows measured, "auroc",
             "average_precision": FIGUREs}
     COMPARISON (first minus second): {"first", "second": frameworks, "rule", "thresholds": [two],
             "differences": {figure: FIGURE} for the nine, auroc and average_precision,

@@ -6,7 +6,7 @@
       predictions.csv    the probability of every slice that was held out, for each framework
       history.csv        loss and accuracy of every epoch
       robustness.csv, properties.csv, features.csv, gate.csv     measured afterwards: see OPTIONAL_TABLES
-      familiarity.safetensors    what new slices are compared with: see core.familiarity
+      familiarity.safetensors    what new slices are compared with: see core.gate.familiarity
       pytorch/model.onnx (served), pytorch/weights-0.pt ...     one per fold
       keras/model.onnx   (served), keras/model-0.keras ...
 

@@ -5,7 +5,7 @@ Format 1, the part that the program relies on (cards may say more):
     {"format": 1, "name": str, "created": UTC time (ISO 8601), "summary": one sentence,
      "protocol": {"labels": "folder"|"slice", "split": "random"|"patient", "folds": int >= 1, "seed": int,
                   "architecture": str, "frameworks": [str, ...], ...},
-     "recipe": see core.preprocessing.Recipe,
+     "recipe": see core.imaging.preprocessing.Recipe,
      "classes": {"negative": str, "positive": str, "meaning": what a positive slice shows},
      "dataset": {"fingerprint": SHA-256, "n_slices": int, ...},
      "operating_points": {framework: {"slice": {rule: threshold or null}, "patient": {...}}}, on calibrated
@@ -31,7 +31,7 @@ from typing import Any
 from core.errors import ExperimentError, StrokeError
 from core.experiments.tables import TABLES
 from core.frameworks import FRAMEWORKS
-from core.preprocessing import Recipe
+from core.imaging.preprocessing import Recipe
 
 FORMAT = 1
 

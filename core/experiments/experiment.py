@@ -13,14 +13,14 @@ from core.evaluation.calibration import Recalibration
 from core.evaluation.recalibration import recalibrate, served_recalibration
 from core.evaluation.review import choose_band
 from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
-from core.files import sha256_of_file
 from core.frameworks import FRAMEWORKS
-from core.preprocessing import Recipe
+from core.imaging.preprocessing import Recipe
+from core.system.files import sha256_of_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.familiarity import Familiarity
+    from core.gate.familiarity import Familiarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ class Experiment:
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:
-        from core.familiarity import FILE, unpack_familiarity
+        from core.gate.familiarity import FILE, unpack_familiarity
 
         if FILE not in self.card["files"]:
             return None

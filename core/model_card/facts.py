@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.datasets.kaggle import KNOWN_DATASET
 from core.evaluation.conditions import complete_record
 from core.evaluation.patients import patient_names
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.kaggle import KNOWN_DATASET
 
 if TYPE_CHECKING:
     import pandas as pd

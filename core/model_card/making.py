@@ -31,7 +31,7 @@ def describe_preprocessing(facts: Facts) -> str:
         ["channels", CHANNELS.get(recipe.channels, plain(recipe.channels))],
     ]
     return paragraphs(
-        "One function prepares slices for training and for reading alike (`core/preprocessing.py`).",
+        "One function prepares slices for training and for reading alike (`core/imaging/preprocessing.py`).",
         table(["", ""], rows),
     )
 
@@ -152,7 +152,7 @@ def _describe_planting(facts: Facts) -> str:
     return (
         "**Synthetic positives.** Copies of training slices without hemorrhage, as many as "
         f"{percent(share)} of the training slices, got a drawn hemorrhage planted and count as positive "
-        "(`core/planting.py`). No radiologist judged them. They stand in training only, never where a "
+        "(`core/synthetic/planting.py`). No radiologist judged them. They stand in training only, never where a "
         "network is measured."
     )
 

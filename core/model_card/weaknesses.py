@@ -8,11 +8,11 @@ import pandas as pd
 
 from core.evaluation.levels import LEVELS
 from core.evaluation.patients import patient_level, patient_names
-from core.familiarity import FILE as FAMILIARITY
-from core.gate_figures import KINDS, OUTCOMES, TABLE, draw_shares
+from core.gate.familiarity import FILE as FAMILIARITY
+from core.imaging.perturbations import Perturbation
+from core.measurements.gate_figures import KINDS, OUTCOMES, TABLE, draw_shares
 from core.model_card.facts import Facts
 from core.model_card.markdown import bullets, count, paragraphs, percent, plain, table, tell
-from core.perturbations import Perturbation
 
 _KINDS = {"level": "level of the head", "brightness": "brightness"}
 _WORST = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from core.augmentation import Augmentation
 from core.errors import StrokeError
+from core.imaging.augmentation import Augmentation
+from core.imaging.preprocessing import Recipe
 from core.models import trunk
-from core.preprocessing import Recipe
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ import keras
 import tensorflow as tf
 
 from core.errors import ExperimentError, TrainingError
-from core.files import write_aside
 from core.models import trunk
 from core.models.architecture import (
     SHARPNESS,
@@ -30,6 +29,7 @@ from core.models.architecture import (
     SeparableConvolution,
 )
 from core.models.onnx_file import shrink
+from core.system.files import write_aside
 
 _PREDICT_BATCH, _EMBED_BATCH = 64, 8
 

@@ -10,7 +10,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from core.errors import ExperimentError
-from core.side_by_side import count_cores
+from core.system.threads import count_cores
 
 # Larger batches are no faster on a CPU and take more memory (32: 436 MB at the peak, 8: 241 MB).
 BATCH_SIZE = 8
@@ -86,7 +86,7 @@ class ServedModel:
         """Read n images, in batches, so that memory stays bounded.
 
         Args:
-            images: (n, h, w, c) float32 in [0, 1] as core.preprocessing.prepare_many makes them; n >= 1.
+            images: (n, h, w, c) float32 in [0, 1] as core.imaging.preprocessing.prepare_many makes them; n >= 1.
 
         Raises:
             ExperimentError: the images are not of this form, or the network answers with no number.

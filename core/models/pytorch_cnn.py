@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn import functional
 
 from core.errors import ExperimentError, TrainingError
-from core.files import write_aside
 from core.models import trunk
 from core.models.architecture import (
     SHARPNESS,
@@ -26,6 +25,7 @@ from core.models.architecture import (
     SeparableConvolution,
 )
 from core.models.onnx_file import shrink
+from core.system.files import write_aside
 
 _PREDICT_BATCH = 64
 # Of normalisations: Keras's default.

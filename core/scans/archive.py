@@ -1,6 +1,6 @@
 """A zip archive of scans, member by member, in memory: one bad member costs itself only.
 
-What the directory claims is checked first, what is read is counted (core.zip_files); the limits are on what
+What the directory claims is checked first, what is read is counted (core.system.zip_files); the limits are on what
 really comes out.
 """
 
@@ -10,7 +10,7 @@ import zipfile
 from io import BytesIO
 
 from core.errors import ScanError
-from core.zip_files import (
+from core.system.zip_files import (
     DamagedMember,
     Limits,
     SwollenMember,

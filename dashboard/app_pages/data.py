@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
+from core.datasets.examples import LabelExamples, draw_labels
 from core.errors import StrokeError
-from core.leakage_examples import LabelExamples, draw_labels
 from dashboard import (
     charts,
     components,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.annotations import Annotations
+from core.cases.annotations import Annotations
 from core.experiments import Experiment
 from dashboard import (
     components,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.quiz import N_CASES
+from core.cases.quiz import N_CASES
 from dashboard import components, held_out, quiz_parts, state
 from dashboard.quiz_parts import Quiz
 

@@ -11,12 +11,12 @@ import pytest
 
 from core.errors import ExperimentError
 from core.experiments import Experiment, default_experiment
+from core.imaging.preprocessing import prepare_many
 from core.models.onnx_model import BATCH_SIZE, ServedModel
-from core.phantoms import draw_phantom
-from core.prediction import Reader
-from core.preprocessing import prepare_many
+from core.reading.reader import Reader
 from core.scans import read_study
 from core.scans.windows import window_hu
+from core.synthetic.phantoms import draw_phantom
 from dashboard.readings import read_group
 from dashboard.uploads import Upload
 from tests.scan_files import write_dicom, write_zip

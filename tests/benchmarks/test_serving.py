@@ -21,8 +21,8 @@ import pytest
 
 from core.errors import ExperimentError
 from core.experiments import Experiment, default_experiment
-from core.models.child import weights_name
-from core.phantoms import draw_phantom, save_phantom
+from core.synthetic.phantoms import draw_phantom, save_phantom
+from core.training.child import weights_name
 
 ROOT = Path(__file__).parents[2]
 N_COLD = 3
@@ -37,7 +37,7 @@ from time import perf_counter
 import numpy as np
 
 from core.experiments import read_experiment
-from core.preprocessing import prepare_many
+from core.imaging.preprocessing import prepare_many
 from core.scans import read_scan
 
 experiment, framework = read_experiment(Path(sys.argv[1])), sys.argv[2]
@@ -65,7 +65,7 @@ print(json.dumps({
 """
 _NATIVE = """
 from core.models.architecture import architecture_of
-from core.models.child import weights_name
+from core.training.child import weights_name
 from core.models.contract import build_cnn
 
 card = experiment.card

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from core.training_state import work_folder
+from core.training.state import work_folder
 
 
 def dead_process() -> int:
@@ -29,7 +29,7 @@ def play_job(
     born: float | None = None,
     command: dict[str, Any] | None = None,
 ) -> Path:
-    """A training's folder as core.training leaves it."""
+    """A training's folder as core.training.run leaves it."""
     folder = work_folder(root, name)
     folder.mkdir(parents=True)
     values = {"name": name, "state": state, "message": message, "process": process, "started": started}

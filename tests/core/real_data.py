@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.dataset import DATASET_VARIABLE, find_dataset
+from core.datasets.dataset import DATASET_VARIABLE, find_dataset
 
 
 def real_folder() -> Path | None:

@@ -31,7 +31,7 @@ SLOW_LIBRARIES = {
 
 _RUN = """
 import contextlib, io, json, sys
-from core.cli import main
+from core.cli.app import main
 out = io.StringIO()
 with contextlib.redirect_stdout(out):
     try:
@@ -91,7 +91,7 @@ def test_importing_core_loads_no_framework() -> None:
     assert "[]" == done.stdout.strip(), done.stderr
 
 
-@pytest.mark.parametrize("module", ["core.cli", "core.prediction", "core.experiments"])
+@pytest.mark.parametrize("module", ["core.cli.app", "core.reading.reader", "core.experiments"])
 def test_importing_the_way_to_a_reading_is_quick(module: str) -> None:
     """These modules load no table, statistics or web library."""
     script = f"import sys, {module}\nprint(sorted(set(sys.modules) & {SLOW_LIBRARIES!r}))"

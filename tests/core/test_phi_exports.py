@@ -14,11 +14,11 @@ import numpy as np
 import pydicom
 import pytest
 
-from core import scan_exports
 from core.experiments import Experiment
-from core.findings import Findings
-from core.prediction import Reader
-from core.scan_pdf import ScanReport
+from core.reports import exports as scan_exports
+from core.reading.findings import Findings
+from core.reading.reader import Reader
+from core.reports.pdf import ScanReport
 from core.scans import read_study
 from tests.canary_files import (
     FILE_NAME,
@@ -66,7 +66,7 @@ class Machine:
 
     def predict(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run the command with its logs at their loudest."""
-        program = "import logging; logging.basicConfig(level=0); from core.cli import main; main()"
+        program = "import logging; logging.basicConfig(level=0); from core.cli.app import main; main()"
         return subprocess.run(
             [sys.executable, "-c", program, "predict", str(self.given), *options],
             cwd=self.place / "out", env=self.env, capture_output=True, text=True, timeout=300, check=False,

@@ -17,18 +17,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.dataset import index_dataset
+from core.datasets.dataset import index_dataset
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment, read_experiment
 from core.frameworks import FRAMEWORKS
-from core.perturbations import Perturbation
-from core.phantoms import write_phantom_dataset
-from core.processes import is_alive
-from core.protocol import Protocol
-from core.robustness import measure_robustness
-from core.training import train_experiment
-from core.training_state import work_folder
-from core.verification import verify_experiment
+from core.imaging.perturbations import Perturbation
+from core.measurements.robustness import measure_robustness
+from core.measurements.verification import verify_experiment
+from core.synthetic.phantoms import write_phantom_dataset
+from core.system.processes import is_alive
+from core.training.protocol import Protocol
+from core.training.run import train_experiment
+from core.training.state import work_folder
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.dataset import index_dataset
+from core.datasets.dataset import index_dataset
 from core.experiments import Experiment
-from core.phantoms import write_phantom_dataset
+from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import write_tiny_experiment
 
 ROLES = {

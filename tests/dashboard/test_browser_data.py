@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.phantoms import write_phantom_dataset
+from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import find_chromium, serve
 

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ExperimentError
 from core.experiments import default_experiment, models_root
-from core.phantoms import draw_phantom
+from core.synthetic.phantoms import draw_phantom
 from tests.dashboard.browser import find_chromium, serve
 from tests.scan_files import write_dicom, write_zip
 

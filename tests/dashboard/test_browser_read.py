@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.phantoms import draw_phantom
+from core.synthetic.phantoms import draw_phantom
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import find_chromium, serve
 

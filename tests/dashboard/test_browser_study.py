@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.experiments import Experiment
-from core.prediction import Reader
+from core.reading.reader import Reader
 from core.scans.windows import Window
 from dashboard.overlays import lay_heat
 from dashboard.readings import Reading, read_group

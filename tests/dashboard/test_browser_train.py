@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from core.experiments import list_experiments
-from core.jobs import list_jobs
-from core.phantoms import write_phantom_dataset
+from core.synthetic.phantoms import write_phantom_dataset
+from core.training.jobs import list_jobs
 from tests.dashboard.browser import find_chromium, serve
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

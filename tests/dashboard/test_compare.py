@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.cli import main
+from core.cli.app import main
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment, add_files
 from dashboard import components

@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core import dataset as datasets
-from core.dataset import index_dataset
+from core.datasets import dataset as datasets
+from core.datasets.dataset import index_dataset
+from core.datasets.leakage import conclude, run_control
 from core.errors import DatasetError
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import find_experiment
-from core.leakage import conclude, run_control
-from core.phantoms import write_phantom_dataset
+from core.synthetic.phantoms import write_phantom_dataset
 from dashboard import laboratory
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.annotations import Annotations, Case
+from core.cases.annotations import Annotations, Case
+from core.cases.suspects import find_suspects
 from core.evaluation.summary import evaluate_experiment
-from core.suspects import find_suspects
 from dashboard import loaders
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.dataset import index_dataset
+from core.datasets.dataset import index_dataset
 from core.experiments import Experiment, add_files, find_experiment
-from core.feature_space import TABLE
-from core.phantoms import write_phantom_dataset
+from core.measurements.feature_space import TABLE
+from core.synthetic.phantoms import write_phantom_dataset
 from dashboard.explore_map import OUTCOMES, draw_map
 from dashboard.palette import LIGHT
 from tests.builders import write_tiny_experiment

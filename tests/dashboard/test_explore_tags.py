@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.annotations import TAGS, Annotations, Case
-from core.annotations.csv_form import COLUMNS
+from core.cases.annotations import TAGS, Annotations, Case
+from core.cases.annotations.csv_form import COLUMNS
 from core.experiments import Experiment
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import read_texts
@@ -33,7 +33,7 @@ def no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _draw() -> None:
-    from core.annotations import Case
+    from core.cases.annotations import Case
     from core.experiments import find_experiment
     from dashboard import explore_tags
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core import dataset as datasets
+from core.datasets import dataset as datasets
 from core.errors import DatasetError
-from core.phantoms import write_phantom_dataset
+from core.synthetic.phantoms import write_phantom_dataset
 from dashboard import laboratory
 from dashboard.laboratory import Source
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.cases.quiz import deal_cases, score_answers
 from core.experiments import Experiment
-from core.quiz import deal_cases, score_answers
 from tests.dashboard.conftest import OpenPage, read_texts
 from tests.dashboard.story_data import write_set, write_story
 

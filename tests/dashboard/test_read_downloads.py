@@ -13,11 +13,11 @@ import numpy as np
 import pydicom
 import pytest
 
-from core.cli import main
+from core.cli.app import main
 from core.errors import ScanError
-from core.pdf_parts import COLORS
-from core.prediction import Reader
-from core.scan_exports import make_csv, make_dicom_capture, make_dicom_report, make_json, make_pdf
+from core.reading.reader import Reader
+from core.reports.exports import make_csv, make_dicom_capture, make_dicom_report, make_json, make_pdf
+from core.reports.pdf_parts import COLORS
 from core.scans import read_scan
 from dashboard.palette import LIGHT
 from dashboard.read_downloads import report_refusals, report_scans

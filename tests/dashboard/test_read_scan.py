@@ -10,7 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import Experiment
-from core.preprocessing import prepare
+from core.imaging.preprocessing import prepare
 from core.scans import read_scan
 from tests.builders import tiny_probability, write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, draw_file, read_stack, read_texts
@@ -94,7 +94,7 @@ def test_moving_the_operating_point_does_not_rerun_the_networks(
     open_page: OpenPage, models: Path, monkeypatch
 ) -> None:
     """Another threshold changes the decision, but each network is asked once."""
-    from core.prediction import Reader
+    from core.reading.reader import Reader
 
     asked = []
     original = Reader.read
@@ -174,7 +174,7 @@ def test_a_scan_seen_in_training_is_marked(open_page: OpenPage, models: Path) ->
     """A file whose content was in the training data carries the warning of the reader."""
     import pandas as pd
 
-    from core.prediction import SEEN_IN_TRAINING
+    from core.reading.reader import SEEN_IN_TRAINING
     from core.scans import read_scan
 
     data = draw_file(0.8)

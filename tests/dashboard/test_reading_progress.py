@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.findings import SliceFinding
-from core.prediction import Reader
+from core.reading.findings import SliceFinding
+from core.reading.reader import Reader
 from core.scans import Scan
 from dashboard.reading_progress import SHORT, tell_step
 from dashboard.readings import Step

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.prediction import Reader
-from core.scan_pictures import PICTURE_SIZE, cut_picture
+from core.imaging.pictures import PICTURE_SIZE, cut_picture
+from core.reading.reader import Reader
 from core.scans import read_study
 from dashboard.readings import Step, read_group
 from dashboard.uploads import Upload

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.dataset import index_dataset
-from core.phantoms import write_phantom_dataset
+from core.datasets.dataset import index_dataset
+from core.synthetic.phantoms import write_phantom_dataset
 from dashboard.references import find_typical, load_reference
 from tests.builders import write_tiny_experiment
 

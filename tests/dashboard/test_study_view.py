@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.gate import GateFinding
-from core.prediction import Reader
+from core.gate.judge import GateFinding
+from core.reading.reader import Reader
 from dashboard import loaders, read_viewer
 from dashboard.readings import Reading, read_group
 from dashboard.stack_viewer import describe_stack

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from core import job_queue
 from core.errors import TrainingError
 from core.experiments import DEFAULT_NAME
-from core.jobs import list_jobs, read_job
 from core.models.architecture import ARCHITECTURES
-from core.phantoms import write_phantom_dataset
-from core.processes import born_at
-from core.training_duration import Estimate
-from core.training_state import work_folder
+from core.synthetic.phantoms import write_phantom_dataset
+from core.system.processes import born_at
+from core.training.duration import Estimate
+from core.training.jobs import list_jobs, read_job
+from core.training import queue as job_queue
+from core.training.state import work_folder
 from dashboard import train_finished, train_plan, train_runs
 from tests.builders import write_tiny_experiment
 from tests.core.played_jobs import play_job

@@ -11,9 +11,9 @@ from core.errors import ExperimentError
 from core.evaluation.calibration import IDENTITY, Recalibration
 from core.evaluation.review import choose_band
 from core.experiments import Experiment, read_experiment
-from core.files import sha256_of_file
 from core.frameworks import FRAMEWORKS
-from core.preprocessing import Recipe
+from core.imaging.preprocessing import Recipe
+from core.system.files import sha256_of_file
 from tests.builders import write_tiny_experiment
 
 

@@ -23,7 +23,7 @@ from core.experiments import (
     update_card,
     write_experiment,
 )
-from core.files import sha256_of_file
+from core.system.files import sha256_of_file
 from tests.builders import write_tiny_experiment
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.datasets.kaggle import KNOWN_DATASET
 from core.evaluation.conditions import complete_record
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
-from core.kaggle import KNOWN_DATASET
 from core.model_card.facts import Facts, gather_facts
 from tests.builders import write_tiny_experiment
 

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from core import preprocessing
 from core.experiments import update_card
+from core.imaging import preprocessing
 from core.model_card import making
 from core.model_card.facts import Facts
 from core.models.architecture import ARCHITECTURES

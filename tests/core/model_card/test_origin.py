@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core.datasets.kaggle import KNOWN_DATASET
 from core.experiments import Experiment
-from core.kaggle import KNOWN_DATASET
 from core.model_card import origin
 from core.model_card.facts import Facts, gather_facts
 from tests.builders import write_tiny_experiment

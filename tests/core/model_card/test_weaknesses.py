@@ -6,10 +6,10 @@ import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
+from core.datasets.kaggle import KNOWN_DATASET
 from core.evaluation.subgroups import subgroups
 from core.experiments import add_files
-from core.gate_figures import store_gate
-from core.kaggle import KNOWN_DATASET
+from core.measurements.gate_figures import store_gate
 from core.model_card import weaknesses
 from core.model_card.facts import Facts, gather_facts
 from core.model_card.markdown import tell

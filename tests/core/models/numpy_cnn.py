@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from core.imaging.preprocessing import Recipe
 from core.models.architecture import ARCHITECTURES, Architecture
 from core.models.contract import CNN
-from core.models.fitting import cross_entropy
-from core.preprocessing import Recipe
+from core.training.fitting import cross_entropy
 
 SMALL = replace(
     ARCHITECTURES["plain"],

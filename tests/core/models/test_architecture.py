@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import StrokeError
+from core.imaging.preprocessing import Recipe
 from core.models.architecture import (
     ARCHITECTURES,
     SCHEDULE,
@@ -18,8 +19,7 @@ from core.models.architecture import (
     architecture_of,
     get_architecture,
 )
-from core.preprocessing import Recipe
-from core.protocol import Protocol
+from core.training.protocol import Protocol
 
 
 def test_feature_shape_of_the_architectures() -> None:

@@ -22,7 +22,7 @@ from core.models import child
 from core.models.architecture import ARCHITECTURES, Augmentation
 from core.models.contract import build_cnn
 from core.models.onnx_model import ServedModel
-from core.preprocessing import Recipe
+from core.imaging.preprocessing import Recipe
 
 framework = sys.argv[1]
 folder = Path(tempfile.mkdtemp())

@@ -1,0 +1,188 @@
+"""The command line: `python -m core predict | evaluate | verify | experiments | download | audit | leakage |
+robustness | features | gate | window | train`.
+
+Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
+
+Five commands have a public form in JSON (`--json`). Its version is in "schema": under one version a form may
+gain fields, but none goes or changes. Standard output then holds one JSON object and nothing else.
+
+predict/1:
+
+    {"schema": "predict/1", "experiment": name,
+     "scans": [{"source": name of the file, or its path below the folder that was walked; of a series, its
+                    folder, its archive, or its first file "and 27 more",
+                "sha256": of the file's bytes; of a series, of its files' sorted hashes,
+                "slices": [{"index": from 0,
+                            framework: {"probability": of the positive class, recalibrated,
+                                        "decision": name of a class,
+                                        "needs_review": whether it lies too near to the operating point},
+                            "agree": whether all decisions are the same,
+                            "warnings": [sentence, ...],
+                            "position_mm": along the scan's axis, higher towards the head; null when unknown,
+                            "brain_visible": whether it shows brain; a slice without does not vote,
+                            "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...]}},
+                           ...],
+                "verdict": {framework: {"score": of one slice its probability; of a study see core.reading.verdict,
+                                        "threshold": the operating point, "decision": name of a class,
+                                        "needs_review", "n_voting": slices that count,
+                                        "driving": indices of the strongest slices}},
+                "gate_overridden": whether the gate refused it and was told to let it through,
+                "technical": {"modality": "CT", ..., "other", or "" where the file does not say,
+                              "spacing_mm": [between rows, between columns], "slice_spacing_mm",
+                              "gantry_tilt_deg"; null when unknown}}, ...],
+     "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
+
+evaluate/2: see core.evaluation.summary. leakage/1: see core.cli.data. robustness/1: see core.cli.robustness.
+features/1: see core.cli.features. gate/1: see core.cli.gate. window/1: see core.cli.window.
+
+Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli import cards as cli_reports
+from core.cli import data as cli_data
+from core.cli import exchange as cli_experiment_zip
+from core.cli import features as cli_features
+from core.cli import gate as cli_gate
+from core.cli import predict as cli_predict
+from core.cli import robustness as cli_robustness
+from core.cli import train as cli_train
+from core.cli import window as cli_window
+from core.cli.arguments import AsJson, Name, find_named
+from core.cli.terminal import plain, print_evaluation, print_json, print_table, show_progress
+from core.errors import StrokeError
+from core.experiments import Experiment, list_experiments
+from core.frameworks import TITLES
+
+if TYPE_CHECKING:
+    from core.datasets.dataset import Dataset
+
+app = typer.Typer(
+    help="Two convolutional networks read brain CT slices. For research and teaching, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text: rich costs start-up time, and wraps messages that programs may want to read.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+cli_predict.register(app)
+
+
+@app.command()
+def evaluate(
+    name: Name,
+    as_json: AsJson = False,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+) -> None:
+    """Compute every figure of an experiment from its recorded predictions."""
+    from core.evaluation.conditions import complete_record
+    from core.evaluation.summary import evaluate_experiment
+
+    experiment = find_named(name)
+    record = evaluate_experiment(experiment, n_resamples=resamples)
+    if as_json:
+        print_json(complete_record(record, experiment))
+    else:
+        print_evaluation(record)
+
+
+@app.command()
+def verify(
+    name: Name,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."
+        ),
+    ] = None,
+    all_slices: Annotated[
+        bool, typer.Option("--all", help="Every held-out slice instead of a sample.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=1, help="Number of held-out slices to check.")] = 64,
+) -> None:
+    """Compare the served networks and the recorded predictions with the native weights."""
+    from core.measurements.verification import TOLERANCE, verify_experiment
+
+    experiment = find_named(name)
+    found, note = _find_dataset(experiment, dataset)
+    outcome = verify_experiment(experiment, found, n_slices=None if all_slices else sample)
+    rows = [
+        [
+            TITLES[check.framework],
+            check.compared,
+            str(check.n_slices),
+            f"{check.max_difference:.1e}",
+            "ok" if check.passed else "DIFFERS",
+        ]
+        for check in outcome.checks
+    ]
+    print(f"{experiment.name}: largest difference in probability (at most {TOLERANCE:.0e})")
+    print_table(["", "compared", "slices", "difference", ""], rows)
+    for remark in (*([note] if note else []), *outcome.notes):
+        print(remark)
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+@app.command()
+def experiments() -> None:
+    """List the experiments."""
+    found, damaged = list_experiments()
+    rows = [
+        [
+            experiment.name,
+            experiment.card["protocol"]["labels"],
+            experiment.card["protocol"]["split"],
+            str(experiment.card["protocol"]["folds"]),
+            ", ".join(experiment.frameworks),
+            experiment.card["summary"],
+        ]
+        for experiment in found
+    ]
+    print_table(["name", "labels", "split", "folds", "frameworks", "summary"], rows)
+    for error in damaged:
+        print(f"Left out: {error}", file=sys.stderr)
+
+
+cli_data.register(app)
+cli_train.register(app)
+cli_reports.register(app)
+cli_robustness.register(app)
+cli_features.register(app)
+cli_gate.register(app)
+cli_window.register(app)
+cli_experiment_zip.register(app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; leaves with SystemExit. `arguments`: those of the process when None."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A console that cannot show a character must not end the program.
+            stream.reconfigure(errors="replace")
+    try:
+        app(args=arguments, prog_name="python -m core")
+    except StrokeError as error:
+        print(f"Error: {plain(str(error))}", file=sys.stderr)
+        raise SystemExit(1) from error
+
+
+def _find_dataset(experiment: Experiment, folder: Path | None) -> tuple[Dataset | None, str]:
+    """The data set to verify with, or None and a remark why a data set that is there was not used."""
+    from core.datasets.dataset import find_dataset, index_dataset
+
+    place = folder or find_dataset()
+    if place is None:
+        return None, ""
+    dataset = index_dataset(place, show_progress("slices of the data set indexed"))
+    if folder is None and dataset.fingerprint != experiment.card["dataset"]["fingerprint"]:
+        return None, f"The data set in {place} is not the one this experiment was trained on."
+    return dataset, ""

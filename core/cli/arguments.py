@@ -1,0 +1,47 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.terminal import plain
+from core.errors import DatasetError, StrokeError
+from core.experiments import Experiment, find_experiment
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of an experiment; `experiments` lists them.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+DatasetFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."),
+]
+
+
+def find_folder(dataset: Path | None) -> Path:
+    """The folder of the data set: the one that was named, or the one that is found.
+
+    Raises:
+        DatasetError: none was named, and none is on this machine.
+    """
+    from core.datasets.dataset import find_dataset
+
+    folder = dataset or find_dataset()
+    if folder is None:
+        raise DatasetError(
+            "No data set was found on this machine",
+            remedy="name its folder with --dataset, or fetch it with: python -m core download",
+        )
+    return folder
+
+
+def find_named(name: str, hint: str = "NAME") -> Experiment:
+    """The experiment `name`; that there is none is wrong usage of the argument `hint`."""
+    try:
+        return find_experiment(name)
+    except StrokeError as error:
+        if error.code != "unknown_experiment":
+            raise
+        raise typer.BadParameter(plain(str(error)), param_hint=hint) from error

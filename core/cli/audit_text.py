@@ -1,0 +1,140 @@
+"""An audit as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from core.cli.terminal import plain
+from core.datasets.audit import Audit
+from core.datasets.kaggle import KNOWN_DATASET
+
+# Longer lists are cut, and how many were left off is said.
+_SHOWN = 5
+
+
+def format_audit(audit: Audit, splits: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> str:
+    """An audit, and audits of splits, as lines to read.
+
+    Args:
+        audit: from `core.datasets.audit.audit_dataset`.
+        splits: title of each split to the rows of `core.datasets.audit.audit_split`.
+
+    Returns:
+        Lines without a last newline; names from outside are made safe to print.
+    """
+    lines = [*_format_counts(audit), "", *_format_copies(audit), "", *_format_labels(audit)]
+    for title, rows in (splits or {}).items():
+        lines += ["", *format_split(title, rows)]
+    lines += [line for warning in audit.warnings for line in ("", f"WARNING: {warning}")]
+    return "\n".join(lines)
+
+
+def format_split(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The audit of one split as lines: one per fold."""
+    lines = [f"Split: {title}"]
+    for row in rows:
+        sizes = f"{row['n_train']} train, {row['n_validation']} validation, {row['n_test']} test"
+        if row["n_test_patients"] is not None:
+            sizes += f" ({row['n_test_patients']} patients)"
+        lines.append(f"  fold {row['fold']}: {sizes}")
+        if row["n_test_patients"] is None:
+            lines.append("    patients are unknown: what the test part shares with training cannot be told")
+        else:
+            lines.append(
+                "    test slices with their patient in training or validation:          "
+                + _with_share(row["n_test_sharing_patient"], row["share_sharing_patient"])
+            )
+            lines.append(
+                "    test slices with their direct neighbour in training or validation: "
+                + _with_share(row["n_test_with_direct_neighbour"], row["share_with_direct_neighbour"])
+            )
+        lines.append(
+            "    test slices with an exact or near copy in training or validation:  "
+            + _with_share(row["n_test_with_copy"], row["share_with_copy"])
+        )
+    return lines
+
+
+def _format_counts(audit: Audit) -> list[str]:
+    known = KNOWN_DATASET["name"] if audit.is_known else "not the published set"
+    lines = [
+        f"Data set: {plain(audit.folder)}",
+        f"  fingerprint: {audit.fingerprint} ({known})",
+        f"  slices: {audit.n_slices} ("
+        + ", ".join(f"{plain(name)} {count}" for name, count in audit.n_per_class)
+        + ")",
+    ]
+    if audit.n_patients:
+        names = [plain(name) for name, _ in audit.n_per_class]
+        lines.append(
+            f"  patients: {audit.n_patients} ("
+            + ", ".join(
+                f"{name} {count}" for name, count in zip(names, audit.patients_per_class, strict=True)
+            )
+            + f"), {audit.slices_per_patient[0]} to {audit.slices_per_patient[1]} slices each, "
+            f"{len(audit.patients_in_both)} in both folders"
+        )
+    else:
+        lines.append("  patients: unknown")
+    sizes = [f"{width} x {height} px ({count})" for (width, height), count in audit.sizes]
+    lines.append(f"  sizes: {_cut(sizes)}")
+    lines.append(f"  unreadable files: {len(audit.refused)}")
+    lines += _shown(f"{plain(item['file'])}: {plain(item['message'])}" for item in audit.refused)
+    return lines
+
+
+def _format_copies(audit: Audit) -> list[str]:
+    lines = [
+        f"Exact duplicates: {_count(len(audit.duplicates), 'group')}"
+        + (f", {audit.n_duplicates_across_classes} across both classes" if audit.duplicates else "")
+    ]
+    lines += _shown(" = ".join(map(plain, group)) for group in audit.duplicates)
+    lines.append(
+        f"Near-duplicates: {_count(len(audit.near_duplicates), 'pair')}"
+        + (f", {audit.n_near_across_patients} between different patients" if audit.n_patients else "")
+    )
+    lines += _shown(
+        f"{plain(first)} ~ {plain(second)} ({bits} of 256 bits differ)"
+        for first, second, bits in audit.near_duplicates
+    )
+    return lines
+
+
+def _format_labels(audit: Audit) -> list[str]:
+    negative, positive = (plain(name) for name, _ in audit.n_per_class)
+    if audit.labels is None:
+        return ["Labels: only those of the folders; what single slices show is unknown."]
+    found = audit.labels
+    patients = found.patients_showing_in_negative
+    lines = [
+        "Labels: the folder's belongs to the patient; what a slice shows was read off the file numbers.",
+        f"  slices in {positive} that show a hemorrhage: {found.n_showing_in_positive} of"
+        f" {found.n_positive_folder} ({found.share_showing_in_positive:.1%})",
+        f"  slices in {negative} that show one: {found.n_showing_in_negative}"
+        + (f", of {len(patients)} patients ({', '.join(map(plain, patients))})" if patients else ""),
+    ]
+    if audit.is_known:
+        lines.append(
+            "  (the rule is known to miss 10 slices with a hemorrhage, 9 of patient 49 and 1 of patient 51)"
+        )
+    return lines
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _with_share(count: int, share: float) -> str:
+    return f"{count} ({share:.1%})"
+
+
+def _cut(items: Sequence[str]) -> str:
+    rest = len(items) - _SHOWN
+    return ", ".join(items[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _shown(items: Iterable[str]) -> list[str]:
+    listed = list(items)
+    rest = len(listed) - _SHOWN
+    return [f"    {item}" for item in listed[:_SHOWN]] + ([f"    ... and {rest} more"] if rest > 0 else [])

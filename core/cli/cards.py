@@ -1,0 +1,73 @@
+"""The commands `card`, `figures` and `recompute`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.arguments import Name, find_named
+from core.experiments import SHIPPED
+from core.frameworks import TITLES
+
+# The order of the story: the famous number, the same network honestly measured, the honest task.
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program's command line."""
+    app.command()(card)
+    app.command()(figures)
+    app.command()(recompute)
+
+
+def card(
+    name: Name,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put the card into this Markdown file.")
+    ] = None,
+) -> None:
+    """Print an experiment's model card in Markdown, drawn from its record alone."""
+    from core.model_card import draw_model_card
+    from core.system.files import write_whole
+
+    text = draw_model_card(find_named(name)).markdown
+    if write is None:
+        typer.echo(text, nl=False)
+    else:
+        write_whole(write, text.encode("utf-8"))
+
+
+def figures(
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put the table into this Markdown file.")
+    ] = None,
+) -> None:
+    """Print the table of figures in README, computed from the experiments' records."""
+    from core.experiments import find_experiment
+    from core.model_card.readme_table import draw_figures, replace_figures
+    from core.system.files import write_whole
+
+    table = draw_figures([find_experiment(name) for name in SHIPPED])
+    if write is None:
+        typer.echo(table)
+    else:
+        write_whole(write, replace_figures(write.read_text(encoding="utf-8"), table).encode("utf-8"))
+
+
+def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Experiments.")]) -> None:
+    """Write a card's calibration, operating points and review bands anew from the stored predictions."""
+    from core.experiments import update_card
+    from core.training.card import describe_results
+
+    for experiment in [find_named(name) for name in names]:
+        described = describe_results(experiment.predictions(), experiment.frameworks)
+        update_card(experiment, described)
+        for framework, entry in described["calibration"].items():
+            served = entry["served"]
+            told = (
+                f"slope {served['slope']:.3f}, intercept {served['intercept']:.3f}"
+                if served
+                else f"not recalibrated: {entry['reason']}"
+            )
+            typer.echo(f"{experiment.name}: {TITLES[framework]} {told}")

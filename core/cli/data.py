@@ -1,0 +1,172 @@
+"""The commands for data: `download`, `audit` and `leakage`.
+
+leakage/1, the JSON of `leakage`; a figure that cannot be estimated is null, and "reason" says why:
+
+    {"schema": "leakage/1", "fingerprint": of the data set, "seed", "classes": [negative, positive],
+     "n_slices", "n_patients", "n_slices_in_set",
+     "outcomes": [{"labels": "folder" or "slice", "shuffled": whether they were dealt anew among patients,
+                   "split": "random" or "patient", "n_runs",
+                   "majority": accuracy of always answering the commoner label,
+                   "accuracy": {"value", "low", "high", "reason"}, "auroc": likewise}, ...],
+     "conclusion": sentences}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from core.cli.terminal import plain, print_json, print_table
+from core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from core.datasets.leakage import Control, Estimate
+
+LEAKAGE_SCHEMA = "leakage/1"
+
+DatasetFolder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DATASET",
+        exists=True,
+        file_okay=False,
+        help="Folder with two class folders; the published set, if left out and on this machine.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program's command line."""
+    app.command()(download)
+    app.command()(audit)
+    app.command()(leakage)
+
+
+def download() -> None:
+    """Fetch the published data set from Kaggle with kagglehub, and check it."""
+    from core.datasets.dataset import download as fetch
+    from core.datasets.kaggle import KNOWN_DATASET
+
+    with _bars() as show:
+        folder = fetch(show("downloading"), show("checking"))
+    typer.echo(f"{KNOWN_DATASET['n_files']} slices, fingerprint as expected: {folder}")
+
+
+def audit(
+    dataset: DatasetFolder = None,
+    split: Annotated[
+        Literal["random", "patient"] | None,
+        typer.Option(help="The split to audit; both when left out."),
+    ] = None,
+    folds: Annotated[int, typer.Option(min=1, help="1 holds out about 10 %; K tests every slice once.")] = 1,
+    labels: Annotated[
+        Literal["folder", "slice"], typer.Option(help="The labels the split is stratified by.")
+    ] = "folder",
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+) -> None:
+    """Count what a data set holds, its copies and its labels, and what splits of it leak."""
+    from core.cli.audit_text import format_audit
+    from core.datasets.audit import audit_dataset, audit_split
+    from core.datasets.dataset import index_dataset
+    from core.datasets.splits import SPLITS, make_folds
+
+    folder = _find_folder(dataset)
+    with _bars() as show:
+        found = index_dataset(folder, show("reading"))
+        outcome = audit_dataset(found, show("comparing"))
+    y = found.labels(labels)
+    patients = found.table["patient"].to_numpy(dtype=str)
+    splits, impossible = {}, []
+    for kind in SPLITS if split is None else (split,):
+        title = f"{kind}, {folds} fold{'s' if folds > 1 else ''}, {labels} labels, seed {seed}"
+        try:
+            parts = make_folds(y, patients, split=kind, folds=folds, seed=seed)
+        except DatasetError as error:
+            if split is not None:
+                raise
+            impossible.append(f"\nSplit: {title}\n  {error}")
+            continue
+        splits[title] = audit_split(found.table, parts, outcome.near_duplicates)
+    typer.echo("\n".join([format_audit(outcome, splits), *impossible]))
+
+
+def leakage(
+    dataset: DatasetFolder = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of splits and shuffles.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Show what a model scores that can only recognise patients: labels true, shuffled, patients apart."""
+    from core.datasets.dataset import index_dataset
+    from core.datasets.leakage import conclude, run_control
+
+    folder = _find_folder(dataset)
+    with _bars() as show:
+        found = index_dataset(folder, show("checking"))
+        control = run_control(found, seed=seed, reading=show("reading"), comparing=show("comparing"))
+    if as_json:
+        print_json({"schema": LEAKAGE_SCHEMA, **asdict(control), "conclusion": conclude(control)})
+    else:
+        _print_control(control, conclude(control))
+
+
+def _print_control(control: Control, conclusion: str) -> None:
+    whole = "" if control.n_slices == control.n_slices_in_set else f" of {control.n_slices_in_set}"
+    patients = f"{control.n_patients} patients" if control.n_patients else "patients unknown"
+    print(f"Nearest neighbour on small pictures; {control.n_slices}{whole} slices, {patients}")
+    ways = {"random": "random 90/10", "patient": "patients apart"}
+    rows, reasons = [], []
+    for outcome in control.outcomes:
+        labels = f"{outcome.labels} label" + (", shuffled between patients" if outcome.shuffled else "")
+        figures = [_write_estimate(estimate) for estimate in (outcome.accuracy, outcome.auroc)]
+        guessing = f"{outcome.majority:.3f}"
+        rows.append([labels, ways[outcome.split], str(outcome.n_runs), *figures, guessing])
+        reasons += [estimate.reason for estimate in (outcome.accuracy, outcome.auroc) if estimate.reason]
+    print_table(["labels", "split", "runs", "accuracy", "AUROC", "guessing"], rows)
+    print("In brackets: lowest and highest of the runs; of a single run, the 95 % interval over patients.")
+    print("Guessing: the accuracy of always answering the commoner label.")
+    for reason in dict.fromkeys(reasons):
+        print(f"Not estimable: {plain(reason)}.")
+    print(f"\n{plain(conclusion)}")
+
+
+def _write_estimate(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "-"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _find_folder(named: Path | None) -> Path:
+    from core.datasets.dataset import find_dataset
+
+    folder = named or find_dataset()
+    if folder is None:
+        raise DatasetError(
+            "No data set was found on this machine",
+            remedy="name its folder, or fetch it with: python -m core download",
+        )
+    return folder
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Progress bars on standard error, which vanish when done; nothing is drawn when nobody is watching."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def show(words: str) -> Callable[[int, int], None]:
+            task = progress.add_task(words, total=None, visible=False)
+            return lambda done, total: progress.update(task, completed=done, total=total, visible=True)
+
+        yield show

@@ -1,0 +1,67 @@
+"""The command `features`.
+
+features/1, its JSON:
+
+    {"schema": "features/1", "experiment": name,
+     "slices": [{"file", "x", "y": place on the map, or null where the features do not vary,
+                 "neighbours": [{"file", "similarity": -1 to 1}, ...], "copies": [file, ...]}, ...]}
+"""
+
+from __future__ import annotations
+
+import typer
+
+from core.cli.arguments import AsJson, DatasetFolder, Name, find_folder, find_named
+from core.cli.terminal import print_json, show_progress
+
+SCHEMA = "features/1"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program's command line."""
+    app.command()(features)
+
+
+def features(
+    name: Name,
+    dataset: DatasetFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find each slice's most similar training slices and near-copies, and a map of all slices.
+
+    Takes minutes. The table is stored with the experiment, and what new scans are compared with; both replace
+    older ones.
+    """
+    from core.datasets.dataset import index_dataset
+    from core.gate.familiarity import FILE
+    from core.measurements.feature_space import TABLE, copies, measure_features, nearest, store_features
+
+    experiment = find_named(name)
+    found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
+    table, familiarity = measure_features(experiment, found, show_progress("steps of looking for likeness"))
+    experiment = store_features(experiment, table, familiarity)
+    files = list(experiment.slices()["file"])
+    alike = [nearest(table, row) for row in range(len(files))]
+    doubles = [copies(table, row) for row in range(len(files))]
+    if as_json:
+        places = table[["x", "y"]].astype(object).where(table[["x", "y"]].notna(), None)
+        rows = [
+            {
+                "file": file,
+                "x": x,
+                "y": y,
+                "neighbours": [
+                    {"file": files[other], "similarity": similarity} for other, similarity in others
+                ],
+                "copies": [files[other] for other in double],
+            }
+            for file, x, y, others, double in zip(
+                files, places["x"], places["y"], alike, doubles, strict=True
+            )
+        ]
+        print_json({"schema": SCHEMA, "experiment": experiment.name, "slices": rows})
+        return
+    n_tested = sum(map(bool, alike))
+    print(f"{experiment.name}: neighbours of {n_tested} tested slices, and a map of {len(files)}")
+    print(f"Slices with a near-copy: {sum(map(bool, doubles))}")
+    print(f"Stored with the experiment: {TABLE}, {FILE}")

@@ -1,0 +1,77 @@
+"""The command `gate`.
+
+gate/1, its JSON:
+
+    {"schema": "gate/1", "experiment": name, "images": "development" or "kept_aside", "what": sentence,
+     "gate": {"head_ct" or "other": {"n": slices judged, "unreadable": files that cannot be read,
+                                     "read", "warn", "refuse": {"count": slices,
+                                                                "value": share of the n in [0, 1],
+                                                                "interval": [low, high], of 95 %}}}}
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.cli.arguments import AsJson, Name, find_named
+from core.cli.terminal import print_json, print_table, show_progress
+
+SCHEMA = "gate/1"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program's command line."""
+    app.command()(gate)
+
+
+def gate(
+    name: Name,
+    head_ct: Annotated[
+        list[Path],
+        typer.Option("--head-ct", metavar="DIR", exists=True, help="Head CT only; may be given repeatedly."),
+    ],
+    other: Annotated[
+        list[Path],
+        typer.Option("--other", metavar="DIR", exists=True, help="No head CT; may be given repeatedly."),
+    ],
+    kept_aside: Annotated[
+        bool, typer.Option("--kept-aside", help="The gate's limits were set without looking at these images.")
+    ] = False,
+    what: Annotated[str, typer.Option(metavar="SENTENCE", help="What the images are, for the card.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Count what the gate reads, warns of and refuses in folders whose content is known.
+
+    Takes minutes. The counts are stored with the experiment and replace older ones of the same images; names
+    of files are not stored.
+    """
+    from core.measurements.gate_figures import OUTCOMES, TABLE, draw_shares, measure_gate, store_gate
+    from core.model_card.markdown import tell
+
+    experiment = find_named(name)
+    images = "kept_aside" if kept_aside else "development"
+    table = measure_gate(
+        experiment, head_ct, other, images=images, what=what, on_file=show_progress("files judged")
+    )
+    experiment = store_gate(experiment, table)
+    shares = draw_shares(table)
+    if as_json:
+        print_json(
+            {"schema": SCHEMA, "experiment": experiment.name, "images": images, "what": what, "gate": shares}
+        )
+        return
+    print(f"{experiment.name}: share of the slices [95 % interval]")
+    rows = [
+        [
+            kind,
+            str(one["n"]),
+            *(f"{one[outcome]['count']}: {tell(one[outcome], 'fine share')}" for outcome in OUTCOMES),
+            str(one["unreadable"]),
+        ]
+        for kind, one in shares.items()
+    ]
+    print_table(["", "slices", *OUTCOMES, "unreadable files"], rows)
+    print(f"Stored with the experiment: {TABLE}")

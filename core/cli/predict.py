@@ -1,0 +1,178 @@
+"""The command `python -m core predict`: read scans, print what both networks say, and write it to files.
+
+Its JSON is documented at the head of core.cli.app.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.arguments import AsJson, find_named
+from core.cli.terminal import plain, print_findings, print_json, show_progress
+from core.errors import StrokeError
+from core.experiments import Experiment, default_experiment
+
+if TYPE_CHECKING:
+    from core.reading.findings import Findings, Refusal
+    from core.reports.pdf import ScanReport
+    from core.scans import Scan
+
+_TABLES, _REPORTS = (".csv", ".json"), (".pdf", ".dcm")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(predict)
+
+
+def predict(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH", exists=True, help="Pictures, DICOM, NIfTI, zip; or folders to walk."),
+    ],
+    experiment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The experiment whose networks read.")
+    ] = None,
+    override_gate: Annotated[
+        bool, typer.Option("--override-gate", help="Read also what does not look like a head CT.")
+    ] = False,
+    write: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Write a .csv, .json, .pdf or .dcm (the PDF in DICOM); repeatable."
+        ),
+    ] = None,
+    write_capture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write slices and heat maps as a .dcm (Secondary Capture)."),
+    ] = None,
+    keep_names: Annotated[
+        bool, typer.Option("--keep-names", help="Name the files that were read in .csv, .json and .pdf.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read scans with both networks. Exit code 1 when some files were refused."""
+    from core.reading.findings import Refusal
+    from core.reading.paths import group_refusals, read_paths
+    from core.reading.reader import Reader
+    from core.reports.tables import predict_record
+
+    targets = _check_targets(write or [], write_capture, force=force)
+    chosen = find_named(experiment, "--experiment") if experiment is not None else default_experiment()
+    findings: list[Findings] = []
+    refused: list[Refusal] = []
+    reports: list[ScanReport] = []
+    is_dicom_wanted = any(target.suffix.lower() == ".dcm" for target in targets)
+
+    def keep(scan: Scan, found: Findings) -> None:
+        if is_dicom_wanted and reports:
+            raise StrokeError(
+                "A DICOM object holds one scan, and more than one was handed in",
+                remedy="hand in one study at a time, or write .pdf",
+            )
+        reports.append(_draw_report(chosen, scan, found, every_slice=write_capture is not None))
+
+    outcomes = read_paths(
+        paths, Reader(chosen), override_gate=override_gate, on_file=show_progress("files read"),
+        on_scan=keep if any(target.suffix.lower() in _REPORTS for target in targets) else None,
+    )  # fmt: skip
+    for outcome in outcomes:
+        if isinstance(outcome, Refusal):
+            refused.append(outcome)
+        else:
+            findings.append(outcome)
+    if as_json:
+        print_json(predict_record(chosen, findings, refused))
+    else:
+        print_findings(chosen, findings)
+        for refusal in group_refusals(refused):
+            print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
+    if not findings and not refused:
+        print("There was no file to read.", file=sys.stderr)
+    if targets and not keep_names:
+        findings, refused, reports = _leave_names_out(findings, refused, reports)
+    for target in targets:
+        _write_file(target, chosen, findings, refused, reports, as_capture=target == write_capture)
+    raise typer.Exit(1 if refused else 0)
+
+
+def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool) -> list[Path]:
+    """All files to write; that one of them cannot be is wrong usage, found before anything is read."""
+    for path in written:
+        if path.suffix.lower() not in (*_TABLES, *_REPORTS):
+            raise typer.BadParameter(
+                f"{plain(path.name)} does not end in .csv, .json, .pdf or .dcm", param_hint="--write"
+            )
+    if capture is not None and (capture.suffix.lower() != ".dcm" or capture in written):
+        raise typer.BadParameter("give a .dcm file of its own", param_hint="--write-capture")
+    targets = [*written, *([] if capture is None else [capture])]
+    for path in targets:
+        if not path.parent.is_dir():
+            raise typer.BadParameter(f"the folder of {plain(path.name)} is not there", param_hint="--write")
+        if path.is_dir() or (path.exists() and not force):
+            raise typer.BadParameter(
+                f"{plain(path.name)} is there already; --force overwrites files", param_hint="--write"
+            )
+    return targets
+
+
+def _draw_report(experiment: Experiment, scan: Scan, findings: Findings, *, every_slice: bool) -> ScanReport:
+    """What the report on a scan needs of its pixels, kept as small as may be."""
+    from core.imaging.pictures import cut_picture, show_picture
+    from core.reports.pdf import ScanReport
+    from core.reports.words import slices_to_show
+
+    recipe = experiment.recipe
+    indices = range(len(scan.slices)) if every_slice else slices_to_show(findings)
+    pictures = {
+        index: show_picture(cut_picture(scan.slices[index], scan.unit, recipe), recipe.window)
+        for index in indices
+    }
+    return ScanReport(findings, pictures.__getitem__)
+
+
+def _leave_names_out(
+    findings: list[Findings], refused: list[Refusal], reports: list[ScanReport]
+) -> tuple[list[Findings], list[Refusal], list[ScanReport]]:
+    from dataclasses import replace
+
+    from core.reports.exports import leave_names_out, leave_refused_names_out
+
+    findings = leave_names_out(findings)
+    reports = [replace(report, findings=found) for report, found in zip(reports, findings, strict=False)]
+    return findings, leave_refused_names_out(refused), reports
+
+
+def _write_file(
+    target: Path,
+    experiment: Experiment,
+    findings: Sequence[Findings],
+    refused: Sequence[Refusal],
+    reports: Sequence[ScanReport],
+    *,
+    as_capture: bool,
+) -> None:
+    """Write one file whole, of the kind that its ending names."""
+    from core.reports import exports as scan_exports
+    from core.system.files import write_whole
+
+    kind = target.suffix.lower()
+    if kind in _REPORTS and not reports:
+        raise StrokeError(f"{target.name} was not written: no scan was read")
+    if kind == ".csv":
+        data = scan_exports.make_csv(experiment, findings, refused)
+    elif kind == ".json":
+        data = scan_exports.make_json(experiment, findings, refused)
+    elif kind == ".pdf":
+        data = scan_exports.make_pdf(experiment, reports)
+    elif as_capture:
+        data = scan_exports.make_dicom_capture(reports[0])
+    else:
+        data = scan_exports.make_dicom_report(experiment, reports[0])
+    write_whole(target, data)

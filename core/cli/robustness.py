@@ -1,0 +1,93 @@
+"""The command `robustness`.
+
+robustness/1, its JSON; a figure that cannot be estimated, and a place that is unknown, is null:
+
+    {"schema": "robustness/1", "experiment": name,
+     "robustness": [{"perturbation": see core.imaging.perturbations ("none": the unchanged slice), "amount",
+                     "framework", "level": "slice" or "patient", "n", "auroc", "average_precision",
+                     and of both, under these names with "_low", "_high", "_reason": the ends of the 95 %
+                     interval, and why there is none}, ...],
+     "properties": [{"file", "brightness", "position", "level": "base", "middle", "vertex" or "",
+                     "brain_visible": 1 or 0}, ...]}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.cli.arguments import AsJson, DatasetFolder, Name, find_folder, find_named
+from core.cli.terminal import print_json, print_table, show_progress
+from core.frameworks import TITLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "robustness/1"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program's command line."""
+    app.command()(robustness)
+
+
+def robustness(
+    name: Name,
+    dataset: DatasetFolder = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=50, metavar="N", help="Measure on N held-out slices drawn at random, not on all."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure an experiment on noisy, turned, shifted ... slices, and where in the head its slices lie.
+
+    Takes minutes and needs the frameworks. Both tables are stored with the experiment and replace older ones.
+    """
+    from core.datasets.dataset import index_dataset
+    from core.experiments import add_files
+    from core.measurements.robustness import measure_robustness
+    from core.measurements.slice_properties import measure_properties
+
+    experiment = find_named(name)
+    found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
+    figures = measure_robustness(
+        experiment, found, n_slices=sample, on_progress=show_progress("steps of measuring")
+    )
+    properties = measure_properties(found, show_progress("slices looked at"))
+    tables = {"robustness.csv": figures, "properties.csv": properties}
+    experiment = add_files(
+        experiment,
+        {path: table.to_csv(index=False, lineterminator="\n").encode() for path, table in tables.items()},
+    )
+    if as_json:
+        rows = {path.removesuffix(".csv"): _records(table) for path, table in tables.items()}
+        print_json({"schema": SCHEMA, "experiment": experiment.name, **rows})
+    else:
+        _print_figures(experiment.name, figures)
+        known = properties["level"].value_counts()
+        places = ", ".join(f"{known[level]} {level or 'unknown'}" for level in sorted(known.index))
+        print(f"Places of the {len(properties)} slices: {places}")
+        print(f"Stored with the experiment: {', '.join(tables)}")
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as plain values, NaN as None."""
+    columns = table.astype(object).where(table.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in columns.to_dict("records")]
+
+
+def _print_figures(name: str, figures: pd.DataFrame) -> None:
+    from core.imaging.perturbations import Perturbation
+
+    print(f"{name}: AUROC of the held-out slices, changed before they are prepared")
+    columns = list(figures[["framework", "level"]].drop_duplicates().itertuples(index=False, name=None))
+    areas = figures.set_index(["perturbation", "amount", "framework", "level"])["auroc"].to_dict()
+    changes = figures[["perturbation", "amount"]].drop_duplicates().itertuples(index=False, name=None)
+    rows = []
+    for change, amount in changes:
+        values = [areas[change, amount, *column] for column in columns]
+        cells = [f"{value:.3f}" if value == value else "-" for value in values]
+        rows.append([Perturbation(change, amount).title, *cells])
+    print_table(["", *(f"{TITLES[framework]}, {level}" for framework, level in columns)], rows)

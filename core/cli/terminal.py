@@ -1,0 +1,117 @@
+"""What the command line prints: tables, records and progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.frameworks import TITLES
+
+if TYPE_CHECKING:
+    from core.experiments import Experiment
+    from core.reading.findings import Findings
+
+
+def show_progress(words: str) -> Callable[[int, int], None] | None:
+    """A counter on standard error, called with (done, total); None when nobody is watching."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        if total > 1:
+            print(f"\r{done}/{total} {words}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return show
+
+
+def plain(text: str) -> str:
+    """A text from outside, safe to print: a name can hold control characters that steer a terminal."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
+def print_json(record: dict[str, Any]) -> None:
+    """Print a record as JSON; NaN in it would be a mistake of ours, and raises."""
+    print(json.dumps(record, indent=2, allow_nan=False))
+
+
+def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None:
+    """Print readings as a table, the verdict on each study, and every warning once."""
+    print(f'{experiment.name}: positive is "{experiment.classes[1]}". {experiment.meaning}')
+    rows: list[list[str]] = []
+    remarks: dict[str, list[str]] = {}
+    for scan in findings:
+        for finding in scan.slices:
+            place = plain(scan.source) + (f" [{finding.index}]" if len(scan.slices) > 1 else "")
+            answers = [
+                f"{model.probability:.3f} {model.decision}" + (", needs review" if model.review else "")
+                for model in finding.models.values()
+            ]
+            rows.append([place, *answers, "" if finding.agree else "DISAGREE"])
+            for warning in finding.warnings:
+                remarks.setdefault(warning, []).append(place)
+    if rows:
+        print_table(["scan", *(TITLES[framework] for framework in experiment.frameworks), ""], rows)
+    for scan in findings:
+        if len(scan.slices) > 1 and scan.verdicts:
+            print(f"Study ({plain(scan.source)}): {_tell_verdicts(experiment, scan)}")
+    for warning, places in remarks.items():
+        where = places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"
+        print(f"Note ({where}): {plain(warning)}")
+
+
+def _tell_verdicts(experiment: Experiment, scan: Findings) -> str:
+    told = [
+        f"{TITLES[framework]} {verdict.score:.3f} {experiment.classes[int(verdict.positive)]}"
+        + (", needs review" if verdict.review else "")
+        for framework, verdict in scan.verdicts.items()
+    ]
+    n_voting = next(iter(scan.verdicts.values())).n_voting
+    return f"{'; '.join(told)}; {n_voting} of {len(scan.slices)} slices vote"
+
+
+def print_evaluation(record: dict[str, Any]) -> None:
+    """Print the record of core.evaluation.summary as a table."""
+    print(f"{record['experiment']}: value [95 % interval]")
+    columns = [(framework, level) for framework, levels in record["models"].items() for level in levels]
+    measured = [record["models"][framework][level] for framework, level in columns]
+    counts = [
+        [key, *(_as_count(level[key]) for level in measured)] for key in ("n", "positives", "threshold")
+    ]
+    cells = ["tn", "fp", "fn", "tp"]
+    confusion = [
+        [cell, *("-" if level["confusion"] is None else str(level["confusion"][cell]) for level in measured)]
+        for cell in cells
+    ]
+    names = [key for key, value in measured[0].items() if isinstance(value, dict) and "interval" in value]
+    reviews = [_as_figure(level["review"].get("share", {"value": None})) for level in measured]
+    figures = [[name.replace("_", " "), *(_as_figure(level[name]) for level in measured)] for name in names]
+    print_table(
+        ["", *(f"{TITLES[framework]}, {level}" for framework, level in columns)],
+        counts + confusion + figures + [["needs review", *reviews]],
+    )
+    for note in record.get("notes", []):
+        print(note)
+
+
+def _as_count(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _as_figure(figure: dict[str, Any]) -> str:
+    if figure["value"] is None:
+        return "-"
+    if figure["interval"] is None:
+        return f"{figure['value']:.3f}"
+    low, high = figure["interval"]
+    return f"{figure['value']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def print_table(header: list[str], rows: list[list[str]]) -> None:
+    """Print columns, each as wide as its widest cell."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

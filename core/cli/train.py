@@ -1,0 +1,130 @@
+"""The command `python -m core train`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from core.training.state import OnProgress
+
+_STAGES = {
+    "waiting": "Waiting for another training to end",
+    "reading": "Reading the data set",
+    "preparing": "Preparing the slices",
+    "training": "Training",
+    "publishing": "Checking and publishing",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(train)
+
+
+def train(
+    dataset: Annotated[Path, typer.Option(help="Folder with the two class folders.")],
+    name: Annotated[str, typer.Option(help="Name of the experiment and its folder in trained_models.")],
+    labels: Annotated[Literal["folder", "slice"], typer.Option(help="whose labels to learn")] = "slice",
+    split: Annotated[
+        Literal["random", "patient"], typer.Option(help="what is kept apart: slices, or patients")
+    ] = "patient",
+    folds: Annotated[int, typer.Option(help="1: hold out a tenth; more: cross-validation")] = 5,
+    architecture: Annotated[str, typer.Option(help="plain or framed")] = "framed",
+    frameworks: Annotated[str, typer.Option(help="pytorch, keras or both, with a comma")] = "pytorch,keras",
+    seed: Annotated[int, typer.Option(help="of everything that is drawn at random")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="at most; the architecture's own by default")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="the architecture's own by default")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="the architecture's own by default")] = None,
+    augmentation: Annotated[
+        Literal["none", "light", "usual", "strong"], typer.Option(help="random changes of training pictures")
+    ] = "usual",
+    class_weights: Annotated[bool, typer.Option(help="weigh both classes alike")] = True,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished training.")] = False,
+) -> None:
+    """Train both CNNs under one protocol and publish them as an experiment."""
+    from core.errors import StrokeError
+    from core.experiments.cards import check_name
+    from core.training.protocol import Protocol
+    from core.training.run import train_experiment
+
+    try:
+        check_name(name)
+        protocol = Protocol(
+            labels=labels,
+            split=split,
+            folds=folds,
+            architecture=architecture,
+            frameworks=tuple(part.strip() for part in frameworks.split(",") if part.strip()),
+            seed=seed,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            augmentation=augmentation,
+            class_weights=class_weights,
+        )
+    except StrokeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+    if not dataset.is_dir():
+        typer.echo(f"There is no folder {dataset}; name the one that holds the two class folders", err=True)
+        raise typer.Exit(2)
+    with _end_on_signal(), _bars() as on_progress:
+        experiment = train_experiment(dataset, protocol, name, resume=resume, on_progress=on_progress)
+    typer.echo(f"{experiment.name} is ready: {experiment.folder}")
+    typer.echo(f"See its figures with: python -m core evaluate {experiment.name}")
+
+
+@contextmanager
+def _end_on_signal() -> Iterator[None]:
+    """A request to end (SIGTERM) is a cancelling like Ctrl-C: children end, and the state says so."""
+    import signal
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+@contextmanager
+def _bars() -> Iterator[OnProgress]:
+    """One bar per framework on the terminal; a line per stage where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    shown: set[str] = set()
+    bars: dict[str, TaskID] = {}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
+
+        def on_progress(stage: str, tracks: dict[str, dict[str, Any]]) -> None:
+            if stage not in shown:
+                shown.add(stage)
+                if not sys.stderr.isatty():
+                    typer.echo(_STAGES[stage], err=True)
+            for track, values in tracks.items():
+                key = f"{stage}:{track}"
+                if key not in bars:
+                    bars[key] = progress.add_task(_STAGES[stage], total=1.0)
+                text = f"{_STAGES[stage]}: {track}"
+                if "epoch" in values:
+                    text += f", fold {values['fold']}/{values['folds']}"
+                    text += f", epoch {values['epoch']}/{values['epochs']}"
+                progress.update(bars[key], completed=values["fraction"], description=text)
+
+        yield on_progress

@@ -1,0 +1,110 @@
+"""Finding the two class folders of a data set, and the files in them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.errors import DatasetError
+from core.system.files import natural_key
+
+# Words at the start of a folder's name that mark the class without the finding.
+_NEGATIVE_WORDS = {
+    "normal",
+    "no",
+    "non",
+    "not",
+    "without",
+    "healthy",
+    "control",
+    "controls",
+    "negative",
+    "benign",
+}
+# What archives and desktops leave behind.
+_IGNORED_FOLDERS = {"__macosx", "$recycle.bin", "system volume information"}
+_IGNORED_FILES = {"thumbs.db", "desktop.ini"}
+_MAX_WRAPPERS = 4
+
+_LAYOUT = "put the pictures into two folders, one for each class, such as Normal and Stroke"
+
+
+def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
+    """Follow wrapping folders down to the one that holds the two class folders.
+
+    Empty and hidden folders, and what archives and desktops leave behind, do not count.
+
+    Returns:
+        The folder that holds the classes, and their names, (negative, positive): negative is the one that
+        begins with a word such as "normal", "no" or "healthy"; if none or both do, the first by name.
+
+    Raises:
+        DatasetError: when there is no such folder, no picture, one class only, or more than two classes.
+    """
+    if not folder.is_dir():
+        raise DatasetError(
+            f"There is no folder {str(folder)!r}", remedy="check the path, or download the data set"
+        )
+    root = folder
+    for _ in range(_MAX_WRAPPERS):
+        filled = [path for path in _subfolders(root) if any(walk_files(path))]
+        if len(filled) == 2:
+            return root, _order_classes(*(path.name for path in filled))
+        if len(filled) > 2:
+            names = ", ".join(path.name for path in filled[:6]) + (", ..." if len(filled) > 6 else "")
+            raise DatasetError(
+                "The folder holds more than two class folders",
+                came=f"{len(filled)}: {names}",
+                remedy=_LAYOUT,
+            )
+        if not filled:
+            break
+        if not _subfolders(filled[0]):
+            empty = [repr(path.name) for path in _subfolders(root) if path != filled[0]]
+            raise DatasetError(
+                "The folder holds one class only",
+                came=f"the folder {filled[0].name!r}" + (f"; {', '.join(empty)} is empty" if empty else ""),
+                remedy=_LAYOUT,
+            )
+        root = filled[0]
+    raise DatasetError(f"The folder {folder.name!r} holds no class folders with pictures", remedy=_LAYOUT)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Every file below a class folder, in natural order; hidden ones and desktops' leftovers are passed
+    over."""
+    found = [Path(entry.path) for entry in walk_files(folder)]
+    return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
+
+
+def walk_files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    """The same files in any order, as the system lists them: their sizes and times cost little to ask for.
+
+    What cannot be listed is passed over, and no link to a folder is followed.
+    """
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if not entry.is_dir():
+            if _counts(entry.name, _IGNORED_FILES):
+                yield entry
+        elif not entry.is_symlink() and _counts(entry.name, _IGNORED_FOLDERS):
+            yield from walk_files(entry.path)
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and _counts(path.name, _IGNORED_FOLDERS))
+
+
+def _counts(name: str, ignored: set[str]) -> bool:
+    return not name.startswith(".") and name.lower() not in ignored
+
+
+def _order_classes(first: str, second: str) -> tuple[str, str]:
+    first, second = sorted((first, second), key=natural_key)
+    marked = [re.split(r"[^a-z]+", name.lower())[0] in _NEGATIVE_WORDS for name in (first, second)]
+    return (second, first) if marked == [False, True] else (first, second)

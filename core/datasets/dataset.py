@@ -1,0 +1,267 @@
+"""A folder of pictures in two class folders -> one table of slices; and the published set this program is
+for.
+
+How patients and slice labels are read off the file names, and where that comes from: `core.datasets.file_names`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.datasets.class_folders import find_class_folders, list_files
+from core.datasets.file_names import can_tell_slices, parse_name, slice_labels
+from core.datasets.kaggle import KNOWN_DATASET, fetch_known_dataset, find_cached_dataset
+from core.errors import DatasetError, ScanError
+from core.scans import read_scan_file
+from core.system.files import natural_key
+
+Progress = Callable[[int, int], None]
+LABELS = ("folder", "slice")
+Labels = Literal["folder", "slice"]
+COLUMNS = ("file", "patient", "number", "folder_label", "slice_label", "sha256")
+
+DATASET_VARIABLE = "STROKE_CT_DATA"
+_DATASET_FOLDER = "brain-stroke-ct"
+_SLICE_CLASSES = ("No hemorrhage", "Hemorrhage")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """An indexed folder of slices.
+
+    Attributes:
+        folder: the folder that holds the two class folders.
+        table: one row per readable slice, RangeIndex, in natural order of (class, patient, number):
+            `file` (str, posix path below `folder`), `patient` (str, "" if unknown),
+            `number` (Int64, <NA> if unknown), `folder_label` (int64, 0 or 1),
+            `slice_label` (Int64, 0, 1 or <NA>), `sha256` (str).
+        classes: the class folders' names, (negative, positive).
+        fingerprint: sha256 over the sorted lines "file<TAB>sha256<NEWLINE>"; names the whole set.
+        refused: unreadable files, each a dict with `file`, `code` and `message`; they are not in the table.
+        has_patients: whether every file names its patient.
+        has_slice_labels: whether the file-number rule holds (see `core.datasets.file_names`).
+        warnings: what a user of the set must know, as sentences.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    classes: tuple[str, str]
+    fingerprint: str
+    refused: list[dict[str, str]] = field(default_factory=list)
+    has_patients: bool = False
+    has_slice_labels: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this is the published set, byte by byte."""
+        return self.fingerprint == KNOWN_DATASET["fingerprint"]
+
+    def labels(self, which: Labels) -> NDArray[np.int64]:
+        """The (n,) labels, 0 or 1, in the order of the table.
+
+        Args:
+            which: "folder" (the class folder's, in truth the patient's) or "slice" (what the slice shows).
+
+        Raises:
+            DatasetError: when the set has no slice labels, or when all labels are equal.
+        """
+        _check_labels_name(which)
+        if which == "slice" and not self.has_slice_labels:
+            raise DatasetError(
+                "This set has no slice labels",
+                came="they can only be recovered from the file numbers of the published set",
+                remedy="use the folder labels",
+            )
+        y = self.table[f"{which}_label"].to_numpy(dtype=np.int64)
+        if len(np.unique(y)) < 2:
+            raise DatasetError(
+                f"All {which} labels are equal",
+                came=f"{len(y)} slices of class {self.class_names(which)[int(y[0])]!r}",
+                remedy="add slices of the other class",
+            )
+        return y
+
+    def class_names(self, which: Labels) -> tuple[str, str]:
+        """The names of the classes, (negative, positive), for folder or slice labels."""
+        _check_labels_name(which)
+        return self.classes if which == "folder" else _SLICE_CLASSES
+
+
+def index_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
+    """Decode every picture of a two-class folder once, and list what the folder holds.
+
+    Takes any set of two class folders, also inside wrapping folders; pictures may lie in subfolders of the
+    classes. The published set takes 2 to 4 seconds on two cores.
+
+    Args:
+        folder: holds the class folders.
+        progress: called as progress(files done, files in all).
+
+    Raises:
+        DatasetError: for a folder that does not exist or holds no pictures, for a number of class folders
+            other than two, and for a class without a single readable picture.
+    """
+    root, classes = find_class_folders(Path(folder))
+    listed = [(path, label) for label, name in enumerate(classes) for path in list_files(root / name)]
+    rows: list[tuple[str, int, str]] = []
+    refused: list[dict[str, str]] = []
+    # Pillow decodes outside Python's lock, so two threads are nearly twice as fast as one.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as readers:
+        outcomes = readers.map(_check_file, (path for path, _ in listed))
+        for done, ((path, label), outcome) in enumerate(zip(listed, outcomes, strict=True), start=1):
+            file = path.relative_to(root).as_posix()
+            if isinstance(outcome, ScanError):
+                refused.append({"file": file, "code": outcome.code, "message": str(outcome)})
+            else:
+                rows.append((file, label, outcome))
+            if progress:
+                progress(done, len(listed))
+    for label, name in enumerate(classes):
+        if not any(row[1] == label for row in rows):
+            raise DatasetError(
+                f"The class folder {name!r} holds no readable picture",
+                came=f"{sum(item['file'].startswith(name + '/') for item in refused)} files were refused",
+                remedy="add pictures of this class",
+            )
+    return _assemble(root, classes, rows, refused)
+
+
+def read_pixels(dataset: Dataset, file: str) -> NDArray[np.float32]:
+    """Read one slice of the table (of a file with several slices, the first).
+
+    Args:
+        dataset: the indexed set.
+        file: a value of the table's `file` column.
+
+    Returns:
+        (H, W) float32 in [0, 1], read-only.
+
+    Raises:
+        ScanError: when the file has vanished or been damaged since it was indexed.
+    """
+    return read_scan_file(dataset.folder / file, file).slices[0].pixels
+
+
+def fingerprint_table(table: pd.DataFrame) -> str:
+    """sha256 over the sorted lines "file<TAB>sha256<NEWLINE>" of a table with these two columns."""
+    pairs = zip(table["file"], table["sha256"], strict=True)
+    return hashlib.sha256(
+        "".join(sorted(f"{file}\t{digest}\n" for file, digest in pairs)).encode()
+    ).hexdigest()
+
+
+def find_dataset() -> Path | None:
+    """Where the data set lies on this machine, if it does.
+
+    Looks in the folder that the environment variable STROKE_CT_DATA names (the set itself or a folder that
+    holds it as `brain-stroke-ct`), then in kagglehub's cache. The folder is not read.
+    """
+    named = os.environ.get(DATASET_VARIABLE)
+    if named:
+        folder = Path(named).expanduser()
+        for place in (folder / _DATASET_FOLDER, folder):
+            if place.is_dir():
+                return place
+    return find_cached_dataset()
+
+
+def download(progress: Progress | None = None, checking: Progress | None = None) -> Path:
+    """Fetch the published set from Kaggle into kagglehub's cache, and check it against the known fingerprint.
+
+    A set that is already in the cache is only checked.
+
+    Args:
+        progress: called as progress(bytes so far, bytes in all), the latter being an estimate.
+        checking: called as checking(files done, files in all) while the set is checked.
+
+    Returns:
+        The folder that holds the class folders.
+
+    Raises:
+        DatasetError: when Kaggle cannot be reached or refuses, when the disk is full, or when what came is
+            not the published set.
+    """
+    dataset = index_dataset(fetch_known_dataset(progress), checking)
+    if not dataset.is_known:
+        raise DatasetError(
+            "What came from Kaggle is not the set this program was measured on",
+            came=f"{len(dataset.table)} readable pictures of {KNOWN_DATASET['n_files']},"
+            f" {len(dataset.refused)} unreadable, fingerprint {dataset.fingerprint[:12]}...",
+            remedy=f"delete the folder {str(dataset.folder)!r} and download again; if it stays so, "
+            f"the set at {KNOWN_DATASET['url']} has changed",
+        )
+    return dataset.folder
+
+
+def _check_labels_name(which: str) -> None:
+    if which not in LABELS:
+        raise ValueError(f"labels must be one of {LABELS}, got {which!r}")
+
+
+def _check_file(path: Path) -> str | ScanError:
+    try:
+        return read_scan_file(path).sha256
+    except ScanError as error:
+        return error
+
+
+def _assemble(
+    root: Path, classes: tuple[str, str], rows: list[tuple[str, int, str]], refused: list[dict[str, str]]
+) -> Dataset:
+    places = {row[0]: place for row in rows if (place := parse_name(row[0]))}
+    has_patients = len(places) == len(rows)
+    # An unreadable file still proves that its number was given to a slice.
+    taken = {place for item in refused if (place := parse_name(item["file"]))} | set(places.values())
+    has_slice_labels = has_patients and can_tell_slices(classes, taken)
+    if has_patients:
+        rows = sorted(rows, key=lambda row: (row[1], natural_key(places[row[0]][0]), places[row[0]][1]))
+    files, folder_labels, digests = zip(*rows, strict=True)
+    known = [places[file] for file in files] if has_patients else []
+    unknown = [pd.NA] * len(files)
+    table = pd.DataFrame(
+        {
+            "file": files,
+            "patient": [patient for patient, _ in known] or [""] * len(files),
+            "number": pd.array([number for _, number in known] or unknown, dtype="Int64"),
+            "folder_label": np.asarray(folder_labels, dtype=np.int64),
+            "slice_label": pd.array(
+                slice_labels(known, taken) if has_slice_labels else unknown, dtype="Int64"
+            ),
+            "sha256": digests,
+        },
+        columns=list(COLUMNS),
+    )
+    return Dataset(
+        folder=root,
+        table=table,
+        classes=classes,
+        fingerprint=fingerprint_table(table),
+        refused=refused,
+        has_patients=has_patients,
+        has_slice_labels=has_slice_labels,
+        warnings=tuple(_warn(has_patients, has_slice_labels, refused)),
+    )
+
+
+def _warn(has_patients: bool, has_slice_labels: bool, refused: list[dict[str, str]]) -> Iterator[str]:
+    if not has_patients:
+        yield (
+            "NO PATIENTS ARE KNOWN in this set: its files are not named 'PATIENT (NUMBER)'. It can only be "
+            "split by picture, and where slices of one patient fall on both sides, test figures are far too "
+            "good."
+        )
+    elif not has_slice_labels:
+        yield "This set has no slice labels: its file numbers cannot be those of the published set."
+    if refused:
+        yield f"{len(refused)} unreadable files were skipped."

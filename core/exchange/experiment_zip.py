@@ -1,0 +1,177 @@
+"""An experiment as one zip file, out and in: its card, its tables and its served networks.
+
+Native weights (.pt, .keras) stay where they are: opening a stranger's is not safe, and reading scans and
+every figure need none. What comes in is checked before it appears: names against a list of our own, sizes,
+hashes, the form of card and tables, and that the networks say what the card records (core.exchange.smoke).
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from core.errors import ExperimentError, StrokeError
+from core.evaluation.summary import evaluate_experiment
+from core.exchange.smoke import check_smoke, run_smoke
+from core.experiments import (
+    CARD_NAME,
+    OPTIONAL_TABLES,
+    Experiment,
+    models_root,
+    publish,
+    read_experiment,
+    write_experiment,
+)
+from core.experiments.tables import TABLES, parse_table
+from core.frameworks import FRAMEWORKS
+from core.gate.familiarity import FILE as FAMILIARITY
+from core.model_card import draw_model_card
+from core.system.files import write_aside
+from core.system.zip_files import Limits, open_zip
+from core.training.state import work_folder
+
+LIMITS = Limits(n_members=32, member_bytes=400_000_000, total_bytes=1_000_000_000)
+ALLOWED = (CARD_NAME, *TABLES, *OPTIONAL_TABLES, FAMILIARITY, *(f"{name}/model.onnx" for name in FRAMEWORKS))
+_CARD_BYTES = 5_000_000
+_MOST_FOLDS = 100
+# Enough to see that everything can be computed.
+_N_RESAMPLES = 20
+
+
+def has_native_weights(experiment: Experiment) -> bool:
+    """Whether the weights that the frameworks read are here; an imported experiment has none."""
+    return any(path.endswith((".pt", ".keras")) for path in experiment.card["files"])
+
+
+def export_experiment(experiment: Experiment, target: Path) -> None:
+    """Write an experiment as a zip file.
+
+    Args:
+        experiment: its files are compared with their hashes once more.
+        target: the file to write.
+
+    Raises:
+        ExperimentError: a file is damaged, or a network cannot be run.
+        StrokeError: code "not_written".
+    """
+    read_experiment(experiment.folder)
+    aside = target.parent / f".export-{secrets.token_hex(4)}"
+    try:
+        for path in _carried(experiment):
+            (aside / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(experiment.folder / path, aside / path)
+        card = {**experiment.card, "smoke": run_smoke(experiment), "original": experiment.digest}
+        written = write_experiment(aside, card)
+        with write_aside(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in (CARD_NAME, *written.card["files"]):
+                archive.write(aside / path, path)
+    except OSError as error:
+        raise StrokeError(
+            f"{target.name} could not be written",
+            came=error.strerror or type(error).__name__,
+            remedy=f"check the free space of and the permissions on {target.parent}",
+            code="not_written",
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def import_experiment(source: BinaryIO, root: Path | None = None) -> Experiment:
+    """Take an experiment in from a zip file that `export_experiment` wrote; it appears whole or not at all.
+
+    Raises:
+        ExperimentError: what in the archive is not as it must be, or the name is taken.
+        StrokeError: code "bad_zip", see `core.system.zip_files`.
+    """
+    root = root or models_root()
+    root.mkdir(parents=True, exist_ok=True)
+    folder = root / f".import-{secrets.token_hex(4)}"
+    try:
+        with open_zip(source, LIMITS) as archive:
+            members = {info.filename: info for info in archive.members}
+            _check_members(members)
+            for path in ALLOWED:  # our own names, never the archive's
+                if path in members:
+                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                    with (folder / path).open("xb") as file:
+                        archive.copy(members[path], file)
+        experiment = _read(folder)
+        name = experiment.name
+        if (root / name).exists() or work_folder(root, name).exists():
+            raise ExperimentError(
+                f'There is an experiment or a training "{name}" already', remedy="delete that one first"
+            )
+        _check_contents(experiment, set(members))
+        check_smoke(experiment)
+        return publish(folder, root, name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(folder: Path) -> Experiment:
+    try:
+        return read_experiment(folder)
+    except ExperimentError as error:
+        raise ExperimentError(
+            "The archive holds no whole experiment",
+            came=error.problem.replace(folder.name, "archive"),
+            remedy="get it again from where it came, or export it again",
+        ) from error
+
+
+def _carried(experiment: Experiment) -> list[str]:
+    return [path for path in experiment.card["files"] if path in ALLOWED]
+
+
+def _check_members(members: dict[str, zipfile.ZipInfo]) -> None:
+    for name in members:
+        if name not in ALLOWED:
+            raise ExperimentError(
+                "The archive holds a file that no exported experiment holds",
+                came=repr(name)[:80],
+                remedy="export it again; ONNX, JSON, CSV and safetensors are taken, native weights are not",
+            )
+    if CARD_NAME not in members:
+        raise ExperimentError(
+            f"The archive holds no {CARD_NAME}", remedy="choose a file that Export has written"
+        )
+    if members[CARD_NAME].file_size > _CARD_BYTES:
+        raise ExperimentError(f"The archive's {CARD_NAME} is too large")
+
+
+def _check_contents(experiment: Experiment, names: set[str]) -> None:
+    """Compare the card with the members and the tables with the card; hashes were compared before."""
+    card = experiment.card
+    listed = {*card["files"], CARD_NAME}
+    if listed != names:
+        raise ExperimentError(
+            "The archive holds other files than its card lists", came=", ".join(sorted(listed ^ names))[:200]
+        )
+    folds = card["protocol"]["folds"]
+    if folds > _MOST_FOLDS:
+        raise ExperimentError(f"experiment.json says more than {_MOST_FOLDS} folds", came=str(folds))
+    slices, predictions, _ = experiment.slices(), experiment.predictions(), experiment.history()
+    experiment.familiarity()
+    for name in set(OPTIONAL_TABLES) & names:
+        try:
+            parse_table((experiment.folder / name).read_bytes(), OPTIONAL_TABLES[name])
+        except ValueError as error:
+            raise ExperimentError(f'"{name}" {error}') from error
+    if len(slices) != card["dataset"]["n_slices"] or f"fold_{folds - 1}" not in slices.columns:
+        raise ExperimentError("slices.csv does not hold the slices and folds that the card says")
+    for framework in experiment.frameworks:
+        if not predictions[framework].between(0, 1).all():
+            raise ExperimentError(f"predictions.csv holds values of {framework} that are no probabilities")
+    if not predictions["file"].isin(slices["file"]).all():
+        raise ExperimentError("predictions.csv names slices that slices.csv does not hold")
+    try:
+        # Everything that pages show of an experiment is drawn from these two.
+        evaluate_experiment(experiment, n_resamples=_N_RESAMPLES)
+        draw_model_card(experiment, n_resamples=_N_RESAMPLES)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ExperimentError(
+            "The archive's card and tables do not fit together", came=f"{type(error).__name__}: {error}"[:200]
+        ) from error

@@ -1,0 +1,188 @@
+"""Random changes of training images: the same for every framework, drawn before a network sees them.
+
+In sizes that a scan may well have: a head is turned, shifted or nearer, a window set otherwise, a scanner
+noisier or softer. What a change means for a reading (blood or none) it leaves alone.
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from core.errors import StrokeError
+
+# Up to this byte (2 % of the range) there is nothing: air stays black.
+_NOTHING = 5
+_NOISY, _BLURRED = 1 / 4, 1 / 6
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training image, drawn anew each time it is seen.
+
+    All are shares or sizes of at least 0, and 0 switches the change off; each image draws its own value
+    evenly between the bounds.
+
+    Args:
+        flip: mirror left to right half of the time.
+        rotation_degrees: turn by up to this many degrees either way.
+        translation: shift by up to this share of the side, either way and in both directions.
+        zoom: scale by 1 - zoom to 1 + zoom; below 1.
+        brightness: add up to this much gray either way (the range of gray is 1).
+        contrast: scale the distance from gray 0.5, where tissue normalisation puts the median of the soft
+            tissue, by 1 - contrast to 1 + contrast; at most 1.
+        noise: a quarter of the images get Gaussian noise of standard deviation 0 to this (the range of gray
+            is 1).
+        blur: one image in six gets a Gaussian blur of standard deviation 0 to this, in pixels.
+        planted: copies with a planted hemorrhage that join the training slices, as a share of these (see
+            `core.synthetic.planting`); `augment_many` takes no notice of it.
+        views: how many augmented copies of the slices are drawn once and for all, where a frozen trunk makes
+            drawing anew in each epoch wasteful; 0: each epoch draws anew. `augment_many` takes no notice.
+
+    Raises:
+        StrokeError: a value is out of range.
+    """
+
+    flip: bool = True
+    rotation_degrees: float = 0.0
+    translation: float = 0.0
+    zoom: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+    planted: float = 0.0
+    views: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            highest = {"zoom": 0.9, "contrast": 1.0}.get(field.name, math.inf)
+            # Cards come as JSON, where a number may turn out a word.
+            if not isinstance(value, int | float) or not 0 <= value <= highest or math.isinf(value):
+                limit = "at least 0" if highest == math.inf else f"between 0 and {highest:g}"
+                raise StrokeError(f"An augmentation's {field.name} is {limit}", came=repr(value))
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change their place."""
+        return self.flip or any((self.rotation_degrees, self.translation, self.zoom))
+
+
+def augment_many(
+    images: NDArray[np.uint8],
+    augmentation: Augmentation,
+    seed: int,
+    *,
+    numbers: NDArray[np.integer] | None = None,
+    n_threads: int = 1,
+) -> NDArray[np.uint8]:
+    """Change each image at random.
+
+    An image's change depends on the seed and its number alone: neither on the batch it comes in, nor on the
+    threads; nor does one kind of change move the draws of another.
+
+    Args:
+        images: (n, h, w, c) uint8 prepared images; c is 1 (gray) or 3 (gray three times). See
+            `core.imaging.preprocessing.Recipe`.
+        augmentation: what may change, and by how much.
+        seed: at least 0; another seed (each epoch has its own) changes every image otherwise.
+        numbers: (n,) each image's own number, at least 0; its place in `images` when left out. A batch names
+            its images' places in the whole set here.
+        n_threads: images changed at the same time.
+
+    Returns:
+        (n, h, w, c) uint8. What comes in from beyond the picture is black; brightness, contrast and noise act
+        where there is something (gray above 2 %). `images` itself when nothing may change.
+
+    Raises:
+        StrokeError: the images are no (n, h, w, c) bytes, or not as many as the numbers.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
+        raise StrokeError(
+            "Images to augment are bytes of shape (n, h, w, 1 or 3)", came=f"{images.dtype} {images.shape}"
+        )
+    if numbers is None:
+        numbers = np.arange(len(images))
+    if len(numbers) != len(images):
+        raise StrokeError("Each image has one number", came=f"{len(images)} and {len(numbers)}")
+    changes = (augmentation.brightness, augmentation.contrast, augmentation.noise, augmentation.blur)
+    if not augmentation.moves and not any(changes):
+        return images
+    augmented = np.empty_like(images)
+
+    def augment(index: int) -> None:
+        rng = np.random.default_rng([seed, int(numbers[index])])
+        augmented[index] = _augment_one(images[index], augmentation, rng)
+
+    if n_threads == 1:
+        for index in range(len(images)):
+            augment(index)
+    else:
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(augment, range(len(images))))
+    return augmented
+
+
+def _augment_one(
+    image: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """(h, w, c) uint8 -> (h, w, c) uint8, but (h, w, 1) for c = 3."""
+    height, width, _ = image.shape
+    # All are drawn, used or not: what one change draws does not depend on the others.
+    flip, is_noisy, noise, is_blurred, blur = rng.random(5).tolist()
+    turn, right, down, zoom, brightness, contrast = rng.uniform(-1, 1, 6).tolist()
+    affine = _affine(
+        height,
+        width,
+        flip=augmentation.flip and flip < 0.5,
+        angle=math.radians(augmentation.rotation_degrees * turn),
+        shift=(augmentation.translation * down, augmentation.translation * right),
+        scale=1 + augmentation.zoom * zoom,
+    )
+    radius = augmentation.blur * blur if is_blurred < _BLURRED else 0.0
+    deviation = 255 * augmentation.noise * noise if is_noisy < _NOISY else 0.0
+    shift, factor = 255 * augmentation.brightness * brightness, 1 + augmentation.contrast * contrast
+    # "rgb" is the gray three times: one plane is changed, and stands for all.
+    plane = Image.fromarray(np.ascontiguousarray(image[..., 0]))
+    if augmentation.moves:
+        plane = plane.transform(
+            plane.size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR, fillcolor=0
+        )
+    if radius:
+        plane = plane.filter(ImageFilter.GaussianBlur(radius))
+    if shift or factor != 1:
+        plane = plane.point(_gray_table(factor, shift))
+    pixels = np.asarray(plane)
+    if deviation:
+        noisy = pixels + np.float32(deviation) * rng.standard_normal(pixels.shape, dtype=np.float32)
+        pixels = np.where(pixels > _NOTHING, np.rint(noisy.clip(0, 255)), pixels).astype(np.uint8)
+    return pixels[..., None]
+
+
+def _affine(
+    height: int, width: int, *, flip: bool, angle: float, shift: tuple[float, float], scale: float
+) -> tuple[float, float, float, float, float, float]:
+    """PIL's coefficients (a, b, c, d, e, f): where in the source a point of the result comes from.
+
+    The result is the source mirrored, then turned about the centre, scaled, and shifted (down, right).
+    """
+    cosine, sine = math.cos(angle) / scale, math.sin(angle) / scale
+    sign = -1 if flip else 1
+    y, x = height / 2, width / 2
+    to_y, to_x = y + shift[0] * height, x + shift[1] * width
+    a, b = sign * cosine, sign * sine
+    return a, b, x - a * to_x - b * to_y, -sine, cosine, y + sine * to_x - cosine * to_y
+
+
+def _gray_table(factor: float, shift: float) -> list[int]:
+    """The new gray of each byte: contrast about the middle, brightness; where there is nothing, as it is."""
+    gray = np.arange(256)
+    changed = np.rint(np.clip(127.5 + factor * (gray - 127.5) + shift, 0, 255)).astype(int)
+    return np.where(gray <= _NOTHING, gray, changed).tolist()

@@ -1,0 +1,34 @@
+"""Slices as people see them: framed as the networks see them, but finer, and through any window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.imaging.preprocessing import Recipe, cut_frame, find_frame, to_frame
+from core.scans import Slice
+from core.scans.scan import Unit
+from core.scans.windows import Window, window_hu
+
+# Pictures are drawn finer than the networks look.
+PICTURE_SIZE = 512
+_AIR_HU = -1000
+
+
+def cut_picture(piece: Slice, unit: Unit, recipe: Recipe) -> NDArray[np.uint8] | NDArray[np.int16]:
+    """(512, 512) of a slice, framed as the networks see it: uint8 gray, or int16 Hounsfield units."""
+    fine = replace(recipe, size=PICTURE_SIZE)
+    if unit == "gray":
+        return np.rint(to_frame(piece.pixels, fine) * 255).astype(np.uint8)
+    frame = find_frame(window_hu(piece.pixels, recipe.window), fine)
+    cut = cut_frame(piece.pixels, frame, PICTURE_SIZE, beyond=_AIR_HU)
+    return np.rint(np.clip(cut, -32768, 32767)).astype(np.int16)
+
+
+def show_picture(picture: NDArray, window: Window) -> NDArray[np.uint8]:
+    """A picture of `cut_picture` as uint8 gray, Hounsfield units through this window."""
+    if picture.dtype != np.int16:
+        return np.asarray(picture)
+    return np.rint(window_hu(picture, window) * 255).astype(np.uint8)

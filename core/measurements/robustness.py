@@ -1,0 +1,192 @@
+"""How well an experiment's networks rank when slices come noisier, turned, shifted or in another window.
+
+Every held-out slice is changed as a file might have been (core.imaging.perturbations), prepared as any other, and
+scored by the network of its own fold, which did not see it in training, and recalibrated as its fold's
+probabilities are. So the figures of unchanged slices are those of `python -m core evaluate`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from core.datasets.dataset import read_pixels
+from core.errors import ExperimentError
+from core.evaluation.conditions import list_columns
+from core.evaluation.intervals import Bootstrap
+from core.evaluation.levels import measure_ranking
+from core.evaluation.patients import patient_level, patient_names
+from core.evaluation.recalibration import recalibrate
+from core.experiments import Experiment
+from core.imaging.perturbations import PERTURBATIONS, UNCHANGED, Perturbation, perturb
+from core.imaging.preprocessing import prepare
+from core.measurements.verification import as_bytes, check_dataset, run_in_child
+
+if TYPE_CHECKING:
+    from core.datasets.dataset import Dataset, Progress
+
+# The unchanged slices must get the recorded predictions, or something else is measured than was published.
+TOLERANCE = 1e-3
+_BLOCK_BYTES = 500_000_000
+_THREADS = 2
+
+# Experiment, framework, (n, h, w, c) uint8 images, fold -> (1, n) float64: what that fold's network answers.
+RunFold = Callable[[Experiment, str, np.ndarray, int], np.ndarray]
+
+
+def measure_robustness(
+    experiment: Experiment,
+    dataset: Dataset,
+    *,
+    perturbations: tuple[Perturbation, ...] = PERTURBATIONS,
+    n_slices: int | None = None,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+    run_fold: RunFold = run_in_child,
+) -> pd.DataFrame:
+    """The experiment's ranking figures under each perturbation, on slices and on patients.
+
+    Images are kept as bytes, at most about 500 MB of them at a time. Both frameworks score at the same time,
+    each in a process of its own.
+
+    Args:
+        experiment: its native weights are used.
+        dataset: the data set it was trained on.
+        perturbations: what to try; the unchanged slices come first in any case.
+        n_slices: size of a sample of the held-out slices; None for all of them.
+        seed: of the noise, together with the file's name, and of the sample.
+        on_progress: called as on_progress(done, total); a step is one slice prepared in every way, or scored
+            in every way by one framework.
+        run_fold: runs the native weights of one fold.
+
+    Returns:
+        The table robustness.csv of `core.experiments.OPTIONAL_TABLES`: a row per perturbation, framework and
+        level ("slice" and, where patients are known, "patient"), with 95 % intervals by bootstrap over
+        patients, on the same resamples for all. What cannot be estimated is NaN, with the reason.
+
+    Raises:
+        DatasetError: the data set is not the one the experiment was trained on.
+        ExperimentError: the weights cannot be run, or do not give the recorded predictions.
+        MissingExtraError: a framework of the experiment is not installed.
+    """
+    check_dataset(experiment, dataset)
+    table = experiment.predictions()
+    rows = table[table["part"] == "test"]
+    if n_slices is not None and n_slices < len(rows):
+        rows = rows.sample(n_slices, random_state=seed)
+    rows = rows.sort_values("fold", kind="stable", ignore_index=True)
+    conditions = (UNCHANGED, *perturbations)
+    scores = {name: np.empty((len(conditions), len(rows))) for name in experiment.frameworks}
+    steps = _Steps(on_progress, len(rows) * (1 + len(experiment.frameworks)))
+    for fold, block in _blocks(rows, len(conditions) * int(np.prod(experiment.recipe.shape))):
+        images = _prepare_block(experiment, dataset, list(rows["file"][block]), conditions, seed, steps)
+        with ThreadPoolExecutor(len(scores)) as children:
+            answers = children.map(run_fold, repeat(experiment), scores, repeat(images), repeat(fold))
+            for name, answer in zip(scores, answers, strict=True):
+                scores[name][:, block] = answer.reshape(len(conditions), -1)
+                _check_unchanged(experiment, name, scores[name][0, block], rows[name][block].to_numpy())
+                steps.add(block.stop - block.start)
+    scored = [
+        recalibrate(
+            rows.assign(**{name: scores[name][place] for name in scores}),
+            experiment.card.get("calibration", {}),
+        )
+        for place in range(len(conditions))
+    ]
+    bootstraps = _draw_resamples(scored[0])
+    return pd.DataFrame(
+        {"perturbation": condition.name, "amount": condition.amount, "framework": name, **figures}
+        for name in experiment.frameworks
+        for condition, one in zip(conditions, scored, strict=True)
+        for figures in _rank(one, name, bootstraps)
+    )
+
+
+class _Steps:
+    """Counts what is done."""
+
+    def __init__(self, on_progress: Progress | None, total: int) -> None:
+        self._on_progress, self._done, self._total = on_progress, 0, total
+
+    def add(self, n: int) -> None:
+        self._done += n
+        if self._on_progress:
+            self._on_progress(self._done, self._total)
+
+
+def _blocks(rows: pd.DataFrame, n_bytes: int) -> Iterator[tuple[int, slice]]:
+    """Runs of rows of one fold, sorted by fold, whose images (n_bytes a row) fit into a block."""
+    size = max(1, _BLOCK_BYTES // n_bytes)
+    folds = rows["fold"].to_numpy()
+    for fold in np.unique(folds):
+        first, stop = np.searchsorted(folds, [fold, fold + 1])
+        for start in range(first, stop, size):
+            yield int(fold), slice(start, min(start + size, stop))
+
+
+def _prepare_block(
+    experiment: Experiment,
+    dataset: Dataset,
+    files: list[str],
+    conditions: tuple[Perturbation, ...],
+    seed: int,
+    steps: _Steps,
+) -> np.ndarray:
+    """(conditions * files, h, w, c) uint8, the first condition's files first."""
+    recipe = experiment.recipe
+    images = np.empty((len(conditions), len(files), *recipe.shape), dtype=np.uint8)
+
+    def fill(index: int) -> None:
+        pixels = read_pixels(dataset, files[index])
+        for place, condition in enumerate(conditions):
+            # Not Python's own hash of the name: that one differs from run to run.
+            rng = np.random.default_rng([seed, place, zlib.crc32(files[index].encode())])
+            images[place, index] = as_bytes(prepare(perturb(pixels, condition, rng), recipe))
+
+    with ThreadPoolExecutor(_THREADS) as workers:
+        for _ in workers.map(fill, range(len(files))):
+            steps.add(1)
+    return images.reshape(-1, *recipe.shape)
+
+
+def _check_unchanged(
+    experiment: Experiment, framework: str, scored: np.ndarray, recorded: np.ndarray
+) -> None:
+    difference = float(np.abs(scored - recorded).max())
+    if not difference <= TOLERANCE:
+        raise ExperimentError(
+            f'The {framework} weights of "{experiment.name}" do not give its recorded predictions',
+            came=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
+            remedy=f"see what differs with: python -m core verify {experiment.name}",
+        )
+
+
+def _draw_resamples(rows: pd.DataFrame) -> dict[str, Bootstrap]:
+    """The resamples of each level that there is."""
+    names = patient_names(rows)
+    slices = {"slice": Bootstrap.over(names, len(rows))}
+    if names is None:
+        return slices
+    patients = np.unique(names)
+    return slices | {"patient": Bootstrap.over(patients, len(patients))}
+
+
+def _rank(
+    rows: pd.DataFrame, framework: str, bootstraps: Mapping[str, Bootstrap]
+) -> Iterator[dict[str, object]]:
+    """The columns of a framework's figures on each of the levels."""
+    for level, bootstrap in bootstraps.items():
+        if level == "slice":
+            labels, scores = rows["label"].to_numpy(), rows[framework].to_numpy()
+        else:
+            labels, scores, _ = patient_level(rows, framework)
+        columns: dict[str, object] = {"level": level, "n": len(labels)}
+        for name, figure in measure_ranking(labels, scores, bootstrap)[0].items():
+            columns |= list_columns(name, figure)
+        yield columns

@@ -1,0 +1,201 @@
+"""Checks an experiment against its own native weights: do the served networks compute what was measured?"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import DatasetError, ExperimentError, MissingExtraError
+from core.experiments import Experiment
+from core.frameworks import BY_NAME
+from core.imaging.preprocessing import prepare
+
+if TYPE_CHECKING:
+    from core.datasets.dataset import Dataset
+
+# The largest difference in probability between two ways to compute it.
+TOLERANCE = 1e-4
+N_PHANTOMS = 24
+_SERVED_BATCH = 32
+
+# Experiment, framework, (n, h, w, c) uint8 images -> (K, n) float64: the probability of each fold's network.
+RunNative = Callable[[Experiment, str, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison: what was compared, on how many slices, and the largest difference in probability."""
+
+    framework: str
+    compared: str
+    n_slices: int
+    max_difference: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within TOLERANCE; never when it is not a number."""
+        return self.max_difference <= TOLERANCE
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All checks of one experiment, and notes on what could not be checked."""
+
+    experiment: str
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+
+def verify_experiment(
+    experiment: Experiment,
+    dataset: Dataset | None = None,
+    *,
+    n_slices: int | None = 64,
+    seed: int = 0,
+    run_native: RunNative | None = None,
+) -> Verification:
+    """Compare the served networks with the native weights, and these with the recorded predictions.
+
+    Args:
+        experiment: its files' hashes were checked when it was read.
+        dataset: the data set it was trained on. None: synthetic phantoms are read instead, and the recorded
+            predictions are not checked.
+        n_slices: size of the sample of held-out slices; None for all of them.
+        seed: of the sample.
+        run_native: runs the native weights; `run_in_child` unless a test says otherwise.
+
+    Raises:
+        DatasetError: the data set is not the one the experiment was trained on.
+        MissingExtraError: a framework of the experiment is not installed.
+        ExperimentError: the native weights cannot be run.
+    """
+    from core.models.onnx_model import ServedModel
+
+    run_native = run_native or run_in_child
+    if dataset is None:
+        images, rows = _draw_phantoms(experiment, seed), None
+        notes = [
+            "The data set was not there: phantoms were read, and the recorded predictions were not checked."
+        ]
+        place = "phantoms"
+    else:
+        check_dataset(experiment, dataset)
+        table = experiment.predictions()
+        rows = table[table["part"] == "test"]
+        if n_slices is not None and n_slices < len(rows):
+            rows = rows.sample(n_slices, random_state=seed)
+        images, notes, place = _read_images(experiment, dataset, list(rows["file"])), [], "held-out slices"
+    checks: list[Check] = []
+    for framework in experiment.frameworks:
+        native = run_native(experiment, framework, images)
+        model = ServedModel(experiment.model_path(framework))
+        served = np.concatenate(
+            [
+                model.predict(images[start : start + _SERVED_BATCH] / np.float32(255)).probability
+                for start in range(0, len(images), _SERVED_BATCH)
+            ]
+        )
+        difference = float(np.abs(native.mean(axis=0) - served).max())
+        checks.append(Check(framework, f"served network and weights, on {place}", len(images), difference))
+        if rows is not None:
+            held_out = native[rows["fold"].to_numpy(), np.arange(len(rows))]
+            difference = float(np.abs(held_out - rows[framework].to_numpy()).max())
+            checks.append(Check(framework, "recorded predictions and weights", len(rows), difference))
+    return Verification(experiment.name, tuple(checks), tuple(notes))
+
+
+def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
+    """Raise a DatasetError unless the data set is the one that the experiment was trained on."""
+    expected = experiment.card["dataset"]["fingerprint"]
+    if dataset.fingerprint != expected:
+        raise DatasetError(
+            f'The data set is not the one that "{experiment.name}" was trained on',
+            came=f"fingerprint {dataset.fingerprint[:12]}..., expected {expected[:12]}...",
+            remedy="name the folder of that one, or download it again",
+        )
+
+
+def run_in_child(
+    experiment: Experiment, framework: str, images: np.ndarray, fold: int | None = None
+) -> np.ndarray:
+    """Run the native weights of one framework in a process of its own; see RunNative.
+
+    With `fold`, only this fold's network is asked, and the answer is (1, n).
+
+    Raises:
+        MissingExtraError: the framework is not installed.
+        ExperimentError: the process failed; with its last words.
+    """
+    # The export leaves them behind, and notes whose card the new one was made from.
+    if "original" in experiment.card:
+        raise ExperimentError(
+            f'"{experiment.name}" holds no native weights of {framework}',
+            came="it was imported",
+            remedy="do this where it was trained",
+        )
+    for library in BY_NAME[framework].libraries:
+        if importlib.util.find_spec(library) is None:
+            raise MissingExtraError(
+                f"The {framework} weights need {library}, which is not installed",
+                remedy='install what training needs: pip install -e ".[train]"',
+            )
+    with tempfile.TemporaryDirectory(prefix="stroke-ct-") as folder:
+        source, target = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
+        np.save(source, images, allow_pickle=False)
+        command = [sys.executable, "-m", "core.training.child", "probabilities"]
+        command += ["--experiment", str(experiment.folder.resolve()), "--framework", framework]
+        command += ["--images", str(source), "--out", str(target)]
+        command += [] if fold is None else ["--fold", str(fold)]
+        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+        if ended.returncode != 0 or not target.is_file():
+            raise ExperimentError(
+                f'The {framework} weights of "{experiment.name}" could not be run',
+                came=words[-1][:300] if words else f"exit code {ended.returncode}",
+            )
+        probabilities: np.ndarray = np.load(target, allow_pickle=False)
+    n_asked = experiment.card["protocol"]["folds"] if fold is None else 1
+    if probabilities.shape != (n_asked, len(images)):
+        raise ExperimentError(
+            f'The {framework} weights of "{experiment.name}" answered in another form',
+            came=str(probabilities.shape),
+        )
+    return probabilities
+
+
+def _read_images(experiment: Experiment, dataset: Dataset, files: list[str]) -> np.ndarray:
+    from core.datasets.dataset import read_pixels
+
+    images = np.empty((len(files), *experiment.recipe.shape), dtype=np.uint8)
+    for index, file in enumerate(files):
+        images[index] = as_bytes(prepare(read_pixels(dataset, file), experiment.recipe))
+    return images
+
+
+def _draw_phantoms(experiment: Experiment, seed: int) -> np.ndarray:
+    from core.synthetic.phantoms import draw_phantom
+
+    rng = np.random.default_rng(seed)
+    drawn = [
+        draw_phantom(rng, lesion=bool(index % 2), position=0.2 + 0.6 * index / N_PHANTOMS)
+        for index in range(N_PHANTOMS)
+    ]
+    return np.stack([as_bytes(prepare(phantom.pixels, experiment.recipe)) for phantom in drawn])
+
+
+def as_bytes(image: np.ndarray) -> np.ndarray:
+    """A prepared image holds multiples of 1/255, so nothing is lost."""
+    return np.rint(image * 255).astype(np.uint8)

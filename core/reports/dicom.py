@@ -1,0 +1,201 @@
+"""What was read, as DICOM: the report as an Encapsulated PDF, the heat maps as a Secondary Capture.
+
+Each object is a study of its own with new random UIDs and with empty attributes for the patient: no text of
+the scan gets into it, nor does the UID by which the object would refer to the scan (DICOM PS3.3, A.45.1 and
+A.8.5). The program knows nothing of the patient, so it claims no method of de-identification.
+
+Pixels are not cleaned: a picture may have a name burnt into it. "Burned In Annotation" is therefore "YES" for
+all but synthetic scans, which tells archives to have a look before they pass the object on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from core.frameworks import TITLES
+from core.reports.tables import NOT_FOR_DIAGNOSIS, program_version
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from pydicom import Dataset
+    from pydicom.uid import UID
+
+    from core.reading.findings import SliceFinding
+    from core.scans import Marks
+
+_JPEG_QUALITY = 92
+_STRIP, _TEXT_SIZE = 56, 18  # pixels: height of the strip of words, and of its letters
+
+
+def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: bool = False) -> bytes:
+    """Wrap a PDF in an Encapsulated PDF object (DICOM PS3.3, A.45.1).
+
+    Args:
+        pdf: the document; core.reports.pdf makes one.
+        title: what it is, in words of the program: nothing of the scan belongs here.
+        made: when, with its time zone.
+        synthetic: whether all scans in it were drawn by a program and are no person's.
+
+    Returns:
+        The bytes of a DICOM file.
+
+    Raises:
+        ValueError: these are not the bytes of a PDF, or `made` has no time zone.
+    """
+    from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
+
+    if not pdf.startswith(b"%PDF-"):
+        raise ValueError("these are not the bytes of a PDF")
+    dataset = _start("DOC", EncapsulatedPDFStorage, made, synthetic)
+    dataset.AcquisitionDateTime = ""
+    dataset.DocumentTitle = f"{title}. {NOT_FOR_DIAGNOSIS}"
+    dataset.ConceptNameCodeSequence = []
+    dataset.VerificationFlag = "UNVERIFIED"
+    dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    # DICOM knows even lengths only, so pydicom pads: the true length tells where the document ends.
+    dataset.EncapsulatedDocumentLength = len(pdf)
+    dataset.EncapsulatedDocument = pdf
+    return _to_bytes(dataset, ExplicitVRLittleEndian)
+
+
+def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: bool = False) -> bytes:
+    """Put pictures into a Multi-frame True Color Secondary Capture object (DICOM PS3.3, A.8.5).
+
+    Args:
+        frames: at least one RGB picture, all of equal size; `draw_capture` draws them. Asked for one after
+            the other, and kept as JPEG.
+        made: when, with its time zone.
+        synthetic: whether the scan was drawn by a program and is no person's.
+
+    Returns:
+        The bytes of a DICOM file.
+
+    Raises:
+        ValueError: there is no frame, the frames differ in size, or `made` has no time zone.
+    """
+    from pydicom.encaps import encapsulate
+    from pydicom.tag import Tag
+    from pydicom.uid import JPEGBaseline8Bit, MultiFrameTrueColorSecondaryCaptureImageStorage
+
+    packed: list[bytes] = []
+    sizes: set[tuple[int, int]] = set()
+    for frame in frames:
+        sizes.add(frame.size)
+        target, bare = BytesIO(), frame.convert("RGB")
+        bare.info.clear()  # Pillow would write a picture's comment into the JPEG
+        # DICOM knows JPEG in colour as YBR_FULL_422: half as many colours as brightnesses along a row.
+        bare.save(target, "JPEG", quality=_JPEG_QUALITY, subsampling="4:2:2")
+        packed.append(target.getvalue())
+    if len(sizes) != 1:
+        raise ValueError(f"a capture needs frames of one size, not of {sorted(sizes)}")
+    (width, height) = sizes.pop()
+    dataset = _start("OT", MultiFrameTrueColorSecondaryCaptureImageStorage, made, synthetic)
+    dataset.ImageType = ["DERIVED", "SECONDARY"]
+    dataset.DerivationDescription = "Slices framed to the head, bare and under the heat map of each network"
+    dataset.PatientOrientation = []
+    dataset.NumberOfFrames = len(packed)
+    dataset.FrameIncrementPointer = Tag("PageNumberVector")
+    dataset.PageNumberVector = list(range(1, len(packed) + 1))
+    dataset.SamplesPerPixel = 3
+    dataset.PhotometricInterpretation = "YBR_FULL_422"
+    dataset.PlanarConfiguration = 0
+    dataset.Rows, dataset.Columns = height, width
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit, dataset.PixelRepresentation = 7, 0
+    dataset.LossyImageCompression = "01"
+    dataset.LossyImageCompressionMethod = "ISO_10918_1"
+    ratio = 3 * width * height * len(packed) / sum(map(len, packed))
+    dataset.LossyImageCompressionRatio = f"{ratio:.1f}"
+    dataset.PixelData = encapsulate(packed)
+    dataset["PixelData"].VR = "OB"
+    return _to_bytes(dataset, JPEGBaseline8Bit)
+
+
+def draw_capture(
+    finding: SliceFinding,
+    n_slices: int,
+    picture: Image,
+    overlays: Mapping[str, Image],
+    marks: Marks | None = None,
+) -> Image:
+    """Draw a slice beside its heat maps, with what each network says below, and what it is not for.
+
+    Args:
+        finding: of the slice.
+        n_slices: of the scan it belongs to.
+        picture: the slice, gray.
+        overlays: framework -> the same picture, of the same size, under the network's heat map.
+        marks: what lies at the left, right, top and bottom of the picture, where it is known.
+
+    Returns:
+        An RGB picture: the pictures side by side, and a strip of words below.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    width, height = picture.size
+    doubt = "" if finding.gate.brain_visible else ", no brain visible"
+    if finding.gate.outcome == "refuse":
+        doubt = ", does not look like a head CT"
+    words = [f"Slice {finding.index + 1} of {n_slices}{doubt}"]
+    for name in overlays:
+        model = finding.models[name]
+        review = ", needs review" if model.review else ""
+        words.append(f"{TITLES[name]} {model.probability:.2f}, {model.decision}{review}")
+    drawn = Image.new("RGB", (width * (1 + len(overlays)), height + _STRIP))
+    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(_TEXT_SIZE)
+    for column, (panel, text) in enumerate(zip([picture, *overlays.values()], words, strict=True)):
+        drawn.paste(panel, (column * width, 0))
+        pen.text((column * width + 6, height + 4), text, fill="white", font=font)
+    last = height + _STRIP // 2 + 2
+    pen.text((6, last), NOT_FOR_DIAGNOSIS, fill="white", font=font)
+    if marks:
+        told = f"Left of each picture: {marks[0]}, top: {marks[2]}"
+        pen.text((width + 6, last), told, fill="white", font=font)
+    return drawn
+
+
+def _start(modality: str, kind: UID, made: datetime, synthetic: bool) -> Dataset:
+    """What both kinds of objects have: an unnamed patient, a study and a series of their own, the mark."""
+    from pydicom import Dataset
+    from pydicom.uid import generate_uid
+
+    if made.utcoffset() is None:
+        raise ValueError("the time needs its time zone")
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = kind
+    # Without a prefix pydicom makes UIDs of random UUIDs: nothing of this machine is in them.
+    for uid in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(dataset, uid, generate_uid(prefix=None))
+    for unknown in (
+        "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
+        "ReferringPhysicianName", "StudyID", "AccessionNumber",
+    ):  # fmt: skip
+        setattr(dataset, unknown, "")
+    for day in ("InstanceCreationDate", "StudyDate", "ContentDate"):
+        setattr(dataset, day, f"{made:%Y%m%d}")
+    for time in ("InstanceCreationTime", "StudyTime", "ContentTime"):
+        setattr(dataset, time, f"{made:%H%M%S}")
+    dataset.TimezoneOffsetFromUTC = f"{made:%z}"
+    dataset.StudyDescription = dataset.SeriesDescription = NOT_FOR_DIAGNOSIS
+    dataset.ContentQualification = "RESEARCH"
+    dataset.Modality = modality
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.ConversionType = "SYN" if synthetic else "WSD"
+    dataset.BurnedInAnnotation = "NO" if synthetic else "YES"
+    dataset.Manufacturer = "stroke-ct"
+    dataset.SoftwareVersions = program_version()
+    return dataset
+
+
+def _to_bytes(dataset: Dataset, syntax: UID) -> bytes:
+    from pydicom.dataset import FileMetaDataset
+
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    target = BytesIO()
+    dataset.save_as(target, enforce_file_format=True)
+    return target.getvalue()

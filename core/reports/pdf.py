@@ -1,0 +1,236 @@
+"""A report of one or more scans as PDF: what both networks say of each, and how far to trust them.
+
+File names come from outside: they are drawn as plain characters, never read as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from core.frameworks import TITLES
+from core.imaging.heat_maps import draw_color_bar, lay_heat, to_gray
+from core.reports.pdf_drawings import draw_scale
+from core.reports.pdf_parts import (
+    COLORS,
+    FONT,
+    place_picture,
+    place_side_by_side,
+    place_table,
+    register_fonts,
+    say,
+)
+from core.reports.pdf_study import tell_study
+from core.reports.tables import LET_THROUGH, NOT_FOR_DIAGNOSIS, program_version
+from core.reports.words import conclude, group_remarks, slices_to_show, tell_geometry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from core.experiments import Experiment
+    from core.reading.findings import Findings, SliceFinding
+
+HEAT_OPACITY = 0.5
+_MARGIN, _PADDING, _PICTURE_GAP = 48, 6, 8  # points of 1/72 inch, as all lengths here
+_MOST_SIDE, _STUDY_SIDE = 190, 138
+
+
+@dataclass(frozen=True, eq=False)
+class ScanReport:
+    """One scan to be reported.
+
+    Attributes:
+        findings: of the whole scan.
+        picture: the (H, W) uint8 gray picture of a slice, by its index; asked for slices of `slices_to_show`.
+        synthetic: whether the scan was drawn by a program and is no person's.
+    """
+
+    findings: Findings
+    picture: Callable[[int], NDArray[np.uint8]]
+    synthetic: bool = False
+
+
+def write_pdf(
+    experiment: Experiment,
+    reports: Sequence[ScanReport],
+    *,
+    made: datetime,
+    on_scan: Callable[[int, int], None] | None = None,
+) -> bytes:
+    """Write a report: each scan on pages of its own, and what the networks have never seen.
+
+    Args:
+        experiment: whose networks read the scans.
+        reports: at least one scan, in the order of the pages.
+        made: when, with its time zone.
+        on_scan: called with the number of scans done and their total after each.
+
+    Returns:
+        The bytes of an A4 document. It holds no text of a file but its name, and no author.
+
+    Raises:
+        ValueError: there is no scan to report.
+    """
+    if not reports:
+        raise ValueError("a report needs at least one scan")
+    from reportlab.lib.pagesizes import A4
+    from reportlab.platypus import PageBreak, SimpleDocTemplate
+
+    register_fonts()
+    width = A4[0] - 2 * _MARGIN
+    story: list[Any] = []
+    for done, report in enumerate(reports, start=1):
+        story += _tell_scan(experiment, report, width)
+        if len(reports) == 1:
+            story += _tell_limits(experiment)
+        if len(report.findings.slices) > 1:
+            story += [PageBreak(), *_show_slices(report, width)]
+        if len(reports) > 1:
+            story.append(PageBreak())
+        if on_scan:
+            on_scan(done, len(reports))
+    if len(reports) > 1:
+        story += _tell_limits(experiment)
+    origin = (
+        f"Experiment {experiment.name}, {experiment.digest[:16]}.  Program {program_version()}.  "
+        f"{made:%Y-%m-%d %H:%M %Z}"
+    )
+
+    def draw_foot(canvas: Any, document: Any) -> None:
+        canvas.setFont(FONT, 7)
+        canvas.setFillColor(COLORS["negative"])
+        canvas.drawString(_MARGIN, 36, NOT_FOR_DIAGNOSIS)
+        canvas.drawString(_MARGIN, 26, origin)
+        canvas.drawRightString(A4[0] - _MARGIN, 26, f"Page {document.page}")
+
+    target = BytesIO()
+    document = SimpleDocTemplate(
+        target, pagesize=A4, title="Reading report", author="", creator=f"stroke-ct {program_version()}",
+        subject=NOT_FOR_DIAGNOSIS, topMargin=42, bottomMargin=52,
+        leftMargin=_MARGIN - _PADDING, rightMargin=_MARGIN - _PADDING,
+    )  # fmt: skip
+    document.build(story, onFirstPage=draw_foot, onLaterPages=draw_foot)
+    return target.getvalue()
+
+
+def _tell_scan(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
+    from reportlab.platypus import Spacer
+
+    findings = report.findings
+    if len(findings.slices) > 1:
+        told = tell_study(experiment, findings, width)
+    else:
+        told = _tell_slice(experiment, report, width)
+    story = [say(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"), told[0], say(findings.source)]
+    story.append(say(f"SHA-256: {findings.sha256}", "small"))
+    if geometry := tell_geometry(findings):
+        story.append(say(geometry, "small"))
+    if findings.overridden:
+        story.append(say(LET_THROUGH, "review"))
+    if report.synthetic:
+        story.append(say("Synthetic: drawn by this program, no person's scan."))
+    story += told[1:]
+    if remarks := group_remarks(findings):
+        story += [Spacer(0, 8), say("Doubts", "heading"), *(say(f"• {remark}") for remark in remarks)]
+    return story
+
+
+def _show_slices(report: ScanReport, width: float) -> list[Any]:
+    """The strongest slices of a study, each with its heat maps."""
+    from reportlab.platypus import KeepTogether, Spacer
+
+    findings = report.findings
+    story = [say("Slices that drove the verdict" if findings.verdicts else "Highest probability", "heading")]
+    for index in slices_to_show(findings):
+        finding = findings.slices[index]
+        place = "" if finding.position_mm is None else f", {finding.position_mm:.1f} mm along the axis"
+        named = say(f"Slice {index + 1}{place}. {_tell_models(finding)}", "cell")
+        drawn = _place_pictures(report, finding, width, _STUDY_SIDE)
+        story.append(KeepTogether([named, drawn, Spacer(0, 4)]))
+    return [*story, *_explain_pictures(findings)]
+
+
+def _tell_slice(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
+    """The verdict on a scan of one slice, its pictures, and a row of figures for each network."""
+    from reportlab.platypus import Spacer
+
+    (shown,) = report.findings.slices
+    story = [say(conclude({name: model.decision for name, model in shown.models.items()}), "verdict")]
+    near = [TITLES[name] for name, model in shown.models.items() if model.review]
+    if near:
+        told = f"Needs review: too near to the operating point of {' and '.join(near)} to decide."
+        story.append(say(told, "review"))
+    story += [
+        Spacer(0, 8),
+        _place_pictures(report, shown, width, _MOST_SIDE),
+        *_explain_pictures(report.findings),
+    ]
+    rows: list[list[Any]] = [
+        ["Network", "Probability", "Decision", "Operating point", "Needs review", "0 to 1"]
+    ]
+    for name, model in shown.models.items():
+        band = experiment.review_band(name, threshold=model.threshold)
+        told = f"{band[0]:.2f} to {band[1]:.2f}" if band else "no band known"
+        rows.append(
+            [
+                TITLES[name],
+                f"{model.probability:.2f}",
+                model.decision,
+                f"from {model.threshold:.2f}",
+                f"{'yes' if model.review else 'no'} ({told})",
+                draw_scale(name, model.probability, model.threshold, band),
+            ]
+        )
+    widths = [54.0, 64, 94, 84, 98]
+    return [*story, Spacer(0, 10), place_table(rows, [*widths, width - sum(widths)])]
+
+
+def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, most_side: float) -> Any:
+    """A slice beside the same under the heat map of each network."""
+    picture = report.picture(finding.index)
+    pictures = {"Slice": to_gray(picture)}
+    pictures |= {
+        TITLES[name]: lay_heat(picture, model.heat, HEAT_OPACITY) for name, model in finding.models.items()
+    }
+    side = min(most_side, (width - _PICTURE_GAP * (len(pictures) - 1)) / len(pictures))
+    cells = [[say(title, "cell"), place_picture(image, side, side)] for title, image in pictures.items()]
+    return place_side_by_side(cells, [side + _PICTURE_GAP] * len(cells))
+
+
+def _explain_pictures(findings: Findings) -> list[Any]:
+    bar = place_picture(draw_color_bar(), 120, 7)
+    cells = [say("Heat 0 (none)", "small"), bar, say("1 (strongest in this slice)", "small")]
+    told = (
+        "Each heat map is scaled to its own strongest point: it shows where a network looks, not how sure "
+        "it is."
+    )
+    if marks := findings.technical.marks:
+        told += f" Each picture has {marks[0]} at its left and {marks[2]} at its top."
+    return [place_side_by_side(cells, [66, 128, 160], middle=True), say(told, "small")]
+
+
+def _tell_models(finding: SliceFinding) -> str:
+    return ", ".join(
+        f"{TITLES[name]} {model.probability:.2f} {model.decision}{' (needs review)' if model.review else ''}"
+        for name, model in finding.models.items()
+    )
+
+
+def _tell_limits(experiment: Experiment) -> list[Any]:
+    from reportlab.platypus import KeepTogether, Spacer
+
+    card = experiment.card
+    story = [
+        Spacer(0, 12),
+        say("What these networks are, and what they have never seen", "heading"),
+        say(f"Experiment {experiment.name}: {card['summary']}"),
+        say(experiment.meaning),
+        *(say(f"• {limit}") for limit in card["limits"]),
+        say(card["served"], "small"),
+        say(f"Digest of the experiment (SHA-256 of its card): {experiment.digest}", "small"),
+    ]
+    return [KeepTogether(story)]

@@ -1,0 +1,115 @@
+"""Probabilities drawn for a PDF: one on a scale from 0 to 1, and those of a study along its slices.
+
+PyTorch has a solid line and round marks, Keras a dashed line and square ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.frameworks import TITLES
+from core.reports.pdf_parts import COLORS, FONT, register_fonts
+
+_SCALE_WIDTH, _SCALE_HEIGHT = 84, 16  # points of 1/72 inch, as all lengths here
+_CURVE_HEIGHT, _LEFT, _BOTTOM, _TOP = 132, 26, 26, 18
+_MOST_TICKS = 15
+
+
+def draw_scale(
+    framework: str, probability: float, threshold: float, band: tuple[float, float] | None = None
+) -> Any:
+    """A mark at the probability, a line at the operating point, and the review band below."""
+    from reportlab.graphics.shapes import Circle, Drawing, Line, Rect
+    from reportlab.lib.colors import HexColor
+
+    drawing = Drawing(_SCALE_WIDTH + 8, _SCALE_HEIGHT)
+
+    def at(value: float) -> float:
+        return 4 + _SCALE_WIDTH * value
+
+    drawing.add(Rect(4, 6, _SCALE_WIDTH, 4, fillColor=HexColor(COLORS["grid"]), strokeColor=None))
+    if band:
+        low, high = at(band[0]), at(band[1])
+        drawing.add(Rect(low, 1, high - low, 3, fillColor=HexColor(COLORS["review"]), strokeColor=None))
+    cut = at(threshold)
+    drawing.add(Line(cut, 1, cut, 15, strokeColor=HexColor(COLORS["text"]), strokeWidth=1))
+    x = at(probability)
+    look = {
+        "fillColor": HexColor(COLORS[framework]),
+        "strokeColor": HexColor("#FFFFFF"),
+        "strokeWidth": 0.8,
+    }
+    drawing.add(Circle(x, 8, 4, **look) if framework == "pytorch" else Rect(x - 3.7, 4.3, 7.4, 7.4, **look))
+    return drawing
+
+
+def draw_curve(
+    probabilities: Mapping[str, Sequence[float]], votes: Sequence[bool], shown: Sequence[int], width: float
+) -> Any:
+    """The probabilities of a study along its slices, counted from 1.
+
+    Args:
+        probabilities: framework -> one for each slice.
+        votes: whether each slice votes; the marks of those that do not are hollow.
+        shown: indices of slices whose pictures follow; a line marks them.
+        width: of the drawing.
+    """
+    from reportlab.graphics.shapes import Drawing, Line, PolyLine, String
+    from reportlab.lib.colors import HexColor
+
+    register_fonts()
+    n = len(votes)
+    span, rise = width - _LEFT - 10, _CURVE_HEIGHT - _BOTTOM - _TOP
+    grid, quiet = HexColor(COLORS["grid"]), HexColor(COLORS["negative"])
+    words = {"fontName": FONT, "fontSize": 7, "fillColor": quiet}
+    drawing = Drawing(width, _CURVE_HEIGHT)
+
+    def across(index: int) -> float:
+        return _LEFT + span * (index + 0.5) / n
+
+    def up(probability: float) -> float:
+        return _BOTTOM + rise * probability
+
+    for level in (0, 0.5, 1):
+        drawing.add(Line(_LEFT, up(level), _LEFT + span, up(level), strokeColor=grid, strokeWidth=0.7))
+        drawing.add(String(_LEFT - 4, up(level) - 2.5, f"{level:g}", textAnchor="end", **words))
+    for index in shown:
+        x = across(index)
+        drawing.add(Line(x, up(0), x, up(1), strokeColor=quiet, strokeWidth=0.6))
+    every = -(-n // _MOST_TICKS)
+    for index in range(0, n, every):
+        drawing.add(String(across(index), _BOTTOM - 10, str(index + 1), textAnchor="middle", **words))
+    drawing.add(String(_LEFT + span, _BOTTOM - 21, "slice", textAnchor="end", **words))
+    size = min(2.2, 0.35 * span / n)
+    legend = _LEFT
+    for framework, values in probabilities.items():
+        color = HexColor(COLORS[framework])
+        dash = None if framework == "pytorch" else [4, 2]
+        points = [place for index, value in enumerate(values) for place in (across(index), up(value))]
+        drawing.add(PolyLine(points, strokeColor=color, strokeWidth=1.1, strokeDashArray=dash))
+        for index, value in enumerate(values):
+            drawing.add(_mark(framework, across(index), up(value), size, filled=votes[index]))
+        high = _CURVE_HEIGHT - 7
+        drawing.add(Line(legend, high, legend + 22, high, strokeColor=color, strokeDashArray=dash))
+        drawing.add(_mark(framework, legend + 11, high, 2.2, filled=True))
+        drawing.add(String(legend + 27, high - 2.5, TITLES[framework], **words))
+        legend += 78
+    told = "hollow: does not vote" if not all(votes) else ""
+    drawing.add(String(_LEFT + span, _CURVE_HEIGHT - 9.5, told, textAnchor="end", **words))
+    return drawing
+
+
+def _mark(framework: str, x: float, y: float, size: float, *, filled: bool) -> Any:
+    from reportlab.graphics.shapes import Circle, Rect
+    from reportlab.lib.colors import HexColor
+
+    color = HexColor(COLORS[framework])
+    look = {
+        "fillColor": color if filled else HexColor("#FFFFFF"),
+        "strokeColor": color,
+        "strokeWidth": 0.7,
+    }
+    if framework == "pytorch":
+        return Circle(x, y, size, **look)
+    return Rect(x - size * 0.9, y - size * 0.9, size * 1.8, size * 1.8, **look)

@@ -1,0 +1,198 @@
+"""What was read, to take along: as JSON (form predict/1, see core.cli.app) and as CSV. The PDF: core.reports.pdf.
+
+File names come from outside. They appear as plain text only, and never in the name of a file made here.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.experiments import Experiment
+    from core.reading.findings import Findings, Refusal, SliceFinding
+
+PREDICT_SCHEMA = "predict/1"
+NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."
+LET_THROUGH = "This does not look like a head CT: it was read at the reader's own wish, and means little."
+# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection"); the last
+# four are their full-width forms, which some spreadsheets fold into the ASCII ones.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def highest_probability(finding: SliceFinding) -> float:
+    """The highest probability that any network gives a slice."""
+    return max(model.probability for model in finding.models.values())
+
+
+def most_suspicious(findings: Findings) -> SliceFinding:
+    """The slice of a scan with the highest probability of any network; the first of equals."""
+    return max(findings.slices, key=highest_probability)
+
+
+def sort_by_urgency(scans: Sequence[Findings]) -> list[Findings]:
+    """The scans, the one with the highest probability of any slice and network first; else as they came."""
+    return sorted(scans, key=lambda scan: highest_probability(most_suspicious(scan)), reverse=True)
+
+
+def predict_record(
+    experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]
+) -> dict[str, Any]:
+    """The JSON of `python -m core predict`, form predict/1; documented at the head of core.cli.app."""
+    scans = [
+        {
+            "source": scan.source,
+            "sha256": scan.sha256,
+            "slices": [
+                {
+                    "index": finding.index,
+                    **{
+                        framework: {
+                            "probability": model.probability,
+                            "decision": model.decision,
+                            "needs_review": model.review,
+                        }
+                        for framework, model in finding.models.items()
+                    },
+                    "agree": finding.agree,
+                    "warnings": list(finding.warnings),
+                    "position_mm": finding.position_mm,
+                    "brain_visible": finding.gate.brain_visible,
+                    "gate": {"outcome": finding.gate.outcome, "reasons": list(finding.gate.reasons)},
+                }
+                for finding in scan.slices
+            ],
+            "verdict": {
+                framework: {
+                    "score": verdict.score,
+                    "threshold": verdict.threshold,
+                    "decision": experiment.classes[int(verdict.positive)],
+                    "needs_review": verdict.review,
+                    "n_voting": verdict.n_voting,
+                    "driving": list(verdict.driving),
+                }
+                for framework, verdict in scan.verdicts.items()
+            },
+            "gate_overridden": scan.overridden,
+            "technical": {
+                "modality": scan.technical.modality,
+                "spacing_mm": scan.technical.spacing_mm and list(scan.technical.spacing_mm),
+                "slice_spacing_mm": scan.technical.slice_spacing_mm,
+                "gantry_tilt_deg": scan.technical.gantry_tilt_deg,
+            },
+        }
+        for scan in findings
+    ]
+    return {
+        "schema": PREDICT_SCHEMA,
+        "experiment": experiment.name,
+        "scans": scans,
+        "refused": [
+            {"source": refusal.source, "code": refusal.code, "message": refusal.message}
+            for refusal in refused
+        ],
+    }
+
+
+def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]) -> str:
+    """The worklist as CSV: a row for each slice, in the order of `findings`, then one for each refused file.
+
+    What is said of a scan as a whole stands in each of its rows, so that rows can be sorted and filtered
+    alone. Columns:
+
+    - file, sha256, slices (how many the scan has), slice (from 1), position_mm (empty when unknown),
+      brain_visible, gate ("read", "warn" or "refuse"), gate_reasons, votes (does it count in the verdict);
+    - for each network NAME of a slice: NAME_probability, NAME_operating_point, NAME_decision,
+      NAME_needs_review; then agree, and remarks on the scan;
+    - of the scan (see core.reading.verdict; empty where there is no verdict): NAME_verdict_score,
+      NAME_verdict_operating_point, NAME_verdict, NAME_verdict_needs_review, NAME_voting_slices, and
+      NAME_driving_place: 1 for the slice that drove the verdict most, up to 5, empty for the others;
+    - refused (why), experiment, experiment_digest, note.
+
+    Probabilities have four decimals; answers are "yes" or "no". Texts that a spreadsheet would take for a
+    formula begin with an apostrophe.
+    """
+    of_scan = ("verdict_score", "verdict_operating_point", "verdict", "verdict_needs_review", "voting_slices")
+    columns = ["file", "sha256", "slices", "slice", "position_mm", "brain_visible"]
+    columns += ["gate", "gate_reasons", "votes"]
+    for name in experiment.frameworks:
+        columns += [
+            f"{name}_{what}" for what in ("probability", "operating_point", "decision", "needs_review")
+        ]
+    columns += ["agree", "remarks"]
+    for name in experiment.frameworks:
+        columns += [f"{name}_{what}" for what in (*of_scan, "driving_place")]
+    columns += ["refused", "experiment", "experiment_digest", "note"]
+    target = StringIO()
+    writer = csv.DictWriter(target, columns, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    same = {
+        "experiment": experiment.name,
+        "experiment_digest": experiment.digest,
+        "note": NOT_FOR_DIAGNOSIS,
+    }
+    for scan in findings:
+        for finding in scan.slices:
+            _write_row(writer, _describe_slice(experiment, scan, finding) | same)
+    for refusal in refused:
+        _write_row(writer, {"file": refusal.source, "refused": refusal.message} | same)
+    return target.getvalue()
+
+
+def _describe_slice(
+    experiment: Experiment, scan: Findings, finding: SliceFinding
+) -> dict[str, str | int | float]:
+    row: dict[str, str | int | float] = {
+        "file": scan.source,
+        "sha256": scan.sha256,
+        "slices": len(scan.slices),
+        "slice": finding.index + 1,
+        "brain_visible": _say(finding.gate.brain_visible),
+        "gate": finding.gate.outcome,
+        "gate_reasons": " ".join(finding.gate.reasons),
+        "votes": _say(finding.votes),
+        "agree": _say(finding.agree),
+        "remarks": " ".join((*([LET_THROUGH] if scan.overridden else []), *finding.warnings)),
+    }
+    if finding.position_mm is not None:
+        row["position_mm"] = round(finding.position_mm, 2)
+    for name, model in finding.models.items():
+        row[f"{name}_probability"] = f"{model.probability:.4f}"
+        row[f"{name}_operating_point"] = f"{model.threshold:.4f}"
+        row[f"{name}_decision"] = model.decision
+        row[f"{name}_needs_review"] = _say(model.review)
+    for name, verdict in scan.verdicts.items():
+        row[f"{name}_verdict_score"] = f"{verdict.score:.4f}"
+        row[f"{name}_verdict_operating_point"] = f"{verdict.threshold:.4f}"
+        row[f"{name}_verdict"] = experiment.classes[int(verdict.positive)]
+        row[f"{name}_verdict_needs_review"] = _say(verdict.review)
+        row[f"{name}_voting_slices"] = verdict.n_voting
+        if finding.index in verdict.driving:
+            row[f"{name}_driving_place"] = verdict.driving.index(finding.index) + 1
+    return row
+
+
+def _write_row(writer: csv.DictWriter[str], row: Mapping[str, str | int | float]) -> None:
+    writer.writerow({key: as_cell(value) if isinstance(value, str) else value for key, value in row.items()})
+
+
+def as_cell(text: str) -> str:
+    """A text as a cell of a spreadsheet, where it stays a text: on one line, and never a formula."""
+    stripped = text.lstrip()
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return f"'{line}" if text.startswith(_FORMULA_STARTS) or stripped.startswith(_FORMULA_STARTS) else line
+
+
+def program_version() -> str:
+    """Version of this program, "unknown" where it runs without being installed."""
+    try:
+        return version("stroke-ct")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _say(answer: bool) -> str:
+    return "yes" if answer else "no"

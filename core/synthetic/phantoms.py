@@ -1,0 +1,153 @@
+"""Synthetic head CT slices: for tests, for samples in the dashboard, and for trying a training without real
+data.
+
+A phantom is drawn, not scanned. It looks enough like a slice in a brain window (level 40, width 120) to show
+how the program works, and shows nothing about how well a model reads real patients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.errors import DatasetError
+from core.synthetic.phantom_anatomy import BASE_POSITION, Canvas, Head, Pixels, draw_head
+
+HIGHEST_LESION = 0.9
+LESION_POSITIONS = (0.42, 0.8)
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """One drawn slice.
+
+    Attributes:
+        pixels: (size, size) float32 in [0, 1].
+        lesion_center: (row, column) in pixels, or None for a slice without a lesion.
+        lesion_radius: mean radius in pixels, 0 without a lesion.
+    """
+
+    pixels: Pixels
+    lesion_center: tuple[float, float] | None
+    lesion_radius: float = 0.0
+
+
+def draw_phantom(
+    rng: np.random.Generator,
+    *,
+    lesion: bool,
+    size: int = 256,
+    position: float = 0.5,
+    head: Head | None = None,
+) -> Phantom:
+    """Draw one slice.
+
+    Args:
+        rng: source of all chance; the same state gives the same picture.
+        lesion: whether to plant a bright, irregular blob (fresh blood) in the brain.
+        size: side of the square picture in pixels, at least 32.
+        position: height of the slice, from 0 (neck) to 1 (vertex).
+        head: the patient; a new one is invented when left out.
+
+    Returns:
+        A `Phantom` with pixels of shape (size, size).
+
+    Raises:
+        ValueError: for a size or position out of range, or a lesion above position 0.9, where there is hardly
+            any brain.
+    """
+    if size < 32 or not 0 <= position <= (HIGHEST_LESION if lesion else 1):
+        raise ValueError(
+            f"size must be >= 32 and position in [0, 1], with a lesion in [0, {HIGHEST_LESION}]; "
+            f"got {size} and {position}"
+        )
+    head = draw_head(rng) if head is None else head
+    canvas = Canvas(head, position, size, rng)
+    canvas.draw_soft_tissue()
+    canvas.draw_brain()
+    if position < BASE_POSITION:
+        canvas.draw_face()
+    elif position < 0.42:
+        canvas.draw_posterior_fossa()
+    else:
+        canvas.draw_ventricles()
+        canvas.draw_falx()
+    center, radius = canvas.draw_lesion() if lesion else (None, 0.0)
+    canvas.draw_skull()
+    return Phantom(canvas.finish(), center, radius)
+
+
+def write_phantom_dataset(
+    folder: Path,
+    *,
+    n_patients: int = 20,
+    slices_per_patient: int = 10,
+    seed: int = 0,
+    size: int = 256,
+) -> None:
+    """Write a set of phantoms laid out like the real one.
+
+    Half of the patients lie in `Normal/`, half in `Stroke/`; files are named "PATIENT (NUMBER).jpg" in
+    anatomical order and the number after a slice with a lesion is left out, so that the file-number rule of
+    `core.datasets.dataset` finds the lesions. Each Stroke patient has lesions on two to about half of the slices, next
+    to each other.
+
+    Args:
+        folder: created when missing; must hold no class folders yet.
+        n_patients: at least 2.
+        slices_per_patient: at least 4.
+        seed: the same seed writes the same pictures.
+        size: side of the pictures in pixels.
+
+    Raises:
+        DatasetError: when the folder already holds `Normal` or `Stroke`, or the numbers asked for are too
+            small.
+    """
+    if n_patients < 2 or slices_per_patient < 4:
+        raise DatasetError(
+            "A set of phantoms needs at least 2 patients with 4 slices each",
+            came=f"{n_patients} patients, {slices_per_patient} slices",
+        )
+    folder = Path(folder)
+    if any((folder / name).exists() for name in ("Normal", "Stroke")):
+        raise DatasetError(f"{str(folder)!r} already holds a data set", remedy="name another folder")
+    rng = np.random.default_rng(seed)
+    n_normal = n_patients // 2
+    for patient in range(1, n_patients + 1):
+        is_stroke = patient > n_normal
+        target = folder / ("Stroke" if is_stroke else "Normal")
+        target.mkdir(parents=True, exist_ok=True)
+        head = draw_head(rng)
+        positions = np.linspace(0.3, 0.9, slices_per_patient) + rng.uniform(-0.02, 0.02)
+        with_lesion = _choose_lesions(positions, rng) if is_stroke else set()
+        number = 1
+        for index, position in enumerate(positions):
+            phantom = draw_phantom(
+                rng, lesion=index in with_lesion, size=size, position=float(position), head=head
+            )
+            save_phantom(phantom, target / f"{patient} ({number}).jpg")
+            number += 2 if index in with_lesion else 1
+
+
+def save_phantom(phantom: Phantom, path: Path) -> None:
+    """Write a phantom as an 8-bit gray picture; the ending decides the format."""
+    options: dict[str, Any] = {"quality": _JPEG_QUALITY} if path.suffix.lower() in (".jpg", ".jpeg") else {}
+    Image.fromarray(np.round(phantom.pixels * 255).astype(np.uint8)).save(path, **options)
+
+
+def _choose_lesions(positions: NDArray[np.float64], rng: np.random.Generator) -> set[int]:
+    """Neighbouring slices of the vault.
+
+    The last slice, whose lesion the file numbers could not tell, lies above these positions.
+    """
+    low, high = LESION_POSITIONS
+    able = [i for i in range(len(positions)) if low <= positions[i] <= high]
+    n_lesions = min(len(able), int(rng.integers(2, max(3, len(positions) // 2 + 1))))
+    first = int(rng.integers(len(able) - n_lesions + 1))
+    return set(able[first : first + n_lesions])

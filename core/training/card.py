@@ -1,0 +1,103 @@
+"""What an experiment's card says about its data and classes, and what follows from its predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.datasets.dataset import KNOWN_DATASET, Dataset
+from core.evaluation.operating_points import operating_points_of, review_bands_of
+from core.evaluation.recalibration import fit_calibrations, recalibrate
+from core.models.architecture import get_architecture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COMMON = "Research and teaching. Not a medical device: no decision about a person may rest on it."
+_KNOWN = (
+    "The data hold no ischemic stroke: the networks have never seen one and cannot tell one.",
+    "One hospital, 82 patients after head trauma, one brain window burnt into 8-bit JPEG slices: other "
+    "scanners, windows and patients may be read worse than these figures say.",
+    "The slice labels are recovered from the file numbers; 10 of 2,501 are known to be wrong.",
+    "Sex is confounded with the folder label; age, sex and scanner are not in the data set.",
+)
+
+
+def describe_protocol(dataset: Dataset, labels: str) -> dict[str, Any]:
+    """Class names, what a positive slice means, and the limits: {negative, positive, meaning, limits}."""
+    negative, positive = dataset.class_names("slice" if labels == "slice" else "folder")
+    known = dataset.fingerprint == KNOWN_DATASET["fingerprint"]
+    if labels == "slice":
+        meaning = "Positive means that the slice shows intracranial hemorrhage."
+    elif known:
+        meaning = (
+            "Positive means that the slice comes from a patient of the Stroke folder, that is, one with "
+            "traumatic intracranial hemorrhage somewhere in the head; the slice itself need not show it."
+        )
+    else:
+        meaning = f"Positive means that the slice comes from the folder {positive}."
+    limits = [_COMMON, *(_KNOWN if known else ())]
+    if not dataset.has_patients:
+        limits.append(
+            "The patients are unknown: slices of one patient may stand in training and in test, so "
+            "the figures may be far too good."
+        )
+    return {"negative": negative, "positive": positive, "meaning": meaning, "limits": limits}
+
+
+def describe_dataset(dataset: Dataset, y_true: np.ndarray) -> dict[str, Any]:
+    """Counts and fingerprint; n_patients is None when the patients are unknown."""
+    return {
+        "fingerprint": dataset.fingerprint,
+        "n_slices": len(y_true),
+        "n_patients": int(dataset.table["patient"].nunique()) if dataset.has_patients else None,
+        "n_positive": int(y_true.sum()),
+        "n_refused": len(dataset.refused),
+    }
+
+
+def describe_results(predictions: pd.DataFrame, frameworks: Sequence[str]) -> dict[str, Any]:
+    """What the raw predictions make the card say: {"calibration", "operating_points", "review_bands"}.
+
+    Recalibrations are fitted first; thresholds and bands are then chosen on validation rows in calibrated
+    probability. See core.evaluation.recalibration, operating_points and review.
+
+    Raises:
+        EvaluationError: the validation slices give no operating point.
+    """
+    calibrations = fit_calibrations(predictions, frameworks)
+    calibrated = recalibrate(predictions, calibrations)
+    points = operating_points_of(calibrated, frameworks)
+    return {
+        "calibration": calibrations,
+        "operating_points": points,
+        "review_bands": review_bands_of(calibrated, points),
+    }
+
+
+def summarise(protocol: dict[str, Any]) -> str:
+    """The protocol of a card in one sentence."""
+    labels = {"folder": "the folder's label", "slice": "the slice's own label"}[protocol["labels"]]
+    split = {
+        "random": "slices split at random, so that patients stand on both sides",
+        "patient": "patients kept apart",
+    }[protocol["split"]]
+    folds = "one hold-out" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
+    return f"{get_architecture(protocol['architecture']).title}, {labels}, {split}, {folds}."
+
+
+def describe_served(n_folds: int) -> str:
+    """How the served network relates to those that were measured."""
+    if n_folds == 1:
+        return (
+            "The served network is the measured one: it was trained on the training part alone, and the "
+            "figures are of the test part, which it has not seen."
+        )
+    return (
+        f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every "
+        "measured probability comes from the single network that had not seen the slice (nor, where patients "
+        "are kept apart, its patient); a scan from elsewhere is read by all of them together. The mean "
+        "itself was not measured on this data set, for each of its slices was seen by some of the networks."
+    )

@@ -1,0 +1,119 @@
+"""How long a training will take, from trainings that were measured on this machine; never guessed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import StrokeError
+from core.experiments import Experiment
+from core.models.architecture import get_architecture
+from core.system.files import write_whole
+from core.training.protocol import Protocol
+from core.training.state import trainings_folder
+
+_N_KEPT = 40
+# A measurement is carried over to a training of at most so many times more, or less, work.
+_FARTHEST = 12.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a training takes at most (it may stop early).
+
+    Attributes:
+        seconds: all epochs of all folds, and what comes before them.
+        rests_on: name of the training that was measured.
+        n_slices: slices of that one's data set.
+    """
+
+    seconds: float
+    rests_on: str
+    n_slices: int
+
+
+def remember_duration(root: Path, experiment: Experiment, seconds: float) -> None:
+    """Note how long an unbroken training took on this machine; that this fails harms nothing.
+
+    Args:
+        root: the folder of experiments; the notes lie beside its trainings.
+        experiment: as published.
+        seconds: from its beginning to its publication.
+    """
+    history = experiment.history()
+    frameworks = {
+        framework: {"n_epochs": len(rows), "seconds": float(rows["seconds"].sum())}
+        for framework in experiment.frameworks
+        if len(rows := history[history["framework"] == framework])
+    }
+    protocol = experiment.card["protocol"]
+    note = {
+        "name": experiment.name,
+        "architecture": protocol["architecture"],
+        "folds": protocol["folds"],
+        "n_slices": experiment.card["dataset"]["n_slices"],
+        "frameworks": frameworks,
+        "seconds": seconds,
+    }
+    notes = [*_read_notes(root), note][-_N_KEPT:]
+    with contextlib.suppress(StrokeError):
+        write_whole(_path(root), json.dumps(notes).encode())
+
+
+def estimate_duration(root: Path, protocol: Protocol, n_slices: int) -> Estimate | None:
+    """How long a training takes at most, from the nearest one measured on this machine.
+
+    Counted are seconds per slice and epoch, and for what comes before (reading and preparing slices, and
+    mapping them by a trunk) seconds per slice. The frameworks run side by side; the slower one counts.
+
+    Args:
+        root: the folder of experiments.
+        protocol: what is to be trained.
+        n_slices: of the data set.
+
+    Returns:
+        None when no training of this architecture and these frameworks, of a size that can be compared, was
+        measured.
+    """
+    epochs = protocol.epochs or get_architecture(protocol.architecture).epochs
+    work = n_slices * protocol.folds * epochs
+    found: list[tuple[float, Estimate]] = []
+    for note in _read_notes(root):
+        try:
+            if note["architecture"] != protocol.architecture:
+                continue
+            if set(note["frameworks"]) != set(protocol.frameworks):
+                continue
+            spent = {
+                name: (int(one["n_epochs"]), float(one["seconds"]))
+                for name, one in note["frameworks"].items()
+            }
+            n_measured, seconds = int(note["n_slices"]), float(note["seconds"])
+            per_slice = max(time / (n * n_measured) for n, time in spent.values())
+            before = max(0.0, seconds - max(time for _, time in spent.values())) / n_measured
+            measured = n_measured * max(n for n, _ in spent.values())
+            name = str(note["name"])
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            continue
+        # One fold sees less than all slices in an epoch; both are counted alike, so that this cancels out.
+        distance = abs(math.log(work / measured))
+        estimate = Estimate(per_slice * work + before * n_slices, name, n_measured)
+        if distance <= math.log(_FARTHEST):
+            found.append((distance, estimate))
+    return min(found, key=lambda one: one[0])[1] if found else None
+
+
+def _path(root: Path) -> Path:
+    return trainings_folder(root) / ".durations.json"
+
+
+def _read_notes(root: Path) -> list[dict[str, Any]]:
+    try:
+        notes = json.loads(_path(root).read_text())
+    except (OSError, ValueError):
+        return []
+    return [note for note in notes if isinstance(note, dict)] if isinstance(notes, list) else []

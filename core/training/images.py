@@ -1,0 +1,99 @@
+"""The pictures that a training learns from, prepared once for both frameworks."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from core.datasets.dataset import Dataset, read_pixels
+from core.errors import TrainingError
+from core.imaging.preprocessing import Recipe, prepare, prepare_frame, to_frame
+from core.models.architecture import Architecture
+from core.synthetic.planting import plant_hemorrhage
+from core.system.files import write_aside
+from core.system.threads import count_cores
+from core.training.state import OnProgress
+
+_PLANTING_TRIES = 20
+# For checkpoints, weights and tables.
+_ROOM_BYTES = 200_000_000
+
+
+def check_space(work: Path, n_slices: int, architecture: Architecture, n_frameworks: int) -> None:
+    """Raise unless the disk has room for the prepared slices and, of each framework, the trunk's maps.
+
+    They are written through memory maps, and a process that does so on a full disk is killed unheard.
+
+    Raises:
+        TrainingError: with what is needed and what is free.
+    """
+    planted = round(architecture.augmentation.planted * n_slices)
+    needed = (n_slices + planted) * math.prod(architecture.recipe.shape)
+    if architecture.has_trunk:
+        halves = 2 + architecture.augmentation.views
+        n_numbers = math.prod(architecture.input_shape)
+        needed += n_frameworks * 2 * (n_slices * halves + planted) * n_numbers
+    there = sum(path.stat().st_size for path in work.rglob("*.np[yz]"))
+    free = shutil.disk_usage(work).free
+    if free < (needed - there) + _ROOM_BYTES:
+        raise TrainingError(
+            "The disk has too little room for this training",
+            came=f"{(needed - there) / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free",
+            remedy=f"make room on the disk of {work.parent}, and resume",
+        )
+
+
+def prepare_images(work: Path, dataset: Dataset, recipe: Recipe, on_progress: OnProgress) -> None:
+    """Prepare every slice once, into a file that both children map into memory."""
+    path = work / "images.npy"
+    if path.exists():
+        return
+    files = list(dataset.table["file"])
+    aside = work / ".images.npy"
+    images = np.lib.format.open_memmap(aside, mode="w+", dtype=np.uint8, shape=(len(files), *recipe.shape))
+
+    def prepare_one(index: int) -> None:
+        images[index] = np.rint(prepare(read_pixels(dataset, files[index]), recipe) * 255)
+
+    with ThreadPoolExecutor(count_cores()) as pool:
+        for done, _ in enumerate(pool.map(prepare_one, range(len(files))), start=1):
+            on_progress("preparing", {"slices": {"fraction": done / len(files)}})
+    images.flush()
+    os.replace(aside, path)
+
+
+def plant_copies(
+    work: Path, dataset: Dataset, architecture: Architecture, seed: int, on_progress: OnProgress
+) -> None:
+    """Prepare copies of slices without hemorrhage in which one is planted, as many as the protocol says."""
+    path, recipe = work / "planted.npz", architecture.recipe
+    y_true = np.load(work / "labels.npy")
+    n_copies = round(architecture.augmentation.planted * len(y_true))
+    if path.exists() or not n_copies:
+        return
+    files = list(dataset.table["file"])
+    negatives = np.flatnonzero(y_true == 0)
+
+    def plant_one(number: int) -> tuple[int, np.ndarray] | None:
+        rng = np.random.default_rng([seed, number])
+        # Not every slice shows the inside of a skull.
+        for source in rng.choice(negatives, _PLANTING_TRIES):
+            planted = plant_hemorrhage(to_frame(read_pixels(dataset, files[source]), recipe), rng)
+            if planted is not None:
+                return int(source), np.rint(prepare_frame(planted[0], recipe) * 255).astype(np.uint8)
+        return None
+
+    copies = []
+    with ThreadPoolExecutor(count_cores()) as pool:
+        for done, copy in enumerate(pool.map(plant_one, range(n_copies)), start=1):
+            if copy is not None:
+                copies.append(copy)
+            on_progress("preparing", {"planted copies": {"fraction": done / n_copies}})
+    images = np.stack([image for _, image in copies]) if copies else np.empty((0, *recipe.shape), np.uint8)
+    with write_aside(path) as aside, open(aside, "wb") as file:
+        np.savez(file, images=images, sources=np.array([source for source, _ in copies], dtype=np.int64))

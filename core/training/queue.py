@@ -1,0 +1,176 @@
+"""What a person may do with trainings: put one in the queue, resume, cancel, move up, delete.
+
+Every change is made under one lock, so that two visitors or two dashboards cannot start a training twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core.errors import TrainingError
+from core.experiments import models_root
+from core.experiments.cards import check_name
+from core.system.files import write_whole
+from core.system.processes import is_alive
+from core.training.jobs import (
+    COMMAND_NAME,
+    Job,
+    clear_leftovers,
+    first_waiting,
+    list_jobs,
+    lock_queue,
+    read_job,
+    read_process,
+)
+from core.training.protocol import Protocol
+from core.training.state import trainings_folder, work_folder, write_job
+
+PROJECT = Path(__file__).resolve().parents[2]
+_CANCEL_WAIT_S = 20.0
+
+
+def start_training(dataset: Path, name: str, protocol: Protocol, *, root: Path | None = None) -> Job:
+    """Put a training in the queue: it starts, in a process of its own, when those before it have ended.
+
+    Raises:
+        TrainingError: there is an experiment or an unfinished training of this name.
+        ExperimentError: the name is no folder name.
+    """
+    root = root or models_root()
+    check_name(name)
+    with lock_queue(root):
+        if (root / name).exists():
+            raise TrainingError(f'There is an experiment "{name}" already', remedy="choose another name")
+        work = work_folder(root, name)
+        if (work / "job.json").exists():
+            raise TrainingError(
+                f'A training "{name}" is unfinished', remedy="resume or delete it, or choose another name"
+            )
+        work.mkdir(parents=True, exist_ok=True)
+        choices = {
+            **asdict(protocol),
+            "frameworks": list(protocol.frameworks),
+            "dataset": str(dataset.resolve()),
+        }
+        write_whole(work / COMMAND_NAME, json.dumps(choices).encode())
+        _put_last(work)
+    ensure_runner(root)
+    return read_job(name, root)
+
+
+def resume_job(name: str, root: Path | None = None) -> Job:
+    """Put a training that was cancelled, interrupted or failed in the queue again; it goes on where it was.
+
+    Raises:
+        TrainingError: there is none, it runs or waits, or it was started elsewhere with choices unknown here.
+    """
+    root = root or models_root()
+    with lock_queue(root):
+        job = read_job(name, root)
+        if job.state in ("running", "queued"):
+            raise TrainingError(f'The training "{name}" is {job.state} already')
+        if not job.command:
+            raise TrainingError(
+                f'The training "{name}" was begun in a terminal',
+                remedy="go on there, with the same choices and --resume",
+            )
+        _put_last(job.folder)
+    ensure_runner(root)
+    return read_job(name, root)
+
+
+def cancel_job(name: str, root: Path | None = None) -> None:
+    """End a training, or take it out of the queue; what it has trained is kept, and it can be resumed.
+
+    Raises:
+        TrainingError: there is no such training, or it does not end.
+    """
+    root = root or models_root()
+    with lock_queue(root):
+        job = read_job(name, root)
+        if job.state == "queued":
+            write_job(job.folder, "cancelled", "Taken out of the queue.", started=job.started)
+    if job.state != "running":
+        return
+    process, born = read_process(job.folder)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGTERM)
+    deadline = time.monotonic() + _CANCEL_WAIT_S
+    while is_alive(process, born):
+        if time.monotonic() > deadline:
+            raise TrainingError(f'The training "{name}" does not end', came=f"process {process}")
+        time.sleep(0.1)
+    # One that had not yet begun to listen could not say so itself.
+    with contextlib.suppress(TrainingError):
+        if read_job(name, root).state == "interrupted":
+            write_job(job.folder, "cancelled", "Cancelled before it began.", started=job.started)
+
+
+def move_up(name: str, root: Path | None = None) -> None:
+    """Let a queued training change places with the one before it; the first stays where it is."""
+    root = root or models_root()
+    with lock_queue(root):
+        waiting = [job for job in list_jobs(root) if job.state == "queued"]
+        places = [job.name for job in waiting]
+        if name not in places[1:]:
+            return
+        later = waiting[places.index(name)]
+        earlier = waiting[places.index(name) - 1]
+        write_job(later.folder, "queued", started=earlier.started)
+        write_job(earlier.folder, "queued", started=later.started)
+
+
+def discard_job(name: str, root: Path | None = None) -> None:
+    """Delete a training that does not run, with all it has trained.
+
+    Raises:
+        TrainingError: it is running, or there is none.
+    """
+    root = root or models_root()
+    with lock_queue(root):
+        job = read_job(name, root)
+        if job.state == "running":
+            raise TrainingError(f'The training "{name}" is running', remedy="cancel it first")
+        shutil.rmtree(job.folder)
+
+
+def ensure_runner(root: Path) -> None:
+    """Start a runner if trainings wait and none is there, as after a restart of the machine."""
+    clear_leftovers(root)
+    if first_waiting(root) is None:
+        return
+    lock = runner_lock(root)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return  # it looks at the queue once more after giving the lock back
+    lock.release()
+    with open(trainings_folder(root) / ".queue-log.txt", "ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "core.training.runner", str(root.resolve())],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def runner_lock(root: Path) -> FileLock:
+    """Held by the one runner of a folder of experiments."""
+    return FileLock(trainings_folder(root) / ".runner.lock")
+
+
+def _put_last(work: Path) -> None:
+    write_job(work, "queued", started=time.time())

@@ -1,0 +1,108 @@
+"""The runner of the queue: a process of its own that starts one training after the other, and then ends.
+
+python -m core.training.runner ROOT
+
+It belongs to no dashboard: closing the tab or the dashboard leaves it and the trainings running. There is one
+per folder of experiments, by a lock; and a training itself waits for the one slot (core.training.state), so
+that not even a runner that was killed and replaced lets two train at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+from core.errors import TrainingError
+from core.training.jobs import COMMAND_NAME, first_waiting, lock_queue, read_job
+from core.training.queue import PROJECT, runner_lock
+from core.training.state import only_one, tell_end, work_folder, write_job
+
+
+def run_queue(root: Path) -> None:
+    """Start the waiting trainings one after the other, until none is left; a second runner ends at once."""
+    while first_waiting(root) is not None:
+        lock = runner_lock(root)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return
+        with lock:
+            while first_waiting(root) is not None:
+                with only_one(root):
+                    pass  # until one that was begun in a terminal, or by a killed runner, has ended
+                _run_first(root)
+
+
+def _run_first(root: Path) -> None:
+    """Start the training whose turn it is now and wait for its end."""
+    with lock_queue(root):
+        name = first_waiting(root)
+        if name is None:
+            return
+        work = work_folder(root, name)
+        try:
+            process = _start(root, work)
+        except (OSError, ValueError) as error:
+            write_job(work, "failed", str(error), started=read_job(name, root).started)
+            return
+        # Until the training itself speaks.
+        write_job(work, "running", "starting", process=process.pid, started=time.time())
+    code = process.wait()
+    with lock_queue(root):
+        _tell_unheard_end(root, name, code)
+
+
+def _start(root: Path, work: Path) -> subprocess.Popen[bytes]:
+    choices = json.loads((work / COMMAND_NAME).read_text())
+    with open(work / "log.txt", "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "core", *write_command(work.name, choices)],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "STROKE_CT_MODELS": str(root)},
+            start_new_session=True,
+        )
+
+
+def write_command(name: str, choices: dict[str, Any]) -> list[str]:
+    """The arguments of `python -m core` that train, or go on training, with these choices.
+
+    Args:
+        name: of the experiment.
+        choices: the fields of a `Protocol`, and "dataset".
+    """
+    arguments = ["train", "--name", name, "--resume"]
+    for key, value in choices.items():
+        option = f"--{key.replace('_', '-')}"
+        if isinstance(value, bool):
+            arguments.append(option if value else option.replace("--", "--no-", 1))
+        elif isinstance(value, list):
+            arguments += [option, ",".join(value)]
+        elif value is not None:
+            arguments += [option, str(value)]
+    return arguments
+
+
+def _tell_unheard_end(root: Path, name: str, code: int) -> None:
+    """Write down why a training ended that could not say so itself: killed, or ended before it began."""
+    try:
+        job = read_job(name, root)
+    except TrainingError:
+        return  # it is published, or was deleted
+    if job.state == "interrupted":
+        state = "interrupted" if code < 0 else "failed"
+        reason = f"Its process ended: {tell_end(code, job.folder / 'log.txt')}"
+        write_job(job.folder, state, reason, started=job.started)
+
+
+if __name__ == "__main__":
+    run_queue(Path(sys.argv[1]))

@@ -1,0 +1,177 @@
+"""Opening the file of tags, and what can be the matter with it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.cases.annotations import Annotations, Case, annotations_path, database
+from core.errors import AnnotationError
+
+CASE = Case("a" * 64, "b" * 64)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Annotations:
+    """A book with one tag."""
+    book = Annotations(tmp_path / "tags.sqlite")
+    book.add(CASE, ["artefact"], author="Ann")
+    return book
+
+
+def _refuse(book: Annotations, code: str, words: str) -> None:
+    """Reading and writing both fail with this code and these words."""
+    for act in (lambda: book.of(CASE), lambda: book.add(CASE, ["other"])):
+        with pytest.raises(AnnotationError) as refused:
+            act()
+        assert code == refused.value.code
+        assert words in str(refused.value)
+
+
+def test_where_the_file_lies(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the folder of models, where git ignores it, unless the variable names another file."""
+    monkeypatch.delenv("STROKE_CT_ANNOTATIONS", raising=False)
+    assert models / "annotations.sqlite" == annotations_path()
+    monkeypatch.setenv("STROKE_CT_ANNOTATIONS", "/elsewhere/tags.sqlite")
+    assert Path("/elsewhere/tags.sqlite") == annotations_path()
+    ignored = (Path(__file__).parents[4] / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert f"trained_models/{database.FILE_NAME}*" in ignored
+
+
+def test_it_is_kept_through_a_log(book: Annotations) -> None:
+    """The file is in write-ahead mode, so that readers and a writer do not stop each other."""
+    with sqlite3.connect(book.path) as connection:
+        assert "wal" == connection.execute("PRAGMA journal_mode").fetchone()[0]
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE entries SET author = 'half done'")
+        assert ["Ann"] == [entry.author for entry in book.of(CASE)]
+
+
+def test_a_writer_that_never_ends_is_told(book: Annotations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the file stays locked, writing ends with an error, and nothing was changed."""
+    monkeypatch.setattr(database, "WAIT_S", 0.05)
+    other = sqlite3.connect(book.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(AnnotationError) as refused:
+        book.add(CASE, ["other"])
+    assert "locked" == refused.value.code
+    other.close()
+    assert ["artefact"] == [entry.tag for entry in book.of(CASE)]
+
+
+def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
+    """A text file is damaged, another program's database foreign; both stay byte for byte."""
+    text = tmp_path / "notes.txt"
+    text.write_bytes(b"these are my notes, not yours\n" * 40)
+    before = text.read_bytes()
+    _refuse(Annotations(text), "damaged", "notes.txt is damaged")
+    assert before == text.read_bytes()
+    foreign = tmp_path / "other.sqlite"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    connection.close()
+    before = foreign.read_bytes()
+    _refuse(Annotations(foreign), "foreign", "no file of tags")
+    assert before == foreign.read_bytes()
+
+
+def test_a_file_of_a_later_version_is_not_touched(book: Annotations) -> None:
+    """A version that this program does not know is refused."""
+    with sqlite3.connect(book.path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    _refuse(book, "foreign", "this version of the program")
+
+
+def test_a_damaged_file_is_named_and_kept(book: Annotations) -> None:
+    """Bytes overwritten in the middle: an error that says what to do, and the file stays as it is."""
+    data = bytearray(book.path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    book.path.write_bytes(data)
+    _refuse(book, "damaged", f"move {book.path} aside")
+    assert bytes(data) == book.path.read_bytes()
+
+
+def test_an_empty_file_becomes_a_book(tmp_path: Path) -> None:
+    """A file of no bytes, as a crash leaves it, is taken for a new one."""
+    book = Annotations(tmp_path / "tags.sqlite")
+    book.path.touch()
+    assert [] == book.of(CASE)
+    book.add(CASE, ["other"])
+    assert 1 == len(book.of(CASE))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file where the folder should be, and a folder where the file should be: where, and the variable."""
+    (tmp_path / "file").touch()
+    with pytest.raises(AnnotationError) as refused:
+        Annotations(tmp_path / "file" / "tags.sqlite").add(CASE, ["other"])
+    assert "not_written" == refused.value.code
+    assert "STROKE_CT_ANNOTATIONS" in str(refused.value)
+    _refuse(Annotations(tmp_path), "not_written", str(tmp_path.parent))
+
+
+def test_a_read_only_file_keeps_what_it_holds(book: Annotations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a database opened for reading alone, entries are read, and writing is refused."""
+    real = sqlite3.connect
+
+    def open_for_reading(path: Path, **options: object) -> sqlite3.Connection:
+        return real(f"file:{path}?mode=ro", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", open_for_reading)
+    assert ["artefact"] == [entry.tag for entry in book.of(CASE)]
+    with pytest.raises(AnnotationError) as refused:
+        book.add(CASE, ["other"])
+    assert "not_written" == refused.value.code
+    assert "readonly" in str(refused.value)
+
+
+_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from core.cases.annotations import Annotations, Case
+from core.errors import AnnotationError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+book, case = Annotations(Path(sys.argv[1])), Case("a" * 64, "b" * 64)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
+written = 1
+try:
+    for number in range(1000):
+        book.add(case, note=f"{number} " + "x" * 1500)
+        written += 1
+except AnnotationError as error:
+    print(written, error.code)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(len(book.of(case)))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+def test_a_full_disk_loses_nothing(book: Annotations) -> None:
+    """When the file can grow no more, writing ends with an error, and all that was written is there."""
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL_DISK, str(book.path)], capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert "" == done.stderr
+    (written, code), (kept,) = (line.split() for line in done.stdout.splitlines())
+    assert ("not_written", written) == (code, kept)
+    assert int(written) == len(book.of(CASE)) > 1
+
+
+def test_a_killed_writer_leaves_no_half_entry(book: Annotations) -> None:
+    """A process that ends in the middle of its transaction leaves the file as it was, and free."""
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom core.cases.annotations import database\n"
+        "with database.writing(Path(sys.argv[1])) as connection:\n"
+        "    connection.execute('DELETE FROM entries')\n    os._exit(9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(book.path)], timeout=120, check=False)
+    assert 9 == done.returncode
+    assert ["artefact"] == [entry.tag for entry in book.of(CASE)]
+    book.add(CASE, ["other"])

@@ -1,0 +1,103 @@
+"""Finding the two class folders."""
+
+import pytest
+
+from core.datasets.class_folders import find_class_folders, list_files, walk_files
+from core.errors import DatasetError
+
+
+def make(root, *files):
+    """Write empty files below root."""
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def test_two_folders_are_the_classes(tmp_path):
+    """Two folders with files are the classes, the normal one first."""
+    make(tmp_path, "Stroke/a.jpg", "Normal/a.jpg")
+    assert (tmp_path, ("Normal", "Stroke")) == find_class_folders(tmp_path)
+
+
+@pytest.mark.parametrize("wrapper", ["Brain_Data_Organised", "a/b"])
+def test_wrapping_folders_are_followed(tmp_path, wrapper):
+    """Folders around the classes, as archives leave them, are looked through."""
+    make(tmp_path, f"{wrapper}/Normal/a.jpg", f"{wrapper}/Stroke/a.jpg")
+    assert (tmp_path / wrapper, ("Normal", "Stroke")) == find_class_folders(tmp_path)
+
+
+def test_leftovers_do_not_count(tmp_path):
+    """Hidden folders, __MACOSX and empty folders are no classes, and desktops' files no pictures."""
+    make(tmp_path, "Normal/a.jpg", "Stroke/a.jpg", "__MACOSX/Normal/._a.jpg", ".git/x", "Normal/Thumbs.db")
+    make(tmp_path, "only_junk/.DS_Store", "Normal/.hidden/a.jpg", "readme.txt")
+    (tmp_path / "empty").mkdir()
+    assert ("Normal", "Stroke") == find_class_folders(tmp_path)[1]
+    assert ["a.jpg"] == [path.name for path in list_files(tmp_path / "Normal")]
+
+
+def test_files_come_in_natural_order(tmp_path):
+    """2 comes before 10, and pictures in subfolders are found."""
+    make(tmp_path, "c/1 (10).jpg", "c/1 (2).jpg", "c/sub/1 (1).jpg")
+    assert ["1 (2).jpg", "1 (10).jpg", "sub/1 (1).jpg"] == [
+        path.relative_to(tmp_path / "c").as_posix() for path in list_files(tmp_path / "c")
+    ]
+
+
+def test_links_to_folders_are_not_followed(tmp_path):
+    """A folder that holds itself by a link has an end; a file that is a link counts."""
+    make(tmp_path, "c/a.jpg", "c/sub/b.jpg")
+    (tmp_path / "c/sub/again").symlink_to(tmp_path / "c", target_is_directory=True)
+    (tmp_path / "c/z.jpg").symlink_to(tmp_path / "c/a.jpg")
+    assert ["a.jpg", "b.jpg", "z.jpg"] == [path.name for path in list_files(tmp_path / "c")]
+    assert {"a.jpg", "b.jpg", "z.jpg"} == {entry.name for entry in walk_files(tmp_path / "c")}
+    assert [] == list(walk_files(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("hemorrhage", "normal"), ("normal", "hemorrhage")),
+        (("bleeding", "no bleeding"), ("no bleeding", "bleeding")),
+        (("abnormal", "normal"), ("normal", "abnormal")),
+        (("Tumor", "Healthy"), ("Healthy", "Tumor")),
+        (("class_10", "class_2"), ("class_2", "class_10")),
+        (("non-stroke", "normal"), ("non-stroke", "normal")),
+    ],
+)
+def test_negative_class_is_told_by_its_name(tmp_path, names, expected):
+    """The class whose name begins with a word such as no or normal is negative; else the first by name."""
+    make(tmp_path, *(f"{name}/a.jpg" for name in names))
+    assert expected == find_class_folders(tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ((), "no class folders"),
+        (("a.jpg", "b.jpg"), "no class folders"),
+        (("Normal/a.jpg",), "one class only"),
+        (("a/1.jpg", "b/1.jpg", "c/1.jpg"), "more than two class folders"),
+        (("1/2/3/4/5/6/Normal/a.jpg", "1/2/3/4/5/6/Stroke/a.jpg"), "no class folders"),
+    ],
+)
+def test_other_layouts_are_refused_in_words(tmp_path, files, words):
+    """Empty folders, loose files, one class and three classes are refused, with the layout that is needed."""
+    make(tmp_path, *files)
+    with pytest.raises(DatasetError, match=words) as caught:
+        find_class_folders(tmp_path)
+    assert "two folders" in caught.value.remedy
+
+
+def test_empty_class_is_named(tmp_path):
+    """When the second class folder is empty, the message names it."""
+    make(tmp_path, "Normal/a.jpg")
+    (tmp_path / "Stroke").mkdir()
+    with pytest.raises(DatasetError, match="'Stroke' is empty"):
+        find_class_folders(tmp_path)
+
+
+def test_missing_folder_is_refused(tmp_path):
+    """A folder that is not there is refused by name."""
+    with pytest.raises(DatasetError, match="There is no folder"):
+        find_class_folders(tmp_path / "gone")

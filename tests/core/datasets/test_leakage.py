@@ -1,0 +1,272 @@
+"""The control with meaningless labels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.neighbors import KNeighborsClassifier
+
+from core.datasets import leakage
+from core.datasets.dataset import index_dataset, read_pixels
+from core.datasets.leakage import Control, Estimate, Outcome, conclude, run_control
+from core.datasets.splits import make_folds
+from core.errors import ScanError
+from core.synthetic.phantoms import write_phantom_dataset
+from tests.core.real_data import needs_real_data, real_folder
+
+
+def write_patterns(folder, *, n_patients=12, n_slices=5, own=1.0, seed=0, name="{patient} ({number}).png"):
+    """Noise pictures; `own` is how much of each is the patient's own pattern. Odd patients are "Stroke"."""
+    rng = np.random.default_rng(seed)
+    for patient in range(1, n_patients + 1):
+        pattern = rng.random((48, 48))
+        target = folder / ("Stroke" if patient % 2 else "Normal")
+        target.mkdir(parents=True, exist_ok=True)
+        for number in range(1, n_slices + 1):
+            pixels = own * pattern + (1 - own) * rng.random((48, 48)) + 0.01 * rng.random((48, 48))
+            file = target / name.format(patient=patient, number=number)
+            Image.fromarray(np.uint8(250 * pixels / 1.01)).save(file)
+    return index_dataset(folder)
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory):
+    """A data set of 8 patients with 6 phantoms each."""
+    folder = tmp_path_factory.mktemp("phantoms")
+    write_phantom_dataset(folder, n_patients=8, slices_per_patient=6, size=64)
+    return index_dataset(folder)
+
+
+def read_small(dataset):
+    """The pictures as the control compares them, read in another way."""
+    rows = []
+    for file in dataset.table["file"]:
+        image = Image.fromarray(np.uint8(np.round(read_pixels(dataset, file) * 255)))
+        rows.append(np.asarray(image.resize((48, 48), Image.Resampling.BILINEAR), float).ravel())
+    pixels = np.stack(rows)
+    return (pixels - pixels.mean(1, keepdims=True)) / pixels.std(1, keepdims=True)
+
+
+def test_random_splits_agree_with_scikit_learn(phantoms):
+    """Accuracy over random splits is the mean of scikit-learn's nearest neighbour on the same splits."""
+    pictures, y = read_small(phantoms), phantoms.labels("folder")
+    hits = []
+    for run in range(3):
+        (fold,) = make_folds(y, phantoms.table["patient"], split="random", folds=1, seed=2 * 3 + run)
+        learned = np.concatenate([fold.train, fold.validation])
+        model = KNeighborsClassifier(1).fit(pictures[learned], y[learned])
+        hits.append(model.score(pictures[fold.test], y[fold.test]))
+    outcome = run_control(phantoms, seed=2, n_runs=3).find("folder", "random")
+    assert 3 == outcome.n_runs
+    expected = (np.mean(hits), min(hits), max(hits))
+    assert expected == pytest.approx((outcome.accuracy.value, outcome.accuracy.low, outcome.accuracy.high))
+
+
+@pytest.mark.parametrize("labels", ["folder", "slice"])
+def test_patients_apart_agrees_with_scikit_learn(phantoms, labels):
+    """Patients apart is the nearest neighbour with one patient left out at a time, AUROC by its distances."""
+    pictures, y = read_small(phantoms), phantoms.labels(labels)
+    called, scores = np.zeros(len(y)), np.zeros(len(y))
+    for rest, test in LeaveOneGroupOut().split(pictures, y, phantoms.table["patient"]):
+        model = KNeighborsClassifier(1).fit(pictures[rest], y[rest])
+        called[test] = model.predict(pictures[test])
+        near = [
+            KNeighborsClassifier(1)
+            .fit(pictures[rest][y[rest] == k], y[rest][y[rest] == k])
+            .kneighbors(pictures[test])[0][:, 0]
+            for k in (0, 1)
+        ]
+        scores[test] = near[0] / (near[0] + near[1])
+    outcome = run_control(phantoms, n_runs=1).find(labels, "patient")
+    assert (called == y).mean() == pytest.approx(outcome.accuracy.value)
+    assert roc_auc_score(y, scores) == pytest.approx(outcome.auroc.value, abs=1e-6)
+    assert outcome.accuracy.low < outcome.accuracy.value < outcome.accuracy.high
+
+
+def test_the_settings_of_a_set_with_slice_labels(phantoms):
+    """Folder labels true and shuffled, slice labels true, each at random and with patients apart."""
+    control = run_control(phantoms, n_runs=1)
+    assert [
+        ("folder", "random", False),
+        ("folder", "random", True),
+        ("folder", "patient", False),
+        ("folder", "patient", True),
+        ("slice", "random", False),
+        ("slice", "patient", False),
+    ] == [(outcome.labels, outcome.split, outcome.shuffled) for outcome in control.outcomes]
+    assert (48, 48, 8, ("Normal", "Stroke")) == (
+        control.n_slices,
+        control.n_slices_in_set,
+        control.n_patients,
+        control.classes,
+    )
+    shown = phantoms.labels("slice").mean()
+    expected = [0.5, 0.5, 0.5, 0.5, 1 - shown, 1 - shown]
+    assert expected == pytest.approx([outcome.majority for outcome in control.outcomes])
+    assert control.find("slice", "random", shuffled=True) is None
+
+
+def test_the_seed_decides(phantoms):
+    """The same seed gives the same control, another seed another."""
+    first, again, other = (run_control(phantoms, seed=seed, n_runs=2) for seed in (3, 3, 4))
+    assert first == again
+    assert first.outcomes != replace(other, seed=3).outcomes
+
+
+def test_patients_are_recognised_by_their_pattern(tmp_path):
+    """Where each patient has a pattern and nothing else, meaningless labels are scored perfectly."""
+    control = run_control(write_patterns(tmp_path, own=0.9), n_runs=4)
+    assert 1.0 == control.find("folder", "random", shuffled=True).accuracy.low
+    assert 1.0 == control.find("folder", "random", shuffled=True).auroc.low
+    assert control.find("folder", "patient").accuracy.value < 0.8
+    said = conclude(control)
+    assert said.startswith(
+        "A model that scores 100 % with meaningless labels recognises patients, not disease"
+    )
+    assert "With patients kept apart it scores" in said
+
+
+def test_noise_is_no_leak(tmp_path):
+    """Where pictures are noise, shuffled labels are guessed, and no recognition of patients is claimed."""
+    control = run_control(write_patterns(tmp_path, own=0.0), n_runs=4)
+    assert control.find("folder", "random", shuffled=True).accuracy.value < 0.8
+    assert "recognise few patients, or none" in conclude(control)
+
+
+def test_unknown_patients_are_not_made_up(tmp_path):
+    """Without patients only the random split is estimated; the rest says why not."""
+    control = run_control(write_patterns(tmp_path, name="p{patient}-{number}.png"), n_runs=2)
+    assert 0 == control.n_patients
+    assert 0 < control.find("folder", "random").accuracy.value <= 1
+    for split, shuffled in (("random", True), ("patient", False), ("patient", True)):
+        outcome = control.find("folder", split, shuffled=shuffled)
+        expected = Estimate(None, reason="it is not known which slices belong to one patient")
+        assert (0, expected, expected) == (outcome.n_runs, outcome.accuracy, outcome.auroc)
+    assert control.find("slice", "random") is None
+    assert "cannot be told here: it is not known" in conclude(control)
+
+
+@pytest.mark.parametrize(("n_patients", "told"), [(2, "1 and 1"), (3, "1 and 2")])
+def test_too_few_patients(tmp_path, n_patients, told):
+    """A class with one patient cannot be tested on it: not estimable, with the numbers of patients."""
+    control = run_control(write_patterns(tmp_path, n_patients=n_patients, n_slices=10), n_runs=2)
+    outcome = control.find("folder", "patient")
+    assert outcome.accuracy.value is None
+    assert outcome.accuracy.reason.endswith(f"there are {told}")
+    assert control.find("folder", "random", shuffled=True).accuracy.value is None
+    assert control.find("folder", "random").accuracy.value is not None
+
+
+def test_too_few_slices_for_a_random_split(tmp_path):
+    """Where a tenth cannot be held out, the reason of the split is given, and patients apart still stands."""
+    control = run_control(write_patterns(tmp_path, n_patients=4, n_slices=1), n_runs=2)
+    outcome = control.find("folder", "random")
+    assert outcome.accuracy.value is None
+    assert "one class only" in outcome.accuracy.reason or "too few slices" in outcome.accuracy.reason
+    assert control.find("folder", "patient").accuracy.value is not None
+    assert conclude(control).startswith("Nothing can be concluded: ")
+
+
+def test_slice_labels_of_one_class(tmp_path):
+    """Where no slice shows anything, slice labels are not estimable, because all are equal."""
+    control = run_control(write_patterns(tmp_path), n_runs=1)
+    for split in ("random", "patient"):
+        assert "all labels are equal" == control.find("slice", split).auroc.reason
+
+
+def test_large_sets_are_represented_by_whole_patients(phantoms, monkeypatch):
+    """Above the limit as many whole patients take part as fit, others for another seed."""
+    monkeypatch.setattr(leakage, "MOST_SLICES", 40)
+    control = run_control(phantoms, n_runs=1)
+    assert (36, 6, 48) == (control.n_slices, control.n_patients, control.n_slices_in_set)
+    chosen = [tuple(leakage._choose_rows(phantoms, seed)) for seed in range(5)]
+    assert len(set(chosen)) > 1
+
+
+def test_progress_counts_pictures_and_settings(phantoms):
+    """Both callbacks end with all of all."""
+    read, compared = [], []
+    run_control(
+        phantoms,
+        n_runs=1,
+        reading=lambda *at: read.append(at),
+        comparing=lambda *at: compared.append(at),
+    )
+    assert (48, 48) == read[-1]
+    assert [(done, 6) for done in range(1, 7)] == compared
+
+
+def test_an_error_in_the_callback_stops_the_reading(phantoms, monkeypatch):
+    """Whoever raises in the callback gets out at once: no further pictures are read."""
+    monkeypatch.setattr(leakage, "_READ_AHEAD", 4)
+    read = []
+    monkeypatch.setattr(leakage, "read_pixels", lambda d, file: read.append(file) or read_pixels(d, file))
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_control(phantoms, reading=stop)
+    assert 4 == len(read)
+
+
+def test_a_vanished_picture_is_named(tmp_path):
+    """A picture that is gone since the set was indexed ends in a ScanError."""
+    dataset = write_patterns(tmp_path)
+    (tmp_path / dataset.table["file"][3]).unlink()
+    with pytest.raises(ScanError):
+        run_control(dataset, n_runs=1)
+
+
+def test_copies_in_both_classes_score_one_half(tmp_path):
+    """A slice with a copy in either class is as near to both: 0.5, and no division by zero."""
+    distances = np.array([[0.0, 0.0, 1.0], [3.0, 1.0, 9.0]], np.float32)
+    assert [0.5, 0.75] == leakage._score(distances, np.array([0, 1, 1])).tolist()
+
+
+def test_no_runs_are_refused(phantoms):
+    """Zero runs are a mistake of the caller."""
+    with pytest.raises(ValueError, match="at least 1"):
+        run_control(phantoms, n_runs=0)
+
+
+def test_conclusion_where_test_parts_are_small():
+    """Meaningless labels scored above guessing on average, but not always: some patients are recognised."""
+    said = conclude(make_control(meaningless=(0.75, 0.4, 1.0)))
+    assert said.endswith("It recognises some patients; the test parts are too small to say how many.")
+
+
+def test_conclusion_without_patients_apart():
+    """Where patients apart cannot be estimated, the conclusion does without it."""
+    assert "A model that scores 94 % with meaningless labels recognises patients, not disease." == conclude(
+        make_control(meaningless=(0.94, 0.9, 1.0))
+    )
+
+
+def make_control(meaningless):
+    """A control where guessing gives 0.6: this accuracy of meaningless labels, none of patients apart."""
+
+    def outcome(split, shuffled, *accuracy, reason=""):
+        return Outcome("folder", shuffled, split, 1, 0.6, Estimate(*accuracy, reason=reason), Estimate(None))
+
+    return Control(
+        "f", 0, ("Normal", "Stroke"), 10, 4, 10,
+        (
+            outcome("random", False, 0.95, 0.9, 1.0),
+            outcome("random", True, *meaningless),
+            outcome("patient", False, None, reason="why"),
+        ),
+    )  # fmt: skip
+
+
+@needs_real_data
+@pytest.mark.slow
+def test_the_published_set_is_a_leak():
+    """On the real set meaningless labels score like true ones, 0.94, and patients apart 0.564."""
+    control = run_control(index_dataset(real_folder()))
+    assert 0.945 == pytest.approx(control.find("folder", "random").accuracy.value, abs=0.01)
+    assert 0.937 == pytest.approx(control.find("folder", "random", shuffled=True).accuracy.value, abs=0.015)
+    assert 0.564 == pytest.approx(control.find("folder", "patient").accuracy.value, abs=0.005)

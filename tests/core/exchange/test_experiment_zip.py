@@ -1,0 +1,209 @@
+"""An experiment as a zip file: out, in, and what is refused on the way in."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from core.errors import ExperimentError, StrokeError
+from core.exchange import experiment_zip
+from core.exchange.experiment_zip import export_experiment, has_native_weights, import_experiment
+from core.exchange.smoke import N_IMAGES
+from core.experiments import Experiment, list_experiments
+from core.measurements.verification import run_in_child
+from tests.builders import write_tiny_experiment, write_tiny_model
+from tests.core.played_jobs import play_job
+
+Members = dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The tiny experiment as a zip file; beside what is carried it had native weights."""
+    root = tmp_path_factory.mktemp("models")
+    experiment = write_tiny_experiment(root)
+    target = root / "tiny.zip"
+    (experiment.folder / "keras" / "model-0.keras").write_bytes(b"weights")
+    card = json.loads((experiment.folder / "experiment.json").read_text())
+    card["files"]["keras/model-0.keras"] = sha256(b"weights").hexdigest()
+    (experiment.folder / "experiment.json").write_text(json.dumps(card))
+    whole = list_experiments(root)[0][0]
+    assert has_native_weights(whole)
+    export_experiment(whole, target)
+    assert ["tiny", "tiny.zip"] == sorted(path.name for path in root.iterdir())
+    return target.read_bytes()
+
+
+@pytest.fixture
+def smokeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network is run: what is tested comes before that, or has nothing to do with it."""
+    monkeypatch.setattr(experiment_zip, "check_smoke", lambda experiment: None)
+
+
+def unpack(packed: bytes) -> Members:
+    """The members of an archive."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def pack(
+    members: Members, *, rehash: bool = True, card: Callable[[dict[str, Any]], None] | None = None
+) -> io.BytesIO:
+    """An archive of these members, whose card lists them as they are, and is changed by `card` last."""
+    members = dict(members)
+    if "experiment.json" in members:
+        values = json.loads(members["experiment.json"])
+        if rehash:
+            others = {name: data for name, data in members.items() if name != "experiment.json"}
+            values["files"] = {name: sha256(data).hexdigest() for name, data in others.items()}
+        if card:
+            card(values)
+        members["experiment.json"] = json.dumps(values).encode()
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return target
+
+
+def test_an_exported_experiment_comes_in_whole(packed: bytes, models: Path) -> None:
+    """Tables, networks and figures are those that went out; native weights stay behind, and it says so."""
+    names = {"experiment.json", "slices.csv", "predictions.csv", "history.csv"}
+    assert names | {"keras/model.onnx", "pytorch/model.onnx"} == set(unpack(packed))
+    experiment = import_experiment(io.BytesIO(packed))
+    ((found,), damaged) = list_experiments(models)
+    assert (experiment.digest, []) == (found.digest, damaged)
+    expected = write_tiny_experiment(models.parent / "again")
+    pd.testing.assert_frame_equal(expected.predictions(), found.predictions())
+    assert expected.card["operating_points"] == found.card["operating_points"]
+    assert not has_native_weights(found)
+    assert {"pytorch": N_IMAGES, "keras": N_IMAGES} == {
+        name: len(found.card["smoke"][name]) for name in found.frameworks
+    }
+    with pytest.raises(ExperimentError, match="imported"):
+        run_in_child(found, "pytorch", None)  # type: ignore[arg-type]
+
+
+def refuse(archive: io.BytesIO, models: Path, words: str) -> None:
+    """The archive is refused with these words, and nothing of it stays."""
+    with pytest.raises(StrokeError, match=words):
+        import_experiment(archive)
+    assert [] == [path.name for path in models.iterdir() if path.name != "tiny" and path.name != ".training"]
+
+
+@pytest.mark.usefixtures("smokeless")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pytorch/weights-0.pt",
+        "keras/model-0.keras",
+        "evil.py",
+        "../slices.csv",
+        "keras/../slices.csv",
+        "keras/model.onnx.data",
+    ],
+)
+def test_other_files_are_refused_unopened(packed: bytes, models: Path, name: str) -> None:
+    """Native weights, programs and whatever else no export holds, whether the card lists it or not."""
+    refuse(pack({**unpack(packed), name: b"data"}), models, "no exported experiment holds|outside itself")
+
+
+@pytest.mark.usefixtures("smokeless")
+def test_a_lacking_or_changed_file_is_refused(packed: bytes, models: Path) -> None:
+    """Each member must be there and have its hash; without a card there is no experiment."""
+    members = unpack(packed)
+    for name in members:
+        refuse(pack({key: data for key, data in members.items() if key != name}, rehash=False), models, name)
+        if name != "experiment.json":
+            refuse(pack({**members, name: members[name] + b" "}, rehash=False), models, f"{name} differs")
+    refuse(pack({**members, "properties.csv": b"file"}, rehash=False), models, "than its card lists")
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, data in {**members, "experiment.json": b"{"}.items():
+            archive.writestr(name, data)
+    refuse(target, models, "JSON")
+
+
+def set_folds(card: dict[str, Any]) -> None:
+    card["protocol"]["folds"] = 10**9
+    card.pop("calibration", None)
+
+
+@pytest.mark.usefixtures("smokeless")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda card: card.update(name="../../out"), "experiment's name"),
+        (lambda card: card.update(format=2), "format"),
+        (lambda card: card["files"].update({"/etc/passwd": "0" * 64}), "outside its folder"),
+        (set_folds, "folds"),
+        (lambda card: card["dataset"].update(n_slices=3), "slices and folds"),
+        (lambda card: card["protocol"].update(folds=7), "slices and folds"),
+        (lambda card: card["operating_points"]["keras"].update(slice={"youden": 1, "f1": "x"}), "no number"),
+    ],
+)
+def test_a_card_that_lies_is_refused(
+    packed: bytes, models: Path, change: Callable[[dict[str, Any]], None], words: str
+) -> None:
+    """Names and paths that lead out, another format, and numbers that do not fit the tables."""
+    refuse(pack(unpack(packed), card=change), models, words)
+
+
+@pytest.mark.usefixtures("smokeless")
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [(b",0.", b",7.", "no probabilities"), (b"Normal/1 (", b"Normal/999 (", "does not hold")],
+)
+def test_tables_that_lie_are_refused(packed: bytes, models: Path, old: bytes, new: bytes, words: str) -> None:
+    """Probabilities above 1, and predictions for slices that are not in the set."""
+    members = unpack(packed)
+    refuse(pack({**members, "predictions.csv": members["predictions.csv"].replace(old, new)}), models, words)
+
+
+@pytest.mark.usefixtures("smokeless")
+def test_what_no_page_could_show_is_refused(
+    packed: bytes, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the figures or the model card cannot be drawn the experiment does not come in."""
+    for name in ("evaluate_experiment", "draw_model_card"):
+        with monkeypatch.context() as changed:
+            changed.setattr(experiment_zip, name, lambda *_, **__: {}["n_positive"])
+            refuse(io.BytesIO(packed), models, "do not fit together")
+
+
+@pytest.mark.usefixtures("smokeless")
+def test_a_name_that_is_taken_is_refused(packed: bytes, models: Path, tiny: Experiment) -> None:
+    """Neither an experiment nor an unfinished training is replaced."""
+    refuse(io.BytesIO(packed), models, "already")
+    assert tiny.digest == list_experiments(models)[0][0].digest
+
+
+@pytest.mark.usefixtures("smokeless")
+def test_the_name_of_a_training_is_refused(packed: bytes, models: Path) -> None:
+    """What is being trained will need its name."""
+    play_job(models, "tiny", "failed", 1)
+    refuse(io.BytesIO(packed), models, "already")
+
+
+def test_a_network_that_says_something_else_is_refused(packed: bytes, models: Path, tmp_path: Path) -> None:
+    """A network exchanged for another, with its hash on the card, does not pass the smoke check."""
+    other = write_tiny_model(tmp_path / "model.onnx", (32, 32, 1), slope=1.0).read_bytes()
+    refuse(pack({**unpack(packed), "keras/model.onnx": other}), models, "keras network does not say")
+
+
+def test_a_file_that_is_no_network_is_refused(packed: bytes, models: Path) -> None:
+    """It is opened in a process of its own, and refused in words."""
+    refuse(pack({**unpack(packed), "keras/model.onnx": b"no network"}), models, "cannot be run")
+
+
+def test_an_archive_without_smoke_check_is_refused(packed: bytes, models: Path) -> None:
+    """What its networks should say must stand on the card."""
+    refuse(pack(unpack(packed), card=lambda card: card.pop("smoke")), models, "no smoke check")

@@ -1,0 +1,42 @@
+"""From a raw probability to a decision."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import ExperimentError
+from core.evaluation.recalibration import served_recalibration
+from core.experiments import Experiment
+from core.reading.decision import Rule, make_rules
+from tests.builders import write_tiny_experiment
+
+
+def test_a_probability_at_the_operating_point_is_positive() -> None:
+    """Positive from the threshold on; in need of review inside the band, not at its ends."""
+    identity = served_recalibration(None)
+    rule = Rule(identity, 0.5, (0.4, 0.6))
+    expected = {
+        0.39: (False, False),
+        0.4: (False, False),
+        0.5: (True, True),
+        0.6: (True, False),
+        0.61: (True, False),
+    }
+    assert expected == {probability: rule.decide(probability) for probability in expected}
+    assert (True, False) == Rule(identity, 0.5, None).decide(0.5)
+
+
+def test_the_card_gives_the_rules_that_nobody_chose(models) -> None:
+    """A chosen operating point stands for its network, the card's default for the other, with its band."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    rules = make_rules(experiment, {"keras": 0.9})
+    assert [experiment.threshold("pytorch"), 0.9] == [rules[name].threshold for name in ("pytorch", "keras")]
+    assert experiment.review_band("keras", threshold=0.9) == rules["keras"].band
+    assert experiment.review_band("pytorch") == rules["pytorch"].band
+
+
+def test_an_operating_point_of_no_network_is_refused(tiny: Experiment) -> None:
+    """The error names it and what there is."""
+    with pytest.raises(ExperimentError, match="pytorch, keras") as error:
+        make_rules(tiny, {"jax": 0.5})
+    assert "jax" == error.value.came

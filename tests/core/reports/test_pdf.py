@@ -1,0 +1,201 @@
+"""The report of scans as PDF, read back as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+
+import numpy as np
+import pytest
+from reportlab.graphics.shapes import Circle, PolyLine, Rect
+from reportlab.lib.colors import HexColor
+
+from core.experiments import Experiment
+from core.gate.judge import GateFinding
+from core.reading.findings import Findings
+from core.reading.reader import Reader, decide_anew
+from core.reading.verdict import RULE, make_study_rules, reach_verdicts
+from core.reports.pdf import ScanReport, write_pdf
+from core.reports.pdf_drawings import draw_curve
+from core.reports.pdf_parts import COLORS
+from core.reports.tables import NOT_FOR_DIAGNOSIS, program_version
+from core.scans import Scan, Slice, Technical
+from tests.builders import draw_head, write_tiny_experiment
+
+pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+
+MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def read_gray(experiment: Experiment, gray: float, source: str = "a.png") -> Findings:
+    """Findings of one slice of this mean gray."""
+    scan = Scan(source, "ab" * 32, "gray", (Slice(draw_head(gray)),), ("The picture was turned.",))
+    return Reader(experiment).read(scan)
+
+
+def read_study(experiment: Experiment, n_slices: int = 5) -> Findings:
+    """Findings of ever brighter slices, 5 mm apart; the first shows no brain."""
+    grays = np.linspace(0.5, 0.9, n_slices)
+    slices = tuple(Slice(draw_head(gray), 5.0 * index) for index, gray in enumerate(grays))
+    technical = Technical("CT", (0.5, 0.4), 5.0, ("R", "L", "A", "P"), None, 12.0)
+    scan = Scan("a", "ab" * 32, "gray", slices, (), technical)
+    findings = Reader(experiment).read(scan)
+    gates = [GateFinding("read", (), index > 0) for index in range(n_slices)]
+    pieces = tuple(replace(finding, gate=gate) for finding, gate in zip(findings.slices, gates, strict=True))
+    votes = [piece.votes for piece in pieces]
+    probabilities = {n: [p.models[n].probability for p in pieces] for n in experiment.frameworks}
+    verdicts = reach_verdicts(probabilities, votes, make_study_rules(experiment))
+    return replace(findings, slices=pieces, verdicts=verdicts)
+
+
+def write(experiment: Experiment, *scans: Findings, **options) -> bytes:
+    """The report of scans, each slice an even gray picture."""
+    reports = [ScanReport(scan, lambda index: np.full((32, 32), 90, np.uint8), **options) for scan in scans]
+    return write_pdf(experiment, reports, made=MADE)
+
+
+def read_pages(pdf: bytes) -> list[str]:
+    """The words of each page, every run of blanks as one."""
+    return [" ".join(page.extract_text().split()) for page in pypdf.PdfReader(BytesIO(pdf)).pages]
+
+
+def test_the_report_tells_what_both_networks_say(models) -> None:
+    """One page holds probability, operating point, band and decision of both, doubts, and its origin."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    findings = read_gray(experiment, 0.9)
+    (page,) = read_pages(write(experiment, findings))
+    for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
+        model = findings.slices[0].models[name]
+        low, high = experiment.review_band(name, threshold=model.threshold)
+        needs = "yes" if model.review else "no"
+        row = f"{title} {model.probability:.2f} {model.decision} from {model.threshold:.2f}"
+        assert f"{row} {needs} ({low:.2f} to {high:.2f})" in page
+    assert "Hemorrhage (both networks agree)" in page
+    assert "The picture was turned." in page
+    assert all(limit in page for limit in experiment.card["limits"])
+    assert experiment.digest in page
+    assert "Research and teaching. Not for diagnosis." in page
+    assert f"Program {program_version()}. 2026-01-02 03:04 UTC" in page
+
+
+def test_disagreement_comes_first(tiny: Experiment) -> None:
+    """Where the networks disagree, the headline says who says what."""
+    (scan,) = decide_anew([read_gray(tiny, 0.5)], tiny, {"pytorch": 1.0, "keras": 0.0})
+    (page,) = read_pages(write(tiny, scan))
+    assert "The networks disagree: PyTorch says No hemorrhage, Keras says Hemorrhage" in page
+
+
+def test_each_scan_has_its_page_in_the_order_given(tiny: Experiment) -> None:
+    """Three scans make three pages and one on the networks; a single scan has all on one."""
+    pages = read_pages(write(tiny, *(read_gray(tiny, 0.5, f"{name}.png") for name in "cab")))
+    assert 4 == len(pages)
+    assert [True] * 3 == [f"{name}.png" in page for name, page in zip("cab", pages, strict=False)]
+    assert "what they have never seen" in pages[3]
+    assert all("Not for diagnosis" in page and tiny.digest[:16] in page for page in pages)
+    assert 1 == len(read_pages(write(tiny, read_gray(tiny, 0.5))))
+
+
+def test_markup_in_a_file_name_stays_text(tiny: Experiment) -> None:
+    """Tags, entities and pictures in a name are printed letter by letter; signs the font lacks become "?"."""
+    name = '<b>x</b> <img src="/etc/passwd"/> &amp; 日.png'
+    (page,) = read_pages(write(tiny, read_gray(tiny, 0.5, name)))
+    assert name.replace("日", "?") in page
+
+
+def test_a_very_long_name_does_not_break_the_page(tiny: Experiment) -> None:
+    """A name of 3000 characters flows over lines and pages."""
+    pages = read_pages(write(tiny, read_gray(tiny, 0.5, "x" * 3000)))
+    assert 3000 <= "".join(pages).count("x")
+
+
+def test_no_author_is_told(tiny: Experiment) -> None:
+    """The document's own information names the program and the mark, and nobody."""
+    told = pypdf.PdfReader(BytesIO(write(tiny, read_gray(tiny, 0.5)))).metadata
+    assert not told.author
+    assert {"Reading report", NOT_FOR_DIAGNOSIS, f"stroke-ct {program_version()}"} < set(told.values())
+
+
+def test_a_study_tells_its_verdict_by_its_rule(tiny: Experiment) -> None:
+    """Score, operating point and decision of both networks, the rule in words, and the slices that vote."""
+    findings = read_study(tiny)
+    first, *_ = read_pages(write(tiny, findings))
+    assert "Hemorrhage (both networks agree)" in first
+    for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
+        verdict = findings.verdicts[name]
+        assert f"{title} {verdict.score:.2f} Hemorrhage from {verdict.threshold:.2f}" in first
+    assert f"The score of a study is {RULE}: 4 of 5 here." in first
+    assert "5 slices, pixels of 0.50 x 0.40 mm, slices 5.00 mm apart, gantry tilt 12.0°" in first
+    assert "No brain visible: does not vote (slice 1)." in first
+
+
+def test_a_study_lists_and_shows_the_slices_that_drove_it(tiny: Experiment) -> None:
+    """Four voting slices, the highest probability first, are rows of a table and then pictures."""
+    findings = read_study(tiny)
+    pdf = write(tiny, findings)
+    first, second = read_pages(pdf)
+    driving = findings.verdicts["pytorch"].driving
+    assert (4, 3, 2, 1) == driving == findings.verdicts["keras"].driving
+    for place, index in enumerate(driving, start=1):
+        finding = findings.slices[index]
+        row = f"{index + 1} {finding.position_mm:.1f} mm {finding.models['pytorch'].probability:.2f}"
+        assert row in first
+        assert f"PyTorch ({place}.), Keras ({place}.)" in first
+    shown = [second.index(f"Slice {index + 1}, {5 * index:.1f} mm along the axis") for index in driving]
+    assert sorted(shown) == shown
+    assert "Each picture has R at its left and A at its top." in second
+
+
+def test_the_curve_has_a_mark_for_each_slice() -> None:
+    """PyTorch is a solid line with circles, Keras a dashed one with squares; who does not vote is hollow."""
+    drawn = draw_curve({"pytorch": [0, 0.5, 1], "keras": [1, 1, 0]}, [False, True, True], [1], 300)
+    solid, dashed = (shape for shape in drawn.contents if isinstance(shape, PolyLine))
+    assert (None, [4, 2]) == (solid.strokeDashArray, dashed.strokeDashArray)
+    circles, squares = ([s for s in drawn.contents if isinstance(s, kind)] for kind in (Circle, Rect))
+    for marks, color in ((circles, COLORS["pytorch"]), (squares, COLORS["keras"])):
+        filled = [mark.fillColor == HexColor(color) for mark in marks]
+        assert [False, True, True, True] == filled  # the last stands in the legend
+        assert {HexColor(color)} == {mark.strokeColor for mark in marks}
+    heights = [circle.cy for circle in circles[:3]]
+    assert heights[1] == (heights[0] + heights[2]) / 2
+
+
+@pytest.mark.parametrize(
+    ("visible", "told"), [(False, "None of its slices shows brain."), (True, "patients")]
+)
+def test_a_study_without_a_verdict_says_why(tiny: Experiment, visible: bool, told: str) -> None:
+    """No brain at all, or an experiment that knows no patients; the strongest slice is shown all the same."""
+    findings = read_study(tiny)
+    gate = GateFinding("read", (), visible)
+    slices = tuple(replace(finding, gate=gate) for finding in findings.slices)
+    first, second = read_pages(write(tiny, replace(findings, slices=slices, verdicts={})))
+    assert "No verdict on this study" in first
+    assert told in first
+    assert "Slice 5, 20.0 mm" in second
+
+
+def test_a_study_of_300_slices_is_told_on_two_pages(tiny: Experiment) -> None:
+    """Curve, table and remarks do not grow with the number of slices."""
+    assert 2 == len(read_pages(write(tiny, read_study(tiny, n_slices=300))))
+
+
+def test_a_synthetic_scan_is_named_as_such(tiny: Experiment) -> None:
+    """Only a phantom's report says that it is no person's."""
+    findings = read_gray(tiny, 0.5)
+    assert "Synthetic" in read_pages(write(tiny, findings, synthetic=True))[0]
+    assert "Synthetic" not in read_pages(write(tiny, findings))[0]
+
+
+def test_progress_is_told_scan_by_scan(tiny: Experiment) -> None:
+    """`on_scan` hears the number done and the total, in order."""
+    heard: list[tuple[int, int]] = []
+    findings = read_gray(tiny, 0.5)
+    report = ScanReport(findings, lambda index: np.zeros((32, 32), np.uint8))
+    write_pdf(tiny, [report] * 3, made=MADE, on_scan=lambda done, total: heard.append((done, total)))
+    assert [(1, 3), (2, 3), (3, 3)] == heard
+
+
+def test_a_report_of_nothing_is_refused(tiny: Experiment) -> None:
+    """No scan, no document."""
+    with pytest.raises(ValueError, match="at least one scan"):
+        write(tiny)

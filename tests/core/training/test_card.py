@@ -1,0 +1,54 @@
+"""What a card says of its predictions."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from core.evaluation.operating_points import operating_points_of
+from core.evaluation.recalibration import fit_calibrations, recalibrate
+from core.experiments import Experiment
+from core.frameworks import FRAMEWORKS
+from core.training.card import describe_results, describe_served, summarise
+from core.training.protocol import Protocol
+
+
+def test_results_are_chosen_on_calibrated_validation_rows(tiny: Experiment) -> None:
+    """Operating points and review bands are those of the recalibrated validation rows."""
+    raw = tiny.predictions()
+    found = describe_results(raw, FRAMEWORKS)
+    assert fit_calibrations(raw, FRAMEWORKS) == found["calibration"]
+    calibrated = recalibrate(raw, found["calibration"])
+    assert operating_points_of(calibrated, FRAMEWORKS) == found["operating_points"]
+    scores = calibrated.query("part == 'validation'")["keras"]
+    low, high = found["review_bands"]["keras"]["slice"]["youden"]
+    threshold = found["operating_points"]["keras"]["slice"]["youden"]
+    assert low < threshold < high
+    assert np.mean((scores > low) & (scores < high)) <= 0.15
+    json.dumps(found, allow_nan=False)
+
+
+def test_what_cannot_be_calibrated_has_the_reason(tiny: Experiment) -> None:
+    """A network whose probabilities run against the labels keeps them raw, and has operating points."""
+    raw = tiny.predictions()
+    raw["keras"] = 1 - raw["keras"]
+    found = describe_results(raw, FRAMEWORKS)
+    assert found["calibration"]["keras"]["served"] is None
+    assert "fewer positives" in found["calibration"]["keras"]["reason"]
+    assert operating_points_of(raw, ("keras",))["keras"] == found["operating_points"]["keras"]
+
+
+def test_a_protocol_is_summarised_in_one_sentence() -> None:
+    """Architecture, labels, split and folds, in words."""
+    protocol = Protocol("folder", "random", 1, "plain").to_dict()
+    expected = "Plain CNN on the whole picture, the folder's label, slices split at random, so that patients "
+    assert expected + "stand on both sides, one hold-out." == summarise(protocol)
+    assert summarise(Protocol().to_dict()).endswith("the slice's own label, patients kept apart, 5 folds.")
+
+
+def test_what_is_served_is_told_apart_from_what_was_measured() -> None:
+    """One network is the measured one; several are served as their mean, which was not measured."""
+    assert "is the measured one" in describe_served(1)
+    assert "the mean of the 5 networks" in describe_served(5)
+    assert "was not measured" in describe_served(5)

@@ -1,0 +1,65 @@
+"""The choices before a training: what they may be, and what they come to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from core.errors import StrokeError
+from core.frameworks import FRAMEWORKS
+from core.models.architecture import SCHEDULE, get_architecture
+from core.training.protocol import Protocol
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"labels": "file"}, "labels"),
+        ({"split": "hospital"}, "split"),
+        ({"frameworks": ()}, "none"),
+        ({"frameworks": ("pytorch", "jax")}, "jax"),
+        ({"folds": 0}, "folds"),
+        ({"folds": 21}, "folds"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"seed": -1}, "seed"),
+        ({"augmentation": "wild"}, "augmentation"),
+        ({"architecture": "resnet"}, "resnet"),
+    ],
+)
+def test_an_unfit_protocol_is_refused(change: dict[str, Any], word: str) -> None:
+    """Each choice out of its range or kind raises a StrokeError that names it."""
+    with pytest.raises(StrokeError, match=word):
+        Protocol(**change)
+
+
+def test_a_protocol_spells_every_choice_out() -> None:
+    """What is not chosen is the architecture's own; what is chosen counts; frameworks have one order."""
+    own = Protocol(architecture="framed").to_dict()
+    framed = get_architecture("framed")
+    assert {name: getattr(framed, name) for name in SCHEDULE} == {name: own[name] for name in SCHEDULE}
+    assert framed.augmentation.rotation_degrees == own["augmentation"]["rotation_degrees"]
+    chosen = Protocol(epochs=2, batch_size=5, learning_rate=0.1, frameworks=("keras", "pytorch")).to_dict()
+    assert [2, 5, 0.1] == [chosen[name] for name in ("epochs", "batch_size", "learning_rate")]
+    assert list(FRAMEWORKS) == chosen["frameworks"]
+    assert json.loads(json.dumps(chosen)) == chosen
+
+
+@pytest.mark.parametrize(("strength", "factor"), [("light", 0.5), ("usual", 1.0), ("strong", 1.5)])
+def test_augmentation_has_a_strength(strength: str, factor: float) -> None:
+    """The architecture's sizes are multiplied; whether slices are mirrored or planted stays its own."""
+    own = get_architecture("framed").augmentation
+    found = Protocol(augmentation=strength).to_dict()["augmentation"]
+    assert factor * own.rotation_degrees == found["rotation_degrees"]
+    assert factor * own.noise == found["noise"]
+    assert (own.flip, own.planted, own.views) == (found["flip"], found["planted"], found["views"])
+
+
+def test_no_augmentation_changes_nothing() -> None:
+    """With "none" slices are neither changed nor mirrored, and no changed views are made."""
+    found = Protocol(augmentation="none").to_dict()["augmentation"]
+    assert not any(found[name] for name in found if name != "planted")

@@ -1,0 +1,288 @@
+"""Plans, what is refused before a training begins, and what is told when one fails."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.datasets.dataset import index_dataset
+from core.errors import ExperimentError, StrokeError, TrainingError
+from core.experiments import Experiment, read_experiment
+from core.synthetic.phantoms import write_phantom_dataset
+from core.system.files import PART_PREFIX, write_whole
+from core.training.jobs import read_job
+from core.training.protocol import Protocol
+from core.training.run import _plan, train_experiment
+from core.training.state import only_one, work_folder
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Path:
+    """Twelve patients with four slices each."""
+    folder = tmp_path / "few"
+    write_phantom_dataset(folder, n_patients=12, slices_per_patient=4, size=48)
+    return folder
+
+
+def test_a_name_that_is_taken_is_refused(tiny: Experiment, few: Path) -> None:
+    """An experiment is never overwritten, and nothing is begun."""
+    with pytest.raises(ExperimentError, match="already"):
+        train_experiment(few, Protocol(), tiny.name)
+    assert not work_folder(tiny.folder.parent, tiny.name).exists()
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden"])
+def test_an_unfit_name_is_refused(models: Path, few: Path, name: str) -> None:
+    """A name that is no plain folder name is refused before anything is written."""
+    with pytest.raises(ExperimentError):
+        train_experiment(few, Protocol(), name)
+    assert [] == list(models.iterdir())
+
+
+def test_an_unfinished_training_is_not_begun_anew(models: Path, few: Path) -> None:
+    """Without `resume` a plan that is there is refused, and left as it is."""
+    work = work_folder(models, "half")
+    work.mkdir(parents=True)
+    (work / "plan.json").write_text("{}")
+    with pytest.raises(TrainingError, match="--resume"):
+        train_experiment(few, Protocol(), "half")
+    assert "{}" == (work / "plan.json").read_text()
+
+
+def test_a_plan_holds_for_the_same_choices_only(tmp_path: Path, few: Path) -> None:
+    """The same choices and data give the same plan and folds; another choice or data set is named."""
+    dataset = index_dataset(few)
+    protocol = Protocol(folds=2, epochs=2)
+    plan, folds = _plan(tmp_path, dataset, protocol, "one")
+    again, same_folds = _plan(tmp_path, dataset, protocol, "one")
+    assert json.loads(json.dumps(plan)) == json.loads(json.dumps(again))
+    for fold, same in zip(folds, same_folds, strict=True):
+        np.testing.assert_array_equal(fold.test, same.test)
+    for change in ({"folds": 3}, {"epochs": 3}, {"seed": 1}, {"labels": "folder"}):
+        with pytest.raises(TrainingError, match="another protocol"):
+            _plan(tmp_path, dataset, replace(protocol, **change), "one")
+    with pytest.raises(TrainingError, match="recipe"):
+        _plan(tmp_path, dataset, replace(protocol, architecture="plain"), "one")
+    next((few / "Normal").iterdir()).unlink()
+    with pytest.raises(TrainingError, match="another dataset"):
+        _plan(tmp_path, index_dataset(few), protocol, "one")
+
+
+def test_a_plan_survives_another_number_of_cores(
+    tmp_path: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resumed on another machine, a training keeps the number of threads it was planned with."""
+    dataset = index_dataset(few)
+    monkeypatch.setattr("core.training.run.count_cores", lambda: 8)
+    assert 4 == _plan(tmp_path, dataset, Protocol(folds=2), "one")[0]["protocol"]["n_threads"]
+    monkeypatch.setattr("core.training.run.count_cores", lambda: 2)
+    assert 4 == _plan(tmp_path, dataset, Protocol(folds=2), "one")[0]["protocol"]["n_threads"]
+
+
+def test_a_plan_writes_the_parts_of_every_slice(tmp_path: Path, few: Path) -> None:
+    """slices.csv and folds.npz say the same; no patient stands in two parts of a fold."""
+    dataset = index_dataset(few)
+    _, folds = _plan(tmp_path, dataset, Protocol(folds=2), "one")
+    table = pd.read_csv(tmp_path / "slices.csv", dtype={"patient": str})
+    assert list(dataset.table["file"]) == list(table["file"])
+    assert (
+        dataset.labels("slice").tolist()
+        == table["label"].tolist()
+        == np.load(tmp_path / "labels.npy").tolist()
+    )
+    for index, fold in enumerate(folds):
+        for part in ("train", "validation", "test"):
+            expected = np.flatnonzero(table[f"fold_{index}"] == part)
+            np.testing.assert_array_equal(expected, getattr(fold, part))
+        assert 1 == table.groupby("patient")[f"fold_{index}"].nunique().max()
+
+
+def test_a_child_that_fails_says_why(models: Path, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error carries the child's last words, the job says failed, and what is there can be resumed."""
+
+    def start(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
+        (work / framework).mkdir()
+        (work / framework / "log.txt").write_text("Traceback\nno memory left\n")
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+
+    monkeypatch.setattr("core.training.run._start_child", start)
+    with pytest.raises(TrainingError, match="no memory left"):
+        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "broken")
+    work = work_folder(models, "broken")
+    job = json.loads((work / "job.json").read_text())
+    assert "failed" == job["state"]
+    assert "no memory left" in job["message"]
+    assert (work / "plan.json").exists()
+    assert not (models / "broken").exists()
+    with only_one(models, lambda: pytest.fail("the slot is held")):
+        pass
+
+
+def play_children(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let every framework's child be this code, with its folder as the first argument."""
+
+    def start(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
+        (work / framework).mkdir(exist_ok=True)
+        return subprocess.Popen([sys.executable, "-c", code, str(work / framework)])
+
+    monkeypatch.setattr("core.training.run._start_child", start)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no signals that kill")
+@pytest.mark.parametrize(("signal", "words"), [(9, "memory ran out"), (7, "disk is full")])
+def test_a_killed_child_is_told_in_words(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch, signal: int, words: str
+) -> None:
+    """A child that the system killed cannot say why; what is likely is said instead of a number."""
+    play_children(monkeypatch, f"import os; os.kill(os.getpid(), {signal})")
+    with pytest.raises(TrainingError, match=words):
+        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "broken")
+    assert "failed" == read_job("broken").state
+
+
+def keep_one(folder: Path) -> None:
+    """Leave one slice of the positive class."""
+    for path in sorted((folder / "Stroke").iterdir())[1:]:
+        path.unlink()
+
+
+def damage_all(folder: Path) -> None:
+    """Leave no readable slice of the positive class."""
+    for path in (folder / "Stroke").iterdir():
+        path.write_bytes(b"no picture")
+
+
+def empty(folder: Path) -> None:
+    """Leave the folder alone."""
+    for path in folder.iterdir():
+        shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (shutil.rmtree, "no folder"),
+        (empty, "no class folders"),
+        (lambda folder: shutil.rmtree(folder / "Stroke"), "one class only"),
+        (keep_one, "slices"),
+        (damage_all, "no readable picture"),
+    ],
+)
+def test_dataset_faults(models: Path, few: Path, spoil: Callable[[Path], None], words: str) -> None:
+    """A missing, empty, one-class, one-slice or damaged set: the training fails before it begins, and says
+    why."""
+    spoil(few)
+    with pytest.raises(StrokeError, match=words):
+        train_experiment(few, Protocol(labels="folder", split="random", folds=1), "one")
+    job = read_job("one")
+    assert ("failed", True) == (job.state, words in job.message)
+    assert not (work_folder(models, "one") / "plan.json").exists()
+
+
+def test_dataset_faults_while_the_slices_are_prepared(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that vanishes in the middle fails the training; with the folder back it can be resumed."""
+
+    def vanish(stage: str, tracks: dict[str, Any]) -> None:
+        if stage == "preparing" and few.exists():
+            few.rename(few.with_name("away"))
+
+    play_children(monkeypatch, "raise SystemExit(3)")
+    protocol = Protocol(folds=2, frameworks=("keras",))
+    with pytest.raises(StrokeError):
+        train_experiment(few, protocol, "one", on_progress=vanish)
+    assert "failed" == read_job("one").state
+    with pytest.raises(StrokeError, match="no folder"):
+        train_experiment(few, protocol, "one", resume=True)
+    few.with_name("away").rename(few)
+    with pytest.raises(TrainingError, match="exit code 3"):  # it got as far as the children
+        train_experiment(few, protocol, "one", resume=True)
+
+
+def test_enospc(models: Path, few: Path, tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk the run is marked failed and says so; experiments that are there stay as they are."""
+    play_children(monkeypatch, "")
+    before = read_experiment(tiny.folder).digest
+
+    def fill(*_: Any) -> None:
+        def refuse(handle: int) -> None:
+            # What was set aside to tell of this is the only room left.
+            if (work_folder(models, "full") / "spare").exists():
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", refuse)
+        write_whole(work_folder(models, "full") / "predictions.csv", b"")
+
+    monkeypatch.setattr("core.training.run._gather", fill)
+    with pytest.raises(StrokeError, match="No space left"):
+        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "full")
+    job = read_job("full")
+    assert ("failed", True) == (job.state, "No space left" in job.message)
+    monkeypatch.undo()
+    assert before == read_experiment(tiny.folder).digest
+
+
+def test_too_little_room_is_told_before_the_work(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that cannot fit on the disk ends before anything is prepared, and says what it needs."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
+    with pytest.raises(TrainingError, match="too little room"):
+        train_experiment(few, Protocol(folds=2), "one")
+    assert not (work_folder(models, "one") / "images.npy").exists()
+
+
+def test_part_files_of_a_killed_writer_are_cleared(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill in the middle of writing left behind goes when the training is resumed."""
+    part = work_folder(models, "one") / "keras" / f"{PART_PREFIX}0123abcd-best.keras"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    play_children(monkeypatch, "raise SystemExit(3)")
+    with pytest.raises(TrainingError):
+        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "one")
+    assert not part.exists()
+
+
+def test_a_second_training_waits_for_the_first(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the slot is held it says that it waits and begins nothing; then it goes on."""
+    play_children(monkeypatch, "raise SystemExit(3)")
+    stages: list[str] = []
+    ended: list[str] = []
+
+    def train() -> None:
+        try:
+            train_experiment(
+                few, Protocol(folds=2, frameworks=("keras",)), "one",
+                on_progress=lambda stage, tracks: stages.append(stage),
+            )  # fmt: skip
+        except TrainingError as error:
+            ended.append(str(error))
+
+    with only_one(models):
+        second = threading.Thread(target=train)
+        second.start()
+        second.join(1)
+        assert ["waiting"] == stages
+        assert not work_folder(models, "one").exists()
+    second.join(60)
+    assert 1 == len(ended)
+    assert "training" in stages

@@ -1,0 +1,173 @@
+"""The runner of the queue: one training after the other, never two; it speaks for those that cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from core.cli import app as cli
+from core.training.jobs import list_jobs, read_job
+from core.training.protocol import Protocol
+from core.training import runner as queue_runner
+from core.training.runner import run_queue, write_command
+from core.training.state import only_one, work_folder
+from tests.core.played_jobs import play_job
+
+COMMAND = {"dataset": "/nowhere", "folds": 1}
+
+
+def play_trainings(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let every training be this code, with its work folder as the first argument."""
+
+    def start(root: Path, work: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", code, str(work)], stderr=subprocess.DEVNULL)
+
+    monkeypatch.setattr(queue_runner, "_start", start)
+
+
+_NOTE = """
+import pathlib, shutil, sys, time
+work = pathlib.Path(sys.argv[1])
+notes = work.parent.parent / "notes"
+with notes.open("a") as file:
+    file.write(f"begin {work.name}\\n")
+time.sleep(0.2)
+with notes.open("a") as file:
+    file.write(f"end {work.name}\\n")
+shutil.rmtree(work)
+"""
+
+
+def test_waiting_trainings_run_one_after_the_other(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each begins when the one before has ended, in the order of the queue; then the runner ends."""
+    play_trainings(monkeypatch, _NOTE)
+    play_job(models, "second", "queued", 0, started=2.0, command=COMMAND)
+    play_job(models, "first", "queued", 0, started=1.0, command=COMMAND)
+    run_queue(models)
+    assert ["begin first", "end first", "begin second", "end second"] == (
+        (models / "notes").read_text().splitlines()
+    )
+    assert [] == list_jobs()
+
+
+def test_two_trainers(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runners on one folder, as of two dashboards, start each training once and never two at a time."""
+    play_trainings(monkeypatch, _NOTE)
+    for place, name in enumerate("abc"):
+        play_job(models, name, "queued", 0, started=float(place), command=COMMAND)
+    runners = [threading.Thread(target=run_queue, args=(models,)) for _ in range(2)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join(60)
+    expected = [f"{word} {name}" for name in "abc" for word in ("begin", "end")]
+    assert expected == (models / "notes").read_text().splitlines()
+
+
+def test_the_runner_waits_for_a_training_that_was_begun_elsewhere(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the slot is held nothing is started; when it is given back the queue goes on."""
+    play_trainings(monkeypatch, _NOTE)
+    play_job(models, "one", "queued", 0, command=COMMAND)
+    runner = threading.Thread(target=run_queue, args=(models,))
+    with only_one(models):
+        runner.start()
+        runner.join(1.0)
+        assert runner.is_alive()
+        assert not (models / "notes").exists()
+    runner.join(60)
+    assert ["begin one", "end one"] == (models / "notes").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "words"),
+    [
+        ("raise SystemExit('no such library')", "failed", "exit code|no such library"),
+        ("import os; os.kill(os.getpid(), 9)", "interrupted", "memory ran out"),
+    ],
+)
+def test_a_training_that_could_not_speak_is_spoken_for(
+    models: Path, monkeypatch: pytest.MonkeyPatch, code: str, state: str, words: str
+) -> None:
+    """Ended before it began, or killed: the runner writes why, and goes on with the next."""
+    play_trainings(monkeypatch, code)
+    for name in ("one", "two"):
+        play_job(models, name, "queued", 0, command=COMMAND)
+    run_queue(models)
+    for name in ("one", "two"):
+        job = read_job(name)
+        assert state == job.state
+        assert any(word in job.message for word in words.split("|"))
+
+
+def test_a_training_without_choices_fails_alone(models: Path) -> None:
+    """A damaged queue entry is marked, and does not stop the queue."""
+    play_job(models, "broken", "queued", 0)
+    run_queue(models)
+    assert "failed" == read_job("broken").state
+
+
+def test_the_command_says_every_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the runner writes, the program's own command reads back as the same protocol."""
+    protocol = Protocol(
+        "folder", "random", 2, "plain", ("keras",), 7, class_weights=False, epochs=3, batch_size=5,
+        learning_rate=0.01, augmentation="strong",
+    )  # fmt: skip
+    taken = []
+    monkeypatch.setattr(
+        "core.training.run.train_experiment", lambda *args, **more: taken.append((args, more)) or 1 / 0
+    )
+    choices = {**vars(protocol), "frameworks": list(protocol.frameworks), "dataset": str(tmp_path)}
+    CliRunner().invoke(cli.app, write_command("one", choices))
+    ((args, more),) = taken
+    assert (tmp_path, protocol, "one") == args
+    assert more["resume"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows knows no SIGKILL")
+def test_restart_mid_training(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training outlives the runner and is found by who comes next; a new runner waits for its end."""
+    holds = """
+import sys, time, pathlib
+sys.path.insert(0, sys.argv[2])
+from core.training.state import keep_job, only_one
+root = pathlib.Path(sys.argv[1])
+with only_one(root):
+    (root / ".training" / "one").mkdir(parents=True, exist_ok=True)
+    with keep_job(root / ".training" / "one"):
+        print("begun", flush=True)
+        time.sleep(60)
+"""
+    project = Path(queue_runner.__file__).parents[2]
+    command = [sys.executable, "-c", holds, str(models), str(project)]
+    training = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert training.stdout is not None
+        assert b"begun" == training.stdout.readline().strip()
+        ask = "from core.training.jobs import read_job; print(read_job('one').state)"
+        found = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+        assert "running" == found.stdout.strip()
+        play_trainings(monkeypatch, _NOTE)
+        play_job(models, "two", "queued", 0, command=COMMAND)
+        runner = threading.Thread(target=run_queue, args=(models,))
+        runner.start()
+        time.sleep(0.5)
+        assert not (models / "notes").exists()
+        training.send_signal(signal.SIGKILL)
+        training.wait()
+        runner.join(60)
+        assert "begin two" in (models / "notes").read_text()
+        assert "interrupted" == read_job("one").state
+        assert work_folder(models, "one").exists()
+    finally:
+        training.kill()
+        training.communicate()

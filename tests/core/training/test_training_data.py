@@ -1,0 +1,106 @@
+"""What networks train on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.datasets.splits import Fold
+from core.imaging.augmentation import Augmentation
+from core.imaging.preprocessing import Recipe
+from core.models.architecture import ARCHITECTURES, Architecture
+from core.training.training_data import TrainingData, map_data
+from tests.core.models.numpy_cnn import MeanGray
+
+ARCHITECTURE = replace(
+    ARCHITECTURES["framed"],
+    recipe=Recipe(size=32, channels="gray"),
+    augmentation=Augmentation(flip=False, brightness=0.2, views=2),
+)
+FOLD = Fold(np.array([0, 2, 4]), np.array([1]), np.array([3, 5]))
+
+
+class Trunk(MeanGray):
+    """Maps an image to its mean gray at every place, and counts what it is asked."""
+
+    def __init__(self, architecture: Architecture = ARCHITECTURE) -> None:
+        super().__init__(architecture)
+        self.n_asked = 0
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """See core.models.contract."""
+        self.n_asked += len(images)
+        mean = images.mean(axis=(1, 2, 3), dtype=np.float32)
+        return np.broadcast_to(mean[:, None, None, None], (len(images), *self.architecture.input_shape))
+
+
+@pytest.fixture
+def data() -> TrainingData:
+    """Six slices of gray 50, 60, ... and planted copies of slices 2 and 3."""
+    gray = np.arange(50, 110, 10, dtype=np.uint8)
+    images = np.ones((6, 32, 32, 1), np.uint8) * gray[:, None, None, None]
+    planted = images[[2, 3]] + np.uint8(100)
+    return TrainingData(images, np.array([0, 1, 0, 0, 1, 0]), planted, np.array([2, 3]))
+
+
+def test_a_copy_trains_where_its_slice_trains(data: TrainingData) -> None:
+    """Of the copies only that of slice 2 joins the fold: slice 3 is tested there."""
+    assert [0, 2, 4, 6] == data.training_rows(FOLD).tolist()
+    assert [0, 0, 1, 1] == data.labels(data.training_rows(FOLD)).tolist()
+    assert [False, False, False, True] == data.is_planted(data.training_rows(FOLD)).tolist()
+
+
+def test_slices_and_copies_are_drawn_as_they_are_without_augmentation(data: TrainingData) -> None:
+    """Rows behind the slices are the planted copies."""
+    drawn = data.draw(np.array([6, 0, 7]), Augmentation(flip=False), seed=1)
+    assert [170, 50, 180] == drawn[:, 0, 0, 0].tolist()
+
+
+def test_another_seed_draws_otherwise(data: TrainingData) -> None:
+    """The same seed gives the same picture, whatever stands beside it; another seed another one."""
+    augmentation, rows = Augmentation(flip=False, brightness=0.2), np.arange(6)
+    first = data.draw(rows, augmentation, seed=1)
+    np.testing.assert_array_equal(first[3:], data.draw(rows[3:], augmentation, seed=1))
+    assert not np.array_equal(first, data.draw(rows, augmentation, seed=2))
+
+
+def test_maps_hold_the_slices_and_their_views(data: TrainingData, tmp_path: Path) -> None:
+    """The unchanged maps are the slices'; the views differ from them and from each other."""
+    mapped = map_data(Trunk(), data, tmp_path, seed=3, on_progress=lambda share: None)
+    assert [50, 60, 70, 80, 90, 100] == mapped.inputs(np.arange(6))[:, 0, 0, 0].tolist()
+    first, second = (view[:, 0, 0, 0].tolist() for view in mapped.views)
+    assert 3 == len({tuple(mapped.maps[:, 0, 0, 0].tolist()), tuple(first), tuple(second)})
+    assert (2, *ARCHITECTURE.input_shape) == mapped.planted_maps.shape
+
+
+def test_each_epoch_draws_among_views(data: TrainingData, tmp_path: Path) -> None:
+    """A drawn slice is one of its three maps, and over many seeds each of them comes."""
+    mapped = map_data(Trunk(), data, tmp_path, seed=3, on_progress=lambda share: None)
+    known = {float(maps[0, 0, 0, 0]) for maps in (mapped.maps, *mapped.views)}
+    rows = np.array([0, 6])
+    drawn = [mapped.draw(rows, Augmentation(), seed)[:, 0, 0, 0] for seed in range(40)]
+    assert known == {float(np.float16(value)) for value, _ in drawn}
+    assert {float(mapped.planted_maps[0, 0, 0, 0])} == {float(value) for _, value in drawn}
+
+
+def test_an_interrupted_mapping_goes_on(data: TrainingData, tmp_path: Path) -> None:
+    """What is finished is not mapped again, and what comes out is the same."""
+    whole = map_data(Trunk(), data, tmp_path, seed=3, on_progress=lambda share: None)
+    views = [np.array(view) for view in whole.views]
+    (tmp_path / "view-2.npy").unlink()
+    trunk = Trunk()
+    again = map_data(trunk, data, tmp_path, seed=3, on_progress=lambda share: None)
+    assert 6 == trunk.n_asked
+    for one, other in zip(views, again.views, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_progress_climbs_to_one(data: TrainingData, tmp_path: Path) -> None:
+    """Shares rise to 1."""
+    shares: list[float] = []
+    map_data(Trunk(), data, tmp_path, seed=3, on_progress=shares.append)
+    assert sorted(shares) == shares
+    assert 1.0 == shares[-1]
