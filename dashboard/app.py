@@ -5,11 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from core.system.processes import return_freed_memory
-from dashboard import loaders
-from dashboard.components import DISCLAIMER
+from dashboard.readings import session
+from dashboard.shared.components import DISCLAIMER
 
 return_freed_memory()
-loaders.session()
+session.watch_session()
 st.set_page_config(
     page_title="Brain CT, read twice",
     page_icon=str(Path(__file__).parent / "pictures" / "icon.svg"),

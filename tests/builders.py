@@ -148,7 +148,7 @@ def write_tiny_experiment(
     Args:
         root: the folder of all experiments (set STROKE_CT_MODELS to it to be found by default).
         n_patients: half of them have positive slices; at least 3 per fold are needed for all parts.
-        table: the `table` of a `core.datasets.dataset.Dataset` to make the experiment of, instead of invented rows;
+        table: the `table` of a `core.datasets.Dataset` to make the experiment of, instead of invented rows;
             give its `fingerprint` as well.
         calibrated: whether the card holds recalibrations, operating points chosen after them, and review
             bands; otherwise it is one from before these.

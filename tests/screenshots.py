@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.experiments import list_experiments
-from dashboard.components import DISCLAIMER
+from dashboard.shared.components import DISCLAIMER
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import ROOT, find_chromium, serve
 

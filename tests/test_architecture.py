@@ -226,14 +226,14 @@ def test_nothing_is_pickled(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=_id)
 def test_session_and_caches_have_few_users(path: Path) -> None:
-    """st.session_state is touched in dashboard/state.py alone, st.cache_* in loaders.py and records.py."""
+    """st.session_state is touched in state.py alone, st.cache_* where CACHES says."""
     for node in ast.walk(_tree(path)):
         name = getattr(node, "attr", "") if isinstance(node, ast.Attribute) else ""
         name = name or (node.id if isinstance(node, ast.Name) else "")
         if name == "session_state":
-            assert "dashboard/state.py" == _id(path)
+            assert "dashboard/shared/state.py" == _id(path)
         if name in {"cache_data", "cache_resource"}:
-            assert _id(path) in ("dashboard/loaders.py", "dashboard/records.py")
+            assert _id(path) in ("dashboard/shared/loaders.py", "dashboard/shared/records.py")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_id)

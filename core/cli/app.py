@@ -22,7 +22,7 @@ predict/1:
                             "brain_visible": whether it shows brain; a slice without does not vote,
                             "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...]}},
                            ...],
-                "verdict": {framework: {"score": of one slice its probability; of a study see core.reading.verdict,
+                "verdict": {framework: {"score": of one slice its probability; of a study see core.reading,
                                         "threshold": the operating point, "decision": name of a class,
                                         "needs_review", "n_voting": slices that count,
                                         "driving": indices of the strongest slices}},

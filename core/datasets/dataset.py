@@ -1,7 +1,7 @@
 """A folder of pictures in two class folders -> one table of slices; and the published set this program is
 for.
 
-How patients and slice labels are read off the file names, and where that comes from: `core.datasets.file_names`.
+How patients and slice labels are read off the file names: `core.datasets.file_names`.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def part_of_fold(features: np.ndarray, fold: int, n_folds: int) -> np.ndarray:
 
 
 def hash_image(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The (32,) uint8 perceptual hash of an input image, (h, w, c) in [0, 1], see core.imaging.preprocessing."""
+    """The (32,) uint8 perceptual hash of an input image, (h, w, c) in [0, 1], see core.imaging."""
     import imagehash
 
     picture = Image.fromarray(np.rint(image[..., 0] * 255).astype(np.uint8))

@@ -16,8 +16,8 @@ The map is a principal component analysis of all served features, each brought t
 is for looking around, not for measuring: every slice was training data to most of the networks, and two axes
 hold only a part of what differs. They are scaled so that the variance of an axis is the share that it holds.
 
-Near-copies are pictures that look the same by their perceptual hash, see `core.datasets.audit`: a file saved again, or
-neighbouring slices that hardly differ.
+Near-copies are pictures that look the same by their perceptual hash, see `core.datasets`: a file saved
+again, or neighbouring slices that hardly differ.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How well an experiment's networks rank when slices come noisier, turned, shifted or in another window.
 
-Every held-out slice is changed as a file might have been (core.imaging.perturbations), prepared as any other, and
+Every held-out slice is changed as a file might have been (core.imaging), prepared as any other, and
 scored by the network of its own fold, which did not see it in training, and recalibrated as its fold's
 probabilities are. So the figures of unchanged slices are those of `python -m core evaluate`.
 """

@@ -1,7 +1,7 @@
 """Which window makes Hounsfield units look most like the pictures that the networks learned from.
 
 The pictures of the data set have their window burnt in, so it cannot be read off them. But the networks' own
-features tell how far a slice is from those of training (core.gate.familiarity): slices of other head CT, known in
+features tell how far a slice is from those of training (core.gate): slices of other head CT, known in
 Hounsfield units, are handed over through one window after the other, and the nearest wins.
 """
 

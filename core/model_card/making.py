@@ -152,8 +152,8 @@ def _describe_planting(facts: Facts) -> str:
     return (
         "**Synthetic positives.** Copies of training slices without hemorrhage, as many as "
         f"{percent(share)} of the training slices, got a drawn hemorrhage planted and count as positive "
-        "(`core/synthetic/planting.py`). No radiologist judged them. They stand in training only, never where a "
-        "network is measured."
+        "(`core/synthetic/planting.py`). No radiologist judged them. They stand in training only, never "
+        "where a network is measured."
     )
 
 

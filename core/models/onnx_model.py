@@ -86,7 +86,7 @@ class ServedModel:
         """Read n images, in batches, so that memory stays bounded.
 
         Args:
-            images: (n, h, w, c) float32 in [0, 1] as core.imaging.preprocessing.prepare_many makes them; n >= 1.
+            images: (n, h, w, c) float32 in [0, 1] as core.imaging.prepare_many makes them; n >= 1.
 
         Raises:
             ExperimentError: the images are not of this form, or the network answers with no number.

@@ -72,7 +72,7 @@ class Findings:
         sha256: of the file's bytes.
         experiment: name of the experiment.
         slices: one finding for each slice of the scan.
-        verdicts: what each network says of the scan as a whole, by framework; see core.reading.verdict. Empty where
+        verdicts: what each network says of the scan as a whole, by framework; see core.reading. Empty where
             no slice shows brain, and for studies where the experiment knows no patients.
         overridden: whether the gate had refused the scan, and was told to let it through.
         technical: of the scan: geometry and the like.

@@ -86,7 +86,7 @@ class Reader:
                 raises ends the reading.
 
         Raises:
-            ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate.judge. Where
+            ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate. Where
                 only the networks' features tell, `on_slices` has been called before.
             ExperimentError: a network failed, or an operating point names no framework of the experiment.
         """

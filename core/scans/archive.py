@@ -1,6 +1,6 @@
 """A zip archive of scans, member by member, in memory: one bad member costs itself only.
 
-What the directory claims is checked first, what is read is counted (core.system.zip_files); the limits are on what
+What the directory claims is checked first, what is read is counted (core.system); the limits are on what
 really comes out.
 """
 

@@ -95,8 +95,8 @@ def write_phantom_dataset(
 
     Half of the patients lie in `Normal/`, half in `Stroke/`; files are named "PATIENT (NUMBER).jpg" in
     anatomical order and the number after a slice with a lesion is left out, so that the file-number rule of
-    `core.datasets.dataset` finds the lesions. Each Stroke patient has lesions on two to about half of the slices, next
-    to each other.
+    `core.datasets` finds the lesions. Each Stroke patient has lesions on two to about half of the slices,
+    next to each other.
 
     Args:
         folder: created when missing; must hold no class folders yet.

@@ -35,7 +35,7 @@ def find_interior(frame: Gray) -> Mask:
     """Find the inside of the skull.
 
     Args:
-        frame: (s, s) float32 gray values in [0, 1], framed to the head (see `core.imaging.preprocessing.to_frame`);
+        frame: (s, s) float32 gray values in [0, 1], framed to the head (see `core.imaging.to_frame`);
             below about 128 pixels a thin skull no longer closes.
 
     Returns:

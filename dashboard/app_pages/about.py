@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import components, loaders
+from dashboard.shared import components, loaders
 
 _LEAD = (
     "Two convolutional networks, one built in PyTorch and one in Keras, read brain CT slices side by side."

@@ -8,18 +8,11 @@ import streamlit as st
 
 from core.errors import StrokeError
 from core.experiments import Experiment
-from dashboard import (
-    compare_point,
-    compare_slices,
-    compare_tabs,
-    compare_tests,
-    components,
-    loaders,
-    records,
-    state,
-)
-from dashboard.palette import write_percent
-from dashboard.records import Scene
+from dashboard.compare import operating_point, paired_tests, slice_counts
+from dashboard.compare import tabs as compare_tabs
+from dashboard.shared import components, loaders, records, state
+from dashboard.shared.palette import write_percent
+from dashboard.shared.records import Scene
 
 _LEAD = "Both networks on the same slices, none of which the network that scored it has trained on."
 # Tabs that the operating point moves.
@@ -60,7 +53,7 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
     """
     with state.gather_part("operating_point") as alone:
         with st.container(key="operating_point_bar", border=True):
-            thresholds = compare_point.choose_operating_point(experiment, level)
+            thresholds = operating_point.choose_operating_point(experiment, level)
         if alone and state.carried("tab") in _MOVED:
             st.rerun()
         try:
@@ -68,7 +61,7 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
         except StrokeError as error:
             components.show_error(error)
             return None
-        compare_point.show_curves(experiment, level, scene)
+        operating_point.show_curves(experiment, level, scene)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Right and wrong", anchor=False)
             set_aside = st.toggle(
@@ -77,8 +70,8 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
                 "chosen on validation data, so that at most 15 % of them fall into it.",
                 **state.carry("set_aside", False, lambda value: isinstance(value, bool)),
             )
-        compare_point.show_confusions(experiment, level, scene, set_aside)
-        compare_point.show_figures(experiment, level, scene, set_aside)
+        operating_point.show_confusions(experiment, level, scene, set_aside)
+        operating_point.show_figures(experiment, level, scene, set_aside)
     return scene
 
 
@@ -90,10 +83,10 @@ def _show_tabs(experiment: Experiment, level: str, scene: Scene) -> None:
         "Utility": lambda: compare_tabs.show_utility(experiment, level, scene),
         "Subgroups": lambda: compare_tabs.show_subgroups(experiment, level),
         "Robustness": lambda: compare_tabs.show_robustness(experiment, level),
-        "Tests": lambda: compare_tests.show_tests(experiment, level, scene),
-        "Other experiments": lambda: compare_tests.show_others(experiment, level),
-        "Learning": lambda: compare_slices.show_learning(experiment),
-        "Slices": lambda: compare_slices.show_samples(experiment, level, thresholds),
+        "Tests": lambda: paired_tests.show_tests(experiment, level, scene),
+        "Other experiments": lambda: paired_tests.show_others(experiment, level),
+        "Learning": lambda: slice_counts.show_learning(experiment),
+        "Slices": lambda: slice_counts.show_samples(experiment, level, thresholds),
     }
     tabs = st.tabs(list(shows), **state.carry("tab", next(iter(shows)), shows.__contains__))
     for tab, show in zip(tabs, shows.values(), strict=True):

@@ -10,20 +10,10 @@ import streamlit as st
 
 from core.datasets.examples import LabelExamples, draw_labels
 from core.errors import StrokeError
-from dashboard import (
-    charts,
-    components,
-    data_charts,
-    data_leaks,
-    data_numbers,
-    data_source,
-    figures,
-    laboratory,
-    loaders,
-    overlays,
-    state,
-)
-from dashboard.laboratory import Source
+from dashboard.data import laboratory, leaks, numbers
+from dashboard.data import source as data_source
+from dashboard.data.laboratory import Source
+from dashboard.shared import charts, components, figures, loaders, mark_charts, overlays, state
 
 _LEAD = "What a data set holds, what a split of it leaks, and what its labels are worth."
 
@@ -35,16 +25,16 @@ def draw_page() -> None:
     source = data_source.choose_source()
     if source is not None:
         with _step("1 · Who leaks"):
-            data_leaks.show_leaks(source)
+            leaks.show_leaks(source)
     with _step("2 · What it does to the number"):
-        data_numbers.show_same_network()
+        numbers.show_same_network()
     control = st.container()
     if source is not None:
         with _step("3 · What the labels really say"):
             _show_labels(source)
         # Last, because it may take a while: all else is there before it.
         with control, _step(""):
-            data_numbers.show_control(source)
+            numbers.show_control(source)
 
 
 @contextmanager
@@ -103,7 +93,7 @@ def _show_labels(source: Source) -> None:
             ),
         }
         words = ("shows a hemorrhage", "shows none")
-        figure = data_charts.draw_labels(counts, words, state.palette())
+        figure = mark_charts.draw_labels(counts, words, state.palette())
         alt = (
             f"Slices that show a hemorrhage: {labels.n_showing_in_positive} in {source.classes[1]}, "
             f"{labels.n_showing_in_negative} in {source.classes[0]}"

@@ -6,16 +6,9 @@ import streamlit as st
 
 from core.cases.annotations import Annotations
 from core.experiments import Experiment
-from dashboard import (
-    components,
-    explore_case,
-    explore_filters,
-    explore_gallery,
-    explore_plots,
-    explore_source,
-    state,
-)
-from dashboard.explore_filters import Choice
+from dashboard.explore import case_dialog, filters, gallery, plots, source
+from dashboard.explore.filters import Choice
+from dashboard.shared import components, state
 
 _LEAD = "Every slice as the network read it that had never seen it. Click a cell, a point or an area."
 _VIEWS = {"cases": "Cases", "map": "Map of features", "suspects": "Suspected label errors", "tags": "Tags"}
@@ -39,11 +32,11 @@ def draw_page() -> None:
         **state.carry("set_aside", False, lambda value: isinstance(value, bool)),
     )
     with fourth:
-        root = explore_source.choose_pictures()
+        root = source.choose_pictures()
     tags = Annotations().tags(experiment.card["dataset"]["fingerprint"])
-    choice = explore_filters.choose_cases(experiment, thresholds, set_aside=set_aside, tags=tags)
+    choice = filters.choose_cases(experiment, thresholds, set_aside=set_aside, tags=tags)
     if root is None:
-        explore_source.invite()
+        source.invite()
     view = st.segmented_control(
         "View", list(_VIEWS), format_func=_VIEWS.__getitem__, required=True, label_visibility="collapsed",
         **state.carry("view", "cases", _VIEWS.__contains__),
@@ -51,27 +44,27 @@ def draw_page() -> None:
     if view == "cases":
         rows = _show_cases(experiment, choice, root)
     elif view == "map":
-        rows = explore_plots.show_feature_map(experiment, choice)
+        rows = plots.show_feature_map(experiment, choice)
     elif view == "suspects":
-        rows = explore_plots.show_suspects(experiment, choice, root)
+        rows = plots.show_suspects(experiment, choice, root)
     else:
-        rows = explore_plots.show_tags(experiment)
-    explore_case.open_asked(experiment, choice, root, rows)
+        rows = plots.show_tags(experiment)
+    case_dialog.open_asked(experiment, choice, root, rows)
 
 
 def _show_cases(experiment: Experiment, choice: Choice, root: object) -> list[int]:
     with st.container(key="pair_explore"):
         left, middle, right = st.columns([1.15, 2.9, 1.55], gap="medium")
     with left:
-        explore_filters.show_tables(experiment, choice)
-        explore_filters.show_filters(experiment, choice)
+        filters.show_tables(experiment, choice)
+        filters.show_filters(experiment, choice)
     with middle:
-        st.markdown(explore_filters.explain_choice(choice, len(choice.keep())))
-        explore_filters.show_chips(experiment, choice)
-        rows = explore_gallery.show_cases(experiment, choice, root)
+        st.markdown(filters.explain_choice(choice, len(choice.keep())))
+        filters.show_chips(experiment, choice)
+        rows = gallery.show_cases(experiment, choice, root)
     with right:
-        explore_plots.show_scores(experiment, choice)
-        explore_plots.show_precision_recall(experiment, choice)
+        plots.show_scores(experiment, choice)
+        plots.show_precision_recall(experiment, choice)
     return rows
 
 

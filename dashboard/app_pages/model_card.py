@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.model_card import ModelCard, draw_model_card
-from dashboard import components, loaders
+from dashboard.shared import components, loaders
 
 _LEAD = (
     "What these networks are for, how they were made and measured, where they fail, and what nobody knows."

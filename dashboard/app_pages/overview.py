@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.errors import StrokeError
 from core.experiments import Experiment
-from dashboard import components, held_out, live_reading, loaders, state, story, story_parts
+from dashboard.overview import held_out, live_reading, story, story_parts
+from dashboard.shared import components, loaders, state
 
 _TITLE = "Read brain CT with two networks, and know how far to trust them"
 _LEAD = (

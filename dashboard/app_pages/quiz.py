@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.cases.quiz import N_CASES
-from dashboard import components, held_out, quiz_parts, state
-from dashboard.quiz_parts import Quiz
+from dashboard.overview import held_out, quiz_parts
+from dashboard.overview.quiz_parts import Quiz
+from dashboard.shared import components, state
 
 _LEAD = f"{N_CASES} slices, you against both networks. The keys ← and → answer, Enter goes on."
 _HIGHEST = 9999

@@ -5,17 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from dashboard import (
-    components,
-    loaders,
-    page_scripts,
-    read_downloads,
-    read_viewer,
-    read_worklist,
-    reading_progress,
-    state,
-)
-from dashboard.uploads import Upload, received, tell_apart
+from dashboard.read import downloads, progress
+from dashboard.read import viewer as read_viewer
+from dashboard.read import worklist as read_worklist
+from dashboard.readings import samples
+from dashboard.readings.uploads import Upload, received, tell_apart
+from dashboard.shared import components, page_scripts, state
 
 _LEAD = "Drop in head CT: single slices, or a whole study. A PyTorch and a Keras network read every slice."
 
@@ -37,12 +32,12 @@ def draw_page() -> None:
         with refusals:
             read_worklist.show_refusals(refused)
         if unfinished:
-            reading_progress.follow(experiment, unfinished, thresholds)
+            progress.follow(experiment, unfinished, thresholds)
         elif read:
             with worklist:
                 chosen = read_worklist.choose(read)
             read_viewer.show_reading(experiment, chosen)
-            read_downloads.offer_downloads(experiment, chosen, read, refused)
+            downloads.offer_downloads(experiment, chosen, read, refused)
         else:
             _invite(experiment)
         read_viewer.show_limits(experiment)
@@ -60,7 +55,7 @@ def _take_files() -> list[Upload]:
         uploads = received(files)
         if state.samples_shown():
             st.button("Remove the synthetic scans", on_click=state.hide_samples, width="stretch")
-            uploads += loaders.samples()
+            uploads += samples.samples()
     return tell_apart(uploads)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import StrokeError
-from dashboard import components, loaders, state
-from dashboard.tour_steps import STEPS
+from dashboard.overview.tour_steps import STEPS
+from dashboard.shared import components, loaders, state
 
 
 def draw_page() -> None:

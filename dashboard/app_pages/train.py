@@ -6,10 +6,10 @@ from importlib.util import find_spec
 
 import streamlit as st
 
-from dashboard import components
-from dashboard.train_finished import draw_finished
-from dashboard.train_plan import draw_plan
-from dashboard.train_runs import draw_runs
+from dashboard.shared import components
+from dashboard.train.finished import draw_finished
+from dashboard.train.plan import draw_plan
+from dashboard.train.runs import draw_runs
 
 _LEAD = (
     "Train both networks under one protocol: the same slices, the same split, the same architecture. "

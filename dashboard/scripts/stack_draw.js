@@ -1,5 +1,5 @@
-// Slices and heat maps as pixels: unpacked as dashboard/stack_pictures.py packs them, and windowed, enlarged,
-// coloured and mixed as dashboard/overlays.py does it.
+// Slices and heat maps as pixels: unpacked as dashboard/readings/packing.py packs them, and windowed, enlarged,
+// coloured and mixed as dashboard/shared/overlays.py does it.
 
 function readBytes(text) {
   const read = atob(text);

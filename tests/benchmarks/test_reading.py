@@ -17,8 +17,8 @@ from core.reading.reader import Reader
 from core.scans import read_study
 from core.scans.windows import window_hu
 from core.synthetic.phantoms import draw_phantom
-from dashboard.readings import read_group
-from dashboard.uploads import Upload
+from dashboard.readings.reading import read_group
+from dashboard.readings.uploads import Upload
 from tests.scan_files import write_dicom, write_zip
 
 N_SLICES = 64

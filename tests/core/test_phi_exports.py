@@ -15,9 +15,9 @@ import pydicom
 import pytest
 
 from core.experiments import Experiment
-from core.reports import exports as scan_exports
 from core.reading.findings import Findings
 from core.reading.reader import Reader
+from core.reports import exports as scan_exports
 from core.reports.pdf import ScanReport
 from core.scans import read_study
 from tests.canary_files import (

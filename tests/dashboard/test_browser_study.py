@@ -14,9 +14,9 @@ from PIL import Image
 from core.experiments import Experiment
 from core.reading.reader import Reader
 from core.scans.windows import Window
-from dashboard.overlays import lay_heat
-from dashboard.readings import Reading, read_group
-from dashboard.uploads import Upload
+from dashboard.readings.reading import Reading, read_group
+from dashboard.readings.uploads import Upload
+from dashboard.shared.overlays import lay_heat
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import find_chromium, serve
 from tests.scan_files import write_series, write_zip

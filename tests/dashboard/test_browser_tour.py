@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.tour_steps import STEPS
+from dashboard.overview.tour_steps import STEPS
 from tests.dashboard.browser import find_chromium, serve
 from tests.dashboard.story_data import write_story
 

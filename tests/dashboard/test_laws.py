@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.components import plain
-from dashboard.palette import DARK, LIGHT, Palette
+from dashboard.shared.components import plain
+from dashboard.shared.palette import DARK, LIGHT, Palette
 from tests.builders import write_tiny_experiment
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_the_server_keeps_to_itself() -> None:
 
 
 def test_no_garbage_is_collected_after_every_run() -> None:
-    """A full collection after each run takes most of a busy server's time; dashboard.session_end collects."""
+    """A full collection after each run takes most of a busy server's time; session_end.py collects."""
     assert SETTINGS["runner"]["postScriptGC"] is False
 
 

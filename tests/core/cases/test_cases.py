@@ -1,4 +1,4 @@
-"""Tests of core.cases.cases: what is counted here is what the record counts, and filters keep what they say."""
+"""Tests of core.cases: what is counted here is what the record counts, and filters keep what they say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.cases.cases import cases
+from core.cases import cases
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
 from tests.builders import write_tiny_experiment

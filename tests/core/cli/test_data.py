@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from core.datasets import dataset as dataset_module
 from core.cli.app import main
+from core.datasets import dataset as dataset_module
 from core.errors import DatasetError
 from core.synthetic.phantoms import write_phantom_dataset
 

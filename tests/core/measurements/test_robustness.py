@@ -24,7 +24,7 @@ from core.measurements.robustness import TOLERANCE, measure_robustness
 from core.measurements.verification import as_bytes
 from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import MIDDLE, SLOPES, write_tiny_experiment
-from tests.core.test_verification import rewrite
+from tests.core.measurements.test_verification import rewrite
 
 TWO = (Perturbation("brightness", -0.2), Perturbation("noise", 0.1))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import ExperimentError, ParityError, TrainingError
-from core.models import child
+from core.training import child
 from core.models.architecture import ARCHITECTURES, Augmentation
 from core.models.contract import build_cnn
 from core.models.onnx_model import ServedModel

@@ -294,7 +294,7 @@ def test_one_slice_is_judged_by_its_own_decision(tiny: Experiment) -> None:
 
 
 def test_a_study_is_judged_as_patients_are(tiny: Experiment) -> None:
-    """The verdict on several slices is that of core.reading.verdict, and stays when slices are decided anew."""
+    """The verdict on several slices is that of core.reading, and stays when slices are decided anew."""
     findings = Reader(tiny).read(make_scan(0.3, 0.5, 0.7))
     probabilities = {
         name: [finding.models[name].probability for finding in findings.slices] for name in tiny.frameworks

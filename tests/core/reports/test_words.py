@@ -9,10 +9,10 @@ import pytest
 
 from core.experiments import Experiment
 from core.gate.judge import GateFinding
-from core.reports import words as scan_words
 from core.reading.findings import Findings
 from core.reading.reader import Reader
 from core.reading.verdict import Verdict
+from core.reports import words as scan_words
 from core.reports.words import conclude, group_remarks, list_driving, tell_geometry, write_ranges
 from core.scans import Scan, Slice, Technical
 from tests.builders import draw_head

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.errors import TrainingError
-from core.models import child
+from core.training import child
 from core.training.child import _Progress, weights_name
 from tests.core.models.numpy_cnn import MeanGray
 

@@ -15,6 +15,7 @@ import pytest
 from core.errors import ExperimentError, TrainingError
 from core.experiments import Experiment
 from core.system.processes import is_alive
+from core.training import queue as job_queue
 from core.training.jobs import list_jobs, read_job
 from core.training.protocol import Protocol
 from core.training.queue import (
@@ -26,7 +27,6 @@ from core.training.queue import (
     runner_lock,
     start_training,
 )
-from core.training import queue as job_queue
 from core.training.state import work_folder
 from tests.core.played_jobs import play_job
 

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from core.cli import app as cli
+from core.training import runner as queue_runner
 from core.training.jobs import list_jobs, read_job
 from core.training.protocol import Protocol
-from core.training import runner as queue_runner
 from core.training.runner import run_queue, write_command
 from core.training.state import only_one, work_folder
 from tests.core.played_jobs import play_job

@@ -12,8 +12,8 @@ import pytest
 
 from core.errors import StrokeError
 from core.frameworks import FRAMEWORKS
-from core.training.jobs import read_job
 from core.training import state as training_state
+from core.training.jobs import read_job
 from core.training.state import keep_job, last_line, only_one, read_progress, tell_end, work_folder
 
 _HOLD = """

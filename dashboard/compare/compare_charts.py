@@ -1,0 +1,300 @@
+"""The figures under the operating point: calibration, utility, robustness, and one model against another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from core.frameworks import TITLES
+from dashboard.shared.charts import MARGIN, compose, fade, write_title
+from dashboard.shared.palette import DASHES, MARKERS, Palette, write_percent
+
+_ROW_PX = 34
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The difference of two models in one figure, with its interval."""
+
+    title: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+def draw_reliability(
+    bins: Mapping[str, Sequence[Mapping[str, float]]], framework: str, palette: Palette
+) -> go.Figure:
+    """What came true of each probability, with how many there were of it below.
+
+    Args:
+        bins: "before" and "after" calibration, each the BINs of the record; one of them may be empty.
+        framework: gives title and hue of "after"; "before" is gray.
+        palette: the theme's colours.
+    """
+    hue = palette.of_framework(framework)
+    looks = {
+        "before": (palette.negative, f"{MARKERS[framework]}-open", "dot"),
+        "after": (hue, MARKERS[framework], DASHES[framework]),
+    }
+    traces = [_line("as predicted", [0, 1], [0, 1], palette.chance, "dot")]
+    for part, (color, symbol, dash) in looks.items():
+        if bins.get(part):
+            traces += _list_reliability(bins[part], framework, part, color, symbol, dash)
+    return compose(
+        traces,
+        {
+            "xaxis": {"title": "predicted probability", "range": [-0.02, 1.02], "dtick": 0.2,
+                      "tickformat": ".1f", "anchor": "y2"},
+            "yaxis": {"title": "share that came true", "range": [-0.02, 1.02], "dtick": 0.2,
+                      "tickformat": ".1f", "domain": [0.28, 1]},
+            "yaxis2": {"title": "count", "type": "log", "dtick": 1, "domain": [0, 0.22]},
+        },
+        palette, title=write_title(TITLES[framework], hue), height=480,
+        margin={**MARGIN, "l": 60, "t": 62}, barmode="group", bargap=0.1,
+    )  # fmt: skip
+
+
+def draw_decision_curves(
+    curves: Mapping[str, Mapping[str, Any]], marks: Mapping[str, float], palette: Palette
+) -> go.Figure:
+    """Net benefit over threshold probability with 95 % bands, beside acting on all and on none.
+
+    Args:
+        curves: framework -> "decision_curve" of the record.
+        marks: framework -> the chosen threshold, where it is one on these probabilities.
+        palette: the theme's colours.
+    """
+    first = next(iter(curves.values()))
+    thresholds, everyone = first["thresholds"], first["treat_all"]
+    traces = [_spread(framework, curve, palette) for framework, curve in curves.items()]
+    traces.append(_line("act on all", thresholds, everyone, palette.chance, "dashdot", shown=True))
+    nobody = [0.0] * len(thresholds)
+    traces.append(_line("act on none", thresholds, nobody, palette.chance, "dot", shown=True))
+    for framework, curve in curves.items():
+        color, title = palette.of_framework(framework), TITLES[framework]
+        traces.append(
+            {
+                "type": "scatter", "x": curve["thresholds"], "y": curve["net_benefit"], "mode": "lines",
+                "name": title, "legendgroup": framework,
+                "line": {"color": color, "width": 2.2, "dash": DASHES[framework]},
+                "hovertemplate": f"<b>{title}</b><br>threshold %{{x:.2f}}<br>net benefit %{{y:.3f}}"
+                "<extra></extra>",
+            }
+        )  # fmt: skip
+        if framework in marks:
+            distances = [abs(threshold - marks[framework]) for threshold in curve["thresholds"]]
+            place = distances.index(min(distances))
+            outline = {"color": palette.surface, "width": 2}
+            traces.append(
+                {
+                    "type": "scatter", "x": [curve["thresholds"][place]], "y": [curve["net_benefit"][place]],
+                    "mode": "markers", "showlegend": False, "legendgroup": framework,
+                    "name": f"{title} operating point",
+                    "marker": {"color": color, "symbol": MARKERS[framework], "size": 12, "line": outline},
+                    "hovertemplate": f"<b>{title}, operating point</b><extra></extra>",
+                }
+            )  # fmt: skip
+    highest = max(everyone[0], *(max(curve["net_benefit"]) for curve in curves.values()), 0.01)
+    worth = [
+        threshold
+        for curve in curves.values()
+        for threshold, high in zip(curve["thresholds"], curve["high"], strict=True)
+        if high is not None and high > 0.001
+    ]
+    return compose(
+        traces,
+        {
+            "xaxis": {"title": "threshold probability", "tickformat": ".2f",
+                      "range": [0, min(1.0, max(worth, default=0.3) + 0.05)]},
+            "yaxis": {"title": "net benefit", "range": [-0.25 * highest, 1.25 * highest]},
+        },
+        palette, height=430, margin={**MARGIN, "l": 64, "t": 36},
+    )  # fmt: skip
+
+
+def draw_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette: Palette) -> go.Figure:
+    """One figure under each change of the slices; a line per framework stands at the unchanged ones.
+
+    Args:
+        rows: (the change in words, framework, AUROC as a FIGURE of the record), the unchanged slices first.
+            What could not be estimated is not drawn.
+        palette: the theme's colours.
+    """
+    changes = list(dict.fromkeys(change for change, _, _ in rows))
+    frameworks = list(dict.fromkeys(framework for _, framework, _ in rows))
+    known = [
+        end
+        for _, _, figure in rows
+        if figure["value"] is not None
+        for end in (figure["value"], *(figure["interval"] or ()))
+    ]
+    ends = [-0.6, len(changes) - 0.4]
+    traces = [_line("chance", [0.5, 0.5], ends, palette.chance, "dot")]
+    for place, framework in enumerate(frameworks):
+        color, title = palette.of_framework(framework), TITLES[framework]
+        own = [
+            (change, figure["value"], *(figure["interval"] or (None, None)))
+            for change, name, figure in rows
+            if name == framework and figure["value"] is not None
+        ]
+        shift = 0.22 * (place - (len(frameworks) - 1) / 2)
+        if own and own[0][0] == changes[0]:
+            traces.append(_line(f"{title} unchanged", [own[0][1]] * 2, ends, color, DASHES[framework]))
+        traces.append(
+            {
+                "type": "scatter", "x": [value for _, value, _, _ in own], "mode": "markers", "name": title,
+                "y": [changes.index(change) + shift for change, *_ in own],
+                "customdata": [change for change, *_ in own],
+                "marker": {"color": color, "symbol": MARKERS[framework], "size": 10},
+                "error_x": _reach(*zip(*(ends for _, *ends in own), strict=True), color) if own else {},
+                "hovertemplate": f"<b>{title}</b><br>%{{customdata}}<br>%{{x:.3f}}<extra></extra>",
+            }
+        )  # fmt: skip
+    low, high = min([*known, 0.5]), max([*known, 0.7])
+    return compose(
+        traces,
+        {"xaxis": {"title": "AUROC", "range": [low - 0.02, high + 0.02], "tickformat": ".2f"},
+         "yaxis": {**_list_rows(changes, palette), "gridcolor": palette.grid, "showgrid": True}},
+        palette, height=96 + 28 * len(changes), margin={"l": 8, "r": 16, "t": 36, "b": 44},
+    )  # fmt: skip
+
+
+def draw_gaps(gaps: Sequence[Gap], sides: tuple[str, str], palette: Palette) -> go.Figure:
+    """Differences of two models, first minus second, with their intervals; zero is no difference.
+
+    Args:
+        gaps: from top to bottom; one without an interval is drawn hollow.
+        sides: what lies to the left and to the right of zero, in words.
+        palette: the theme's colours.
+    """
+    certain = [gap.low is not None and gap.high is not None for gap in gaps]
+    marks = {
+        "type": "scatter", "x": [gap.value for gap in gaps], "y": list(range(len(gaps))), "mode": "markers",
+        "name": "difference", "customdata": [gap.title for gap in gaps], "showlegend": False,
+        "marker": {"color": palette.text, "size": 10,
+                   "symbol": ["diamond" if known else "diamond-open" for known in certain]},
+        "error_x": _reach([gap.value for gap in gaps], [gap.low for gap in gaps], [gap.high for gap in gaps],
+                          palette.text),
+        "hovertemplate": "<b>%{customdata}</b><br>difference %{x:+.3f}<extra></extra>",
+    }  # fmt: skip
+    ends = [end for gap in gaps for end in (gap.value, gap.low, gap.high) if end is not None]
+    reach = 1.15 * max((abs(end) for end in ends), default=0.0) or 0.1
+    words = [
+        {"x": x, "y": 1.0, "xref": "paper", "yref": "paper", "yanchor": "bottom", "xanchor": anchor,
+         "text": text, "showarrow": False, "font": {"color": palette.negative}}
+        for x, anchor, text in ((0.0, "left", f"← {sides[0]}"), (1.0, "right", f"{sides[1]} →"))
+    ]  # fmt: skip
+    return compose(
+        [_line("none", [0, 0], [-0.6, len(gaps) - 0.4], palette.chance, "dot"), marks],
+        {"xaxis": {"title": "difference", "range": [-reach, reach]},
+         "yaxis": _list_rows([gap.title for gap in gaps], palette)},
+        palette, height=96 + _ROW_PX * len(gaps), margin={"l": 8, "r": 40, "t": 36, "b": 44},
+        annotations=words,
+    )  # fmt: skip
+
+
+def draw_agreement(
+    cells: Mapping[str, int], title: str, models: tuple[str, str], correct: bool, palette: Palette
+) -> go.Figure:
+    """Who calls the rows of one class positive: one model against the other.
+
+    Args:
+        cells: counts "both", "only_first", "only_second", "neither".
+        title: what the rows are, as plain text of a plot.
+        models: the two frameworks.
+        correct: whether calling them positive is right.
+        palette: the theme's colours.
+    """
+    total = sum(cells.values())
+    rows = [["both", "only_first"], ["only_second", "neither"]]
+    yes, no = ("✓ both right", "✗ both wrong") if correct else ("✗ both wrong", "✓ both right")
+    signs = {"both": yes, "only_first": "one is right", "only_second": "one is right", "neither": no}
+    shares = [[cells[name] / total if total else 0.0 for name in row] for row in rows]
+    texts = [
+        [
+            f"<span style='font-size:24px'>{cells[name]}</span><br>"
+            f"{write_percent(cells[name] / total) if total else 'none'} · {signs[name]}"
+            for name in row
+        ]
+        for row in rows
+    ]
+    table = {
+        "type": "heatmap", "z": shares, "x": [0, 1], "y": [0, 1], "zmin": 0, "zmax": 1, "showscale": False,
+        "xgap": 3, "ygap": 3, "text": texts, "texttemplate": "%{text}", "hoverinfo": "skip",
+        "textfont": {"size": 12, "color": palette.text},
+        "colorscale": [[0, fade(palette.negative, 0.06)], [1, fade(palette.negative, 0.5)]],
+    }  # fmt: skip
+    axis = {"tickvals": [0, 1], "ticktext": ["positive", "negative"], "showgrid": False}
+    return compose(
+        [table],
+        {"xaxis": {**axis, "title": f"{TITLES[models[1]]} says"},
+         "yaxis": {**axis, "title": f"{TITLES[models[0]]} says", "autorange": "reversed"}},
+        palette, title=write_title(title, palette.text), height=290, margin={**MARGIN, "l": 92},
+    )  # fmt: skip
+
+
+def _list_reliability(
+    bins: Sequence[Mapping[str, float]], framework: str, part: str, color: str, symbol: str, dash: str
+) -> Iterator[dict[str, Any]]:
+    columns = {key: [one[key] for one in bins] for key in bins[0]}
+    yield {
+        "type": "scatter", "x": columns["mean_probability"], "y": columns["observed"],
+        "mode": "lines+markers", "name": f"{part} calibration", "legendgroup": part,
+        "customdata": list(zip(*(columns[key] for key in ("positives", "n", "low", "high")), strict=True)),
+        "line": {"color": color, "width": 1.5, "dash": dash},
+        "marker": {"color": color, "symbol": symbol, "size": 9},
+        "error_y": _reach(columns["observed"], columns["low"], columns["high"], fade(color, 0.6)),
+        "hovertemplate": f"<b>{TITLES[framework]}, {part}</b><br>predicted %{{x:.2f}}<br>"
+        "came true %{y:.2f} [%{customdata[2]:.2f}–%{customdata[3]:.2f}]<br>"
+        "%{customdata[0]} of %{customdata[1]}<extra></extra>",
+    }  # fmt: skip
+    middles = [(low + high) / 2 for low, high in zip(columns["low_edge"], columns["high_edge"], strict=True)]
+    yield {
+        "type": "bar", "x": middles, "y": columns["n"], "yaxis": "y2", "legendgroup": part,
+        "name": f"{part} calibration", "showlegend": False,
+        "marker": {"color": fade(color, 0.55), "line": {"color": color, "width": 1}},
+        "hovertemplate": f"{part}: %{{y}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _spread(framework: str, curve: Mapping[str, Any], palette: Palette) -> dict[str, Any]:
+    """The band between the curve's lower and upper ends, where there is one."""
+    known = [place for place, low in enumerate(curve["low"]) if low is not None]
+    x = [curve["thresholds"][place] for place in known]
+    high, low = ([curve[end][place] for place in known] for end in ("high", "low"))
+    return {
+        "type": "scatter", "x": x + x[::-1], "y": high + low[::-1], "fill": "toself", "mode": "lines",
+        "fillcolor": fade(palette.of_framework(framework), 0.14), "line": {"width": 0},
+        "hoverinfo": "skip", "showlegend": False, "legendgroup": framework,
+        "name": f"{TITLES[framework]} interval",
+    }  # fmt: skip
+
+
+def _line(
+    name: str, x: Sequence[float], y: Sequence[float], color: str, dash: str, shown: bool = False
+) -> dict[str, Any]:
+    line = {"color": color, "width": 1.5, "dash": dash}
+    return {"type": "scatter", "x": list(x), "y": list(y), "mode": "lines", "name": name, "line": line,
+            "hoverinfo": "skip", "showlegend": shown}  # fmt: skip
+
+
+def _reach(
+    values: Sequence[float], low: Sequence[float | None], high: Sequence[float | None], color: str
+) -> dict[str, Any]:
+    """Bars from `low` to `high`; none where there is no interval."""
+    return {
+        "type": "data", "symmetric": False, "color": color, "thickness": 1.6, "width": 5,
+        "array": [0 if end is None else end - value for value, end in zip(values, high, strict=True)],
+        "arrayminus": [0 if end is None else value - end for value, end in zip(values, low, strict=True)],
+    }  # fmt: skip
+
+
+def _list_rows(titles: Sequence[str], palette: Palette) -> dict[str, Any]:
+    """An axis of words, from top to bottom."""
+    return {"tickvals": list(range(len(titles))), "ticktext": list(titles), "showgrid": False,
+            "range": [len(titles) - 0.4, -0.6], "automargin": True,
+            "tickfont": {"color": palette.text}}  # fmt: skip

@@ -1,0 +1,297 @@
+"""The operating point of the page Compare, and everything that it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.cases.cases import find_patients
+from core.errors import EvaluationError
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from dashboard.compare import point_charts
+from dashboard.shared import case_links, components, figures, loaders, records, state
+from dashboard.shared.palette import WORDS, write_percent
+from dashboard.shared.records import Scene
+
+# Row of the table: name, whether it is written as a percentage, and whether the review band changes it.
+FIGURES = {
+    "auroc": ("AUROC", False, False),
+    "average_precision": ("Average precision", False, False),
+    "accuracy": ("Accuracy", True, True),
+    "balanced_accuracy": ("Balanced accuracy", True, True),
+    "recall": ("Sensitivity (recall)", True, True),
+    "specificity": ("Specificity", True, True),
+    "precision": ("Precision (PPV)", True, True),
+    "npv": ("NPV", True, True),
+    "f1": ("F1", False, True),
+    "likelihood_ratio_positive": ("Likelihood ratio +", False, True),
+    "likelihood_ratio_negative": ("Likelihood ratio −", False, True),
+}
+UNITS = {"slice": "slices", "patient": "patients"}
+_STEP = 0.005
+
+
+def choose_operating_point(experiment: Experiment, level: str) -> dict[str, float]:
+    """A preset of the card, or one threshold for both networks by the slider; the threshold of each."""
+    rules = components.list_rules(experiment, level)
+    options = [*rules, "custom"]
+    with st.container(key="pair_point"):
+        left, middle, right = st.columns([1.45, 1.2, 0.8], gap="large", vertical_alignment="center")
+    rule = left.segmented_control(
+        "Operating point",
+        options,
+        required=True,
+        format_func=components.RULES.__getitem__,
+        help=components.RULE_HELP,
+        **state.carry("operating_point", components.usual_rule(experiment, rules), options.__contains__),
+    )
+    cuts = {}
+    for name in experiment.frameworks:
+        if rule == "custom":
+            start = components.usual_threshold(experiment, name, level, rules)
+            cuts[name] = state.kept(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
+        else:
+            cuts[name] = experiment.threshold(name, level, rule)
+
+    def move(threshold: float) -> None:
+        state.keep("operating_point", "custom")
+        for name in experiment.frameworks:
+            state.keep(f"{name}_threshold", threshold)
+
+    middle.slider(
+        "Decide from this probability on",
+        0.0,
+        1.0,
+        step=_STEP,
+        format="%.3f",
+        help="Sets both networks to one threshold on their calibrated probabilities. Under a preset each has "
+        "its own, and the slider stands midway.",
+        **state.place("threshold", round(sum(cuts.values()) / len(cuts) / _STEP) * _STEP, move),
+    )
+    right.markdown(
+        "  \n".join(f"{components.name_framework(name)} from **{cut:.3f}** on" for name, cut in cuts.items())
+    )
+    return cuts
+
+
+def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bool) -> None:
+    """The table: both networks with intervals, and how far they differ."""
+    one = next(iter(scene.models.values()))
+    compared = "reason" not in scene.comparison and not set_aside
+    rows = []
+    for key, (title, percent, decided) in FIGURES.items():
+        row = {"": title}
+        for name, model in scene.models.items():
+            review = model["review"]
+            found = review[key] if set_aside and decided and key in review else model[key]
+            row[components.name_framework(name)] = components.write_figure(found, percent)
+        if compared:
+            row[_difference_title(scene)] = write_difference(scene.comparison["differences"][key], percent)
+        rows.append(row)
+    rows.append({"": f":{WORDS['review']}[? Needs review]"} | {
+        components.name_framework(name): _write_share(model["review"]) for name, model in scene.models.items()
+    } | ({_difference_title(scene): ""} if compared else {}))  # fmt: skip
+    with st.container(key="pair_figures"):
+        left, right = st.columns([2.6, 1], gap="large")
+    left.table(rows, hide_index=True, border="horizontal", alt="Figures of both networks with 95 % intervals")
+    with left:
+        components.offer_csv(lambda: _list_figures(scene), f"{experiment.name}-{level}-figures.csv")
+    with right:
+        _show_counts(experiment, level, one)
+        _show_interval(scene, set_aside)
+
+
+def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
+    """Precision-recall and ROC side by side, with the operating points and review bands."""
+    try:
+        found = records.curves(experiment, level)
+    except EvaluationError as error:
+        components.show_error(error)
+        return
+    precision_recall, roc = {}, {}
+    for name, (pr, rates) in found.items():
+        model, cut = scene.models[name], scene.models[name]["threshold"]
+        recall, precision, specificity = (
+            model[key]["value"] for key in ("recall", "precision", "specificity")
+        )
+        pr_mark = None if None in (recall, precision) else (recall, precision, cut)
+        roc_mark = None if None in (recall, specificity) else (1 - specificity, recall, cut)
+        band = (model["review"]["low"], model["review"]["high"]) if "low" in model["review"] else None
+        precision_recall[name] = point_charts.Curve(
+            pr.recall, pr.precision, pr.thresholds, pr_mark, pr.average_precision, band
+        )
+        roc[name] = point_charts.Curve(
+            rates.false_positive_rate, rates.true_positive_rate, rates.thresholds, roc_mark, rates.auroc, band
+        )
+    prevalence = next(iter(scene.models.values()))["prevalence"]
+    with st.container(key="pair_curves"):
+        left, right = st.columns(2, gap="large")
+    file = f"{experiment.name}-{level}"
+    told = ", ".join(
+        f"{TITLES[name]} at threshold {model['threshold']:.3f}" for name, model in scene.models.items()
+    )
+    with left:
+        figure = point_charts.draw_precision_recall(precision_recall, prevalence, state.palette())
+        alt = f"Precision-recall curves of both networks, marked: {told}"
+        table = partial(_list_points, precision_recall, "recall", "precision")
+        figures.show_figure(figure, "pr", f"{file}-precision-recall", alt, table)
+    with right:
+        figure = point_charts.draw_roc(roc, state.palette())
+        alt = f"ROC curves of both networks, marked: {told}"
+        table = partial(_list_points, roc, "false_positive_rate", "true_positive_rate")
+        figures.show_figure(figure, "roc", f"{file}-roc", alt, table)
+
+
+def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside: bool) -> None:
+    """Right and wrong of each network, with what needs review."""
+    with st.container(key="pair_confusion"):
+        columns = st.columns(len(scene.models), gap="large")
+    for column, (name, model) in zip(columns, scene.models.items(), strict=True):
+        review = model["review"]
+        counts = review.get("counts")
+        figure = point_charts.draw_confusion(
+            model["confusion"], experiment.classes, name, state.palette(), review=counts, set_aside=set_aside
+        )
+        shown = counts if set_aside and counts else model["confusion"]
+        told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in shown.items())
+        alt = f"Confusion matrix of the {TITLES[name]} network: {told}"
+        table = pd.DataFrame({"cell": list(shown), "count": list(shown.values())})
+        with column:
+            file = f"{experiment.name}-{level}-confusion-{name}"
+            choose = partial(_open_cell, experiment, level, name, model, set_aside)
+            figures.show_figure(figure, f"confusion_{name}", file, alt, table, choose)
+    st.caption("Click a cell to see its cases on the page Explore.")
+
+
+def _open_cell(
+    experiment: Experiment, level: str, name: str, model: Mapping[str, Any], set_aside: bool, cell: str
+) -> None:
+    """Go to the cases of a cell; of a cell of patients, to all their slices."""
+    if level == "slice":
+        case_links.ask_for(experiment, **{f"{name}_outcome": [cell]})
+    else:
+        review = model["review"]
+        band = (review["low"], review["high"]) if set_aside and "low" in review else None
+        patients = find_patients(loaders.cases(experiment), name, model["threshold"], band, cell)
+        if not patients:
+            return
+        case_links.ask_for(experiment, patient=patients)
+    state.keep("view", "cases")
+    st.switch_page("app_pages/explore.py")
+
+
+def _list_points(curves: Mapping[str, point_charts.Curve], x: str, y: str) -> pd.DataFrame:
+    """All points of the curves, with these names for what they are."""
+    return pd.concat(
+        pd.DataFrame({"model": name, "threshold": curve.threshold, x: curve.x, y: curve.y})
+        for name, curve in curves.items()
+    )
+
+
+def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
+    """ "+3 [-1 to +8]" in percent points, or "+0.03 [...]"; bold where the interval leaves out zero."""
+    if figure["value"] is None:
+        return ":gray[not estimable]"
+    scale, digits = (100, 0) if percent else (1, 2)
+
+    def tell(value: float) -> str:
+        text = f"{scale * value:+.{digits}f}"
+        return (text.lstrip("+-") if float(text) == 0 else text).replace("-", "−")
+
+    value = tell(figure["value"])
+    if figure["interval"] is None:
+        return f"{value} :gray[no interval]"
+    low, high = figure["interval"]
+    ends = f":gray[\\[{tell(low)} to {tell(high)}\\]]"
+    return f"**{value}** {ends}" if low > 0 or high < 0 else f"{value} {ends}"
+
+
+def _difference_title(scene: Scene) -> str:
+    first, second = (TITLES[scene.comparison[key]] for key in ("first", "second"))
+    return f"Difference, {first} − {second}"
+
+
+def _write_share(review: Mapping[str, Any]) -> str:
+    if "share" not in review:
+        return f":gray[no band: {components.plain(review['reason'])}]"
+    share = components.write_figure(review["share"], True)
+    return f"{share} :gray[from {review['low']:.3f} to {review['high']:.3f}]"
+
+
+def _show_counts(experiment: Experiment, level: str, model: Mapping[str, Any]) -> None:
+    patients = f" of {model['n_patients']} patients" if level == "slice" and model["n_patients"] else ""
+    share = f" ({write_percent(model['prevalence'])})" if model["n"] else ""
+    st.metric(f"Held-out {UNITS[level]}{patients}", f"{model['n']:,}".replace(",", " "))
+    st.metric(
+        f"With {components.plain(experiment.classes[1])}{share}", f"{model['positives']:,}".replace(",", " ")
+    )
+
+
+def _show_interval(scene: Scene, set_aside: bool) -> None:
+    interval = scene.interval
+    st.caption(
+        f"In brackets: {write_percent(interval['level'])} intervals, {interval['method']} over "
+        f"{interval['resampled']}, {interval['n_resamples']} resamples. AUROC and average precision do not "
+        "depend on the operating point."
+    )
+    if set_aside:
+        st.caption(
+            "Rates are among what each network decides. The two set other cases aside, so that no "
+            "differences are told."
+        )
+    elif "reason" in scene.comparison:
+        st.caption(f"No differences: {components.plain(scene.comparison['reason'])}.")
+    else:
+        st.caption(
+            "Differences are of the same resamples; percentages differ in percentage points. **Bold**: the "
+            "interval leaves out zero."
+        )
+    for note in [*scene.notes, *_list_reasons(scene.models.values())]:
+        st.caption(components.plain(note))
+
+
+def _list_reasons(models: Sequence[Mapping[str, Any]] | Any) -> list[str]:
+    """Why some figures have no interval, each reason once."""
+    found = [model[key] for model in models for key in FIGURES]
+    reasons = {one["reason"] for one in found if one["value"] is not None and one["interval"] is None}
+    return [f"No interval where {reason}." for reason in sorted(reasons)]
+
+
+def _list_figures(scene: Scene) -> pd.DataFrame:
+    """The table's figures at full precision, those among decided cases and at other prevalences as well."""
+    rows: list[dict[str, Any]] = []
+
+    def add(model: str, threshold: float | None, figure: str, among: str, found: Mapping[str, Any]) -> None:
+        low, high = found["interval"] or (None, None)
+        rows.append(
+            {"model": model, "threshold": threshold, "figure": figure, "among": among,
+             "value": found["value"], "low": low, "high": high, "reason": found.get("reason", "")}
+        )  # fmt: skip
+
+    for name, model in scene.models.items():
+        for key in FIGURES:
+            add(name, model["threshold"], key, "all", model[key])
+        for values in model["predictive_values"]:
+            for key in ("ppv", "npv"):
+                add(
+                    name,
+                    model["threshold"],
+                    f"{key} at prevalence {values['prevalence']:g}",
+                    "all",
+                    values[key],
+                )
+        if "share" in model["review"]:
+            add(name, model["threshold"], "needs review", "all", model["review"]["share"])
+            for key, (_, _, decided) in FIGURES.items():
+                if decided:
+                    add(name, model["threshold"], key, "decided", model["review"][key])
+    if "reason" not in scene.comparison:
+        pair = f"{scene.comparison['first']} - {scene.comparison['second']}"
+        for key in FIGURES:
+            add(pair, None, key, "all", scene.comparison["differences"][key])
+    return pd.DataFrame(rows)

@@ -1,0 +1,79 @@
+"""Tabs of the page Compare on where the figures come from: how the networks learned, and single slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from dashboard.readings import samples
+from dashboard.shared import charts, components, figures, loaders, state
+from dashboard.shared.palette import WORDS
+
+
+def show_learning(experiment: Experiment) -> None:
+    """Loss and accuracy by epoch."""
+    history = loaders.history(experiment)
+    with st.container(key="pair_learning"):
+        columns = st.columns(len(experiment.frameworks), gap="large")
+    for column, name in zip(columns, experiment.frameworks, strict=True):
+        figure = charts.draw_learning(history, [name], state.palette())
+        alt = f"Loss and accuracy of the {TITLES[name]} network by epoch"
+        own = history[history["framework"] == name]
+        with column:
+            figures.show_figure(figure, f"learning_{name}", f"{experiment.name}-learning-{name}", alt, own)
+    if experiment.card["protocol"]["folds"] > 1:
+        st.caption(
+            "Faint: each fold. Bold: their mean, as far as all folds have come. Marks: the epochs that "
+            "were kept."
+        )
+
+
+def show_samples(experiment: Experiment, level: str, thresholds: Mapping[str, float]) -> None:
+    """A handful of test slices with what both networks say of them."""
+    handful = samples.sample_slices(experiment, state.draw())
+    if handful is None:
+        st.markdown(
+            "The data set is not on this machine, so its pictures cannot be shown. "
+            "`python -m core download` fetches it."
+        )
+        return
+    if not handful:
+        st.markdown("The data set on this machine is not the one this experiment was trained on.")
+        return
+    if level == "patient":
+        st.markdown("Single slices, decided at the networks' usual operating points for slices.")
+        thresholds = {name: _usual_threshold(experiment, name) for name in experiment.frameworks}
+    st.button("Show others", on_click=state.draw_again, icon=":material/shuffle:")
+    with st.container(key="scan_samples"):
+        for start in range(0, len(handful), 4):
+            for column, sample in zip(st.columns(4, gap="small"), handful[start : start + 4], strict=False):
+                with column:
+                    _show_sample(experiment, sample, thresholds)
+
+
+def _usual_threshold(experiment: Experiment, framework: str) -> float:
+    rules = components.list_rules(experiment, "slice")
+    rule = components.usual_rule(experiment, rules)
+    return 0.5 if rule == "custom" else experiment.threshold(framework, "slice", rule)
+
+
+def _show_sample(experiment: Experiment, sample: loaders.Sample, thresholds: Mapping[str, float]) -> None:
+    st.image(sample.picture, width="stretch", alt=f"Test slice {sample.file}")
+    actual = components.name_decision(experiment, bool(sample.label))
+    lines = [f"Actual: {actual}"]
+    for name, cut in thresholds.items():
+        probability = sample.probabilities[name]
+        right = (probability >= cut) == bool(sample.label)
+        sign = (
+            f":green[{components.SIGNS['correct']}]"
+            if right
+            else f":{WORDS['positive']}[{components.SIGNS['wrong']}]"
+        )
+        predicted = components.name_decision(experiment, probability >= cut)
+        lines.append(f"{components.name_framework(name)} {probability:.2f} {sign} {predicted}")
+    st.markdown("  \n".join(lines))
+    patient = f"patient {components.plain(sample.patient)}, " if sample.patient else ""
+    st.caption(f"{patient}{components.plain(sample.file)}")

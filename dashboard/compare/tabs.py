@@ -1,0 +1,272 @@
+"""Tabs of the page Compare about each network by itself: calibration, utility, subgroups, robustness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.evaluation.conditions import list_columns
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from core.imaging.perturbations import Perturbation
+from dashboard.compare import compare_charts
+from dashboard.shared import components, figures, mark_charts, records, state
+from dashboard.shared.mark_charts import Mark
+from dashboard.shared.records import Scene
+
+_CALIBRATION = {
+    "brier": ("Brier score", "lower is better"),
+    "calibration_error": ("Expected calibration error", "0 is right"),
+    "calibration_slope": ("Calibration slope", "1 is right; below 1 is too extreme"),
+    "calibration_intercept": ("Calibration intercept", "0 is right; below 0 is too high"),
+}
+_GROUPS = {"level": "Level in the head", "brightness": "Brightness of the tissue"}
+_PARTS = ("before", "after")
+
+
+def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
+    """Do probabilities mean what they say, before and after recalibration?"""
+    st.markdown(
+        "Of all slices with a predicted probability of 20 %, about 20 % should be positive. Points on the "
+        "dotted line are right; below it, the network claims too much."
+        if level == "slice"
+        else "A patient's score, the mean over the slices, is no probability. **Before** is that score; "
+        "**after** is its recalibration to a probability, which only this tab and *Utility* use."
+    )
+    parts = {name: _calibration_of(model) for name, model in scene.models.items()}
+    with st.container(key="pair_reliability"):
+        columns = st.columns(len(parts), gap="large")
+    for column, (name, found) in zip(columns, parts.items(), strict=True):
+        bins = found["reliability"]
+        with column:
+            if not any(bins.values()):
+                st.markdown(f"{components.name_framework(name)}: no diagram. {_write_reason(found)}")
+                continue
+            figure = compare_charts.draw_reliability(bins, name, state.palette())
+            table = pd.DataFrame([{"part": part, **one} for part in bins for one in bins[part]])
+            alt = f"Reliability diagram of the {TITLES[name]} network before and after calibration"
+            file = f"{experiment.name}-{level}-reliability-{name}"
+            figures.show_figure(figure, f"reliability_{name}", file, alt, table)
+    rows, data = [], []
+    for key, (title, meaning) in _CALIBRATION.items():
+        row = {"": f"{title}  \n:gray[{meaning}]"}
+        for name, found in parts.items():
+            for part in _PARTS:
+                value = found[part][key]
+                row[f"{components.name_framework(name)} {part}"] = components.write_figure(value, False)
+                low, high = value["interval"] or (None, None)
+                data.append((name, part, key, value["value"], low, high, value.get("reason", "")))
+        rows.append(row)
+    st.table(rows, hide_index=True, border="horizontal", alt="Calibration before and after, with intervals")
+    columns = ["model", "part", "figure", "value", "low", "high", "reason"]
+    components.offer_csv(pd.DataFrame(data, columns=columns), f"{experiment.name}-{level}-calibration.csv")
+    st.caption(
+        "Bars on the points: 95 % Clopper-Pearson intervals, which take slices as independent. In brackets: "
+        f"95 % intervals by bootstrap over {scene.interval['resampled']}. {_write_fits(parts)}"
+    )
+
+
+def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
+    """Would acting on the networks do more good than harm?"""
+    found = {name: model["decision_curve"] for name, model in scene.models.items()}
+    known = {name: curve for name, curve in found.items() if "reason" not in curve}
+    st.markdown(
+        "A threshold of 10 % says: missing one hemorrhage weighs as much as nine needless alarms. Where a "
+        "network's line lies above both others, consulting it is worth more than acting on everyone, or on "
+        "no one."
+    )
+    for name, curve in found.items():
+        if "reason" in curve:
+            st.markdown(f"{components.name_framework(name)}: not estimable. {_sentence(curve['reason'])}")
+    if not known:
+        return
+    marks = {name: scene.models[name]["threshold"] for name in known} if level == "slice" else {}
+    figure = compare_charts.draw_decision_curves(known, marks, state.palette())
+    table = pd.concat(pd.DataFrame({"model": name, **curve}) for name, curve in known.items())
+    alt = "Decision curves of both networks beside acting on all and on none"
+    figures.show_figure(figure, "utility", f"{experiment.name}-{level}-decision-curves", alt, table)
+    told = [f"{components.name_framework(name)} {_write_worth(curve)}" for name, curve in known.items()]
+    st.markdown("; ".join(told) + ".")
+    marked = " Marks: the operating points." if marks else ""
+    st.caption(
+        f"Net benefit: true positives per {level}, less the false ones at the weight of the threshold, on "
+        f"recalibrated probabilities. Bands: pointwise 95 % intervals.{marked}"
+    )
+
+
+def show_subgroups(experiment: Experiment, level: str) -> None:
+    """Where in the head, and in how bright pictures, do the networks rank well?"""
+    found = {name: levels["slice"] for name, levels in records.subgroups(experiment).items()}
+    if any("reason" in kinds for kinds in found.values()):
+        _show_missing(experiment, "how well the networks rank in each part of the head, and in dark and "
+                      "bright pictures")  # fmt: skip
+        return
+    if level == "patient":
+        st.markdown("A place in the head belongs to a slice: these figures are per slice.")
+    with st.container(key="pair_subgroups"):
+        columns = st.columns(len(_GROUPS), gap="large")
+    for column, (kind, title) in zip(columns, _GROUPS.items(), strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            _show_groups(experiment, kind, {name: kinds[kind] for name, kinds in found.items()})
+    st.caption(
+        "AUROC with 95 % intervals by bootstrap over the patients of each group; dotted is chance. Base, "
+        "middle and vertex are thirds of what was scanned of each patient, no landmarks."
+    )
+
+
+def show_robustness(experiment: Experiment, level: str) -> None:
+    """How much do the networks lose when slices come noisier, turned or in another window?"""
+    if "robustness.csv" not in experiment.card["files"]:
+        _show_missing(experiment, "what the networks lose when slices are noisy, turned, shifted, or come in "
+                      "another window")  # fmt: skip
+        return
+    parts = {name: levels[level] for name, levels in records.robustness(experiment).items()}
+    conditions = [(name, one) for name, part in parts.items() for one in part.get("conditions", ())]
+    if not conditions:
+        st.markdown(f"Not estimable: {components.plain(next(iter(parts.values()))['reason'])}.")
+        return
+    rows = [
+        (Perturbation(one["perturbation"], one["amount"]).title, name, one["auroc"])
+        for name, one in conditions
+    ]
+    alt = "AUROC of both networks under each change of the slices"
+    figure = compare_charts.draw_robustness(rows, state.palette())
+    table = partial(_list_conditions, conditions)
+    figures.show_figure(figure, "robustness", f"{experiment.name}-{level}-robustness", alt, table)
+    st.markdown("; ".join(_write_losses(rows, experiment)) + ".")
+    bars = (
+        f"Bars: 95 % intervals by bootstrap over {records.record(experiment)['interval']['resampled']}."
+        if any(figure["interval"] for _, _, figure in rows)
+        else "No intervals were measured here."
+    )
+    st.caption(
+        f"{conditions[0][1]['n']} held-out {level}s. Each slice was changed as its file might have been, "
+        "prepared anew, and scored by the network of its own fold. Lines stand at the unchanged slices, "
+        f"dotted is chance. {bars}"
+    )
+
+
+def _calibration_of(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The LEVEL's "calibration" with every part there, however little could be estimated."""
+    found = dict(model["calibration"])
+    for part in _PARTS:
+        given = found.get(part, found)
+        if "reason" in given:
+            none = {"value": None, "interval": None, "reason": given["reason"]}
+            found[part] = dict.fromkeys(_CALIBRATION, none)
+    return {"reliability": {part: [] for part in _PARTS}, "fits": {}, **found}
+
+
+def _write_reason(found: Mapping[str, Any]) -> str:
+    reasons = [found[part]["brier"].get("reason") for part in _PARTS]
+    return _sentence(next((reason for reason in reasons if reason), ""))
+
+
+def _write_fits(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    fits = next(iter(parts.values()))["fits"]
+    if "fitted_on" in fits:
+        return f"Fitted on {components.plain(fits['fitted_on'])}."
+    return "".join(
+        f"{TITLES[name]}: {_sentence(found['fits']['reason'])} "
+        for name, found in parts.items()
+        if "reason" in found["fits"]
+    )
+
+
+def _sentence(text: str) -> str:
+    return components.sentence(text) if text else ""
+
+
+def _write_worth(curve: Mapping[str, Any]) -> str:
+    """The longest run of thresholds where the curve lies above both other ways, and how far that is sure."""
+    thresholds = curve["thresholds"]
+    above = [own > max(all_, 0.0) for own, all_ in zip(curve["net_benefit"], curve["treat_all"], strict=True)]
+    start, stop = _longest_run(above)
+    if start == stop:
+        return "lies above both at no threshold"
+    first, last = _longest_run([low is not None and low > 0 for low in curve["low"]])
+    sure = f", its interval above 0 up to {thresholds[last - 1]:.2f}" if first < last else ""
+    return f"lies above both from **{thresholds[start]:.2f}** to **{thresholds[stop - 1]:.2f}**{sure}"
+
+
+def _longest_run(values: Sequence[bool]) -> tuple[int, int]:
+    """Start and stop of the longest run of true values; equal when there is none."""
+    best, start = (0, 0), 0
+    for place, value in enumerate([*values, False]):
+        if value:
+            continue
+        best = max(best, (start, place), key=lambda run: run[1] - run[0])
+        start = place + 1
+    return best
+
+
+def _show_groups(experiment: Experiment, kind: str, models: Mapping[str, list[dict[str, Any]]]) -> None:
+    marks, rows, data = [], {}, []
+    for name, groups in models.items():
+        for group in groups:
+            auroc = group["auroc"]
+            low, high = auroc["interval"] or (None, None)
+            title = group["group"].capitalize()
+            if auroc["value"] is not None:
+                marks.append(Mark(title, name, auroc["value"], low, high, 0.5))
+            row = rows.setdefault(
+                group["group"],
+                {"": title, "Slices": str(group["n"]), "positive": str(group["positives"]),
+                 "Patients": "unknown" if group["n_patients"] is None else str(group["n_patients"])},
+            )  # fmt: skip
+            row[f"{components.name_framework(name)} AUROC"] = components.write_figure(auroc, False)
+            counts = (group["group"], group["n"], group["n_patients"], group["positives"])
+            data.append((name, *counts, auroc["value"], low, high, auroc.get("reason", "")))
+    if marks:
+        columns = ["model", "group", "n", "n_patients", "positives", "auroc", "low", "high", "reason"]
+        figure = mark_charts.draw_marks(marks, state.palette())
+        alt = f"AUROC of both networks by {_GROUPS[kind].lower()}"
+        file = f"{experiment.name}-subgroups-{kind}"
+        figures.show_figure(figure, f"subgroups_{kind}", file, alt, pd.DataFrame(data, columns=columns))
+    st.table(list(rows.values()), hide_index=True, border="horizontal", alt=f"Figures by {_GROUPS[kind]}")
+
+
+def _list_conditions(conditions: Sequence[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "model": name,
+            **{key: one[key] for key in ("perturbation", "amount", "n")},
+            **list_columns("auroc", one["auroc"]),
+            **list_columns("average_precision", one["average_precision"]),
+        }
+        for name, one in conditions
+    )
+
+
+def _write_losses(rows: Sequence[tuple[str, str, Mapping[str, Any]]], experiment: Experiment) -> list[str]:
+    """For each network the change under which it loses most."""
+    told = []
+    for name in experiment.frameworks:
+        own = [(change, figure) for change, framework, figure in rows if framework == name]
+        known = [(change, figure) for change, figure in own[1:] if figure["value"] is not None]
+        if not own or own[0][1]["value"] is None or not known:
+            told.append(f"{components.name_framework(name)}: not estimable")
+            continue
+        change, worst = min(known, key=lambda pair: pair[1]["value"])
+        told.append(
+            f"{components.name_framework(name)} {_write_area(own[0][1])} unchanged, at worst "
+            f"{_write_area(worst)} :gray[({components.plain(change)})]"
+        )
+    return told
+
+
+def _write_area(figure: Mapping[str, Any]) -> str:
+    """With its interval, where there is one; the caption says where none was measured."""
+    return components.write_figure(figure, False).removesuffix(" :gray[no interval]")
+
+
+def _show_missing(experiment: Experiment, what: str) -> None:
+    with st.container(border=True):
+        st.markdown(f"**Not measured yet.** Here it will be seen {what}.")
+        st.markdown("On a machine with the data set and both frameworks, this measures it, in minutes:")
+        st.code(f"python -m core robustness {experiment.name}", language="bash")

@@ -1,0 +1,198 @@
+"""Step 2 of the leakage laboratory: what a leak does to the figures, by record and by live control."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.datasets.leakage import Control, Estimate, conclude
+from core.experiments import SHIPPED
+from dashboard.data import laboratory
+from dashboard.data.laboratory import Source
+from dashboard.shared import components, figures, loaders, mark_charts, records, state
+from dashboard.shared.mark_charts import Mark
+from dashboard.shared.palette import write_percent
+
+_SPLITS = {"random": "slices at random", "patient": "patients apart"}
+_RESULT_PX = 400
+_HIGHEST_SEED = 9999
+
+
+def show_same_network() -> None:
+    """The naive figures beside the honest ones, from the records of the first two experiments."""
+    st.markdown(
+        "**One network, the same labels, tested in two ways.** Only the split differs. The figures are "
+        "computed from the records of the experiments; bars are 95 % intervals."
+    )
+    experiments = {experiment.name: experiment for experiment in loaders.experiments()[0]}
+    found = [experiments[name] for name in SHIPPED[:2] if name in experiments]
+    for name in SHIPPED[:2]:
+        if name not in experiments:
+            st.info(
+                f"The experiment {components.plain(name)} is not on this machine, so its figures cannot be "
+                "shown. `README.md` says how it is trained.",
+                icon=":material/info:",
+            )
+    levels = []
+    for experiment in found:
+        models = records.record(experiment)["models"]
+        way = _SPLITS[experiment.card["protocol"]["split"]]
+        levels += [(way, framework, model["slice"]) for framework, model in models.items()]
+    marks = [
+        _mark_figure(f"{title}, {way}", framework, level, key)
+        for key, title in (("accuracy", "Accuracy"), ("auroc", "AUROC"))
+        for way, framework, level in levels
+        if level[key]["value"] is not None
+    ]
+    _show_marks(marks, "same_network", "Accuracy and AUROC of the same network under both splits")
+    if len(found) < 2 or not marks:
+        return
+    protocols = [{key: one.card["protocol"][key] for key in ("labels", "architecture")} for one in found]
+    if protocols[0] != protocols[1]:
+        st.warning(
+            "These two experiments differ in more than their split, so the figures are not to be compared.",
+            icon=components.SIGNS["warning"],
+        )
+    else:
+        st.markdown(_tell_network(marks))
+
+
+def show_control(source: Source) -> None:
+    """Run the control when asked to, and say what follows from it."""
+    st.subheader("The control: labels that mean nothing", anchor=False)
+    st.markdown(
+        "Is it patients that are recognised? The proof needs no network. A model that looks up the most "
+        "similar small picture and copies its label knows nothing of disease. It is tested with the true "
+        "labels, and with labels **shuffled between patients**: the slices of a patient keep one label, but "
+        "the wrong one. Nobody could predict those in a patient never met."
+    )
+    asked = state.kept("control", "", _is_seed)
+    if source.images is None:
+        st.markdown("The control needs the pictures, and they are not on this machine.")
+        return
+    if not asked:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Run the control on this data set", on_click=state.keep, args=("control", "0"),
+                type="primary", icon=":material/play_arrow:",
+            )  # fmt: skip
+            st.caption("Computed here and now, in less than a minute.")
+        return
+    seed = int(asked)
+    bar, space = st.empty(), st.empty()
+    with space:
+        st.skeleton(height=_RESULT_PX)
+    control = laboratory.control(
+        source.images, seed,
+        components.show_progress(bar, "Reading the pictures"),
+        components.show_progress(bar, "Testing the model, setting by setting"),
+    )  # fmt: skip
+    bar.empty()
+    with space.container():
+        _show_result(control)
+
+
+def _show_result(control: Control) -> None:
+    st.subheader(components.plain(conclude(control)), anchor=False)
+    rows = []
+    for outcome in control.outcomes:
+        labels = "Meaningless" if outcome.shuffled else "True" if outcome.labels == "folder" else "Slice"
+        rows.append((f"{labels} labels, {_SPLITS[outcome.split]}", outcome))
+    folder = [(row, outcome) for row, outcome in rows if outcome.labels == "folder"]
+    marks = [
+        Mark(row, series, estimate.value, estimate.low, estimate.high, chance)
+        for row, outcome in folder
+        for series, estimate, chance in (
+            ("accuracy", outcome.accuracy, outcome.majority),
+            ("AUROC", outcome.auroc, 0.5),
+        )
+        if estimate.value is not None
+    ]
+    with st.container(key="pair_control"):
+        left, right = st.columns([1.2, 1], gap="large")
+    with left:
+        _show_marks(marks, "control", "Accuracy and AUROC of the control in each setting")
+    table = [
+        {
+            "": row,
+            "Accuracy": _write(outcome.accuracy, True),
+            "by guessing": f":gray[{write_percent(outcome.majority)}]",
+            "AUROC": _write(outcome.auroc, False),
+        }
+        for row, outcome in rows
+    ]
+    with right:
+        st.table(table, hide_index=True, border="horizontal", alt="Figures of the control in each setting")
+        part = (
+            ""
+            if control.n_slices == control.n_slices_in_set
+            else f" Of {control.n_slices_in_set} slices, {control.n_slices} took part: whole patients, drawn "
+            "at random."
+        )
+        runs = max(outcome.n_runs for outcome in control.outcomes)
+        st.caption(
+            f"In brackets: the lowest and highest of {runs} splits or shuffles; of true labels with patients "
+            f"apart, the 95 % interval over patients, each of whom is left out once.{part} Slice labels are "
+            "not shuffled, because they do not belong to patients."
+        )
+    seed = (control.seed + 1) % (_HIGHEST_SEED + 1)
+    again = ("control", str(seed))
+    st.button("Run again with other splits", on_click=state.keep, args=again, icon=":material/replay:")
+
+
+def _show_marks(marks: list[Mark], key: str, alt: str) -> None:
+    if not marks:
+        return
+    figure = mark_charts.draw_marks(marks, state.palette())
+    figures.show_figure(figure, key, key, alt, pd.DataFrame(marks))
+
+
+def _mark_figure(row: str, framework: str, level: dict[str, Any], key: str) -> Mark:
+    """A figure of `core.evaluation.summary` as a mark."""
+    share = level["positives"] / level["n"]
+    chance = 0.5 if key == "auroc" else max(share, 1 - share)
+    low, high = level[key]["interval"] or (None, None)
+    return Mark(row, framework, level[key]["value"], low, high, chance)
+
+
+def _tell_network(marks: list[Mark]) -> str:
+    """The lesson of the two experiments, in their own numbers."""
+
+    def tell(row: str, percent: bool) -> str:
+        own = [mark for mark in marks if mark.row == row]
+        return " and ".join(
+            f"{components.name_framework(mark.series)} **{_write_value(mark.value, percent)}**"
+            + (f" :gray[\\[{_write_ends(mark.low, mark.high, percent)}\\]]" if mark.low is not None else "")
+            for mark in own
+        )
+
+    return (
+        f"Accuracy with slices at random: {tell('Accuracy, slices at random', True)}. With patients apart: "
+        f"{tell('Accuracy, patients apart', True)}, where always answering the commoner label is right in "
+        f"{write_percent(max(mark.chance for mark in marks))}. Their AUROC is then "
+        f"{tell('AUROC, patients apart', False)}; guessing gives 0.50. **The first number is the famous one. "
+        "The second is what it is worth for a new patient.**"
+    )
+
+
+def _write(estimate: Estimate, percent: bool) -> str:
+    if estimate.value is None:
+        return f":gray[not estimable: {components.plain(estimate.reason)}]"
+    value = f"**{_write_value(estimate.value, percent)}**"
+    if estimate.low is None or estimate.high is None:
+        return f"{value} :gray[no interval]"
+    return f"{value} :gray[\\[{_write_ends(estimate.low, estimate.high, percent)}\\]]"
+
+
+def _write_value(value: float, percent: bool) -> str:
+    return write_percent(value) if percent else f"{value:.2f}"
+
+
+def _write_ends(low: float | None, high: float | None, percent: bool) -> str:
+    return f"{100 * low:.0f}–{100 * high:.0f}" if percent else f"{low:.2f}–{high:.2f}"
+
+
+def _is_seed(text: str) -> bool:
+    return text == "" or (text.isdecimal() and int(text) <= _HIGHEST_SEED)

@@ -1,0 +1,118 @@
+"""Which slices the page Data is about: a data set on this machine, or the record of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core.datasets.dataset import DATASET_VARIABLE, KNOWN_DATASET, Dataset, find_dataset
+from core.errors import StrokeError
+from core.experiments import SHIPPED
+from dashboard.data.laboratory import Source
+from dashboard.shared import components, datasets, loaders
+
+_POLL_S = 1
+_MB = 1_000_000
+
+
+def choose_source() -> Source | None:
+    """Say what is loaded, or how to get it; None when there is neither a data set nor a record of one."""
+    here = find_dataset()
+    named = st.text_input(
+        "Folder of the data set",
+        placeholder=str(here) if here else "a folder on this machine with Normal and Stroke inside",
+        key="data_folder",
+        persist_state="session",
+        help="Any folder on this machine with two folders of pictures, one for each class. Left empty: the "
+        f"one that `{DATASET_VARIABLE}` names, or the one that was downloaded.",
+    ).strip()
+    folder = Path(named).expanduser() if named else here
+    if folder is None:
+        _invite()
+        return _read_record()
+    try:
+        found = _read(folder)
+    except StrokeError as error:
+        components.show_error(error)
+        return _read_record()
+    source = Source(found.table, found.classes, found.fingerprint, found)
+    _show_loaded(source, found)
+    return source
+
+
+def _read(folder: Path) -> Dataset:
+    place = st.empty()
+    found = datasets.dataset(folder, components.show_progress(place, "Reading the pictures"))
+    place.empty()
+    return found
+
+
+def _read_record() -> Source | None:
+    """What the first experiment of the story recorded of its data set: everything but the pixels."""
+    experiments = {experiment.name: experiment for experiment in loaders.experiments()[0]}
+    recorded = next((experiments[name] for name in SHIPPED if name in experiments), None)
+    if recorded is None:
+        return None
+    st.caption(
+        f"Below: the slices that the experiment {components.plain(recorded.name)} recorded, without pictures."
+    )
+    classes = recorded.classes if recorded.card["protocol"]["labels"] == "folder" else ("Normal", "Stroke")
+    return Source(loaders.slices(recorded), classes, recorded.card["dataset"]["fingerprint"], None)
+
+
+def _show_loaded(source: Source, found: Dataset) -> None:
+    table = source.table
+    if source.is_known:
+        st.markdown(
+            f":green[{components.SIGNS['correct']} **The published set, byte by byte:**] "
+            f"[{KNOWN_DATASET['name']}]({KNOWN_DATASET['url']}) · fingerprint `{source.fingerprint[:12]}`"
+        )
+    else:
+        st.markdown(f"**Not the published set.** Fingerprint `{source.fingerprint[:12]}`")
+    with st.container(key="counts"):
+        columns = st.columns(4)
+    per_class = [int((table["folder_label"] == label).sum()) for label in (0, 1)]
+    columns[0].metric("Slices", _write_count(len(table)))
+    columns[1].metric(
+        "Patients", _write_count(table["patient"].nunique()) if source.has_patients else "unknown"
+    )
+    for column, name, count in zip(columns[2:], source.classes, per_class, strict=True):
+        column.metric(f"Slices in {components.plain(name)}", _write_count(count))
+    for warning in found.warnings:
+        st.warning(components.plain(warning), icon=components.SIGNS["warning"])
+    if found.refused:
+        n = len(found.refused)
+        with st.expander("1 file was refused" if n == 1 else f"{n} files were refused"):
+            st.dataframe(found.refused, hide_index=True)
+    if source.has_patients:
+        with st.expander("The patients"):
+            st.dataframe(_list_patients(source), hide_index=True)
+
+
+def _list_patients(source: Source) -> pd.DataFrame:
+    """One row per patient, in the order of the table."""
+    names = dict(enumerate(source.classes))
+    rows = source.table.assign(folder=source.table["folder_label"].map(names))
+    columns = {"folder": ("folder", "first"), "slices": ("file", "size")}
+    if source.has_slice_labels:
+        columns["showing a hemorrhage"] = ("slice_label", "sum")
+    return rows.groupby("patient", sort=False).agg(**columns).reset_index()
+
+
+def _invite() -> None:
+    with st.container(border=True):
+        st.markdown(
+            "**No data set is on this machine.** With one, this page shows its slices side by side and runs "
+            "the control on it."
+        )
+        datasets.show_download()
+        st.caption(
+            f"Or name a folder above. On the command line: `python -m core download`; or set "
+            f"`{DATASET_VARIABLE}` to a folder and start again."
+        )
+
+
+def _write_count(n: int) -> str:
+    return f"{n:,}".replace(",", " ")

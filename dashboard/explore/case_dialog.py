@@ -1,0 +1,263 @@
+"""One case: its picture with both heat maps, both verdicts, its patient's series, cases like it, its tags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.cases.annotations import Case
+from core.errors import StrokeError
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from core.measurements.feature_space import copies, nearest
+from dashboard.explore import explore_charts, feature_map, tags
+from dashboard.explore.filters import Choice
+from dashboard.explore.gallery import ABSENT, HEAT_HONESTY, make_tiles, open_case
+from dashboard.explore.widgets import Tile, show_gallery
+from dashboard.readings import pictures as explore_pictures
+from dashboard.readings.reading import Reading
+from dashboard.shared import components, loaders, overlays, state
+from dashboard.shared.charts import CONFIG
+from dashboard.shared.palette import WORDS
+
+_OUTCOMES = {
+    "tp": "right: true positive",
+    "tn": "right: true negative",
+    "fp": "wrong: false positive",
+    "fn": "wrong: false negative",
+    "indeterminate_positive": "set aside",
+    "indeterminate_negative": "set aside",
+}
+
+
+def open_asked(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
+    """Open the case that the link asks for, over the page; `rows` are those that arrows move through."""
+    asked = state.kept("case", "", lambda value: isinstance(value, str))
+    if not asked:
+        return
+    known = choice.cases["row"]
+    if not (asked.isdecimal() and (known == int(asked[:9])).any()):
+        state.keep("case", "")
+        st.warning(
+            f"The link asks for a case that this experiment does not have: {components.plain(asked[:40])}. "
+            f"It has {len(known)} held-out slices, from {known.min()} to {known.max()}. "
+            "Choose one in the gallery.",
+            icon=components.SIGNS["warning"],
+        )
+        return
+    _show_case(experiment, choice, root, rows)
+
+
+def _close() -> None:
+    state.keep("case", "")
+
+
+@st.dialog("Case", width="large", on_dismiss=_close)
+def _show_case(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
+    with state.gather_part("case"):
+        row = int(state.kept("case", "", str.isdecimal))
+        case = choice.cases[choice.cases["row"] == row].iloc[0]
+        try:
+            _draw_case(experiment, choice, case, root, rows)
+        except StrokeError as error:
+            components.show_error(error)
+
+
+def _draw_case(
+    experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None, rows: list[int]
+) -> None:
+    _show_head(experiment, case, rows)
+    _show_pictures(experiment, choice, case, root)
+    with st.container(key="pair_case"):
+        left, right = st.columns([1.1, 1], gap="large")
+    with left:
+        _show_scales(experiment, choice, case)
+        _show_labels(experiment, case)
+    with right:
+        tags.show_tags(experiment, Case(case["sha256"], experiment.card["dataset"]["fingerprint"]))
+    _show_series(experiment, choice, case, root)
+    _show_alike(experiment, case, root)
+
+
+def _show_head(experiment: Experiment, case: pd.Series[Any], rows: list[int]) -> None:
+    place = rows.index(int(case["row"])) if int(case["row"]) in rows else None
+    back = str(rows[place - 1]) if place else ""
+    on = str(rows[place + 1]) if place is not None and place + 1 < len(rows) else ""
+    with st.container(
+        key="case_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.button("Previous", key="case_back", shortcut="Left", disabled=not back, on_click=state.keep,
+                  args=("case", back))  # fmt: skip
+        where = (
+            f"Patient {components.plain(case['patient'])}, slice {case['number']}"
+            if case["patient"]
+            else "Slice"
+        )
+        count = f" :gray[{place + 1} of {len(rows)}]" if place is not None else ""
+        st.markdown(f"**{where}** · {components.name_decision(experiment, bool(case['label']))}{count}")
+        st.button("Next", key="case_on", shortcut="Right", disabled=not on, on_click=state.keep,
+                  args=("case", on))  # fmt: skip
+
+
+def _show_pictures(experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None) -> None:
+    reading = reason = None
+    if root is not None:
+        found = explore_pictures.read_file(root, case["file"], case["sha256"])
+        if isinstance(found, str):
+            reason = found
+        else:
+            reading = explore_pictures.read_case(experiment, root, case["file"], case["sha256"])
+    if reading is not None and reading.refusal is not None:
+        components.show_error(reading.refusal)
+    pictures = st.container(key="scan_case")
+    whole = reading is not None and reading.findings is not None
+    opacity = _choose_opacity() if whole else 0.0
+    with pictures:
+        columns = st.columns(1 + len(experiment.frameworks), gap="small")
+    with columns[0]:
+        st.markdown("**Slice**")
+        if whole:
+            assert reading is not None
+            st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG",
+                     alt="The slice")  # fmt: skip
+        else:
+            st.image(overlays.draw_empty_frame(), width="stretch", alt="")
+            st.caption(f"{ABSENT[reason or 'missing'].capitalize()}. SHA-256 {case['sha256'][:16]}…")
+    for column, name in zip(columns[1:], experiment.frameworks, strict=True):
+        with column:
+            _show_verdict(choice, case, name, reading if whole else None, opacity)
+    if whole:
+        st.caption(HEAT_HONESTY.replace("\n", " "))
+
+
+def _choose_opacity() -> float:
+    with st.container(key="case_heat", horizontal=True, vertical_alignment="bottom", gap="large"):
+        opacity = st.slider(
+            "Heat map opacity", 0.0, 1.0, 0.5, 0.05, key="opacity", persist_state="session", width=260
+        )
+        with st.container(width=320, gap=None):
+            st.caption("Heat from 0 (none) to 1 (strongest in this slice)")
+            st.image(overlays.draw_color_bar(), width="stretch", alt="Colour scale of heat, from 0 to 1")
+    return float(opacity)
+
+
+def _show_verdict(
+    choice: Choice, case: pd.Series[Any], name: str, reading: Reading | None, opacity: float
+) -> None:
+    outcome, probability = str(case[f"{name}_outcome"]), float(case[name])
+    sign = components.SIGNS["wrong"] if outcome in ("fn", "fp") else components.SIGNS["correct"]
+    color = WORDS["positive"] if outcome in ("fn", "fp") else "green"
+    told = _OUTCOMES[outcome]
+    word = f":gray[{told}]" if outcome.startswith("ind") else f":{color}[{sign} {told}]"
+    doubt = ""
+    if case[f"{name}_review"]:
+        doubt = f" :{WORDS['review']}[{components.SIGNS['review']} needs review]"
+    st.markdown(f"{components.name_framework(name)} &ensp;**{probability:.2f}**&ensp; {word}{doubt}")
+    if reading is not None:
+        assert reading.findings is not None
+        heat = reading.findings.slices[0].models[name].heat
+        st.image(overlays.lay_heat(reading.picture(0), heat, opacity), width="stretch", output_format="PNG",
+                 alt=f"Heat map of the {TITLES[name]} network over the slice")  # fmt: skip
+    else:
+        st.image(overlays.draw_empty_frame(), width="stretch", alt="")
+
+
+def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -> None:
+    rows = [
+        overlays.ScaleRow(name, float(case[name]), choice.thresholds[name], choice.bands[name])
+        for name in experiment.frameworks
+    ]
+    told = "; ".join(row.tell() for row in rows)
+    st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
+
+
+def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
+    kind = experiment.card["protocol"]["labels"]
+    words = {"folder": "Folder label (of the patient)", "slice": "Slice label (from file numbers)"}
+    rows = []
+    for source in ("folder", "slice"):
+        value = case[f"{source}_label"]
+        told = ":gray[unknown]" if pd.isna(value) else ("positive" if int(value) else "negative")
+        used = " :gray[the one used here]" if source == kind else ""
+        rows.append({"": words[source], "says": f"{told}{used}"})
+    rows.append({"": "Held out in fold", "says": str(int(case["fold"]) + 1)})
+    rows.append({"": "File", "says": components.plain(case["file"])})
+    rows.append({"": "SHA-256", "says": f"`{case['sha256'][:16]}…`"})
+    st.table(rows, hide_index=True, hide_header=True, border="horizontal", alt="Where the label comes from")
+
+
+def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None) -> None:
+    if not case["patient"]:
+        return
+    series = choice.cases[choice.cases["patient"] == case["patient"]].sort_values(["number", "row"])
+    row = int(case["row"])
+    slices = loaders.slices(experiment)
+    every = int((slices["patient"] == case["patient"]).sum())
+    st.subheader(f"Patient {components.plain(case['patient'])}", anchor=False)
+    figure = explore_charts.draw_series(
+        series, experiment.frameworks, choice.thresholds, row, state.palette()
+    )
+    alt = f"Probabilities of both networks along {len(series)} slices of the patient"
+    st.plotly_chart(figure, key="series", config=CONFIG, alt=alt)
+    held = f"{len(series)} of the patient's {every} slices were held out. " if len(series) < every else ""
+    st.caption(f"{held}Tinted: slices with the positive label. Dotted: operating points.")
+    tiles = make_tiles(experiment, choice, series, root, current=row)
+    show_gallery("filmstrip", "Slices of this patient", tiles, open_row=open_case, strip=True)
+
+
+def _show_alike(experiment: Experiment, case: pd.Series[Any], root: Path | None) -> None:
+    if not feature_map.has_map(experiment):
+        st.caption(
+            "Which training slices are most like this one is told once the map of features is computed."
+        )
+        return
+    features, row = loaders.features(experiment), int(case["row"])
+    twins = copies(features, row)
+    if twins:
+        st.subheader(":material/content_copy: Near-copies in the data set", anchor=False)
+        tiles = [_make_other(experiment, other, "near-copy", root) for other in twins]
+        show_gallery("twins", "Near-copies", tiles, open_row=_open_other(experiment), strip=True)
+    similar = nearest(features, row)
+    if similar:
+        st.subheader("Training slices most like it", anchor=False)
+        tiles = [
+            _make_other(experiment, one.row, f"{one.similarity:.2f}", root, copied=one.row in twins)
+            for one in similar
+        ]
+        show_gallery(
+            "similar", "Most similar training slices", tiles, open_row=_open_other(experiment), strip=True
+        )
+        st.caption(
+            "By the networks' features, among the slices that this fold's networks were trained on; "
+            "1 is alike."
+        )
+
+
+def _make_other(
+    experiment: Experiment, row: int, word: str, root: Path | None, *, copied: bool = False
+) -> Tile:
+    """A slice of the data set that may be no case: its label, and a word."""
+    one = loaders.slices(experiment).iloc[row]
+    small = explore_pictures.draw_small(root, one["file"], one["sha256"])
+    positive = bool(one["label"])
+    name = f"{one['patient']} · {one['number']}" if one["patient"] else one["sha256"][:8]
+    title = experiment.classes[int(positive)]
+    sign = components.SIGNS["positive" if positive else "negative"]
+    marks = (("copy", "=", "near-copy"),) if copied else ()
+    absent = f"{one['sha256'][:8]}\n{ABSENT.get(small.reason, '')}"
+    sources = (small.uri,) if small.uri else ()
+    alt = f"Slice {name}, label {title}, {word}"
+    return Tile(row, sources, absent, f"{sign} {title}", positive, name, (("", word),), "", marks, alt)
+
+
+def _open_other(experiment: Experiment) -> Any:
+    known = set(loaders.cases(experiment)["row"])
+
+    def go(row: int) -> None:
+        if row in known:
+            open_case(row)
+
+    return go

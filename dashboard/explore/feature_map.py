@@ -1,0 +1,158 @@
+"""The map of an experiment's slices: those that look alike to the networks stand close together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.datasets.dataset import find_dataset
+from core.errors import StrokeError
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from core.measurements.feature_space import TABLE, measure_features, store_features
+from dashboard.shared import components, datasets, loaders, state
+from dashboard.shared.charts import CONFIG, MARGIN, compose
+from dashboard.shared.palette import Palette, write_percent
+
+
+class _Looks(NamedTuple):
+    """How an outcome is drawn: right or wrong by colour and shape, the actual class by filling."""
+
+    title: str
+    correct: bool
+    symbol: str
+    size: int
+    opacity: float
+
+
+# Drawn in this order: what is rare and wrong lies on top.
+OUTCOMES = {
+    "tn": _Looks("true negative", True, "circle-open", 6, 0.75),
+    "tp": _Looks("true positive", True, "circle", 7, 0.9),
+    "fp": _Looks("false positive", False, "x-thin-open", 8, 0.9),
+    "fn": _Looks("false negative", False, "x", 9, 1.0),
+}
+_BUTTONS = {
+    **CONFIG, "displayModeBar": True, "displaylogo": False,
+    "modeBarButtons": [["lasso2d", "select2d"]],
+}  # fmt: skip
+
+
+def has_map(experiment: Experiment) -> bool:
+    """Whether a map was computed for this experiment."""
+    return TABLE in experiment.card["files"]
+
+
+def show_map(experiment: Experiment, table: pd.DataFrame, key: str = "map") -> list[int]:
+    """The map of these cases, which a lasso or a box chooses from; without a map, how to get one.
+
+    Args:
+        experiment: whose features they are.
+        table: one row per case with `row` (of the experiment's `slices()`), `outcome` (a key of OUTCOMES),
+            `file`, and the probability of each framework.
+        key: of the chart.
+
+    Returns:
+        The chosen values of `row`; empty when nothing is chosen.
+    """
+    if not has_map(experiment):
+        _invite(experiment)
+        return []
+    features = loaders.features(experiment)
+    places = features.iloc[table["row"].to_numpy()]
+    drawn = table.assign(x=places["x"].to_numpy(), y=places["y"].to_numpy()).dropna(subset=["x", "y"])
+    if drawn.empty:
+        st.markdown("There is no map of these cases: their features do not vary, or there are none.")
+        return []
+    shares = [float(features[axis].var(ddof=0)) for axis in ("x", "y")]
+    event = st.plotly_chart(
+        draw_map(drawn, experiment.frameworks, shares, state.palette()),
+        key=key,
+        on_select="rerun",
+        selection_mode=("lasso", "box"),
+        config=_BUTTONS,
+        alt=f"Map of {len(drawn)} slices by the networks' features: "
+        + ", ".join(f"{n} {OUTCOMES[name].title}" for name, n in _count(drawn).items()),
+    )
+    st.caption(
+        "Close together: alike to both networks. Draw around some to choose them. The map is for looking "
+        "around, not for measuring: most of the networks were trained on these slices."
+    )
+    return [int(point["customdata"][0]) for point in event["selection"]["points"]]
+
+
+def draw_map(
+    drawn: pd.DataFrame, frameworks: Sequence[str], shares: Sequence[float], palette: Palette
+) -> go.Figure:
+    """Draw cases with their places `x`, `y`; `shares` are the axes' shares of the features' variance."""
+    counts = _count(drawn)
+    traces = [_draw_outcome(name, drawn[drawn["outcome"] == name], frameworks, palette) for name in counts]
+    axes = {
+        f"{letter}axis": {
+            "title": f"{order} principal component, {write_percent(share)} of the variance",
+            "showticklabels": False,
+            "showgrid": False,  # places have no unit
+        }
+        for letter, order, share in zip("xy", ("first", "second"), shares, strict=True)
+    }
+    return compose(
+        traces, axes, palette, height=520, margin={**MARGIN, "l": 36, "t": 48}, dragmode="lasso",
+    )  # fmt: skip
+
+
+def _draw_outcome(
+    name: str, rows: pd.DataFrame, frameworks: Sequence[str], palette: Palette
+) -> Mapping[str, Any]:
+    looks = OUTCOMES[name]
+    color = palette.correct if looks.correct else palette.wrong
+    said = "<br>".join(
+        f"{TITLES[framework]} %{{customdata[{place}]:.2f}}"
+        for place, framework in enumerate(frameworks, start=2)
+    )
+    return {
+        "type": "scatter", "mode": "markers", "x": rows["x"], "y": rows["y"],
+        "name": f"{looks.title} {len(rows)}",
+        "customdata": rows[["row", "file", *frameworks]].to_numpy(object),
+        "marker": {
+            "color": color, "symbol": looks.symbol, "size": looks.size, "opacity": looks.opacity,
+            "line": {"color": color, "width": 1.5 if "open" in looks.symbol else 0},
+        },
+        "hovertemplate": f"<b>{looks.title}</b><br>%{{customdata[1]}}<br>{said}<extra></extra>",
+        "unselected": {"marker": {"opacity": 0.12}},
+    }  # fmt: skip
+
+
+def _count(drawn: pd.DataFrame) -> dict[str, int]:
+    """Number of cases of each outcome that there is, in the order of OUTCOMES."""
+    outcomes = drawn["outcome"].to_numpy(str)
+    return {name: n for name in OUTCOMES if (n := int(np.count_nonzero(outcomes == name)))}
+
+
+def _invite(experiment: Experiment) -> None:
+    with st.container(border=True):
+        st.markdown(
+            "**No map yet.** Slices that look alike to the networks stand close together on it, and each "
+            "case shows the training slices most like it once it is there."
+        )
+        folder = find_dataset()
+        if folder is None:
+            st.markdown("Computing it needs the pictures, which are not on this machine. With them:")
+        elif st.button("Compute it (takes minutes)", icon=":material/scatter_plot:", type="primary"):
+            place = st.empty()
+            try:
+                found = datasets.dataset(folder, components.show_progress(place, "Reading the pictures"))
+                table, familiarity = measure_features(
+                    experiment, found, components.show_progress(place, "Looking for likeness")
+                )
+                store_features(experiment, table, familiarity)
+            except StrokeError as error:
+                place.empty()
+                components.show_error(error)
+            else:
+                st.rerun()
+        st.code(f"python -m core features {experiment.name}", language=None)

@@ -1,0 +1,195 @@
+"""The gallery of the page Explore: the cases asked for, sorted, forty a page, with or without heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.cases.cases import SORTS, sort
+from core.errors import StrokeError
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from dashboard.explore.filters import Choice
+from dashboard.explore.widgets import Tile, show_gallery
+from dashboard.readings import pictures
+from dashboard.readings.pictures import Small
+from dashboard.shared import components, page_scripts, state
+
+PAGE_SIZE = 40
+SORT_WORDS = {
+    "wrong": "Most wrong first",
+    "uncertain": "Least certain first",
+    "differ": "Largest difference first",
+    "probable": "Most probable first",
+    "order": "By patient and number",
+}
+ABSENT = {"missing": "no picture here", "differs": "another picture"}
+HEAT_HONESTY = """Heat maps and similar cases come from the **served** network, the mean of all folds, which
+may have trained on these slices. The probabilities are **out of sample**: of the fold's network that never
+saw the slice."""
+
+
+def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> list[int]:
+    """The toolbar, a page of the gallery, and the pager; the rows of all cases asked for, in their order."""
+    kept = choice.keep()
+    with st.container(key="gallery_bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        by = st.selectbox(
+            "Sort", list(SORTS), format_func=SORT_WORDS.__getitem__, width=230,
+            **state.carry("sort", "wrong", SORTS.__contains__),
+        )  # fmt: skip
+        heat = st.toggle(
+            "Heat maps", disabled=root is None,
+            help="The heat map of each network over the slice, PyTorch left. Key: H.",
+            **state.carry("heat", False, lambda value: isinstance(value, bool)),
+        )  # fmt: skip
+    page_scripts.listen_for_keys({"h": ".st-key-heat input"}, "explore_keys")
+    cases = sort(kept, by)
+    rows = cases["row"].tolist()
+    if not rows:
+        with st.container(border=True):
+            st.markdown("**No slice fits all filters.** Take one away above.")
+        return rows
+    n_pages = -(-len(rows) // PAGE_SIZE)
+    if state.has_changed("gallery", (experiment.name, by, tuple(rows))):
+        state.keep("page", 1)
+    number = state.kept("page", 1, lambda value: 1 <= value <= n_pages)
+    page = cases.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+
+    def turn(step: int) -> None:
+        state.keep("page", min(max(1, number + step), n_pages))
+
+    with_heat = heat and root is not None
+    tiles = _list_tiles(experiment, choice, page, root, with_heat=with_heat)
+    if with_heat:
+        st.caption(HEAT_HONESTY.replace("\n", " "))
+    show_gallery(
+        "gallery", f"Cases, page {number} of {n_pages}", tiles, open_row=open_case, turn=turn,
+        columns=4 if with_heat else 6, ratio="2" if with_heat else "1",
+    )  # fmt: skip
+    if n_pages > 1:
+        with st.container(
+            key="pager", horizontal=True, vertical_alignment="center", horizontal_alignment="center"
+        ):
+            st.button("Previous", key="page_back", disabled=number == 1, on_click=turn, args=(-1,),
+                      icon=":material/chevron_left:")  # fmt: skip
+            st.markdown(f"Page {number} of {n_pages}")
+            st.button("Next", key="page_on", disabled=number == n_pages, on_click=turn, args=(1,),
+                      icon=":material/chevron_right:", icon_position="right")  # fmt: skip
+    return rows
+
+
+def open_case(row: int) -> None:
+    """Open this case over the page; for a callback."""
+    state.keep("case", str(row))
+
+
+def make_tile(
+    experiment: Experiment, choice: Choice, case: pd.Series[Any], sources: Sequence[str], reason: str = "",
+    *, current: bool = False,
+) -> Tile:  # fmt: skip
+    """One judged case as a tile with these pictures; without any, `reason` says why."""
+    names = experiment.frameworks
+    outcomes = {name: str(case[f"{name}_outcome"]) for name in names}
+    n_wrong = sum(outcome in ("fn", "fp") for outcome in outcomes.values())
+    kind = "wrong" if n_wrong == len(names) else "one-wrong" if n_wrong else "right"
+    if not n_wrong and any(outcome.startswith("ind") for outcome in outcomes.values()):
+        kind = "aside"
+    tags = choice.tags.get(case["sha256"], ())
+    doubts = [
+        ("disagree", "≠", "the networks disagree", case.get("agreement", "").startswith("only")),
+        ("review", "?", "needs review", any(case[f"{name}_review"] for name in names)),
+        ("tag", "#", ", ".join(tags), bool(tags)),
+    ]
+    marks = tuple((mark, sign, meaning) for mark, sign, meaning, there in doubts if there)
+    positive = bool(case["label"])
+    sign = components.SIGNS["positive" if positive else "negative"]
+    place = f"{case['patient']} · {case['number']}" if case["patient"] else str(case["sha256"])[:8]
+    scores = tuple((name, f"{_sign(outcomes[name])} {case[name]:.2f}") for name in names)
+    told = ", ".join(f"{TITLES[name]} {case[name]:.2f} {_word(outcomes[name])}" for name in names)
+    alt = f"Slice {place}, label {experiment.classes[int(positive)]}, {told}"
+    alt += "".join(f", {meaning}" for _, _, meaning in marks)
+    absent = f"{str(case['sha256'])[:8]}\n{ABSENT.get(reason, '')}"
+    return Tile(
+        int(case["row"]), tuple(sources), absent, f"{sign} {experiment.classes[int(positive)]}", positive,
+        place, scores, kind, marks, alt, current,
+    )  # fmt: skip
+
+
+def make_tiles(
+    experiment: Experiment, choice: Choice, cases: pd.DataFrame, root: Path | None, current: int | None = None
+) -> list[Tile]:
+    """These judged cases as tiles with their small pictures."""
+    tiles = []
+    for _, case in cases.iterrows():
+        small = pictures.draw_small(root, case["file"], case["sha256"])
+        sources = (small.uri,) if small.uri else ()
+        here = case["row"] == current
+        tiles.append(make_tile(experiment, choice, case, sources, small.reason, current=here))
+    return tiles
+
+
+def _list_tiles(
+    experiment: Experiment, choice: Choice, page: pd.DataFrame, root: Path | None, *, with_heat: bool
+) -> list[Tile]:
+    smalls: Mapping[int, Small] = {
+        int(case.row): pictures.draw_small(root, str(case.file), str(case.sha256))
+        for case in page.itertuples()
+    }
+    _tell_differing(list(smalls.values()))
+    heats: dict[int, tuple[str, ...]] = {}
+    if with_heat and root is not None:
+        heats = _draw_heats(experiment, page, root)
+    tiles = []
+    for _, case in page.iterrows():
+        small = smalls[int(case["row"])]
+        sources = heats.get(int(case["row"])) or ((small.uri,) if small.uri else ())
+        tiles.append(make_tile(experiment, choice, case, sources, small.reason))
+    return tiles
+
+
+def _draw_heats(experiment: Experiment, page: pd.DataFrame, root: Path) -> dict[int, tuple[str, ...]]:
+    """The heat maps of a page's slices, computed for these alone, with a bar where it takes time."""
+    missing = [case for case in page.itertuples() if not pictures.has_small_heat(experiment, case.sha256)]
+    place = st.empty()
+    move: Callable[[int, int], None] = components.show_progress(place, "Heat maps") if missing else _ignore
+    heats, done = {}, 0
+    for case in page.itertuples():
+        waiting = not pictures.has_small_heat(experiment, case.sha256)
+        try:
+            heats[int(case.row)] = pictures.draw_small_heat(experiment, root, case.file, case.sha256)
+        except StrokeError:
+            heats[int(case.row)] = ()  # its slice stands without heat; the case view says why
+        if waiting:
+            done += 1
+            move(done, len(missing))
+    place.empty()
+    return heats
+
+
+def _tell_differing(smalls: Sequence[Small]) -> None:
+    differing = sum(small.reason == "differs" for small in smalls)
+    if differing:
+        st.warning(
+            f"The data set on this machine is not the one of this experiment: {differing} of these "
+            f"{len(smalls)} pictures are other files than those on record, and are not shown. Choose the "
+            "folder of the recorded set under Pictures.",
+            icon=components.SIGNS["warning"],
+        )
+
+
+def _ignore(done: int, total: int) -> None:
+    """No bar: everything is ready."""
+
+
+def _sign(outcome: str) -> str:
+    if outcome.startswith("ind"):
+        return "?"
+    return components.SIGNS["wrong" if outcome in ("fn", "fp") else "correct"]
+
+
+def _word(outcome: str) -> str:
+    return {"✓": "right", "✗": "wrong", "?": "needs review"}[_sign(outcome)]

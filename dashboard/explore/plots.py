@@ -1,0 +1,155 @@
+"""Plots and lists of the page Explore that choose cases: scores, precision-recall, features, suspects."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.cases.cases import write_rows
+from core.cases.suspects import find_suspects
+from core.errors import EvaluationError
+from core.evaluation.curves import pr_curve
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from dashboard.explore import explore_charts, feature_map, filters, tags
+from dashboard.explore.filters import Choice
+from dashboard.explore.gallery import PAGE_SIZE, make_tiles, open_case
+from dashboard.explore.widgets import show_gallery
+from dashboard.shared import components, state
+from dashboard.shared.case_links import SCORE_PLOT
+from dashboard.shared.charts import CONFIG
+
+_SELECTING = {
+    **CONFIG, "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]],
+}  # fmt: skip
+_PR_PLOT = "precision_recall"
+
+
+def show_scores(experiment: Experiment, choice: Choice) -> None:
+    """Both probabilities of each case; a box chooses by range, a lasso or a click the cases themselves."""
+    names = experiment.frameworks
+    ranges = [f"{name}_range" for name in names]
+    cases = choice.keep("rows", *ranges)
+    figure = explore_charts.draw_scores(cases, names, choice.thresholds, experiment.classes, state.palette())
+
+    def choose(selection: dict[str, Any]) -> None:
+        boxes, points = selection.get("box", []), selection.get("points", [])
+        ends: dict[str, list[str]] = {key: [] for key in ranges}
+        rows: list[str] = []
+        if boxes and len(names) > 1:
+            ends = {key: _clip(boxes[0][axis]) for key, axis in zip(ranges, "xy", strict=False)}
+        else:
+            rows = write_rows(int(np.ravel(point["customdata"])[0]) for point in points)
+        for key, values in {**ends, "rows": rows}.items():
+            state.keep(key, values)
+
+    st.plotly_chart(
+        figure, config=_SELECTING, selection_mode=("points", "box", "lasso"),
+        alt=f"Probabilities of {len(cases)} slices by each network, coloured by label",
+        **state.follow_chart(f"scores_{state.count_starts(SCORE_PLOT)}", choose),
+    )  # fmt: skip
+    st.caption("Drag a box or draw a lasso; click a point for one case. Dotted: the operating points.")
+
+
+def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
+    """Both curves; a point sets its network's threshold and shows what is then called positive."""
+    cases = choice.cases
+    try:
+        curves = {name: pr_curve(cases["label"], cases[name]) for name in experiment.frameworks}
+    except EvaluationError as error:
+        components.show_error(error)
+        return
+    figure = explore_charts.draw_precision_recall(
+        {name: (curve, choice.thresholds[name]) for name, curve in curves.items()}, state.palette()
+    )
+
+    def choose(selection: dict[str, Any]) -> None:
+        points = [point for point in selection.get("points", []) if point.get("customdata")]
+        if not points:
+            return
+        framework, cut = points[0]["customdata"]
+        filters.ask_for(experiment, **{f"{framework}_outcome": ["tp", "fp"]})
+        state.keep("set_aside", False)
+        state.keep("operating_point", "custom")
+        for name, own in {**choice.thresholds, framework: round(float(cut), 2)}.items():
+            state.keep(f"{name}_threshold", own)
+        state.start_anew(_PR_PLOT)
+
+    st.plotly_chart(
+        figure, config=CONFIG, selection_mode="points", alt="Precision-recall curves of both networks",
+        **state.follow_chart(f"curve_{state.count_starts(_PR_PLOT)}", choose),
+    )  # fmt: skip
+    st.caption(
+        "Click a point: its threshold, to two decimals, becomes the operating point, and what it calls "
+        "positive is shown."
+    )
+
+
+def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
+    """The map of the cases that the filters keep, coloured by a network's outcome; the rows chosen on it."""
+    cases = choice.keep("rows")
+    name = experiment.frameworks[0]
+    if feature_map.has_map(experiment):
+        name = st.segmented_control(
+            "Coloured by the outcome of", list(experiment.frameworks), format_func=TITLES.__getitem__,
+            required=True,
+            **state.carry("map_of", name, experiment.frameworks.__contains__),
+        )  # fmt: skip
+        filters.show_chips(experiment, choice)
+    label, positive = cases["label"].to_numpy() == 1, cases[f"{name}_positive"].to_numpy()
+    outcome = np.where(label, np.where(positive, "tp", "fn"), np.where(positive, "fp", "tn"))
+    rows = feature_map.show_map(experiment, cases.assign(outcome=outcome))
+    if rows:
+        _offer_gallery(experiment, rows)
+    return rows
+
+
+def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> list[int]:
+    """Slices whose label both networks hold to be wrong, the surest first."""
+    try:
+        found = find_suspects(choice.cases, experiment.frameworks)
+    except EvaluationError as error:
+        components.show_error(error)
+        return []
+    rows = [int(row) for row in found["row"]]
+    many = "Both networks" if len(experiment.frameworks) > 1 else "The network"
+    st.markdown(
+        f"**{len(rows)}** of {len(choice.cases)} slices. {many}, out of sample, are surer of the other "
+        "class than of the label given. The surest come first. A suspect is worth a look; it is no verdict."
+    )
+    if not rows:
+        return rows
+    _offer_gallery(experiment, rows)
+    tiles = make_tiles(experiment, choice, found.head(PAGE_SIZE), root)
+    show_gallery("suspects", "Suspected label errors", tiles, open_row=open_case, columns=8)
+    if len(rows) > PAGE_SIZE:
+        st.caption(f"The first {PAGE_SIZE}; the gallery shows them all.")
+    return rows
+
+
+def show_tags(experiment: Experiment) -> list[int]:
+    """Tags and notes as a file, out and in."""
+    st.markdown(
+        "Open a case to tag it or to leave a note. Here tags go to other machines and come from them."
+    )
+    tags.offer_tag_files(experiment)
+    return []
+
+
+def _offer_gallery(experiment: Experiment, rows: list[int]) -> None:
+    def go() -> None:
+        filters.ask_for(experiment, rows=write_rows(rows))
+        state.keep("view", "cases")
+
+    noun = "this one" if len(rows) == 1 else f"these {len(rows)}"
+    st.button(f"Show {noun} in the gallery", on_click=go, icon=":material/grid_view:", key="to_gallery")
+
+
+def _clip(ends: Any) -> list[str]:
+    """A box's ends as the sliders can show them, no narrower than they were drawn."""
+    low, high = sorted(min(1.0, max(0.0, float(end))) for end in ends)
+    return [f"{math.floor(100 * low) / 100:.2f}", f"{math.ceil(100 * high) / 100:.2f}"]

@@ -1,0 +1,179 @@
+"""Tags and notes of a case, and the file that carries them from one machine to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from core.cases.annotations import TAGS, Annotations, Case, Entry, Imported
+from core.errors import StrokeError
+from core.experiments import Experiment
+from dashboard.shared import components, loaders, state
+
+_AUTHOR = "tag_author"
+_FILE = "tag_file"
+_MOST_REFUSALS = 10
+
+
+def show_tags(experiment: Experiment, case: Case) -> None:
+    """The tags and notes of a case, and what adds, changes, removes and puts them back."""
+    short = f"{experiment.name}_{case.sha256[:12]}"
+    with st.container(key="tags", gap="small"):
+        _show_outcome(short)
+        try:
+            standing, removed = Annotations().of(case), Annotations().removed(case)
+        except StrokeError as error:
+            components.show_error(error)
+            return
+        st.text_input(
+            "Your name",
+            key=_AUTHOR,
+            persist_state="session",
+            max_chars=80,
+            placeholder="unknown",
+            help="Stands beside what you add. It is kept while this browser tab is open.",
+        )
+        with st.container(horizontal=True, gap="small"):
+            present = {entry.tag for entry in standing}
+            for tag in TAGS:
+                st.button(
+                    tag, key=f"tag_{short}_{tag}", icon=":material/add:", disabled=tag in present,
+                    on_click=_act, args=(short, _add_tag, case, tag),
+                )  # fmt: skip
+        for entry in standing:
+            _show_entry(short, entry)
+        if removed:
+            _offer_undo(short, removed[0])
+        note = f"note_{short}"
+        st.text_area(
+            "Note", key=note, max_chars=2000, height=80,
+            placeholder="What you see. Write no names of patients.",
+        )  # fmt: skip
+        st.button(
+            "Add note", key=f"add_{note}", icon=":material/edit_note:",
+            on_click=_act, args=(short, _add_note, case, note),
+        )  # fmt: skip
+
+
+def offer_tag_files(experiment: Experiment) -> None:
+    """Hand out all tags of the experiment's data set as CSV, and take such a file in."""
+    dataset = experiment.card["dataset"]["fingerprint"]
+    with st.container(key="tag_files", gap="small"):
+        try:
+            tags = Annotations().tags(dataset)
+            data = Annotations().export_csv(dataset) if tags else b""
+        except StrokeError as error:
+            components.show_error(error)
+            return
+        st.download_button(
+            f"Export {_count(len(tags), 'tagged case')} (CSV)", data, f"tags-{dataset[:12]}.csv", "text/csv",
+            disabled=not tags, on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+        st.file_uploader(
+            "Take in a file of tags",
+            type="csv",
+            key=_FILE,
+            on_change=_act,
+            args=(_FILE, _take_in, experiment),
+            help="A file that was exported here, on this data set. What is known already stays as it is.",
+        )
+        _show_outcome(_FILE)
+
+
+def _act(place: str, action: Callable[..., str], *args: Any) -> None:
+    """Do what a button asks for, before the page is drawn again, and leave there what came of it."""
+    try:
+        state.leave(place, action(*args))
+    except StrokeError as error:
+        state.leave(place, error)
+
+
+def _add_tag(case: Case, tag: str) -> str:
+    Annotations().add(case, [tag], author=state.held(_AUTHOR))
+    return ""
+
+
+def _add_note(case: Case, key: str) -> str:
+    Annotations().add(case, note=state.held(key), author=state.held(_AUTHOR))
+    state.empty(key)
+    return ""
+
+
+def _change_note(id: str, key: str) -> str:
+    Annotations().change_note(id, state.held(key), state.held(_AUTHOR))
+    return ""
+
+
+def _remove(id: str) -> str:
+    Annotations().remove(id, state.held(_AUTHOR))
+    return ""
+
+
+def _restore(id: str) -> str:
+    Annotations().restore(id)
+    return ""
+
+
+def _take_in(experiment: Experiment) -> str:
+    file = state.held(_FILE)
+    if not file:  # it was taken out of the drop zone
+        return ""
+    known = frozenset(loaders.slices(experiment)["sha256"])
+    return _tell(Annotations().import_csv(file.getvalue(), experiment.card["dataset"]["fingerprint"], known))
+
+
+def _tell(outcome: Imported) -> str:
+    """What came in with a file, as Markdown."""
+    new, known = _count(outcome.n_new, "new entry"), _count(outcome.n_known, "known entry")
+    lines = [f"**{new}**, {known}, {_count(len(outcome.refusals), 'refused row')}."]
+    lines += [f"- {components.sentence(refusal)}" for refusal in outcome.refusals[:_MOST_REFUSALS]]
+    more = len(outcome.refusals) - _MOST_REFUSALS
+    return "\n".join(lines + ([f"- and {more} more."] if more > 0 else []))
+
+
+def _count(n: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{n} {noun if n == 1 else plural}"
+
+
+def _show_outcome(place: str) -> None:
+    left = state.left(place)
+    if isinstance(left, StrokeError):
+        components.show_error(left)
+    elif left:
+        st.markdown(left)
+
+
+def _show_entry(short: str, entry: Entry) -> None:
+    if entry.note:
+        lines = [components.plain(line) for line in entry.note.split("\n")]
+        st.markdown("  \n".join(lines))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if entry.tag:
+            st.badge(entry.tag, icon=":material/label:", color="gray", width="content")
+        st.caption(_write_origin(entry.author, entry.created), width="content")
+        if entry.note:
+            key = f"change_{short}_{entry.id}"
+            with st.popover("Change", icon=":material/edit:", type="tertiary"):
+                st.text_area("Note", entry.note, key=key, max_chars=2000)
+                st.button("Save", key=f"save_{key}", on_click=_act, args=(short, _change_note, entry.id, key))
+        st.button(
+            "Remove", key=f"remove_{short}_{entry.id}", icon=":material/close:", type="tertiary",
+            on_click=_act, args=(short, _remove, entry.id),
+        )  # fmt: skip
+
+
+def _offer_undo(short: str, entry: Entry) -> None:
+    what = components.plain(entry.tag or f"“{entry.note[:40]}{'…' if len(entry.note) > 40 else ''}”")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Removed: {what} · {_write_origin(entry.removed_by, entry.removed)}", width="content")
+        st.button(
+            "Put back", key=f"restore_{short}_{entry.id}", icon=":material/undo:", type="tertiary",
+            on_click=_act, args=(short, _restore, entry.id),
+        )  # fmt: skip
+
+
+def _write_origin(author: str, time: str) -> str:
+    return f"{components.plain(author)} · {time[:10]} {time[11:16]} UTC"

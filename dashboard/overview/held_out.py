@@ -1,0 +1,110 @@
+"""Slices to read live: held out of an experiment's training where the data set is here, else synthetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from core.cases.quiz import N_CASES, deal_cases
+from core.errors import DatasetError, EvaluationError
+from core.experiments import Experiment
+from core.scans import read_scan
+from dashboard.readings import samples
+from dashboard.readings.pictures import find_pictures, read_file
+from dashboard.readings.uploads import Upload
+from dashboard.shared import loaders
+from dashboard.shared.overlays import to_thumbnail
+
+
+@dataclass(frozen=True)
+class Example:
+    """A slice to read.
+
+    Attributes:
+        upload: its picture; its name tells nothing.
+        label: 1 for the positive class.
+        file: in the data set; "" for a synthetic slice.
+        patient: "" if unknown.
+        scores: what the networks that never saw it said, by framework; None for a synthetic slice, which
+            the served networks read as they would any other.
+    """
+
+    upload: Upload
+    label: int
+    file: str = ""
+    patient: str = ""
+    scores: dict[str, float] | None = None
+
+
+def pick_typical(experiment: Experiment, turn: int) -> Example:
+    """A positive slice: first the one in the middle of all positive ones by probability, then any other.
+
+    Args:
+        turn: how many slices were seen before it.
+    """
+    root = _pictures()
+    if root is not None:
+        cases = loaders.cases(experiment)
+        cases = cases[cases["label"] == 1]
+        scores = cases[list(experiment.frameworks)].mean(axis=1).to_numpy()
+        order = np.argsort(scores, kind="stable")
+        middle = order[len(order) // 2 : len(order) // 2 + 1]
+        others = np.random.default_rng(0).permutation(np.setdiff1d(order, middle))
+        listed = np.concatenate([middle, others])
+        for row in np.roll(listed, -turn) if len(listed) else ():
+            found = _fetch(experiment, root, cases.iloc[row])
+            if found is not None:
+                return found
+    return Example(samples.samples()[turn % 2], label=1)
+
+
+def deal_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
+    """The slices of a quiz, see `core.cases.quiz`, and why they are synthetic ("" where they are not)."""
+    root = _pictures()
+    if root is None:
+        return _draw_quiz(seed), "The data set is not on this machine"
+
+    def is_here(row: Any) -> bool:
+        return isinstance(read_file(root, row.file, row.sha256), bytes)
+
+    try:
+        dealt = deal_cases(loaders.cases(experiment), seed, is_usable=is_here)
+    except EvaluationError:
+        return _draw_quiz(seed), "The data set on this machine is not the one of this experiment"
+    found = [_fetch(experiment, root, row) for _, row in dealt.iterrows()]
+    return [one for one in found if one is not None], ""
+
+
+def _draw_quiz(seed: int) -> list[Example]:
+    labels = np.random.default_rng(seed).permutation([1, 0] * (N_CASES // 2))
+    return [
+        Example(samples.synthetic_slice((seed, number), lesion=bool(label)), int(label))
+        for number, label in enumerate(labels)
+    ]
+
+
+def _fetch(experiment: Experiment, root: Path, row: Any) -> Example | None:
+    """A row of the cases with its picture; None where that is missing or another one."""
+    data = read_file(root, row.file, row.sha256)
+    if isinstance(data, str):
+        return None
+    scores = {name: float(row[name]) for name in experiment.frameworks}
+    return Example(Upload("A held-out slice", data), int(row.label), row.file, row.patient, scores)
+
+
+def _pictures() -> Path | None:
+    try:
+        return find_pictures("")
+    except DatasetError:
+        return None  # the page Data says what is wrong with it
+
+
+def find_picture(file: str, sha256: str, side: int) -> Image.Image | None:
+    """A slice of the data set with its longer side `side` pixels; None where it is not on this machine."""
+    root = _pictures()
+    data = "" if root is None else read_file(root, file, sha256)
+    return None if isinstance(data, str) else to_thumbnail(read_scan(data, "").slices[0].pixels, side)

@@ -1,0 +1,91 @@
+"""A slice read live: the picture, the heat map of each network, and what each says, side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from core.reading.findings import SliceFinding
+from dashboard.overview.held_out import Example
+from dashboard.readings import session
+from dashboard.shared import components, overlays
+from dashboard.shared.palette import WORDS
+
+_OPACITY = 0.5
+
+
+def show_reading(experiment: Experiment, example: Example, key: str) -> None:
+    """Picture and heat maps with the networks' answers at their operating points.
+
+    For a slice of the data set the probability is the recorded one, of a network that never saw it.
+    """
+    reading = session.read_upload(experiment, example.upload)
+    if reading.findings is None:
+        components.show_error(reading.refusal)
+        return
+    finding, picture = reading.findings.slices[0], reading.picture(0)
+    with st.container(key=f"scan_{key}"):
+        columns = st.columns(1 + len(finding.models), gap="small")
+    with columns[0]:
+        st.markdown(f"**Slice** :gray[labelled]  \n{_tell_label(experiment, example)}")
+        st.image(overlays.to_gray(picture), width="stretch", output_format="PNG", alt="The slice")
+    scores = tell_scores(finding, example)
+    for column, (name, model) in zip(columns[1:], finding.models.items(), strict=True):
+        positive = scores[name] >= experiment.threshold(name)
+        with column:
+            st.markdown(
+                f"{components.name_framework(name)} &ensp;**{scores[name]:.2f}**  \n"
+                f"{components.name_decision(experiment, positive)}"
+            )
+            st.image(
+                overlays.lay_heat(picture, model.heat, _OPACITY), width="stretch", output_format="PNG",
+                alt=f"Heat map of the {TITLES[name]} network over the slice",
+            )  # fmt: skip
+
+
+def show_picture(experiment: Experiment, example: Example, key: str, alt: str) -> None:
+    """The slice alone, large."""
+    reading = session.read_upload(experiment, example.upload)
+    if reading.findings is None:
+        components.show_error(reading.refusal)
+        return
+    with st.container(key=f"scan_{key}"):
+        st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG", alt=alt)
+
+
+def show_origin(experiment: Experiment, example: Example, told: str = "") -> None:
+    """Where the slice and what is said of it come from."""
+    if example.scores is None:
+        st.markdown(
+            f":{WORDS['review']}[{components.SIGNS['warning']} **Synthetic:** drawn by this program, no "
+            "person's scan, and never trained on. It shows how reading works, not how well.]"
+        )
+        return
+    unseen = "the patient" if experiment.card["protocol"]["split"] == "patient" else "this slice"
+    n_folds = experiment.card["protocol"]["folds"]
+    heat = f"; the heat maps of the served mean of all {n_folds}, some of which did." if n_folds > 1 else "."
+    st.caption(
+        f"{told}{components.plain(example.file)}. Probabilities are of the network that never saw "
+        f"{unseen}{heat}"
+    )
+
+
+def tell_scores(finding: SliceFinding, example: Example) -> dict[str, float]:
+    """The probability of each network: the recorded one, or for a synthetic slice that of now."""
+    return example.scores or {name: model.probability for name, model in finding.models.items()}
+
+
+def answers(experiment: Experiment, example: Example) -> dict[str, tuple[float, int]]:
+    """Each network's probability and answer (0 or 1) at its operating point."""
+    scores = example.scores
+    if scores is None:
+        findings = session.read_upload(experiment, example.upload).findings
+        scores = tell_scores(findings.slices[0], example) if findings else {}
+    return {name: (score, int(score >= experiment.threshold(name))) for name, score in scores.items()}
+
+
+def _tell_label(experiment: Experiment, example: Example) -> str:
+    if example.scores is None:
+        return f":gray[{'a bright spot' if example.label else 'no spot'}]"
+    return components.name_decision(experiment, bool(example.label))

@@ -1,0 +1,190 @@
+"""The parts of the reading quiz: a question, its answer, and the score at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.cases.quiz import Score, score_answers
+from core.experiments import Experiment
+from dashboard.overview import live_reading
+from dashboard.overview.held_out import Example
+from dashboard.shared import components, state
+from dashboard.shared.palette import WORDS
+
+_KIND = "quiz"
+_PER_ROW = 5
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """A quiz and how far this visitor has come.
+
+    Attributes:
+        name: of this quiz among all; the same slices of the same experiment have the same name.
+        examples: the slices.
+        synthetic: why they are synthetic ones; "" where they are not.
+    """
+
+    name: str
+    experiment: Experiment
+    examples: list[Example]
+    synthetic: str
+
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """What was answered so far: 0 or 1 for each slice, in order. An answer is final."""
+        return state.remembered(_KIND, self.name, ((), 0))[0]
+
+    @property
+    def shown(self) -> int:
+        """The slice that is shown, from 0; as many as there are slices at the end."""
+        return state.remembered(_KIND, self.name, ((), 0))[1]
+
+    def answer(self, number: int, label: int) -> None:
+        """Answer slice `number`, unless it was answered; for the callback of a button."""
+        if len(self.answers) == number:
+            state.remember(_KIND, self.name, ((*self.answers, label), number))
+
+    def go_on(self, number: int) -> None:
+        """Show slice `number`; for the callback of a button."""
+        state.remember(_KIND, self.name, (self.answers, number))
+
+    def forget(self) -> None:
+        """Begin from the start; for the callback of a button."""
+        state.remember(_KIND, self.name, ((), 0))
+
+
+def show_question(quiz: Quiz) -> None:
+    """The slice alone, and two buttons. Nothing on the page tells the answer."""
+    number, total = quiz.shown, len(quiz.examples)
+    with st.container(key="pair_question"):
+        left, right = st.columns([1, 1], gap="large")
+    with left:
+        alt = f"Slice {number + 1} of {total}"
+        live_reading.show_picture(quiz.experiment, quiz.examples[number], "question", alt)
+    with right:
+        _show_progress(quiz)
+        st.subheader(_ask(quiz), anchor=False)
+        negative, positive = _name_answers(quiz)
+        with st.container(horizontal=True):
+            for label, (sign, name, shortcut) in enumerate(
+                (("negative", negative, "Left"), ("positive", positive, "Right"))
+            ):
+                st.button(
+                    f"{components.SIGNS[sign]} {name}", key=f"answer_{number}_{label}",
+                    on_click=quiz.answer, args=(number, label), shortcut=shortcut,
+                )  # fmt: skip
+        st.caption("An answer is final. Then you see the label and what both networks say.")
+        _show_rules(quiz)
+
+
+def show_answer(quiz: Quiz) -> None:
+    """The label, your answer and both networks', with their heat maps."""
+    number = quiz.shown
+    example, given = quiz.examples[number], quiz.answers[number]
+    last = number + 1 == len(quiz.examples)
+    _show_progress(quiz)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        word = ":green[✓ **You are right.**]" if given == example.label else ":violet[✗ **You missed it.**]"
+        st.markdown(f"{word} &ensp;{_tell_truth(quiz, example)}", width="content")
+        st.button(
+            "See the score" if last else "Next slice", key=f"next_{number}", type="primary",
+            on_click=quiz.go_on, args=(number + 1,), shortcut="Enter",
+        )  # fmt: skip
+    live_reading.show_reading(quiz.experiment, example, "answer")
+    live_reading.show_origin(quiz.experiment, example)
+
+
+def show_score(quiz: Quiz) -> None:
+    """You beside both networks, then every slice with what each said."""
+    labels = [example.label for example in quiz.examples]
+    said = [live_reading.answers(quiz.experiment, example) for example in quiz.examples]
+    scores = {"You": score_answers(labels, quiz.answers)}
+    for name in quiz.experiment.frameworks:
+        scores[name] = score_answers(labels, [one[name][1] for one in said])
+    with st.container(key="quiz_score"):
+        columns = st.columns(len(scores), gap="medium")
+    for column, (name, score) in zip(columns, scores.items(), strict=True):
+        with column, st.container(border=True):
+            _show_one(quiz, "**You**" if name == "You" else components.name_framework(name), score)
+    st.caption(
+        f"In gray: the 95 % interval of the share. {len(labels)} slices say little: where intervals overlap, "
+        "nobody has won."
+    )
+    _show_cases(quiz, said)
+
+
+def _show_one(quiz: Quiz, who: str, score: Score) -> None:
+    low, high = (f"{100 * end:.0f}" for end in score.interval)
+    negative, positive = _name_answers(quiz)
+    st.markdown(f"{who}")
+    st.markdown(f"## {score.right} of {score.n} :gray[\\[{low}–{high} %\\]]")
+    st.markdown(
+        f"{positive}: {score.found} of {score.positives} found  \n"
+        f"{negative}: {score.spared} of {score.negatives} recognised"
+    )
+
+
+def _show_cases(quiz: Quiz, said: list[dict[str, tuple[float, int]]]) -> None:
+    rows = list(enumerate(zip(quiz.examples, quiz.answers, said, strict=True)))
+    for start in range(0, len(rows), _PER_ROW):
+        with st.container(key=f"quiz_row_{start}"):
+            columns = st.columns(_PER_ROW, gap="small")
+        for column, (number, (example, given, networks)) in zip(columns, rows[start:], strict=False):
+            with column:
+                alt = f"Slice {number + 1}"
+                live_reading.show_picture(quiz.experiment, example, f"case_{number}", alt)
+                told = [f"You {_mark(given == example.label)}"] + [
+                    f"{components.name_framework(name)} {score:.2f} {_mark(answer == example.label)}"
+                    for name, (score, answer) in networks.items()
+                ]
+                st.markdown(f"{number + 1} · {_tell_truth(quiz, example)}  \n" + "  \n".join(told))
+
+
+def _show_progress(quiz: Quiz) -> None:
+    labels = [example.label for example in quiz.examples]
+    done = len(quiz.answers)
+    right = sum(one == label for one, label in zip(quiz.answers, labels, strict=False))
+    told = f"Slice {quiz.shown + 1} of {len(labels)}" + (f" · {right} of {done} right" if done else "")
+    st.progress(done / len(labels), told)
+
+
+def _show_rules(quiz: Quiz) -> None:
+    if quiz.synthetic:
+        components.show_remarks(
+            [
+                f"{quiz.synthetic}, so these slices are synthetic: drawn by this program, never trained on. "
+                "They show how the quiz goes, not who reads better"
+            ]
+        )
+    source = "drawn by the program" if quiz.synthetic else "drawn at random among held-out ones"
+    st.markdown(
+        f"{len(quiz.examples)} slices, half of each kind, {source}, whatever the networks say of them. The "
+        "networks answer at the operating point of their card."
+    )
+
+
+def _ask(quiz: Quiz) -> str:
+    if quiz.synthetic:
+        return "Does it hold a bright spot, the stand-in for fresh blood?"
+    negative, positive = _name_answers(quiz)
+    return f"{positive}, or {negative.lower()}?"
+
+
+def _name_answers(quiz: Quiz) -> tuple[str, str]:
+    if quiz.synthetic:
+        return "No spot", "A spot"
+    negative, positive = map(components.plain, quiz.experiment.classes)
+    return negative, positive
+
+
+def _tell_truth(quiz: Quiz, example: Example) -> str:
+    kind = "positive" if example.label else "negative"
+    name = _name_answers(quiz)[example.label]
+    return f":{WORDS[kind]}[{components.SIGNS[kind]} **{name}**]"
+
+
+def _mark(right: bool) -> str:
+    return f":green[{components.SIGNS['correct']}]" if right else f":violet[{components.SIGNS['wrong']}]"

@@ -1,0 +1,243 @@
+"""The six steps of the tour, each made of the same live parts as the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from core.datasets.examples import deal_slices, draw_neighbours
+from core.datasets.splits import Fold
+from core.experiments import Experiment
+from core.frameworks import TITLES
+from dashboard.overview import held_out, live_reading, story, story_parts
+from dashboard.readings import samples
+from dashboard.shared import charts, components, loaders, mark_charts, overlays, state
+from dashboard.shared.mark_charts import Mark
+from dashboard.shared.palette import write_percent
+
+_PICTURE_PX = 320
+_FIGURE_PX = 320
+
+
+class Step(NamedTuple):
+    """A step: its title, what is said of it, and what draws the rest from the default experiment and all."""
+
+    title: str
+    lead: str
+    draw: Callable[[Experiment, list[Experiment]], None]
+
+
+def _draw_reading(experiment: Experiment, found: list[Experiment]) -> None:
+    example = held_out.pick_typical(experiment, 0)
+    live_reading.show_reading(experiment, example, "tour")
+    live_reading.show_origin(experiment, example)
+
+
+def _draw_famous(_: Experiment, found: list[Experiment]) -> None:
+    experiment = _play(found, "famous")
+    if experiment is None:
+        return
+    levels = story.levels(experiment)
+    with st.container(key="tour_numbers"):
+        columns = st.columns(max(len(levels), 1), gap="large")
+    for column, (name, level) in zip(columns, levels.items(), strict=True):
+        counts = level["operating_points"][level["rule"]]["confusion"]
+        wrong = counts["fp"] + counts["fn"]
+        with column, st.container(border=True):
+            st.markdown(components.name_framework(name))
+            value = level["accuracy"]["value"]
+            st.markdown(f"# {'–' if value is None else write_percent(value)}")
+            st.markdown(
+                f"accuracy {components.write_figure(level['accuracy'], True)}: **{wrong}** of {level['n']} "
+                "test slices are misread"
+            )
+    st.markdown(
+        "The way it is published: label each slice by its folder, deal the slices at random into training "
+        "and test, train a small network."
+    )
+    _show_strip(experiment)
+
+
+def _show_strip(experiment: Experiment) -> None:
+    """Some of these test slices, with what both networks say of them; none where the set is not here."""
+    shown = samples.sample_slices(experiment, 0)
+    if not shown:
+        return
+    cuts = {name: experiment.threshold(name) for name in experiment.frameworks}
+    with st.container(key="scan_strip"):
+        columns = st.columns(len(shown), gap="small")
+    for column, sample in zip(columns, shown, strict=True):
+        with column:
+            st.image(sample.picture, width="stretch", alt=f"Test slice {sample.file}")
+            told = [
+                f"{components.name_framework(name)} {score:.2f} "
+                + components.SIGNS["correct" if (score >= cuts[name]) == bool(sample.label) else "wrong"]
+                for name, score in sample.probabilities.items()
+            ]
+            name = components.name_decision(experiment, bool(sample.label))
+            st.markdown("  \n".join([name, *told]))
+
+
+def _draw_leak(_: Experiment, found: list[Experiment]) -> None:
+    experiment = _play(found, "famous")
+    if experiment is None:
+        return
+    shared = loaders.share_of_leaks(experiment)
+    if shared is None:
+        st.markdown("The files of this set do not name their patients, so nobody can say who leaks.")
+        return
+    table = loaders.slices(experiment)
+    part = table["fold_0"].to_numpy()
+    fold = Fold(*(np.flatnonzero(part == name) for name in ("train", "validation", "test")))
+    dealt = deal_slices(table, fold)
+    st.markdown(
+        f"**{write_percent(shared)}** of the test slices have a slice of the same patient in training. A "
+        "network can recognise the head and answer what it learned of it."
+    )
+    with st.container(key="pair_tour_leak"):
+        left, right = st.columns([1.9, 1], gap="large")
+    negative, positive = (charts.shorten(name) for name in experiment.classes)
+    with left:
+        figure = mark_charts.draw_sides(dealt, (negative, positive), state.palette())
+        st.plotly_chart(
+            figure.update_layout(height=_FIGURE_PX + 60), key="tour_sides", config=charts.CONFIG,
+            alt=f"Each patient a column, each slice a square, tested or learned from: "
+            f"{write_percent(shared)} of the test slices share their patient with training",
+        )  # fmt: skip
+    with right:
+        _show_neighbours(experiment, fold)
+
+
+def _show_neighbours(experiment: Experiment, fold: Fold) -> None:
+    table = loaders.slices(experiment)
+    hashes = dict(zip(table["file"], table["sha256"], strict=True))
+    for pair in draw_neighbours(table, fold, 1):
+        files = (("Tested", pair.test_file), ("Learned from", pair.learned_file))
+        pictures = [held_out.find_picture(file, hashes[file], _PICTURE_PX) for _, file in files]
+        with st.container(key="scan_neighbours"):
+            columns = st.columns(2, gap="small")
+        for column, (title, file), picture in zip(columns, files, pictures, strict=True):
+            with column:
+                st.image(picture or overlays.draw_empty_frame(_PICTURE_PX), width="stretch", alt=title)
+                st.markdown(f"**{title}**  \n:gray[{components.plain(file)}]")
+        if None in pictures:
+            st.caption("The pictures appear when the data set is on this machine: page *Data*.")
+
+
+def _draw_apart(_: Experiment, found: list[Experiment]) -> None:
+    parts = {key: one for key, one in story.cast(found).items() if key != "honest"}
+    told, errors = story_parts.measure(parts)
+    for error in errors:
+        components.show_error(error)
+    marks = []
+    for role in story.ROLES[:2]:
+        for name, level in told[role.key][1].items() if role.key in told else ():
+            ends = level["accuracy"]["interval"] or (None, None)
+            guess = max(level["prevalence"], 1 - level["prevalence"])
+            if level["accuracy"]["value"] is not None:
+                marks.append(Mark(role.told.capitalize(), name, level["accuracy"]["value"], *ends, guess))
+    if marks:
+        spoken = "; ".join(f"{mark.row}, {TITLES[mark.series]} {write_percent(mark.value)}" for mark in marks)
+        st.markdown("**Accuracy** of one network, tested in two ways. Only the split differs.")
+        figure = mark_charts.draw_marks(marks, state.palette(), percent=True)
+        figure.update_layout(height=_FIGURE_PX).update_xaxes(tickfont_size=16).update_yaxes(tickfont_size=18)
+        alt = f"Accuracy with 95 % intervals: {spoken}"
+        st.plotly_chart(figure, key="tour_apart", config=charts.CONFIG, alt=alt)
+    if "apart" in told:
+        experiment, levels = told["apart"]
+        st.markdown(
+            f"Meeting new patients, it is right in {story_parts.tell_each(levels, 'accuracy', True)}; "
+            f"{story_parts.tell_guess(experiment, levels)}. Its AUROC is "
+            f"{story_parts.tell_each(levels, 'auroc', False)}, and guessing gives 0.50."
+        )
+    story_parts.show_missing(parts | _only(found, "honest"))
+
+
+def _draw_honest(experiment: Experiment, found: list[Experiment]) -> None:
+    parts = story.cast(found)
+    told, errors = story_parts.measure(parts)
+    for error in errors:
+        components.show_error(error)
+    with st.container(key="pair_tour_honest"):
+        left, right = st.columns([1.5, 1], gap="large")
+    with left:
+        if told:
+            story_parts.show_figure(told, "tour_story", large=True)
+        story_parts.show_missing(parts)
+    with right:
+        _draw_reading(experiment, found)
+
+
+def _draw_trust(experiment: Experiment, found: list[Experiment]) -> None:
+    with st.container(key="pair_tour_trust"):
+        left, right = st.columns([1, 1.2], gap="large")
+    with left:
+        st.subheader("What it does on slices it never saw", anchor=False)
+        for name, level in story.levels(experiment).items():
+            counts = level["operating_points"][level["rule"]]["confusion"]
+            positive = components.plain(experiment.classes[1])
+            st.markdown(
+                f"{components.name_framework(name)} misses **{counts['fn']}** of {level['positives']} slices "
+                f"with “{positive}”, and calls **{counts['fp']}** of {level['n'] - level['positives']} "
+                "without it positive."
+            )
+        st.subheader("Where to go", anchor=False)
+        st.page_link("app_pages/quiz.py", label="You against both networks", icon=":material/quiz:")
+        st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
+        st.page_link("app_pages/compare.py", label="Compare the networks", icon=":material/balance:")
+        st.page_link("app_pages/explore.py", label="Explore misread slices", icon=":material/grid_view:")
+        st.page_link("app_pages/model_card.py", label="Read the model card", icon=":material/description:")
+    with right:
+        st.subheader("What it cannot do", anchor=False)
+        st.markdown("\n".join(f"- {components.plain(limit)}" for limit in experiment.card["limits"]))
+
+
+def _play(found: list[Experiment], key: str) -> Experiment | None:
+    """The experiment in this role; None, and how to get one, where there is none."""
+    parts = story.cast(found)
+    if key not in parts:
+        story_parts.show_missing({role.key: found[0] for role in story.ROLES if role.key != key})
+    return parts.get(key)
+
+
+def _only(found: list[Experiment], key: str) -> dict[str, Experiment]:
+    """A role that this step does not miss."""
+    return {key: found[0]}
+
+
+STEPS = (
+    Step(
+        "Two networks read a brain CT slice",
+        "One in PyTorch, one in Keras, built from one description and trained on the same slices. Heat shows "
+        "where each finds evidence. For research and teaching, **not a medical device**.",
+        _draw_reading,
+    ),
+    Step(
+        "The famous number",
+        "Networks on this kind of data are published with figures like these. Would you trust them?",
+        _draw_famous,
+    ),
+    Step(
+        "Why it is an artefact",
+        "Neighbouring slices of one head are nearly one picture, and they stand on both sides of the test.",
+        _draw_leak,
+    ),
+    Step(
+        "Keep the patients apart",
+        "The same network, labels and slices. Now every patient is either in training or in the test.",
+        _draw_apart,
+    ),
+    Step(
+        "The honest model",
+        "A question that a slice can answer: does **this slice** show it? Patients apart, another network.",
+        _draw_honest,
+    ),
+    Step(
+        "How far to trust it",
+        "What it gets wrong, and what nobody can promise.",
+        _draw_trust,
+    ),
+)

@@ -1,0 +1,122 @@
+"""One scan on Read a scan: the verdict, how sure, where the networks look, and what they have never seen."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.experiments import Experiment
+from core.reading.findings import SliceFinding
+from core.reports.tables import LET_THROUGH
+from dashboard.read import stack_viewer, study_view
+from dashboard.readings import samples
+from dashboard.readings.reading import Reading
+from dashboard.shared import components, overlays, state
+from dashboard.shared.overlays import ScaleRow
+from dashboard.shared.palette import WORDS
+
+_NO_REFERENCE = "None"
+
+
+def show_reading(experiment: Experiment, reading: Reading, *, unfinished: bool = False) -> None:
+    """Show a reading, decided at the chosen operating points; verdict first.
+
+    Args:
+        unfinished: whether the study is still being read: its findings hold the slices read so far.
+    """
+    if unfinished or len(reading.findings.slices) > 1:
+        stack_viewer.hand_over_previews(experiment, reading)
+    _show_slice(experiment, reading, unfinished)
+
+
+@st.fragment
+def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> None:
+    """What belongs to one slice, drawn anew when a visitor rests on another."""
+    is_study = unfinished or len(reading.findings.slices) > 1
+    finding, go_to = study_view.choose_slice(reading)
+    with st.container(key="pair_verdict"):
+        verdict, scales = st.columns([1.1, 1], gap="medium")
+    with verdict:
+        if is_study:
+            study_view.show_verdict(experiment, reading.findings, unfinished=unfinished)
+        else:
+            _show_verdict(experiment, finding)
+        with st.container(key="name_of_scan"):
+            st.text(reading.name)
+    with scales, st.container(key="scales"):
+        rows = [
+            ScaleRow(n, m.probability, m.threshold, experiment.review_band(n, threshold=m.threshold))
+            for n, m in finding.models.items()
+        ]
+        told = ". ".join(row.tell() for row in rows)
+        if is_study:
+            st.caption(f"Slice {finding.index + 1} alone")
+        st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
+    let_through = [LET_THROUGH] if reading.findings.overridden else []
+    # Of a study what is said of one slice alone stands at the slice: here it would move the pictures.
+    reasons = () if is_study else finding.gate.reasons
+    with scales:
+        components.show_remarks((*let_through, *reasons, *finding.warnings))
+    if reading.synthetic:
+        st.markdown(
+            f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** drawn by this program, no "
+            "person's scan. It shows how the page works, not how well the networks read."
+        )
+    viewer = st.container()
+    label = _choose_reference(experiment)
+    reference = None if label is None else samples.reference(experiment, label)
+    with viewer:
+        stack_viewer.show_stack(experiment, reading, finding, rest=go_to, reference=reference)
+        st.caption(
+            "Each heat map is scaled to its own strongest point: it shows where a network looks, not how "
+            "sure it is."
+        )
+
+
+def show_empty_places(experiment: Experiment) -> None:
+    """What stands where the pictures will be."""
+    with st.container(key="scan_places"):
+        columns = st.columns(1 + len(experiment.frameworks), gap="small")
+    for column, title in zip(
+        columns, ("**Slice**", *map(components.name_framework, experiment.frameworks)), strict=True
+    ):
+        column.markdown(title)
+        column.image(overlays.draw_empty_frame(), width="stretch", alt="")
+
+
+def show_limits(experiment: Experiment) -> None:
+    """What the networks were made for, and what they have never seen; from the experiment's card."""
+    components.show_meaning(experiment)
+    with st.container(key="limits", border=True):
+        st.markdown("**What these networks have never seen**")
+        st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in experiment.card["limits"]))
+        st.page_link("app_pages/model_card.py", label="The model card", icon=":material/description:")
+
+
+def _show_verdict(experiment: Experiment, finding: SliceFinding) -> None:
+    """First what both say together, in one line."""
+    if finding.agree:
+        together = "Both networks agree." if len(finding.models) > 1 else "By one network."
+        positive = next(iter(finding.models.values())).positive
+        st.header(components.name_decision(experiment, positive), anchor=False)
+    else:
+        together = ", ".join(
+            f"{components.name_framework(name)} says {components.name_decision(experiment, model.positive)}"
+            for name, model in finding.models.items()
+        )
+        st.header(f":{WORDS['review']}[{components.SIGNS['disagree']} The networks disagree]", anchor=False)
+    near = [components.name_framework(name) for name, model in finding.models.items() if model.review]
+    doubt = (
+        f"  \n:{WORDS['review']}[{components.SIGNS['review']} **Needs review:**] too near to the operating "
+        f"point of {' and '.join(near)} to decide."
+    )
+    st.markdown(together + (doubt if near else ""))
+
+
+def _choose_reference(experiment: Experiment) -> int | None:
+    """The label of the slice to compare with; None for none."""
+    names = [components.plain(name) for name in experiment.classes]
+    asked = st.segmented_control(
+        "Compare with a typical slice", [_NO_REFERENCE, *names], default=_NO_REFERENCE, key="reference",
+        required=True, persist_state="session",
+    )  # fmt: skip
+    return names.index(asked) if asked in names else None

@@ -1,0 +1,258 @@
+"""What two pages share: the frame of a page, its errors, and the choices that all pages carry along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.datasets.dataset import KNOWN_DATASET
+from core.errors import ExperimentError, StrokeError
+from core.experiments import Experiment, default_experiment, default_name, find_experiment
+from core.frameworks import TITLES
+from dashboard.shared import loaders, state
+from dashboard.shared.palette import WORDS, write_percent
+
+DISCLAIMER = "Research and teaching. Not a medical device."
+# Each doubt has one sign, the same on every page.
+SIGNS = {
+    "disagree": ":material/call_split:",
+    "warning": ":material/warning:",
+    "review": ":material/visibility:",
+    "positive": "●",
+    "negative": "○",
+    "correct": "✓",
+    "wrong": "✗",
+}
+RULES = {
+    "youden": "Youden",
+    "sensitivity_90": "Sensitivity 90",
+    "specificity_90": "Specificity 90",
+    "f1": "F1",
+    "custom": "Custom",
+}
+RULE_HELP = """The probability from which on a network decides for the positive class. Each preset was
+chosen on validation slices, for each network apart. **Youden**: sensitivity + specificity is largest.
+**Sensitivity 90**, **Specificity 90**: 90 % is reached there. **F1**: precision and recall are balanced.
+**Custom**: you choose."""
+_STYLE = Path(__file__).parents[1] / "scripts" / "style.css"
+
+
+@contextmanager
+def page(title: str, lead: str) -> Iterator[None]:
+    """Frame of a page: its title, one line on what it is for, its expected errors, and the quiet line."""
+    with frame():
+        st.title(title, anchor=False)
+        st.markdown(lead)
+        yield
+
+
+@contextmanager
+def frame() -> Iterator[None]:
+    """The same for a page that draws its title itself."""
+    with state.gather_link():
+        st.html(_STYLE)
+        try:
+            yield
+        except StrokeError as error:
+            show_error(error)
+    with st.container(key="quiet_line"):
+        st.caption(DISCLAIMER)
+
+
+def show_error(error: StrokeError, subject: str = "") -> None:
+    """An expected failure, calmly: what is wrong, what came, what to do."""
+    head = f"**{plain(subject)}** was not read. " if subject else ""
+    came = f" ({plain(error.came)})" if error.came else ""
+    remedy = f"  \n{sentence(error.remedy)}" if error.remedy else ""
+    st.warning(f"{head}{plain(error.problem)}{came}.{remedy}", icon=SIGNS["warning"])
+
+
+def plain(text: str) -> str:
+    """A string from outside as it stands: no markup, link, picture, formula or icon in it takes effect."""
+    text = "".join(char if char.isprintable() else " " for char in text)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def invite_training(shows: str) -> None:
+    """What stands in the place of what an experiment would show."""
+    with st.container(border=True):
+        st.markdown(f"**No trained experiment yet.** {shows}")
+        st.page_link("app_pages/train.py", label="Train one", icon=":material/model_training:")
+
+
+def choose_experiment() -> Experiment | None:
+    """Let the visitor choose among the experiments; at first the default one is chosen.
+
+    Returns:
+        None where nothing can be shown; the page then says why. An experiment that is missing or damaged is
+        an error that names it: another one opens only when it is chosen here.
+    """
+    found, damaged = loaders.experiments()
+    if not found:
+        for error in damaged:
+            show_error(error)
+        if not damaged:
+            invite_training("This page shows what its two networks see.")
+        return None
+    experiments = {experiment.name: experiment for experiment in found}
+    carried = state.carry("experiment", default_name(), experiments.__contains__, replace=False)
+    wanted = state.carried("experiment") or default_name()
+    if wanted not in experiments:
+        show_error(_why_not_opened(wanted))
+    for error in damaged:
+        if f'"{wanted}"' not in error.problem:
+            show_error(error)
+    name = st.selectbox("Experiment", list(experiments), placeholder="Choose an experiment", **carried)
+    return None if name is None else experiments[name]
+
+
+def _why_not_opened(name: str) -> StrokeError:
+    """Return the error that opening this experiment, missing or damaged, ends with."""
+    try:
+        if name == default_name():
+            default_experiment()
+        else:
+            find_experiment(name)
+    except StrokeError as error:
+        return error
+    return ExperimentError(f'The experiment "{name}" has just changed', remedy="load the page again")
+
+
+def open_default() -> Experiment | None:
+    """Return the default experiment; where it cannot be opened, say so and let the visitor choose another."""
+    found, damaged = loaders.experiments()
+    name = default_name()
+    default = next((experiment for experiment in found if experiment.name == name), None)
+    if default is None:
+        return choose_experiment()
+    for error in damaged:
+        show_error(error)
+    return default
+
+
+def list_rules(experiment: Experiment, level: str) -> list[str]:
+    """The rules of RULES by which every network of the experiment has an operating point on this level."""
+    points = experiment.card["operating_points"]
+    return [
+        rule
+        for rule in RULES
+        if all(points[name].get(level, {}).get(rule) is not None for name in experiment.frameworks)
+    ]
+
+
+def usual_rule(experiment: Experiment, rules: Sequence[str]) -> str:
+    """The card's default one of these rules, else the first; "custom" when there is none."""
+    usual = experiment.card["default_operating_point"]
+    return usual if usual in rules else [*rules, "custom"][0]
+
+
+def usual_threshold(experiment: Experiment, framework: str, level: str, rules: Sequence[str]) -> float:
+    """Where a threshold of one's own starts."""
+    return round(experiment.threshold(framework, level, rules[0]), 2) if rules else 0.5
+
+
+def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str, float]:
+    """Choose the operating point: by the card's rules, or by hand; the threshold of each framework."""
+    rules = list_rules(experiment, level)
+    options = [*rules, "custom"]
+    rule = st.selectbox(
+        "Operating point",
+        options,
+        format_func=RULES.__getitem__,
+        help=RULE_HELP,
+        **state.carry("operating_point", usual_rule(experiment, rules), options.__contains__),
+    )
+    if rule != "custom":
+        return {name: experiment.threshold(name, level, rule) for name in experiment.frameworks}
+    chosen = {}
+    for name in experiment.frameworks:
+        start = usual_threshold(experiment, name, level, rules)
+        carried = state.carry(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
+        label = f"{TITLES[name]} threshold"
+        chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **carried)
+    return chosen
+
+
+def show_progress(place: DeltaGenerator, words: str) -> Callable[[int, int], None]:
+    """A progress bar in `place`, moved at most a hundred times; called with (done, total)."""
+    shown = -1
+
+    def move(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // max(total, 1)
+        if percent != shown:
+            shown = percent
+            place.progress(percent, f"{words}: {done:,} of {total:,}".replace(",", " "))
+
+    return move
+
+
+def tell_time(seconds: float) -> str:
+    """A duration as a person says it: "40 s", "12 min", "3 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str) -> None:
+    """Offer what a figure shows as a file of this name; a function makes the table when it is asked for."""
+
+    def write() -> bytes:
+        return (table() if callable(table) else table).to_csv(index=False).encode()
+
+    st.download_button(
+        "Data of the figure (CSV)", write, name, "text/csv",
+        key=f"download_{name}", on_click="ignore", type="tertiary", icon=":material/download:",
+    )  # fmt: skip
+
+
+def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
+    """ "91 % [84-96]" or "0.83 [0.78-0.87]", the interval in gray; never a figure without its interval."""
+    if figure["value"] is None:
+        return f":gray[not estimable: {plain(figure['reason'])}]"
+    value = write_percent(figure["value"]) if percent else f"{figure['value']:.2f}"
+    if figure["interval"] is None:
+        return f"**{value}** :gray[no interval]"
+    low, high = figure["interval"]
+    ends = [f"{100 * end:.0f}" if percent else f"{end:.2f}" for end in (low, high)]
+    told = (" to " if low < 0 else "–").join(ends).replace("-", "−")
+    return f"**{value.replace('-', '−')}** :gray[\\[{told}\\]]"
+
+
+def show_meaning(experiment: Experiment) -> None:
+    """Say what the positive class means, and what these networks cannot see."""
+    known = experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]
+    blind = " The data hold **no ischemic stroke**: these networks cannot see one." if known else ""
+    positive = plain(experiment.classes[1])
+    st.caption(f"{SIGNS['positive']} **{positive}.** {sentence(experiment.meaning)}{blind}")
+
+
+def name_decision(experiment: Experiment, positive: bool) -> str:
+    """A decision in its colour and with its sign."""
+    kind = "positive" if positive else "negative"
+    return f":{WORDS[kind]}[{SIGNS[kind]} **{plain(experiment.classes[int(positive)])}**]"
+
+
+def name_framework(framework: str) -> str:
+    """A framework's name in its colour."""
+    return f":{WORDS[framework]}[**{TITLES[framework]}**]"
+
+
+def show_remarks(remarks: Sequence[str]) -> None:
+    """Doubts about one slice, one line each."""
+    for remark in remarks:
+        st.markdown(f":{WORDS['review']}[{SIGNS['warning']}] {sentence(remark)}")
+
+
+def sentence(text: str) -> str:
+    """A string from outside as a plain sentence: its first letter large, a full stop at its end."""
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return plain(text) + ("" if text.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,39 @@
+"""A figure on a page, with what it can be taken away as: a picture, and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard.shared import charts, components
+
+
+def show_figure(
+    figure: go.Figure,
+    key: str,
+    file: str,
+    alt: str,
+    table: pd.DataFrame | Callable[[], pd.DataFrame],
+    choose: Callable[[Any], None] | None = None,
+) -> None:
+    """A figure with a camera for FILE.png, and under it what it shows as FILE.csv.
+
+    `choose` is called with the customdata of a point that is clicked; it may leave the page.
+    """
+    chosen = None
+    with st.container(key=f"figure_{key}", gap=None):
+        config = charts.offer_picture(file)
+        if choose is None:
+            st.plotly_chart(figure, key=key, config=config, alt=alt)
+        else:
+            event = st.plotly_chart(
+                figure, key=key, config=config, alt=alt, on_select="rerun", selection_mode="points"
+            )
+            chosen = next((point.get("customdata") for point in event["selection"]["points"]), None)
+        components.offer_csv(table, f"{file}.csv")
+    if choose is not None and chosen is not None:
+        choose(chosen)

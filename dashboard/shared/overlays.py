@@ -1,0 +1,112 @@
+"""Scans and what is said of them as pictures; heat maps are laid by core.imaging.heat_maps."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from core.frameworks import TITLES
+from core.imaging.heat_maps import MAGMA, draw_color_bar, lay_heat, to_gray
+from dashboard.shared.palette import Palette
+
+__all__ = [
+    "MAGMA", "ScaleRow", "draw_color_bar", "draw_empty_frame", "draw_scales", "lay_heat",
+    "to_address", "to_gray", "to_thumbnail",
+]  # fmt: skip
+
+
+def draw_empty_frame(size: int = 512) -> Image.Image:
+    """Where a scan will stand: black, with the faint outline of a head."""
+    v, u = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    distance = np.hypot(u / 0.68, v / 0.84)
+    return to_gray(0.14 * np.clip(1 - np.abs(distance - 1) / 0.035, 0, 1))
+
+
+def to_thumbnail(pixels: np.ndarray, size: int) -> Image.Image:
+    """A thumbnail of a slice, (H, W) in [0, 1], with its longer side `size` pixels."""
+    picture = to_gray(pixels)
+    picture.thumbnail((size, size), Image.Resampling.BILINEAR)
+    return picture
+
+
+def to_address(picture: Image.Image) -> str:
+    """A small picture as a data address, for places that take no file."""
+    target = BytesIO()
+    picture.save(target, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(target.getvalue()).decode()}"
+
+
+class ScaleRow(NamedTuple):
+    """What one network says: its probability, operating point and review band (None without one)."""
+
+    framework: str
+    probability: float
+    threshold: float
+    band: tuple[float, float] | None = None
+
+    def tell(self) -> str:
+        """The same in words."""
+        review = f", needs review from {self.band[0]:.2f} to {self.band[1]:.2f}" if self.band else ""
+        point = f"operating point {self.threshold:.2f}{review}"
+        return f"{TITLES[self.framework]}: {self.probability:.2f}, {point}"
+
+
+_SCALE_LEFT, _SCALE_SPAN, _SCALE_WIDTH, _ROW = 84, 372, 520, 50
+
+
+def draw_scales(rows: Sequence[ScaleRow], palette: Palette) -> str:
+    """The probabilities of the networks, each on a scale from 0 to 1, one below the other, as SVG.
+
+    From the operating point up a scale is tinted: there the network decides for the positive class. The
+    review band around it is hatched.
+    """
+    height = _ROW * len(rows)
+    drawn = "".join(_draw_row(row, place * _ROW, palette) for place, row in enumerate(rows))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SCALE_WIDTH}" height="{height}" '
+        f'viewBox="0 0 {_SCALE_WIDTH} {height}" font-family="sans-serif">'
+        '<defs><pattern id="review" width="5" height="5" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)">'
+        f'<rect width="2" height="5" fill="{palette.review}"/></pattern></defs>{drawn}</svg>'
+    )
+
+
+def _draw_row(row: ScaleRow, top: int, palette: Palette) -> str:
+    left, span = _SCALE_LEFT, _SCALE_SPAN
+    at, cut = left + span * row.probability, left + span * row.threshold
+    color = palette.of_framework(row.framework)
+    middle = top + 15
+    shape = (
+        f'<circle cx="{at:.1f}" cy="{middle}" r="8"'
+        if row.framework == "pytorch"
+        else f'<rect x="{at - 7.5:.1f}" y="{middle - 7.5}" width="15" height="15"'
+    )
+    review, told = "", ""
+    if row.band:
+        low, high = (left + span * edge for edge in row.band)
+        review = (
+            f'<rect x="{low:.1f}" y="{middle - 11}" width="{high - low:.1f}" height="22" rx="2" '
+            f'fill="url(#review)" stroke="{palette.review}"/>'
+        )
+        told = f" · needs review {row.band[0]:.2f}–{row.band[1]:.2f}"
+    return (
+        f'<text x="0" y="{middle + 5}" font-size="14" font-weight="600" fill="{color}">'
+        f"{TITLES[row.framework]}</text>"
+        f'<rect x="{left}" y="{middle - 4}" width="{span}" height="8" rx="4" fill="{palette.grid}"/>'
+        f'<rect x="{cut:.1f}" y="{middle - 4}" width="{left + span - cut:.1f}" height="8" rx="4" '
+        f'fill="{palette.positive}" fill-opacity="0.35"/>{review}'
+        f'<line x1="{cut:.1f}" x2="{cut:.1f}" y1="{middle - 13}" y2="{middle + 13}" '
+        f'stroke="{palette.text}" stroke-width="2"/>'
+        f'{shape} fill="{color}" stroke="{palette.surface}" stroke-width="2"/>'
+        f'<g font-size="12" fill="{palette.negative}">'
+        f'<text x="{left - 12}" y="{middle + 4}" text-anchor="end">0</text>'
+        f'<text x="{left + span + 12}" y="{middle + 4}">1</text>'
+        f'<text x="{left}" y="{middle + 28}">operating point {row.threshold:.2f}{told}</text></g>'
+        f'<text x="{_SCALE_WIDTH}" y="{middle + 6}" font-size="17" font-weight="600" text-anchor="end" '
+        f'fill="{palette.text}">{row.probability:.2f}</text>'
+    )

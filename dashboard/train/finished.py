@@ -1,0 +1,123 @@
+"""The lower part of the page Train: finished experiments, compared, handed out, taken in and deleted."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import StrokeError
+from core.exchange.experiment_zip import has_native_weights, import_experiment
+from core.experiments import SHIPPED, Experiment, delete_experiment
+from dashboard.shared import charts, components, loaders, records, state
+from dashboard.train.packing import pack_experiment
+from dashboard.train.train_charts import draw_reached
+
+_UPLOAD_MB = 1_000
+
+
+def draw_finished() -> None:
+    """The finished experiments as rows, their AUROC in one figure, and the way in for one from elsewhere."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="finished_head"
+    ):
+        st.subheader("Experiments", anchor=False)
+        with st.popover("Import", icon=":material/upload:", key="import"):
+            _draw_import()
+    found, damaged = loaders.experiments()
+    for error in damaged:
+        components.show_error(error)
+    if not found:
+        st.caption(
+            "There is none yet. A training that ends well becomes one; Import takes one from elsewhere."
+        )
+        return
+    for experiment in sorted(found, key=lambda one: one.card["created"], reverse=True):
+        with st.container(border=True, key=f"experiment_{experiment.name}"):
+            _draw_row(experiment)
+    compared = st.expander(
+        "How far they came: AUROC, out of sample", icon=":material/balance:", key="reached", on_change="rerun"
+    )
+    with compared:
+        # Every figure of every experiment would be computed for a figure that nobody has asked for.
+        if compared.open:
+            _draw_comparison(found)
+
+
+def _draw_row(experiment: Experiment) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        weights = "" if has_native_weights(experiment) else " · imported, without native weights"
+        created = components.plain(experiment.card["created"][:10])
+        st.markdown(
+            f"**{components.plain(experiment.name)}** :gray[· {created}{weights}]  \n"
+            f"{components.plain(experiment.card['summary'])}"
+        )
+        with st.container(horizontal=True, vertical_alignment="center", width="content"):
+            st.page_link(
+                "app_pages/compare.py",
+                label="Compare",
+                icon=":material/balance:",
+                query_params={"experiment": experiment.name},
+            )
+            st.download_button(
+                "Export", lambda: pack_experiment(experiment), f"{experiment.name}.zip",
+                "application/zip", key=f"export_{experiment.name}", on_click="ignore",
+                icon=":material/download:",
+                help="Card, tables and served networks as a zip file; native weights stay here.",
+            )  # fmt: skip
+            if experiment.name not in SHIPPED:
+                with st.popover("Delete", icon=":material/delete:", key=f"remove_{experiment.name}"):
+                    _draw_delete(experiment)
+
+
+def _draw_delete(experiment: Experiment) -> None:
+    st.markdown("Its networks, predictions and figures are deleted for everybody, and cannot be had back.")
+    if st.button("Delete it", key=f"remove_now_{experiment.name}", icon=":material/delete:"):
+        try:
+            delete_experiment(experiment)
+        except StrokeError as error:
+            components.show_error(error)
+        else:
+            state.watch(None)
+            st.rerun()
+
+
+def _draw_import() -> None:
+    upload = st.file_uploader(
+        "A zip file that Export wrote", type=["zip"], max_upload_size=_UPLOAD_MB, key="import_file"
+    )
+    st.caption(
+        "Everything in it is checked before it appears: names, sizes, hashes, and that its networks "
+        "say what they are recorded to say."
+    )
+    if st.button("Import it", key="import_now", type="primary", disabled=upload is None):
+        assert upload is not None
+        try:
+            with st.spinner("Checking ..."):
+                experiment = import_experiment(upload)
+        except StrokeError as error:
+            components.show_error(error)
+        else:
+            state.watch(experiment.name)
+            st.rerun()
+
+
+def _draw_comparison(experiments: list[Experiment]) -> None:
+    reached = [
+        (one.name, {name: level["slice"]["auroc"] for name, level in records.record(one)["models"].items()})
+        for one in experiments
+    ]
+    told = "; ".join(
+        f"{name}: " + ", ".join(f"{framework} {_write(figure)}" for framework, figure in found.items())
+        for name, found in reached
+    )
+    st.plotly_chart(
+        draw_reached(reached, state.palette()), key="reached_figure", config=charts.CONFIG,
+        alt=f"AUROC with 95 % interval. {told}",
+    )  # fmt: skip
+    st.caption(
+        "Points with 95 % intervals by bootstrap over patients; dotted: chance. Labels, splits and data sets "
+        "differ between experiments: the page Compare says how."
+    )
+
+
+def _write(figure: dict[str, object]) -> str:
+    return "not estimable" if figure["value"] is None else f"{figure['value']:.2f}"

@@ -1,0 +1,58 @@
+"""Files that go in and out on the page Train: data sets as zip files, experiments as zip files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from core.datasets.class_folders import find_class_folders, list_files
+from core.datasets.uploads import UploadedSet, unpack_dataset
+from core.exchange.experiment_zip import export_experiment
+from core.experiments import Experiment, models_root
+from core.training.jobs import list_jobs
+from core.training.state import trainings_folder
+from dashboard.shared import loaders
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+# Uploaded data sets whose unpacked folders are remembered.
+_N_KNOWN = 32
+
+
+def unpack_upload(upload: UploadedFile, progress: Callable[[int, int], None]) -> UploadedSet:
+    """Unpack a visitor's data set, once, into the working area of the experiments.
+
+    Raises:
+        DatasetError, StrokeError: see `core.datasets.uploads.unpack_dataset`.
+    """
+    known = loaders.memory("uploads")
+    found: UploadedSet | None = known.get(upload.file_id)
+    if found is None or not found.folder.is_dir():
+        area = trainings_folder(models_root()) / ".datasets"
+        in_use = [Path(job.command["dataset"]) for job in list_jobs() if "dataset" in job.command]
+        found = unpack_dataset(upload, area, in_use=in_use, progress=progress)
+        while len(known) >= _N_KNOWN:
+            known.pop(next(iter(known)))
+        known[upload.file_id] = found
+    return found
+
+
+def count_pictures(folder: Path) -> dict[str, int]:
+    """Files in each of the two class folders, (negative, positive); none is opened.
+
+    Raises:
+        DatasetError: there are no two class folders.
+    """
+    root, classes = find_class_folders(folder)
+    return {name: len(list_files(root / name)) for name in classes}
+
+
+def pack_experiment(experiment: Experiment) -> bytes:
+    """An experiment as a zip file; see `core.exchange.experiment_zip`."""
+    with TemporaryDirectory(prefix="stroke-ct-") as folder:
+        target = Path(folder, "experiment.zip")
+        export_experiment(experiment, target)
+        return target.read_bytes()

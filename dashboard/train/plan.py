@@ -1,0 +1,202 @@
+"""The left side of the page Train: the choices before a training, the plan in words, and the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.datasets.dataset import find_dataset
+from core.errors import StrokeError
+from core.experiments import models_root
+from core.frameworks import FRAMEWORKS, TITLES
+from core.models.architecture import ARCHITECTURES
+from core.training.duration import estimate_duration
+from core.training.protocol import STRENGTHS, Protocol
+from core.training.queue import start_training
+from dashboard.shared import components, state
+from dashboard.train.packing import count_pictures, unpack_upload
+
+_PLACES = {"known": "The published set", "folder": "A folder here", "zip": "A zip file"}
+_LABELS = {
+    "slice": "Slice labels: does this slice show a hemorrhage?",
+    "folder": "Folder labels: the patient's folder, for every slice",
+}
+_SPLITS = {"patient": "Patients kept apart", "random": "Slices at random"}
+_CHANGES = {"none": "None", "light": "Light", "usual": "Usual", "strong": "Strong"}
+_UPLOAD_MB = 2_000
+
+
+def draw_plan() -> None:
+    """The choices, what they mean and how long they take, and the button that starts."""
+    st.subheader("Plan", anchor=False)
+    folder = _choose_dataset()
+    n_slices = _show_counts(folder) if folder else 0
+    name = st.text_input(
+        "Name", key="name", placeholder="my-experiment", help="Small letters, digits and hyphens."
+    )
+    try:
+        protocol = _choose_protocol()
+    except StrokeError as error:
+        components.show_error(error)
+        return
+    st.markdown(_tell_plan(protocol))
+    st.markdown(_tell_duration(protocol, n_slices))
+    if protocol.split == "random":
+        st.warning(
+            "Slices of one patient will be in training and in test. The score will be flattering and "
+            "says little about new patients.",
+            icon=components.SIGNS["warning"],
+        )
+    ready = bool(folder and n_slices and name.strip())
+    if st.button("Start training", key="start", type="primary", disabled=not ready, width="stretch"):
+        assert folder
+        try:
+            start_training(folder, name.strip(), protocol)
+        except StrokeError as error:
+            components.show_error(error)
+        else:
+            state.watch(name.strip())
+            st.rerun()
+    if not ready:
+        st.caption("Choose a data set and a name to start.")
+
+
+def _choose_dataset() -> Path | None:
+    """The folder of the data set that is to be learned from; None until there is one."""
+    known = find_dataset()
+    place = st.segmented_control(
+        "Data set", list(_PLACES), format_func=_PLACES.get, default="known", required=True, key="place"
+    )
+    if place == "known":
+        if known is None:
+            st.caption("It is not on this machine yet.")
+            st.page_link("app_pages/data.py", label="Download it", icon=":material/download:")
+        return known
+    if place == "folder":
+        given = st.text_input(
+            "Folder",
+            key="folder",
+            placeholder="a folder with Normal and Stroke inside",
+            help="On the machine that the dashboard runs on: two folders of pictures, one for each class.",
+        ).strip()
+        return Path(given) if given else None
+    upload = st.file_uploader(
+        "Zip file",
+        type=["zip"],
+        max_upload_size=_UPLOAD_MB,
+        key="upload",
+        help="Two folders of pictures, one for each class, and nothing else. Of the names only "
+        "'PATIENT (NUMBER)' in digits is kept. It stays on the machine that the dashboard runs on.",
+    )
+    if upload is None:
+        return None
+    bar = st.empty()
+    try:
+        return unpack_upload(upload, components.show_progress(bar, "Unpacking")).folder
+    except StrokeError as error:
+        components.show_error(error)
+        return None
+    finally:
+        bar.empty()
+
+
+def _show_counts(folder: Path) -> int:
+    """Tell how many pictures the class folders hold, or why they cannot be trained on; their number."""
+    try:
+        counts = count_pictures(folder)
+    except StrokeError as error:
+        components.show_error(error)
+        return 0
+    told = " and ".join(f"{n:,} in {components.plain(name)}".replace(",", " ") for name, n in counts.items())
+    st.caption(f"{told}.")
+    return sum(counts.values())
+
+
+def _choose_protocol() -> Protocol:
+    """What is to be done.
+
+    Raises:
+        TrainingError: the choices do not go together.
+    """
+    labels = st.radio("Labels", list(_LABELS), format_func=_LABELS.get, key="labels")
+    split = st.radio("Split", list(_SPLITS), format_func=_SPLITS.get, key="split", horizontal=True)
+    architecture = st.selectbox(
+        "Architecture",
+        list(ARCHITECTURES),
+        index=list(ARCHITECTURES).index(Protocol().architecture),
+        format_func=lambda key: ARCHITECTURES[key].title,
+        key="architecture",
+    )
+    own = ARCHITECTURES[architecture]
+    st.caption(own.summary)
+    frameworks = st.pills(
+        "Frameworks", list(FRAMEWORKS), selection_mode="multi", default=list(FRAMEWORKS), key="frameworks",
+        format_func=TITLES.get,
+    )  # fmt: skip
+    left, middle, right = st.columns(3)
+    folds = left.number_input(
+        "Folds", 1, 10, 5, key="folds", help="1 holds out a tenth of the slices or patients."
+    )
+    epochs = middle.number_input("Epochs, at most", 1, 200, own.epochs, key=f"epochs_{architecture}")
+    seed = right.number_input(
+        "Seed", 0, 99999, 0, key="seed", help="Of the split, the weights, the order and the augmentation."
+    )
+    with st.expander("More choices", key="more_choices"):
+        left, right = st.columns(2)
+        rate = left.number_input(
+            "Learning rate", 1e-6, 0.1, own.learning_rate, step=1e-4, format="%.5f",
+            key=f"rate_{architecture}",
+            help="The highest: it climbs in the first epoch and falls along a cosine.",
+        )  # fmt: skip
+        batch = right.number_input(
+            "Batch size", 1, 512, own.batch_size, key=f"batch_{architecture}", help="Slices per step."
+        )
+        changes = st.select_slider(
+            "Augmentation",
+            list(STRENGTHS),
+            "usual",
+            format_func=_CHANGES.__getitem__,
+            key="augmentation",
+            help="How much training slices are turned, shifted, brightened and so on; Usual is the "
+            "architecture's own.",
+        )
+        weights = st.checkbox(
+            "Weigh both classes alike", True, key="class_weights", help="However many slices each has."
+        )
+    return Protocol(
+        labels, split, int(folds), architecture, tuple(frameworks), int(seed), class_weights=weights,
+        epochs=int(epochs), batch_size=int(batch), learning_rate=float(rate), augmentation=changes,
+    )  # fmt: skip
+
+
+def _tell_plan(protocol: Protocol) -> str:
+    """The plan in plain words."""
+    who = " and ".join(TITLES[name] for name in FRAMEWORKS if name in protocol.frameworks)
+    what = "whether a slice shows a hemorrhage"
+    if protocol.labels == "folder":
+        what = "which folder a slice's patient is in"
+    unit = "patients" if protocol.split == "patient" else "slices"
+    how = f"One tenth of the {unit} is held out and never trained on; the figures come from it."
+    if protocol.folds > 1:
+        how = (
+            f"The {unit} are dealt into {protocol.folds} parts; {protocol.folds} networks per framework are "
+            "trained, each with one part held out, so that every slice gets a prediction by a network that "
+            "never saw it."
+        )
+    return (
+        f"{who} will learn to tell **{what}**. {how} Training runs for at most {protocol.epochs} epochs per "
+        "network. It goes on when you close this page."
+    )
+
+
+def _tell_duration(protocol: Protocol, n_slices: int) -> str:
+    """How long it takes, and on what that rests."""
+    estimate = estimate_duration(models_root(), protocol, n_slices) if n_slices else None
+    if estimate is None:
+        why = "nothing like it was trained on this machine" if n_slices else "no data set is chosen"
+        return f"**Time:** :gray[not known yet: {why}. It is shown once a training has begun.]"
+    return (
+        f"**Time:** at most about {components.tell_time(estimate.seconds)} :gray[once it has begun, going by "
+        f"{components.plain(estimate.rests_on)}, trained on this machine with {estimate.n_slices} slices.]"
+    )

@@ -1,0 +1,280 @@
+"""The page "Data", run without a browser."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.datasets import dataset as indexing
+from core.datasets.dataset import index_dataset
+from core.datasets.leakage import conclude, run_control
+from core.errors import DatasetError
+from core.evaluation.summary import evaluate_experiment
+from core.experiments import find_experiment
+from core.synthetic.phantoms import write_phantom_dataset
+from dashboard.data import laboratory
+from dashboard.shared import datasets
+from tests.builders import write_tiny_experiment
+from tests.dashboard.conftest import OpenPage, read_texts
+
+SHIPPED = {"seed-random-split": "random", "folder-by-patient": "patient"}
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data set of 10 patients with 6 phantoms each, on this machine."""
+    folder = tmp_path / "phantoms"
+    write_phantom_dataset(folder, n_patients=10, slices_per_patient=6, size=64)
+    monkeypatch.setenv("STROKE_CT_DATA", str(folder))
+    return folder
+
+
+def _write_story(models: Path, *names: str) -> None:
+    for seed, name in enumerate(names or SHIPPED):
+        write_tiny_experiment(models, name, split=SHIPPED[name], labels="folder", seed=seed)
+
+
+def _words(app) -> str:
+    return read_texts(app).replace("\\", "")
+
+
+def _metrics(app) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def _press(app, label: str):
+    return next(button for button in app.button if label in button.label).click().run()
+
+
+def test_without_a_data_set_the_page_says_how_to_get_one(open_page: OpenPage) -> None:
+    """Neither data nor experiments: one button, the command and the variable; no step breaks."""
+    app = open_page("data")
+    words = _words(app)
+    assert "No data set is on this machine" in words
+    assert "python -m core download" in words
+    assert "STROKE_CT_DATA" in words
+    assert ["Download it from Kaggle (69 MB)"] == [button.label for button in app.button]
+    assert not app.metric
+    assert 2 == sum("is not on this machine, so its figures" in info.value for info in app.info)
+
+
+def test_without_pictures_the_record_is_shown(open_page: OpenPage, models: Path) -> None:
+    """With an experiment but no data set, all but the pictures and the control stands on the page."""
+    _write_story(models)
+    app = open_page("data")
+    words = _words(app)
+    assert "that the experiment seed-random-split recorded" in words
+    assert "The control needs the pictures" in words
+    assert "of 12" in _metrics(app)["Patients on both sides"]
+    assert not app.image
+
+
+def test_counts_of_the_set_on_this_machine(open_page: OpenPage, data: Path) -> None:
+    """Slices, patients, folders, fingerprint, and that it is not the published set."""
+    app = open_page("data")
+    shown = _metrics(app)
+    assert ("60", "10", "30", "30") == tuple(
+        shown[key] for key in ("Slices", "Patients", "Slices in Normal", "Slices in Stroke")
+    )
+    assert f"`{index_dataset(data).fingerprint[:12]}`" in _words(app)
+    assert "Not the published set" in _words(app)
+
+
+def test_refused_files_are_named(open_page: OpenPage, data: Path) -> None:
+    """A file that is no picture is listed with its reason."""
+    (data / "Normal" / "1 (99).jpg").write_bytes(b"no picture")
+    app = open_page("data")
+    assert "1 file was refused" in [expander.label for expander in app.expander]
+    assert any("Normal/1 (99).jpg" in frame.value.to_string() for frame in app.dataframe)
+
+
+def test_another_folder_can_be_named(open_page: OpenPage, data: Path, tmp_path: Path) -> None:
+    """The folder in the field is shown instead; one that is none is refused in words."""
+    write_phantom_dataset(tmp_path / "other", n_patients=4, slices_per_patient=5, size=64)
+    app = open_page("data")
+    app.text_input(key="data_folder").set_value(str(tmp_path / "other")).run()
+    assert "20" == _metrics(app)["Slices"]
+    app.text_input(key="data_folder").set_value(str(tmp_path / "gone")).run()
+    assert "There is no folder" in app.warning[0].value
+    assert not app.exception
+
+
+def test_a_random_split_leaks_and_patients_apart_do_not(open_page: OpenPage, data: Path) -> None:
+    """Both splits as shares; neighbours are shown side by side only where there are any."""
+    app = open_page("data")
+    shown = _metrics(app)
+    assert "100 %" == shown["Test slices, patient learned"]
+    assert 6 == sum("Tested" in c.value or "Learned from  " in c.value for c in app.caption)
+    app = open_page("data", shown_split="patient")
+    shown = _metrics(app)
+    assert ("0 of 10", "0 %", "0 %") == (
+        shown["Patients on both sides"],
+        shown["Test slices, patient learned"],
+        shown["Test slices, neighbour learned"],
+    )
+    assert "Nearly the same picture" not in _words(app)
+
+
+def test_near_copies_are_searched_on_demand(open_page: OpenPage, data: Path) -> None:
+    """The search counts the near-copies of the whole set, and the link reopens it."""
+    app = _press(open_page("data"), "Search all pictures for near-copies")
+    assert "are near-copies" in _words(app)
+    assert "yes" == app.query_params["copies"]
+    assert "are near-copies" not in _words(_press(app, "Show neighbours instead"))
+
+
+def test_other_pairs_can_be_drawn(open_page: OpenPage, data: Path) -> None:
+    """The button draws other patients, and the link keeps them."""
+    app = open_page("data")
+    before = [caption.value for caption in app.caption if "Tested" in caption.value]
+    _press(app, "Show others")
+    assert before != [caption.value for caption in app.caption if "Tested" in caption.value]
+    assert "1" == app.query_params["pairs"]
+
+
+def test_unknown_patients_are_said_to_be(open_page: OpenPage, data: Path) -> None:
+    """Where files name no patients, nobody can say who leaks, and no label is made up."""
+    for number, path in enumerate(sorted(data.rglob("*.jpg"))):
+        path.rename(path.with_name(f"slice{number}.jpg"))
+    app = open_page("data", control="0")
+    words = _words(app)
+    assert "nobody can say who leaks" in words
+    assert "What the single slice shows is not known" in words
+    assert "cannot be told here: it is not known which slices belong to one patient" in words
+    assert "unknown" == _metrics(app)["Patients"]
+
+
+def test_the_same_network_is_the_records(open_page: OpenPage, models: Path, data: Path) -> None:
+    """Accuracy and AUROC of both experiments stand on the page as in `python -m core evaluate`."""
+    _write_story(models)
+    text = next(m.value for m in open_page("data").markdown if m.value.startswith("Accuracy with slices"))
+    for name in SHIPPED:
+        for framework, levels in evaluate_experiment(find_experiment(name, models))["models"].items():
+            figure = levels["slice"]["accuracy"]
+            assert f"{framework.lower()}" in text.lower()
+            low, high = figure["interval"]
+            assert f"**{100 * figure['value']:.0f} %** :gray[\\[{100 * low:.0f}–{100 * high:.0f}\\]]" in text
+    auroc = evaluate_experiment(find_experiment("folder-by-patient", models))["models"]["keras"]["slice"]
+    assert f"**{auroc['auroc']['value']:.2f}**" in text
+
+
+def test_a_missing_experiment_is_named(open_page: OpenPage, models: Path) -> None:
+    """With one of the two experiments the other is said to be missing, and nothing is compared."""
+    _write_story(models, "folder-by-patient")
+    app = open_page("data")
+    assert ["seed-random-split"] == [
+        info.value.split()[2].replace("\\", "") for info in app.info if "so its figures" in info.value
+    ]
+    assert not any(m.value.startswith("Accuracy with slices") for m in app.markdown)
+
+
+def test_experiments_that_differ_are_not_compared(open_page: OpenPage, models: Path) -> None:
+    """Where the labels of the two differ as well, the page refuses the comparison."""
+    _write_story(models, "seed-random-split")
+    write_tiny_experiment(models, "folder-by-patient", labels="slice")
+    app = open_page("data")
+    assert any("differ in more than their split" in warning.value for warning in app.warning)
+
+
+def test_the_control_is_run_on_demand(open_page: OpenPage, data: Path) -> None:
+    """The button runs it; figures and conclusion are those of core, and the link reopens them."""
+    app = open_page("data")
+    assert not app.table
+    _press(app, "Run the control")
+    control = run_control(index_dataset(data))
+    cells = pd.DataFrame(app.table[0].value).set_index("")
+    outcome = control.find("folder", "random", shuffled=True)
+    value, low, high = (
+        100 * v for v in (outcome.accuracy.value, outcome.accuracy.low, outcome.accuracy.high)
+    )
+    assert (
+        f"**{value:.0f} %** :gray[\\[{low:.0f}–{high:.0f}\\]]"
+        == cells.loc["Meaningless labels, slices at random", "Accuracy"]
+    )
+    assert conclude(control) in _words(app)
+    assert "0" == app.query_params["control"]
+    again = open_page("data", control="0")
+    assert cells.equals(pd.DataFrame(again.table[0].value).set_index(""))
+    _press(again, "Run again with other splits")
+    assert "1" == again.query_params["control"]
+
+
+def test_a_link_waits_for_the_folder(open_page: OpenPage, models: Path, data: Path, monkeypatch) -> None:
+    """What a link asks for stays in it while the data set is not found, and is shown once it is named."""
+    _write_story(models)
+    monkeypatch.setenv("STROKE_CT_DATA", "")
+    app = open_page("data", control="0", pairs="2", examples="3")
+    assert {"control": "0", "pairs": "2", "examples": "3"} == {
+        key: app.query_params[key] for key in ("control", "pairs", "examples")
+    }
+    app.text_input(key="data_folder").set_value(str(data)).run()
+    assert app.table
+
+
+@pytest.mark.parametrize("nonsense", ["x", "-1", "99999999"])
+def test_a_nonsense_link_runs_nothing(open_page: OpenPage, data: Path, nonsense: str) -> None:
+    """A seed that is none is passed over: the page opens with the button."""
+    app = open_page("data", control=nonsense)
+    assert any("Run the control" in button.label for button in app.button)
+
+
+def test_the_labels_are_counted_and_shown(open_page: OpenPage, data: Path) -> None:
+    """The share of Stroke slices with a lesion, and that no Normal slice has one; an example of each."""
+    shown = int(index_dataset(data).labels("slice").sum())
+    app = open_page("data")
+    words = _words(app)
+    assert (
+        f"Only **{shown} of 30** slices in Stroke (**{100 * shown / 30:.1f} %**) show a hemorrhage" in words
+    )
+    assert "In Normal none does." in words
+    assert "There is none." in words
+
+
+def test_a_failing_step_spoils_no_other(open_page: OpenPage, data: Path, monkeypatch) -> None:
+    """When the split cannot be made, the reason is told, and the labels are counted all the same."""
+
+    def refuse(*arguments):
+        raise DatasetError("There are too few slices")
+
+    monkeypatch.setattr(laboratory, "fold", refuse)
+    app = open_page("data")
+    assert "There are too few slices" in app.warning[0].value
+    assert "show a hemorrhage" in _words(app)
+
+
+def test_a_vanished_picture_is_told(open_page: OpenPage, data: Path, monkeypatch) -> None:
+    """A picture that cannot be read any more is named in the step that wanted it."""
+    found = index_dataset(data)
+    monkeypatch.setattr(datasets, "dataset", lambda folder, progress: found)
+    for path in data.rglob("*.jpg"):
+        path.unlink()
+    app = open_page("data")
+    assert app.warning
+    assert not app.exception
+
+
+def test_the_download_is_offered_and_fails_in_words(open_page: OpenPage, monkeypatch) -> None:
+    """Pressed, the button starts the download; its failure stands on the page with the remedy."""
+
+    def refuse(progress, checking):
+        raise DatasetError("Kaggle cannot be reached", remedy="check the connection")
+
+    monkeypatch.setattr(indexing, "download", refuse)
+    app = _press(open_page("data"), "Download it from Kaggle")
+    while datasets.download().going:
+        time.sleep(0.01)
+    app.run()
+    assert "Kaggle cannot be reached" in _words(app)
+    assert "Check the connection" in _words(app)
+
+
+def test_a_going_download_shows_how_far_it_is(open_page: OpenPage) -> None:
+    """While somebody's download is going, every visitor sees it instead of the button."""
+    job = datasets.download()
+    job.stage, job.done, job.total = "Downloading", 1, 4
+    app = open_page("data")
+    assert not app.button
+    assert ["Downloading ... 25 %"] == [bar.proto.text for bar in app.get("progress")]

@@ -1,0 +1,203 @@
+"""The page Explore: with records, empty, with bad links, with and without pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.cases.annotations import Annotations, Case
+from core.cases.suspects import find_suspects
+from core.evaluation.summary import evaluate_experiment
+from dashboard.shared import loaders
+from tests.builders import write_tiny_experiment
+from tests.dashboard.conftest import OpenPage, read_texts
+from tests.dashboard.story_data import write_set
+
+
+def _reopen(app: AppTest, **query: str) -> AppTest:
+    app.query_params.clear()
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def _count(app: AppTest) -> int:
+    """How many slices the page says it shows."""
+    told = next(m.value for m in app.markdown if m.value.startswith("**") and m.value.endswith("slices"))
+    return int(told.split("**")[1].replace(" ", ""))
+
+
+def test_each_cell_shows_as_many_cases_as_it_says(open_page: OpenPage, models: Path) -> None:
+    """For each cell of both confusion matrices, with review set aside or not, the record's count is shown."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    record = evaluate_experiment(experiment, n_resamples=20)["models"]
+    app = open_page("explore")
+    for set_aside in ("False", "True"):
+        for name in experiment.frameworks:
+            point = record[name]["slice"]
+            counts = point["review"]["counts"] if set_aside == "True" else point["confusion"]
+            for cell, n in counts.items():
+                _reopen(app, set_aside=set_aside, **{f"{name}_outcome": cell})
+                assert n == _count(app), (name, cell, set_aside)
+            app.button(key=f"chip_{name}_outcome").click().run()
+
+
+def test_the_page_without_experiments_offers_to_train_one(open_page: OpenPage) -> None:
+    """Without an experiment the page says so."""
+    assert "No trained experiment yet" in read_texts(open_page("explore"))
+
+
+def test_without_pictures_everything_else_works(open_page: OpenPage, models: Path) -> None:
+    """No data set: the page says so, offers the download, and still counts, filters and opens a case."""
+    write_tiny_experiment(models, calibrated=True)
+    app = open_page("explore", case="5")
+    assert "The pictures are not on this machine" in read_texts(app)
+    assert any("Download it from Kaggle" in button.label for button in app.button)
+    assert "no picture here" in read_texts(app).lower()
+    assert "Patient" in read_texts(app)
+
+
+def test_a_folder_that_is_no_data_set_is_told(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
+    """A folder named by hand that does not exist is refused in words, and the page goes on."""
+    write_tiny_experiment(models)
+    app = open_page("explore")
+    app.text_input(key="data_folder").set_value(str(tmp_path / "nowhere")).run()
+    assert not app.exception
+    assert any("There is no folder" in warning.value for warning in app.warning)
+    assert 96 == _count(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("pytorch_outcome", "maybe"),
+        ("keras_range", "0.2"),
+        ("keras_range", "a,b"),
+        ("rows", "90-4000"),
+        ("patient", "4711"),
+        ("agreement", "all"),
+        ("review", "jax"),
+        ("fold", "17"),
+    ],
+)
+def test_a_link_asking_for_what_is_not_there_is_told(
+    open_page: OpenPage, models: Path, key: str, value: str
+) -> None:
+    """An impossible filter is named and left out, and the link forgets it."""
+    write_tiny_experiment(models, calibrated=True)
+    app = open_page("explore", **{key: value})
+    assert any("The link asks for something" in warning.value for warning in app.warning)
+    assert 96 == _count(app)
+    assert key not in app.query_params
+
+
+@pytest.mark.parametrize("case", ["4711", "x", "-1", "9" * 30])
+def test_an_impossible_case_is_told(open_page: OpenPage, models: Path, case: str) -> None:
+    """A case that the experiment does not have is named, and the gallery stands."""
+    write_tiny_experiment(models)
+    app = open_page("explore", case=case)
+    assert any("a case that this experiment does not have" in warning.value for warning in app.warning)
+    assert 96 == _count(app)
+
+
+def test_a_deleted_experiment_in_a_link_is_told(open_page: OpenPage, models: Path) -> None:
+    """A link to an experiment that is gone says so and shows no other."""
+    write_tiny_experiment(models)
+    app = open_page("explore", experiment="gone", pytorch_outcome="fn")
+    assert any('no experiment \\"gone\\"' in warning.value for warning in app.warning)
+    assert app.selectbox(key="experiment").value is None
+
+
+def test_chips_take_filters_away(open_page: OpenPage, models: Path) -> None:
+    """Each filter in force has a chip that takes it away; "Clear all" takes all."""
+    write_tiny_experiment(models, calibrated=True)
+    app = open_page("explore", label="1", keras_range="0.1,0.9", rows="0-90")
+    assert 3 == sum((button.key or "").startswith("chip_") for button in app.button)
+    app.button(key="chip_label").click().run()
+    assert 2 == sum((button.key or "").startswith("chip_") for button in app.button)
+    app.button(key="clear_all").click().run()
+    assert not app.exception
+    assert 96 == _count(app)
+
+
+def test_pages_turn_and_a_filter_starts_at_the_first(open_page: OpenPage, models: Path) -> None:
+    """Forty a page; the pager and the link agree; another sort begins at page 1."""
+    write_tiny_experiment(models)
+    app = open_page("explore", page="3")
+    assert "Page 3 of 3" in read_texts(app)
+    app.button(key="page_back").click().run()
+    assert "Page 2 of 3" in read_texts(app)
+    assert "2" == app.query_params["page"]
+    app.selectbox(key="sort").select("differ").run()
+    assert "Page 1 of 3" in read_texts(app)
+
+
+def test_tagged_cases_are_found(open_page: OpenPage, models: Path) -> None:
+    """The filter by tag keeps the slices that somebody tagged so."""
+    experiment = write_tiny_experiment(models)
+    case = loaders.cases(experiment).iloc[4]
+    fingerprint = experiment.card["dataset"]["fingerprint"]
+    Annotations().add(Case(case["sha256"], fingerprint), tags=("artefact",))
+    app = open_page("explore", tag="artefact")
+    assert 1 == _count(app)
+
+
+@pytest.mark.parametrize(("case", "ends"), [("3", (True, False)), ("9", (False, True))])
+def test_arrows_stop_at_the_ends_of_the_cases_asked_for(
+    open_page: OpenPage, models: Path, case: str, ends: tuple[bool, bool]
+) -> None:
+    """An open case has no previous one at the first of the gallery's cases, and no next one at the last."""
+    write_tiny_experiment(models)
+    app = open_page("explore", sort="order", rows="3,9", case=case)
+    assert ends == (app.button(key="case_back").disabled, app.button(key="case_on").disabled)
+
+
+def test_suspects_are_those_of_the_record(open_page: OpenPage, models: Path) -> None:
+    """The list of suspected label errors holds as many slices as both networks hold to be wrong."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    n = len(find_suspects(loaders.cases(experiment), experiment.frameworks))
+    app = open_page("explore", view="suspects")
+    assert f"**{n}** of 96 slices" in read_texts(app)
+
+
+@pytest.mark.parametrize("view", ["map", "tags"])
+def test_other_views_open_from_their_link(open_page: OpenPage, models: Path, view: str) -> None:
+    """The map and the tags open, also where there is no map yet and no tag."""
+    write_tiny_experiment(models)
+    app = open_page("explore", view=view)
+    assert view == app.segmented_control(key="view").value
+
+
+def test_one_network_alone_can_be_explored(open_page: OpenPage, models: Path) -> None:
+    """An experiment with one framework opens, with its case view."""
+    write_tiny_experiment(models, frameworks=("keras",))
+    app = open_page("explore", case="0")
+    assert 96 == _count(app)
+
+
+def test_pictures_of_the_recorded_files_are_shown(
+    open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the data set, a case shows its slice and both heat maps, and says what they are made by, once."""
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
+    experiment = write_set(tmp_path / "set", models)
+    row = int(loaders.cases(experiment)["row"].iloc[0])
+    app = open_page("explore", case=str(row))
+    assert "The pictures are not on this machine" not in read_texts(app)
+    assert 1 == read_texts(app).count("which may have trained on these slices")
+
+
+def test_a_data_set_with_other_files_is_told(
+    open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that differ from those on record are counted, named so and not shown."""
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
+    write_set(tmp_path / "set", models)
+    for file in (tmp_path / "set").rglob("*.*"):
+        file.write_bytes(file.read_bytes() + b"x")
+    app = open_page("explore")
+    assert any("is not the one of this experiment" in warning.value for warning in app.warning)

@@ -1,0 +1,171 @@
+"""The page "Overview", run without a browser."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.evaluation.summary import evaluate_experiment
+from core.experiments import Experiment
+from dashboard.shared.components import write_figure
+from tests.dashboard.conftest import OpenPage, read_texts
+from tests.dashboard.story_data import write_role, write_set, write_story
+
+
+def _words(app) -> str:
+    return read_texts(app)
+
+
+def _accuracies(experiment: Experiment) -> list[str]:
+    models = evaluate_experiment(experiment)["models"]
+    return [write_figure(model["slice"]["accuracy"], True) for model in models.values()]
+
+
+def _links(app) -> list[str]:
+    return [link.proto.label for link in app.get("page_link")]
+
+
+def test_the_first_page_is_overview(open_page: OpenPage, models: Path) -> None:
+    """The dashboard opens with what it is, what it is not, and the ways on."""
+    write_story(models)
+    app = open_page("overview")
+    assert "know how far to trust them" in app.title[0].value
+    assert "**It is not** a medical device" in _words(app)
+    ways = ["Read a scan", "Start the tour", "Take the quiz", "Explore cases", "Compare"]
+    assert ways == _links(app)
+
+
+def test_the_figures_are_those_of_the_records(open_page: OpenPage, models: Path) -> None:
+    """The accuracies of the famous number and of the same network are what the records say."""
+    made = write_story(models)
+    words = _words(open_page("overview"))
+    for name in ("one", "two"):
+        for told in _accuracies(made[name]):
+            assert told in words
+
+
+def test_another_record_changes_the_figures(open_page: OpenPage, models: Path) -> None:
+    """When an experiment is made anew the page shows the new figures and no longer the old ones."""
+    before = _accuracies(write_story(models)["two"])
+    open_page("overview")
+    shutil.rmtree(models / "two")
+    after = _accuracies(write_role(models, "two", seed=5))
+    assert not set(before) & set(after)
+    words = _words(open_page("overview"))
+    assert all(told in words for told in after)
+    assert not any(told in words for told in before)
+
+
+def test_the_figure_tells_every_auroc_in_words(open_page: OpenPage, models: Path) -> None:
+    """The figure's alternative text holds the AUROC of both networks of all three experiments."""
+    made = write_story(models)
+    alt = next(chart.proto.alt for chart in open_page("overview").get("plotly_chart"))
+    for experiment in made.values():
+        for model in evaluate_experiment(experiment)["models"].values():
+            assert f"{model['slice']['auroc']['value']:.2f}" in alt
+
+
+def test_a_missing_role_makes_the_story_shorter(open_page: OpenPage, models: Path) -> None:
+    """With the honest experiment alone the page tells of it, and what is missing for the rest."""
+    write_story(models, "tiny")
+    app = open_page("overview")
+    words = _words(app)
+    assert "**Honest:**" in words
+    assert "**Famous:**" not in words
+    assert "the famous number (labels folder, split random)" in words
+    assert "Train it" in _links(app)
+
+
+def test_another_network_does_not_stand_in_for_the_same_one(open_page: OpenPage, models: Path) -> None:
+    """An experiment on other data is not shown as the same network with patients apart."""
+    write_story(models, "one", "tiny")
+    write_role(models, "two", fingerprint="e" * 64)
+    words = _words(open_page("overview"))
+    assert "**Patients apart:**" not in words
+    assert "the same network (labels folder, split patient)" in words
+
+
+def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:
+    """Nothing trained: the page says what it will show and leads to training."""
+    app = open_page("overview")
+    assert "No trained experiment yet" in _words(app)
+    assert "Train one" in _links(app)
+    assert not app.image
+
+
+def test_a_damaged_table_is_named_and_the_rest_is_told(open_page: OpenPage, models: Path) -> None:
+    """An experiment whose predictions were changed is named; the other two stand in the story."""
+    write_story(models)
+    table = models / "two" / "predictions.csv"
+    table.write_bytes(table.read_bytes() + b"\n")
+    app = open_page("overview")
+    assert 1 == sum("predictions\\.csv" in warning.value for warning in app.warning)
+    words = _words(app)
+    assert "**Famous:**" in words
+    assert "**Honest:**" in words
+    assert "**Patients apart:**" not in words
+
+
+def test_a_damaged_folder_is_named(open_page: OpenPage, models: Path) -> None:
+    """A card that is no JSON is named, and the story goes on without it."""
+    write_story(models)
+    (models / "one" / "experiment.json").write_text("{", encoding="utf-8")
+    app = open_page("overview")
+    assert any("one" in warning.value for warning in app.warning)
+    assert "**Honest:**" in _words(app)
+
+
+def test_without_a_data_set_a_synthetic_slice_is_read(open_page: OpenPage, models: Path) -> None:
+    """A phantom stands with both heat maps, and is called synthetic."""
+    write_story(models)
+    app = open_page("overview")
+    alts = [image.proto.imgs[0].alt for image in app.image]
+    assert [
+        "The slice",
+        *(f"Heat map of the {name} network over the slice" for name in ("PyTorch", "Keras")),
+    ] == alts
+    assert "**Synthetic:**" in _words(app)
+
+
+def test_with_the_data_set_the_probability_is_the_recorded_one(
+    open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first slice is the positive one in the middle by recorded probability, and that is shown."""
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
+    experiment = write_set(tmp_path / "set", models)
+    tested = experiment.calibrated_predictions().query("part == 'test' and label == 1")
+    middle = tested.assign(mean=tested[["pytorch", "keras"]].mean(axis=1)).sort_values("mean")
+    row = middle.iloc[len(middle) // 2]
+    app = open_page("overview")
+    words = _words(app)
+    assert f"**{row['pytorch']:.2f}**" in words
+    assert f"**{row['keras']:.2f}**" in words
+    assert "the network that never saw the patient" in words
+    assert row["file"] in words.replace("\\", "")
+
+
+def test_another_slice_is_another_one(
+    open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The button shows another slice of the set, and the link leads to it."""
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
+    write_set(tmp_path / "set", models)
+    app = open_page("overview")
+    before = [caption.value for caption in app.caption if "Probabilities" in caption.value]
+    app.button(key="another_slice").click().run()
+    after = [caption.value for caption in app.caption if "Probabilities" in caption.value]
+    assert before != after
+    assert "1" == app.query_params["example"]
+
+
+def test_changed_pictures_are_not_shown(
+    open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When every file of the set differs from its recorded hash, a synthetic slice is read instead."""
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
+    write_set(tmp_path / "set", models)
+    for path in (tmp_path / "set").rglob("*.jpg"):
+        path.write_bytes(path.read_bytes() + b" ")
+    assert "**Synthetic:**" in _words(open_page("overview"))

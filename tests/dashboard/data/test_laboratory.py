@@ -1,0 +1,144 @@
+"""What the page "Data" computes and keeps."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from core.datasets import dataset as indexing
+from core.errors import DatasetError
+from core.synthetic.phantoms import write_phantom_dataset
+from dashboard.data import laboratory
+from dashboard.data.laboratory import Source
+from dashboard.shared import datasets
+
+
+def _ignore(done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data set of 6 patients with 6 phantoms each."""
+    write_phantom_dataset(tmp_path / "set", n_patients=6, slices_per_patient=6, size=64)
+    return tmp_path / "set"
+
+
+def _count(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
+    """Calls of a function of the laboratory, gathered while it works as before."""
+    calls: list[object] = []
+    original = getattr(laboratory, name)
+
+    def counted(*arguments, **options):
+        calls.append(arguments)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(laboratory, name, counted)
+    return calls
+
+
+def test_a_set_is_indexed_once_until_it_changes(data: Path, monkeypatch) -> None:
+    """A second look reads nothing; after a file is gone the set is indexed again."""
+    calls = _count(monkeypatch, "index_dataset")
+    first = datasets.dataset(data)
+    assert first is datasets.dataset(data)
+    assert 1 == len(calls)
+    next((data / "Normal").glob("*.jpg")).unlink()
+    assert len(first.table) - 1 == len(datasets.dataset(data).table)
+
+
+def test_a_control_is_run_once_per_seed(data: Path, monkeypatch) -> None:
+    """The same set and seed give the kept control; another seed is run."""
+    found = datasets.dataset(data)
+    calls = _count(monkeypatch, "run_control")
+    first = laboratory.control(found, 0, _ignore, _ignore)
+    assert first is laboratory.control(found, 0, _ignore, _ignore)
+    assert 1 == laboratory.control(found, 1, _ignore, _ignore).seed
+    assert 2 == len(calls)
+
+
+def test_what_is_kept_is_bounded(data: Path) -> None:
+    """Of each kind only the latest few are kept."""
+    found = datasets.dataset(data)
+    for seed in range(12):
+        laboratory.fold(found.table, "random", seed)
+    kept = laboratory.memory("folds")
+    assert list(range(4, 12)) == [key[2] for key in kept]
+
+
+def test_a_broken_off_control_is_not_kept(data: Path) -> None:
+    """When the visitor leaves in the middle, nothing half-done is kept."""
+
+    def leave(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    found = datasets.dataset(data)
+    with pytest.raises(KeyboardInterrupt):
+        laboratory.control(found, 0, leave, _ignore)
+    assert {} == laboratory.memory("controls")
+
+
+def test_pictures_are_small(data: Path) -> None:
+    """A slice comes as a gray picture of at most 320 pixels."""
+    found = datasets.dataset(data)
+    picture = laboratory.picture(found, found.table["file"][0])
+    assert ("L", 64) == (picture.mode, max(picture.size))
+
+
+def test_a_source_knows_what_is_known(data: Path) -> None:
+    """Patients and slice labels are known when every slice has them."""
+    found = datasets.dataset(data)
+    source = Source(found.table, found.classes, found.fingerprint, found)
+    assert (True, True, False) == (source.has_patients, source.has_slice_labels, source.is_known)
+    blank = found.table.assign(patient="", slice_label=None)
+    source = Source(blank, found.classes, found.fingerprint, found)
+    assert (False, False) == (source.has_patients, source.has_slice_labels)
+
+
+def _wait(job: laboratory.Download) -> None:
+    until = time.monotonic() + 20
+    while job.going and time.monotonic() < until:
+        time.sleep(0.01)
+    assert job.finished
+
+
+def test_one_download_serves_all(monkeypatch) -> None:
+    """While it is going a second start does nothing, and its progress can be read from anywhere."""
+    begun, go_on = [], []
+
+    def fetch(progress, checking):
+        begun.append(1)
+        progress(3, 10)
+        while not go_on:
+            time.sleep(0.01)
+        checking(5, 5)
+
+    monkeypatch.setattr(indexing, "download", fetch)
+    job = datasets.download()
+    assert not job.going
+    job.start()
+    while job.done != 3:
+        time.sleep(0.01)
+    datasets.download().start()
+    assert (True, "Downloading", 3, 10) == (job.going, job.stage, job.done, job.total)
+    go_on.append(1)
+    _wait(job)
+    assert (1, "Checking every picture", 5, None) == (len(begun), job.stage, job.done, job.error)
+
+
+def test_a_failed_download_can_be_tried_again(monkeypatch) -> None:
+    """The error of a download is kept until it is started anew."""
+    answers = [DatasetError("Kaggle cannot be reached"), None]
+
+    def fetch(progress, checking):
+        if answer := answers.pop(0):
+            raise answer
+
+    monkeypatch.setattr(indexing, "download", fetch)
+    job = datasets.download()
+    for expected in ("Kaggle cannot be reached", None):
+        job.start()
+        _wait(job)
+        assert expected == (job.error.problem if job.error else None)

@@ -1,0 +1,165 @@
+"""What Read a scan gives to take along."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from core.cli.app import main
+from core.errors import ScanError
+from core.reading.reader import Reader
+from core.reports.exports import make_csv, make_dicom_capture, make_dicom_report, make_json, make_pdf
+from core.reports.pdf_parts import COLORS
+from core.scans import read_scan
+from dashboard.read.downloads import report_refusals, report_scans
+from dashboard.readings.reading import Reading, read_group
+from dashboard.readings.uploads import Upload
+from dashboard.shared.palette import LIGHT
+from tests.builders import write_tiny_experiment
+from tests.dashboard.conftest import draw_file
+
+REFUSED = Reading("no.png", False, refusal=ScanError("The file is empty", code="empty"))
+
+
+@pytest.fixture
+def reading(models: Path):
+    """A tiny experiment, and a picture that its networks have read."""
+    experiment = write_tiny_experiment(models)
+    findings = Reader(experiment).read(read_scan(draw_file(0.9), "=1.png"))
+    pictures = np.stack([(finding.frame * 255).astype("uint8") for finding in findings.slices])
+    return experiment, Reading("=1.png", False, findings=findings, pictures=pictures)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_names_of_files_are_in_downloads_only_when_wished(reading, named: bool) -> None:
+    """PDF, CSV and JSON say "Scan 1" with the beginning of the hash, or the name; so for what was refused."""
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+    experiment, read = reading
+    (report,), refusals = report_scans([read], named=named), report_refusals([REFUSED], named=named)
+    (page,) = pypdf.PdfReader(io.BytesIO(make_pdf(experiment, [report]))).pages
+    texts = [page.extract_text()]
+    texts += [make(experiment, [report.findings], refusals).decode() for make in (make_csv, make_json)]
+    scan = "=1.png" if named else f"Scan 1 ({read.findings.sha256[:12]})"
+    refused = "no.png" if named else "File 1 (refused)"
+    assert [True] * 3 == [scan in text for text in texts]
+    assert [False, True, True] == [refused in text for text in texts]
+    assert named == any(".png" in text for text in texts)
+
+
+def test_a_chosen_scan_keeps_its_place_in_the_worklist(reading) -> None:
+    """The second scan of two is "Scan 2" whether it is reported alone or with the first."""
+    _, read = reading
+    _, second = report_scans([read, replace(read)], named=False)
+    assert second.findings.source.startswith("Scan 2 (")
+
+
+def test_the_command_writes_what_the_page_gives(reading, tmp_path: Path, capsys) -> None:
+    """Of the same two files CSV, JSON and the words and pictures of the PDF are equal, byte by byte."""
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+    experiment, _ = reading
+    files = [Upload(f"{gray}.png", draw_file(gray)) for gray in (0.9, 0.3)]
+    for upload in files:
+        (tmp_path / upload.name).write_bytes(upload.data)
+    targets = [tmp_path / f"a.{kind}" for kind in ("csv", "json", "pdf")]
+    with pytest.raises(SystemExit):
+        main(
+            ["predict", *(str(tmp_path / upload.name) for upload in files)]
+            + [part for target in targets for part in ("--write", str(target))]
+        )
+    reader = Reader(experiment)
+    read = [one for upload in files for one in read_group(reader, [upload])]
+    reports = report_scans(read, named=False)
+    scans = [report.findings for report in reports]
+    assert make_csv(experiment, scans, []) == targets[0].read_bytes()
+    assert make_json(experiment, scans, []) == targets[1].read_bytes()
+    documents = [
+        pypdf.PdfReader(io.BytesIO(pdf)) for pdf in (make_pdf(experiment, reports), targets[2].read_bytes())
+    ]
+    words = [
+        re.sub(r"\d\d:\d\d UTC", "", "".join(page.extract_text() for page in d.pages)) for d in documents
+    ]
+    pictures = [[image.data for page in d.pages for image in page.images] for d in documents]
+    assert words[0] == words[1]
+    assert pictures[0] == pictures[1]
+
+
+def test_paper_has_the_colours_of_the_light_pages() -> None:
+    """Each colour of a report is that of the same meaning on the light pages."""
+    assert {name: getattr(LIGHT, name) for name in COLORS} == COLORS
+
+
+def test_the_pdf_is_the_report_of_the_chosen_scans(reading) -> None:
+    """One scan is one page with both heat maps and the slice; two scans are two, and one on the networks."""
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+    experiment, read = reading
+    one, two = (
+        pypdf.PdfReader(io.BytesIO(make_pdf(experiment, report_scans([read] * n, named=True))))
+        for n in (1, 2)
+    )
+    assert (1, 3) == (len(one.pages), len(two.pages))
+    assert 3 == len(one.pages[0].images)  # slice, bar, and the heat maps, equal here
+    assert "=1.png" in one.pages[0].extract_text()
+
+
+def test_the_csv_escapes_formulas_and_names_refusals(reading) -> None:
+    """A name that begins with "=" gets an apostrophe; a refused file has its row."""
+    experiment, read = reading
+    text = make_csv(experiment, [read.findings], report_refusals([REFUSED], named=True)).decode("utf-8-sig")
+    first, second = csv.DictReader(io.StringIO(text, newline=""))
+    assert ("'=1.png", "no.png") == (first["file"], second["file"])
+    assert "The file is empty" in second["refused"]
+
+
+def test_the_json_is_that_of_predict(reading) -> None:
+    """Form predict/1 with the scan's slice and the refusal's code."""
+    experiment, read = reading
+    record = json.loads(make_json(experiment, [read.findings], report_refusals([REFUSED], named=True)))
+    assert ("predict/1", "tiny") == (record["schema"], record["experiment"])
+    probability = read.findings.slices[0].models["keras"].probability
+    assert probability == record["scans"][0]["slices"][0]["keras"]["probability"]
+    assert [("no.png", "empty")] == [(refused["source"], refused["code"]) for refused in record["refused"]]
+
+
+def test_the_dicom_report_holds_the_pdf_without_the_file_name(reading) -> None:
+    """The encapsulated document is the report of the scan, which is not named; its hash tells which it is."""
+    pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+    experiment, read = reading
+    data = make_dicom_report(experiment, *report_scans([read], named=True))
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    pdf = dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength]
+    (page,) = pypdf.PdfReader(io.BytesIO(pdf)).pages
+    assert b"=1.png" not in data
+    assert "1.png" not in page.extract_text()
+    assert read.findings.sha256[:16] in page.extract_text()
+
+
+def test_the_dicom_capture_has_a_frame_for_each_slice(reading) -> None:
+    """The slice of 64 pixels stands beside both heat maps; the file's name is nowhere."""
+    _, read = reading
+    data = make_dicom_capture(*report_scans([read], named=True))
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    height, width = read.pictures[0].shape
+    assert (1, 3 * width) == (dataset.NumberOfFrames, dataset.Columns)
+    assert dataset.Rows > height
+    assert b"1.png" not in data
+
+
+@pytest.mark.parametrize("synthetic", [False, True])
+def test_dicom_tells_whether_a_program_drew_the_scan(reading, synthetic: bool) -> None:
+    """Only of a synthetic scan is it said that no name is burnt into it."""
+    experiment, read = reading
+    read = replace(read, synthetic=synthetic)
+    for data in (
+        make_dicom_report(experiment, *report_scans([read], named=True)),
+        make_dicom_capture(*report_scans([read], named=True)),
+    ):
+        told = pydicom.dcmread(io.BytesIO(data)).BurnedInAnnotation
+        assert ("NO" if synthetic else "YES") == told

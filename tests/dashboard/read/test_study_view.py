@@ -1,0 +1,146 @@
+"""The study view of Read a scan: a DICOM series as one scan, slice by slice."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.gate.judge import GateFinding
+from core.reading.reader import Reader
+from dashboard.read import viewer
+from dashboard.read.stack_viewer import describe_stack
+from dashboard.readings.reading import Reading, read_group
+from dashboard.readings.uploads import Upload
+from dashboard.shared import loaders
+from tests.builders import write_tiny_experiment
+from tests.dashboard.conftest import OpenPage, read_stack, read_texts
+from tests.scan_files import draw_hu, write_dicom
+
+N_SLICES = 6
+PLACES = (3, 0, 5, 1, 4, 2)
+BRIGHTEST = 4
+
+
+def write_slice(place: int, **tags: Any) -> bytes:
+    """One slice of a series, from the feet upwards; the brightest is neither the first nor the last."""
+    hu = draw_hu(place) + np.int16(10 * (place == BRIGHTEST))
+    return write_dicom(hu, z=5.0 * place, InstanceNumber=N_SLICES - place, **tags)
+
+
+def open_series(open_page: OpenPage, models: Path) -> AppTest:
+    """Read a scan with a series of six files dropped in, in no order."""
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    for place in PLACES:
+        app.file_uploader[0].upload(f"{place}.dcm", write_slice(place), "application/dicom")
+    app.run()
+    assert not app.exception
+    return app
+
+
+def read_series(experiment, **tags: Any) -> Reading:
+    """The same series, read without a page, under a name that is markup."""
+    uploads = [Upload(f"<b>{place}.dcm", write_slice(place, **tags)) for place in PLACES]
+    (reading,) = read_group(Reader(experiment), uploads)
+    return reading
+
+
+def test_a_series_is_one_scan(open_page: OpenPage, models: Path) -> None:
+    """Six files make one scan of six slices with one verdict and its rule, and no worklist."""
+    app = open_series(open_page, models)
+    stack = read_stack(app)
+    assert N_SLICES == len(stack["slices"])
+    assert [f"{5 * place:.1f} mm along the axis" for place in range(N_SLICES)] == [
+        piece["place"] for piece in stack["slices"]
+    ]
+    assert f"{N_SLICES} of {N_SLICES} do" in read_texts(app)
+    assert "Pixels of the file 0.50 × 0.50 mm · slices 5.0 mm apart" == stack["geometry"]
+    assert ["R", "L", "A", "P"] == stack["marks"]
+
+
+def test_the_most_suspicious_slice_comes_first(open_page: OpenPage, models: Path) -> None:
+    """The scan opens at the slice with the highest probability; those that drove the verdict stand ready."""
+    app = open_series(open_page, models)
+    stack = read_stack(app)
+    assert BRIGHTEST == stack["index"] == stack["driving"][0]
+    assert f"Slice {BRIGHTEST + 1} alone" in read_texts(app)
+
+
+def test_every_slice_has_a_preview_that_is_made_once(
+    open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All previews go to the browser in order; another operating point makes none anew."""
+    made = []
+    original = loaders.pack_preview
+    monkeypatch.setattr(loaders, "pack_preview", lambda picture: made.append(1) or original(picture))
+    app = open_series(open_page, models)
+    app.selectbox(key="operating_point").set_value("sensitivity_90").run()
+    parts = [part for part in app.get("bidi_component") if part.proto.component_name == "stroke_ct_previews"]
+    handed = [json.loads(part.proto.json) for part in parts]
+    assert [0] == [part["start"] for part in handed]
+    assert N_SLICES == len(handed[0]["previews"]) == len(made)
+    assert read_stack(app)["study"] == handed[0]["study"]
+
+
+def test_a_study_that_is_being_read_has_no_verdict_yet(
+    open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While slices are still to come the page says when the verdict comes, and shows the slices it has."""
+    unfinished = functools.partial(viewer.show_reading, unfinished=True)
+    monkeypatch.setattr(viewer, "show_reading", unfinished)
+    app = open_series(open_page, models)
+    assert "Reading the study" == app.header[0].value
+    assert "The verdict comes with the last slice" in read_texts(app)
+    assert N_SLICES == len(read_stack(app)["slices"])
+
+
+def test_what_the_browser_gets_tells_who_votes(models: Path) -> None:
+    """Scores of both networks in the order of the slices; one without brain does not vote, and says why."""
+    experiment = write_tiny_experiment(models)
+    reading = read_series(experiment)
+    slices = list(reading.findings.slices)
+    slices[0] = replace(slices[0], gate=GateFinding("read", brain_visible=False))
+    slices[1] = replace(slices[1], gate=GateFinding("refuse", ("No head.",)))
+    slices[2] = replace(slices[2], gate=GateFinding("read"))
+    reading = replace(reading, findings=replace(reading.findings, slices=tuple(slices)))
+    stack = describe_stack(experiment, reading, slices[2])
+    assert 2 == stack["index"]
+    for piece, finding in zip(stack["slices"], slices, strict=True):
+        assert [round(model.probability, 4) for model in finding.models.values()] == piece["scores"]
+    assert [False, False, True, True, True, True] == [piece["votes"] for piece in stack["slices"]]
+    assert [
+        ["No brain visible: it does not vote."],
+        ["Refused by the gate: it does not vote.", "No head."],
+        [],
+    ] == [piece["doubts"] for piece in stack["slices"][:3]]
+
+
+def test_the_windows_begin_with_the_networks_own(models: Path) -> None:
+    """The networks' own window, the named ones and the file's own, with level and width; none in gray."""
+    experiment = write_tiny_experiment(models)
+    reading = read_series(experiment, WindowCenter=35, WindowWidth=100)
+    first = reading.findings.slices[0]
+    windows = describe_stack(experiment, reading, first)["windows"]
+    assert ["networks' own", "brain", "subdural", "stroke", "bone", "file's own"] == [
+        window["name"] for window in windows
+    ]
+    assert [(40, 120), (40, 80), (35, 100)] == [
+        (windows[place]["level"], windows[place]["width"]) for place in (0, 1, -1)
+    ]
+    gray = replace(reading, pictures=reading.pictures.astype("uint8"))
+    assert [] == describe_stack(experiment, gray, first)["windows"]
+
+
+def test_no_name_of_a_file_goes_into_the_viewer(models: Path) -> None:
+    """What the browser gets to draw a scan holds neither the name of a file nor of its patient."""
+    experiment = write_tiny_experiment(models)
+    reading = read_series(experiment)
+    described = json.dumps(describe_stack(experiment, reading, reading.findings.slices[0]))
+    assert not [name for name in ("<b>", ".dcm", "Invented", "19000101") if name in described]

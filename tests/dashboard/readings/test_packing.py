@@ -1,0 +1,74 @@
+"""Slices and heat maps as they go to the browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.readings.packing import PREVIEW_SIZE, pack_heat, pack_preview, pack_slice, preview_values
+
+
+def _open_preview(text: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
+def _draw_ramp(low: int, high: int, kind: type = np.int16) -> np.ndarray:
+    return np.tile(np.rint(np.linspace(low, high, 512)), (512, 1)).astype(kind)
+
+
+def test_a_slice_in_full_is_exact() -> None:
+    """The low bytes of all pixels, then the high ones, give back every Hounsfield unit, negative ones too."""
+    picture = np.random.default_rng(0).integers(-1024, 3071, (512, 512)).astype(np.int16)
+    packed = pack_slice(picture)
+    low, high = np.frombuffer(zlib.decompress(base64.b64decode(packed["pixels"])), np.uint8).reshape(2, -1)
+    assert (512, 16) == (packed["size"], packed["bits"])
+    np.testing.assert_array_equal(picture.ravel(), (low | high.astype(np.uint16) << 8).astype(np.int16))
+
+
+def test_a_slice_in_gray_is_exact() -> None:
+    """A slice in bytes goes over as these bytes."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    packed = pack_slice(picture)
+    assert (64, 8) == (packed["size"], packed["bits"])
+    assert picture.tobytes() == zlib.decompress(base64.b64decode(packed["pixels"]))
+
+
+@pytest.mark.parametrize(("low", "high", "most"), [(-100, 200, 5), (-1000, 3000, 80)])
+def test_a_preview_keeps_hounsfield_units(low: int, high: int, most: int) -> None:
+    """Read back, a preview is within 5 HU where the windows for soft tissue lie, and within 80 elsewhere."""
+    small = _open_preview(pack_preview(_draw_ramp(low, high)))
+    assert (PREVIEW_SIZE, PREVIEW_SIZE) == small.shape
+    units = np.array(preview_values(hounsfield=True))[small]
+    expected = np.linspace(low, high, 512).reshape(PREVIEW_SIZE, 2).mean(axis=1)
+    assert np.abs(units - expected).max() <= most
+
+
+def test_what_lies_beyond_a_preview_is_its_end() -> None:
+    """Values below air and above dense bone become the darkest and the brightest gray."""
+    picture = np.full((512, 512), -3000, np.int16)
+    picture[:, 256:] = 20_000
+    small = _open_preview(pack_preview(picture))
+    assert small[0, 0] <= 2
+    assert small[0, -1] >= 253
+
+
+def test_a_preview_in_gray_stands_for_itself() -> None:
+    """Each gray of a scan without Hounsfield units means that gray."""
+    assert list(range(256)) == preview_values(hounsfield=False)
+    small = _open_preview(pack_preview(_draw_ramp(0, 255, np.uint8)))
+    assert np.abs(small.astype(int) - np.linspace(0, 255, PREVIEW_SIZE)).max() <= 4
+
+
+def test_heat_maps_go_over_in_the_order_of_the_networks() -> None:
+    """Each map is its rows in bytes, 0 to 255, with its own height and width."""
+    maps = {"pytorch": np.array([[0, 0.5, 1]], np.float32), "keras": np.array([[1], [0]], np.float32)}
+    models = {name: SimpleNamespace(heat=heat) for name, heat in maps.items()}
+    packed = pack_heat(SimpleNamespace(models=models))
+    assert [(1, 3), (2, 1)] == [(one["height"], one["width"]) for one in packed]
+    assert [[0, 128, 255], [255, 0]] == [list(base64.b64decode(one["bytes"])) for one in packed]

@@ -1,0 +1,66 @@
+"""Files that are read together: what is told on the way, and what is there in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.imaging.pictures import PICTURE_SIZE, cut_picture
+from core.reading.reader import Reader
+from core.scans import read_study
+from dashboard.readings.reading import Step, read_group
+from dashboard.readings.uploads import Upload
+from tests.builders import write_tiny_experiment
+from tests.scan_files import write_series, write_zip
+
+N_SLICES = 20
+
+
+@pytest.fixture
+def study() -> list[Upload]:
+    """A zip of a series."""
+    return [Upload("a.zip", write_zip({f"{n}.dcm": data for n, data in enumerate(write_series(N_SLICES))}))]
+
+
+def test_steps_tell_files_then_slices(models: Path, study: list[Upload]) -> None:
+    """Every decoded file is counted; then the slices, with what has been read so far, in its final form."""
+    steps: list[Step] = []
+    (reading,) = read_group(Reader(write_tiny_experiment(models)), study, on_step=steps.append)
+    assert list(range(1, N_SLICES + 1)) == [step.n_files for step in steps if step.n_files]
+    told = steps[N_SLICES:]
+    assert [0, 8, 16, N_SLICES] == [step.done for step in told]
+    assert {N_SLICES} == {step.total for step in told}
+    assert told[0].so_far is None
+    for step in told[1:]:
+        assert reading.findings.slices[: step.done] == step.so_far.findings.slices
+        assert (step.done, PICTURE_SIZE, PICTURE_SIZE) == step.so_far.pictures.shape
+        np.testing.assert_array_equal(reading.pictures[: step.done], step.so_far.pictures)
+        assert not step.so_far.findings.verdicts
+        assert reading.findings.sha256 == step.so_far.findings.sha256
+    assert reading.findings.verdicts
+
+
+@pytest.mark.parametrize("at", ["n_files", "done"])
+def test_what_is_raised_over_a_step_ends_the_reading(models: Path, study: list[Upload], at: str) -> None:
+    """While files are decoded, and while slices are read."""
+    steps = []
+
+    def stop(step: Step) -> None:
+        steps.append(step)
+        if getattr(step, at):
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        read_group(Reader(write_tiny_experiment(models)), study, on_step=stop)
+    assert 1 == sum(bool(getattr(step, at)) for step in steps)
+
+
+def test_pictures_are_of_their_slices(models: Path, study: list[Upload]) -> None:
+    """Each picture is cut from the slice with the same place, of which no two are alike."""
+    experiment = write_tiny_experiment(models)
+    (reading,) = read_group(Reader(experiment), study)
+    (scan,) = read_study([(upload.name, upload.data) for upload in study]).scans
+    for piece, picture in zip(scan.slices, reading.pictures, strict=True):
+        np.testing.assert_array_equal(cut_picture(piece, scan.unit, experiment.recipe), picture)

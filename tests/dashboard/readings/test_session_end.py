@@ -1,0 +1,55 @@
+"""When sessions have ended, garbage is collected once, a second later."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+import pytest
+
+from dashboard.readings import session_end
+
+
+def test_garbage_is_collected_once_after_the_last_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three sessions that end at once cost one collection, and the next one costs another."""
+    collections = []
+    monkeypatch.setattr(gc, "collect", lambda *_: collections.append(1))
+    monkeypatch.setattr(session_end, "COLLECT_AFTER_S", 0.02)
+
+    async def end_sessions() -> list[int]:
+        counts = []
+        for n_sessions in (3, 1):
+            for _ in range(n_sessions):
+                session_end.collect_later(asyncio.get_running_loop())
+            counts.append(len(collections))
+            await asyncio.sleep(0.2)
+        return [*counts, len(collections)]
+
+    assert [0, 1, 2] == asyncio.run(end_sessions())
+
+
+def test_a_session_that_ends_is_forgotten_and_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ending a session empties its state, closes it, and asks for a collection; an active one stays."""
+    done: list[str] = []
+
+    class Server:
+        def is_active_session(self, name: str) -> bool:
+            return name == "active"
+
+        def close_session(self, name: str) -> None:
+            done.append(f"closed {name}")
+
+    class Session:
+        def __init__(self, name: str) -> None:
+            self.session_id = name
+
+    monkeypatch.setattr(session_end, "get_instance", Server)
+    monkeypatch.setattr(session_end.state, "forget_all", lambda one: done.append(f"forgot {one.session_id}"))
+    monkeypatch.setattr(session_end, "collect_later", lambda loop: done.append("collect"))
+
+    async def end_both() -> None:
+        session_end._end_session(Session("active"))  # type: ignore[arg-type]
+        session_end._end_session(Session("gone"))  # type: ignore[arg-type]
+
+    asyncio.run(end_both())
+    assert ["forgot gone", "closed gone", "collect"] == done

@@ -1,0 +1,67 @@
+"""The figures that charts.py draws from numbers."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pandas as pd
+
+from dashboard.shared import charts
+from dashboard.shared.palette import DARK, LIGHT
+
+
+def _trace(figure, name):
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+def _history() -> pd.DataFrame:
+    rows = [
+        (fold, epoch, 1.0 / epoch + fold, 0.5 + 0.1 * epoch, int(epoch == 2))
+        for fold, epochs in ((0, 3), (1, 2))
+        for epoch in range(1, epochs + 1)
+    ]
+    history = pd.DataFrame(rows, columns=["fold", "epoch", "train_loss", "train_accuracy", "best"])
+    history["validation_loss"], history["validation_accuracy"] = history["train_loss"] + 1, 0.4
+    return history.assign(framework="keras")
+
+
+def test_learning_shows_folds_and_their_mean_as_far_as_all_have_come() -> None:
+    """The mean ends where the shortest fold ends: beyond it the folds would not be comparable."""
+    figure = charts.draw_learning(_history(), ["keras"], LIGHT)
+    mean = _trace(figure, "Keras validation")
+    assert [1, 2] == list(mean.x)
+    assert [2.5, 2.0] == list(mean.y)
+    faint = [trace for trace in figure.data if trace.opacity == 0.3]
+    assert 8 == len(faint)
+
+
+def test_the_kept_epoch_of_each_fold_is_marked() -> None:
+    """One mark per fold, on the validation line."""
+    kept = _trace(charts.draw_learning(_history(), ["keras"], LIGHT), "kept epoch")
+    assert ([2, 2], [1.5, 2.5]) == (list(kept.x), list(kept.y))
+
+
+def test_learning_is_drawn_while_no_epoch_is_kept_yet() -> None:
+    """A running training has no column "best"; its curves are drawn all the same."""
+    figure = charts.draw_learning(_history().drop(columns="best"), ["keras"], LIGHT)
+    assert "kept epoch" not in [trace.name for trace in figure.data]
+
+
+def test_charts_know_nothing_of_streamlit() -> None:
+    """What draws, and palette.py, imports no streamlit."""
+    for module in ("charts", "point_charts", "compare_charts", "data_charts", "overlays", "palette"):
+        tree = ast.parse((Path(charts.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.split(".")[0] == "streamlit" for name in names)
+
+
+def test_a_picture_that_is_taken_away_has_a_ground_and_a_name() -> None:
+    """The camera saves FILE.png, on the ground of the theme: light words would not be read on white."""
+    config = charts.offer_picture("tiny-learning")
+    assert "tiny-learning" == config["toImageButtonOptions"]["filename"]
+    assert [["toImage"]] == config["modeBarButtons"]
+    layout = charts.draw_learning(_history(), ["keras"], DARK).layout
+    assert (DARK.surface, DARK.surface) == (layout.paper_bgcolor, layout.plot_bgcolor)
