@@ -1,6 +1,6 @@
 """`python -m core`: see core.cli.app."""
 
-from core.cli.app import main
+from core.cli import main
 
 if __name__ == "__main__":
     main()

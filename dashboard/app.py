@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.system.processes import return_freed_memory
+from core.system import return_freed_memory
 from dashboard.readings import session
-from dashboard.shared.components import DISCLAIMER
+from dashboard.shared import DISCLAIMER
 
 return_freed_memory()
 session.watch_session()

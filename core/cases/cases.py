@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.evaluation.calibration import logit
-from core.evaluation.patients import patient_level
-from core.evaluation.review import Band, in_band
+from core.evaluation import Band, in_band, logit, patient_level
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.evaluation.metrics import Bools
+    from core.evaluation import Bools
 
 # The cells of a confusion matrix; the last two only where the review band is set aside.
 OUTCOMES = ("tp", "fn", "fp", "tn", "indeterminate_positive", "indeterminate_negative")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import EvaluationError
-from core.evaluation.intervals import clopper_pearson
+from core.evaluation import clopper_pearson
 
 if TYPE_CHECKING:
     import pandas as pd

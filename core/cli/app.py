@@ -62,7 +62,7 @@ from core.experiments import Experiment, list_experiments
 from core.frameworks import TITLES
 
 if TYPE_CHECKING:
-    from core.datasets.dataset import Dataset
+    from core.datasets import Dataset
 
 app = typer.Typer(
     help="Two convolutional networks read brain CT slices. For research and teaching, not for diagnosis.",
@@ -84,8 +84,7 @@ def evaluate(
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
 ) -> None:
     """Compute every figure of an experiment from its recorded predictions."""
-    from core.evaluation.conditions import complete_record
-    from core.evaluation.summary import evaluate_experiment
+    from core.evaluation import complete_record, evaluate_experiment
 
     experiment = find_named(name)
     record = evaluate_experiment(experiment, n_resamples=resamples)
@@ -110,7 +109,7 @@ def verify(
     sample: Annotated[int, typer.Option(min=1, help="Number of held-out slices to check.")] = 64,
 ) -> None:
     """Compare the served networks and the recorded predictions with the native weights."""
-    from core.measurements.verification import TOLERANCE, verify_experiment
+    from core.measurements import TOLERANCE, verify_experiment
 
     experiment = find_named(name)
     found, note = _find_dataset(experiment, dataset)
@@ -177,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _find_dataset(experiment: Experiment, folder: Path | None) -> tuple[Dataset | None, str]:
     """The data set to verify with, or None and a remark why a data set that is there was not used."""
-    from core.datasets.dataset import find_dataset, index_dataset
+    from core.datasets import find_dataset, index_dataset
 
     place = folder or find_dataset()
     if place is None:

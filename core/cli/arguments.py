@@ -26,7 +26,7 @@ def find_folder(dataset: Path | None) -> Path:
     Raises:
         DatasetError: none was named, and none is on this machine.
     """
-    from core.datasets.dataset import find_dataset
+    from core.datasets import find_dataset
 
     folder = dataset or find_dataset()
     if folder is None:

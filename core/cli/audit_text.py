@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from core.cli.terminal import plain
-from core.datasets.audit import Audit
-from core.datasets.kaggle import KNOWN_DATASET
+from core.datasets import KNOWN_DATASET, Audit
 
 # Longer lists are cut, and how many were left off is said.
 _SHOWN = 5

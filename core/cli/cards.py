@@ -29,7 +29,7 @@ def card(
 ) -> None:
     """Print an experiment's model card in Markdown, drawn from its record alone."""
     from core.model_card import draw_model_card
-    from core.system.files import write_whole
+    from core.system import write_whole
 
     text = draw_model_card(find_named(name)).markdown
     if write is None:
@@ -45,8 +45,8 @@ def figures(
 ) -> None:
     """Print the table of figures in README, computed from the experiments' records."""
     from core.experiments import find_experiment
-    from core.model_card.readme_table import draw_figures, replace_figures
-    from core.system.files import write_whole
+    from core.model_card import draw_figures, replace_figures
+    from core.system import write_whole
 
     table = draw_figures([find_experiment(name) for name in SHIPPED])
     if write is None:
@@ -58,7 +58,7 @@ def figures(
 def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Experiments.")]) -> None:
     """Write a card's calibration, operating points and review bands anew from the stored predictions."""
     from core.experiments import update_card
-    from core.training.card import describe_results
+    from core.training import describe_results
 
     for experiment in [find_named(name) for name in names]:
         described = describe_results(experiment.predictions(), experiment.frameworks)

@@ -25,7 +25,7 @@ from core.cli.terminal import plain, print_json, print_table
 from core.errors import DatasetError
 
 if TYPE_CHECKING:
-    from core.datasets.leakage import Control, Estimate
+    from core.datasets import Control, Estimate
 
 LEAKAGE_SCHEMA = "leakage/1"
 
@@ -49,8 +49,8 @@ def register(app: typer.Typer) -> None:
 
 def download() -> None:
     """Fetch the published data set from Kaggle with kagglehub, and check it."""
-    from core.datasets.dataset import download as fetch
-    from core.datasets.kaggle import KNOWN_DATASET
+    from core.datasets import KNOWN_DATASET
+    from core.datasets import download as fetch
 
     with _bars() as show:
         folder = fetch(show("downloading"), show("checking"))
@@ -71,9 +71,7 @@ def audit(
 ) -> None:
     """Count what a data set holds, its copies and its labels, and what splits of it leak."""
     from core.cli.audit_text import format_audit
-    from core.datasets.audit import audit_dataset, audit_split
-    from core.datasets.dataset import index_dataset
-    from core.datasets.splits import SPLITS, make_folds
+    from core.datasets import SPLITS, audit_dataset, audit_split, index_dataset, make_folds
 
     folder = _find_folder(dataset)
     with _bars() as show:
@@ -103,8 +101,7 @@ def leakage(
     ] = False,
 ) -> None:
     """Show what a model scores that can only recognise patients: labels true, shuffled, patients apart."""
-    from core.datasets.dataset import index_dataset
-    from core.datasets.leakage import conclude, run_control
+    from core.datasets import conclude, index_dataset, run_control
 
     folder = _find_folder(dataset)
     with _bars() as show:
@@ -145,7 +142,7 @@ def _write_estimate(estimate: Estimate) -> str:
 
 
 def _find_folder(named: Path | None) -> Path:
-    from core.datasets.dataset import find_dataset
+    from core.datasets import find_dataset
 
     folder = named or find_dataset()
     if folder is None:

@@ -21,7 +21,7 @@ def export_zip(
     out: Annotated[Path | None, typer.Option(help="The file to write; NAME.zip here if not given.")] = None,
 ) -> None:
     """Write an experiment as a zip file: card, tables and served networks, without native weights."""
-    from core.exchange.experiment_zip import export_experiment
+    from core.exchange import export_experiment
 
     target = out or Path(f"{name}.zip")
     export_experiment(find_named(name), target)
@@ -34,7 +34,7 @@ def import_zip(
     ],
 ) -> None:
     """Take an experiment in from a zip file; everything in it is checked first."""
-    from core.exchange.experiment_zip import import_experiment
+    from core.exchange import import_experiment
 
     with file.open("rb") as source:
         experiment = import_experiment(source)

@@ -32,9 +32,9 @@ def features(
     Takes minutes. The table is stored with the experiment, and what new scans are compared with; both replace
     older ones.
     """
-    from core.datasets.dataset import index_dataset
-    from core.gate.familiarity import FILE
-    from core.measurements.feature_space import TABLE, copies, measure_features, nearest, store_features
+    from core.datasets import index_dataset
+    from core.gate import FILE
+    from core.measurements import FEATURES_TABLE, copies, measure_features, nearest, store_features
 
     experiment = find_named(name)
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
@@ -64,4 +64,4 @@ def features(
     n_tested = sum(map(bool, alike))
     print(f"{experiment.name}: neighbours of {n_tested} tested slices, and a map of {len(files)}")
     print(f"Slices with a near-copy: {sum(map(bool, doubles))}")
-    print(f"Stored with the experiment: {TABLE}, {FILE}")
+    print(f"Stored with the experiment: {FEATURES_TABLE}, {FILE}")

@@ -48,8 +48,8 @@ def gate(
     Takes minutes. The counts are stored with the experiment and replace older ones of the same images; names
     of files are not stored.
     """
-    from core.measurements.gate_figures import OUTCOMES, TABLE, draw_shares, measure_gate, store_gate
-    from core.model_card.markdown import tell
+    from core.measurements import GATE_TABLE, OUTCOMES, draw_shares, measure_gate, store_gate
+    from core.model_card import tell
 
     experiment = find_named(name)
     images = "kept_aside" if kept_aside else "development"
@@ -74,4 +74,4 @@ def gate(
         for kind, one in shares.items()
     ]
     print_table(["", "slices", *OUTCOMES, "unreadable files"], rows)
-    print(f"Stored with the experiment: {TABLE}")
+    print(f"Stored with the experiment: {GATE_TABLE}")

@@ -18,8 +18,8 @@ from core.errors import StrokeError
 from core.experiments import Experiment, default_experiment
 
 if TYPE_CHECKING:
-    from core.reading.findings import Findings, Refusal
-    from core.reports.pdf import ScanReport
+    from core.reading import Findings, Refusal
+    from core.reports import ScanReport
     from core.scans import Scan
 
 _TABLES, _REPORTS = (".csv", ".json"), (".pdf", ".dcm")
@@ -58,10 +58,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Read scans with both networks. Exit code 1 when some files were refused."""
-    from core.reading.findings import Refusal
-    from core.reading.paths import group_refusals, read_paths
-    from core.reading.reader import Reader
-    from core.reports.tables import predict_record
+    from core.reading import Reader, Refusal, group_refusals, read_paths
+    from core.reports import predict_record
 
     targets = _check_targets(write or [], write_capture, force=force)
     chosen = find_named(experiment, "--experiment") if experiment is not None else default_experiment()
@@ -124,9 +122,8 @@ def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool
 
 def _draw_report(experiment: Experiment, scan: Scan, findings: Findings, *, every_slice: bool) -> ScanReport:
     """What the report on a scan needs of its pixels, kept as small as may be."""
-    from core.imaging.pictures import cut_picture, show_picture
-    from core.reports.pdf import ScanReport
-    from core.reports.words import slices_to_show
+    from core.imaging import cut_picture, show_picture
+    from core.reports import ScanReport, slices_to_show
 
     recipe = experiment.recipe
     indices = range(len(scan.slices)) if every_slice else slices_to_show(findings)
@@ -142,7 +139,7 @@ def _leave_names_out(
 ) -> tuple[list[Findings], list[Refusal], list[ScanReport]]:
     from dataclasses import replace
 
-    from core.reports.exports import leave_names_out, leave_refused_names_out
+    from core.reports import leave_names_out, leave_refused_names_out
 
     findings = leave_names_out(findings)
     reports = [replace(report, findings=found) for report, found in zip(reports, findings, strict=False)]
@@ -160,7 +157,7 @@ def _write_file(
 ) -> None:
     """Write one file whole, of the kind that its ending names."""
     from core.reports import exports as scan_exports
-    from core.system.files import write_whole
+    from core.system import write_whole
 
     kind = target.suffix.lower()
     if kind in _REPORTS and not reports:

@@ -45,10 +45,9 @@ def robustness(
 
     Takes minutes and needs the frameworks. Both tables are stored with the experiment and replace older ones.
     """
-    from core.datasets.dataset import index_dataset
+    from core.datasets import index_dataset
     from core.experiments import add_files
-    from core.measurements.robustness import measure_robustness
-    from core.measurements.slice_properties import measure_properties
+    from core.measurements import measure_properties, measure_robustness
 
     experiment = find_named(name)
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
@@ -79,7 +78,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _print_figures(name: str, figures: pd.DataFrame) -> None:
-    from core.imaging.perturbations import Perturbation
+    from core.imaging import Perturbation
 
     print(f"{name}: AUROC of the held-out slices, changed before they are prepared")
     columns = list(figures[["framework", "level"]].drop_duplicates().itertuples(index=False, name=None))

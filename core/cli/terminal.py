@@ -11,7 +11,7 @@ from core.frameworks import TITLES
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
-    from core.reading.findings import Findings
+    from core.reading import Findings
 
 
 def show_progress(words: str) -> Callable[[int, int], None] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from core.training.state import OnProgress
+    from core.training import OnProgress
 
 _STAGES = {
     "waiting": "Waiting for another training to end",
@@ -49,9 +49,8 @@ def train(
 ) -> None:
     """Train both CNNs under one protocol and publish them as an experiment."""
     from core.errors import StrokeError
-    from core.experiments.cards import check_name
-    from core.training.protocol import Protocol
-    from core.training.run import train_experiment
+    from core.experiments import check_name
+    from core.training import Protocol, train_experiment
 
     try:
         check_name(name)

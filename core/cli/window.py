@@ -41,8 +41,8 @@ def window(
 
     Takes minutes; nothing is stored.
     """
-    from core.measurements.serving_window import compare_windows
-    from core.reading.paths import list_files
+    from core.measurements import compare_windows
+    from core.reading import list_files
     from core.scans import Refused, iterate_study
 
     experiment = find_named(name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import DatasetError
-from core.system.files import natural_key
+from core.system import natural_key
 
 # Words at the start of a folder's name that mark the class without the finding.
 _NEGATIVE_WORDS = {

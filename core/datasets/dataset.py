@@ -23,7 +23,7 @@ from core.datasets.file_names import can_tell_slices, parse_name, slice_labels
 from core.datasets.kaggle import KNOWN_DATASET, fetch_known_dataset, find_cached_dataset
 from core.errors import DatasetError, ScanError
 from core.scans import read_scan_file
-from core.system.files import natural_key
+from core.system import natural_key
 
 Progress = Callable[[int, int], None]
 LABELS = ("folder", "slice")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from core.errors import DatasetError, MissingExtraError
-from core.system.files import natural_key
+from core.system import natural_key
 
 
 class KnownDataset(TypedDict):

@@ -31,9 +31,7 @@ from PIL import Image
 from core.datasets.dataset import Dataset, Labels, read_pixels
 from core.datasets.splits import Split, make_folds
 from core.errors import StrokeError
-from core.evaluation.curves import auroc
-from core.evaluation.intervals import percentile_interval, resample
-from core.evaluation.statistics import ranking_statistic, rate_statistic
+from core.evaluation import auroc, percentile_interval, ranking_statistic, rate_statistic, resample
 
 PICTURE_SIDE = 48
 N_RUNS = 20

@@ -14,9 +14,8 @@ from zipfile import ZipInfo
 
 from core.datasets.file_names import parse_name
 from core.errors import DatasetError
-from core.scans.formats import RASTER_NAMES, identify
-from core.system.files import natural_key
-from core.system.zip_files import CheckedZip, Limits, open_zip
+from core.scans import RASTER_NAMES, identify
+from core.system import CheckedZip, Limits, natural_key, open_zip
 
 LIMITS = Limits(n_members=20_000, member_bytes=64_000_000, total_bytes=4_000_000_000)
 # Uploads that no training needs; older ones are removed when another comes.

@@ -17,3 +17,7 @@ conditions         ranking by place in the head and brightness, and on slices th
 levels             one level of one network: everything above about its slices, or its patients
 summary            all levels of one experiment: the record behind `python -m core evaluate`
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

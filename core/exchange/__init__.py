@@ -1,0 +1,5 @@
+"""Export and import of experiments as zip, with a smoke test."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import ExperimentError, StrokeError
-from core.evaluation.summary import evaluate_experiment
+from core.evaluation import evaluate_experiment
 from core.exchange.smoke import check_smoke, run_smoke
 from core.experiments import (
     CARD_NAME,
     OPTIONAL_TABLES,
+    TABLES,
     Experiment,
     models_root,
+    parse_table,
     publish,
     read_experiment,
     write_experiment,
 )
-from core.experiments.tables import TABLES, parse_table
 from core.frameworks import FRAMEWORKS
-from core.gate.familiarity import FILE as FAMILIARITY
+from core.gate import FILE as FAMILIARITY
 from core.model_card import draw_model_card
-from core.system.files import write_aside
-from core.system.zip_files import Limits, open_zip
-from core.training.state import work_folder
+from core.system import Limits, open_zip, write_aside
+from core.training import work_folder
 
 LIMITS = Limits(n_members=32, member_bytes=400_000_000, total_bytes=1_000_000_000)
 ALLOWED = (CARD_NAME, *TABLES, *OPTIONAL_TABLES, FAMILIARITY, *(f"{name}/model.onnx" for name in FRAMEWORKS))

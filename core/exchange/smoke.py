@@ -18,7 +18,7 @@ import numpy as np
 
 from core.errors import ExperimentError, StrokeError
 from core.experiments import Experiment, read_experiment
-from core.models.onnx_model import ServedModel
+from core.models import ServedModel
 
 # The largest difference in probability between two machines.
 TOLERANCE = 1e-4

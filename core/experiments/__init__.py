@@ -13,39 +13,6 @@
 Whatever is read is compared with the hash on the card first. Files that the card does not list are ignored.
 """
 
-from core.experiments.experiment import Experiment
-from core.experiments.folders import (
-    CARD_NAME,
-    DEFAULT_NAME,
-    DEFAULT_VARIABLE,
-    SHIPPED,
-    default_experiment,
-    default_name,
-    find_experiment,
-    list_experiments,
-    models_root,
-    read_experiment,
-)
-from core.experiments.publishing import add_files, delete_experiment, publish, update_card, write_experiment
-from core.experiments.tables import OPTIONAL_TABLES, write_table
+import lazy_loader
 
-__all__ = [
-    "CARD_NAME",
-    "DEFAULT_NAME",
-    "DEFAULT_VARIABLE",
-    "OPTIONAL_TABLES",
-    "SHIPPED",
-    "Experiment",
-    "add_files",
-    "default_experiment",
-    "default_name",
-    "delete_experiment",
-    "find_experiment",
-    "list_experiments",
-    "models_root",
-    "publish",
-    "read_experiment",
-    "update_card",
-    "write_experiment",
-    "write_table",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -31,7 +31,7 @@ from typing import Any
 from core.errors import ExperimentError, StrokeError
 from core.experiments.tables import TABLES
 from core.frameworks import FRAMEWORKS
-from core.imaging.preprocessing import Recipe
+from core.imaging import Recipe
 
 FORMAT = 1
 

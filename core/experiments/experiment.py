@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ExperimentError
-from core.evaluation.calibration import Recalibration
-from core.evaluation.recalibration import recalibrate, served_recalibration
-from core.evaluation.review import choose_band
+from core.evaluation import Recalibration, choose_band, recalibrate, served_recalibration
 from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
 from core.frameworks import FRAMEWORKS
-from core.imaging.preprocessing import Recipe
-from core.system.files import sha256_of_file
+from core.imaging import Recipe
+from core.system import sha256_of_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.gate.familiarity import Familiarity
+    from core.gate import Familiarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,14 +174,14 @@ class Experiment:
 
     @cached_property
     def _validation_scores(self) -> dict[str, dict[str, Any]]:
-        from core.evaluation.operating_points import validation_scores
+        from core.evaluation import validation_scores
 
         table = self.calibrated_predictions()
         return {framework: validation_scores(table, framework) for framework in self.frameworks}
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:
-        from core.gate.familiarity import FILE, unpack_familiarity
+        from core.gate import FILE, unpack_familiarity
 
         if FILE not in self.card["files"]:
             return None

@@ -16,7 +16,7 @@ from core.experiments.cards import FORMAT, check_name, check_path, parse_card, r
 from core.experiments.experiment import Experiment
 from core.experiments.folders import CARD_NAME, SHIPPED, read_experiment
 from core.experiments.tables import OPTIONAL_TABLES, parse_table
-from core.system.files import sha256_of_file, sync_file, sync_folder, write_whole
+from core.system import sha256_of_file, sync_file, sync_folder, write_whole
 
 
 def write_experiment(folder: Path, card: dict[str, Any]) -> Experiment:

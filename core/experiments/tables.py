@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.system.files import write_whole
+from core.system import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +26,11 @@ TABLES: dict[str, tuple[str, ...]] = {
 #     none; tables from before these lack the three.
 # properties.csv: of each held-out slice its mean brightness, its place in the head from base (0) to vertex
 #     (1), and the third of it ("level": "base", "middle" or "vertex"); whether it shows brain
-#     ("brain_visible": 1 or 0), which tables from before core.gate.judge lack.
+#     ("brain_visible": 1 or 0), which tables from before core.gate.appearance lack.
 # features.csv: row i is that of slices.csv: its place on a map of the served features, the rows of the
 #     training slices that are most like it, and of its near-copies; see core.measurements.feature_space.
 # gate.csv: of slices of head CT, and of pictures that are none ("kind": "head_ct" or "other"), how many were
-#     judged (n), and how many core.gate.judge reads, warns of and refuses; and how many files cannot be read.
+#     judged (n), and how many core.gate reads, warns of and refuses; and how many files cannot be read.
 OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
     "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
     "properties.csv": ("file", "brightness", "position", "level"),

@@ -1,0 +1,5 @@
+"""Refuse what is no head CT, and warn of what is unlike training."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.imaging.preprocessing import AIR
+from core.imaging import AIR
 
 # A larger picture is made smaller: letters stay large enough.
 _LARGEST = 768

@@ -1,0 +1,5 @@
+"""Pixels become the input of a network, and pictures for people."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging.preprocessing import Recipe, cut_frame, find_frame, to_frame
-from core.scans import Slice
-from core.scans.scan import Unit
-from core.scans.windows import Window, window_hu
+from core.scans import Slice, Unit, Window, window_hu
 
 # Pictures are drawn finer than the networks look.
 PICTURE_SIZE = 512

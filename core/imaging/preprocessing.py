@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import ScanError, StrokeError
-from core.scans.windows import LEARNED, Window
+from core.scans import LEARNED, Window
 
 Channels = Literal["gray", "rgb"]
 Framing = Literal["whole", "head"]

@@ -28,26 +28,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from core.datasets.audit import audit_dataset
-from core.datasets.dataset import read_pixels
+from core.datasets import audit_dataset, read_pixels
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
-from core.gate.familiarity import (
-    FILE,
-    Familiarity,
-    fit_familiarity,
-    hash_image,
-    pack_familiarity,
-    part_of_fold,
-)
-from core.imaging.preprocessing import prepare_many
+from core.gate import FILE, Familiarity, fit_familiarity, hash_image, pack_familiarity, part_of_fold
+from core.imaging import prepare_many
 from core.measurements.verification import check_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from core.datasets.dataset import Dataset, Progress
+    from core.datasets import Dataset, Progress
 
-TABLE = "features.csv"
+FEATURES_TABLE = "features.csv"
 N_NEIGHBOURS = 6
 _BLOCK = 32
 _PERCENT = 100
@@ -125,13 +117,13 @@ def measure_features(
             "copies": _list_copies(list(slices["file"]), pairs),
         }
     )
-    return table[list(OPTIONAL_TABLES[TABLE])], fit_familiarity(slices, served, hashes)
+    return table[list(OPTIONAL_TABLES[FEATURES_TABLE])], fit_familiarity(slices, served, hashes)
 
 
 def store_features(experiment: Experiment, table: pd.DataFrame, familiarity: Familiarity) -> Experiment:
     """Keep both with the experiment, in the place of older ones; errors as `add_files`."""
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
-    return add_files(experiment, {TABLE: text.encode(), FILE: pack_familiarity(familiarity)})
+    return add_files(experiment, {FEATURES_TABLE: text.encode(), FILE: pack_familiarity(familiarity)})
 
 
 def map_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,7 +150,7 @@ def _read_features(
     experiment: Experiment, dataset: Dataset, files: list[str], on_file: Callable[[int], None]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Framework -> (n, d) float32 served features of these files, and the (n, 32) hashes of their images."""
-    from core.models.onnx_model import ServedModel
+    from core.models import ServedModel
 
     models = {name: ServedModel(experiment.model_path(name)) for name in experiment.frameworks}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in models}

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ExperimentError, ScanError
-from core.evaluation.intervals import Interval, clopper_pearson, with_interval
+from core.evaluation import Interval, clopper_pearson, with_interval
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
-from core.reading.paths import list_files
-from core.reading.reader import Reader
+from core.reading import Reader, list_files
 from core.scans import Refused, iterate_study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE = "gate.csv"
+GATE_TABLE = "gate.csv"
 IMAGES = ("development", "kept_aside")
 KINDS = ("head_ct", "other")
 OUTCOMES = ("read", "warn", "refuse")
@@ -85,7 +84,7 @@ def measure_gate(
                 code="empty",
             )
         rows.append([images, what, kind, n, *(found[outcome] for outcome in OUTCOMES), found["unreadable"]])
-    return pd.DataFrame(rows, columns=list(OPTIONAL_TABLES[TABLE]))
+    return pd.DataFrame(rows, columns=list(OPTIONAL_TABLES[GATE_TABLE]))
 
 
 def store_gate(experiment: Experiment, table: pd.DataFrame) -> Experiment:
@@ -96,7 +95,7 @@ def store_gate(experiment: Experiment, table: pd.DataFrame) -> Experiment:
     if older is not None:
         kept = older[~older["images"].isin(table["images"])]
         table = pd.concat([kept, table]).sort_values("images", kind="stable")
-    return add_files(experiment, {TABLE: table.to_csv(index=False, lineterminator="\n").encode()})
+    return add_files(experiment, {GATE_TABLE: table.to_csv(index=False, lineterminator="\n").encode()})
 
 
 def draw_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -124,7 +123,7 @@ def draw_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     )
     if not sound:
         raise ExperimentError(
-            f'The counts in "{TABLE}" do not add up',
+            f'The counts in "{GATE_TABLE}" do not add up',
             remedy="measure anew with: python -m core gate NAME --head-ct DIR --other DIR",
         )
     drawn: dict[str, dict[str, Any]] = {}

@@ -16,20 +16,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from core.datasets.dataset import read_pixels
+from core.datasets import read_pixels
 from core.errors import ExperimentError
-from core.evaluation.conditions import list_columns
-from core.evaluation.intervals import Bootstrap
-from core.evaluation.levels import measure_ranking
-from core.evaluation.patients import patient_level, patient_names
-from core.evaluation.recalibration import recalibrate
+from core.evaluation import (
+    Bootstrap,
+    list_columns,
+    measure_ranking,
+    patient_level,
+    patient_names,
+    recalibrate,
+)
 from core.experiments import Experiment
-from core.imaging.perturbations import PERTURBATIONS, UNCHANGED, Perturbation, perturb
-from core.imaging.preprocessing import prepare
+from core.imaging import PERTURBATIONS, UNCHANGED, Perturbation, perturb, prepare
 from core.measurements.verification import as_bytes, check_dataset, run_in_child
 
 if TYPE_CHECKING:
-    from core.datasets.dataset import Dataset, Progress
+    from core.datasets import Dataset, Progress
 
 # The unchanged slices must get the recorded predictions, or something else is measured than was published.
 TOLERANCE = 1e-3

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
-from core.gate.judge import is_brain_visible
-from core.imaging.preprocessing import prepare_many
-from core.models.onnx_model import BATCH_SIZE, ServedModel
-from core.scans.windows import Window, window_hu
+from core.gate import is_brain_visible
+from core.imaging import prepare_many
+from core.models import BATCH_SIZE, ServedModel
+from core.scans import Window, window_hu
 
 LEVELS_HU = (30.0, 35.0, 40.0, 45.0)
 WIDTHS_HU = (80.0, 100.0, 120.0, 140.0, 160.0, 200.0)

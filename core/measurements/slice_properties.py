@@ -26,14 +26,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.datasets.dataset import read_pixels
-from core.evaluation.conditions import HEAD_LEVELS
+from core.datasets import read_pixels
+from core.evaluation import HEAD_LEVELS
 from core.experiments import OPTIONAL_TABLES
-from core.gate.judge import is_brain_visible
-from core.imaging.preprocessing import AIR, BONE, Recipe, to_frame
+from core.gate import is_brain_visible
+from core.imaging import AIR, BONE, Recipe, to_frame
 
 if TYPE_CHECKING:
-    from core.datasets.dataset import Dataset, Progress
+    from core.datasets import Dataset, Progress
 
 MIN_SERIES = 6
 # The weakest series of the published set has 0.63.
@@ -56,7 +56,7 @@ def measure_properties(dataset: Dataset, on_progress: Progress | None = None) ->
         The table properties.csv of `core.experiments.OPTIONAL_TABLES`, in the order of the set's table:
         `file`; `brightness`, see `tissue_brightness`; `position` in [0, 1] from the lowest slice of the
         patient to the highest; `level`, the third of the series, one of HEAD_LEVELS; NaN, "" where unknown;
-        `brain_visible`, 1 or 0, see `core.gate.judge.is_brain_visible`.
+        `brain_visible`, 1 or 0, see `core.gate.appearance.is_brain_visible`.
 
     Raises:
         ScanError: a file has vanished or been damaged since it was indexed.

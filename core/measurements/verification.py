@@ -16,10 +16,10 @@ import numpy as np
 from core.errors import DatasetError, ExperimentError, MissingExtraError
 from core.experiments import Experiment
 from core.frameworks import BY_NAME
-from core.imaging.preprocessing import prepare
+from core.imaging import prepare
 
 if TYPE_CHECKING:
-    from core.datasets.dataset import Dataset
+    from core.datasets import Dataset
 
 # The largest difference in probability between two ways to compute it.
 TOLERANCE = 1e-4
@@ -82,7 +82,7 @@ def verify_experiment(
         MissingExtraError: a framework of the experiment is not installed.
         ExperimentError: the native weights cannot be run.
     """
-    from core.models.onnx_model import ServedModel
+    from core.models import ServedModel
 
     run_native = run_native or run_in_child
     if dataset is None:
@@ -177,7 +177,7 @@ def run_in_child(
 
 
 def _read_images(experiment: Experiment, dataset: Dataset, files: list[str]) -> np.ndarray:
-    from core.datasets.dataset import read_pixels
+    from core.datasets import read_pixels
 
     images = np.empty((len(files), *experiment.recipe.shape), dtype=np.uint8)
     for index, file in enumerate(files):
@@ -186,7 +186,7 @@ def _read_images(experiment: Experiment, dataset: Dataset, files: list[str]) -> 
 
 
 def _draw_phantoms(experiment: Experiment, seed: int) -> np.ndarray:
-    from core.synthetic.phantoms import draw_phantom
+    from core.synthetic import draw_phantom
 
     rng = np.random.default_rng(seed)
     drawn = [

@@ -1,5 +1,5 @@
-"""Model cards: everything that an experiment's record says of its networks, for people, in Markdown."""
+"""The model card of an experiment, drawn from its record alone."""
 
-from core.model_card.document import ModelCard, Section, draw_model_card
+import lazy_loader
 
-__all__ = ["ModelCard", "Section", "draw_model_card"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

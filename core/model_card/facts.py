@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.datasets.kaggle import KNOWN_DATASET
-from core.evaluation.conditions import complete_record
-from core.evaluation.patients import patient_names
-from core.evaluation.summary import evaluate_experiment
+from core.datasets import KNOWN_DATASET
+from core.evaluation import complete_record, evaluate_experiment, patient_names
 from core.experiments import Experiment
 from core.frameworks import TITLES
 

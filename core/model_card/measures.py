@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.evaluation.review import MAX_SHARE
+from core.evaluation import MAX_SHARE
 from core.model_card.facts import Facts
 from core.model_card.markdown import (
     Style,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.datasets.kaggle import KNOWN_DATASET
-from core.evaluation.patients import PATIENT_SCORE
+from core.datasets import KNOWN_DATASET
+from core.evaluation import PATIENT_SCORE
 from core.model_card.facts import Facts
 from core.model_card.markdown import bullets, count, figure_table, paragraphs, percent, plain, table
 

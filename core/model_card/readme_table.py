@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import StrokeError
-from core.evaluation.summary import evaluate_experiment
+from core.evaluation import evaluate_experiment
 from core.experiments import Experiment
 from core.frameworks import TITLES
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from core.evaluation.levels import LEVELS
-from core.evaluation.patients import patient_level, patient_names
-from core.gate.familiarity import FILE as FAMILIARITY
-from core.imaging.perturbations import Perturbation
-from core.measurements.gate_figures import KINDS, OUTCOMES, TABLE, draw_shares
+from core.evaluation import LEVELS, patient_level, patient_names
+from core.gate import FILE as FAMILIARITY
+from core.imaging import Perturbation
+from core.measurements import GATE_TABLE, KINDS, OUTCOMES, draw_shares
 from core.model_card.facts import Facts
 from core.model_card.markdown import bullets, count, paragraphs, percent, plain, table, tell
 
@@ -263,7 +262,7 @@ def describe_missing(facts: Facts) -> str:
         rows.append(["Robustness", "not measured for this experiment"])
     if not facts.holds("properties.csv"):
         rows.append(["Subgroups", "brightness and place in the head were not measured"])
-    if not facts.holds(TABLE):
+    if not facts.holds(GATE_TABLE):
         rows.append(["What is refused", "the gate was not measured for this experiment"])
     if not facts.knows_patients:
         rows.append(["Figures per patient", "patients are unknown"])

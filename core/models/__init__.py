@@ -1,1 +1,5 @@
-"""The networks: their layers as data, the two frameworks that train them, and the form that is served."""
+"""The two networks, from one description of their layers, and their served form."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

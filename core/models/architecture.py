@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from core.errors import StrokeError
-from core.imaging.augmentation import Augmentation
-from core.imaging.preprocessing import Recipe
+from core.imaging import Augmentation, Recipe
 from core.models import trunk
 
 

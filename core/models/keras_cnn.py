@@ -29,7 +29,7 @@ from core.models.architecture import (
     SeparableConvolution,
 )
 from core.models.onnx_file import shrink
-from core.system.files import write_aside
+from core.system import write_aside
 
 _PREDICT_BATCH, _EMBED_BATCH = 64, 8
 

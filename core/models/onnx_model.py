@@ -10,7 +10,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from core.errors import ExperimentError
-from core.system.threads import count_cores
+from core.system import count_cores
 
 # Larger batches are no faster on a CPU and take more memory (32: 436 MB at the peak, 8: 241 MB).
 BATCH_SIZE = 8

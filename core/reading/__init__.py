@@ -1,0 +1,5 @@
+"""Read a Scan with the networks of an experiment: findings, decisions, verdicts."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

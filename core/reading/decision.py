@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import ExperimentError
-from core.evaluation.calibration import Recalibration
-from core.evaluation.review import Band, in_band
+from core.evaluation import Band, Recalibration, in_band
 from core.experiments import Experiment
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.gate.judge import GateFinding
+from core.gate import GateFinding
 from core.reading.verdict import Verdict
 from core.scans import Technical
 

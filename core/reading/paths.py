@@ -12,7 +12,7 @@ from core.errors import ScanError
 from core.reading.findings import Findings, Refusal
 from core.reading.reader import Reader
 from core.scans import Refused, Scan, iterate_study
-from core.system.files import natural_key
+from core.system import natural_key
 
 MAX_NAMES = 3
 

@@ -11,17 +11,14 @@ import numpy as np
 
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
-from core.gate.judge import GateFinding, judge, judge_size, weigh_familiarity
-from core.imaging.preprocessing import Recipe, prepare_frame, to_frame
-from core.models.onnx_model import BATCH_SIZE, Served, ServedModel
+from core.gate import GateFinding, judge, judge_size, weigh_familiarity
+from core.imaging import Recipe, prepare_frame, to_frame
+from core.models import BATCH_SIZE, Served, ServedModel
 from core.reading.decision import Rule, make_rules
 from core.reading.findings import Findings, ModelFinding, SliceFinding
 from core.reading.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
-from core.scans import Scan, Slice
-from core.scans.raster import COLOURED
-from core.scans.scan import OTHER_PART
-from core.scans.windows import window_hu
-from core.system.threads import map_side_by_side
+from core.scans import COLOURED, OTHER_PART, Scan, Slice, window_hu
+from core.system import map_side_by_side
 
 SEEN_IN_TRAINING = (
     "This file is part of the data the served networks were made from: "

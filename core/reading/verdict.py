@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.errors import EvaluationError
-from core.evaluation.review import Band, choose_band, in_band
+from core.evaluation import Band, choose_band, in_band
 from core.experiments import Experiment
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
     (properties.csv), otherwise on all. The operating point is the card's default kind.
     """
     # Only studies need tables; a single slice is read without.
-    from core.evaluation.operating_points import choose_operating_points, validation_scores
+    from core.evaluation import choose_operating_points, validation_scores
 
     table = _validation_of_brain(experiment)
     rules = {}

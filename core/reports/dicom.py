@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.uid import UID
 
-    from core.reading.findings import SliceFinding
+    from core.reading import SliceFinding
     from core.scans import Marks
 
 _JPEG_QUALITY = 92

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.imaging.heat_maps import lay_heat, to_gray
+from core.imaging import lay_heat, to_gray
 from core.reports.dicom import draw_capture, write_dicom_capture, write_dicom_report
 from core.reports.pdf import HEAT_OPACITY, ScanReport, write_pdf
 from core.reports.tables import predict_record, write_worklist
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from core.experiments import Experiment
-    from core.reading.findings import Findings, Refusal
+    from core.reading import Findings, Refusal
 
 
 def leave_names_out(scans: Sequence[Findings]) -> list[Findings]:

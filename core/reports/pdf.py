@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from core.frameworks import TITLES
-from core.imaging.heat_maps import draw_color_bar, lay_heat, to_gray
+from core.imaging import draw_color_bar, lay_heat, to_gray
 from core.reports.pdf_drawings import draw_scale
 from core.reports.pdf_parts import (
     COLORS,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.experiments import Experiment
-    from core.reading.findings import Findings, SliceFinding
+    from core.reading import Findings, SliceFinding
 
 HEAT_OPACITY = 0.5
 _MARGIN, _PADDING, _PICTURE_GAP = 48, 6, 8  # points of 1/72 inch, as all lengths here

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.frameworks import TITLES
-from core.reading.verdict import RULE
+from core.reading import RULE
 from core.reports.pdf_drawings import draw_curve, draw_scale
 from core.reports.pdf_parts import place_table, say
 from core.reports.words import conclude, list_driving, slices_to_show, tell_no_verdict
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
-    from core.reading.findings import Findings
+    from core.reading import Findings
 
 
 def tell_study(experiment: Experiment, findings: Findings, width: float) -> list[Any]:

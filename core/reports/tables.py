@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
-    from core.reading.findings import Findings, Refusal, SliceFinding
+    from core.reading import Findings, Refusal, SliceFinding
 
 PREDICT_SCHEMA = "predict/1"
 NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."

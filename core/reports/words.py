@@ -10,7 +10,7 @@ from core.frameworks import TITLES
 from core.reports.tables import most_suspicious
 
 if TYPE_CHECKING:
-    from core.reading.findings import Findings
+    from core.reading import Findings
 
 # More slices than so many nobody looks at in a report.
 _MOST_SHOWN = 4

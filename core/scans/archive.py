@@ -10,7 +10,7 @@ import zipfile
 from io import BytesIO
 
 from core.errors import ScanError
-from core.system.zip_files import (
+from core.system import (
     DamagedMember,
     Limits,
     SwollenMember,

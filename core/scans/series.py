@@ -15,7 +15,7 @@ from core.errors import ScanError
 from core.scans.geometry import is_axial, marks_of, position_of, tilt_of, turn_usual
 from core.scans.scan import Piece, Plane, Refused, Scan, Slice, Technical, Unit
 from core.scans.windows import Window
-from core.system.files import natural_key
+from core.system import natural_key
 
 # Below this share of pixels that differ from the commonest gray, a picture shows next to nothing.
 NEARLY_EMPTY_SHARE = 0.005

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from core.imaging.preprocessing import BONE
+from core.imaging import BONE
 
 Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -1,0 +1,5 @@
+"""From a protocol to an experiment: run, child processes, state and queue."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

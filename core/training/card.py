@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.datasets.dataset import KNOWN_DATASET, Dataset
-from core.evaluation.operating_points import operating_points_of, review_bands_of
-from core.evaluation.recalibration import fit_calibrations, recalibrate
-from core.models.architecture import get_architecture
+from core.datasets import KNOWN_DATASET, Dataset
+from core.evaluation import fit_calibrations, operating_points_of, recalibrate, review_bands_of
+from core.models import get_architecture
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.splits import Fold
+from core.datasets import Fold
 from core.errors import ParityError, StrokeError, TrainingError
-from core.models.architecture import Architecture, architecture_of
-from core.models.contract import CNN, build_cnn
-from core.system.files import write_whole
+from core.models import CNN, Architecture, architecture_of, build_cnn
+from core.system import write_whole
 from core.training.fitting import fit_fold
 from core.training.training_data import TrainingData, map_data
 
@@ -109,7 +108,7 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
     Raises:
         ParityError: the difference is above 1e-4 or not a number; the file is removed.
     """
-    from core.models.onnx_model import ServedModel
+    from core.models import ServedModel
 
     members[0].export_onnx(members, path)
     sample = np.array(images[np.unique(np.linspace(0, len(images) - 1, _N_PARITY).astype(int))])

@@ -11,8 +11,8 @@ from typing import Any
 
 from core.errors import StrokeError
 from core.experiments import Experiment
-from core.models.architecture import get_architecture
-from core.system.files import write_whole
+from core.models import get_architecture
+from core.system import write_whole
 from core.training.protocol import Protocol
 from core.training.state import trainings_folder
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.splits import Fold
+from core.datasets import Fold
 from core.errors import TrainingError
-from core.models.architecture import Architecture
-from core.models.contract import CNN
-from core.system.files import write_whole
+from core.models import CNN, Architecture
+from core.system import write_whole
 from core.training.training_data import TrainingData
 
 # The learning rate climbs in the first epoch and falls along half a cosine to this share of its peak.

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.datasets.dataset import Dataset, read_pixels
+from core.datasets import Dataset, read_pixels
 from core.errors import TrainingError
-from core.imaging.preprocessing import Recipe, prepare, prepare_frame, to_frame
-from core.models.architecture import Architecture
-from core.synthetic.planting import plant_hemorrhage
-from core.system.files import write_aside
-from core.system.threads import count_cores
+from core.imaging import Recipe, prepare, prepare_frame, to_frame
+from core.models import Architecture
+from core.synthetic import plant_hemorrhage
+from core.system import count_cores, write_aside
 from core.training.state import OnProgress
 
 _PLANTING_TRIES = 20

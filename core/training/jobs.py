@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from core.errors import TrainingError
 from core.experiments import CARD_NAME, models_root
-from core.system.processes import is_alive, memory_of
+from core.system import is_alive, memory_of
 from core.training.fitting import STATE_NAME
 from core.training.state import read_progress, trainings_folder, work_folder
 

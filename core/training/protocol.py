@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from core.datasets.dataset import Labels
-from core.datasets.splits import Split
+from core.datasets import Labels, Split
 from core.errors import TrainingError
 from core.frameworks import FRAMEWORKS
-from core.imaging.augmentation import Augmentation
-from core.models.architecture import SCHEDULE, Architecture, get_architecture
+from core.imaging import Augmentation
+from core.models import SCHEDULE, Architecture, get_architecture
 
 # How strongly pictures are changed at random: the architecture's own sizes times this.
 STRENGTHS = {"none": 0.0, "light": 0.5, "usual": 1.0, "strong": 1.5}

@@ -19,10 +19,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.errors import TrainingError
-from core.experiments import models_root
-from core.experiments.cards import check_name
-from core.system.files import write_whole
-from core.system.processes import is_alive
+from core.experiments import check_name, models_root
+from core.system import is_alive, write_whole
 from core.training.jobs import (
     COMMAND_NAME,
     Job,

@@ -26,14 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from core.datasets.dataset import Dataset, index_dataset
-from core.datasets.splits import Fold, make_folds
+from core.datasets import Dataset, Fold, index_dataset, make_folds
 from core.errors import ExperimentError, TrainingError
-from core.experiments import Experiment, models_root, publish, write_experiment, write_table
-from core.experiments.cards import check_name
-from core.models.architecture import architecture_of, get_architecture
-from core.system.files import clear_parts, write_whole
-from core.system.threads import count_cores
+from core.experiments import Experiment, check_name, models_root, publish, write_experiment, write_table
+from core.models import architecture_of, get_architecture
+from core.system import clear_parts, count_cores, write_whole
 from core.training.card import (
     describe_dataset,
     describe_protocol,

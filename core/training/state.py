@@ -13,8 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from core.errors import StrokeError
-from core.system.files import write_whole
-from core.system.processes import born_at
+from core.system import born_at, write_whole
 
 # Called with the stage ("waiting", "reading", "preparing", "training", "publishing") and, per track of that
 # stage, what is known of its progress: at least {"fraction": share done}.

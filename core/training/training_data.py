@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.datasets.splits import Fold
-from core.imaging.augmentation import Augmentation, augment_many
-from core.models.contract import CNN
+from core.datasets import Fold
+from core.imaging import Augmentation, augment_many
+from core.models import CNN
 
 _CHUNK = 32
 

@@ -10,9 +10,7 @@ from core.errors import StrokeError
 from core.experiments import Experiment
 from dashboard.compare import operating_point, paired_tests, slice_counts
 from dashboard.compare import tabs as compare_tabs
-from dashboard.shared import components, loaders, records, state
-from dashboard.shared.palette import write_percent
-from dashboard.shared.records import Scene
+from dashboard.shared import Scene, components, loaders, records, state, write_percent
 
 _LEAD = "Both networks on the same slices, none of which the network that scored it has trained on."
 # Tabs that the operating point moves.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.cases.annotations import Annotations
+from core.cases import Annotations
 from core.experiments import Experiment
-from dashboard.explore import case_dialog, filters, gallery, plots, source
-from dashboard.explore.filters import Choice
+from dashboard.explore import Choice, case_dialog, filters, gallery, plots, source
 from dashboard.shared import components, state
 
 _LEAD = "Every slice as the network read it that had never seen it. Click a cell, a point or an area."

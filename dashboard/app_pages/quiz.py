@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.cases.quiz import N_CASES
-from dashboard.overview import held_out, quiz_parts
-from dashboard.overview.quiz_parts import Quiz
+from core.cases import N_CASES
+from dashboard.overview import Quiz, held_out, quiz_parts
 from dashboard.shared import components, state
 
 _LEAD = f"{N_CASES} slices, you against both networks. The keys ← and → answer, Enter goes on."

@@ -8,8 +8,7 @@ from core.experiments import Experiment
 from dashboard.read import downloads, progress
 from dashboard.read import viewer as read_viewer
 from dashboard.read import worklist as read_worklist
-from dashboard.readings import samples
-from dashboard.readings.uploads import Upload, received, tell_apart
+from dashboard.readings import Upload, received, samples, tell_apart
 from dashboard.shared import components, page_scripts, state
 
 _LEAD = "Drop in head CT: single slices, or a whole study. A PyTorch and a Keras network read every slice."

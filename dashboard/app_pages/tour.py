@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import StrokeError
-from dashboard.overview.tour_steps import STEPS
+from dashboard.overview import STEPS
 from dashboard.shared import components, loaders, state
 
 

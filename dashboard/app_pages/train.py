@@ -7,9 +7,7 @@ from importlib.util import find_spec
 import streamlit as st
 
 from dashboard.shared import components
-from dashboard.train.finished import draw_finished
-from dashboard.train.plan import draw_plan
-from dashboard.train.runs import draw_runs
+from dashboard.train import draw_finished, draw_plan, draw_runs
 
 _LEAD = (
     "Train both networks under one protocol: the same slices, the same split, the same architecture. "

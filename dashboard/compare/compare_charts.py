@@ -9,8 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.frameworks import TITLES
-from dashboard.shared.charts import MARGIN, compose, fade, write_title
-from dashboard.shared.palette import DASHES, MARKERS, Palette, write_percent
+from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, fade, write_percent, write_title
 
 _ROW_PX = 34
 

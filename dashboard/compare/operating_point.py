@@ -9,14 +9,22 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cases.cases import find_patients
+from core.cases import find_patients
 from core.errors import EvaluationError
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.compare import point_charts
-from dashboard.shared import case_links, components, figures, loaders, records, state
-from dashboard.shared.palette import WORDS, write_percent
-from dashboard.shared.records import Scene
+from dashboard.shared import (
+    WORDS,
+    Scene,
+    case_links,
+    components,
+    figures,
+    loaders,
+    records,
+    state,
+    write_percent,
+)
 
 # Row of the table: name, whether it is written as a percentage, and whether the review band changes it.
 FIGURES = {

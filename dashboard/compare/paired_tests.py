@@ -14,10 +14,18 @@ from core.frameworks import TITLES
 from dashboard.compare import compare_charts
 from dashboard.compare.compare_charts import Gap
 from dashboard.compare.operating_point import FIGURES, UNITS
-from dashboard.shared import components, figures, loaders, mark_charts, records, state
-from dashboard.shared.mark_charts import Mark
-from dashboard.shared.palette import WORDS, write_percent
-from dashboard.shared.records import Scene
+from dashboard.shared import (
+    WORDS,
+    Mark,
+    Scene,
+    components,
+    figures,
+    loaders,
+    mark_charts,
+    records,
+    state,
+    write_percent,
+)
 
 _GAPS = ("auroc", "average_precision", "accuracy", "recall", "specificity", "precision", "f1")
 _CLASSES = ("positives", "negatives")

@@ -10,8 +10,17 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.frameworks import TITLES
-from dashboard.shared.charts import MARGIN, compose, fade, shorten, write_title
-from dashboard.shared.palette import DASHES, MARKERS, Palette, write_percent
+from dashboard.shared import (
+    DASHES,
+    MARGIN,
+    MARKERS,
+    Palette,
+    compose,
+    fade,
+    shorten,
+    write_percent,
+    write_title,
+)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import streamlit as st
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.readings import samples
-from dashboard.shared import charts, components, figures, loaders, state
-from dashboard.shared.palette import WORDS
+from dashboard.shared import WORDS, charts, components, figures, loaders, state
 
 
 def show_learning(experiment: Experiment) -> None:

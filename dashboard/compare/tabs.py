@@ -9,14 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.evaluation.conditions import list_columns
+from core.evaluation import list_columns
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.imaging.perturbations import Perturbation
+from core.imaging import Perturbation
 from dashboard.compare import compare_charts
-from dashboard.shared import components, figures, mark_charts, records, state
-from dashboard.shared.mark_charts import Mark
-from dashboard.shared.records import Scene
+from dashboard.shared import Mark, Scene, components, figures, mark_charts, records, state
 
 _CALIBRATION = {
     "brier": ("Brier score", "lower is better"),

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 import pandas as pd
 from PIL import Image
 
-from core.datasets.audit import Audit, audit_dataset
-from core.datasets.dataset import KNOWN_DATASET, Dataset, read_pixels
-from core.datasets.leakage import Control, run_control
-from core.datasets.splits import Fold, Split, make_folds
-from dashboard.shared.datasets import Progress, remember
-from dashboard.shared.overlays import to_thumbnail
+from core.datasets import (
+    KNOWN_DATASET,
+    Audit,
+    Control,
+    Dataset,
+    Fold,
+    Split,
+    audit_dataset,
+    make_folds,
+    read_pixels,
+    run_control,
+)
+from dashboard.shared import Progress, remember, to_thumbnail
 
 PICTURE_SIDE = 320
 _MOST = {"controls": 8, "audits": 4, "folds": 8, "pictures": 96}

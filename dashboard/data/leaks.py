@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.datasets.audit import NEAR_DUPLICATE_BITS, audit_split
-from core.datasets.dataset import Dataset
-from core.datasets.examples import SharedPair, deal_slices, draw_neighbours, pick_copies
-from core.datasets.splits import Fold
+from core.datasets import (
+    NEAR_DUPLICATE_BITS,
+    Dataset,
+    Fold,
+    SharedPair,
+    audit_split,
+    deal_slices,
+    draw_neighbours,
+    pick_copies,
+)
 from dashboard.data import laboratory
 from dashboard.data.laboratory import Source
-from dashboard.shared import charts, components, figures, mark_charts, state
-from dashboard.shared.palette import write_percent
+from dashboard.shared import charts, components, figures, mark_charts, state, write_percent
 
 _SPLITS = {"random": "Slices at random", "patient": "Patients kept apart"}
 _SEED = 0  # of the split that is shown

@@ -7,13 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.datasets.leakage import Control, Estimate, conclude
+from core.datasets import Control, Estimate, conclude
 from core.experiments import SHIPPED
 from dashboard.data import laboratory
 from dashboard.data.laboratory import Source
-from dashboard.shared import components, figures, loaders, mark_charts, records, state
-from dashboard.shared.mark_charts import Mark
-from dashboard.shared.palette import write_percent
+from dashboard.shared import Mark, components, figures, loaders, mark_charts, records, state, write_percent
 
 _SPLITS = {"random": "slices at random", "patient": "patients apart"}
 _RESULT_PX = 400

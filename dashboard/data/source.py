@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.datasets.dataset import DATASET_VARIABLE, KNOWN_DATASET, Dataset, find_dataset
+from core.datasets import DATASET_VARIABLE, KNOWN_DATASET, Dataset, find_dataset
 from core.errors import StrokeError
 from core.experiments import SHIPPED
 from dashboard.data.laboratory import Source

@@ -8,20 +8,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cases.annotations import Case
+from core.cases import Case
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.measurements.feature_space import copies, nearest
+from core.measurements import copies, nearest
 from dashboard.explore import explore_charts, feature_map, tags
 from dashboard.explore.filters import Choice
 from dashboard.explore.gallery import ABSENT, HEAT_HONESTY, make_tiles, open_case
 from dashboard.explore.widgets import Tile, show_gallery
+from dashboard.readings import Reading
 from dashboard.readings import pictures as explore_pictures
-from dashboard.readings.reading import Reading
-from dashboard.shared import components, loaders, overlays, state
-from dashboard.shared.charts import CONFIG
-from dashboard.shared.palette import WORDS
+from dashboard.shared import CONFIG, WORDS, components, loaders, overlays, state
 
 _OUTCOMES = {
     "tp": "right: true positive",

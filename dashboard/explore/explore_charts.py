@@ -9,8 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.frameworks import TITLES
-from dashboard.shared.charts import MARGIN, compose, fade, shorten, write_title
-from dashboard.shared.palette import DASHES, MARKERS, Palette
+from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, fade, shorten, write_title
 
 
 def draw_scores(

@@ -10,14 +10,22 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.datasets.dataset import find_dataset
+from core.datasets import find_dataset
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.measurements.feature_space import TABLE, measure_features, store_features
-from dashboard.shared import components, datasets, loaders, state
-from dashboard.shared.charts import CONFIG, MARGIN, compose
-from dashboard.shared.palette import Palette, write_percent
+from core.measurements import FEATURES_TABLE, measure_features, store_features
+from dashboard.shared import (
+    CONFIG,
+    MARGIN,
+    Palette,
+    components,
+    compose,
+    datasets,
+    loaders,
+    state,
+    write_percent,
+)
 
 
 class _Looks(NamedTuple):
@@ -45,7 +53,7 @@ _BUTTONS = {
 
 def has_map(experiment: Experiment) -> bool:
     """Whether a map was computed for this experiment."""
-    return TABLE in experiment.card["files"]
+    return FEATURES_TABLE in experiment.card["files"]
 
 
 def show_map(experiment: Experiment, table: pd.DataFrame, key: str = "map") -> list[int]:

@@ -10,16 +10,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.cases import AGREEMENTS, OUTCOMES, UNTAGGED
 from core.cases import cases as every_case
-from core.cases.cases import AGREEMENTS, OUTCOMES, UNTAGGED
-from core.evaluation.review import Band
+from core.evaluation import Band
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.system.files import natural_key
+from core.system import natural_key
 from dashboard.explore.widgets import Cell, show_matrix
-from dashboard.shared import components, loaders, state
-from dashboard.shared.case_links import SCORE_PLOT, ask_for, list_filters
-from dashboard.shared.palette import write_percent
+from dashboard.shared import SCORE_PLOT, ask_for, components, list_filters, loaders, state, write_percent
 
 OUTCOME_WORDS = {
     "tp": "TP, called rightly",

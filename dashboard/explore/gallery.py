@@ -9,14 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cases.cases import SORTS, sort
+from core.cases import SORTS, sort
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.explore.filters import Choice
 from dashboard.explore.widgets import Tile, show_gallery
-from dashboard.readings import pictures
-from dashboard.readings.pictures import Small
+from dashboard.readings import Small, pictures
 from dashboard.shared import components, page_scripts, state
 
 PAGE_SIZE = 40

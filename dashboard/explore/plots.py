@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core.cases.cases import write_rows
-from core.cases.suspects import find_suspects
+from core.cases import find_suspects, write_rows
 from core.errors import EvaluationError
-from core.evaluation.curves import pr_curve
+from core.evaluation import pr_curve
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.explore import explore_charts, feature_map, filters, tags
 from dashboard.explore.filters import Choice
 from dashboard.explore.gallery import PAGE_SIZE, make_tiles, open_case
 from dashboard.explore.widgets import show_gallery
-from dashboard.shared import components, state
-from dashboard.shared.case_links import SCORE_PLOT
-from dashboard.shared.charts import CONFIG
+from dashboard.shared import CONFIG, SCORE_PLOT, components, state
 
 _SELECTING = {
     **CONFIG, "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.datasets.dataset import DATASET_VARIABLE, find_dataset
+from core.datasets import DATASET_VARIABLE, find_dataset
 from core.errors import StrokeError
 from dashboard.readings import pictures
 from dashboard.shared import components, datasets

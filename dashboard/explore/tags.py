@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.cases.annotations import TAGS, Annotations, Case, Entry, Imported
+from core.cases import TAGS, Annotations, Case, Entry, Imported
 from core.errors import StrokeError
 from core.experiments import Experiment
 from dashboard.shared import components, loaders, state

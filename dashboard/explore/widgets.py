@@ -10,8 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.shared import state
-from dashboard.shared.palette import Palette
+from dashboard.shared import Palette, state
 
 _FOLDER = Path(__file__).parents[1] / "scripts"
 

@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.cases.quiz import N_CASES, deal_cases
+from core.cases import N_CASES, deal_cases
 from core.errors import DatasetError, EvaluationError
 from core.experiments import Experiment
 from core.scans import read_scan
-from dashboard.readings import samples
-from dashboard.readings.pictures import find_pictures, read_file
-from dashboard.readings.uploads import Upload
-from dashboard.shared import loaders
-from dashboard.shared.overlays import to_thumbnail
+from dashboard.readings import Upload, find_pictures, read_file, samples
+from dashboard.shared import loaders, to_thumbnail
 
 
 @dataclass(frozen=True)

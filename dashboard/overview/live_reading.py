@@ -6,11 +6,10 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.reading.findings import SliceFinding
+from core.reading import SliceFinding
 from dashboard.overview.held_out import Example
 from dashboard.readings import session
-from dashboard.shared import components, overlays
-from dashboard.shared.palette import WORDS
+from dashboard.shared import WORDS, components, overlays
 
 _OPACITY = 0.5
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.cases.quiz import Score, score_answers
+from core.cases import Score, score_answers
 from core.experiments import Experiment
 from dashboard.overview import live_reading
 from dashboard.overview.held_out import Example
-from dashboard.shared import components, state
-from dashboard.shared.palette import WORDS
+from dashboard.shared import WORDS, components, state
 
 _KIND = "quiz"
 _PER_ROW = 5

@@ -9,8 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.frameworks import TITLES
-from dashboard.shared.charts import compose, fade
-from dashboard.shared.palette import MARKERS, Palette
+from dashboard.shared import MARKERS, Palette, compose, fade
 
 _ROW_PX = 62
 _APART = 0.2  # of a row, from its middle to the mark of a network

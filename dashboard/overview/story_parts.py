@@ -12,8 +12,7 @@ from core.experiments import SHIPPED, Experiment
 from core.frameworks import TITLES
 from dashboard.overview.story import ROLES, Levels, levels
 from dashboard.overview.story_chart import StoryRow, draw_story, height_of
-from dashboard.shared import charts, components, state
-from dashboard.shared.palette import write_percent
+from dashboard.shared import charts, components, state, write_percent
 
 Told = Mapping[str, tuple[Experiment, Levels]]  # by role
 

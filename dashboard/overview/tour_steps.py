@@ -8,15 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core.datasets.examples import deal_slices, draw_neighbours
-from core.datasets.splits import Fold
+from core.datasets import Fold, deal_slices, draw_neighbours
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.overview import held_out, live_reading, story, story_parts
 from dashboard.readings import samples
-from dashboard.shared import charts, components, loaders, mark_charts, overlays, state
-from dashboard.shared.mark_charts import Mark
-from dashboard.shared.palette import write_percent
+from dashboard.shared import Mark, charts, components, loaders, mark_charts, overlays, state, write_percent
 
 _PICTURE_PX = 320
 _FIGURE_PX = 320

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.experiments import Experiment
-from core.reading.findings import Refusal
+from core.reading import Refusal
+from core.reports import ScanReport
 from core.reports import exports as scan_exports
-from core.reports.pdf import ScanReport
-from dashboard.readings.reading import Reading
+from dashboard.readings import Reading
 
 _DICOM_HELP = "For an archive of research or teaching: without a patient and without the name of the file."
 _CSV_HELP = (

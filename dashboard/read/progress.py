@@ -10,11 +10,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment
-from core.reading.findings import Findings
-from core.reading.reader import decide_anew
+from core.reading import Findings, decide_anew
 from dashboard.read import study_view, viewer
-from dashboard.readings.reading import Reading, Step
-from dashboard.readings.threads import BackgroundReading
+from dashboard.readings import BackgroundReading, Reading, Step
 from dashboard.shared import state
 
 # What is there sooner comes at once; a bar that flashes by would only make the page jump.

@@ -14,15 +14,11 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.reading.findings import SliceFinding
+from core.reading import SliceFinding
 from core.reports import words as scan_words
-from core.scans.windows import WINDOWS
-from dashboard.readings import packing, session
-from dashboard.readings.reading import Reading
-from dashboard.readings.references import Reference
-from dashboard.shared import overlays, state
-from dashboard.shared.components import SIGNS
-from dashboard.shared.palette import DASHES, MARKERS
+from core.scans import WINDOWS
+from dashboard.readings import Reading, Reference, packing, session
+from dashboard.shared import DASHES, MARKERS, SIGNS, overlays, state
 
 _SCRIPTS = Path(__file__).parents[1] / "scripts"
 _DASHES = {"solid": "", "dash": "6 4"}

@@ -7,13 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.experiments import Experiment
-from core.reading.findings import Findings, SliceFinding
-from core.reading.verdict import RULE
-from core.reports.tables import most_suspicious
-from core.reports.words import tell_no_verdict
-from dashboard.readings.reading import Reading
-from dashboard.shared import components, state
-from dashboard.shared.palette import WORDS
+from core.reading import RULE, Findings, SliceFinding
+from core.reports import most_suspicious, tell_no_verdict
+from dashboard.readings import Reading
+from dashboard.shared import WORDS, components, state
 
 
 def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool = False) -> None:

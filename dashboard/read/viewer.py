@@ -5,14 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from core.reading.findings import SliceFinding
-from core.reports.tables import LET_THROUGH
+from core.reading import SliceFinding
+from core.reports import LET_THROUGH
 from dashboard.read import stack_viewer, study_view
-from dashboard.readings import samples
-from dashboard.readings.reading import Reading
-from dashboard.shared import components, overlays, state
-from dashboard.shared.overlays import ScaleRow
-from dashboard.shared.palette import WORDS
+from dashboard.readings import Reading, samples
+from dashboard.shared import WORDS, ScaleRow, components, overlays, state
 
 _NO_REFERENCE = "None"
 

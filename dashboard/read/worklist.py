@@ -11,18 +11,12 @@ import streamlit as st
 from core.errors import ScanError
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.reading.findings import SliceFinding
-from core.reading.paths import name_together
-from core.reading.reader import decide_anew
-from core.reports.tables import highest_probability, most_suspicious
+from core.reading import SliceFinding, decide_anew, name_together
+from core.reports import highest_probability, most_suspicious
 from dashboard.read import progress
 from dashboard.read.progress import Unfinished
-from dashboard.readings import session
-from dashboard.readings.reading import Reading, group_uploads, key_of
-from dashboard.readings.threads import BackgroundReading
-from dashboard.readings.uploads import Upload
-from dashboard.shared import components, overlays, page_scripts, state
-from dashboard.shared.palette import WORDS
+from dashboard.readings import BackgroundReading, Reading, Upload, group_uploads, key_of, session
+from dashboard.shared import WORDS, components, overlays, page_scripts, state
 
 _MOST_REFUSALS = 1
 _THUMBNAIL_PX = 96

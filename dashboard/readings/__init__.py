@@ -1,0 +1,5 @@
+"""Scans that a visitor's session reads, and the pictures they come with."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

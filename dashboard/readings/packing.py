@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.reading.findings import SliceFinding
+from core.reading import SliceFinding
 
 PREVIEW_SIZE = 256
 _QUALITY = 80

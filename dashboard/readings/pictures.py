@@ -14,8 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from core.datasets.class_folders import find_class_folders
-from core.datasets.dataset import find_dataset
+from core.datasets import find_class_folders, find_dataset
 from core.experiments import Experiment
 from core.scans import read_scan
 from dashboard.readings import session

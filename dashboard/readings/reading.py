@@ -9,11 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from core.errors import ScanError, StrokeError
-from core.imaging.pictures import PICTURE_SIZE, cut_picture, show_picture
-from core.reading.findings import Findings, SliceFinding
-from core.reading.reader import Reader
-from core.scans import Refused, Scan, Technical, formats, iterate_study
-from core.scans.windows import LEARNED, Window
+from core.imaging import PICTURE_SIZE, cut_picture, show_picture
+from core.reading import Findings, Reader, SliceFinding
+from core.scans import LEARNED, Refused, Scan, Technical, Window, formats, iterate_study
 from dashboard.readings.uploads import Upload
 
 

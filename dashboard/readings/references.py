@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.datasets.class_folders import find_class_folders
+from core.datasets import find_class_folders
 from core.errors import StrokeError
 from core.experiments import Experiment
-from core.imaging.preprocessing import to_frame
+from core.imaging import to_frame
 from core.scans import read_scan_file
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic import draw_phantom
 
 if TYPE_CHECKING:
     import pandas as pd

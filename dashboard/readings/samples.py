@@ -11,14 +11,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from core.datasets.class_folders import find_class_folders
-from core.datasets.dataset import find_dataset
+from core.datasets import find_class_folders, find_dataset
 from core.experiments import Experiment
 from core.scans import read_scan
 from dashboard.readings.reading import PICTURE_SIZE
 from dashboard.readings.references import Reference, load_reference
 from dashboard.readings.uploads import Upload
-from dashboard.shared.overlays import to_thumbnail
+from dashboard.shared import to_thumbnail
 
 _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
 
@@ -44,7 +43,7 @@ def synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
 
 
 def _draw_synthetic(name: str, rng: np.random.Generator, lesion: bool, position: float) -> Upload:
-    from core.synthetic.phantoms import draw_phantom
+    from core.synthetic import draw_phantom
 
     phantom = draw_phantom(rng, lesion=lesion, size=PICTURE_SIZE, position=position)
     target = BytesIO()

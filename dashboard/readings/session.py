@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx
 
 from core.experiments import Experiment
-from core.reading.reader import Reader
+from core.reading import Reader
 from dashboard.readings.packing import pack_heat, pack_preview
 from dashboard.readings.reading import Reading, key_of, read_group
 from dashboard.readings.session_end import end_session_later

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.datasets.dataset import KNOWN_DATASET
+from core.datasets import KNOWN_DATASET
 from core.errors import ExperimentError, StrokeError
 from core.experiments import Experiment, default_experiment, default_name, find_experiment
 from core.frameworks import TITLES

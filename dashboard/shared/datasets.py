@@ -10,9 +10,8 @@ from typing import Any
 
 import streamlit as st
 
+from core.datasets import KNOWN_DATASET, Dataset, find_class_folders, index_dataset, walk_files
 from core.datasets import dataset as datasets
-from core.datasets.class_folders import find_class_folders, walk_files
-from core.datasets.dataset import KNOWN_DATASET, Dataset, index_dataset
 from core.errors import StrokeError
 from dashboard.shared import components
 from dashboard.shared.loaders import memory

@@ -13,7 +13,7 @@ from core.experiments import Experiment, list_experiments, models_root
 if TYPE_CHECKING:
     import pandas as pd
 
-    from core.evaluation.review import Band
+    from core.evaluation import Band
 
 _KEPT_PREVIEWS = 900  # some 12 KB each
 _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
@@ -74,7 +74,7 @@ def _features(digest: str, _experiment: Experiment) -> pd.DataFrame | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _cases(digest: str, _experiment: Experiment) -> pd.DataFrame:
-    from core.cases.cases import list_cases
+    from core.cases import list_cases
 
     return list_cases(_experiment.slices(), _experiment.calibrated_predictions())
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core.frameworks import TITLES
-from core.imaging.heat_maps import MAGMA, draw_color_bar, lay_heat, to_gray
+from core.imaging import MAGMA, draw_color_bar, lay_heat, to_gray
 from dashboard.shared.palette import Palette
 
 __all__ = [

@@ -18,10 +18,7 @@ from core.errors import EvaluationError
 from core.experiments import Experiment
 
 if TYPE_CHECKING:
-    from core.evaluation.curves import PrCurve, RocCurve
-    from core.evaluation.intervals import Bootstrap
-    from core.evaluation.levels import Rows
-    from core.evaluation.review import Band
+    from core.evaluation import Band, Bootstrap, PrCurve, RocCurve, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +89,7 @@ def share_in_common(one: Experiment, other: Experiment) -> float:
 
 @st.cache_resource(max_entries=16, show_spinner="Computing figures and their intervals ...")
 def _record(digest: str, _experiment: Experiment) -> dict[str, Any]:
-    from core.evaluation.summary import evaluate_experiment
+    from core.evaluation import evaluate_experiment
 
     return evaluate_experiment(_experiment)
 
@@ -101,9 +98,7 @@ def _record(digest: str, _experiment: Experiment) -> dict[str, Any]:
 def _scene(
     digest: str, level: str, thresholds: tuple[tuple[str, float], ...], _experiment: Experiment
 ) -> Scene:
-    from core.evaluation.comparison import compare_models
-    from core.evaluation.points import point_and_draws
-    from core.evaluation.review import choose_band
+    from core.evaluation import choose_band, compare_models, point_and_draws
 
     whole = record(_experiment)
     levels = {name: whole["models"][name][level] for name, _ in thresholds}
@@ -133,10 +128,7 @@ def _scene(
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _measured(digest: str, level: str, _experiment: Experiment) -> _Measured:
-    from core.evaluation.intervals import Bootstrap
-    from core.evaluation.levels import select_rows
-    from core.evaluation.operating_points import validation_scores
-    from core.evaluation.statistics import ranking_statistic
+    from core.evaluation import Bootstrap, ranking_statistic, select_rows, validation_scores
 
     interval = record(_experiment)["interval"]
     raw, calibrated = _experiment.predictions(), _experiment.calibrated_predictions()
@@ -163,7 +155,7 @@ def _measured(digest: str, level: str, _experiment: Experiment) -> _Measured:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple[PrCurve, RocCurve]]:
-    from core.evaluation.curves import pr_curve, roc_curve
+    from core.evaluation import pr_curve, roc_curve
 
     rows = _measured(digest, level, _experiment).rows
     return {
@@ -174,7 +166,7 @@ def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple
 
 @st.cache_resource(max_entries=8, show_spinner="Computing the figures of each group ...")
 def _subgroups(digest: str, _experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
-    from core.evaluation.conditions import subgroups_of
+    from core.evaluation import subgroups_of
 
     interval = record(_experiment)["interval"]
     return subgroups_of(_experiment, n_resamples=interval["n_resamples"], seed=interval["seed"])
@@ -182,7 +174,7 @@ def _subgroups(digest: str, _experiment: Experiment) -> dict[str, dict[str, dict
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _robustness(digest: str, _experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
-    from core.evaluation.conditions import robustness_of
+    from core.evaluation import robustness_of
 
     return robustness_of(_experiment)
 

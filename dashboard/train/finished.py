@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import StrokeError
-from core.exchange.experiment_zip import has_native_weights, import_experiment
+from core.exchange import has_native_weights, import_experiment
 from core.experiments import SHIPPED, Experiment, delete_experiment
 from dashboard.shared import charts, components, loaders, records, state
 from dashboard.train.packing import pack_experiment

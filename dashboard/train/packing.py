@@ -7,12 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from core.datasets.class_folders import find_class_folders, list_files
-from core.datasets.uploads import UploadedSet, unpack_dataset
-from core.exchange.experiment_zip import export_experiment
+from core.datasets import UploadedSet, find_class_folders, list_files, unpack_dataset
+from core.exchange import export_experiment
 from core.experiments import Experiment, models_root
-from core.training.jobs import list_jobs
-from core.training.state import trainings_folder
+from core.training import list_jobs, trainings_folder
 from dashboard.shared import loaders
 
 if TYPE_CHECKING:

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.datasets.dataset import find_dataset
+from core.datasets import find_dataset
 from core.errors import StrokeError
 from core.experiments import models_root
 from core.frameworks import FRAMEWORKS, TITLES
-from core.models.architecture import ARCHITECTURES
-from core.training.duration import estimate_duration
-from core.training.protocol import STRENGTHS, Protocol
-from core.training.queue import start_training
+from core.models import ARCHITECTURES
+from core.training import STRENGTHS, Protocol, estimate_duration, start_training
 from dashboard.shared import components, state
 from dashboard.train.packing import count_pictures, unpack_upload
 

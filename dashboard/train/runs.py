@@ -10,8 +10,7 @@ import streamlit as st
 from core.errors import StrokeError
 from core.experiments import models_root
 from core.frameworks import FRAMEWORKS, TITLES
-from core.training.jobs import Job, list_jobs
-from core.training.queue import cancel_job, discard_job, ensure_runner, move_up, resume_job
+from core.training import Job, cancel_job, discard_job, ensure_runner, list_jobs, move_up, resume_job
 from dashboard.shared import charts, components, loaders, state
 from dashboard.train.train_charts import COURSE_HEIGHT, draw_course
 

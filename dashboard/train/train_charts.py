@@ -9,8 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.frameworks import TITLES
-from dashboard.shared.charts import MARGIN, compose, shorten
-from dashboard.shared.palette import DASHES, MARKERS, Palette
+from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, shorten
 
 # Panels from the top: title, column of the training part (or none), column of the validation part.
 _PANELS = (

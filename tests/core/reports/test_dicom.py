@@ -13,7 +13,7 @@ from PIL import Image, JpegImagePlugin
 from pydicom import Dataset
 
 from core.experiments import Experiment
-from core.gate.judge import GateFinding
+from core.gate.appearance import GateFinding
 from core.reading.findings import Findings
 from core.reading.reader import Reader
 from core.reports.dicom import draw_capture, write_dicom_capture, write_dicom_report

@@ -12,7 +12,7 @@ from reportlab.graphics.shapes import Circle, PolyLine, Rect
 from reportlab.lib.colors import HexColor
 
 from core.experiments import Experiment
-from core.gate.judge import GateFinding
+from core.gate.appearance import GateFinding
 from core.reading.findings import Findings
 from core.reading.reader import Reader, decide_anew
 from core.reading.verdict import RULE, make_study_rules, reach_verdicts

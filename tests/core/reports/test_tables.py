@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 
 from core.experiments import Experiment
-from core.gate.judge import GateFinding
+from core.gate.appearance import GateFinding
 from core.reading.findings import Findings, Refusal
 from core.reading.reader import Reader, decide_anew
 from core.reading.verdict import make_study_rules, reach_verdicts

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.experiments import Experiment
-from core.gate.judge import GateFinding
+from core.gate.appearance import GateFinding
 from core.reading.findings import Findings
 from core.reading.reader import Reader
 from core.reading.verdict import Verdict

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import scans
 from core.errors import ScanError
+from core.scans import intake as scans
 from core.scans import read_scan, read_scan_file
 
 

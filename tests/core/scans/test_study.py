@@ -247,7 +247,7 @@ def test_files_are_asked_for_one_by_one(gray, encode) -> None:
 
 def test_a_study_is_limited_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slices beyond the limit of a study are refused by name, the others read."""
-    monkeypatch.setattr("core.scans.MAX_STUDY_PIXELS", 3 * 64 * 64)
+    monkeypatch.setattr("core.scans.intake.MAX_STUDY_PIXELS", 3 * 64 * 64)
     study = read(*write_series(5))
     assert (3, ["too_large"] * 2) == (len(study.scans[0].slices), codes(study))
 

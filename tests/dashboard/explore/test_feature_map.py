@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.datasets.dataset import index_dataset
 from core.experiments import Experiment, add_files, find_experiment
-from core.measurements.feature_space import TABLE
+from core.measurements.feature_space import FEATURES_TABLE
 from core.synthetic.phantoms import write_phantom_dataset
 from dashboard.explore.feature_map import OUTCOMES, draw_map
 from dashboard.shared.palette import LIGHT
@@ -30,7 +30,7 @@ def _add_map(experiment: Experiment, x: object = None) -> Experiment:
         {"x": [i / n for i in range(n)] if x is None else x, "y": [i * i / n**2 for i in range(n)]}
     )
     table = table.assign(neighbours="", similarities="", copies="")
-    return add_files(experiment, {TABLE: table.to_csv(index=False).encode()})
+    return add_files(experiment, {FEATURES_TABLE: table.to_csv(index=False).encode()})
 
 
 def _draw() -> None:
@@ -79,7 +79,7 @@ def test_with_the_pictures_a_button_computes_it(
     app = _open()
     app.button[0].click().run()
     assert not app.exception
-    assert TABLE in find_experiment("tiny").card["files"]
+    assert FEATURES_TABLE in find_experiment("tiny").card["files"]
     assert "No map yet." not in _words(app)
     assert "Close together: alike to both networks." in _words(app)
 
@@ -93,7 +93,7 @@ def test_another_data_set_is_told(
     app = _open()
     app.button[0].click().run()
     assert "The data set is not the one that" in _words(app)
-    assert TABLE not in find_experiment("tiny").card["files"]
+    assert FEATURES_TABLE not in find_experiment("tiny").card["files"]
 
 
 def test_a_lasso_chooses_rows(experiment: Experiment) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.gate.judge import GateFinding
+from core.gate.appearance import GateFinding
 from core.reading.reader import Reader
 from dashboard.read import viewer
 from dashboard.read.stack_viewer import describe_stack

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from core.errors import ScanError
-from core.gate.familiarity import Familiarity
-from core.gate.judge import (
+from core.gate.appearance import (
     GateFinding,
     is_brain_visible,
     judge,
@@ -18,6 +17,7 @@ from core.gate.judge import (
     measure_appearance,
     weigh_familiarity,
 )
+from core.gate.familiarity import Familiarity
 from core.synthetic.phantoms import draw_phantom
 
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from core.gate.burnt_in_text import holds_text
 from core.gate.familiarity import Familiarity
-from core.imaging.preprocessing import AIR, BONE, Recipe, find_head, to_frame, trim_margins
+from core.imaging import AIR, BONE, Recipe, find_head, to_frame, trim_margins
 
 Outcome = Literal["read", "warn", "refuse"]
 

@@ -1,0 +1,173 @@
+"""File bytes -> `Scan`: the one door for whatever a person hands in.
+
+`read_study` takes what came from a person: it decodes in a process of its own (core.scans.isolation) and
+sorts the files into scans (core.scans.series). `read_scan` and `read_scan_file` decode one file right here,
+for what the program keeps itself, such as the pictures of a data set.
+
+The format is decided by the content alone, never by the name. Nothing here logs, keeps a copy, or keeps the
+patient's name; `source` is whatever the user called the file and is only ever shown as plain text.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from core.errors import ScanError
+from core.scans import series
+from core.scans.decoding import MIN_SIDE_PX, decode_file
+from core.scans.isolation import decode_apart
+from core.scans.scan import Marks, Piece, Refused, Scan, Slice, Study, Technical, pack
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MIN_SIDE_PX",
+    "Marks",
+    "Refused",
+    "Scan",
+    "Slice",
+    "Study",
+    "Technical",
+    "check_file_size",
+    "iterate_study",
+    "read_scan",
+    "read_scan_file",
+    "read_study",
+]
+
+MAX_FILE_BYTES = 200_000_000
+# All slices of one upload's series together: 600 of 512 x 512.
+MAX_STUDY_PIXELS = 160_000_000
+
+
+def read_study(files: Iterable[tuple[str, bytes | Path]]) -> Study:
+    """Read what a person handed in at once: everything that `iterate_study` yields."""
+    outcomes = list(iterate_study(files))
+    return Study(
+        tuple(outcome for outcome in outcomes if isinstance(outcome, Scan)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, Refused)),
+    )
+
+
+def iterate_study(
+    files: Iterable[tuple[str, bytes | Path]], *, on_file: Callable[[int], None] | None = None
+) -> Iterator[Scan | Refused]:
+    """Read what a person handed in at once: pictures, volumes, archives, and DICOM files in any order.
+
+    Every file is decoded in a worker process under limits of time and memory. Each picture and each volume is
+    a scan, yielded as soon as it is read; DICOM files come last, sorted into series by their geometry, from
+    the feet to the head. What cannot be read is named, and the rest is read.
+
+    Args:
+        files: what each is called, and its bytes or where it lies; asked for one after the other.
+        on_file: called with the number of files decoded so far, members of archives among them; what it
+            raises ends the reading.
+
+    Yields:
+        scans, and refusals whose error has a code of `read_scan`, or "timeout", "crashed", "encrypted",
+        "hostile_archive", "two_patients" or "localizer_only".
+    """
+    key = secrets.token_bytes(32)
+    waiting: list[Piece] = []
+    n_pixels = n_files = 0
+    for source, content in files:
+        try:
+            data = _open(content) if isinstance(content, Path) else content
+            check_file_size(len(data))
+        except ScanError as error:
+            yield Refused(source, error)
+            continue
+        for outcome in decode_apart(data, source, key=key):
+            n_files += 1
+            if on_file:
+                on_file(n_files)
+            if isinstance(outcome, Refused):
+                yield outcome
+            elif outcome.kind != "dicom":
+                yield _to_scan(outcome)
+            else:
+                n_pixels += sum(plane.pixels.size for plane in outcome.planes)
+                if n_pixels > MAX_STUDY_PIXELS:
+                    yield Refused(outcome.source, _study_too_large())
+                else:
+                    waiting.append(pack(outcome))
+    yield from series.to_scans(waiting)
+
+
+def read_scan(data: bytes, source: str) -> Scan:
+    """Decode one picture, volume or DICOM file in this process.
+
+    Args:
+        data: the file's bytes.
+        source: what the user called it; its ending is compared with the content, nothing else is read from
+            it.
+
+    Returns:
+        A scan with at least one slice, each at least 32 x 32 pixels and not constant.
+
+    Raises:
+        ScanError: with code "empty", "too_large", "not_an_image", "unsupported_format", "no_pixels" (a DICOM
+            file without a picture), "truncated" (damaged or cut off) or "degenerate" (smaller than 32 pixels,
+            constant, not finite, or of absurd size or rescaling).
+    """
+    check_file_size(len(data))
+    return series.to_scan(decode_file(data, source))
+
+
+def read_scan_file(path: Path, source: str | None = None) -> Scan:
+    """Decode the file at `path`; like `read_scan`, but an oversized file is refused before it is read.
+
+    Args:
+        path: where the file lies.
+        source: what to call it; the file's own name when left out.
+
+    Raises:
+        ScanError: as `read_scan`, and with code "unreadable" when the file cannot be opened.
+    """
+    return read_scan(_open(path), path.name if source is None else source)
+
+
+def check_file_size(n_bytes: int) -> None:
+    """Refuse a file above 200 MB (ScanError, code "too_large")."""
+    if n_bytes > MAX_FILE_BYTES:
+        raise ScanError(
+            "The file is too large",
+            came=f"{n_bytes / 1e6:.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:.0f} MB",
+            remedy="hand in single slices or a smaller export",
+            code="too_large",
+        )
+
+
+def _open(path: Path) -> bytes:
+    if os.path.isdir(path):
+        raise ScanError("The folder cannot be opened", remedy="check its permissions", code="unreadable")
+    # A pipe or a device would keep us waiting for ever.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ScanError("This is no file", remedy="hand in a file or a folder", code="not_an_image")
+    try:
+        check_file_size(path.stat().st_size)
+        return path.read_bytes()
+    except OSError as error:
+        raise ScanError(
+            "The file cannot be opened",
+            came=error.strerror or "",
+            remedy="check that it exists and may be read",
+        ) from error
+
+
+def _to_scan(piece: Piece) -> Scan | Refused:
+    try:
+        return series.to_scan(piece)
+    except ScanError as error:
+        return Refused(piece.source, error)
+
+
+def _study_too_large() -> ScanError:
+    return ScanError(
+        "The study is too large; this part of it was not read",
+        came=f"more than {MAX_STUDY_PIXELS // 1_000_000} million pixels",
+        remedy="hand in one series at a time",
+        code="too_large",
+    )

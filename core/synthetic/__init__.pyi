@@ -1,0 +1,6 @@
+from .phantoms import (
+    draw_phantom as draw_phantom,
+)
+from .planting import (
+    plant_hemorrhage as plant_hemorrhage,
+)
