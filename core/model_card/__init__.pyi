@@ -1,10 +1,6 @@
 from .document import (
     ModelCard as ModelCard,
-)
-from .document import (
     Section as Section,
-)
-from .document import (
     draw_model_card as draw_model_card,
 )
 from .markdown import (
@@ -12,7 +8,5 @@ from .markdown import (
 )
 from .readme_table import (
     draw_figures as draw_figures,
-)
-from .readme_table import (
     replace_figures as replace_figures,
 )

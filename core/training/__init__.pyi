@@ -6,32 +6,18 @@ from .duration import (
 )
 from .jobs import (
     Job as Job,
-)
-from .jobs import (
     list_jobs as list_jobs,
 )
 from .protocol import (
     STRENGTHS as STRENGTHS,
-)
-from .protocol import (
     Protocol as Protocol,
 )
 from .queue import (
     cancel_job as cancel_job,
-)
-from .queue import (
     discard_job as discard_job,
-)
-from .queue import (
     ensure_runner as ensure_runner,
-)
-from .queue import (
     move_up as move_up,
-)
-from .queue import (
     resume_job as resume_job,
-)
-from .queue import (
     start_training as start_training,
 )
 from .run import (
@@ -39,10 +25,6 @@ from .run import (
 )
 from .state import (
     OnProgress as OnProgress,
-)
-from .state import (
     trainings_folder as trainings_folder,
-)
-from .state import (
     work_folder as work_folder,
 )

@@ -1,4 +1,6 @@
-from . import operating_point as operating_point
-from . import paired_tests as paired_tests
-from . import slice_counts as slice_counts
-from . import tabs as tabs
+from . import (
+    operating_point as operating_point,
+    paired_tests as paired_tests,
+    slice_counts as slice_counts,
+    tabs as tabs,
+)

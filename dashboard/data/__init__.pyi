@@ -1,7 +1,4 @@
-from . import laboratory as laboratory
-from . import leaks as leaks
-from . import numbers as numbers
-from . import source as source
+from . import laboratory as laboratory, leaks as leaks, numbers as numbers, source as source
 from .laboratory import (
     Source as Source,
 )

@@ -1,8 +1,10 @@
-from . import case_dialog as case_dialog
-from . import filters as filters
-from . import gallery as gallery
-from . import plots as plots
-from . import source as source
+from . import (
+    case_dialog as case_dialog,
+    filters as filters,
+    gallery as gallery,
+    plots as plots,
+    source as source,
+)
 from .filters import (
     Choice as Choice,
 )

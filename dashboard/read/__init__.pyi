@@ -1,4 +1,1 @@
-from . import downloads as downloads
-from . import progress as progress
-from . import viewer as viewer
-from . import worklist as worklist
+from . import downloads as downloads, progress as progress, viewer as viewer, worklist as worklist

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
-from core.datasets import dataset as indexing
-from core.errors import DatasetError
 from core.synthetic.phantoms import write_phantom_dataset
 from dashboard.data import laboratory
 from dashboard.data.laboratory import Source
 from dashboard.shared import datasets
+from dashboard.shared.loaders import memory
 
 
 def _ignore(done: int, total: int) -> None:
@@ -39,16 +37,6 @@ def _count(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
     return calls
 
 
-def test_a_set_is_indexed_once_until_it_changes(data: Path, monkeypatch) -> None:
-    """A second look reads nothing; after a file is gone the set is indexed again."""
-    calls = _count(monkeypatch, "index_dataset")
-    first = datasets.dataset(data)
-    assert first is datasets.dataset(data)
-    assert 1 == len(calls)
-    next((data / "Normal").glob("*.jpg")).unlink()
-    assert len(first.table) - 1 == len(datasets.dataset(data).table)
-
-
 def test_a_control_is_run_once_per_seed(data: Path, monkeypatch) -> None:
     """The same set and seed give the kept control; another seed is run."""
     found = datasets.dataset(data)
@@ -64,7 +52,7 @@ def test_what_is_kept_is_bounded(data: Path) -> None:
     found = datasets.dataset(data)
     for seed in range(12):
         laboratory.fold(found.table, "random", seed)
-    kept = laboratory.memory("folds")
+    kept = memory("folds")
     assert list(range(4, 12)) == [key[2] for key in kept]
 
 
@@ -77,7 +65,7 @@ def test_a_broken_off_control_is_not_kept(data: Path) -> None:
     found = datasets.dataset(data)
     with pytest.raises(KeyboardInterrupt):
         laboratory.control(found, 0, leave, _ignore)
-    assert {} == laboratory.memory("controls")
+    assert {} == memory("controls")
 
 
 def test_pictures_are_small(data: Path) -> None:
@@ -95,50 +83,3 @@ def test_a_source_knows_what_is_known(data: Path) -> None:
     blank = found.table.assign(patient="", slice_label=None)
     source = Source(blank, found.classes, found.fingerprint, found)
     assert (False, False) == (source.has_patients, source.has_slice_labels)
-
-
-def _wait(job: laboratory.Download) -> None:
-    until = time.monotonic() + 20
-    while job.going and time.monotonic() < until:
-        time.sleep(0.01)
-    assert job.finished
-
-
-def test_one_download_serves_all(monkeypatch) -> None:
-    """While it is going a second start does nothing, and its progress can be read from anywhere."""
-    begun, go_on = [], []
-
-    def fetch(progress, checking):
-        begun.append(1)
-        progress(3, 10)
-        while not go_on:
-            time.sleep(0.01)
-        checking(5, 5)
-
-    monkeypatch.setattr(indexing, "download", fetch)
-    job = datasets.download()
-    assert not job.going
-    job.start()
-    while job.done != 3:
-        time.sleep(0.01)
-    datasets.download().start()
-    assert (True, "Downloading", 3, 10) == (job.going, job.stage, job.done, job.total)
-    go_on.append(1)
-    _wait(job)
-    assert (1, "Checking every picture", 5, None) == (len(begun), job.stage, job.done, job.error)
-
-
-def test_a_failed_download_can_be_tried_again(monkeypatch) -> None:
-    """The error of a download is kept until it is started anew."""
-    answers = [DatasetError("Kaggle cannot be reached"), None]
-
-    def fetch(progress, checking):
-        if answer := answers.pop(0):
-            raise answer
-
-    monkeypatch.setattr(indexing, "download", fetch)
-    job = datasets.download()
-    for expected in ("Kaggle cannot be reached", None):
-        job.start()
-        _wait(job)
-        assert expected == (job.error.problem if job.error else None)

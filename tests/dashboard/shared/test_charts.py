@@ -6,9 +6,12 @@ import ast
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from dashboard.shared import charts
 from dashboard.shared.palette import DARK, LIGHT
+
+ROOT = Path(__file__).parents[3]
 
 
 def _trace(figure, name):
@@ -48,14 +51,19 @@ def test_learning_is_drawn_while_no_epoch_is_kept_yet() -> None:
     assert "kept epoch" not in [trace.name for trace in figure.data]
 
 
-def test_charts_know_nothing_of_streamlit() -> None:
-    """What draws, and palette.py, imports no streamlit."""
-    for module in ("charts", "point_charts", "compare_charts", "data_charts", "overlays", "palette"):
-        tree = ast.parse((Path(charts.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not any(name.split(".")[0] == "streamlit" for name in names)
+DRAWING = [
+    *(ROOT / "dashboard").rglob("*charts.py"),
+    *(ROOT / "dashboard/shared" / f"{name}.py" for name in ("overlays", "palette")),
+]
+
+
+@pytest.mark.parametrize("path", DRAWING, ids=lambda path: path.stem)
+def test_charts_know_nothing_of_streamlit(path: Path) -> None:
+    """A module that draws imports no streamlit."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not any(name.split(".")[0] == "streamlit" for name in names)
 
 
 def test_a_picture_that_is_taken_away_has_a_ground_and_a_name() -> None:
