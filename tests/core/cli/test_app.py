@@ -164,10 +164,10 @@ def test_predict_shows_warnings_once(models: Path, pictures: Path, run: Any) -> 
 
 def test_predict_takes_the_experiment_asked_for(models: Path, pictures: Path, run: Any) -> None:
     """--experiment chooses; without it the default one reads."""
-    for name in ("other", "hemorrhage-by-patient"):
+    for name in ("other", "tiny"):
         write_tiny_experiment(models, name)
     file = pictures / "bright 1.png"
-    assert "hemorrhage-by-patient" == run("predict", file, "--json").json()["experiment"]
+    assert "tiny" == run("predict", file, "--json").json()["experiment"]
     assert "other" == run("predict", file, "--json", "--experiment", "other").json()["experiment"]
 
 

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.neighbors import KNeighborsClassifier
 
-from core.datasets import leakage
+from core.datasets import leakage, nearest_neighbour
 from core.datasets.dataset import index_dataset, read_pixels
 from core.datasets.leakage import Control, Estimate, Outcome, conclude, run_control
 from core.datasets.splits import make_folds
@@ -224,7 +224,7 @@ def test_a_vanished_picture_is_named(tmp_path):
 def test_copies_in_both_classes_score_one_half(tmp_path):
     """A slice with a copy in either class is as near to both: 0.5, and no division by zero."""
     distances = np.array([[0.0, 0.0, 1.0], [3.0, 1.0, 9.0]], np.float32)
-    assert [0.5, 0.75] == leakage._score(distances, np.array([0, 1, 1])).tolist()
+    assert [0.5, 0.75] == nearest_neighbour._score(distances, np.array([0, 1, 1])).tolist()
 
 
 def test_no_runs_are_refused(phantoms):

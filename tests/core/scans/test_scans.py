@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from core.errors import ScanError
-from core.scans import intake as scans
-from core.scans import read_scan, read_scan_file
+from core.scans import intake as scans, read_scan, read_scan_file
 
 
 def test_a_picture_becomes_a_scan(gray, encode):
