@@ -46,15 +46,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli import cards as cli_reports
-from core.cli import data as cli_data
-from core.cli import exchange as cli_experiment_zip
-from core.cli import features as cli_features
-from core.cli import gate as cli_gate
-from core.cli import predict as cli_predict
-from core.cli import robustness as cli_robustness
-from core.cli import train as cli_train
-from core.cli import window as cli_window
+from core.cli import cards, data, exchange, features, gate, predict, robustness, train, window
 from core.cli.arguments import AsJson, Name, find_named
 from core.cli.terminal import plain, print_evaluation, print_json, print_table, show_progress
 from core.errors import StrokeError
@@ -74,7 +66,7 @@ app = typer.Typer(
 )
 
 
-cli_predict.register(app)
+predict.register(app)
 
 
 @app.command()
@@ -151,14 +143,14 @@ def experiments() -> None:
         print(f"Left out: {error}", file=sys.stderr)
 
 
-cli_data.register(app)
-cli_train.register(app)
-cli_reports.register(app)
-cli_robustness.register(app)
-cli_features.register(app)
-cli_gate.register(app)
-cli_window.register(app)
-cli_experiment_zip.register(app)
+data.register(app)
+train.register(app)
+cards.register(app)
+robustness.register(app)
+features.register(app)
+gate.register(app)
+window.register(app)
+exchange.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

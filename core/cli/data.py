@@ -49,8 +49,7 @@ def register(app: typer.Typer) -> None:
 
 def download() -> None:
     """Fetch the published data set from Kaggle with kagglehub, and check it."""
-    from core.datasets import KNOWN_DATASET
-    from core.datasets import download as fetch
+    from core.datasets import KNOWN_DATASET, download as fetch
 
     with _bars() as show:
         folder = fetch(show("downloading"), show("checking"))

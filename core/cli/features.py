@@ -33,7 +33,7 @@ def features(
     older ones.
     """
     from core.datasets import index_dataset
-    from core.gate import FILE
+    from core.gate import FAMILIARITY_FILE
     from core.measurements import FEATURES_TABLE, copies, measure_features, nearest, store_features
 
     experiment = find_named(name)
@@ -64,4 +64,4 @@ def features(
     n_tested = sum(map(bool, alike))
     print(f"{experiment.name}: neighbours of {n_tested} tested slices, and a map of {len(files)}")
     print(f"Slices with a near-copy: {sum(map(bool, doubles))}")
-    print(f"Stored with the experiment: {FEATURES_TABLE}, {FILE}")
+    print(f"Stored with the experiment: {FEATURES_TABLE}, {FAMILIARITY_FILE}")

@@ -156,20 +156,20 @@ def _write_file(
     as_capture: bool,
 ) -> None:
     """Write one file whole, of the kind that its ending names."""
-    from core.reports import exports as scan_exports
+    from core.reports import exports
     from core.system import write_whole
 
     kind = target.suffix.lower()
     if kind in _REPORTS and not reports:
         raise StrokeError(f"{target.name} was not written: no scan was read")
     if kind == ".csv":
-        data = scan_exports.make_csv(experiment, findings, refused)
+        data = exports.make_csv(experiment, findings, refused)
     elif kind == ".json":
-        data = scan_exports.make_json(experiment, findings, refused)
+        data = exports.make_json(experiment, findings, refused)
     elif kind == ".pdf":
-        data = scan_exports.make_pdf(experiment, reports)
+        data = exports.make_pdf(experiment, reports)
     elif as_capture:
-        data = scan_exports.make_dicom_capture(reports[0])
+        data = exports.make_dicom_capture(reports[0])
     else:
-        data = scan_exports.make_dicom_report(experiment, reports[0])
+        data = exports.make_dicom_report(experiment, reports[0])
     write_whole(target, data)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.evaluation import list_keys
 from core.frameworks import TITLES
 
 if TYPE_CHECKING:
@@ -86,9 +87,10 @@ def print_evaluation(record: dict[str, Any]) -> None:
         [cell, *("-" if level["confusion"] is None else str(level["confusion"][cell]) for level in measured)]
         for cell in cells
     ]
-    names = [key for key, value in measured[0].items() if isinstance(value, dict) and "interval" in value]
     reviews = [_as_figure(level["review"].get("share", {"value": None})) for level in measured]
-    figures = [[name.replace("_", " "), *(_as_figure(level[name]) for level in measured)] for name in names]
+    figures = [
+        [name.replace("_", " "), *(_as_figure(level[name]) for level in measured)] for name in list_keys()
+    ]
     print_table(
         ["", *(f"{TITLES[framework]}, {level}" for framework, level in columns)],
         counts + confusion + figures + [["needs review", *reviews]],

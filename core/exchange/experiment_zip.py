@@ -28,13 +28,19 @@ from core.experiments import (
     write_experiment,
 )
 from core.frameworks import FRAMEWORKS
-from core.gate import FILE as FAMILIARITY
+from core.gate import FAMILIARITY_FILE
 from core.model_card import draw_model_card
 from core.system import Limits, open_zip, write_aside
 from core.training import work_folder
 
 LIMITS = Limits(n_members=32, member_bytes=400_000_000, total_bytes=1_000_000_000)
-ALLOWED = (CARD_NAME, *TABLES, *OPTIONAL_TABLES, FAMILIARITY, *(f"{name}/model.onnx" for name in FRAMEWORKS))
+ALLOWED = (
+    CARD_NAME,
+    *TABLES,
+    *OPTIONAL_TABLES,
+    FAMILIARITY_FILE,
+    *(f"{name}/model.onnx" for name in FRAMEWORKS),
+)
 _CARD_BYTES = 5_000_000
 _MOST_FOLDS = 100
 # Enough to see that everything can be computed.

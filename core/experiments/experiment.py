@@ -181,15 +181,15 @@ class Experiment:
 
     @cached_property
     def _familiarity(self) -> Familiarity | None:
-        from core.gate import FILE, unpack_familiarity
+        from core.gate import FAMILIARITY_FILE, unpack_familiarity
 
-        if FILE not in self.card["files"]:
+        if FAMILIARITY_FILE not in self.card["files"]:
             return None
         try:
             folds = self.card["protocol"]["folds"]
-            return unpack_familiarity(self._read_bytes(FILE), self.frameworks, folds)
+            return unpack_familiarity(self._read_bytes(FAMILIARITY_FILE), self.frameworks, folds)
         except ValueError as error:
-            raise damaged(self.folder, FILE, str(error)) from error
+            raise damaged(self.folder, FAMILIARITY_FILE, str(error)) from error
 
     @cached_property
     def _training_hashes(self) -> frozenset[str]:

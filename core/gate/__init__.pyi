@@ -6,7 +6,7 @@ from .appearance import (
     weigh_familiarity as weigh_familiarity,
 )
 from .familiarity import (
-    FILE as FILE,
+    FAMILIARITY_FILE as FAMILIARITY_FILE,
     Familiarity as Familiarity,
     fit_familiarity as fit_familiarity,
     hash_image as hash_image,

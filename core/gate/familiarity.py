@@ -31,7 +31,7 @@ from core.errors import ExperimentError
 if TYPE_CHECKING:
     import pandas as pd
 
-FILE = "familiarity.safetensors"
+FAMILIARITY_FILE = "familiarity.safetensors"
 N_COMPONENTS = 16
 HELD_OUT_BEYOND_LIMIT = 0.005
 
@@ -112,7 +112,7 @@ class Familiarity:
                 own = part_of_fold(features[framework], fold, len(spaces))
                 if own.shape[1] != len(space.mean):
                     raise ExperimentError(
-                        f"{FILE} does not fit the {framework} network",
+                        f"{FAMILIARITY_FILE} does not fit the {framework} network",
                         came=f"{own.shape[1]} features of a fold, {len(space.mean)} in the file",
                         remedy="measure anew with: python -m core features NAME",
                     )

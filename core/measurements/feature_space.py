@@ -30,7 +30,14 @@ import pandas as pd
 
 from core.datasets import audit_dataset, read_pixels
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
-from core.gate import FILE, Familiarity, fit_familiarity, hash_image, pack_familiarity, part_of_fold
+from core.gate import (
+    FAMILIARITY_FILE,
+    Familiarity,
+    fit_familiarity,
+    hash_image,
+    pack_familiarity,
+    part_of_fold,
+)
 from core.imaging import prepare_many
 from core.measurements.verification import check_dataset
 
@@ -123,7 +130,9 @@ def measure_features(
 def store_features(experiment: Experiment, table: pd.DataFrame, familiarity: Familiarity) -> Experiment:
     """Keep both with the experiment, in the place of older ones; errors as `add_files`."""
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
-    return add_files(experiment, {FEATURES_TABLE: text.encode(), FILE: pack_familiarity(familiarity)})
+    return add_files(
+        experiment, {FEATURES_TABLE: text.encode(), FAMILIARITY_FILE: pack_familiarity(familiarity)}
+    )
 
 
 def map_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from core.evaluation import LEVELS, patient_level, patient_names
-from core.gate import FILE as FAMILIARITY
+from core.gate import FAMILIARITY_FILE
 from core.imaging import Perturbation
 from core.measurements import GATE_TABLE, KINDS, OUTCOMES, draw_shares
 from core.model_card.facts import Facts
@@ -211,7 +211,7 @@ def describe_gate(facts: Facts) -> str:
         )
     parts = [
         "Before an answer is shown a gate looks at the picture of each slice"
-        + (", and at what the networks' features say of it. " if facts.holds(FAMILIARITY) else ". ")
+        + (", and at what the networks' features say of it. " if facts.holds(FAMILIARITY_FILE) else ". ")
         + "In brackets: 95 % intervals by Clopper and Pearson; they take slices as independent, which those "
         "of one patient are not, so they are too narrow."
     ]

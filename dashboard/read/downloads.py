@@ -8,8 +8,7 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.reading import Refusal
-from core.reports import ScanReport
-from core.reports import exports as scan_exports
+from core.reports import ScanReport, exports
 from dashboard.readings import Reading
 
 _DICOM_HELP = "For an archive of research or teaching: without a patient and without the name of the file."
@@ -39,29 +38,29 @@ def offer_downloads(
     report = reports[read.index(chosen)]
     with row:
         st.download_button(
-            "Report (PDF)", lambda: scan_exports.make_pdf(experiment, [report]), "reading-report.pdf", pdf,
+            "Report (PDF)", lambda: exports.make_pdf(experiment, [report]), "reading-report.pdf", pdf,
             key="download_pdf", on_click="ignore", icon=download,
         )  # fmt: skip
         if len(read) > 1:
             st.download_button(
-                f"All {len(read)} reports (PDF)", lambda: scan_exports.make_pdf(experiment, reports),
+                f"All {len(read)} reports (PDF)", lambda: exports.make_pdf(experiment, reports),
                 "reading-reports.pdf", pdf, key="download_pdf_all", on_click="ignore", icon=download,
             )  # fmt: skip
         st.download_button(
-            "Worklist (CSV)", lambda: scan_exports.make_csv(experiment, scans, refusals), "worklist.csv",
+            "Worklist (CSV)", lambda: exports.make_csv(experiment, scans, refusals), "worklist.csv",
             "text/csv", key="download_csv", on_click="ignore", icon=download, help=_CSV_HELP,
         )  # fmt: skip
         st.download_button(
-            "JSON", lambda: scan_exports.make_json(experiment, scans, refusals), "readings.json",
+            "JSON", lambda: exports.make_json(experiment, scans, refusals), "readings.json",
             "application/json", key="download_json", on_click="ignore", icon=download,
         )  # fmt: skip
         st.download_button(
-            "Report (DICOM)", lambda: scan_exports.make_dicom_report(experiment, report),
+            "Report (DICOM)", lambda: exports.make_dicom_report(experiment, report),
             "reading-report.dcm", dicom, key="download_dicom", on_click="ignore", icon=download,
             help=_DICOM_HELP,
         )  # fmt: skip
         st.download_button(
-            "Heat maps (DICOM)", lambda: scan_exports.make_dicom_capture(report), "heat-maps.dcm", dicom,
+            "Heat maps (DICOM)", lambda: exports.make_dicom_capture(report), "heat-maps.dcm", dicom,
             key="download_dicom_capture", on_click="ignore", icon=download, help=_DICOM_HELP,
         )  # fmt: skip
 
@@ -70,7 +69,7 @@ def report_scans(read: Sequence[Reading], *, named: bool) -> list[ScanReport]:
     """The readings as the reports tell them, in the same order; `named`: by the names of their files."""
     findings = [reading.findings for reading in read]
     if not named:
-        findings = scan_exports.leave_names_out(findings)
+        findings = exports.leave_names_out(findings)
     return [
         ScanReport(scan, reading.picture, reading.synthetic)
         for scan, reading in zip(findings, read, strict=True)
@@ -80,4 +79,4 @@ def report_scans(read: Sequence[Reading], *, named: bool) -> list[ScanReport]:
 def report_refusals(refused: Sequence[Reading], *, named: bool) -> list[Refusal]:
     """What was refused, as the worklist and JSON tell it."""
     refusals = [Refusal(reading.name, reading.refusal.code, str(reading.refusal)) for reading in refused]
-    return refusals if named else scan_exports.leave_refused_names_out(refusals)
+    return refusals if named else exports.leave_refused_names_out(refusals)

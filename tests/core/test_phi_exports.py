@@ -17,7 +17,7 @@ import pytest
 from core.experiments import Experiment
 from core.reading.findings import Findings
 from core.reading.reader import Reader
-from core.reports import exports as scan_exports
+from core.reports import exports
 from core.reports.pdf import ScanReport
 from core.scans import read_study
 from tests.canary_files import (
@@ -175,5 +175,5 @@ def test_the_pixels_of_a_capture_know_nothing_of_the_patient(tiny: Experiment) -
         report = ScanReport(
             read_series(tiny, name, planted=planted), lambda index: np.full((64, 64), index, np.uint8)
         )
-        frames.append(pydicom.dcmread(io.BytesIO(scan_exports.make_dicom_capture(report))).PixelData)
+        frames.append(pydicom.dcmread(io.BytesIO(exports.make_dicom_capture(report))).PixelData)
     assert frames[0] == frames[1]

@@ -14,7 +14,7 @@ from core.errors import ExperimentError
 from core.experiments import Experiment, add_files
 from core.gate.familiarity import (
     COPY_BITS,
-    FILE,
+    FAMILIARITY_FILE,
     Familiarity,
     Space,
     fit_familiarity,
@@ -192,12 +192,12 @@ def test_an_experiment_keeps_it(experiment: Experiment, phantoms: Dataset) -> No
     """It is read from the experiment's folder, its own slices are copies, damage is named with the file."""
     _, learned = measure_features(experiment, phantoms)
     assert experiment.familiarity() is None
-    stored = add_files(experiment, {FILE: pack_familiarity(learned)})
+    stored = add_files(experiment, {FAMILIARITY_FILE: pack_familiarity(learned)})
     found = stored.familiarity()
     assert found is not None
     taught = (stored.slices()[["fold_0", "fold_1"]] != "test").any(axis=1)
     pixels = [read_pixels(phantoms, file) for file in stored.slices()["file"][taught][:5]]
     assert [True] * 5 == [found.is_copy(prepare(one, stored.recipe)) for one in pixels]
-    damaged = add_files(experiment, {FILE: b"nothing"})
-    with pytest.raises(ExperimentError, match=FILE):
+    damaged = add_files(experiment, {FAMILIARITY_FILE: b"nothing"})
+    with pytest.raises(ExperimentError, match=FAMILIARITY_FILE):
         damaged.familiarity()

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from core.errors import ExperimentError, ScanError
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files, find_experiment
-from core.gate.familiarity import FILE, Familiarity, Space, pack_familiarity
+from core.gate.familiarity import FAMILIARITY_FILE, Familiarity, Space, pack_familiarity
 from core.measurements.gate_figures import draw_shares, measure_gate, store_gate
 from core.synthetic.phantoms import draw_phantom, save_phantom
 from tests.builders import write_tiny_experiment
@@ -117,7 +117,7 @@ def test_features_have_a_say(models: Path, heads: Path, photographs: Path) -> No
     )
     spaces = {name: (space,) for name in single.frameworks}
     never = Familiarity(spaces, 1e-6, 1e-6, np.empty((0, 32), np.uint8))
-    strict = add_files(single, {FILE: pack_familiarity(never)})
+    strict = add_files(single, {FAMILIARITY_FILE: pack_familiarity(never)})
     counted = [measure_gate(one, [heads], [photographs])["refuse"].tolist() for one in (single, strict)]
     assert [[1, 1], [4, 1]] == counted
 

@@ -12,7 +12,7 @@ import pytest
 from core.cli.app import main
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment, add_files
-from core.gate.familiarity import FILE, fit_familiarity, hash_image, pack_familiarity
+from core.gate.familiarity import FAMILIARITY_FILE, fit_familiarity, hash_image, pack_familiarity
 from core.imaging.preprocessing import prepare
 from core.measurements.serving_window import LEVELS_HU, WIDTHS_HU, compare_windows
 from core.models.onnx_model import ServedModel
@@ -43,7 +43,7 @@ def experiment(models: Path) -> Experiment:
     }
     parts = pd.DataFrame({"fold_0": ["test" if i % 3 == 0 else "train" for i in range(len(grays))]})
     known = fit_familiarity(parts, served, np.stack([hash_image(image) for image in images]))
-    return add_files(single, {FILE: pack_familiarity(known)})
+    return add_files(single, {FAMILIARITY_FILE: pack_familiarity(known)})
 
 
 def test_the_burnt_in_window_is_found(experiment: Experiment) -> None:

@@ -12,7 +12,7 @@ import pytest
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment, add_files, write_experiment
 from core.frameworks import FRAMEWORKS
-from core.gate.familiarity import FILE, fit_familiarity, hash_image, pack_familiarity
+from core.gate.familiarity import FAMILIARITY_FILE, fit_familiarity, hash_image, pack_familiarity
 from core.imaging.preprocessing import Recipe, prepare, to_frame
 from core.models.onnx_model import BATCH_SIZE, ServedModel
 from core.reading.findings import SliceFinding
@@ -252,7 +252,7 @@ def make_familiar(experiment: Experiment, grays: Sequence[float]) -> Experiment:
     }
     parts = {"fold_0": ["test" if i < len(grays) // 2 else "train" for i in range(len(grays))]}
     known = fit_familiarity(pd.DataFrame(parts), served, np.stack([hash_image(image) for image in images]))
-    return add_files(experiment, {FILE: pack_familiarity(known)})
+    return add_files(experiment, {FAMILIARITY_FILE: pack_familiarity(known)})
 
 
 def test_what_the_networks_do_not_know_is_refused(models: Path) -> None:
