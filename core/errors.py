@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class StrokeError(Exception):
     """An expected failure, told in words.
@@ -77,3 +82,16 @@ class MissingExtraError(StrokeError):
     """A part of the program that needs an optional library which is not installed."""
 
     code = "missing_extra"
+
+
+def explain_refusal(error: ValidationError) -> tuple[str, str, str]:
+    """Return of the first value that a pydantic model refused: its field, what it should be, and what came.
+
+    A field that is not there comes with what it should be alone: "is missing".
+    """
+    refusal = error.errors(include_url=False)[0]
+    field = ".".join(map(str, refusal["loc"]))
+    if refusal["type"] == "missing":
+        return field, "is missing", ""
+    _, verb, rest = refusal["msg"].partition("should")
+    return field, verb + rest or refusal["msg"], repr(refusal["input"])[:80]

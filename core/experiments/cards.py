@@ -1,6 +1,6 @@
 """An experiment's card (`experiment.json`): its form, and the check that a card has it.
 
-Format 1, the part that the program relies on (cards may say more):
+Format 1, the part that the program relies on (cards may say more), as the models below check it:
 
     {"format": 1, "name": str, "created": UTC time (ISO 8601), "summary": one sentence,
      "protocol": {"labels": "folder"|"slice", "split": "random"|"patient", "folds": int >= 1, "seed": int,
@@ -23,12 +23,13 @@ Format 1, the part that the program relies on (cards may say more):
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
-from core.errors import ExperimentError, StrokeError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import ExperimentError, StrokeError, explain_refusal
 from core.experiments.tables import TABLES
 from core.frameworks import FRAMEWORKS
 from core.imaging import Recipe
@@ -37,45 +38,129 @@ FORMAT = 1
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_FIELDS: dict[str, type | tuple[type, ...]] = {
-    "name": str,
-    "created": str,
-    "summary": str,
-    "protocol": dict,
-    "protocol.labels": str,
-    "protocol.split": str,
-    "protocol.folds": int,
-    "protocol.seed": int,
-    "protocol.architecture": str,
-    "protocol.frameworks": list,
-    "recipe": dict,
-    "recipe.size": int,
-    "recipe.channels": str,
-    "recipe.framing": str,
-    "recipe.intensity": str,
-    "classes": dict,
-    "classes.negative": str,
-    "classes.positive": str,
-    "classes.meaning": str,
-    "dataset": dict,
-    "dataset.fingerprint": str,
-    "dataset.n_slices": int,
-    "operating_points": dict,
-    "default_operating_point": str,
-    "served": str,
-    "parity": dict,
-    "training": dict,
-    "limits": list,
-    "versions": dict,
-    "files": dict,
-}
+
+
+def check_name(name: str) -> str:
+    """Return `name`; raise an ExperimentError unless it can be an experiment's name and its folder's."""
+    if not _NAME.fullmatch(name):
+        raise ExperimentError(
+            "An experiment's name has up to 80 small letters, digits, dots, hyphens and underscores, "
+            "and starts with a letter or a digit",
+            came=repr(name)[:100],
+            remedy='choose a name such as "my-experiment"',
+        )
+    return name
+
+
+def check_path(path: str) -> str:
+    """Return `path`; raise an ExperimentError unless it can only mean a file inside its experiment."""
+    parts = path.split("/")
+    # A colon would be a drive or a stream on Windows, a backslash a separator there.
+    if any(part in ("", ".", "..") for part in parts) or "\\" in path or ":" in path or "\0" in path:
+        raise ExperimentError(
+            "A file outside its folder is named",
+            came=repr(path)[:100],
+            remedy="do not use this experiment: its card was not written by this program",
+        )
+    return path
+
+
+def required_files(card: dict[str, Any]) -> list[str]:
+    """The files without which an experiment can be neither shown nor served."""
+    models = [str(PurePosixPath(framework) / "model.onnx") for framework in card["protocol"]["frameworks"]]
+    return [*TABLES, *models]
+
+
+def _check_frameworks(names: list[Any]) -> list[Any]:
+    if not names or any(name not in FRAMEWORKS or names.count(name) > 1 for name in names):
+        raise ValueError(f"should be one or more of {', '.join(FRAMEWORKS)}, each once")
+    return names
+
+
+def _check_hash(digest: str) -> str:
+    if not _HASH.fullmatch(digest):
+        raise ValueError("should be a SHA-256, 64 hexadecimal digits")
+    return digest
+
+
+def _check_band(band: list[float]) -> list[float]:
+    if len(band) != 2 or band[0] > band[1]:
+        raise ValueError("should be two numbers, the lower one first")
+    return band
+
+
+def _check_classes(classes: _Classes) -> _Classes:
+    if classes.negative == classes.positive:
+        raise ValueError("should give the two classes two names")
+    return classes
+
+
+class _Form(BaseModel):
+    # Built when the first card is read. Fields that a form does not name may be of any kind.
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
+
+
+class _Protocol(_Form):
+    labels: str
+    split: str
+    folds: Annotated[int, Field(ge=1)]
+    seed: int
+    architecture: str
+    frameworks: Annotated[list[Any], AfterValidator(_check_frameworks)]
+
+
+class _Classes(_Form):
+    negative: str
+    positive: str
+    meaning: str
+
+
+class _Dataset(_Form):
+    fingerprint: str
+    n_slices: int
+
+
+class _Fit(_Form):
+    slope: Annotated[float, Field(gt=0)]
+    intercept: float
+
+
+class _FoldFit(_Fit):
+    fold: int
+
+
+class _Calibration(_Form):
+    folds: list[_FoldFit]
+    served: _Fit | None
+
+
+class _Card(_Form):
+    name: Annotated[str, AfterValidator(check_name)]
+    created: str
+    summary: str
+    protocol: _Protocol
+    recipe: Annotated[dict[str, Any], AfterValidator(Recipe.from_dict)]
+    classes: Annotated[_Classes, AfterValidator(_check_classes)]
+    dataset: _Dataset
+    operating_points: dict[str, dict[str, dict[str, float | None]]]
+    default_operating_point: str
+    calibration: dict[str, _Calibration] = {}
+    review_bands: dict[
+        str, dict[str, dict[str, Annotated[list[float], AfterValidator(_check_band)] | None]]
+    ] = {}
+    served: str
+    parity: dict[str, Any]
+    training: dict[str, Any]
+    limits: list[Any]
+    versions: dict[str, Any]
+    files: dict[Annotated[str, AfterValidator(check_path)], Annotated[str, AfterValidator(_check_hash)]]
 
 
 def parse_card(text: bytes) -> dict[str, Any]:
-    """The card in `text`, checked.
+    """Return the card in `text`, checked: every field as it came, those that the form does not name as well.
 
     Raises:
-        ExperimentError: what is not as the format says, and where.
+        ExperimentError: which field is not as the format says, and what came.
     """
     try:
         card = json.loads(text, parse_constant=_refuse_constant)
@@ -89,130 +174,43 @@ def parse_card(text: bytes) -> dict[str, Any]:
             came=f"format {card['format']!r}" if "format" in card else "it names no format",
             remedy="use the version of this program that wrote it, or train the experiment again",
         )
-    for field, kind in _FIELDS.items():
-        _check_field(card, field, kind)
-    check_name(card["name"])
-    _check_protocol(card)
-    _check_operating_points(card)
-    _check_calibration(card)
-    _check_review_bands(card)
-    for path, digest in card["files"].items():
-        check_path(path)
-        if not isinstance(digest, str) or not _HASH.fullmatch(digest):
-            raise ExperimentError(f'experiment.json has no SHA-256 for "{path}"', came=repr(digest)[:80])
+    try:
+        form = _Card.model_validate(card)
+    except ValidationError as error:
+        raise _refuse(*explain_refusal(error)) from error
+    except StrokeError as error:
+        # Of the recipe, the name or a path.
+        raise ExperimentError(
+            f"experiment.json is not usable: {error.problem}", came=error.came, remedy=error.remedy
+        ) from error
+    _check_frameworks_have_all(form)
     for path in required_files(card):
-        if path not in card["files"]:
+        if path not in form.files:
             raise ExperimentError(f'experiment.json does not list "{path}"')
     return card
-
-
-def check_name(name: str) -> None:
-    """Raise an ExperimentError unless `name` can be an experiment's name and its folder's."""
-    if not _NAME.fullmatch(name):
-        raise ExperimentError(
-            "An experiment's name has up to 80 small letters, digits, dots, hyphens and underscores, "
-            "and starts with a letter or a digit",
-            came=repr(name)[:100],
-            remedy='choose a name such as "my-experiment"',
-        )
-
-
-def check_path(path: str) -> None:
-    """Raise an ExperimentError unless `path` can only mean a file inside the experiment's folder."""
-    parts = path.split("/")
-    # A colon would be a drive or a stream on Windows, a backslash a separator there.
-    if any(part in ("", ".", "..") for part in parts) or "\\" in path or ":" in path or "\0" in path:
-        raise ExperimentError(
-            "experiment.json names a file outside its folder",
-            came=repr(path)[:100],
-            remedy="do not use this experiment: its card was not written by this program",
-        )
-
-
-def required_files(card: dict[str, Any]) -> list[str]:
-    """The files without which an experiment can be neither shown nor served."""
-    models = [str(PurePosixPath(framework) / "model.onnx") for framework in card["protocol"]["frameworks"]]
-    return [*TABLES, *models]
 
 
 def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is no JSON number")
 
 
-def _check_field(card: dict[str, Any], field: str, kind: type | tuple[type, ...]) -> None:
-    value: Any = card
-    for key in field.split("."):
-        if key not in value:
-            raise ExperimentError(f'experiment.json lacks "{field}"')
-        value = value[key]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ExperimentError(f'experiment.json has no usable "{field}"', came=repr(value)[:80])
+def _refuse(field: str, wanted: str, came: str = "") -> ExperimentError:
+    return ExperimentError(f'experiment.json: "{field}" {wanted}', came=came, remedy="correct this field")
 
 
-def _check_protocol(card: dict[str, Any]) -> None:
-    frameworks = card["protocol"]["frameworks"]
-    unknown = [framework for framework in frameworks if framework not in FRAMEWORKS]
-    if not frameworks or unknown or len(set(frameworks)) < len(frameworks):
-        raise ExperimentError(
-            f"experiment.json names frameworks other than {' and '.join(FRAMEWORKS)}",
-            came=repr(frameworks)[:80],
-        )
-    if card["protocol"]["folds"] < 1:
-        raise ExperimentError("experiment.json needs at least one fold", came=str(card["protocol"]["folds"]))
-    if card["classes"]["negative"] == card["classes"]["positive"]:
-        raise ExperimentError("experiment.json gives both classes one name", came=card["classes"]["positive"])
-    try:
-        Recipe.from_dict(card["recipe"])
-    except StrokeError as error:
-        raise ExperimentError("experiment.json holds no usable recipe", came=str(error)) from error
-
-
-def _check_operating_points(card: dict[str, Any]) -> None:
-    rule = card["default_operating_point"]
-    for framework in card["protocol"]["frameworks"]:
-        levels = card["operating_points"].get(framework)
-        if not isinstance(levels, dict) or not all(isinstance(points, dict) for points in levels.values()):
-            raise ExperimentError(f"experiment.json has no operating points for {framework}")
-        for level, points in levels.items():
-            for name, threshold in points.items():
-                if threshold is not None and not _is_number(threshold):
-                    raise ExperimentError(
-                        f'experiment.json: {level} operating point "{name}" of {framework} is no number',
-                        came=repr(threshold)[:80],
-                    )
-        if levels.get("slice", {}).get(rule) is None:
-            raise ExperimentError(
-                f'experiment.json has no slice-level operating point "{rule}" for {framework}, its default'
-            )
-
-
-def _check_calibration(card: dict[str, Any]) -> None:
-    for framework in card["protocol"]["frameworks"] if "calibration" in card else ():
-        try:
-            entry = card["calibration"][framework]
-            fits = [*entry["folds"], *([entry["served"]] if entry["folds"] else [])]
-            folds = [fit["fold"] for fit in entry["folds"]]
-            usable = all(_is_number(fit["slope"]) and _is_number(fit["intercept"]) for fit in fits)
-            usable &= all(fit["slope"] > 0 for fit in fits)
-            usable &= folds == list(range(card["protocol"]["folds"])) or (not folds and not entry["served"])
-        except (KeyError, TypeError, IndexError):
-            usable = False
-        if not usable:
-            raise ExperimentError(f"experiment.json has no usable calibration for {framework}")
-
-
-def _check_review_bands(card: dict[str, Any]) -> None:
-    for framework in card["protocol"]["frameworks"] if "review_bands" in card else ():
-        try:
-            found = [
-                band for rules in card["review_bands"][framework].values() for band in rules.values() if band
-            ]
-            usable = all(_is_number(low) and _is_number(high) and low <= high for low, high in found)
-        except (KeyError, TypeError, AttributeError, ValueError):
-            usable = False
-        if not usable:
-            raise ExperimentError(f"experiment.json has no usable review bands for {framework}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _check_frameworks_have_all(form: _Card) -> None:
+    """Raise an ExperimentError where a framework lacks what another part of the card promises of it."""
+    rule, folds = form.default_operating_point, list(range(form.protocol.folds))
+    for framework in form.protocol.frameworks:
+        if form.operating_points.get(framework, {}).get("slice", {}).get(rule) is None:
+            field = f"operating_points.{framework}.slice.{rule}"
+            raise _refuse(field, "should be a number: it is the default operating point")
+        if "calibration" in form.model_fields_set:
+            fits = form.calibration.get(framework)
+            if not fits or [fit.fold for fit in fits.folds] != (folds if fits.served else []):
+                raise _refuse(
+                    f"calibration.{framework}",
+                    "should hold a fit of every fold and the served one, or of none",
+                )
+        if "review_bands" in form.model_fields_set and framework not in form.review_bands:
+            raise _refuse(f"review_bands.{framework}", "is missing")

@@ -46,7 +46,10 @@ def read_experiment(folder: Path) -> Experiment:
     try:
         card = parse_card(text)
     except ExperimentError as error:
-        raise ExperimentError(f'Folder "{folder.name}": {error}', remedy=restore(folder.name)) from error
+        remedies = filter(None, (error.remedy, restore(folder.name)))
+        raise ExperimentError(
+            f'Folder "{folder.name}": {error.problem}', came=error.came, remedy=", or ".join(remedies)
+        ) from error
     for path, digest in card["files"].items():
         check_file(folder, path, digest)
     return Experiment(folder=folder, card=card, digest=hashlib.sha256(text).hexdigest())

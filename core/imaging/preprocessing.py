@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, WrapValidator, model_validator
+from pydantic.dataclasses import dataclass
 
-from core.errors import ScanError, StrokeError
+from core.errors import ScanError, StrokeError, explain_refusal
 from core.scans import LEARNED, Window
 
 Channels = Literal["gray", "rgb"]
@@ -27,7 +29,16 @@ _FARTHEST_HU = 32768
 _SEARCH_SIZE = 160
 
 
-@dataclass(frozen=True)
+def _check_alone(value: object, check: Callable[[object], object]) -> object:
+    check(value)
+    return value
+
+
+# A card's 40 stays 40, where pydantic would make 40.0 of it: what is written again has the same bytes.
+_AS_IT_CAME = WrapValidator(_check_alone)
+
+
+@dataclass(frozen=True, config={"strict": True, "extra": "forbid"})
 class Recipe:
     """What is done to a slice before a network sees it.
 
@@ -42,33 +53,21 @@ class Recipe:
             are handed such: that of the pictures they learned from.
     """
 
-    size: int = 224
+    size: Annotated[int, Field(ge=32, le=1024)] = 224
     channels: Channels = "rgb"
     framing: Framing = "whole"
     intensity: Intensity = "unit"
-    level_hu: float = LEARNED.level_hu
-    width_hu: float = LEARNED.width_hu
+    level_hu: Annotated[float, Field(ge=-_FARTHEST_HU, le=_FARTHEST_HU), _AS_IT_CAME] = LEARNED.level_hu
+    width_hu: Annotated[float, Field(ge=1, le=_FARTHEST_HU), _AS_IT_CAME] = LEARNED.width_hu
 
-    def __post_init__(self) -> None:
-        # A card's size may be of any kind; True would pass for 1, and 96.5 for a size.
-        if type(self.size) is not int or not 32 <= self.size <= 1024:
-            raise StrokeError(
-                "A recipe's size is a whole number of pixels between 32 and 1024", came=repr(self.size)
-            )
-        for name, kinds in (("channels", Channels), ("framing", Framing), ("intensity", Intensity)):
-            if getattr(self, name) not in get_args(kinds):
-                raise StrokeError(
-                    f"A recipe's {name} is one of {', '.join(get_args(kinds))}",
-                    came=repr(getattr(self, name)),
-                )
-
-        window = (self.level_hu, self.width_hu)
-        numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in window)
-        if not (numbers and abs(self.level_hu) <= _FARTHEST_HU and 1 <= self.width_hu <= _FARTHEST_HU):
-            raise StrokeError(
-                f"A recipe's window has a level within {_FARTHEST_HU} HU of water and a width from 1 HU on",
-                came=repr(window),
-            )
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, values: Any, check: ModelWrapValidatorHandler[Recipe]) -> Recipe:
+        try:
+            return check(values)
+        except ValidationError as error:
+            field, wanted, came = explain_refusal(error)
+            raise StrokeError(f"A recipe's {field} {wanted}", came=came) from error
 
     @property
     def window(self) -> Window:

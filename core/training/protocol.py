@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    Strict,
+    ValidationError,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
 
 from core.datasets import Labels, Split
-from core.errors import TrainingError
+from core.errors import TrainingError, explain_refusal
 from core.frameworks import FRAMEWORKS
 from core.imaging import Augmentation
 from core.models import SCHEDULE, Architecture, get_architecture
 
 # How strongly pictures are changed at random: the architecture's own sizes times this.
-STRENGTHS = {"none": 0.0, "light": 0.5, "usual": 1.0, "strong": 1.5}
+Strength = Literal["none", "light", "usual", "strong"]
+STRENGTHS: dict[Strength, float] = {"none": 0.0, "light": 0.5, "usual": 1.0, "strong": 1.5}
 _SIZES = ("rotation_degrees", "translation", "zoom", "brightness", "contrast", "noise", "blur")
 
 
-@dataclass(frozen=True)
+def _check_architecture(name: str) -> str:
+    get_architecture(name)
+    return name
+
+
+def _check_frameworks(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names or set(names) - set(FRAMEWORKS):
+        raise ValueError(f"should be one or more of {', '.join(FRAMEWORKS)}")
+    return names
+
+
+@dataclass(frozen=True, config={"strict": True, "extra": "forbid"})
 class Protocol:
     """What an experiment does. Schedule values of None are the architecture's own.
 
@@ -34,38 +56,24 @@ class Protocol:
 
     labels: Labels = "slice"
     split: Split = "patient"
-    folds: int = 5
-    architecture: str = "framed"
-    frameworks: tuple[str, ...] = FRAMEWORKS
-    seed: int = 0
+    folds: Annotated[int, Field(ge=1, le=20)] = 5
+    architecture: Annotated[str, AfterValidator(_check_architecture)] = "framed"
+    frameworks: Annotated[tuple[str, ...], Strict(False), AfterValidator(_check_frameworks)] = FRAMEWORKS
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     class_weights: bool = True
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    augmentation: str = "usual"
+    epochs: Annotated[int, Field(ge=1, le=500)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=512)] | None = None
+    learning_rate: Annotated[float, Field(ge=1e-7, le=1)] | None = None
+    augmentation: Strength = "usual"
 
-    def __post_init__(self) -> None:
-        for name, value, choices in (
-            ("labels", self.labels, ("folder", "slice")),
-            ("split", self.split, ("random", "patient")),
-            ("augmentation", self.augmentation, tuple(STRENGTHS)),
-        ):
-            if value not in choices:
-                raise TrainingError(f"{name} is one of {', '.join(choices)}", came=repr(value))
-        if not self.frameworks or set(self.frameworks) - set(FRAMEWORKS):
-            raise TrainingError(
-                f"Frameworks are {' and '.join(FRAMEWORKS)}", came=", ".join(self.frameworks) or "none"
-            )
-        for name, number, low, high in (
-            ("folds", self.folds, 1, 20),
-            ("epochs", self.epochs, 1, 500),
-            ("batch_size", self.batch_size, 1, 512),
-            ("learning_rate", self.learning_rate, 1e-7, 1.0),
-            ("seed", self.seed, 0, 2**31 - 1),
-        ):
-            if number is not None and not low <= number <= high:
-                raise TrainingError(f"{name} lies between {low:g} and {high:g}", came=str(number))
-        get_architecture(self.architecture)
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, values: Any, check: ModelWrapValidatorHandler[Protocol]) -> Protocol:
+        try:
+            return check(values)
+        except ValidationError as error:
+            field, wanted, came = explain_refusal(error)
+            raise TrainingError(f"{field} {wanted}", came=came) from error
 
     def _augmentation(self, architecture: Architecture) -> Augmentation:
         """The architecture's, of the chosen strength.

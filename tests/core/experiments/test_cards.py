@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.errors import ExperimentError
-from core.experiments import Experiment
+from core.experiments import Experiment, read_experiment
 from core.experiments.cards import check_name, check_path, parse_card
 from tests.builders import write_tiny_experiment
 
@@ -28,37 +28,53 @@ def test_a_written_card_is_of_the_form(tiny: Experiment) -> None:
     [
         (lambda card: card.update(format=2), "not of format 1 .*format 2"),
         (lambda card: card.pop("format"), "names no format"),
-        (lambda card: card.pop("classes"), 'lacks "classes"'),
-        (lambda card: card["classes"].pop("meaning"), r'lacks "classes\.meaning"'),
-        (lambda card: card["protocol"].update(folds="5"), r'no usable "protocol\.folds"'),
-        (lambda card: card["protocol"].update(folds=True), r'no usable "protocol\.folds"'),
-        (lambda card: card["protocol"].update(folds=0), "at least one fold"),
-        (lambda card: card["protocol"].update(frameworks=["jax"]), "frameworks other than"),
-        (lambda card: card["protocol"].update(frameworks=[]), "frameworks other than"),
-        (lambda card: card["protocol"].update(frameworks=[["keras"]]), "frameworks other than"),
-        (lambda card: card["recipe"].update(size=7), "no usable recipe"),
-        (lambda card: card["recipe"].update(more=1), "no usable recipe"),
-        (lambda card: card["classes"].update(positive=card["classes"]["negative"]), "one name"),
-        (lambda card: card["operating_points"].pop("keras"), "no operating points for keras"),
-        (lambda card: card["operating_points"]["keras"]["slice"].pop("youden"), "its default"),
-        (lambda card: card["operating_points"]["keras"]["slice"].update(youden=None), "its default"),
-        (lambda card: card["operating_points"]["keras"]["slice"].update(f1="0.5"), "is no number"),
-        (lambda card: card["calibration"].pop("keras"), "no usable calibration for keras"),
+        (lambda card: card.pop("classes"), '"classes" is missing'),
+        (lambda card: card["classes"].pop("meaning"), r'"classes\.meaning" is missing'),
+        (lambda card: card["protocol"].update(folds="5"), r'"protocol\.folds" should be .*5'),
+        (lambda card: card["protocol"].update(folds=True), r'"protocol\.folds" should be .*True'),
+        (lambda card: card["protocol"].update(folds=0), r'"protocol\.folds" should be .* to 1 \(0'),
+        (lambda card: card["protocol"].update(frameworks=["jax"]), 'frameworks" should be one or more of'),
+        (lambda card: card["protocol"].update(frameworks=[]), 'frameworks" should be one or more of'),
+        (
+            lambda card: card["protocol"].update(frameworks=[["keras"]]),
+            'frameworks" should be one or more of',
+        ),
+        (lambda card: card["recipe"].update(size=7), r"recipe's size should be .*\(7"),
+        (lambda card: card["recipe"].update(more=1), "A recipe holds exactly"),
+        (lambda card: card["classes"].update(positive=card["classes"]["negative"]), "two names"),
+        (
+            lambda card: card["operating_points"].pop("keras"),
+            r'"operating_points\.keras\.slice\.youden" should be a number',
+        ),
+        (lambda card: card["operating_points"]["keras"]["slice"].pop("youden"), "default operating point"),
+        (
+            lambda card: card["operating_points"]["keras"]["slice"].update(youden=None),
+            "default operating point",
+        ),
+        (
+            lambda card: card["operating_points"]["keras"]["slice"].update(f1="0.5"),
+            r'"operating_points\.keras\.slice\.f1" should be a valid number',
+        ),
+        (lambda card: card["calibration"].pop("keras"), "calibration.keras.* every fold"),
         (
             lambda card: card["calibration"]["keras"]["served"].update(slope=-1),
-            "no usable calibration for keras",
+            r"served\.slope.* than 0 \(-1",
         ),
-        (lambda card: card["calibration"]["keras"].update(served=None), "no usable calibration for keras"),
-        (lambda card: card["calibration"]["keras"].update(folds=[]), "no usable calibration for keras"),
-        (lambda card: card["calibration"]["keras"]["folds"].pop(), "no usable calibration for keras"),
-        (lambda card: card["calibration"]["keras"]["folds"][0].update(slope="1"), "no usable calibration"),
-        (lambda card: card["review_bands"].update(keras=3), "no usable review bands for keras"),
-        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4]), "no usable review bands"),
-        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4, 0.3]), "no usable review bands"),
-        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=["a", "b"]), "no usable review bands"),
+        (lambda card: card["calibration"]["keras"].update(served=None), "calibration.keras.* every fold"),
+        (lambda card: card["calibration"]["keras"].update(folds=[]), "calibration.keras.* every fold"),
+        (lambda card: card["calibration"]["keras"]["folds"].pop(), "calibration.keras.* every fold"),
+        (
+            lambda card: card["calibration"]["keras"]["folds"][0].update(slope="1"),
+            r"folds\.0\.slope.* number",
+        ),
+        (lambda card: card["review_bands"].pop("keras"), r"review_bands\.keras.* is missing"),
+        (lambda card: card["review_bands"].update(keras=3), r"review_bands\.keras.* dictionary \(3"),
+        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4]), r"slice\.f1.* the lower"),
+        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4, 0.3]), r"slice\.f1.* the lower"),
+        (lambda card: card["review_bands"]["keras"]["slice"].update(f1=["a", "b"]), r"slice\.f1.* number"),
         (lambda card: card.update(name="../other"), "small letters"),
         (lambda card: card["files"].update({"../secret": "0" * 64}), "outside its folder"),
-        (lambda card: card["files"].update({"more.csv": "abc"}), 'no SHA-256 for "more.csv"'),
+        (lambda card: card["files"].update({"more.csv": "abc"}), r'"files\.more\.csv" should be a SHA-256'),
         (lambda card: card["files"].pop("keras/model.onnx"), 'not list "keras/model.onnx"'),
     ],
 )
@@ -68,6 +84,55 @@ def test_what_is_wrong_is_named(models: Path, change: Change, message: str) -> N
     change(card)
     with pytest.raises(ExperimentError, match=message):
         parse_card(json.dumps(card).encode())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("created", 2026),
+        ("summary", None),
+        ("protocol", []),
+        ("protocol.labels", 3),
+        ("protocol.folds", 2.5),
+        ("protocol.seed", "0"),
+        ("protocol.frameworks", "keras"),
+        ("classes.positive", ["Hemorrhage"]),
+        ("dataset.fingerprint", 7),
+        ("dataset.n_slices", "many"),
+        ("operating_points.keras.patient.f1", True),
+        ("default_operating_point", {}),
+        ("calibration.keras.served.slope", 0),
+        ("review_bands.keras.slice.youden", [0.9, 0.1]),
+        ("parity", 1),
+        ("limits", "none"),
+        ("files.slices.csv", 5),
+    ],
+)
+def test_a_refused_field_comes_with_all_that_one_needs(models: Path, field: str, value: object) -> None:
+    """The error names the folder, the file, the field, what came and what to do."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    card = copy.deepcopy(experiment.card)
+    *outer, last = ["files", "slices.csv"] if field == "files.slices.csv" else field.split(".")
+    place = card
+    for key in outer:
+        place = place[key]
+    place[last] = value
+    (experiment.folder / "experiment.json").write_text(json.dumps(card))
+    with pytest.raises(ExperimentError) as caught:
+        read_experiment(experiment.folder)
+    told = str(caught.value)
+    assert told.startswith(f'Folder "{experiment.name}": experiment.json: "{field}" ')
+    assert repr(value) == caught.value.came
+    assert f"({value!r}); correct this field, or get the folder" in told
+
+
+def test_fields_that_the_form_does_not_name_are_kept(tiny: Experiment) -> None:
+    """A card may say more, at any depth, and comes back with it."""
+    card = copy.deepcopy(tiny.card)
+    card["note"] = {"of": ["ours"]}
+    card["protocol"]["weather"] = None
+    card["dataset"]["n_rooms"] = 3
+    assert card == parse_card(json.dumps(card).encode())
 
 
 def test_cards_may_lack_what_came_later(models: Path) -> None:

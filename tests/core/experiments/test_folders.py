@@ -136,5 +136,8 @@ def test_a_card_with_a_misspelt_value_names_its_folder(tiny: Experiment) -> None
     card = json.loads((tiny.folder / "experiment.json").read_text())
     del card["summary"]
     (tiny.folder / "experiment.json").write_text(json.dumps(card))
-    with pytest.raises(ExperimentError, match=r'Folder "tiny": .*lacks "summary"'):
+    with pytest.raises(
+        ExperimentError,
+        match=r'Folder "tiny": .*"summary" is missing; correct this field, or get the folder "tiny" again',
+    ):
         read_experiment(tiny.folder)

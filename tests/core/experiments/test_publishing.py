@@ -62,7 +62,7 @@ def test_write_refuses_a_card_it_could_not_read(built: tuple[Path, dict[str, Any
     with pytest.raises(ExperimentError, match="JSON cannot hold"):
         write_experiment(folder, {**card, "training": {"pytorch": {"seconds": math.nan}}})
     del card["served"]
-    with pytest.raises(ExperimentError, match='lacks "served"'):
+    with pytest.raises(ExperimentError, match='"served" is missing'):
         write_experiment(folder, card)
 
 

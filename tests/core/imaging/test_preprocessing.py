@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -254,6 +255,18 @@ def test_a_recipe_survives_its_dictionary() -> None:
     assert recipe == Recipe.from_dict(recipe.to_dict())
 
 
+def test_a_recipe_is_written_as_it_was_read() -> None:
+    """A whole number of Hounsfield units stays one: a card that is written again has the same bytes."""
+    values = {**FRAMED.to_dict(), "level_hu": 40, "width_hu": 120.0}
+    assert json.dumps(values) == json.dumps(Recipe.from_dict(values).to_dict())
+
+
+def test_a_recipe_with_an_unknown_setting_is_refused() -> None:
+    """A misspelt setting is named, not left out."""
+    with pytest.raises(StrokeError, match="colour"):
+        Recipe(colour=1)
+
+
 def test_a_card_without_a_window_means_the_one_that_was_always_used() -> None:
     """Older cards name none: level 40, width 120."""
     values = FRAMED.to_dict()
@@ -274,9 +287,9 @@ def test_a_card_without_a_window_means_the_one_that_was_always_used() -> None:
         ({"size": 96.5}, "size"),
         ({"size": True}, "size"),
         ({"channels": ["gray"]}, "channels"),
-        ({"width_hu": 0}, "window"),
-        ({"level_hu": "40"}, "window"),
-        ({"width_hu": float("nan")}, "window"),
+        ({"width_hu": 0}, "width_hu"),
+        ({"level_hu": "40"}, "level_hu"),
+        ({"width_hu": float("nan")}, "width_hu"),
     ],
 )
 def test_unfit_recipes_are_refused(change: dict[str, Any], word: str) -> None:
