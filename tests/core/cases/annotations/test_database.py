@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -175,3 +176,32 @@ def test_a_killed_writer_leaves_no_half_entry(book: Annotations) -> None:
     assert 9 == done.returncode
     assert ["artefact"] == [entry.tag for entry in book.of(CASE)]
     book.add(CASE, ["other"])
+
+
+# What the program of 28 November 2026 wrote: version 1 of the file.
+_EARLIER = f"""
+CREATE TABLE entries (
+    id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, dataset TEXT NOT NULL, tag TEXT NOT NULL, note TEXT NOT NULL,
+    author TEXT NOT NULL, created TEXT NOT NULL, removed TEXT NOT NULL DEFAULT '',
+    removed_by TEXT NOT NULL DEFAULT '', replaced_by TEXT NOT NULL DEFAULT ''
+);
+INSERT INTO entries VALUES ('7b8e92ae9fc85e0726303b98', '{"a" * 64}', '{"b" * 64}', 'artefact', '', 'Ann',
+    '2026-11-28T20:29:49.145278+00:00', '', '', '');
+INSERT INTO entries VALUES ('396e57def8827bc6f16fd9d1', '{"a" * 64}', '{"b" * 64}', '', 'dark rim', 'Ann',
+    '2026-11-28T20:29:49.145356+00:00', '', '', '');
+CREATE INDEX by_case ON entries (dataset, sha256);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_an_earlier_program_opens_unchanged(tmp_path: Path) -> None:
+    """Tags and notes written before the packages are read, and opening the file changes no byte of it."""
+    path = tmp_path / "tags.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(_EARLIER)
+    before = path.read_bytes()
+    entries = Annotations(path).of(Case("a" * 64, "b" * 64))
+    assert [("artefact", "", "Ann"), ("", "dark rim", "Ann")] == [
+        (entry.tag, entry.note, entry.author) for entry in entries
+    ]
+    assert before == path.read_bytes()
