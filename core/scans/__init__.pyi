@@ -1,14 +1,9 @@
 from . import formats as formats
-from .decoding import (
-    MIN_SIDE_PX as MIN_SIDE_PX,
-)
 from .formats import (
     RASTER_NAMES as RASTER_NAMES,
     identify as identify,
 )
 from .intake import (
-    MAX_FILE_BYTES as MAX_FILE_BYTES,
-    check_file_size as check_file_size,
     iterate_study as iterate_study,
     read_scan as read_scan,
     read_scan_file as read_scan_file,

@@ -1,9 +1,13 @@
-"""What is loaded: reading and evaluating need no framework, and reading starts at once."""
+"""What is loaded: reading and evaluating need no framework, reading starts at once, fronts load nothing.
+
+That PyTorch and TensorFlow never meet in one process, tests/core/models/test_cnn_contract.py holds.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +18,8 @@ from PIL import Image
 
 from core.experiments import Experiment
 from tests.builders import draw_head
+from tests.source_trees import MODULES, PACKAGES, ROOT
 
-ROOT = Path(__file__).parents[2]
 FRAMEWORK_LIBRARIES = {"torch", "torchvision", "tensorflow", "keras"}
 # Each costs a good part of a second, and reading a scan needs none of them.
 SLOW_LIBRARIES = {
@@ -71,31 +75,41 @@ def test_evaluate_loads_no_framework(tiny: Experiment) -> None:
     assert set() == modules & FRAMEWORK_LIBRARIES
 
 
-def _core_modules() -> list[str]:
-    found = []
-    for path in sorted((ROOT / "core").rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if not name.endswith(("pytorch_cnn", "keras_cnn", "__main__")):
-            found.append(name)
-    return found
+def run_script(script: str) -> str:
+    """Run a program in a fresh process and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert 0 == done.returncode, done.stderr
+    return done.stdout.strip()
+
+
+def _tell_loaded(libraries: set[str]) -> str:
+    return f"print(sorted(set(sys.modules) & {libraries!r}))"
 
 
 def test_importing_core_loads_no_framework() -> None:
     """Every module of core but the two networks can be imported, all in one process, without a framework."""
-    script = "import importlib, sys\n"
-    script += f"for name in {_core_modules()!r}: importlib.import_module(name)\n"
-    script += f"print(sorted(set(sys.modules) & {FRAMEWORK_LIBRARIES!r}))"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert "[]" == done.stdout.strip(), done.stderr
+    names = [
+        name
+        for name in MODULES
+        if name.startswith("core.") and not re.search(r"models\.(pytorch|keras)_|__main__", name)
+    ]
+    script = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
+    assert "[]" == run_script(script + _tell_loaded(FRAMEWORK_LIBRARIES))
 
 
-@pytest.mark.parametrize("module", ["core.cli.app", "core.reading.reader", "core.experiments"])
+def test_fronts_load_nothing() -> None:
+    """Importing all packages of core loads none of their modules and no heavy library: fronts are lazy."""
+    packages = [package for package in PACKAGES if package.startswith("core.")]
+    script = f"import importlib, sys\nfor name in {packages!r}: importlib.import_module(name)\n"
+    script += "ours = {name for name in sys.modules if name.split('.')[0] == 'core'}\n"
+    script += f"print(sorted(ours - {set(packages)!r}))\n"
+    heavy = FRAMEWORK_LIBRARIES | SLOW_LIBRARIES | {"numpy", "scipy", "PIL", "onnxruntime", "pydicom"}
+    assert "['core']\n[]" == run_script(script + _tell_loaded(heavy))
+
+
+@pytest.mark.parametrize("module", ["core.cli.app", "core.reading.reader", "core.experiments.folders"])
 def test_importing_the_way_to_a_reading_is_quick(module: str) -> None:
     """These modules load no table, statistics or web library."""
-    script = f"import sys, {module}\nprint(sorted(set(sys.modules) & {SLOW_LIBRARIES!r}))"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert "[]" == done.stdout.strip(), done.stderr
+    assert "[]" == run_script(f"import sys, {module}\n" + _tell_loaded(SLOW_LIBRARIES))

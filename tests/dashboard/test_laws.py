@@ -1,8 +1,10 @@
-"""What holds for the whole dashboard: its looks, its layers, its settings, its process."""
+"""What holds for the whole dashboard: its looks, its settings, its process.
+
+Its rooms and imports: tests/test_architecture.py.
+"""
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
@@ -15,9 +17,8 @@ import pytest
 from dashboard.shared.components import plain
 from dashboard.shared.palette import DARK, LIGHT, Palette
 from tests.builders import write_tiny_experiment
+from tests.source_trees import MODULES, ROOT
 
-ROOT = Path(__file__).parents[2]
-SOURCES = sorted((ROOT / "dashboard").rglob("*.py"))
 SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
 
@@ -75,55 +76,6 @@ def test_no_garbage_is_collected_after_every_run() -> None:
     assert SETTINGS["runner"]["postScriptGC"] is False
 
 
-def _calls(tree: ast.AST) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_each_file_keeps_to_its_room(path: Path) -> None:
-    """Only state.py touches the session, only two modules cache, no page is long, no HTML is let through."""
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 300
-    assert path.name == "state.py" or "session_state" not in text
-    caches = "cache_data" in text or "cache_resource" in text
-    assert path.name in ("loaders.py", "records.py") or not caches
-    assert "unsafe_allow" not in text
-    for call in _calls(ast.parse(text)):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "html":
-            assert "_STYLE" == ast.unparse(call.args[0])
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_imports_run_one_way(path: Path) -> None:
-    """palette <- charts, state <- loaders, records <- laboratory <- components <- app_pages <- app."""
-    ranks = {"palette": 0, "overlays": 1, "charts": 1, "state": 1, "loaders": 2, "records": 2}
-    ranks |= {"data_charts": 1.5, "laboratory": 2.5, "components": 3, "app": 5}
-    ranks |= {"data_source": 3.5, "data_leaks": 3.5, "data_numbers": 3.5}
-    ranks |= {"point_charts": 1.5, "compare_charts": 1.5, "figures": 3.2}
-    ranks |= {"compare_point": 3.5, "compare_tabs": 3.5, "compare_slices": 3.5, "compare_tests": 3.6}
-    ranks |= {"explore_tags": 3.5, "explore_map": 3.5}
-    ranks |= {"train_charts": 1.5, "train_files": 2.5}
-    ranks |= {"train_plan": 3.5, "train_runs": 3.5, "train_finished": 3.5}
-    ranks |= {"story_chart": 1.5, "story": 2.5, "held_out": 3.3, "story_parts": 3.5, "live_reading": 3.5}
-    ranks |= {"tour_steps": 3.7, "quiz_parts": 3.7}
-    ranks |= {"explore_charts": 1.5, "explore_pictures": 2.5, "explore_widgets": 2.6, "explore_filters": 3.4}
-    ranks |= {"explore_source": 3.6, "explore_gallery": 3.6, "explore_plots": 3.7, "explore_case": 3.8}
-    ranks |= {"references": 1, "uploads": 1, "session_end": 1.5, "readings": 1.5, "page_scripts": 1}
-    ranks |= {"stack_pictures": 1.5, "stack_viewer": 3.3}
-    ranks |= {"reading_threads": 1.6, "reading_store": 1.7, "reading_progress": 3.6, "read_worklist": 3.7}
-    ranks |= {"study_view": 3.4, "read_viewer": 3.5, "read_downloads": 3.5}
-    own = 4 if path.parent.name == "app_pages" else ranks.get(path.stem, 0)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dashboard":
-            parts = (node.module or "").split(".")
-            used = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
-            for name in used:
-                assert ranks[name] < own, f"{path.name} imports {name}"
-        if isinstance(node, ast.ImportFrom | ast.Import):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-            assert not {name.split(".")[0] for name in names} & {"torch", "tensorflow", "keras", "matplotlib"}
-
-
 def test_plain_escapes_every_sign_of_markup() -> None:
     """Every ASCII sign that Markdown, Streamlit or HTML could act upon stands behind a backslash."""
     signs = "![x](y) <b> :red[z] $a$ `c` *d* _e_ # | ~ & @ \\"
@@ -167,6 +119,17 @@ status = pathlib.Path("/proc/self/status")
 lines = status.read_text().splitlines() if status.exists() else []
 print(sorted(heavy), next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0))
 """
+
+
+def test_importing_the_dashboard_loads_no_framework() -> None:
+    """Every module of the dashboard can be imported without PyTorch, TensorFlow or Keras."""
+    names = [name for name in MODULES if name.startswith("dashboard.") and "app" not in name]
+    script = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
+    script += "print(sorted(set(sys.modules) & {'torch', 'tensorflow', 'keras', 'matplotlib'}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "[]" == done.stdout.strip(), done.stderr[-2000:]
 
 
 @pytest.mark.slow
