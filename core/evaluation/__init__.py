@@ -1,6 +1,7 @@
 """What the recorded predictions are worth: pure functions of labels and scores, each in its own module.
 
 metrics            counts and rates at a threshold (numpy only: quick enough to follow a slider)
+measures           the one table of all metrics: key, label, form, and how each is computed
 points             all that depends on an operating point, with intervals
 curves             ROC and precision-recall curves with their areas
 intervals          95 % bootstrap intervals over patients

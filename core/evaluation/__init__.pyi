@@ -33,6 +33,13 @@ from .levels import (
     measure_ranking as measure_ranking,
     select_rows as select_rows,
 )
+from .measures import (
+    MEASURES as MEASURES,
+    Form as Form,
+    Measure as Measure,
+    list_keys as list_keys,
+    list_measures as list_measures,
+)
 from .metrics import (
     Bools as Bools,
 )
@@ -49,6 +56,7 @@ from .patients import (
 )
 from .points import (
     point_and_draws as point_and_draws,
+    rate_statistic as rate_statistic,
 )
 from .recalibration import (
     fit_calibrations as fit_calibrations,
@@ -63,7 +71,6 @@ from .review import (
 )
 from .statistics import (
     ranking_statistic as ranking_statistic,
-    rate_statistic as rate_statistic,
 )
 from .summary import (
     evaluate_experiment as evaluate_experiment,

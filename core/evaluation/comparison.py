@@ -14,12 +14,11 @@ from numpy.typing import ArrayLike
 
 from core.errors import EvaluationError
 from core.evaluation import metrics
-from core.evaluation.curves import auroc, average_precision
 from core.evaluation.intervals import LEVEL, Bootstrap, group_codes, without_value
+from core.evaluation.measures import list_keys, measure_scores, measures_at, resample_scores, why_undefined
 from core.evaluation.metrics import Bools, Floats, check_both_classes, check_scores
-from core.evaluation.statistics import ranking_statistic, rate_statistic
+from core.evaluation.points import rate_statistic
 
-_DIFFERENCES = (*metrics.MEASURES, "auroc", "average_precision")
 _NO_POINT = "no operating point was chosen for this level"
 
 
@@ -173,7 +172,7 @@ def compare_models(
     draws = drawn or tuple(_resample(positive, *one, bootstrap) for one in both)
     values, reasons = zip(*(_measure(positive, *one) for one in both), strict=True)
     differences: dict[str, Any] = {}
-    for figure in _DIFFERENCES:
+    for figure in list_keys("rate", "ranking"):
         one, other = values[0].get(figure), values[1].get(figure)
         if one is None or other is None:
             why = reasons[0].get(figure) or reasons[1].get(figure, "")
@@ -200,27 +199,21 @@ def _measure(
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """The figures of one model that differences are taken of, and why some are not there."""
     values: dict[str, float | None] = {}
-    reasons = dict.fromkeys(metrics.MEASURES, _NO_POINT)
+    reasons = dict.fromkeys(list_keys("rate"), _NO_POINT)
     if threshold is not None:
-        values |= metrics.measures_at(positive, scores, threshold)
-        reasons = dict(metrics.why_undefined(metrics.confusion_at(positive, scores, threshold)))
-    try:
-        values |= {
-            "auroc": auroc(positive, scores),
-            "average_precision": average_precision(positive, scores),
-        }
-    except EvaluationError as error:
-        reasons |= dict.fromkeys(("auroc", "average_precision"), str(error))
-    return values, reasons
+        values |= measures_at(positive, scores, threshold)
+        reasons = dict(why_undefined(metrics.confusion_at(positive, scores, threshold)))
+    ranking, unranked = measure_scores("ranking", positive, scores)
+    return values | ranking, reasons | unranked
 
 
 def _resample(
     positive: Bools, scores: Floats, threshold: float | None, bootstrap: Bootstrap
 ) -> dict[str, Floats]:
-    statistics = [ranking_statistic(positive, scores, bootstrap.codes)]
+    drawn = resample_scores("ranking", positive, scores, bootstrap)
     if threshold is not None:
-        statistics.append(rate_statistic(positive, scores, threshold, bootstrap.codes))
-    return bootstrap.run(*statistics)
+        drawn |= bootstrap.run(rate_statistic(positive, scores, threshold, bootstrap.codes))
+    return drawn
 
 
 def _delong_record(y_true: Bools, first: Floats, second: Floats, groups: Any) -> dict[str, Any]:

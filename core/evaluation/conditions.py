@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import EvaluationError
 from core.evaluation.intervals import without_value
-from core.evaluation.levels import LEVELS, RANKING
+from core.evaluation.levels import LEVELS
+from core.evaluation.measures import list_keys
 from core.evaluation.patients import Names, patient_names
 from core.evaluation.subgroups import subgroups, thirds
 
@@ -159,7 +160,7 @@ def _read_condition(row: Mapping[Any, Any]) -> dict[str, Any]:
         "perturbation": str(row["perturbation"]),
         "amount": float(row["amount"]),
         "n": int(row["n"]),
-        **{name: _read_figure(row, name) for name in RANKING},
+        **{name: _read_figure(row, name) for name in list_keys("ranking")},
     }
 
 

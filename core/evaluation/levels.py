@@ -12,27 +12,16 @@ from numpy.typing import ArrayLike
 
 from core.errors import EvaluationError
 from core.evaluation import metrics
-from core.evaluation.calibration import (
-    brier,
-    calibration_error,
-    calibration_line,
-    calibration_statistic,
-    cross_fit_recalibration,
-    reliability_diagram,
-)
-from core.evaluation.curves import auroc, average_precision
+from core.evaluation.calibration import cross_fit_recalibration, reliability_diagram
 from core.evaluation.intervals import Bootstrap, percentile_band, without_value
+from core.evaluation.measures import Kind, list_keys, measure_scores, resample_scores
 from core.evaluation.metrics import Bools, Floats
 from core.evaluation.patients import PATIENT_SCORE, Names, patient_level, patient_names
 from core.evaluation.points import point_and_draws
 from core.evaluation.review import Band
-from core.evaluation.statistics import ranking_statistic
 from core.evaluation.utility import decision_curve, net_benefit_statistic
 
 LEVELS = ("slice", "patient")
-RANKING = ("auroc", "average_precision")
-CALIBRATION = ("brier", "calibration_error", "calibration_slope", "calibration_intercept")
-FIGURES = (*metrics.MEASURES, *RANKING, *CALIBRATION)
 
 Draws = dict[str, Floats]
 
@@ -113,7 +102,7 @@ def measure_rows(
 
     Returns:
         Never raises for what is merely not estimable: those figures are null with a reason. The draws are
-        those of MEASURES at the default rule, RANKING and CALIBRATION, where there are any.
+        those of the rates at the default rule, of ranking and calibration, where there are any.
     """
     n, n_positive = rows.y_true.size, int(np.count_nonzero(rows.y_true))
     points, draws = {}, Draws()
@@ -126,12 +115,12 @@ def measure_rows(
             draws |= drawn
     ranking, drawn = measure_ranking(rows.y_true, rows.score, bootstrap)
     draws |= drawn
-    before, _ = _calibrate(rows.y_true, rows.raw, bootstrap)
+    before, _ = _measure("calibration", rows.y_true, rows.raw, bootstrap)
     before |= measure_ranking(rows.y_true, rows.raw, bootstrap)[0]
     after: dict[str, Any] = {"reason": rows.reason}
-    figures: dict[str, Any] = {name: without_value(rows.reason) for name in CALIBRATION}
+    figures: dict[str, Any] = {name: without_value(rows.reason) for name in list_keys("calibration")}
     if rows.probability is not None:
-        after, drawn = _calibrate(rows.y_true, rows.probability, bootstrap)
+        after, drawn = _measure("calibration", rows.y_true, rows.probability, bootstrap)
         figures = after
         draws |= drawn
     level = {
@@ -168,7 +157,7 @@ def no_level(reason: str) -> dict[str, Any]:
     return {
         **empty,
         **_no_point(reason),
-        **{figure: without_value(reason) for figure in (*RANKING, *CALIBRATION)},
+        **{figure: without_value(reason) for figure in list_keys("ranking", "calibration")},
         "operating_points": {},
         "calibration": {"reason": reason},
         "decision_curve": {"reason": reason},
@@ -180,7 +169,7 @@ def _no_point(reason: str) -> dict[str, Any]:
     return {
         "threshold": None,
         "confusion": None,
-        **{figure: without_value(reason) for figure in metrics.MEASURES},
+        **{figure: without_value(reason) for figure in list_keys("rate")},
         "predictive_values": [],
         "review": {"reason": reason},
     }
@@ -200,34 +189,22 @@ def _folds_of(table: pd.DataFrame, names: Names) -> np.ndarray:
 def measure_ranking(
     y_true: ArrayLike, score: ArrayLike, bootstrap: Bootstrap
 ) -> tuple[dict[str, Any], Draws]:
-    """RANKING of labels (n,) and scores (n,) as FIGUREs, and the resampled values behind their intervals.
+    """Return the FIGUREs of ranking of labels (n,) and scores (n,), and the resampled values behind them.
 
     Null with the reason where they cannot be estimated; there are no draws then.
     """
-    try:
-        values = {"auroc": auroc(y_true, score), "average_precision": average_precision(y_true, score)}
-    except EvaluationError as error:
-        return {figure: without_value(str(error)) for figure in RANKING}, {}
-    drawn = bootstrap.run(ranking_statistic(y_true, score, bootstrap.codes))
-    return {name: bootstrap.figure(value, drawn[name]) for name, value in values.items()}, drawn
+    return _measure("ranking", y_true, score, bootstrap)
 
 
-def _calibrate(y_true: Bools, probability: Floats, bootstrap: Bootstrap) -> tuple[dict[str, Any], Draws]:
-    try:
-        values = {
-            "brier": brier(y_true, probability),
-            "calibration_error": calibration_error(y_true, probability),
-        }
-    except EvaluationError as error:
-        return {figure: without_value(str(error)) for figure in CALIBRATION}, {}
-    reason = ""
-    try:
-        line = calibration_line(y_true, probability)
-        values |= {"calibration_slope": line.slope, "calibration_intercept": line.intercept}
-    except EvaluationError as error:
-        reason = str(error)
-    drawn = bootstrap.run(calibration_statistic(y_true, probability, bootstrap.codes))
-    figures = {name: bootstrap.figure(values.get(name), drawn[name], reason) for name in CALIBRATION}
+def _measure(
+    kind: Kind, y_true: ArrayLike, score: ArrayLike, bootstrap: Bootstrap
+) -> tuple[dict[str, Any], Draws]:
+    values, reasons = measure_scores(kind, y_true, score)
+    drawn = resample_scores(kind, y_true, score, bootstrap) if values else {}
+    figures = {
+        key: bootstrap.figure(values.get(key), drawn.get(key), reasons.get(key, ""))
+        for key in list_keys(kind)
+    }
     return figures, drawn
 
 

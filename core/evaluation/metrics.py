@@ -1,30 +1,19 @@
 """Counts and rates at a threshold. A slice is called positive when its score >= the threshold.
 
 Numpy alone, so that the dashboard can follow a slider: one call takes well under a millisecond for 2,501
-slices. What cannot be estimated is NaN in the vectorised `rates` and is never replaced by a number.
+slices. Each rate is a function of the four counts tn, fp, fn, tp, arrays (weighted or not) of any one shape,
+so that many 2x2 tables are measured at once. What cannot be estimated is NaN and is never replaced by a
+number. `core.evaluation.measures` lists the rates with their names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
-
-MEASURES = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision",
-    "npv",
-    "recall",
-    "specificity",
-    "f1",
-    "likelihood_ratio_positive",
-    "likelihood_ratio_negative",
-)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -127,35 +116,92 @@ def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
-def rates(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> dict[str, Floats]:
-    """The MEASURES of any number of 2x2 tables at once: counts (weighted or not) of any one shape.
+def accuracy(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return the share of right calls; NaN where there is nothing.
 
-    All lie in [0, 1], but for the likelihood ratios, in [0, inf). Precision and npv are the predictive values
-    at the share of positives in the table itself; see `predictive_values` for a stated one.
-
-    NaN where undefined: accuracy of nothing, precision without a positive call, npv without a negative one,
-    recall and F1 without positives, specificity without negatives; a likelihood ratio that would be infinite.
-    (scikit-learn calls F1 zero without positives; it is the mean of two rates of which one does not exist, so
-    it is left undefined here.) Source of the ratios: Deeks and Altman, BMJ 2004, 329:168-169.
-
-    >>> {name: float(v.round(3)) for name, v in rates(tn=5, fp=1, fn=0, tp=2).items()}
-    ... # doctest: +NORMALIZE_WHITESPACE
-    {'accuracy': 0.875, 'balanced_accuracy': 0.917, 'precision': 0.667, 'npv': 1.0, 'recall': 1.0,
-     'specificity': 0.833, 'f1': 0.8, 'likelihood_ratio_positive': 6.0, 'likelihood_ratio_negative': 0.0}
+    >>> float(accuracy(5, 1, 0, 2))
+    0.875
     """
-    tn, fp, fn, tp = (np.asarray(count, np.float64) for count in (tn, fp, fn, tp))
-    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
-    return {
-        "accuracy": ratio(tn + tp, tn + fp + fn + tp),
-        "balanced_accuracy": (recall + specificity) / 2,
-        "precision": ratio(tp, tp + fp),
-        "npv": ratio(tn, tn + fn),
-        "recall": recall,
-        "specificity": specificity,
-        "f1": np.where(tp + fn > 0, ratio(2 * tp, 2 * tp + fp + fn), np.nan),
-        "likelihood_ratio_positive": ratio(recall, 1 - specificity),
-        "likelihood_ratio_negative": ratio(1 - recall, specificity),
-    }
+    return ratio(tn + tp, tn + fp + fn + tp)
+
+
+def balanced_accuracy(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return the mean of recall and specificity; NaN without positives or negatives.
+
+    >>> float(balanced_accuracy(5, 1, 0, 2).round(3))
+    0.917
+    """
+    return (recall(tn, fp, fn, tp) + specificity(tn, fp, fn, tp)) / 2
+
+
+def precision(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return the positive predictive value at the table's own prevalence; NaN without a positive call.
+
+    >>> float(precision(5, 1, 0, 2).round(3))
+    0.667
+    """
+    return ratio(tp, tp + fp)
+
+
+def npv(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return the negative predictive value at the table's own prevalence; NaN without a negative call.
+
+    >>> float(npv(5, 1, 0, 2))
+    1.0
+    """
+    return ratio(tn, tn + fn)
+
+
+def recall(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return the sensitivity: the share of positives that are called so; NaN without positives.
+
+    >>> float(recall(5, 1, 0, 2))
+    1.0
+    """
+    return ratio(tp, tp + fn)
+
+
+def specificity(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return the share of negatives that are called so; NaN without negatives.
+
+    >>> float(specificity(5, 1, 0, 2).round(3))
+    0.833
+    """
+    return ratio(tn, tn + fp)
+
+
+def f1(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return the harmonic mean of precision and recall; NaN without positives.
+
+    scikit-learn calls it zero there. It is the mean of two rates of which one does not exist, so it is left
+    undefined here.
+
+    >>> float(f1(5, 1, 0, 2))
+    0.8
+    """
+    return np.where(tp + fn > 0, ratio(2 * tp, 2 * tp + fp + fn), np.nan)
+
+
+def likelihood_ratio_positive(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return how much likelier a positive is called positive, in [0, inf); NaN where it would be infinite.
+
+    Source: Deeks and Altman, BMJ 2004, 329:168-169.
+
+    >>> float(likelihood_ratio_positive(5, 1, 0, 2).round(3))
+    6.0
+    """
+    return ratio(recall(tn, fp, fn, tp), 1 - specificity(tn, fp, fn, tp))
+
+
+def likelihood_ratio_negative(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+    """Return how much likelier a positive is called negative, in [0, inf); NaN where it would be infinite.
+
+    Source: Deeks and Altman, BMJ 2004, 329:168-169.
+
+    >>> float(likelihood_ratio_negative(5, 1, 0, 2))
+    0.0
+    """
+    return ratio(1 - recall(tn, fp, fn, tp), specificity(tn, fp, fn, tp))
 
 
 def predictive_values(recall: ArrayLike, specificity: ArrayLike, prevalence: float) -> tuple[Floats, Floats]:
@@ -180,38 +226,3 @@ def predictive_values(recall: ArrayLike, specificity: ArrayLike, prevalence: flo
         ratio(true_positive, true_positive + false_positive),
         ratio(true_negative, true_negative + false_negative),
     )
-
-
-def measures_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> dict[str, float | None]:
-    """The MEASURES at one threshold; None where undefined. Errors as `confusion_at`.
-
-    >>> measures_at([0, 0, 1], [0.1, 0.2, 0.3], 0.5)["precision"] is None
-    True
-    """
-    found = rates(**confusion_at(y_true, y_score, threshold).to_dict())
-    return {name: None if np.isnan(value) else float(value) for name, value in found.items()}
-
-
-def why_undefined(confusion: Confusion) -> Mapping[str, str]:
-    """For each of the MEASURES that this table leaves undefined, the reason in words.
-
-    >>> why_undefined(Confusion(tn=3, fp=1, fn=0, tp=0))["recall"]
-    'there are no positives'
-    """
-    if confusion.n == 0:
-        return dict.fromkeys(MEASURES, "there is nothing to count")
-    reasons: dict[str, str] = {}
-    if confusion.tn + confusion.fn == 0:
-        reasons["npv"] = "nothing is called negative at this threshold"
-    if confusion.tp + confusion.fp == 0:
-        reasons["precision"] = "nothing is called positive at this threshold"
-    if confusion.fp == 0:
-        reasons["likelihood_ratio_positive"] = "without a false positive it is infinite"
-    if confusion.tn == 0:
-        reasons["likelihood_ratio_negative"] = "without a true negative it is infinite"
-    needs_both = ("balanced_accuracy", "likelihood_ratio_positive", "likelihood_ratio_negative")
-    if confusion.tp + confusion.fn == 0:
-        reasons |= dict.fromkeys(("recall", "f1", *needs_both), "there are no positives")
-    if confusion.tn + confusion.fp == 0:
-        reasons |= dict.fromkeys(("specificity", *needs_both), "there are no negatives")
-    return reasons

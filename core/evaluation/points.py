@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.evaluation.intervals import Bootstrap, Weights
+from core.evaluation.intervals import Bootstrap, Statistic, Weights, group_codes
+from core.evaluation.measures import list_keys, rates, why_undefined
 from core.evaluation.metrics import (
-    MEASURES,
     Bools,
     Confusion,
     Floats,
     check_scores,
     decide,
     predictive_values,
-    rates,
     ratio,
-    why_undefined,
 )
 from core.evaluation.review import Band, in_band
 
@@ -67,7 +65,7 @@ def point_and_draws(
     band: Band | None = None,
     prevalences: tuple[float, ...] = STATED_PREVALENCES,
 ) -> tuple[dict[str, Any], dict[str, Floats]]:
-    """As `evaluate_point`, and the resampled MEASURES (n_resamples,), for differences between models."""
+    """As `evaluate_point`, and the resampled rates (n_resamples,), for differences between models."""
     positive, scores = check_scores(y_true, y_score)
     called = decide(scores, threshold)
     undecided = np.zeros(positive.size, bool) if band is None else in_band(scores, band)
@@ -104,6 +102,25 @@ def point_and_draws(
     return point, drawn
 
 
+def rate_statistic(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    threshold: float,
+    groups: ArrayLike,
+) -> Statistic:
+    """Return the rates at a threshold, for any weights of the groups (n,). Errors as `confusion_at`."""
+    positive, scores = check_scores(y_true, y_score)
+    codes, n_groups = group_codes(groups)
+    called = decide(scores, threshold)
+    cells = (~positive & ~called, ~positive & called, positive & ~called, positive & called)
+    tables = np.stack([np.bincount(codes[cell], minlength=n_groups) for cell in cells], axis=1).astype(float)
+
+    def statistic(weights: Weights) -> dict[str, Floats]:
+        return rates(*(weights @ tables).T)
+
+    return statistic
+
+
 def _count(cells: tuple[Bools, ...] | list[Bools]) -> Confusion:
     return Confusion(**{name: int(np.count_nonzero(cell)) for name, cell in zip(_CELLS, cells, strict=True)})
 
@@ -114,7 +131,7 @@ def _figures(
     values, reasons = rates(**counts.to_dict()), why_undefined(counts)
     return {
         name: bootstrap.figure(float(values[name]), drawn.get(prefix + name), reasons.get(name, ""))
-        for name in MEASURES
+        for name in list_keys("rate")
     }
 
 

@@ -14,26 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.evaluation.intervals import Statistic, Weights, group_codes
-from core.evaluation.metrics import Floats, check_scores, decide, rates, ratio
-
-
-def rate_statistic(
-    y_true: ArrayLike,
-    y_score: ArrayLike,
-    threshold: float,
-    groups: ArrayLike,
-) -> Statistic:
-    """The `metrics.MEASURES` at a threshold, for any weights of the groups (n,). Errors as `confusion_at`."""
-    positive, scores = check_scores(y_true, y_score)
-    codes, n_groups = group_codes(groups)
-    called = decide(scores, threshold)
-    cells = (~positive & ~called, ~positive & called, positive & ~called, positive & called)
-    tables = np.stack([np.bincount(codes[cell], minlength=n_groups) for cell in cells], axis=1).astype(float)
-
-    def statistic(weights: Weights) -> dict[str, Floats]:
-        return rates(*(weights @ tables).T)
-
-    return statistic
+from core.evaluation.metrics import Floats, check_scores, ratio
 
 
 def ranking_statistic(y_true: ArrayLike, y_score: ArrayLike, groups: ArrayLike) -> Statistic:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.evaluation import MAX_SHARE
+from core.evaluation import MAX_SHARE, Measure, list_measures
 from core.model_card.facts import Facts
 from core.model_card.markdown import (
     Style,
@@ -35,27 +35,6 @@ RULES = {
     ),
     "f1": ("F1", "highest F1", "sensitivity and precision weigh alike, correct negatives do not count"),
 }
-RATES: list[tuple[str, str, Style]] = [
-    ("accuracy", "accuracy", "share"),
-    ("balanced_accuracy", "balanced accuracy", "share"),
-    ("recall", "sensitivity (recall)", "share"),
-    ("specificity", "specificity", "share"),
-    ("precision", "positive predictive value (precision)", "share"),
-    ("npv", "negative predictive value", "share"),
-    ("f1", "F1", "number"),
-    ("likelihood_ratio_positive", "positive likelihood ratio", "number"),
-    ("likelihood_ratio_negative", "negative likelihood ratio", "number"),
-]
-RANKING: list[tuple[str, str, Style]] = [
-    ("auroc", "AUROC", "number"),
-    ("average_precision", "average precision", "number"),
-]
-CALIBRATION: list[tuple[str, str, Style]] = [
-    ("brier", "Brier score", "fine"),
-    ("calibration_error", "expected calibration error", "fine"),
-    ("calibration_slope", "calibration slope", "number"),
-    ("calibration_intercept", "calibration intercept", "number"),
-]
 _CELLS = ("tn", "fp", "fn", "tp")
 # A decision curve has a hundred points; the card shows a few, the record all.
 _CURVE_STEP = 10
@@ -124,8 +103,9 @@ def _tell_level(facts: Facts, level: str) -> str:
         [title, *("-" if of["confusion"] is None else str(of["confusion"][cell]) for cell in _CELLS)]
         for title, of in found.items()
     ]
+    rates = _rows(list_measures("rate"))
     others = [
-        figure_table(RATES[:7], columns)
+        figure_table(_rows(one for one in list_measures("rate") if one.bounded), columns)
         for rule in dict.fromkeys(rule for of in found.values() for rule in of["operating_points"])
         if rule != facts.record["default_rule"] and (columns := _at_rule(found, rule))
     ]
@@ -133,13 +113,18 @@ def _tell_level(facts: Facts, level: str) -> str:
         head,
         f"{one['n']} {level}s, {one['positives']} positive{share}.",
         table(["", "true negatives", "false positives", "false negatives", "true positives"], counts),
-        figure_table([*RATES, *RANKING, *CALIBRATION], found),
+        figure_table([*rates, *_rows(list_measures("ranking")), *_rows(list_measures("calibration"))], found),
         "At a prevalence that is held fixed, the data's own and others:",
         _predictive_values(found),
         f"Among the {level}s outside the review band:",
-        figure_table(RATES, {title: of["review"] for title, of in found.items()}),
+        figure_table(rates, {title: of["review"] for title, of in found.items()}),
         *others,
     )
+
+
+def _rows(measures: Iterable[Measure]) -> list[tuple[str, str, Style]]:
+    """Return the rows of a table of figures: key, title and form of each."""
+    return [(one.key, one.label, one.form) for one in measures]
 
 
 def _at_rule(found: Mapping[str, Mapping[str, Any]], rule: str) -> dict[str, Mapping[str, Any]]:
@@ -173,7 +158,10 @@ def describe_calibration(facts: Facts) -> str:
             calibration = facts.level(framework, level)["calibration"]
             for when in ("before", "after"):
                 before_after[f"{title}, {when}"] = calibration.get(when, calibration)
-        parts += [f"### Before and after, per {level}", figure_table(CALIBRATION, before_after)]
+        parts += [
+            f"### Before and after, per {level}",
+            figure_table(_rows(list_measures("calibration")), before_after),
+        ]
     weighted = facts.protocol.get("class_weights")
     return paragraphs(
         "Raw probabilities p become sigmoid(intercept + slope x logit(p)), fitted out of sample (Platt 1999)."
@@ -252,7 +240,7 @@ def _compare(facts: Facts, level: str) -> str:
         return paragraphs(head, f"Not available: {plain(found['reason'])}.")
     first, second = facts.titles[found["first"]], facts.titles[found["second"]]
     differences: list[tuple[str, str, Style]] = [
-        (key, title, "difference") for key, title, _ in (*RATES, *RANKING)
+        (one.key, one.label, "difference") for one in (*list_measures("rate"), *list_measures("ranking"))
     ]
     tests = []
     mcnemar = found["mcnemar"]

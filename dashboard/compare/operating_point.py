@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.cases import find_patients
 from core.errors import EvaluationError
+from core.evaluation import Measure, list_measures
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.compare import point_charts
@@ -26,20 +27,6 @@ from dashboard.shared import (
     write_percent,
 )
 
-# Row of the table: name, whether it is written as a percentage, and whether the review band changes it.
-FIGURES = {
-    "auroc": ("AUROC", False, False),
-    "average_precision": ("Average precision", False, False),
-    "accuracy": ("Accuracy", True, True),
-    "balanced_accuracy": ("Balanced accuracy", True, True),
-    "recall": ("Sensitivity (recall)", True, True),
-    "specificity": ("Specificity", True, True),
-    "precision": ("Precision (PPV)", True, True),
-    "npv": ("NPV", True, True),
-    "f1": ("F1", False, True),
-    "likelihood_ratio_positive": ("Likelihood ratio +", False, True),
-    "likelihood_ratio_negative": ("Likelihood ratio −", False, True),
-}
 UNITS = {"slice": "slices", "patient": "patients"}
 _STEP = 0.005
 
@@ -87,16 +74,22 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
     return cuts
 
 
+def list_figures() -> list[Measure]:
+    """Return the metrics of the table of figures, in its order."""
+    return [*list_measures("ranking"), *list_measures("rate")]
+
+
 def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bool) -> None:
     """The table: both networks with intervals, and how far they differ."""
     one = next(iter(scene.models.values()))
     compared = "reason" not in scene.comparison and not set_aside
     rows = []
-    for key, (title, percent, decided) in FIGURES.items():
-        row = {"": title}
+    for measure in list_figures():
+        key, percent = measure.key, measure.form == "share"
+        row = {"": measure.title}
         for name, model in scene.models.items():
             review = model["review"]
-            found = review[key] if set_aside and decided and key in review else model[key]
+            found = review[key] if set_aside and key in review else model[key]
             row[components.name_framework(name)] = components.write_figure(found, percent)
         if compared:
             row[_difference_title(scene)] = write_difference(scene.comparison["differences"][key], percent)
@@ -265,7 +258,8 @@ def _show_interval(scene: Scene, set_aside: bool) -> None:
 
 def _list_reasons(models: Sequence[Mapping[str, Any]] | Any) -> list[str]:
     """Why some figures have no interval, each reason once."""
-    found = [model[key] for model in models for key in FIGURES]
+    keys = [measure.key for measure in list_figures()]
+    found = [model[key] for model in models for key in keys]
     reasons = {one["reason"] for one in found if one["value"] is not None and one["interval"] is None}
     return [f"No interval where {reason}." for reason in sorted(reasons)]
 
@@ -273,6 +267,7 @@ def _list_reasons(models: Sequence[Mapping[str, Any]] | Any) -> list[str]:
 def _list_figures(scene: Scene) -> pd.DataFrame:
     """The table's figures at full precision, those among decided cases and at other prevalences as well."""
     rows: list[dict[str, Any]] = []
+    keys = [measure.key for measure in list_figures()]
 
     def add(model: str, threshold: float | None, figure: str, among: str, found: Mapping[str, Any]) -> None:
         low, high = found["interval"] or (None, None)
@@ -282,7 +277,7 @@ def _list_figures(scene: Scene) -> pd.DataFrame:
         )  # fmt: skip
 
     for name, model in scene.models.items():
-        for key in FIGURES:
+        for key in keys:
             add(name, model["threshold"], key, "all", model[key])
         for values in model["predictive_values"]:
             for key in ("ppv", "npv"):
@@ -295,11 +290,10 @@ def _list_figures(scene: Scene) -> pd.DataFrame:
                 )
         if "share" in model["review"]:
             add(name, model["threshold"], "needs review", "all", model["review"]["share"])
-            for key, (_, _, decided) in FIGURES.items():
-                if decided:
-                    add(name, model["threshold"], key, "decided", model["review"][key])
+            for measure in list_measures("rate"):
+                add(name, model["threshold"], measure.key, "decided", model["review"][measure.key])
     if "reason" not in scene.comparison:
         pair = f"{scene.comparison['first']} - {scene.comparison['second']}"
-        for key in FIGURES:
+        for key in keys:
             add(pair, None, key, "all", scene.comparison["differences"][key])
     return pd.DataFrame(rows)

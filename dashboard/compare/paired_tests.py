@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import EvaluationError
+from core.evaluation import list_keys, list_measures
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.compare import compare_charts
 from dashboard.compare.compare_charts import Gap
-from dashboard.compare.operating_point import FIGURES, UNITS
+from dashboard.compare.operating_point import UNITS, list_figures
 from dashboard.shared import (
     WORDS,
     Mark,
@@ -27,9 +28,7 @@ from dashboard.shared import (
     write_percent,
 )
 
-_GAPS = ("auroc", "average_precision", "accuracy", "recall", "specificity", "precision", "f1")
 _CLASSES = ("positives", "negatives")
-_RANKING = {"auroc": "AUROC", "average_precision": "Average precision"}
 
 
 def show_tests(experiment: Experiment, level: str, scene: Scene) -> None:
@@ -65,7 +64,7 @@ def show_tests(experiment: Experiment, level: str, scene: Scene) -> None:
 def show_others(experiment: Experiment, level: str) -> None:
     """AUROC and average precision of every experiment on this level, and whether they can be compared."""
     everyone = loaders.experiments()[0]
-    rows, marks = [], {key: [] for key in _RANKING}
+    rows, marks = [], {key: [] for key in list_keys("ranking")}
     data = []
     for other in everyone:
         try:
@@ -76,23 +75,26 @@ def show_others(experiment: Experiment, level: str) -> None:
         row = {"": f"**{components.plain(other.name)}**" + (" (this one)" if other is experiment else "")}
         for name, levels in models.items():
             model = levels[level]
-            for key, title in _RANKING.items():
-                figure = model[key]
+            for measure in list_measures("ranking"):
+                key, figure = measure.key, model[measure.key]
                 low, high = figure["interval"] or (None, None)
-                row[f"{components.name_framework(name)} {title}"] = components.write_figure(figure, False)
+                row[f"{components.name_framework(name)} {measure.title}"] = components.write_figure(
+                    figure, False
+                )
                 data.append(
                     (other.name, name, level, key, figure["value"], low, high, figure.get("reason", ""))
                 )
                 if figure["value"] is not None:
-                    chance = 0.5 if key == "auroc" else model["prevalence"]
+                    chance = model["prevalence"] if measure.chance is None else measure.chance
                     marks[key].append(Mark(other.name, name, figure["value"], low, high, chance))
         row["Against this one"] = _write_comparable(experiment, other)
         rows.append(row)
     columns = ["experiment", "model", "level", "figure", "value", "low", "high", "reason"]
     table = pd.DataFrame(data, columns=columns)
     with st.container(key="pair_others"):
-        sides = st.columns(2, gap="large")
-    for column, (key, title) in zip(sides, _RANKING.items(), strict=True):
+        sides = st.columns(len(marks), gap="large")
+    for column, measure in zip(sides, list_measures("ranking"), strict=True):
+        key, title = measure.key, measure.title
         if not marks[key]:
             continue
         with column:
@@ -114,12 +116,14 @@ def show_others(experiment: Experiment, level: str) -> None:
 
 def _show_gaps(found: Mapping[str, Any], pair: tuple[str, str], file: str) -> None:
     gaps, data = [], []
-    for key in _GAPS:
-        one = found["differences"][key]
+    for measure in list_figures():
+        if not measure.charted:
+            continue
+        key, one = measure.key, found["differences"][measure.key]
         low, high = one["interval"] or (None, None)
         data.append((key, one["value"], low, high, one.get("reason", "")))
         if one["value"] is not None:
-            gaps.append(Gap(FIGURES[key][0], one["value"], low, high))
+            gaps.append(Gap(measure.title, one["value"], low, high))
     if not gaps:
         st.markdown(f"Not estimable: {components.plain(data[0][-1])}.")
         return

@@ -9,19 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.evaluation import list_columns
+from core.evaluation import list_columns, list_keys, list_measures
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.imaging import Perturbation
 from dashboard.compare import compare_charts
 from dashboard.shared import Mark, Scene, components, figures, mark_charts, records, state
 
-_CALIBRATION = {
-    "brier": ("Brier score", "lower is better"),
-    "calibration_error": ("Expected calibration error", "0 is right"),
-    "calibration_slope": ("Calibration slope", "1 is right; below 1 is too extreme"),
-    "calibration_intercept": ("Calibration intercept", "0 is right; below 0 is too high"),
-}
 _GROUPS = {"level": "Level in the head", "brightness": "Brightness of the tissue"}
 _PARTS = ("before", "after")
 
@@ -50,14 +44,14 @@ def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
             file = f"{experiment.name}-{level}-reliability-{name}"
             figures.show_figure(figure, f"reliability_{name}", file, alt, table)
     rows, data = [], []
-    for key, (title, meaning) in _CALIBRATION.items():
-        row = {"": f"{title}  \n:gray[{meaning}]"}
+    for measure in list_measures("calibration"):
+        row = {"": f"{measure.title}  \n:gray[{measure.hint}]"}
         for name, found in parts.items():
             for part in _PARTS:
-                value = found[part][key]
+                value = found[part][measure.key]
                 row[f"{components.name_framework(name)} {part}"] = components.write_figure(value, False)
                 low, high = value["interval"] or (None, None)
-                data.append((name, part, key, value["value"], low, high, value.get("reason", "")))
+                data.append((name, part, measure.key, value["value"], low, high, value.get("reason", "")))
         rows.append(row)
     st.table(rows, hide_index=True, border="horizontal", alt="Calibration before and after, with intervals")
     columns = ["model", "part", "figure", "value", "low", "high", "reason"]
@@ -156,7 +150,7 @@ def _calibration_of(model: Mapping[str, Any]) -> dict[str, Any]:
         given = found.get(part, found)
         if "reason" in given:
             none = {"value": None, "interval": None, "reason": given["reason"]}
-            found[part] = dict.fromkeys(_CALIBRATION, none)
+            found[part] = dict.fromkeys(list_keys("calibration"), none)
     return {"reliability": {part: [] for part in _PARTS}, "fits": {}, **found}
 
 
@@ -234,8 +228,11 @@ def _list_conditions(conditions: Sequence[tuple[str, Mapping[str, Any]]]) -> pd.
         {
             "model": name,
             **{key: one[key] for key in ("perturbation", "amount", "n")},
-            **list_columns("auroc", one["auroc"]),
-            **list_columns("average_precision", one["average_precision"]),
+            **{
+                column: value
+                for key in list_keys("ranking")
+                for column, value in list_columns(key, one[key]).items()
+            },
         }
         for name, one in conditions
     )

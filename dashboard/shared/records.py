@@ -128,7 +128,7 @@ def _scene(
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _measured(digest: str, level: str, _experiment: Experiment) -> _Measured:
-    from core.evaluation import Bootstrap, ranking_statistic, select_rows, validation_scores
+    from core.evaluation import Bootstrap, measure_ranking, select_rows, validation_scores
 
     interval = record(_experiment)["interval"]
     raw, calibrated = _experiment.predictions(), _experiment.calibrated_predictions()
@@ -142,11 +142,7 @@ def _measured(digest: str, level: str, _experiment: Experiment) -> _Measured:
     bootstrap = Bootstrap.over(
         first.groups, first.y_true.size, n_resamples=interval["n_resamples"], seed=interval["seed"]
     )
-    both_classes = 0 < np.count_nonzero(first.y_true) < first.y_true.size
-    ranking = {
-        name: bootstrap.run(ranking_statistic(one.y_true, one.score, bootstrap.codes)) if both_classes else {}
-        for name, one in rows.items()
-    }
+    ranking = {name: measure_ranking(one.y_true, one.score, bootstrap)[1] for name, one in rows.items()}
     validation = {
         name: validation_scores(calibrated, name).get(level, (None, np.empty(0)))[1] for name in rows
     }

@@ -13,10 +13,11 @@ from core.evaluation.intervals import (
     group_codes,
     resample,
 )
-from core.evaluation.levels import FIGURES
+from core.evaluation.measures import list_keys
 from core.evaluation.operating_points import operating_points_of
+from core.evaluation.points import rate_statistic
 from core.evaluation.recalibration import fit_calibrations, recalibrate
-from core.evaluation.statistics import ranking_statistic, rate_statistic
+from core.evaluation.statistics import ranking_statistic
 from core.evaluation.summary import from_predictions
 from core.evaluation.utility import THRESHOLDS, net_benefit_statistic
 
@@ -150,7 +151,7 @@ def test_the_whole_record_against_a_plain_loop(record_property, capsys):
     record = from_predictions(table, ("pytorch", "keras"), points, **options, n_resamples=N_RESAMPLES)
     whole_s = perf_counter() - start
     slices = [model["slice"] for model in record["models"].values()]
-    assert all(level[name]["interval"] for level in slices for name in FIGURES)
+    assert all(level[name]["interval"] for level in slices for name in list_keys())
 
     raw, test = (part[part["part"] == "test"] for part in (table, calibrated))
     codes, _ = group_codes(test["patient"])

@@ -10,7 +10,7 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from core.errors import EvaluationError
 from core.evaluation.comparison import compare_models, delong, disagreement_table, mcnemar
 from core.evaluation.intervals import Bootstrap, resample
-from core.evaluation.metrics import MEASURES
+from core.evaluation.measures import list_keys
 from core.evaluation.statistics import difference, ranking_statistic
 
 
@@ -139,7 +139,7 @@ def test_the_comparison_is_the_parts_together():
     assert pytest.approx(expected) == found["differences"]["auroc"]["value"]
     expected = reference.recall_score(y_true, first >= 0.5) - reference.recall_score(y_true, second >= 0.4)
     assert pytest.approx(expected) == found["differences"]["recall"]["value"]
-    assert {*MEASURES, "auroc", "average_precision"} == set(found["differences"])
+    assert set(list_keys("rate", "ranking")) == set(found["differences"])
     for figure in found["differences"].values():
         assert figure["interval"][0] < figure["value"] < figure["interval"][1]
     assert vars(mcnemar(y_true, first >= 0.5, second >= 0.4)) == found["mcnemar"]
@@ -155,7 +155,7 @@ def test_differences_are_paired():
     gap = difference(ranking_statistic(y_true, first, patients), ranking_statistic(y_true, second, patients))
     expected = np.quantile(resample([gap], 30, n_resamples=400)["auroc"], [0.025, 0.975])
     np.testing.assert_allclose(expected, found["interval"])
-    drawn = [dict.fromkeys([*MEASURES, "auroc", "average_precision"], np.arange(400.0))] * 2
+    drawn = [dict.fromkeys(list_keys("rate", "ranking"), np.arange(400.0))] * 2
     again = compare_models(y_true, first, second, (0.5, 0.4), bootstrap, drawn=drawn)
     assert "same value in every resample" in again["differences"]["auroc"]["reason"]
 

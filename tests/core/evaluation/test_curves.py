@@ -6,7 +6,7 @@ import sklearn.metrics as reference
 
 from core.errors import EvaluationError
 from core.evaluation.curves import auroc, average_precision, pr_curve, roc_curve
-from core.evaluation.metrics import measures_at
+from core.evaluation.measures import measures_at
 
 
 @pytest.fixture(params=["distinct", "tied"])

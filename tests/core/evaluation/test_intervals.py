@@ -14,7 +14,8 @@ from core.evaluation.intervals import (
     percentile_interval,
     resample,
 )
-from core.evaluation.statistics import ranking_statistic, rate_statistic
+from core.evaluation.points import rate_statistic
+from core.evaluation.statistics import ranking_statistic
 
 N_PATIENTS = 12
 

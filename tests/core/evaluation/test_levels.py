@@ -9,7 +9,8 @@ import pytest
 from core.errors import EvaluationError
 from core.evaluation.calibration import cross_fit_recalibration
 from core.evaluation.intervals import Bootstrap
-from core.evaluation.levels import CALIBRATION, FIGURES, Rows, measure_rows, no_level, select_rows
+from core.evaluation.levels import Rows, measure_rows, no_level, select_rows
+from core.evaluation.measures import list_keys
 from core.evaluation.utility import decision_curve
 
 
@@ -93,7 +94,7 @@ def test_scores_that_are_no_probabilities_have_no_calibration():
     y_true = rng.integers(0, 2, 60)
     found = measure(y_true, y_true + rng.normal(size=60), np.repeat(np.arange(12), 5))
     assert found["auroc"]["interval"] is not None
-    for figure in CALIBRATION:
+    for figure in list_keys("calibration"):
         assert "between 0 and 1" in found[figure]["reason"]
     assert "between 0 and 1" in found["decision_curve"]["reason"]
 
@@ -153,4 +154,4 @@ def test_a_level_of_nothing_has_every_key():
     measured = measure(rows["label"], rows["keras"], rows["patient"].to_numpy())
     found = no_level("because")
     assert {*measured, "reason"} == set(found)
-    assert all({"value": None, "interval": None, "reason": "because"} == found[name] for name in FIGURES)
+    assert all({"value": None, "interval": None, "reason": "because"} == found[name] for name in list_keys())

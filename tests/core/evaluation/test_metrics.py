@@ -5,17 +5,8 @@ import pytest
 import sklearn.metrics as reference
 
 from core.errors import EvaluationError
-from core.evaluation.metrics import (
-    MEASURES,
-    Confusion,
-    check_scores,
-    confusion_at,
-    decide,
-    measures_at,
-    predictive_values,
-    rates,
-    why_undefined,
-)
+from core.evaluation.measures import list_keys, measures_at, rates, why_undefined
+from core.evaluation.metrics import Confusion, check_scores, confusion_at, decide, predictive_values
 
 NEED_BOTH = ("balanced_accuracy", "likelihood_ratio_positive", "likelihood_ratio_negative")
 
@@ -67,7 +58,7 @@ def test_a_score_on_the_threshold_is_positive():
 @pytest.mark.parametrize(
     ("table", "undefined"),
     [
-        (Confusion(0, 0, 0, 0), set(MEASURES)),
+        (Confusion(0, 0, 0, 0), set(list_keys("rate"))),
         (Confusion(tn=4, fp=0, fn=0, tp=0), {"precision", "recall", "f1", *NEED_BOTH}),
         (Confusion(tn=4, fp=2, fn=0, tp=0), {"recall", "f1", *NEED_BOTH}),
         (Confusion(tn=4, fp=0, fn=2, tp=0), {"precision", "likelihood_ratio_positive"}),

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from core.errors import EvaluationError
-from core.evaluation.metrics import decide, measures_at
+from core.evaluation.measures import measures_at
+from core.evaluation.metrics import decide
 from core.evaluation.operating_points import (
     RULES,
     choose_operating_points,

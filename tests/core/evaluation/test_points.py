@@ -7,9 +7,9 @@ import pytest
 
 from core.errors import EvaluationError
 from core.evaluation.intervals import Bootstrap, resample
-from core.evaluation.metrics import MEASURES, measures_at, predictive_values
-from core.evaluation.points import evaluate_point
-from core.evaluation.statistics import rate_statistic
+from core.evaluation.measures import list_keys, measures_at
+from core.evaluation.metrics import predictive_values
+from core.evaluation.points import evaluate_point, rate_statistic
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def test_figures_are_those_of_all_rows(study):
     """Values are the measures at the threshold, intervals those of resampling them."""
     y_true, y_score, patients, bootstrap = study
     found = evaluate_point(y_true, y_score, 0.4, bootstrap, band=(0.3, 0.5))
-    assert measures_at(y_true, y_score, 0.4) == {name: found[name]["value"] for name in MEASURES}
+    assert measures_at(y_true, y_score, 0.4) == {name: found[name]["value"] for name in list_keys("rate")}
     drawn = resample([rate_statistic(y_true, y_score, 0.4, patients)], 40, n_resamples=300)
-    for name in MEASURES:
+    for name in list_keys("rate"):
         np.testing.assert_allclose(np.quantile(drawn[name], [0.025, 0.975]), found[name]["interval"])
     json.dumps(found, allow_nan=False)
 
@@ -43,7 +43,7 @@ def test_review_leaves_the_band_out(study):
     assert np.sum(inside & (y_true == 1)) == found["counts"]["indeterminate_positive"]
     assert np.sum(inside & (y_true == 0)) == found["counts"]["indeterminate_negative"]
     expected = measures_at(y_true[~inside], y_score[~inside], 0.4)
-    assert expected == {name: found[name]["value"] for name in MEASURES}
+    assert expected == {name: found[name]["value"] for name in list_keys("rate")}
     decided = rate_statistic(y_true[~inside], y_score[~inside], 0.4, patients[~inside])
     drawn = resample([decided], 40, n_resamples=300)
     np.testing.assert_allclose(np.quantile(drawn["recall"], [0.025, 0.975]), found["recall"]["interval"])
@@ -74,7 +74,7 @@ def test_all_rows_in_the_band_leave_nothing_to_count(study):
     found = evaluate_point(y_true, y_score, 0.4, bootstrap, band=(-1.0, 2.0))["review"]
     assert 1.0 == found["share"]["value"]
     expected = {"value": None, "interval": None, "reason": "there is nothing to count"}
-    assert all(expected == found[name] for name in MEASURES)
+    assert all(expected == found[name] for name in list_keys("rate"))
 
 
 def test_no_positives_leave_predictive_values_undefined():

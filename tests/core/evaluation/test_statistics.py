@@ -5,7 +5,8 @@ import pytest
 import sklearn.metrics as reference
 
 from core.evaluation.intervals import draw_weights, group_codes, resample
-from core.evaluation.statistics import difference, ranking_statistic, rate_statistic
+from core.evaluation.points import rate_statistic
+from core.evaluation.statistics import difference, ranking_statistic
 
 N_PATIENTS = 12
 

@@ -11,8 +11,7 @@ import sklearn.metrics as reference
 from core.errors import EvaluationError
 from core.evaluation.comparison import compare_models
 from core.evaluation.intervals import Bootstrap
-from core.evaluation.levels import CALIBRATION, FIGURES, RANKING
-from core.evaluation.metrics import MEASURES, measures_at
+from core.evaluation.measures import list_keys, measures_at
 from core.evaluation.operating_points import operating_points_of, review_bands_of
 from core.evaluation.patients import patient_level
 from core.evaluation.recalibration import fit_calibrations, recalibrate
@@ -96,22 +95,22 @@ def test_the_record_has_the_documented_form(record):
     """The public keys, and nothing that JSON cannot hold."""
     assert ("evaluate/2", "phantoms") == (record["schema"], record["experiment"])
     assert list(FRAMEWORKS) == list(record["models"])
-    point = {"threshold", "confusion", *MEASURES, "predictive_values", "review"}
+    point = {"threshold", "confusion", *list_keys("rate"), "predictive_values", "review"}
     head = {"n", "n_patients", "positives", "prevalence", "rule"}
     parts = {"operating_points", "calibration", "decision_curve"}
     for model in record["models"].values():
         assert ["slice", "patient"] == list(model)
         for level in model.values():
-            assert head | point | parts | {*RANKING, *CALIBRATION} == set(level)
+            assert head | point | parts | {*list_keys("ranking", "calibration")} == set(level)
             assert {"youden", "sensitivity_90", "specificity_90", "f1"} == set(level["operating_points"])
             for at in level["operating_points"].values():
                 assert point == set(at)
                 counted = {"tn", "fp", "fn", "tp", "indeterminate_negative", "indeterminate_positive"}
-                assert {"low", "high", "share", "counts", *MEASURES} == set(at["review"])
+                assert {"low", "high", "share", "counts", *list_keys("rate")} == set(at["review"])
                 assert counted == set(at["review"]["counts"])
                 assert level["n"] == sum(at["review"]["counts"].values()) == sum(at["confusion"].values())
             assert {"before", "after", "reliability", "fits"} == set(level["calibration"])
-            assert {*CALIBRATION, *RANKING} == set(level["calibration"]["before"])
+            assert {*list_keys("ranking", "calibration")} == set(level["calibration"]["before"])
             lengths = {len(values) for values in level["decision_curve"].values()}
             assert {99} == lengths
     assert record == json.loads(json.dumps(record, allow_nan=False))
@@ -121,7 +120,7 @@ def test_every_figure_lies_in_its_interval(record):
     """Every value of all levels has an interval around it, but for calibration errors, which are biased."""
     for model in record["models"].values():
         for level in model.values():
-            for figure in set(FIGURES) - {"calibration_error"}:
+            for figure in set(list_keys()) - {"calibration_error"}:
                 low, high = level[figure]["interval"]
                 assert low <= level[figure]["value"] <= high, figure
 
@@ -216,7 +215,7 @@ def test_a_card_without_calibration_leaves_probabilities_raw(study):
     del card["calibration"]
     record = evaluate_experiment(RecordedExperiment(study.table, card), n_resamples=50)
     found = record["models"]["keras"]["slice"]["calibration"]
-    assert found["after"] == {name: found["before"][name] for name in CALIBRATION}
+    assert found["after"] == {name: found["before"][name] for name in list_keys("calibration")}
     assert ["The card holds no recalibration: probabilities are the networks' own."] == record["notes"]
 
 
@@ -257,7 +256,7 @@ def test_an_empty_part_has_no_figures(study):
         found["positives"],
         found["confusion"],
     ]
-    assert all(found[figure]["value"] is None and found[figure]["reason"] for figure in FIGURES)
+    assert all(found[figure]["value"] is None and found[figure]["reason"] for figure in list_keys())
     assert "nothing" in found["decision_curve"]["reason"]
     assert "nothing" in record["comparison"]["slice"]["reason"]
     json.dumps(record, allow_nan=False)

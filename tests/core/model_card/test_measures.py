@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluation.levels import FIGURES
+from core.evaluation.measures import MEASURES
 from core.evaluation.operating_points import RULES
 from core.model_card import measures
 from core.model_card.facts import Facts, gather_facts
@@ -39,13 +39,11 @@ def test_the_review_band_is_told(facts: Facts) -> None:
 @pytest.mark.parametrize(("level", "place"), [("slice", 0), ("patient", 1)])
 def test_all_figures_stand_with_their_intervals(facts: Facts, level: str, place: int) -> None:
     """Every figure of both networks, on slices and on patients, is the record's, with its interval."""
-    keys = [key for key, *_ in (*measures.RATES, *measures.RANKING, *measures.CALIBRATION)]
-    assert sorted(FIGURES) == sorted(keys)
     text = measures.describe_results(facts).split("### Per ")[1 + place]
-    for key, title, style in (*measures.RATES, *measures.RANKING, *measures.CALIBRATION):
-        shown = cells(text, title)[1:]
-        told = [tell(facts.level(framework, level)[key], style) for framework in ("pytorch", "keras")]
-        assert told == [cell.split(" (")[0] for cell in shown], title
+    for key, one in MEASURES.items():
+        shown = cells(text, one.label)[1:]
+        told = [tell(facts.level(framework, level)[key], one.form) for framework in ("pytorch", "keras")]
+        assert told == [cell.split(" (")[0] for cell in shown], one.label
     confusion = facts.level("keras", level)["confusion"]
     assert ["Keras", *(str(confusion[cell]) for cell in ("tn", "fp", "fn", "tp"))] == cells(text, "Keras")
 
