@@ -190,6 +190,7 @@ INSERT INTO entries VALUES ('7b8e92ae9fc85e0726303b98', '{"a" * 64}', '{"b" * 64
 INSERT INTO entries VALUES ('396e57def8827bc6f16fd9d1', '{"a" * 64}', '{"b" * 64}', '', 'dark rim', 'Ann',
     '2026-11-28T20:29:49.145356+00:00', '', '', '');
 CREATE INDEX by_case ON entries (dataset, sha256);
+PRAGMA application_id = 1129603431;
 PRAGMA user_version = 1;
 """
 
@@ -198,6 +199,7 @@ def test_a_file_of_an_earlier_program_opens_unchanged(tmp_path: Path) -> None:
     """Tags and notes written before the packages are read, and opening the file changes no byte of it."""
     path = tmp_path / "tags.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = wal")
         connection.executescript(_EARLIER)
     before = path.read_bytes()
     entries = Annotations(path).of(Case("a" * 64, "b" * 64))
