@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from core.experiments import list_experiments
 from dashboard.shared.components import DISCLAIMER
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import ROOT, find_chromium, serve
+from tests.dashboard.browser import ROOT, find_chromium, open_browser, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -75,16 +75,13 @@ def main() -> int:
             "No Chromium is installed; pictures need one (Debian: apt-get install chromium).", file=sys.stderr
         )
         return 1
-    from playwright.sync_api import sync_playwright
-
     folder = ROOT / "screenshots"
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as spare, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory() as spare, open_browser(chromium) as browser:
         models = ROOT / "trained_models"
         if not list_experiments(models)[0]:
             models = Path(spare)
             write_tiny_experiment(models)
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         with serve(models) as address:
             for theme in ("light", "dark"):
                 page = browser.new_context(color_scheme=theme).new_page()
@@ -96,7 +93,6 @@ def main() -> int:
                         if readme and width == 1440 and (name, theme) in README:
                             kept = ROOT / "dashboard" / "pictures" / README[name, theme]
                             kept.write_bytes(target.read_bytes())
-        browser.close()
     return 0
 
 

@@ -665,3 +665,14 @@ def test_tests_mirror_the_rooms() -> None:
     assert set() == {
         folder for folder in folders if "/" in folder and "/".join(folder.split("/")[:2]) not in rooms
     }
+
+
+def test_the_browser_is_started_in_one_place() -> None:
+    """Journeys and screenshots share the browser that tests/dashboard/browser.py starts."""
+    launching = {
+        name_file(path)
+        for path in (ROOT / "tests").rglob("*.py")
+        for call in walk_calls(path)
+        if getattr(call.func, "attr", "") == "launch"
+    }
+    assert {"tests/dashboard/browser.py"} == launching

@@ -1,4 +1,4 @@
-"""A dashboard that runs and a Chromium that looks at it, for tests and for the screenshots."""
+"""A dashboard that runs and a Chromium that looks at it, for journeys and for the screenshots."""
 
 from __future__ import annotations
 
@@ -13,20 +13,43 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
+PATIENCE_OF_TABS_S = 90
 
 
 def find_chromium() -> str | None:
-    """Path of an installed Chromium or Chrome, if there is one."""
+    """Return the path of an installed Chromium or Chrome, if there is one."""
     found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
     return next((path for path in found if path), None)
 
 
 @contextmanager
+def open_browser(path: str) -> Iterator[Browser]:
+    """Run the Chromium at this path without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def open_tab(browser: Browser, *, height_px: int = 900, patience_s: float = PATIENCE_OF_TABS_S) -> Page:
+    """Open an empty tab, 1440 pixels wide, that shares nothing with other tabs."""
+    context = browser.new_context(viewport={"width": 1440, "height": height_px})
+    context.set_default_timeout(1000 * patience_s)
+    return context.new_page()
+
+
+@contextmanager
 def serve(models: Path, data: Path | str = "") -> Iterator[str]:
-    """Run the dashboard on a free port with these experiments, and this data set or none; its address."""
+    """Run the dashboard on a free port with these experiments, and a data set or none; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,8 +1,9 @@
-"""A long study that is looked at while it is read, in headless Chromium; skipped where none is installed."""
+"""A long study that is looked at while it is read, in headless Chromium."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,17 +11,13 @@ import pytest
 from core.errors import ExperimentError
 from core.experiments import default_experiment, models_root
 from core.synthetic.phantoms import draw_phantom
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 from tests.scan_files import write_dicom, write_zip
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 # Enough that the networks are at it for some seconds, wherever this runs.
 N_SLICES = 240
 PICTURE = "canvas.drawn"
@@ -59,21 +56,17 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def page(address: str, study: bytes) -> Iterator[playwright.Page]:
+def page(page: Page, address: str, study: bytes) -> Page:
     """The page with the study handed in, not yet read."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(180_000)
-        tab.goto(f"{address}/read")
-        tab.wait_for_selector("text=Drop a head CT slice to begin")
-        file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
-        tab.locator(".st-key-files input[type=file]").set_input_files(file)
-        yield tab
-        browser.close()
+    page.set_default_timeout(180_000)
+    page.goto(f"{address}/read")
+    page.wait_for_selector("text=Drop a head CT slice to begin")
+    file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
+    page.locator(".st-key-files input[type=file]").set_input_files(file)
+    return page
 
 
-def header(page: playwright.Page) -> str:
+def header(page: Page) -> str:
     """What stands where the verdict will be."""
     return " ".join(page.locator("h2").all_inner_texts())
 

@@ -1,24 +1,21 @@
-"""Journeys through the page Compare in headless Chromium; skipped where none is installed."""
+"""Journeys through the page Compare in headless Chromium."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 QUIET_LINE = "Research and teaching. Not a medical device."
 _STATE = """() => ({
     pr: [...document.querySelectorAll('.st-key-pr .points path')].map(p => p.outerHTML).join(),
@@ -39,18 +36,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def page() -> Iterator[playwright.Page]:
-    """An empty tab of 1440 x 900 pixels."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(60_000)
-        yield tab
-        browser.close()
-
-
-def _open(page: playwright.Page, link: str) -> None:
+def _open(page: Page, link: str) -> None:
     page.goto(link)
     page.get_by_text(QUIET_LINE, exact=True).wait_for()
     page.wait_for_selector(".st-key-confusion_keras .main-svg")

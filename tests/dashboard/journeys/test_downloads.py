@@ -1,4 +1,4 @@
-"""What Read a scan gives to take along, opened, in headless Chromium; skipped where none is installed."""
+"""What Read a scan gives to take along, opened, in headless Chromium."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 import pytest
 
 from tests.builders import write_tiny_experiment
 from tests.canary_files import FILE_NAME, find_canaries, pack, write_dicom_files
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import open_tab, serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 N_SLICES = 4
 PLACES = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 Press = Callable[[str, str], bytes]
@@ -36,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[playwright.Page]:
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Page]:
     """The page with a zip of a series read and a text refused, both named after a patient."""
     root = tmp_path_factory.mktemp("models")
     write_tiny_experiment(root)
@@ -45,25 +43,23 @@ def page(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[playw
         {"name": f"{FILE_NAME}.zip", "mimeType": "application/zip", "buffer": pack(series)},
         {"name": f"{FILE_NAME}.txt", "mimeType": "text/plain", "buffer": b"no scan"},
     ]
-    with playwright.sync_playwright() as driver, pytest.MonkeyPatch.context() as patch:
-        # The browser starts first: it has its files elsewhere.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with pytest.MonkeyPatch.context() as patch:
+        # The browser has started before: it has its files elsewhere.
         for name in PLACES:
             (home / name).mkdir()
             patch.setenv(name, str(home / name))
         with serve(root) as address:
-            tab = browser.new_context(viewport={"width": 1440, "height": 1400}).new_page()
-            tab.set_default_timeout(60_000)
+            tab = open_tab(browser, height_px=1400)
             tab.goto(f"{address}/read")
             tab.wait_for_selector("text=Drop a head CT slice to begin")
             tab.locator(".st-key-files input[type=file]").set_input_files(files)
             tab.get_by_role("button", name="Heat maps (DICOM)").wait_for()
             yield tab
-        browser.close()
+            tab.context.close()
 
 
 @pytest.fixture
-def press(page: playwright.Page) -> Press:
+def press(page: Page) -> Press:
     """Press the button of this name; gives the bytes of the file, whose name is checked."""
 
     def press_button(button: str, file: str) -> bytes:
@@ -109,7 +105,7 @@ def test_the_heat_maps_come_down(press: Press) -> None:
     assert [] == find_canaries(str(dataset) + repr(data), FILE_NAME)
 
 
-def test_names_of_files_come_down_when_wished(page: playwright.Page, press: Press) -> None:
+def test_names_of_files_come_down_when_wished(page: Page, press: Press) -> None:
     """The box is not ticked at first; ticked, the worklist names both files, and the page stays as it was."""
     box = page.get_by_role("checkbox", name="File names in downloads")
     assert not box.is_checked()
@@ -120,7 +116,7 @@ def test_names_of_files_come_down_when_wished(page: playwright.Page, press: Pres
     assert page.get_by_text("Of the study").is_visible()
 
 
-def test_nothing_is_left_on_the_disk(page: playwright.Page, press: Press, home: Path) -> None:
+def test_nothing_is_left_on_the_disk(page: Page, press: Press, home: Path) -> None:
     """Reading a study and making files of it writes none on the server: no upload, no cache, no record."""
     press("Report (DICOM)", "reading-report.dcm")
     assert page.get_by_text("Of the study").is_visible()

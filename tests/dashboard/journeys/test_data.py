@@ -1,24 +1,21 @@
-"""The leakage laboratory in headless Chromium; skipped where none is installed."""
+"""The leakage laboratory in headless Chromium."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 _ALL_DRAWN = """() => {
     const found = [...document.querySelectorAll("[data-testid=stImage] img")];
     return found.length == 9 && found.every(image => image.complete && image.naturalWidth > 0);
@@ -43,18 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def page() -> Iterator[playwright.Page]:
-    """An empty tab of 1440 x 900 pixels."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(30_000)
-        yield tab
-        browser.close()
-
-
-def _name_folder(page: playwright.Page, folder: Path) -> None:
+def _name_folder(page: Page, folder: Path) -> None:
     field = page.get_by_role("textbox", name="Folder of the data set")
     field.fill(str(folder))
     field.press("Enter")

@@ -1,4 +1,4 @@
-"""Journeys through the page Explore in headless Chromium; skipped where none is installed."""
+"""Journeys through the page Explore in headless Chromium."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ import pytest
 
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 from tests.dashboard.story_data import write_set
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +23,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Expe
     experiment = write_set(root / "set", root / "models")
     with serve(root / "models", root / "set") as address:
         yield address, experiment
-
-
-@pytest.fixture
-def page() -> Iterator[playwright.Page]:
-    """An empty tab of 1440 x 900 pixels."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(90_000)
-        yield tab
-        browser.close()
 
 
 def _count(experiment: Experiment, framework: str, cell: str) -> int:
@@ -89,7 +71,6 @@ def test_a_cell_of_explore_shows_its_cases_and_the_link_reopens_them(page, serve
     page.wait_for_function("first => location.href !== first && location.href.includes('case=')", arg=first)
     head = page.locator(".st-key-case_head").inner_text()
     other = page.context.new_page()
-    other.set_default_timeout(90_000)
     other.goto(page.url)
     other.wait_for_selector("[role=dialog] .st-key-filmstrip .tile")
     assert head == other.locator(".st-key-case_head").inner_text()

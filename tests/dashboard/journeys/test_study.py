@@ -1,4 +1,4 @@
-"""Scrolling through a study in headless Chromium; skipped where none is installed."""
+"""Scrolling through a study in headless Chromium."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,17 +19,13 @@ from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
 from dashboard.shared.overlays import lay_heat
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 from tests.scan_files import write_series, write_zip
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 N_SLICES = 12
 PICTURE = "canvas.drawn"
 SCROLLER = "input.slice"
@@ -51,24 +48,19 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Expe
 
 
 @pytest.fixture
-def page(served: tuple[str, Experiment], study: bytes) -> Iterator[playwright.Page]:
+def page(page: Page, served: tuple[str, Experiment], study: bytes) -> Page:
     """The page with the study read, in a tab of 1440 x 900 pixels."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(60_000)
-        tab.goto(f"{served[0]}/read")
-        tab.wait_for_selector("text=Drop a head CT slice to begin")
-        file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
-        tab.locator(".st-key-files input[type=file]").set_input_files(file)
-        tab.get_by_text("Of the study").wait_for()
-        tab.locator(f"{PICTURE}[width='512']").first.wait_for()
-        tab.wait_for_timeout(1000)
-        yield tab
-        browser.close()
+    page.goto(f"{served[0]}/read")
+    page.wait_for_selector("text=Drop a head CT slice to begin")
+    file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
+    page.locator(".st-key-files input[type=file]").set_input_files(file)
+    page.get_by_text("Of the study").wait_for()
+    page.locator(f"{PICTURE}[width='512']").first.wait_for()
+    page.wait_for_timeout(1000)
+    return page
 
 
-def shown(page: playwright.Page) -> int:
+def shown(page: Page) -> int:
     """The number of the slice on screen; its picture, heading and slider agree on it."""
     page.wait_for_timeout(150)
     number = int(page.locator(PICTURE).first.get_attribute("data-slice"))
@@ -79,7 +71,7 @@ def shown(page: playwright.Page) -> int:
     return number
 
 
-def window(page: playwright.Page) -> tuple[int, int]:
+def window(page: Page) -> tuple[int, int]:
     """Level and width on screen; both sliders agree."""
     page.wait_for_timeout(150)
     level, width = map(
@@ -90,7 +82,7 @@ def window(page: playwright.Page) -> tuple[int, int]:
     return level, width
 
 
-def grab(page: playwright.Page, place: int) -> np.ndarray:
+def grab(page: Page, place: int) -> np.ndarray:
     """(size, size, 3) int: what a canvas shows; 0 is the slice, then the networks."""
     address = page.locator(PICTURE).nth(place).evaluate("canvas => canvas.toDataURL()")
     data = base64.b64decode(address.partition(",")[2])
@@ -103,7 +95,7 @@ def read(experiment: Experiment, study: bytes) -> Reading:
     return reading
 
 
-def middle(page: playwright.Page) -> tuple[float, float]:
+def middle(page: Page) -> tuple[float, float]:
     """The middle of the first picture."""
     box = page.locator(PICTURE).first.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

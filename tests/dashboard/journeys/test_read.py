@@ -1,10 +1,11 @@
-"""Read a scan in headless Chromium: worklist, keys, clipboard, downloads; skipped where none is installed."""
+"""Read a scan in headless Chromium: worklist, keys, clipboard, downloads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,17 +13,14 @@ from PIL import Image
 
 from core.synthetic.phantoms import draw_phantom
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 HEAT_MAPS = "canvas[aria-label^='Heat map of the'][width='512']"
 CHOSEN = ".st-key-worklist [data-selected=true] [data-testid=stRadioOption]"
 _PASTE = """async () => {
@@ -49,16 +47,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[playwright.Page]:
+def page(page: Page, address: str) -> Page:
     """The page, open and empty, in a tab of 1440 x 900 pixels."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(60_000)
-        tab.goto(f"{address}/read")
-        tab.wait_for_selector("text=Drop a head CT slice to begin")
-        yield tab
-        browser.close()
+    page.goto(f"{address}/read")
+    page.wait_for_selector("text=Drop a head CT slice to begin")
+    return page
 
 
 def _draw(seed: int) -> dict[str, object]:
@@ -68,7 +61,7 @@ def _draw(seed: int) -> dict[str, object]:
     return {"name": f"slice {seed}.png", "mimeType": "image/png", "buffer": target.getvalue()}
 
 
-def _drop(page: playwright.Page, n_files: int) -> None:
+def _drop(page: Page, n_files: int) -> None:
     page.locator(".st-key-files input[type=file]").set_input_files([_draw(n) for n in range(n_files)])
     page.wait_for_selector(HEAT_MAPS)
     if n_files > 1:
@@ -76,13 +69,13 @@ def _drop(page: playwright.Page, n_files: int) -> None:
     page.wait_for_timeout(500)
 
 
-def _wait_for_rows(page: playwright.Page, n_rows: int) -> None:
+def _wait_for_rows(page: Page, n_rows: int) -> None:
     page.wait_for_function(
         "n => document.querySelectorAll('.st-key-worklist input[type=radio]').length == n", arg=n_rows
     )
 
 
-def _names(page: playwright.Page) -> list[str]:
+def _names(page: Page) -> list[str]:
     return page.locator(".st-key-worklist [data-testid=stRadioOption]").all_inner_texts()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -12,17 +13,12 @@ import pytest
 from core.scans import formats
 from tests.builders import write_tiny_experiment
 from tests.core.scans.test_corpus import CORPUS_VARIABLE, needs_corpus, rows
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-    needs_corpus,
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, needs_corpus]
 BATCH = 25
 PATIENCE_MS = 120_000
 GROWTH_BYTES = 50_000_000
@@ -53,7 +49,7 @@ def find_server() -> psutil.Process:
     return server
 
 
-def hand_in(browser: playwright.Browser, address: str, paths: list[Path], *, take_away: bool = True) -> None:
+def hand_in(browser: Browser, address: str, paths: list[Path], *, take_away: bool = True) -> None:
     """Open the page, drop the files, wait until all are read, take them away if so told; close the tab."""
     tab = browser.new_page()
     tab.set_default_timeout(PATIENCE_MS)
@@ -75,7 +71,7 @@ def hand_in(browser: playwright.Browser, address: str, paths: list[Path], *, tak
     tab.close()
 
 
-def _wait_until_idle(tab: playwright.Page) -> None:
+def _wait_until_idle(tab: Page) -> None:
     """Until the page has not been running for a second, nor anything is read in the background."""
     for _ in range(2):
         tab.wait_for_timeout(1000)
@@ -83,7 +79,7 @@ def _wait_until_idle(tab: playwright.Page) -> None:
         tab.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
 
-def test_the_corpus_leaves_the_server_as_it_was(tmp_path: Path) -> None:
+def test_the_corpus_leaves_the_server_as_it_was(browser: Browser, tmp_path: Path) -> None:
     """After every scan and archive of the corpus, and files that were left lying, the server's process is the
     same and its memory within 50 MB of what it was."""
     write_tiny_experiment(tmp_path)
@@ -93,15 +89,13 @@ def test_the_corpus_leaves_the_server_as_it_was(tmp_path: Path) -> None:
     heavy = [tmp_path / f"{number}.bin" for number in range(2)]
     for path in heavy:
         path.write_bytes(os.urandom(HEAVY_BYTES))
-    with serve(tmp_path) as address, playwright.sync_playwright() as driver:
+    with serve(tmp_path) as address:
         server = find_server()
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         hand_in(browser, address, [folder / file for file in files if file.startswith(WARMING)])
         before = server.memory_info().rss
         for start in range(0, len(paths), BATCH):
             hand_in(browser, address, paths[start : start + BATCH])
         hand_in(browser, address, heavy, take_away=False)
-        browser.close()
         until = time.monotonic() + UNTIL_FORGOTTEN_S
         while (growth := server.memory_info().rss - before) > GROWTH_BYTES and time.monotonic() < until:
             time.sleep(5)

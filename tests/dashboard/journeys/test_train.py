@@ -8,32 +8,20 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.experiments import list_experiments
 from core.synthetic.phantoms import write_phantom_dataset
 from core.training.jobs import list_jobs
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import open_tab, serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
-CHROMIUM = find_chromium()
 PATIENCE_S = 400
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
-
-
-@pytest.fixture
-def browser() -> Iterator[playwright.Browser]:
-    """A Chromium."""
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture
@@ -49,16 +37,15 @@ def models(tmp_path: Path) -> Iterator[Path]:
                 os.kill(process, signal.SIGTERM)
 
 
-def open_train(browser: playwright.Browser, address: str) -> playwright.Page:
+def open_train(browser: Browser, address: str) -> Page:
     """A tab with the page Train."""
-    page = browser.new_context(viewport={"width": 1440, "height": 1400}).new_page()
-    page.set_default_timeout(PATIENCE_S * 1000)
+    page = open_tab(browser, height_px=1400, patience_s=PATIENCE_S)
     page.goto(f"{address}/train")
     page.get_by_role("heading", name="Trainings").wait_for()
     return page
 
 
-def start(page: playwright.Page) -> None:
+def start(page: Page) -> None:
     """Choose a small training of one framework and start it."""
     page.get_by_text("Slices at random", exact=True).click()
     page.get_by_role("combobox", name="Architecture").click()
@@ -81,7 +68,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 def test_a_training_is_started_watched_cancelled_and_resumed_and_outlives_the_dashboard(
-    browser: playwright.Browser, models: Path, tmp_path: Path
+    browser: Browser, models: Path, tmp_path: Path
 ) -> None:
     """Curves appear, cancel keeps what was trained, resume goes on there; closing the tab and the dashboard
     leaves it running, another dashboard finds it, and in the end there is an experiment."""

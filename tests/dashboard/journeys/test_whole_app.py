@@ -1,4 +1,4 @@
-"""True journeys in headless Chromium; skipped where none is installed."""
+"""True journeys in headless Chromium."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,16 +15,13 @@ from PIL import Image
 
 from core.synthetic.phantoms import draw_phantom
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import ROOT, find_chromium, serve
+from tests.dashboard.browser import ROOT, serve
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-CHROMIUM = find_chromium()
 REAL_DATA = os.environ.get("STROKE_CT_DATA", "")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.browser]
 HEAT_MAPS = "canvas[aria-label^='Heat map of the'][width='512']"
 
 
@@ -36,18 +34,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def page() -> Iterator[playwright.Page]:
-    """An empty tab of 1440 x 900 pixels."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(30_000)
-        yield tab
-        browser.close()
-
-
-def _drop(page: playwright.Page, name: str, kind: str, data: bytes) -> None:
+def _drop(page: Page, name: str, kind: str, data: bytes) -> None:
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": data})
     page.locator(HEAT_MAPS).nth(1).wait_for()
 
@@ -59,7 +46,7 @@ def _draw_phantom_file() -> bytes:
     return target.getvalue()
 
 
-def _expect_two_readings(page: playwright.Page) -> None:
+def _expect_two_readings(page: Page) -> None:
     for title in ("PyTorch", "Keras"):
         assert (
             1 == page.locator(f"canvas[aria-label='Heat map of the {title} network over the slice']").count()
@@ -68,7 +55,7 @@ def _expect_two_readings(page: playwright.Page) -> None:
         assert 1 == sum(bool(re.match(rf"{title}\s+[01]\.\d\d\s", line)) for line in said)
 
 
-def _read_rule(page: playwright.Page) -> str:
+def _read_rule(page: Page) -> str:
     """The operating point that is chosen on the page Compare."""
     return page.locator(".st-key-operating_point [role=radio][aria-checked=true]").inner_text()
 

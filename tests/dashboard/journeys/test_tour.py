@@ -1,23 +1,20 @@
-"""Journeys through the tour and the quiz in headless Chromium; skipped where none is installed."""
+"""Journeys through the tour and the quiz in headless Chromium."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dashboard.overview.tour_steps import STEPS
-from tests.dashboard.browser import find_chromium, serve
+from tests.dashboard.browser import serve
 from tests.dashboard.story_data import write_story
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
-CHROMIUM = find_chromium()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +26,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def page() -> Iterator[playwright.Page]:
-    """An empty tab of 1440 x 900 pixels."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        tab.set_default_timeout(60_000)
-        yield tab
-        browser.close()
-
-
-def _wait_until_drawn(page: playwright.Page) -> None:
+def _wait_until_drawn(page: Page) -> None:
     page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
 
 
-def _expect_step(page: playwright.Page, number: int) -> None:
+def _expect_step(page: Page, number: int) -> None:
     page.get_by_role("heading", name=STEPS[number - 1].title, exact=True).wait_for()
     _wait_until_drawn(page)
 
@@ -74,7 +60,6 @@ def test_a_presenter_walks_the_tour_by_arrow_keys(page, address: str) -> None:
     _expect_step(page, 5)
     page.wait_for_url("**/tour?step=5")
     other = page.context.new_page()
-    other.set_default_timeout(60_000)
     other.goto(page.url)
     _expect_step(other, 5)
     other.close()
