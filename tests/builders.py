@@ -11,6 +11,7 @@ import onnx
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
+from core.evaluation import DEFAULT_RULE, RULES
 from core.experiments import Experiment, publish, write_experiment, write_table
 from core.frameworks import FRAMEWORKS
 from core.imaging.preprocessing import Recipe
@@ -20,7 +21,6 @@ from core.training.card import describe_results
 SLOPES = {"pytorch": 20.0, "keras": 12.0}
 MIDDLE = 0.4
 POOLING = 4
-RULES = ("youden", "sensitivity_90", "specificity_90", "f1")
 
 
 def draw_head(gray: float, size: int = 64) -> np.ndarray:
@@ -202,7 +202,7 @@ def write_tiny_experiment(
             "n_refused": 0,
         },
         "operating_points": points,
-        "default_operating_point": "youden",
+        "default_operating_point": DEFAULT_RULE,
         "served": "The served network is a formula; the measured predictions are invented.",
         "parity": {framework: {"max_difference": 0.0, "n_slices": 8} for framework in frameworks},
         "training": {framework: {"seconds": 1.5, "n_parameters": 2} for framework in frameworks},

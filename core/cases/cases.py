@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.evaluation import Band, in_band, logit, patient_level
+from core.evaluation import CELLS, SET_ASIDE, Band, in_band, logit, name_cells, patient_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.evaluation import Bools
 
 # The cells of a confusion matrix; the last two only where the review band is set aside.
-OUTCOMES = ("tp", "fn", "fp", "tn", "indeterminate_positive", "indeterminate_negative")
+OUTCOMES = (*reversed(CELLS), *reversed(SET_ASIDE))
 # Who of the first two models calls a case positive.
 AGREEMENTS = ("both", "only_first", "only_second", "neither")
 # How cases can be sorted: by the column and whether its largest value comes first.
@@ -78,9 +78,7 @@ def judge(
         score, band = cases[name].to_numpy(np.float64), bands.get(name)
         positive = score >= cut
         review = np.zeros(len(cases), bool) if band is None else in_band(score, band)
-        outcome = np.where(label, np.where(positive, "tp", "fn"), np.where(positive, "fp", "tn")).astype(
-            object
-        )
+        outcome = name_cells(label, positive).astype(object)
         if set_aside:
             outcome[review & label], outcome[review & ~label] = OUTCOMES[4:]
         found[f"{name}_positive"], found[f"{name}_review"], found[f"{name}_outcome"] = (
@@ -162,9 +160,7 @@ def find_patients(
     """
     label, score, names = patient_level(cases, framework)
     review = np.zeros(len(names), bool) if band is None else in_band(score, band)
-    cells = np.where(
-        label == 1, np.where(score >= threshold, "tp", "fn"), np.where(score >= threshold, "fp", "tn")
-    )
+    cells = name_cells(label == 1, score >= threshold)
     aside = np.where(label == 1, *OUTCOMES[4:])
     return sorted(str(name) for name in names[np.where(review, aside, cells) == outcome])
 

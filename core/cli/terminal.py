@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from core.evaluation import list_keys
+from core.evaluation import CELLS, list_keys
 from core.frameworks import TITLES
 
 if TYPE_CHECKING:
@@ -82,10 +82,9 @@ def print_evaluation(record: dict[str, Any]) -> None:
     counts = [
         [key, *(_as_count(level[key]) for level in measured)] for key in ("n", "positives", "threshold")
     ]
-    cells = ["tn", "fp", "fn", "tp"]
     confusion = [
         [cell, *("-" if level["confusion"] is None else str(level["confusion"][cell]) for level in measured)]
-        for cell in cells
+        for cell in CELLS
     ]
     reviews = [_as_figure(level["review"].get("share", {"value": None})) for level in measured]
     figures = [

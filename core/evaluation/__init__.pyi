@@ -41,9 +41,16 @@ from .measures import (
     list_measures as list_measures,
 )
 from .metrics import (
+    CELLS as CELLS,
+    SET_ASIDE as SET_ASIDE,
+    WRONG_CELLS as WRONG_CELLS,
     Bools as Bools,
+    name_cells as name_cells,
 )
 from .operating_points import (
+    DEFAULT_RULE as DEFAULT_RULE,
+    RULES as RULES,
+    Rule as Rule,
     choose_operating_points as choose_operating_points,
     operating_points_of as operating_points_of,
     review_bands_of as review_bands_of,

@@ -15,6 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
 
+# The cells of the 2x2 table and their words: negatives first, and of each what is called negative first.
+CELLS = {"tn": "true negative", "fp": "false positive", "fn": "false negative", "tp": "true positive"}
+WRONG_CELLS = ("fp", "fn")
+# What lies in the review band, where it is set aside, by the class that it is of.
+SET_ASIDE = ("indeterminate_negative", "indeterminate_positive")
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -108,6 +114,24 @@ def confusion_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> Con
     n_called, n_positive = int(np.count_nonzero(called)), int(np.count_nonzero(positive))
     fp, fn = n_called - tp, n_positive - tp
     return Confusion(tn=positive.size - tp - fp - fn, fp=fp, fn=fn, tp=tp)
+
+
+def split_cells(positive: Bools, called: Bools) -> tuple[Bools, ...]:
+    """Return which rows (n,) lie in each of CELLS, from labels (n,) and calls (n,).
+
+    >>> [cell.tolist() for cell in split_cells(np.array([False, True]), np.array([True, True]))]
+    [[False, False], [True, False], [False, False], [False, True]]
+    """
+    return ~positive & ~called, ~positive & called, positive & ~called, positive & called
+
+
+def name_cells(positive: Bools, called: Bools) -> NDArray[np.str_]:
+    """Return the one of CELLS (n,) in which each row lies, from labels (n,) and calls (n,).
+
+    >>> name_cells(np.array([False, True]), np.array([True, True])).tolist()
+    ['fp', 'tp']
+    """
+    return np.array(list(CELLS))[2 * positive.astype(int) + called]
 
 
 def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:

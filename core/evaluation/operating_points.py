@@ -4,18 +4,15 @@ Candidates lie midway between neighbouring distinct scores, so that a rounding e
 decision; one more lies below the lowest score (all positive) and one above the highest (none). The decision
 rule is "positive when score >= threshold".
 
-youden          highest sensitivity + specificity - 1 (Youden, Cancer 1950, 3:32-35)
-sensitivity_90  the highest threshold with sensitivity >= 0.90
-specificity_90  the lowest threshold with specificity >= 0.90
-f1              highest F1
-
-Of several thresholds equally good for `youden` or `f1`, the lowest is taken: it misses fewest positives.
+RULES lists the ways to choose; Youden's is of Cancer 1950, 3:32-35. Of several thresholds equally good for
+`youden` or `f1`, the lowest is taken: it misses fewest positives.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,7 +23,31 @@ from core.evaluation.metrics import Floats, check_both_classes, check_scores
 from core.evaluation.patients import patient_level, patient_names
 from core.evaluation.review import Band, choose_band
 
-RULES = ("youden", "sensitivity_90", "specificity_90", "f1")
+
+class Rule(NamedTuple):
+    """How a threshold is chosen: its title, what it chooses, and where one might want that."""
+
+    title: str
+    chosen: str
+    reason: str
+
+
+# By the key of the card and the record.
+RULES = {
+    "youden": Rule("Youden", "highest sensitivity + specificity", "both kinds of error weigh alike"),
+    "sensitivity_90": Rule(
+        "Sensitivity 90",
+        "highest threshold with sensitivity of 90 % or more",
+        "few findings may be missed",
+    ),
+    "specificity_90": Rule(
+        "Specificity 90",
+        "lowest threshold with specificity of 90 % or more",
+        "few false alarms are bearable",
+    ),
+    "f1": Rule("F1", "highest F1", "sensitivity and precision weigh alike, correct negatives do not count"),
+}
+DEFAULT_RULE = "youden"
 
 
 def choose_operating_points(y_true: ArrayLike, y_score: ArrayLike) -> dict[str, float]:

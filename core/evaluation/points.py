@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 from core.evaluation.intervals import Bootstrap, Statistic, Weights, group_codes
 from core.evaluation.measures import list_keys, rates, why_undefined
 from core.evaluation.metrics import (
+    CELLS,
+    SET_ASIDE,
     Bools,
     Confusion,
     Floats,
@@ -20,11 +22,11 @@ from core.evaluation.metrics import (
     decide,
     predictive_values,
     ratio,
+    split_cells,
 )
 from core.evaluation.review import Band, in_band
 
 STATED_PREVALENCES = (0.05, 0.3)
-_CELLS = ("tn", "fp", "fn", "tp")
 
 
 def evaluate_point(
@@ -69,7 +71,7 @@ def point_and_draws(
     positive, scores = check_scores(y_true, y_score)
     called = decide(scores, threshold)
     undecided = np.zeros(positive.size, bool) if band is None else in_band(scores, band)
-    cells = (~positive & ~called, ~positive & called, positive & ~called, positive & called)
+    cells = split_cells(positive, called)
     counts = _count(cells)
     # (n_groups, 8): the four cells of all rows, then those of the undecided ones
     tables = np.stack(
@@ -112,7 +114,7 @@ def rate_statistic(
     positive, scores = check_scores(y_true, y_score)
     codes, n_groups = group_codes(groups)
     called = decide(scores, threshold)
-    cells = (~positive & ~called, ~positive & called, positive & ~called, positive & called)
+    cells = split_cells(positive, called)
     tables = np.stack([np.bincount(codes[cell], minlength=n_groups) for cell in cells], axis=1).astype(float)
 
     def statistic(weights: Weights) -> dict[str, Floats]:
@@ -122,7 +124,7 @@ def rate_statistic(
 
 
 def _count(cells: tuple[Bools, ...] | list[Bools]) -> Confusion:
-    return Confusion(**{name: int(np.count_nonzero(cell)) for name, cell in zip(_CELLS, cells, strict=True)})
+    return Confusion(**{name: int(np.count_nonzero(cell)) for name, cell in zip(CELLS, cells, strict=True)})
 
 
 def _figures(
@@ -161,7 +163,7 @@ def _predict(
 def _review(
     counts: Confusion, aside: Confusion, band: Band, drawn: dict[str, Floats], bootstrap: Bootstrap
 ) -> dict[str, Any]:
-    decided = Confusion(**{cell: getattr(counts, cell) - getattr(aside, cell) for cell in _CELLS})
+    decided = Confusion(**{cell: getattr(counts, cell) - getattr(aside, cell) for cell in CELLS})
     share = aside.n / counts.n if counts.n else None
     return {
         "low": band[0],
@@ -169,8 +171,7 @@ def _review(
         "share": bootstrap.figure(share, drawn.get("share"), "there is nothing to count"),
         "counts": {
             **decided.to_dict(),
-            "indeterminate_negative": aside.tn + aside.fp,
-            "indeterminate_positive": aside.fn + aside.tp,
+            **dict(zip(SET_ASIDE, (aside.tn + aside.fp, aside.fn + aside.tp), strict=True)),
         },
         **_figures(decided, drawn, bootstrap, "decided_"),
     }

@@ -67,7 +67,7 @@ from core.evaluation.comparison import compare_models
 from core.evaluation.intervals import LEVEL, Bootstrap
 from core.evaluation.levels import LEVELS, Rows, measure_rows, no_level, select_rows
 from core.evaluation.metrics import check_scores
-from core.evaluation.operating_points import review_bands_of
+from core.evaluation.operating_points import DEFAULT_RULE, review_bands_of
 from core.evaluation.patients import patient_names
 from core.evaluation.recalibration import recalibrate
 
@@ -121,7 +121,7 @@ def from_predictions(
     frameworks: Sequence[str],
     points: Points,
     *,
-    default_rule: str = "youden",
+    default_rule: str = DEFAULT_RULE,
     calibrations: Mapping[str, Mapping[str, Any]] | None = None,
     name: str = "",
     n_resamples: int = 2000,

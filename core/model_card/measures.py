@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.evaluation import MAX_SHARE, Measure, list_measures
+from core.evaluation import CELLS, MAX_SHARE, RULES, SET_ASIDE, Measure, Rule, list_measures
 from core.model_card.facts import Facts
 from core.model_card.markdown import (
     Style,
@@ -20,22 +20,6 @@ from core.model_card.markdown import (
 )
 
 LEVELS = ("slice", "patient")
-# The name of each rule, what it chooses, and why one might want that.
-RULES = {
-    "youden": ("Youden", "highest sensitivity + specificity", "both kinds of error weigh alike"),
-    "sensitivity_90": (
-        "Sensitivity 90",
-        "highest threshold with sensitivity of 90 % or more",
-        "few findings may be missed",
-    ),
-    "specificity_90": (
-        "Specificity 90",
-        "lowest threshold with specificity of 90 % or more",
-        "few false alarms are bearable",
-    ),
-    "f1": ("F1", "highest F1", "sensitivity and precision weigh alike, correct negatives do not count"),
-}
-_CELLS = ("tn", "fp", "fn", "tp")
 # A decision curve has a hundred points; the card shows a few, the record all.
 _CURVE_STEP = 10
 
@@ -61,7 +45,7 @@ def describe_decisions(facts: Facts) -> str:
         review = facts.level(framework, level)["review"]
         if "low" in review:
             counts = review["counts"]
-            aside = [str(counts[f"indeterminate_{kind}"]) for kind in ("negative", "positive")]
+            aside = [str(counts[cell]) for cell in SET_ASIDE]
             band = f"{review['low']:.3f} to {review['high']:.3f}"
             bands.append([head, band, tell(review["share"], "share"), *aside])
         else:
@@ -77,9 +61,9 @@ def describe_decisions(facts: Facts) -> str:
     )
 
 
-def _name_rule(rule: str) -> tuple[str, str, str]:
-    """The entry of RULES; a rule of another program keeps its name."""
-    return RULES.get(rule, (plain(rule), "not described", "not described"))
+def _name_rule(rule: str) -> Rule:
+    """Return the entry of RULES; a rule of another program keeps its name."""
+    return RULES.get(rule, Rule(plain(rule), "not described", "not described"))
 
 
 def describe_results(facts: Facts) -> str:
@@ -100,7 +84,7 @@ def _tell_level(facts: Facts, level: str) -> str:
         return paragraphs(head, f"Not available: {plain(one['reason'])}.")
     share = "" if one["prevalence"] is None else f" ({percent(one['prevalence'])})"
     counts = [
-        [title, *("-" if of["confusion"] is None else str(of["confusion"][cell]) for cell in _CELLS)]
+        [title, *("-" if of["confusion"] is None else str(of["confusion"][cell]) for cell in CELLS)]
         for title, of in found.items()
     ]
     rates = _rows(list_measures("rate"))
@@ -112,7 +96,7 @@ def _tell_level(facts: Facts, level: str) -> str:
     return paragraphs(
         head,
         f"{one['n']} {level}s, {one['positives']} positive{share}.",
-        table(["", "true negatives", "false positives", "false negatives", "true positives"], counts),
+        table(["", *(f"{word}s" for word in CELLS.values())], counts),
         figure_table([*rates, *_rows(list_measures("ranking")), *_rows(list_measures("calibration"))], found),
         "At a prevalence that is held fixed, the data's own and others:",
         _predictive_values(found),

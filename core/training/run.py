@@ -28,6 +28,7 @@ import numpy as np
 
 from core.datasets import Dataset, Fold, index_dataset, make_folds
 from core.errors import ExperimentError, TrainingError
+from core.evaluation import DEFAULT_RULE
 from core.experiments import Experiment, check_name, models_root, publish, write_experiment, write_table
 from core.models import architecture_of, get_architecture
 from core.system import clear_parts, count_cores, write_whole
@@ -274,7 +275,7 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
         "classes": {key: described[key] for key in ("negative", "positive", "meaning")},
         "dataset": plan["dataset"],
         **describe_results(predictions, frameworks),
-        "default_operating_point": "youden",
+        "default_operating_point": DEFAULT_RULE,
         "served": describe_served(len(folds)),
         "parity": {framework: results[framework]["parity"] for framework in frameworks},
         "training": {

@@ -41,7 +41,7 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
         "Operating point",
         options,
         required=True,
-        format_func=components.RULES.__getitem__,
+        format_func=components.name_rule,
         help=components.RULE_HELP,
         **state.carry("operating_point", components.usual_rule(experiment, rules), options.__contains__),
     )

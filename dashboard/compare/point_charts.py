@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from core.evaluation import CELLS, SET_ASIDE
 from core.frameworks import TITLES
 from dashboard.shared import (
     DASHES,
@@ -61,7 +62,7 @@ def draw_confusion(
     """Draw the table of right and wrong of one framework: one hue by share of the row, wrong cells outlined.
 
     Args:
-        confusion: counts "tn", "fp", "fn", "tp" of all rows.
+        confusion: counts of all rows by cell.
         classes: names of the negative and the positive class.
         framework: gives title and hue.
         palette: the theme's colours.
@@ -69,11 +70,11 @@ def draw_confusion(
         set_aside: whether what needs review stands in a column of its own, or is noted in each cell.
     """
     shown, notes, columns = dict(confusion), {}, [shorten(name) for name in classes]
-    cells = [["tn", "fp"], ["fn", "tp"]]
+    cells = np.reshape(list(CELLS), (2, 2)).tolist()
     if review is not None and set_aside:
         shown = dict(review)
         columns.append("? needs review")
-        cells = [[*cells[0], "indeterminate_negative"], [*cells[1], "indeterminate_positive"]]
+        cells = [[*row, aside] for row, aside in zip(cells, SET_ASIDE, strict=True)]
     elif review is not None:
         notes = {cell: confusion[cell] - review[cell] for cell in confusion}
     counts = np.array([[shown[cell] for cell in row] for row in cells])

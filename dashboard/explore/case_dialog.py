@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.cases import Case
 from core.errors import StrokeError
+from core.evaluation import CELLS, SET_ASIDE, WRONG_CELLS
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.measurements import copies, nearest
@@ -17,17 +18,12 @@ from dashboard.explore import explore_charts, feature_map, tags
 from dashboard.explore.filters import Choice
 from dashboard.explore.gallery import ABSENT, HEAT_HONESTY, make_tiles, open_case
 from dashboard.explore.widgets import Tile, show_gallery
-from dashboard.readings import Reading
-from dashboard.readings import pictures as explore_pictures
+from dashboard.readings import Reading, pictures as explore_pictures
 from dashboard.shared import CONFIG, WORDS, components, loaders, overlays, state
 
 _OUTCOMES = {
-    "tp": "right: true positive",
-    "tn": "right: true negative",
-    "fp": "wrong: false positive",
-    "fn": "wrong: false negative",
-    "indeterminate_positive": "set aside",
-    "indeterminate_negative": "set aside",
+    **{cell: f"{'wrong' if cell in WRONG_CELLS else 'right'}: {word}" for cell, word in CELLS.items()},
+    **dict.fromkeys(SET_ASIDE, "set aside"),
 }
 
 
@@ -146,8 +142,8 @@ def _show_verdict(
     choice: Choice, case: pd.Series[Any], name: str, reading: Reading | None, opacity: float
 ) -> None:
     outcome, probability = str(case[f"{name}_outcome"]), float(case[name])
-    sign = components.SIGNS["wrong"] if outcome in ("fn", "fp") else components.SIGNS["correct"]
-    color = WORDS["positive"] if outcome in ("fn", "fp") else "green"
+    sign = components.SIGNS["wrong"] if outcome in WRONG_CELLS else components.SIGNS["correct"]
+    color = WORDS["positive"] if outcome in WRONG_CELLS else "green"
     told = _OUTCOMES[outcome]
     word = f":gray[{told}]" if outcome.startswith("ind") else f":{color}[{sign} {told}]"
     doubt = ""

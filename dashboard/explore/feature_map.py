@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.datasets import find_dataset
 from core.errors import StrokeError
+from core.evaluation import CELLS
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.measurements import FEATURES_TABLE, measure_features, store_features
@@ -40,10 +41,10 @@ class _Looks(NamedTuple):
 
 # Drawn in this order: what is rare and wrong lies on top.
 OUTCOMES = {
-    "tn": _Looks("true negative", True, "circle-open", 6, 0.75),
-    "tp": _Looks("true positive", True, "circle", 7, 0.9),
-    "fp": _Looks("false positive", False, "x-thin-open", 8, 0.9),
-    "fn": _Looks("false negative", False, "x", 9, 1.0),
+    "tn": _Looks(CELLS["tn"], True, "circle-open", 6, 0.75),
+    "tp": _Looks(CELLS["tp"], True, "circle", 7, 0.9),
+    "fp": _Looks(CELLS["fp"], False, "x-thin-open", 8, 0.9),
+    "fn": _Looks(CELLS["fn"], False, "x", 9, 1.0),
 }
 _BUTTONS = {
     **CONFIG, "displayModeBar": True, "displaylogo": False,

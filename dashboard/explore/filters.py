@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.cases import AGREEMENTS, OUTCOMES, UNTAGGED
-from core.cases import cases as every_case
-from core.evaluation import Band
+from core.cases import AGREEMENTS, OUTCOMES, UNTAGGED, cases as every_case
+from core.evaluation import CELLS, SET_ASIDE, WRONG_CELLS, Band
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.system import natural_key
@@ -99,10 +98,11 @@ def show_tables(experiment: Experiment, choice: Choice) -> None:
         key = f"{name}_outcome"
         counts = every_case.count_outcomes(choice.keep(key), name)
         chosen = choice.filters.get(key, [])
-        lines = [["tn", "fp"], ["fn", "tp"]]
+        lines = np.reshape(list(CELLS), (2, 2)).tolist()
         columns = [f"called {negative}", f"called {positive}"]
         if choice.cases[key].str.startswith("ind").any():
-            lines, columns = [["tn", "fp", OUTCOMES[5]], ["fn", "tp", OUTCOMES[4]]], [*columns, "? review"]
+            lines = [[*line, aside] for line, aside in zip(lines, SET_ASIDE, strict=True)]
+            columns = [*columns, "? review"]
         cells = []
         for line in lines:
             total = sum(counts[one] for one in line)
@@ -189,7 +189,7 @@ def show_chips(experiment: Experiment, choice: Choice) -> None:
 
 
 def _make_cell(name: str, n: int, total: int, chosen: bool) -> Cell:
-    kind = "review" if name.startswith("ind") else "wrong" if name in ("fn", "fp") else ""
+    kind = "review" if name.startswith("ind") else "wrong" if name in WRONG_CELLS else ""
     note = f"{'?' if kind == 'review' else name.upper()} · {write_percent(n / total) if total else '–'}"
     return Cell(name, n, n / total if total else 0.0, note, OUTCOME_WORDS[name], kind, chosen)
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.cases import SORTS, sort
 from core.errors import StrokeError
+from core.evaluation import WRONG_CELLS
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.explore.filters import Choice
@@ -93,7 +94,7 @@ def make_tile(
     """One judged case as a tile with these pictures; without any, `reason` says why."""
     names = experiment.frameworks
     outcomes = {name: str(case[f"{name}_outcome"]) for name in names}
-    n_wrong = sum(outcome in ("fn", "fp") for outcome in outcomes.values())
+    n_wrong = sum(outcome in WRONG_CELLS for outcome in outcomes.values())
     kind = "wrong" if n_wrong == len(names) else "one-wrong" if n_wrong else "right"
     if not n_wrong and any(outcome.startswith("ind") for outcome in outcomes.values()):
         kind = "aside"
@@ -187,7 +188,7 @@ def _ignore(done: int, total: int) -> None:
 def _sign(outcome: str) -> str:
     if outcome.startswith("ind"):
         return "?"
-    return components.SIGNS["wrong" if outcome in ("fn", "fp") else "correct"]
+    return components.SIGNS["wrong" if outcome in WRONG_CELLS else "correct"]
 
 
 def _word(outcome: str) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.cases import find_suspects, write_rows
 from core.errors import EvaluationError
-from core.evaluation import pr_curve
+from core.evaluation import name_cells, pr_curve
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.explore import explore_charts, feature_map, filters, tags
@@ -97,8 +97,7 @@ def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
             **state.carry("map_of", name, experiment.frameworks.__contains__),
         )  # fmt: skip
         filters.show_chips(experiment, choice)
-    label, positive = cases["label"].to_numpy() == 1, cases[f"{name}_positive"].to_numpy()
-    outcome = np.where(label, np.where(positive, "tp", "fn"), np.where(positive, "fp", "tn"))
+    outcome = name_cells(cases["label"].to_numpy() == 1, cases[f"{name}_positive"].to_numpy())
     rows = feature_map.show_map(experiment, cases.assign(outcome=outcome))
     if rows:
         _offer_gallery(experiment, rows)

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.datasets import KNOWN_DATASET
 from core.errors import ExperimentError, StrokeError
+from core.evaluation import RULES
 from core.experiments import Experiment, default_experiment, default_name, find_experiment
 from core.frameworks import TITLES
 from dashboard.shared import loaders, state
@@ -29,13 +30,6 @@ SIGNS = {
     "negative": "○",
     "correct": "✓",
     "wrong": "✗",
-}
-RULES = {
-    "youden": "Youden",
-    "sensitivity_90": "Sensitivity 90",
-    "specificity_90": "Specificity 90",
-    "f1": "F1",
-    "custom": "Custom",
 }
 RULE_HELP = """The probability from which on a network decides for the positive class. Each preset was
 chosen on validation slices, for each network apart. **Youden**: sensitivity + specificity is largest.
@@ -147,6 +141,11 @@ def list_rules(experiment: Experiment, level: str) -> list[str]:
     ]
 
 
+def name_rule(rule: str) -> str:
+    """Return the title of a rule; of a threshold of one's own as well."""
+    return "Custom" if rule == "custom" else RULES[rule].title
+
+
 def usual_rule(experiment: Experiment, rules: Sequence[str]) -> str:
     """The card's default one of these rules, else the first; "custom" when there is none."""
     usual = experiment.card["default_operating_point"]
@@ -165,7 +164,7 @@ def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str,
     rule = st.selectbox(
         "Operating point",
         options,
-        format_func=RULES.__getitem__,
+        format_func=name_rule,
         help=RULE_HELP,
         **state.carry("operating_point", usual_rule(experiment, rules), options.__contains__),
     )

@@ -17,10 +17,9 @@ from tests.core.model_card.conftest import cells
 
 def test_every_rule_has_a_reason(facts: Facts) -> None:
     """Each rule of the program is described, and stands with the thresholds of the card."""
-    assert set(RULES) == set(measures.RULES)
     text = measures.describe_decisions(facts)
     for rule in RULES:
-        title = measures.RULES[rule][0]
+        title = RULES[rule].title
         shown = cells(text, f"**{title}** (default)" if rule == "youden" else title)
         assert f"{facts.card['operating_points']['pytorch']['slice'][rule]:.3f}" == shown[3]
         assert f"{facts.card['operating_points']['keras']['patient'][rule]:.3f}" == shown[6]
@@ -51,7 +50,7 @@ def test_all_figures_stand_with_their_intervals(facts: Facts, level: str, place:
 def test_the_other_operating_points_stand_too(facts: Facts) -> None:
     """Each rule but the default has a table of its own."""
     heads = measures.describe_results(facts).split("### Per ")[1]
-    for title, *_ in list(measures.RULES.values())[1:]:
+    for title, *_ in list(RULES.values())[1:]:
         assert f"| PyTorch, {title} | Keras, {title} |" in heads
 
 

@@ -11,10 +11,11 @@ import pytest
 
 from core.errors import EvaluationError
 from core.evaluation.conditions import complete_record
+from core.evaluation.operating_points import RULES
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment, add_files
 from dashboard.shared import records
-from tests.builders import RULES, write_tiny_experiment
+from tests.builders import write_tiny_experiment
 
 POINT = ("threshold", "confusion", "recall", "specificity", "f1", "npv", "predictive_values", "review")
 
