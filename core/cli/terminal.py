@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.evaluation import CELLS, list_keys
 from core.frameworks import TITLES
+from core.system import escape_for_terminal as plain
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
@@ -25,13 +26,6 @@ def show_progress(words: str) -> Callable[[int, int], None] | None:
             print(f"\r{done}/{total} {words}", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
     return show
-
-
-def plain(text: str) -> str:
-    """A text from outside, safe to print: a name can hold control characters that steer a terminal."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
 
 
 def print_json(record: dict[str, Any]) -> None:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
+
+from core.system import escape_for_markdown as plain
 
 # "share": 67.4 % [64-71]; "fine share": 67.4 % [64.1-70.9]; "number": 0.80 [0.74-0.85]; "fine": a decimal
 # more; "difference": with its sign.
 Style = Literal["share", "fine share", "number", "fine", "difference"]
 Figure = Mapping[str, Any]
-
-# Marks that Markdown acts on; and what makes links and icons: a colon, a dot or an @ before a letter.
-_MARKS = re.compile(r"[\\`*_{}\[\]<>|#$&~^]|(?<=\w)\.(?=[A-Za-z])|:(?=[A-Za-z/])|@")
-
-
-def plain(text: object) -> str:
-    r"""A text from outside as it stands: no markup, link, picture, formula or icon in it takes effect.
-
-    >>> plain("a [b](https://c.de) *d*")
-    'a \\[b\\](https\\://c\\.de) \\*d\\*'
-    """
-    shown = "".join(character if character.isprintable() else " " for character in str(text))
-    return _MARKS.sub(lambda match: "\\" + match[0], shown)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

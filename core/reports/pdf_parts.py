@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from core.system import replace_unprintable
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -31,7 +33,7 @@ def say(text: str, style: str = "body") -> Any:
 def as_words(text: str) -> str:
     """A text of whatever origin as words of a paragraph: no markup, and only signs that the font has."""
     known = _known_signs()
-    line = "".join(char if char.isprintable() else " " for char in text)
+    line = replace_unprintable(text)
     return escape("".join(char if ord(char) in known else "?" for char in line))
 
 

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from core.system import escape_for_cell
+
 if TYPE_CHECKING:
     from core.experiments import Experiment
     from core.reading import Findings, Refusal, SliceFinding
@@ -18,9 +20,6 @@ if TYPE_CHECKING:
 PREDICT_SCHEMA = "predict/1"
 NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."
 LET_THROUGH = "This does not look like a head CT: it was read at the reader's own wish, and means little."
-# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection"); the last
-# four are their full-width forms, which some spreadsheets fold into the ASCII ones.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def highest_probability(finding: SliceFinding) -> float:
@@ -176,14 +175,9 @@ def _describe_slice(
 
 
 def _write_row(writer: csv.DictWriter[str], row: Mapping[str, str | int | float]) -> None:
-    writer.writerow({key: as_cell(value) if isinstance(value, str) else value for key, value in row.items()})
-
-
-def as_cell(text: str) -> str:
-    """A text as a cell of a spreadsheet, where it stays a text: on one line, and never a formula."""
-    stripped = text.lstrip()
-    line = "".join(char if char.isprintable() else " " for char in text)
-    return f"'{line}" if text.startswith(_FORMULA_STARTS) or stripped.startswith(_FORMULA_STARTS) else line
+    writer.writerow(
+        {key: escape_for_cell(value) if isinstance(value, str) else value for key, value in row.items()}
+    )
 
 
 def program_version() -> str:

@@ -7,6 +7,14 @@ from .files import (
     write_aside as write_aside,
     write_whole as write_whole,
 )
+from .plain_text import (
+    begins_formula as begins_formula,
+    escape_for_cell as escape_for_cell,
+    escape_for_markdown as escape_for_markdown,
+    escape_for_page as escape_for_page,
+    escape_for_terminal as escape_for_terminal,
+    replace_unprintable as replace_unprintable,
+)
 from .processes import (
     born_at as born_at,
     is_alive as is_alive,

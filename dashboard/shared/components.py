@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from core.errors import ExperimentError, StrokeError
 from core.evaluation import RULES
 from core.experiments import Experiment, default_experiment, default_name, find_experiment
 from core.frameworks import TITLES
+from core.system import escape_for_page as plain
 from dashboard.shared import loaders, state
 from dashboard.shared.palette import WORDS, write_percent
 
@@ -66,12 +66,6 @@ def show_error(error: StrokeError, subject: str = "") -> None:
     came = f" ({plain(error.came)})" if error.came else ""
     remedy = f"  \n{sentence(error.remedy)}" if error.remedy else ""
     st.warning(f"{head}{plain(error.problem)}{came}.{remedy}", icon=SIGNS["warning"])
-
-
-def plain(text: str) -> str:
-    """A string from outside as it stands: no markup, link, picture, formula or icon in it takes effect."""
-    text = "".join(char if char.isprintable() else " " for char in text)
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def invite_training(shows: str) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable
 
 from core.cases.annotations.entries import Case, Entry, make_entry
 from core.errors import AnnotationError
+from core.system import begins_formula
 
 COLUMNS = ("sha256", "dataset", "tag", "note", "author", "created")
 MAX_BYTES = 10_000_000
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_entries(entries: Iterable[Entry]) -> bytes:
@@ -91,9 +91,14 @@ def _read_rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
     return [(line, {name: row[name] for name in COLUMNS}) for line, row in rows]
 
 
+def _needs_apostrophe(text: str) -> bool:
+    return text.startswith("'") or begins_formula(text)
+
+
 def _escape(text: str) -> str:
-    return f"'{text}" if text.startswith((*_RISKY, "'")) else text
+    """Put an apostrophe before a formula, and before one more so that it is kept; lines stay as they are."""
+    return f"'{text}" if _needs_apostrophe(text) else text
 
 
 def _unescape(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith((*_RISKY, "'")) else text
+    return text[1:] if text.startswith("'") and _needs_apostrophe(text[1:]) else text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import AnnotationError
+from core.system import replace_unprintable
 
 TAGS = ("wrong label", "artefact", "border of lesion", "poor quality", "interesting", "other")
 UNKNOWN_AUTHOR = "unknown"
@@ -91,7 +92,7 @@ def clean_author(author: str) -> str:
 def clean(text: str, allowed: str = "") -> str:
     """The text without control characters, but for those allowed, and without blanks at its ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode("utf-8")
-    return "".join(char if char.isprintable() or char in allowed else " " for char in text).strip()
+    return replace_unprintable(text, allowed=allowed).strip()
 
 
 def _as_utc(text: str) -> str:

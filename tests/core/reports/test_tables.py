@@ -15,13 +15,13 @@ from core.reading.reader import Reader, decide_anew
 from core.reading.verdict import make_study_rules, reach_verdicts
 from core.reports.tables import (
     NOT_FOR_DIAGNOSIS,
-    as_cell,
     highest_probability,
     most_suspicious,
     sort_by_urgency,
     write_worklist,
 )
 from core.scans import Scan, Slice
+from core.system import escape_for_cell
 from tests.builders import draw_head
 
 
@@ -150,4 +150,4 @@ def test_no_file_name_becomes_a_formula(tiny: Experiment, name: str) -> None:
 
 def test_a_plain_cell_is_left_as_it_is() -> None:
     """Commas, quotes and letters of any script stay."""
-    assert 'Müller, "1" 日本.png' == as_cell('Müller, "1" 日本.png')
+    assert 'Müller, "1" 日本.png' == escape_for_cell('Müller, "1" 日本.png')

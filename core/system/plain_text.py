@@ -1,0 +1,69 @@
+"""Texts from outside, made harmless for the place where they are shown: one function a place."""
+
+from __future__ import annotations
+
+import re
+
+# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection"); the last
+# four are their full-width forms, which some spreadsheets fold into the ASCII ones.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A Markdown file is read as bare text too, so it escapes no more than Markdown acts on within a line, and what
+# makes links and icons: a colon, a dot or an @ before a letter. On a page a text may begin a line, and nobody
+# sees its backslashes, so every sign is escaped.
+_FILE_MARKS = re.compile(r"[\\`*_{}\[\]<>|#$&~^]|(?<=\w)\.(?=[A-Za-z])|:(?=[A-Za-z/])|@")
+_PAGE_MARKS = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+def replace_unprintable(text: str, stand_in: str = " ", allowed: str = "") -> str:
+    """Return the text with `stand_in` for each character that is not printable, but for those allowed.
+
+    >>> replace_unprintable("a\\tb\\x1b")
+    'a b '
+    """
+    return "".join(char if char.isprintable() or char in allowed else stand_in for char in text)
+
+
+def escape_for_terminal(text: str) -> str:
+    """Return the text without the control characters that steer a terminal.
+
+    >>> escape_for_terminal("a\\x1b[2J")
+    'a�[2J'
+    """
+    return replace_unprintable(text, "\N{REPLACEMENT CHARACTER}")
+
+
+def escape_for_markdown(text: object) -> str:
+    r"""Return the text as it stands in a Markdown file: no markup, link, picture or icon takes effect.
+
+    >>> escape_for_markdown("a [b](https://c.de) *d*")
+    'a \\[b\\](https\\://c\\.de) \\*d\\*'
+    """
+    return _FILE_MARKS.sub(lambda match: "\\" + match[0], replace_unprintable(str(text)))
+
+
+def escape_for_page(text: str) -> str:
+    r"""Return the text as it stands on a page: no markup, link, picture, formula or icon takes effect.
+
+    >>> escape_for_page("1. a_b")
+    '1\\. a\\_b'
+    """
+    return _PAGE_MARKS.sub(lambda match: "\\" + match[0], replace_unprintable(text))
+
+
+def escape_for_cell(text: str) -> str:
+    """Return the text as a cell of a spreadsheet, where it stays a text: on one line, and never a formula.
+
+    >>> escape_for_cell("=1+1")
+    "'=1+1"
+    """
+    line = replace_unprintable(text)
+    return f"'{line}" if begins_formula(text) else line
+
+
+def begins_formula(text: str) -> bool:
+    """Return whether a spreadsheet may take the text for a formula.
+
+    >>> begins_formula(" @a"), begins_formula("a@")
+    (True, False)
+    """
+    return text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
