@@ -17,16 +17,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 
 from core.datasets.dataset import Dataset, read_pixels
 from core.datasets.splits import Fold
-from core.errors import MissingExtraError
+from core.imaging import count_differing_bits, hash_picture
 
 # A perceptual hash of 16 x 16 bits. In the published set, a picture saved again, made smaller or a little
 # brighter differs by up to 10 bits, direct neighbours by 6 and more, pictures of different patients by 18 and
 # more.
-HASH_SIDE = 16
 NEAR_DUPLICATE_BITS = 10
 
 Pair = tuple[str, str, int]
@@ -150,7 +148,7 @@ def find_near_duplicates(table: pd.DataFrame, hashes: NDArray[np.uint8]) -> tupl
     files, digests = table["file"].to_list(), table["sha256"].to_list()
     pairs = []
     for row in range(len(files) - 1):
-        distances = np.bitwise_count(hashes[row] ^ hashes[row + 1 :]).sum(axis=1, dtype=np.int64)
+        distances = count_differing_bits(hashes[row], hashes[row + 1 :])
         for other in np.flatnonzero(distances <= NEAR_DUPLICATE_BITS):
             column = row + 1 + int(other)
             if digests[row] != digests[column]:
@@ -217,18 +215,11 @@ def _hash_pictures(
     dataset: Dataset, progress: Callable[[int, int], None] | None
 ) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
     """The (n, 32) uint8 perceptual hashes, and the (width, height) of every picture."""
-    try:
-        import imagehash
-    except ImportError as error:
-        raise MissingExtraError(
-            "Finding near-duplicates needs the package ImageHash",
-            remedy="install it with: pip install ImageHash",
-        ) from error
 
     def hash_file(file: str) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         pixels = read_pixels(dataset, file)
-        image = Image.fromarray(np.round(pixels * 255).astype(np.uint8))
-        return np.packbits(imagehash.phash(image, hash_size=HASH_SIDE).hash.ravel()), image.size
+        height, width = pixels.shape
+        return hash_picture(pixels), (width, height)
 
     files = dataset.table["file"].to_list()
     hashes, sizes = [], []

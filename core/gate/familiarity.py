@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from core.errors import ExperimentError
+from core.imaging import HASH_BITS, count_differing_bits, hash_picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,6 @@ HELD_OUT_BEYOND_LIMIT = 0.005
 # A perceptual hash of 16 x 16 bits. Between framed slices of different patients of the published set 18 bits
 # or more differ, for one slice in 600 fewer than 24; between a slice and its copy in another size or format
 # usually fewer than 10.
-HASH_SIDE = 16
 COPY_BITS = 22
 
 _FORM = "familiarity/1"
@@ -121,7 +120,7 @@ class Familiarity:
 
     def is_copy(self, image: NDArray[np.float32]) -> bool:
         """Whether an input image (see `hash_image`) looks the same as one the networks were made from."""
-        differing = np.bitwise_count(self.hashes ^ hash_image(image)).sum(axis=1, dtype=np.int64)
+        differing = count_differing_bits(hash_image(image), self.hashes)
         return bool(differing.size and differing.min() <= COPY_BITS)
 
 
@@ -143,10 +142,7 @@ def part_of_fold(features: np.ndarray, fold: int, n_folds: int) -> np.ndarray:
 
 def hash_image(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The (32,) uint8 perceptual hash of an input image, (h, w, c) in [0, 1], see core.imaging."""
-    import imagehash
-
-    picture = Image.fromarray(np.rint(image[..., 0] * 255).astype(np.uint8))
-    return np.packbits(imagehash.phash(picture, hash_size=HASH_SIDE).hash.ravel())
+    return hash_picture(image[..., 0])
 
 
 def fit_familiarity(
@@ -213,7 +209,7 @@ def unpack_familiarity(data: bytes, frameworks: Sequence[str], n_folds: int) -> 
         hashes = tensors["hashes"]
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError("is not in the form of this program") from error
-    if hashes.dtype != np.uint8 or hashes.shape[1:] != (HASH_SIDE**2 // 8,) or not 0 < limit <= farthest:
+    if hashes.dtype != np.uint8 or hashes.shape[1:] != (HASH_BITS // 8,) or not 0 < limit <= farthest:
         raise ValueError("holds no usable hashes or limits")
     return Familiarity(spaces, limit, farthest, hashes)
 

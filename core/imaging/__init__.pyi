@@ -8,6 +8,11 @@ from .heat_maps import (
     lay_heat as lay_heat,
     to_gray as to_gray,
 )
+from .likeness import (
+    HASH_BITS as HASH_BITS,
+    count_differing_bits as count_differing_bits,
+    hash_picture as hash_picture,
+)
 from .perturbations import (
     PERTURBATIONS as PERTURBATIONS,
     UNCHANGED as UNCHANGED,
