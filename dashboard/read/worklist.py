@@ -15,7 +15,15 @@ from core.reading import SliceFinding, decide_anew, name_together
 from core.reports import highest_probability, most_suspicious
 from dashboard.read import progress
 from dashboard.read.progress import Unfinished
-from dashboard.readings import BackgroundReading, Reading, Upload, group_uploads, key_of, session
+from dashboard.readings import (
+    BackgroundReading,
+    Reading,
+    Upload,
+    group_uploads,
+    key_of,
+    session,
+    tell_names_apart,
+)
 from dashboard.shared import WORDS, components, overlays, page_scripts, state
 
 _MOST_REFUSALS = 1
@@ -122,15 +130,9 @@ def _show_refusal(place: int, reading: Reading) -> None:
 
 
 def _tell_apart(readings: Sequence[Reading]) -> list[Reading]:
-    """The same readings, each under a name of its own: a second "1.jpg" becomes "1.jpg (2)"."""
-    taken: set[str] = set()
+    """Return the same readings, each under a name of its own."""
     apart = []
-    for reading in readings:
-        name, number = reading.name, 1
-        while name in taken:
-            number += 1
-            name = f"{reading.name} ({number})"
-        taken.add(name)
+    for reading, name in zip(readings, tell_names_apart([one.name for one in readings]), strict=True):
         named = None if reading.findings is None else replace(reading.findings, source=name)
         apart.append(replace(reading, name=name, findings=named))
     return apart

@@ -20,4 +20,5 @@ from .uploads import (
     Upload as Upload,
     received as received,
     tell_apart as tell_apart,
+    tell_names_apart as tell_names_apart,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,14 +25,22 @@ def received(files: list[UploadedFile]) -> list[Upload]:
 
 
 def tell_apart(uploads: list[Upload]) -> list[Upload]:
-    """The same uploads, each under a name of its own: a second "1.jpg" becomes "1.jpg (2)"."""
-    taken: set[str] = set()
-    apart = []
-    for upload in uploads:
-        name, number = upload.name, 1
-        while name in taken:
+    """Return the same uploads, each under a name of its own."""
+    names = tell_names_apart([upload.name for upload in uploads])
+    return [replace(upload, name=name) for upload, name in zip(uploads, names, strict=True)]
+
+
+def tell_names_apart(names: Sequence[str]) -> list[str]:
+    """Return the names, all different: a second "1.jpg" becomes "1.jpg (2)".
+
+    >>> tell_names_apart(["1.jpg", "1.jpg", "2.jpg"])
+    ['1.jpg', '1.jpg (2)', '2.jpg']
+    """
+    apart: dict[str, None] = {}
+    for name in names:
+        own, number = name, 1
+        while own in apart:
             number += 1
-            name = f"{upload.name} ({number})"
-        taken.add(name)
-        apart.append(replace(upload, name=name))
-    return apart
+            own = f"{name} ({number})"
+        apart[own] = None
+    return list(apart)
