@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from core.datasets.audit import LabelFindings, Pair, find_labels
 from core.datasets.splits import Fold
@@ -122,12 +121,6 @@ def draw_labels(table: pd.DataFrame, seed: int = 0) -> LabelExamples:
         positive_without=blank,
         negative_showing=None if wronged is None else str(wronged["file"]),
     )
-
-
-def share_across(dealt: pd.DataFrame) -> NDArray[np.str_]:
-    """The patients (k,) that `deal_slices` found on both sides."""
-    sides = dealt.groupby("patient", sort=False)["tested"].nunique()
-    return sides.index[sides == 2].to_numpy(dtype=str)
 
 
 def _draw(rows: pd.DataFrame, rng: np.random.Generator) -> pd.Series | None:

@@ -35,7 +35,6 @@ from .levels import (
 )
 from .measures import (
     MEASURES as MEASURES,
-    Form as Form,
     Measure as Measure,
     list_keys as list_keys,
     list_measures as list_measures,

@@ -29,7 +29,7 @@ from core.evaluation.review import Band, in_band
 STATED_PREVALENCES = (0.05, 0.3)
 
 
-def evaluate_point(
+def point_and_draws(
     y_true: ArrayLike,
     y_score: ArrayLike,
     threshold: float,
@@ -37,8 +37,10 @@ def evaluate_point(
     *,
     band: Band | None = None,
     prevalences: tuple[float, ...] = STATED_PREVALENCES,
-) -> dict[str, Any]:
-    """One POINT of the record (see core.evaluation.summary) of labels (n,) 0/1 and scores (n,).
+) -> tuple[dict[str, Any], dict[str, Floats]]:
+    """Return one POINT of the record (see core.evaluation.summary) of labels (n,) 0/1 and scores (n,).
+
+    The resampled rates (n_resamples,) come with it, for differences between models.
 
     Args:
         y_true, y_score: the rows that `bootstrap` is over.
@@ -51,23 +53,10 @@ def evaluate_point(
         EvaluationError: see `metrics.check_scores`; a threshold that is NaN.
 
     >>> bootstrap = Bootstrap.over(["a", "a", "b", "c"], 4)
-    >>> point = evaluate_point([0, 0, 1, 1], [0.1, 0.4, 0.45, 0.9], 0.42, bootstrap, band=(0.4, 0.5))
+    >>> point, _ = point_and_draws([0, 0, 1, 1], [0.1, 0.4, 0.45, 0.9], 0.42, bootstrap, band=(0.4, 0.5))
     >>> point["review"]["counts"]["indeterminate_positive"], point["review"]["share"]["value"]
     (1, 0.25)
     """
-    return point_and_draws(y_true, y_score, threshold, bootstrap, band=band, prevalences=prevalences)[0]
-
-
-def point_and_draws(
-    y_true: ArrayLike,
-    y_score: ArrayLike,
-    threshold: float,
-    bootstrap: Bootstrap,
-    *,
-    band: Band | None = None,
-    prevalences: tuple[float, ...] = STATED_PREVALENCES,
-) -> tuple[dict[str, Any], dict[str, Floats]]:
-    """As `evaluate_point`, and the resampled rates (n_resamples,), for differences between models."""
     positive, scores = check_scores(y_true, y_score)
     called = decide(scores, threshold)
     undecided = np.zeros(positive.size, bool) if band is None else in_band(scores, band)

@@ -64,13 +64,3 @@ def ranking_statistic(y_true: ArrayLike, y_score: ArrayLike, groups: ArrayLike) 
         return {"auroc": area, "average_precision": np.where(both, average, np.nan)}
 
     return statistic
-
-
-def difference(first: Statistic, second: Statistic) -> Statistic:
-    """First minus second, name by name, on the same weights: the paired comparison of two models."""
-
-    def statistic(weights: Weights) -> dict[str, Floats]:
-        others = second(weights)
-        return {name: values - others[name] for name, values in first(weights).items()}
-
-    return statistic

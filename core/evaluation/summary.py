@@ -48,7 +48,7 @@ Only rows with part == "test" are measured: each was scored by a network that ne
 Probabilities are calibrated, and thresholds are on calibrated probabilities; "before" is raw. Thresholds and
 review bands come from validation rows. A patient's score ranks and decides; its CALIBRATION "after" and its
 decision curve are of the score recalibrated to a probability (core.evaluation.levels). One POINT alone, for a
-threshold moved by hand, takes milliseconds: `core.evaluation.points.evaluate_point`.
+threshold moved by hand, takes milliseconds: `core.evaluation.points.point_and_draws`.
 """
 
 from __future__ import annotations
@@ -58,15 +58,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from core.errors import EvaluationError
 from core.evaluation.comparison import compare_models
 from core.evaluation.intervals import LEVEL, Bootstrap
 from core.evaluation.levels import LEVELS, Rows, measure_rows, no_level, select_rows
-from core.evaluation.metrics import check_scores
 from core.evaluation.operating_points import DEFAULT_RULE, review_bands_of
 from core.evaluation.patients import patient_names
 from core.evaluation.recalibration import recalibrate
@@ -194,30 +191,6 @@ def from_predictions(
             for level in LEVELS
         },
     }
-
-
-def evaluate_level(
-    y_true: ArrayLike,
-    y_score: ArrayLike,
-    groups: ArrayLike | None,
-    threshold: float | None,
-    *,
-    n_resamples: int = 2000,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """One LEVEL of any labels (n,) 0/1 and scores (n,), taken as they are, with the one rule "given".
-
-    `groups` (n,) are the patients; None: unknown, every row is resampled on its own. What is not estimable is
-    null with a reason; scores outside [0, 1] have no calibration figures.
-
-    Raises:
-        EvaluationError: see `metrics.check_scores`.
-    """
-    positive, scores = check_scores(y_true, y_score)
-    names = None if groups is None else np.asarray(groups)
-    rows = Rows(positive, scores, scores, names, scores, fits={"reason": "scores are taken as they are"})
-    bootstrap = Bootstrap.over(groups, positive.size, n_resamples=n_resamples, seed=seed)
-    return measure_rows(rows, {"given": threshold}, "given", bootstrap)[0]
 
 
 def _notes(

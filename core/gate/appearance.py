@@ -224,16 +224,6 @@ def is_brain_visible(pixels: NDArray[np.float32]) -> bool:
     return _has_brain(to_frame(np.asarray(pixels, dtype=np.float32), _FRAME))
 
 
-def measure_appearance(pixels: NDArray[np.float32]) -> Appearance | None:
-    """Measure a slice, (H, W) float32 in [0, 1]; None when nothing is brighter than air.
-
-    Raises:
-        ScanError: see `core.imaging.preprocessing.to_frame`.
-    """
-    trimmed = trim_margins(np.asarray(pixels, dtype=np.float32))
-    return _measure(trimmed, to_frame(trimmed, _FRAME))
-
-
 def _measure(trimmed: NDArray[np.float32], frame: NDArray[np.float32]) -> Appearance | None:
     from scipy import ndimage
 

@@ -32,11 +32,6 @@ def most_suspicious(findings: Findings) -> SliceFinding:
     return max(findings.slices, key=highest_probability)
 
 
-def sort_by_urgency(scans: Sequence[Findings]) -> list[Findings]:
-    """The scans, the one with the highest probability of any slice and network first; else as they came."""
-    return sorted(scans, key=lambda scan: highest_probability(most_suspicious(scan)), reverse=True)
-
-
 def predict_record(
     experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]
 ) -> dict[str, Any]:

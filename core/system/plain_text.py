@@ -7,8 +7,8 @@ import re
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection"); the last
 # four are their full-width forms, which some spreadsheets fold into the ASCII ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-# A Markdown file is read as bare text too, so it escapes no more than Markdown acts on within a line, and what
-# makes links and icons: a colon, a dot or an @ before a letter. On a page a text may begin a line, and nobody
+# A Markdown file is read as bare text too, so it escapes no more than Markdown acts on within a line, and the
+# colon, dot or @ before a letter that makes a link or an icon. On a page a text may begin a line, and nobody
 # sees its backslashes, so every sign is escaped.
 _FILE_MARKS = re.compile(r"[\\`*_{}\[\]<>|#$&~^]|(?<=\w)\.(?=[A-Za-z])|:(?=[A-Za-z/])|@")
 _PAGE_MARKS = re.compile(r"[!-/:-@\[-`{-~]")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets.examples import deal_slices, draw_labels, draw_neighbours, pick_copies, share_across
+from core.datasets.examples import deal_slices, draw_labels, draw_neighbours, pick_copies
 from core.datasets.splits import Fold
 
 
@@ -32,12 +32,6 @@ def test_slices_are_dealt_in_the_order_of_the_series():
     assert [1, 2, 1, 2] == dealt["place"].to_list()
     assert [False, True, False, False] == dealt["tested"].to_list()
     assert ["a (2).png", "a (1).png"] == dealt["file"].to_list()[:2]
-
-
-def test_patients_on_both_sides_are_listed():
-    """A patient with tested and learned slices is on both sides, one with either kind alone is not."""
-    dealt = deal_slices(make_table("aabbcc", [0, 0, 1, 1, 0, 0]), make_fold(6, [1, 2, 3]))
-    assert ["a"] == share_across(dealt).tolist()
 
 
 def test_neighbours_lie_on_either_side():

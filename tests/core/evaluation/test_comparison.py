@@ -11,7 +11,8 @@ from core.errors import EvaluationError
 from core.evaluation.comparison import compare_models, delong, disagreement_table, mcnemar
 from core.evaluation.intervals import Bootstrap, resample
 from core.evaluation.measures import list_keys
-from core.evaluation.statistics import difference, ranking_statistic
+from core.evaluation.statistics import ranking_statistic
+from tests.core.evaluation.paired import difference
 
 
 def two_models(n=240, seed=0, decimals=9, n_patients=None):

@@ -6,7 +6,8 @@ import sklearn.metrics as reference
 
 from core.evaluation.intervals import draw_weights, group_codes, resample
 from core.evaluation.points import rate_statistic
-from core.evaluation.statistics import difference, ranking_statistic
+from core.evaluation.statistics import ranking_statistic
+from tests.core.evaluation.paired import difference
 
 N_PATIENTS = 12
 

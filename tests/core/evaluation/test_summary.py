@@ -15,7 +15,7 @@ from core.evaluation.measures import list_keys, measures_at
 from core.evaluation.operating_points import operating_points_of, review_bands_of
 from core.evaluation.patients import patient_level
 from core.evaluation.recalibration import fit_calibrations, recalibrate
-from core.evaluation.summary import evaluate_experiment, evaluate_level, from_predictions
+from core.evaluation.summary import evaluate_experiment, from_predictions
 
 FRAMEWORKS = ("pytorch", "keras")
 
@@ -297,12 +297,3 @@ def test_a_missing_column_is_named(study):
     """A framework without its column of predictions is named."""
     with pytest.raises(EvaluationError, match="lack the column keras"):
         from_predictions(study.table.drop(columns="keras"), FRAMEWORKS, {})
-
-
-def test_a_level_of_given_scores_is_one_rule(study):
-    """Any labels and scores can be measured: the rule is called "given", nothing is recalibrated."""
-    test = study.table.query("part == 'test'")
-    found = evaluate_level(test["label"], test["keras"], test["patient"], 0.5, n_resamples=100)
-    assert ["given"] == list(found["operating_points"])
-    assert measures_at(test["label"], test["keras"], 0.5)["f1"] == found["f1"]["value"]
-    assert found["calibration"]["after"]["brier"] == found["calibration"]["before"]["brier"]

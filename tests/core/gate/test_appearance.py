@@ -14,7 +14,6 @@ from core.gate.appearance import (
     is_brain_visible,
     judge,
     judge_size,
-    measure_appearance,
     weigh_familiarity,
 )
 from core.gate.familiarity import Familiarity
@@ -160,10 +159,9 @@ def test_features_and_picture_are_weighed_together(
 
 
 def test_nothing_on_black_is_refused() -> None:
-    """A picture without any object is refused, and nothing is measured of it."""
+    """A picture without any object is refused."""
     empty = np.zeros((64, 64), np.float32)
     empty[10, 10] = 1
-    assert measure_appearance(empty) is None
     assert "refuse" == judge(empty).outcome
 
 

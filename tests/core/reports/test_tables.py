@@ -1,4 +1,4 @@
-"""What was read, as CSV and in the order of urgency."""
+"""What was read, as CSV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from core.reports.tables import (
     NOT_FOR_DIAGNOSIS,
     highest_probability,
     most_suspicious,
-    sort_by_urgency,
     write_worklist,
 )
 from core.scans import Scan, Slice
@@ -42,12 +41,6 @@ def test_the_brightest_slice_is_the_most_suspicious(tiny: Experiment) -> None:
     worst = most_suspicious(findings)
     assert 1 == worst.index
     assert max(model.probability for model in worst.models.values()) == highest_probability(worst)
-
-
-def test_the_most_suspicious_scan_comes_first(tiny: Experiment) -> None:
-    """Scans are sorted by their highest probability; equals stay as they came."""
-    scans = [read_grays(tiny, gray, source=name) for gray, name in ((0.3, "a"), (0.9, "b"), (0.3, "c"))]
-    assert ["b", "a", "c"] == [scan.source for scan in sort_by_urgency(scans)]
 
 
 def test_the_worklist_has_a_row_for_each_slice_and_refusal(tiny: Experiment) -> None:
