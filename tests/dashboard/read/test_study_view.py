@@ -16,9 +16,9 @@ from core.gate.appearance import GateFinding
 from core.reading.reader import Reader
 from dashboard.read import viewer
 from dashboard.read.stack_viewer import describe_stack
+from dashboard.readings import session
 from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
-from dashboard.shared import loaders
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_stack, read_texts
 from tests.scan_files import draw_hu, write_dicom
@@ -78,8 +78,8 @@ def test_every_slice_has_a_preview_that_is_made_once(
 ) -> None:
     """All previews go to the browser in order; another operating point makes none anew."""
     made = []
-    original = loaders.pack_preview
-    monkeypatch.setattr(loaders, "pack_preview", lambda picture: made.append(1) or original(picture))
+    original = session.pack_preview
+    monkeypatch.setattr(session, "pack_preview", lambda picture: made.append(1) or original(picture))
     app = open_series(open_page, models)
     app.selectbox(key="operating_point").set_value("sensitivity_90").run()
     parts = [part for part in app.get("bidi_component") if part.proto.component_name == "stroke_ct_previews"]
