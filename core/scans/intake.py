@@ -19,7 +19,7 @@ from core.errors import ScanError
 from core.scans import series
 from core.scans.decoding import MIN_SIDE_PX, decode_file
 from core.scans.isolation import decode_apart
-from core.scans.scan import Marks, Piece, Refused, Scan, Slice, Study, Technical, pack
+from core.scans.scan import Marks, Piece, Refused, Scan, Slice, Study, Technical
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -92,7 +92,7 @@ def iterate_study(
                 if n_pixels > MAX_STUDY_PIXELS:
                     yield Refused(outcome.source, _study_too_large())
                 else:
-                    waiting.append(pack(outcome))
+                    waiting.append(outcome)
     yield from series.to_scans(waiting)
 
 

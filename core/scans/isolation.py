@@ -1,30 +1,24 @@
 """Decoding in a process of its own: what hangs, crashes or swells there costs one file, and not this process.
 
-Two processes talk over pipes: a length, a head in JSON, and raw bytes. No pickle: the worker may have been
-taken over by a hostile file. A worker is kept for the next file, because starting
-one takes a third of a second.
+A worker is kept for the next file, because starting one takes a third of a second. How the two processes talk
+is told in core.scans.messages.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
+from typing import IO
 
 from core.errors import ScanError
-from core.scans.scan import Piece, Plane, Refused
+from core.scans.messages import UNREADABLE, read_message, read_outcome, write_message
+from core.scans.scan import Piece, Refused
 
 # For one file, or one member of an archive: of the processor, and of the clock, sending and answering
 # included.
@@ -35,12 +29,7 @@ MEMORY_LIMIT_BYTES = 960_000_000
 # An archive whose members keep ending the worker is not read further.
 MAX_DEATHS = 3
 MAX_IDLE = 2
-MAX_HEAD_BYTES = 16_000_000
-# 100 million pixels: no kind of file may hold more.
-MAX_ANSWER_BYTES = 400_000_000
-
 _ROOT = Path(__file__).resolve().parents[2]
-_LENGTH = struct.Struct(">Q")
 _idle: list[_Worker] = []
 _lock = threading.Lock()
 # Beyond this many workers, callers wait for each other.
@@ -62,9 +51,9 @@ def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piec
             worker = _take()
             death, whole = None, False
             try:
-                for head, planes in worker.ask(data, source, key, done):
+                for outcome in worker.ask(data, source, key, done):
                     done += 1
-                    yield _to_outcome(head, planes)
+                    yield outcome
                 whole = True
             except _WorkerDied as died:
                 death = died
@@ -119,9 +108,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(
-        self, data: bytes, source: str, key: bytes, skip: int
-    ) -> Iterator[tuple[dict[str, Any], list[np.ndarray]]]:
+    def ask(self, data: bytes, source: str, key: bytes, skip: int) -> Iterator[Piece | Refused]:
         """Send a file; yield what came of it, or of every member of an archive.
 
         Raises:
@@ -132,36 +119,27 @@ class _Worker:
         self._source = source
         try:
             with self._taking_turns():
-                head = {"source": source, "key": key.hex(), "skip": skip}
-                write_message(self._process.stdin, head, [data])
+                head = {"source": source, "key": key.hex(), "skip": skip, "n_bytes": len(data)}
+                write_message(self._process.stdin, head)
+                self._process.stdin.write(data)
+                self._process.stdin.flush()
                 outcome = self._receive_outcome(self._process.stdout)
-            while outcome[0]["kind"] != "end":
+            while outcome:
                 yield outcome
                 with self._taking_turns():
                     outcome = self._receive_outcome(self._process.stdout)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, struct.error) as error:
+        except UNREADABLE as error:
             raise _WorkerDied(self._source, self._explain()) from error
 
-    def _receive_outcome(self, stream: IO[bytes]) -> tuple[dict[str, Any], list[np.ndarray]]:
+    def _receive_outcome(self, stream: IO[bytes]) -> Piece | Refused | None:
+        """Return what came of the next file; None after the last."""
         while True:
-            head, planes = self._receive(stream)
+            head, _ = read_message(stream)
+            if head["kind"] == "end":
+                return None
             if head["kind"] != "begin":
-                return head, planes
+                return read_outcome(stream, head)
             self._source = head["source"]
-
-    def _receive(self, stream: IO[bytes]) -> tuple[dict[str, Any], list[np.ndarray]]:
-        head = read_head(stream)
-        planes = []
-        left = MAX_ANSWER_BYTES
-        for plane in head.get("planes", ()):
-            height, width = plane.pop("shape")
-            left -= height * width * 4
-            if min(height, width) < 1 or left < 0:
-                raise ValueError("the worker's answer makes no sense")
-            pixels = np.empty((height, width), np.float32)
-            read_into(stream, pixels.data.cast("B"))
-            planes.append(pixels)
-        return head, planes
 
     @contextlib.contextmanager
     def _taking_turns(self) -> Iterator[None]:
@@ -221,73 +199,3 @@ def _keep(worker: _Worker) -> None:
             _idle.append(worker)
             return
     worker.close()
-
-
-def _to_outcome(head: dict[str, Any], pixels: list[np.ndarray]) -> Piece | Refused:
-    if head["kind"] == "refused":
-        error = ScanError(head["problem"], came=head["came"], remedy=head["remedy"], code=head["code"])
-        return Refused(head["source"], error)
-    planes = []
-    for numbers, values in zip(head["planes"], pixels, strict=True):
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in numbers.items()}
-        planes.append(Plane(pixels=values, **fields))
-    piece: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in head["piece"].items()}
-    return Piece(**piece, planes=tuple(planes))
-
-
-def describe(source: str, outcome: Piece | ScanError) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """A worker's answer as a head for JSON, and the pixels that follow it."""
-    if isinstance(outcome, ScanError):
-        texts = {name: getattr(outcome, name) for name in ("problem", "came", "remedy", "code")}
-        return {"kind": "refused", "source": source, **texts}, []
-    pixels = [np.ascontiguousarray(plane.pixels, np.float32) for plane in outcome.planes]
-    numbers = []
-    for plane in outcome.planes:
-        fields = asdict(replace(plane, pixels=np.empty(0, np.float32)))
-        del fields["pixels"]
-        numbers.append({**fields, "shape": plane.pixels.shape})
-    piece = asdict(replace(outcome, planes=()))
-    del piece["planes"]
-    return {"kind": "piece", "piece": piece, "planes": numbers}, pixels
-
-
-def write_message(stream: IO[bytes], head: dict[str, Any], parts: list[Any]) -> None:
-    """Write a head with the lengths of the parts, and the parts."""
-    sizes = [memoryview(part).nbytes for part in parts]
-    packed = json.dumps({**head, "sizes": sizes}, allow_nan=False).encode("ascii")
-    stream.write(_LENGTH.pack(len(packed)) + packed)
-    for part in parts:
-        stream.write(memoryview(part).cast("B"))
-    stream.flush()
-
-
-def read_head(stream: IO[bytes]) -> dict[str, Any]:
-    """Read a message's head.
-
-    Raises:
-        EOFError: the stream ended.
-        ValueError: this is no message.
-    """
-    packed = bytearray(_LENGTH.size)
-    read_into(stream, memoryview(packed))
-    (length,) = _LENGTH.unpack(packed)
-    if length > MAX_HEAD_BYTES:
-        raise ValueError("the head of a message is too long")
-    packed = bytearray(length)
-    read_into(stream, memoryview(packed))
-    head = json.loads(packed)
-    if not isinstance(head, dict) or any(
-        isinstance(v, float) and not math.isfinite(v) for v in head.values()
-    ):
-        raise ValueError("this is no message")
-    return head
-
-
-def read_into(stream: IO[bytes], target: memoryview) -> None:
-    """Fill `target` from the stream; EOFError when it ends before."""
-    done = 0
-    while done < len(target):
-        count = stream.readinto(target[done:])  # type: ignore[attr-defined]
-        if not count:
-            raise EOFError
-        done += count

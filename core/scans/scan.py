@@ -142,14 +142,8 @@ class Piece:
     patient: tuple[str, ...] = ()
 
 
-def pack(piece: Piece) -> Piece:
-    """The same piece with its Hounsfield units as int16 where that changes no value: half the memory."""
-    if piece.unit != "hu":
-        return piece
-    return replace(piece, planes=tuple(map(_pack_plane, piece.planes)))
-
-
-def _pack_plane(plane: Plane) -> Plane:
+def pack_plane(plane: Plane) -> Plane:
+    """Return the plane with its Hounsfield units as int16 where that changes no value: half the memory."""
     bounds = np.iinfo(np.int16)
     packed = np.clip(plane.pixels, bounds.min, bounds.max).astype(np.int16)
     return replace(plane, pixels=packed) if np.array_equal(packed, plane.pixels) else plane

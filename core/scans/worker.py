@@ -1,6 +1,6 @@
 """The process in which files are decoded, within limits: `python -m core.scans.worker BYTES SECONDS`.
 
-It reads requests from standard input and answers on standard output (see core.scans.isolation), until its
+It reads requests from standard input and answers on standard output (see core.scans.messages), until its
 input ends, which it does when the program that started it ends.
 """
 
@@ -11,7 +11,7 @@ import sys
 from typing import IO, Any
 
 from core.scans.decoding import decode_all
-from core.scans.isolation import describe, read_head, write_message
+from core.scans.messages import read_message, write_message, write_outcome
 
 
 def main(memory_limit: int, cpu_limit: int) -> None:
@@ -27,11 +27,11 @@ def main(memory_limit: int, cpu_limit: int) -> None:
     _limit_memory(memory_limit)
     while True:
         try:
-            head = read_head(sys.stdin.buffer)
+            head, _ = read_message(sys.stdin.buffer)
         except EOFError:
             return
-        _answer(sys.stdin.buffer.read(head["sizes"][0]), head, answers, cpu_limit)
-        write_message(answers, {"kind": "end"}, [])
+        _answer(sys.stdin.buffer.read(head["n_bytes"]), head, answers, cpu_limit)
+        write_message(answers, {"kind": "end"})
 
 
 def _answer(data: bytes, head: dict[str, Any], answers: IO[bytes], cpu_limit: int) -> None:
@@ -40,10 +40,9 @@ def _answer(data: bytes, head: dict[str, Any], answers: IO[bytes], cpu_limit: in
     ):
         if outcome is None:
             _limit_time(cpu_limit)
-            write_message(answers, {"kind": "begin", "source": source}, [])
+            write_message(answers, {"kind": "begin", "source": source})
         else:
-            message, parts = describe(source, outcome)
-            write_message(answers, message, parts)
+            write_outcome(answers, source, outcome)
 
 
 def _limit_memory(n_bytes: int) -> None:

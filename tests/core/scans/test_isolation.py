@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
@@ -10,15 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import ScanError
-from core.scans import decoding, isolation, read_study
-from core.scans.isolation import describe, read_head, write_message
+from core.scans import isolation, messages, read_study
+from tests.core.scans.test_messages import NONSENSE
 from tests.scan_files import draw_hu, write_dicom, write_series, write_zip
 
 # Instead of the real worker's module: what stands in for a decoder that a file has broken.
 _BROKEN = """
 import os, sys, time
-from core.errors import ScanError
 from core.scans import decoding, worker
 real = decoding._attempt
 def attempt(data, source, key):
@@ -96,7 +93,7 @@ def test_an_answer_of_absurd_size_ends_the_worker(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(isolation, "_idle", [])
     data = write_dicom(np.stack([draw_hu(seed) for seed in range(3)]))
     for n_frames, codes in ((3, []), (2, ["crashed"])):
-        monkeypatch.setattr(isolation, "MAX_ANSWER_BYTES", n_frames * 64 * 64 * 4)
+        monkeypatch.setattr(messages, "MAX_ANSWER_BYTES", n_frames * 64 * 64 * 4)
         assert codes == [refused.error.code for refused in read_study([("a", data)]).refused]
 
 
@@ -139,25 +136,24 @@ def test_a_dead_idle_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None
     assert 1 == len(read_study([("b", write_dicom())]).scans)
 
 
-def test_answers_survive_the_pipe() -> None:
-    """A piece is the same on both sides, and so is a refusal."""
-    piece = decoding.decode_file(write_dicom(z=3), "a")
-    error = ScanError("Wrong", came="this", remedy="that", code="truncated")
-    stream = io.BytesIO()
-    for outcome in (piece, error):
-        head, parts = describe("a", outcome)
-        write_message(stream, head, parts)
-    stream.seek(0)
-    head = read_head(stream)
-    shape = head["planes"][0].pop("shape")
-    pixels = np.frombuffer(stream.read(4 * shape[0] * shape[1]), np.float32).reshape(shape)
-    again = isolation._to_outcome(head, [pixels])
-    np.testing.assert_array_equal(piece.planes[0].pixels, again.planes[0].pixels)
-    assert (piece.sha256, piece.patient, piece.planes[0].corner_mm, piece.window) == (
-        again.sha256, again.patient, again.planes[0].corner_mm, again.window
-    )  # fmt: skip
-    refused = isolation._to_outcome(read_head(stream), [])
-    assert ("truncated", str(error)) == (refused.error.code, str(refused.error))
+@pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_from_a_worker_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes
+) -> None:
+    """Whatever a worker answers, the file is refused with a code, and its worker is not used again."""
+    (tmp_path / "answer").write_bytes(answer)
+    start = isolation.subprocess.Popen
+    monkeypatch.setattr(isolation, "_idle", [])
+    code = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())"
+    monkeypatch.setattr(
+        isolation.subprocess,
+        "Popen",
+        lambda _, **options: start([sys.executable, "-c", code, str(tmp_path / "answer")], **options),
+    )
+    study = read_study([("a", write_dicom())])
+    assert ("a", "crashed") == (study.refused[0].source, study.refused[0].error.code)
+    assert () == study.scans
+    assert [] == isolation._idle
 
 
 def test_an_abandoned_answer_ends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
