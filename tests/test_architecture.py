@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from core.evaluation import MEASURES, RULES
 from core.frameworks import BY_NAME, FRAMEWORKS
 from core.models import ARCHITECTURES
 from tests.core.models import test_cnn_contract
@@ -93,6 +94,7 @@ LARGE_ROOMS = {"core.scans", "core.evaluation", "core.cli"}
 MAX_LINES = 300
 # Names that a front lists for those who use core as a library; nothing else here needs them.
 FOR_LIBRARY_USERS = {
+    "core.evaluation.MEASURES": "the table of all metrics",
     "core.experiments.DEFAULT_NAME": "the experiment that reads when nothing else is said",
     "core.experiments.DEFAULT_VARIABLE": "the variable that names another",
     "core.model_card.Section": "what a ModelCard is made of",
@@ -163,6 +165,14 @@ NAMING_FRAMEWORKS = {
     "core/frameworks.py": "their home",
     "core/models/": "the networks themselves",
     "dashboard/shared/palette.py": "their colours",
+}
+# Where a metric is named besides its own place, and why.
+NAMING_METRICS = {
+    (
+        "core/evaluation/curves.py",
+        "average precision",
+    ): "an error; measures.py imports this module",
+    ("core/model_card/origin.py", "average precision"): "a row of four, typed; not yet drawn from MEASURES",
 }
 # Words of the dashboard that are also names of classes, and why they decide nothing.
 NAMING_CLASSES = {
@@ -551,6 +561,22 @@ def test_frameworks_are_named_at_home() -> None:
     _expect_listed(NAMING_FRAMEWORKS, naming)
 
 
+def test_metrics_and_rules_are_named_at_home() -> None:
+    """A metric's label of several words, or a rule's title, stands as a string in one module alone."""
+    homes = {title: "operating_points" for title in (rule.title for rule in RULES.values())}
+    for one in MEASURES.values():
+        homes |= {name: "measures" for name in (one.label, one.short or "", one.title) if " " in name}
+    homes.pop("F1")  # a metric's name as well
+    strangers = {
+        (name_file(path), string.value)
+        for path in SOURCES
+        for string in list_strings(path)
+        if name_module(path) != f"core.evaluation.{homes.get(string.value, path.stem)}"
+        if string.value in homes
+    }
+    assert set(NAMING_METRICS) == strangers
+
+
 # What any page does.
 
 
@@ -641,7 +667,7 @@ def test_a_command_is_added_where_readme_says() -> None:
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     assert commands
     for command in commands:
-        assert f"python -m core {command}" in README, command
+        assert re.search(rf"^python -m core {command}\b", README, re.MULTILINE), command
 
 
 def test_a_metric_is_added_where_readme_says() -> None:
