@@ -200,14 +200,17 @@ def _refuse(field: str, wanted: str, came: str = "") -> ExperimentError:
 
 def _check_frameworks_have_all(form: _Card) -> None:
     """Raise an ExperimentError where a framework lacks what another part of the card promises of it."""
-    rule, folds = form.default_operating_point, list(range(form.protocol.folds))
+    rule = form.default_operating_point
     for framework in form.protocol.frameworks:
         if form.operating_points.get(framework, {}).get("slice", {}).get(rule) is None:
             field = f"operating_points.{framework}.slice.{rule}"
             raise _refuse(field, "should be a number: it is the default operating point")
         if "calibration" in form.model_fields_set:
             fits = form.calibration.get(framework)
-            if not fits or [fit.fold for fit in fits.folds] != (folds if fits.served else []):
+            # Never a list as long as the card says: it may say a billion folds.
+            n_folds = form.protocol.folds if fits and fits.served else 0
+            fitted = [fit.fold for fit in fits.folds] if fits else []
+            if not fits or len(fitted) != n_folds or fitted != list(range(len(fitted))):
                 raise _refuse(
                     f"calibration.{framework}",
                     "should hold a fit of every fold and the served one, or of none",
