@@ -12,23 +12,49 @@ class Framework(NamedTuple):
         name: in cards, tables, commands and folders.
         title: as people write it.
         libraries: what it needs to be installed to train.
-        weights_suffix: of a file that holds a network's weights.
+        weights_stem, weights_suffix: of the file that holds the weights of one fold's network, see
+            `name_weights`.
         network: module and class of its CNN.
     """
 
     name: str
     title: str
     libraries: tuple[str, ...]
+    weights_stem: str
     weights_suffix: str
     network: tuple[str, str]
 
 
 _ALL = (
     Framework(
-        "pytorch", "PyTorch", ("torch", "torchvision"), ".pt", ("core.models.pytorch_cnn", "PytorchCNN")
+        "pytorch",
+        "PyTorch",
+        ("torch", "torchvision"),
+        "weights",
+        ".pt",
+        ("core.models.pytorch_cnn", "PytorchCNN"),
     ),
-    Framework("keras", "Keras", ("tensorflow", "keras"), ".keras", ("core.models.keras_cnn", "KerasCNN")),
+    Framework(
+        "keras",
+        "Keras",
+        ("tensorflow", "keras"),
+        "model",
+        ".keras",
+        ("core.models.keras_cnn", "KerasCNN"),
+    ),
 )
 BY_NAME = {framework.name: framework for framework in _ALL}
 FRAMEWORKS = tuple(BY_NAME)
 TITLES = {framework.name: framework.title for framework in _ALL}
+# All that training needs, but for what writes ONNX.
+LIBRARIES = tuple(library for framework in _ALL for library in framework.libraries)
+
+
+def name_weights(framework: str, fold: int) -> str:
+    """Return the file name of one fold's weights.
+
+    >>> name_weights("keras", 3)
+    'model-3.keras'
+    """
+    own = BY_NAME[framework]
+    return f"{own.weights_stem}-{fold}{own.weights_suffix}"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from core.frameworks import FRAMEWORKS
+
 if TYPE_CHECKING:
     from core.training import OnProgress
 
@@ -36,7 +38,9 @@ def train(
     ] = "patient",
     folds: Annotated[int, typer.Option(help="1: hold out a tenth; more: cross-validation")] = 5,
     architecture: Annotated[str, typer.Option(help="plain or framed")] = "framed",
-    frameworks: Annotated[str, typer.Option(help="pytorch, keras or both, with a comma")] = "pytorch,keras",
+    frameworks: Annotated[
+        str, typer.Option(help=f"{', '.join(FRAMEWORKS)} or both, with a comma")
+    ] = ",".join(FRAMEWORKS),
     seed: Annotated[int, typer.Option(help="of everything that is drawn at random")] = 0,
     epochs: Annotated[int | None, typer.Option(help="at most; the architecture's own by default")] = None,
     batch_size: Annotated[int | None, typer.Option(help="the architecture's own by default")] = None,

@@ -34,7 +34,6 @@ from .levels import (
     select_rows as select_rows,
 )
 from .measures import (
-    MEASURES as MEASURES,
     Measure as Measure,
     list_keys as list_keys,
     list_measures as list_measures,

@@ -27,7 +27,7 @@ from core.experiments import (
     read_experiment,
     write_experiment,
 )
-from core.frameworks import FRAMEWORKS
+from core.frameworks import BY_NAME, FRAMEWORKS
 from core.gate import FAMILIARITY_FILE
 from core.model_card import draw_model_card
 from core.system import Limits, open_zip, write_aside
@@ -49,7 +49,8 @@ _N_RESAMPLES = 20
 
 def has_native_weights(experiment: Experiment) -> bool:
     """Whether the weights that the frameworks read are here; an imported experiment has none."""
-    return any(path.endswith((".pt", ".keras")) for path in experiment.card["files"])
+    suffixes = tuple(framework.weights_suffix for framework in BY_NAME.values())
+    return any(path.endswith(suffixes) for path in experiment.card["files"])
 
 
 def export_experiment(experiment: Experiment, target: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.frameworks import TITLES
-from core.reports.pdf_parts import COLORS, FONT, register_fonts
+from core.reports.pdf_parts import COLORS, FONT, LOOKS, register_fonts
 
 _SCALE_WIDTH, _SCALE_HEIGHT = 84, 16  # points of 1/72 inch, as all lengths here
 _CURVE_HEIGHT, _LEFT, _BOTTOM, _TOP = 132, 26, 26, 18
@@ -36,11 +36,13 @@ def draw_scale(
     drawing.add(Line(cut, 1, cut, 15, strokeColor=HexColor(COLORS["text"]), strokeWidth=1))
     x = at(probability)
     look = {
-        "fillColor": HexColor(COLORS[framework]),
+        "fillColor": HexColor(LOOKS[framework].color),
         "strokeColor": HexColor("#FFFFFF"),
         "strokeWidth": 0.8,
     }
-    drawing.add(Circle(x, 8, 4, **look) if framework == "pytorch" else Rect(x - 3.7, 4.3, 7.4, 7.4, **look))
+    drawing.add(
+        Circle(x, 8, 4, **look) if LOOKS[framework].is_round else Rect(x - 3.7, 4.3, 7.4, 7.4, **look)
+    )
     return drawing
 
 
@@ -84,8 +86,8 @@ def draw_curve(
     size = min(2.2, 0.35 * span / n)
     legend = _LEFT
     for framework, values in probabilities.items():
-        color = HexColor(COLORS[framework])
-        dash = None if framework == "pytorch" else [4, 2]
+        color = HexColor(LOOKS[framework].color)
+        dash = LOOKS[framework].dash
         points = [place for index, value in enumerate(values) for place in (across(index), up(value))]
         drawing.add(PolyLine(points, strokeColor=color, strokeWidth=1.1, strokeDashArray=dash))
         for index, value in enumerate(values):
@@ -104,12 +106,12 @@ def _mark(framework: str, x: float, y: float, size: float, *, filled: bool) -> A
     from reportlab.graphics.shapes import Circle, Rect
     from reportlab.lib.colors import HexColor
 
-    color = HexColor(COLORS[framework])
+    color = HexColor(LOOKS[framework].color)
     look = {
         "fillColor": color if filled else HexColor("#FFFFFF"),
         "strokeColor": color,
         "strokeWidth": 0.7,
     }
-    if framework == "pytorch":
+    if LOOKS[framework].is_round:
         return Circle(x, y, size, **look)
     return Rect(x - size * 0.9, y - size * 0.9, size * 1.8, size * 1.8, **look)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
 
+from core.frameworks import FRAMEWORKS
 from core.system import replace_unprintable
 
 if TYPE_CHECKING:
@@ -16,10 +17,19 @@ if TYPE_CHECKING:
 FONT, BOLD = "Vera", "Vera-Bold"
 JPEG_QUALITY = 92
 # On paper, as on the light pages of the dashboard.
-COLORS = {
-    "pytorch": "#BD4B34", "keras": "#28628F", "negative": "#5B6673", "review": "#8A6A00",
-    "text": "#1B232C", "grid": "#E3E8ED",
-}  # fmt: skip
+COLORS = {"negative": "#5B6673", "review": "#8A6A00", "text": "#1B232C", "grid": "#E3E8ED"}
+
+
+class Look(NamedTuple):
+    """How a framework is drawn: its colour, the dashes of its line (None for none), round marks or square."""
+
+    color: str
+    dash: list[int] | None
+    is_round: bool
+
+
+# In the order of FRAMEWORKS.
+LOOKS = dict(zip(FRAMEWORKS, (Look("#BD4B34", None, True), Look("#28628F", [4, 2], False)), strict=True))
 
 
 def say(text: str, style: str = "body") -> Any:

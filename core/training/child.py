@@ -19,6 +19,7 @@ import numpy as np
 
 from core.datasets import Fold
 from core.errors import ParityError, StrokeError, TrainingError
+from core.frameworks import name_weights
 from core.models import CNN, Architecture, architecture_of, build_cnn
 from core.system import write_whole
 from core.training.fitting import fit_fold
@@ -82,7 +83,7 @@ def train(work: Path, framework: str) -> None:
         history += [{"framework": framework, "fold": index, **row} for row in rows]
         cnn = build_cnn(framework, architecture, seed=fold_seed, n_threads=n_threads)
         cnn.load_weights(folder / f"best{cnn.weights_suffix}")
-        cnn.save_weights(built / weights_name(framework, index))
+        cnn.save_weights(built / name_weights(framework, index))
         for part in ("validation", "test"):
             probabilities[f"{part}_{index}"] = cnn.predict_probability(data.inputs(getattr(fold, part)))
         members.append(cnn)
@@ -142,16 +143,11 @@ def compute_probabilities(
     rows: list[np.ndarray] = []
     for index in range(card["protocol"]["folds"]) if fold is None else [fold]:
         cnn = build_cnn(framework, architecture, seed=0)
-        cnn.load_weights(experiment / framework / weights_name(framework, index))
+        cnn.load_weights(experiment / framework / name_weights(framework, index))
         if not rows:
             inputs = cnn.embed(images)
         rows.append(cnn.predict_probability(inputs))
     return np.stack(rows)
-
-
-def weights_name(framework: str, fold: int) -> str:
-    """File name of one fold's native weights."""
-    return f"weights-{fold}.pt" if framework == "pytorch" else f"model-{fold}.keras"
 
 
 class _Progress:

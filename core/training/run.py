@@ -30,6 +30,7 @@ from core.datasets import Dataset, Fold, index_dataset, make_folds
 from core.errors import ExperimentError, TrainingError
 from core.evaluation import DEFAULT_RULE
 from core.experiments import Experiment, check_name, models_root, publish, write_experiment, write_table
+from core.frameworks import LIBRARIES
 from core.models import architecture_of, get_architecture
 from core.system import clear_parts, count_cores, write_whole
 from core.training.card import (
@@ -53,17 +54,7 @@ from core.training.state import (
 )
 
 _POLL_S = 0.3
-_VERSIONS = (
-    "torch",
-    "torchvision",
-    "tensorflow",
-    "keras",
-    "onnx",
-    "onnxruntime",
-    "numpy",
-    "pillow",
-    "scikit-learn",
-)
+_VERSIONS = (*LIBRARIES, "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn")
 
 
 def train_experiment(

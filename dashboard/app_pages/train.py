@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import streamlit as st
 
+from core.frameworks import LIBRARIES
 from dashboard.shared import components
 from dashboard.train import draw_finished, draw_plan, draw_runs
 
@@ -13,7 +14,7 @@ _LEAD = (
     "Train both networks under one protocol: the same slices, the same split, the same architecture. "
     "One training runs at a time; others wait in the queue."
 )
-_LIBRARIES = ("torch", "torchvision", "tensorflow", "keras", "onnx", "onnxscript", "tf2onnx")
+_LIBRARIES = (*LIBRARIES, "onnx", "onnxscript", "tf2onnx")
 
 
 def draw_page() -> None:

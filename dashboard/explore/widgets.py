@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.frameworks import FRAMEWORKS
 from dashboard.shared import Palette, state
 
 _FOLDER = Path(__file__).parents[1] / "scripts"
@@ -93,5 +94,5 @@ def show_matrix(
 
 
 def _colors(palette: Palette) -> dict[str, str]:
-    names = ("pytorch", "keras", "positive", "negative", "review", "correct", "wrong")
+    names = (*FRAMEWORKS, "positive", "negative", "review", "correct", "wrong")
     return {name: getattr(palette, name) for name in names}

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from core.experiments import Experiment
-from core.frameworks import TITLES
+from core.frameworks import FRAMEWORKS, TITLES
 from core.reading import SliceFinding
 from core.reports import words as scan_words
 from core.scans import WINDOWS
@@ -22,7 +22,7 @@ from dashboard.shared import DASHES, MARKERS, SIGNS, overlays, state
 
 _SCRIPTS = Path(__file__).parents[1] / "scripts"
 _DASHES = {"solid": "", "dash": "6 4"}
-_COLORS = ("pytorch", "keras", "positive", "negative", "review", "grid")
+_COLORS = (*FRAMEWORKS, "positive", "negative", "review", "grid")
 # Previews go to the browser in parts: while a study is read, only the new ones travel.
 _PART = 50
 

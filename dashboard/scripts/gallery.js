@@ -36,7 +36,11 @@ function drawTile(tile, place) {
   const head = make("span", "head");
   head.append(make("span", tile.positive ? "positive" : "negative", tile.label), make("span", "name", tile.name));
   const scores = make("span", "scores");
-  for (const [framework, text] of tile.scores) scores.append(make("span", framework, text));
+  for (const [framework, text] of tile.scores) {
+    const score = make("span", "framework", text);
+    score.style.setProperty("--framework", `var(--${framework})`);
+    scores.append(score);
+  }
   button.append(head, scores);
   return button;
 }

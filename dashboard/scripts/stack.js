@@ -45,6 +45,13 @@ function make(kind, name, text) {
   return node;
 }
 
+// Words in the colour of a framework.
+function makeOf(framework, kind, text) {
+  const node = make(kind, "framework", text);
+  node.style.setProperty("--framework", `var(--${framework})`);
+  return node;
+}
+
 function makeIcon(name) {
   const icon = make("span", "icon", name);
   icon.setAttribute("aria-hidden", "true");

@@ -43,7 +43,7 @@ function drawCurve(svg, data, width) {
   }
   const radius = Math.max(1.5, Math.min(3.5, (0.35 * (right - CURVE.left)) / n));
   data.networks.forEach(({ name, shape, dash, threshold }, network) => {
-    const group = makeSvg("g", { class: name });
+    const group = makeSvg("g", { class: "framework", style: `--framework: var(--${name})` });
     const points = data.slices.map(({ scores }, index) => [placeOnCurve(index, n, width), y(scores[network])]);
     group.append(
       makeSvg("line", { class: "threshold", x1: CURVE.left, x2: right, y1: y(threshold), y2: y(threshold) }),

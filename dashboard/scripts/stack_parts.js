@@ -112,7 +112,7 @@ function buildWindows(stack) {
 function buildLegend(stack) {
   const { networks, slices, classes, direction } = stack.data;
   const parts = networks.map(({ name, title, shape, dash }) =>
-    make("span", name, `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`));
+    makeOf(name, "span", `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`));
   parts.unshift(make("span", "", `Probability of ${classes[1]} along the slices${direction}`));
   parts.push(make("span", "", "··· operating point"));
   if (slices.some(({ votes }) => !votes)) parts.push(make("span", "", "○ does not vote"));
@@ -132,7 +132,7 @@ function tellSlice(stack, found) {
   networks.forEach((figure, place) => {
     const { name, title } = data.networks[place];
     const positive = slice.positive[place];
-    const parts = [make("b", name, title), make("b", "", slice.scores[place].toFixed(2))];
+    const parts = [makeOf(name, "b", title), make("b", "", slice.scores[place].toFixed(2))];
     parts.push(make("b", positive ? "positive" : "negative", `${positive ? "●" : "○"} ${data.classes[Number(positive)]}`));
     if (slice.review[place]) {
       const doubt = make("span", "review");

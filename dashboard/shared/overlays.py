@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.frameworks import TITLES
 from core.imaging import MAGMA, draw_color_bar, lay_heat, to_gray
-from dashboard.shared.palette import Palette
+from dashboard.shared.palette import MARKERS, Palette
 
 __all__ = [
     "MAGMA", "ScaleRow", "draw_color_bar", "draw_empty_frame", "draw_scales", "lay_heat",
@@ -83,7 +83,7 @@ def _draw_row(row: ScaleRow, top: int, palette: Palette) -> str:
     middle = top + 15
     shape = (
         f'<circle cx="{at:.1f}" cy="{middle}" r="8"'
-        if row.framework == "pytorch"
+        if MARKERS[row.framework] == "circle"
         else f'<rect x="{at - 7.5:.1f}" y="{middle - 7.5}" width="15" height="15"'
     )
     review, told = "", ""

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.frameworks import TITLES
+from core.frameworks import FRAMEWORKS, TITLES
 from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, shorten
 
 # Panels from the top: title, column of the training part (or none), column of the validation part.
@@ -114,7 +114,7 @@ def draw_reached(
         palette: the theme's colours.
     """
     traces: list[dict[str, Any]] = []
-    for framework, shift in (("pytorch", 0.14), ("keras", -0.14)):
+    for framework, shift in zip(FRAMEWORKS, (0.14, -0.14), strict=True):
         known = [
             (len(reached) - 1 - row + shift, name, found[framework])
             for row, (name, found) in enumerate(reached)

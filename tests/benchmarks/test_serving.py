@@ -21,8 +21,8 @@ import pytest
 
 from core.errors import ExperimentError
 from core.experiments import Experiment, default_experiment
+from core.frameworks import name_weights
 from core.synthetic.phantoms import draw_phantom, save_phantom
-from core.training.child import weights_name
 
 ROOT = Path(__file__).parents[2]
 N_COLD = 3
@@ -65,7 +65,7 @@ print(json.dumps({
 """
 _NATIVE = """
 from core.models.architecture import architecture_of
-from core.training.child import weights_name
+from core.frameworks import name_weights
 from core.models.contract import build_cnn
 
 card = experiment.card
@@ -73,7 +73,7 @@ architecture = architecture_of(card["protocol"], card["recipe"])
 members = []
 for fold in range(card["protocol"]["folds"]):
     cnn = build_cnn(framework, architecture, seed=0, n_threads=1)
-    cnn.load_weights(experiment.folder / framework / weights_name(framework, fold))
+    cnn.load_weights(experiment.folder / framework / name_weights(framework, fold))
     members.append(cnn)
 as_bytes = np.rint(images * 255).astype(np.uint8)
 
@@ -101,7 +101,7 @@ def experiment() -> Experiment:
         pytest.skip(f"no experiment to measure: {error}")
     for framework in found.frameworks:
         for fold in range(found.card["protocol"]["folds"]):
-            if not (found.folder / framework / weights_name(framework, fold)).exists():
+            if not (found.folder / framework / name_weights(framework, fold)).exists():
                 pytest.skip(f"the native {framework} weights of {found.name} are not there")
     return found
 

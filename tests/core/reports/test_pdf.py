@@ -18,7 +18,7 @@ from core.reading.reader import Reader, decide_anew
 from core.reading.verdict import RULE, make_study_rules, reach_verdicts
 from core.reports.pdf import ScanReport, write_pdf
 from core.reports.pdf_drawings import draw_curve
-from core.reports.pdf_parts import COLORS
+from core.reports.pdf_parts import LOOKS
 from core.reports.tables import NOT_FOR_DIAGNOSIS, program_version
 from core.scans import Scan, Slice, Technical
 from tests.builders import draw_head, write_tiny_experiment
@@ -152,7 +152,7 @@ def test_the_curve_has_a_mark_for_each_slice() -> None:
     solid, dashed = (shape for shape in drawn.contents if isinstance(shape, PolyLine))
     assert (None, [4, 2]) == (solid.strokeDashArray, dashed.strokeDashArray)
     circles, squares = ([s for s in drawn.contents if isinstance(s, kind)] for kind in (Circle, Rect))
-    for marks, color in ((circles, COLORS["pytorch"]), (squares, COLORS["keras"])):
+    for marks, color in ((circles, LOOKS["pytorch"].color), (squares, LOOKS["keras"].color)):
         filled = [mark.fillColor == HexColor(color) for mark in marks]
         assert [False, True, True, True] == filled  # the last stands in the legend
         assert {HexColor(color)} == {mark.strokeColor for mark in marks}

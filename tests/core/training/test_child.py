@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from core.errors import TrainingError
+from core.frameworks import name_weights
 from core.training import child
-from core.training.child import _Progress, weights_name
+from core.training.child import _Progress
 from tests.core.models.numpy_cnn import MeanGray
 
 
@@ -73,8 +74,8 @@ def test_a_child_whose_training_was_killed_ends(tmp_path: Path, monkeypatch: pyt
 
 def test_weights_have_their_framework_s_name() -> None:
     """The names that cards and verification count on."""
-    assert "weights-3.pt" == weights_name("pytorch", 3)
-    assert "model-3.keras" == weights_name("keras", 3)
+    assert "weights-3.pt" == name_weights("pytorch", 3)
+    assert "model-3.keras" == name_weights("keras", 3)
 
 
 def test_all_folds_or_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +88,7 @@ def test_all_folds_or_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         np.save(folder / "pytorch" / f"weights-{fold}.npy", np.array([0.0, fold]))
     monkeypatch.setattr(child, "architecture_of", lambda *_: None)
     monkeypatch.setattr(child, "build_cnn", lambda *_, **__: MeanGray())
-    monkeypatch.setattr(child, "weights_name", lambda framework, fold: f"weights-{fold}.npy")
+    monkeypatch.setattr(child, "name_weights", lambda framework, fold: f"weights-{fold}.npy")
     images = np.random.default_rng(0).integers(0, 255, (5, 8, 8, 1), dtype=np.uint8)
     np.save(tmp_path / "in.npy", images)
     words = ["probabilities", "--experiment", str(folder), "--framework", "pytorch"]

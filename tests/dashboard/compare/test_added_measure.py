@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.cli.terminal import print_evaluation
-from core.evaluation import MEASURES, Measure, evaluate_experiment
+from core.evaluation import Measure, evaluate_experiment
+from core.evaluation.measures import MEASURES
 from core.evaluation.metrics import Floats, ratio
 from core.model_card import draw_model_card
 from tests.builders import write_tiny_experiment
