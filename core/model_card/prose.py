@@ -1,0 +1,36 @@
+"""The prose of the model card: templates in `templates/`, filled with facts and figures."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from core.model_card.markdown import count, percent, plain, tell
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(name: str, **facts: Any) -> str:
+    """Return the text of `templates/NAME.md.j2` with these facts; one that it asks for in vain is an error.
+
+    A part that says nothing leaves no gap: between paragraphs there is one blank line.
+    """
+    text = _templates().get_template(f"{name}.md.j2").render(facts)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # Escaping for HTML would show in Markdown: texts from outside pass the filter `plain` instead.
+    templates = Environment(
+        loader=PackageLoader("core.model_card"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"plain": plain, "count": count, "percent": percent, "tell": tell}
+    return templates
