@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.model_card.facts import Facts
-from core.model_card.markdown import bullets, paragraphs, percent, plain, table
+from core.model_card.markdown import plain, table
+from core.model_card.prose import render
 
 CHANNELS = {
     "gray": "one: the gray value",
@@ -22,56 +23,32 @@ INTENSITY = {
 
 
 def describe_preprocessing(facts: Facts) -> str:
-    """The recipe, in words."""
+    """Return the recipe, in words."""
     recipe = facts.experiment.recipe
-    rows = [
-        ["size", f"{recipe.size} x {recipe.size} pixels"],
-        ["framing", FRAMING.get(recipe.framing, plain(recipe.framing))],
-        ["gray values", INTENSITY.get(recipe.intensity, plain(recipe.intensity))],
-        ["channels", CHANNELS.get(recipe.channels, plain(recipe.channels))],
-    ]
-    return paragraphs(
-        "One function prepares slices for training and for reading alike (`core/imaging/preprocessing.py`).",
-        table(["", ""], rows),
+    return render(
+        "preprocessing",
+        recipe=recipe,
+        framing=FRAMING.get(recipe.framing, plain(recipe.framing)),
+        intensity=INTENSITY.get(recipe.intensity, plain(recipe.intensity)),
+        channels=CHANNELS.get(recipe.channels, plain(recipe.channels)),
     )
 
 
 def describe_networks(facts: Facts) -> str:
-    """Layers as the card lists them, initial weights, output, heat map and what is served."""
-    layers = facts.card.get("layers")
-    rows = [[str(place), name, settings] for place, (name, settings) in enumerate(_name(layers), 1)]
-    sizes = [
-        f"{title}: {facts.card['training'][framework]['n_parameters']} trained parameters"
-        for framework, title in facts.titles.items()
-        if "n_parameters" in facts.card["training"].get(framework, {})
-    ]
-    return paragraphs(
-        f"Architecture {plain(facts.protocol['architecture'])}, the same in every framework.",
-        table(["layer", "kind", "settings"], rows)
-        if rows
-        else "The layers are **not available**: the card does not list them.",
-        bullets(
-            [
-                *sizes,
-                describe_initial_weights(facts),
-                "Output: the probability of a positive slice. The heat map is Grad-CAM (Selvaraju et al., "
-                "ICCV 2017), part of the served network; whether it points at the finding was not measured.",
-                f"Served: {plain(facts.card['served'])}",
-            ]
-        ),
+    """Return layers as the card lists them, initial weights, output, heat map and what is served."""
+    layers = _name(facts.card.get("layers"))
+    rows = [[str(place), name, settings] for place, (name, settings) in enumerate(layers, 1)]
+    return render(
+        "networks",
+        facts=facts,
+        layers=table(["layer", "kind", "settings"], rows) if rows else "",
+        initial_weights=describe_initial_weights(facts),
     )
 
 
 def describe_initial_weights(facts: Facts) -> str:
-    """Where the weights start from, one sentence."""
-    drawn = f"drawn at random, from seed {facts.protocol['seed']}"
-    pretrained = list_pretrained(facts)
-    if not pretrained:
-        return f"Initial weights: {drawn}."
-    return (
-        f"Initial weights: pretrained elsewhere and kept as they are: {', '.join(pretrained)} (see "
-        f"`core/models/trunk.py`); all others {drawn}."
-    )
+    """Return where the weights start from, one sentence."""
+    return render("initial-weights", facts=facts, pretrained=list_pretrained(facts))
 
 
 def list_pretrained(facts: Facts) -> list[str]:
@@ -84,41 +61,22 @@ def list_pretrained(facts: Facts) -> list[str]:
 
 
 def describe_training(facts: Facts) -> str:
-    """Protocol and schedule, epochs run and kept, time, versions."""
+    """Return protocol and schedule, epochs run and kept, time, versions."""
     rows = [[plain(key.replace("_", " ")), _value(value)] for key, value in facts.protocol.items()]
     versions = [[plain(library), plain(version)] for library, version in facts.card["versions"].items()]
-    return paragraphs(
-        "One schedule for every framework: the learning rate climbs in the first epoch and falls along half "
-        f"a cosine. {_describe_selection(facts)} Test slices are not touched.",
-        _describe_planting(facts),
-        table(["protocol", ""], rows),
-        table(["", "folds", "epochs run", "epoch kept", "seconds"], _count_epochs(facts)),
-        table(["library", "version"], versions),
+    return render(
+        "training",
+        facts=facts,
+        planted=facts.protocol.get("augmentation", {}).get("planted"),
+        protocol=table(["protocol", ""], rows),
+        epochs=table(["", "folds", "epochs run", "epoch kept", "seconds"], _count_epochs(facts)),
+        versions=table(["library", "version"], versions),
     )
 
 
 def describe_checks(facts: Facts) -> str:
-    """Parity of the served networks, hashes, and how to check them again."""
-    rows = [
-        [title, str(parity["n_slices"]), f"{parity['max_difference']:.1e}"]
-        for framework, title in facts.titles.items()
-        if (parity := facts.card["parity"].get(framework))
-    ]
-    name = facts.experiment.name
-    return paragraphs(
-        "Largest difference in probability between the served network (ONNX) and its framework:",
-        table(["", "slices", "difference"], rows),
-        bullets(
-            [
-                f"`python -m core verify {name}` compares the served networks with the native weights, and "
-                "these with the recorded predictions.",
-                f"`python -m core evaluate {name} --json` gives every figure on this card.",
-                f"`python -m core card {name}` writes this card anew.",
-                f"The record: trained {plain(facts.card['created'])}; {len(facts.card['files'])} files, each "
-                f"listed with its SHA-256 in `experiment.json`, whose own is `{facts.experiment.digest}`.",
-            ]
-        ),
-    )
+    """Return parity of the served networks, hashes, and how to check them again."""
+    return render("checks", facts=facts)
 
 
 def _name(layers: list[dict[str, Any]] | None) -> list[tuple[str, str]]:
@@ -130,31 +88,6 @@ def _name(layers: list[dict[str, Any]] | None) -> list[tuple[str, str]]:
         )
         for row in layers or ()
     ]
-
-
-def _describe_selection(facts: Facts) -> str:
-    """Which epoch's weights are kept, as the protocol's patience says."""
-    if "patience" not in facts.protocol:
-        return "Which epoch is kept is not recorded."
-    if facts.protocol["patience"]:
-        return (
-            "Training stops when the validation loss no longer improves; the weights of the epoch with the "
-            "lowest validation loss are kept."
-        )
-    return "All epochs are trained, and the weights of the last are kept."
-
-
-def _describe_planting(facts: Facts) -> str:
-    """That networks trained on drawn hemorrhages too, where they did."""
-    share = facts.protocol.get("augmentation", {}).get("planted")
-    if not share:
-        return ""
-    return (
-        "**Synthetic positives.** Copies of training slices without hemorrhage, as many as "
-        f"{percent(share)} of the training slices, got a drawn hemorrhage planted and count as positive "
-        "(`core/synthetic/planting.py`). No radiologist judged them. They stand in training only, never "
-        "where a network is measured."
-    )
 
 
 def _count_epochs(facts: Facts) -> list[list[str]]:

@@ -11,24 +11,17 @@ from core.gate import FAMILIARITY_FILE
 from core.imaging import Perturbation
 from core.measurements import GATE_TABLE, KINDS, OUTCOMES, draw_shares
 from core.model_card.facts import Facts
-from core.model_card.markdown import bullets, count, paragraphs, percent, plain, table, tell
+from core.model_card.markdown import bullets, plain, table, tell
+from core.model_card.prose import render
 
 _KINDS = {"level": "level of the head", "brightness": "brightness"}
 _WORST = 5
-_IMAGES = {
-    "development": "**Images that the gate's limits were set on**, so that these figures are too good.",
-    "kept_aside": "**Images kept aside** while the limits were set.",
-}
 
 
 def describe_robustness(facts: Facts) -> str:
-    """AUROC under each perturbation; not available where it was not measured."""
+    """Return AUROC under each perturbation; not available where it was not measured."""
     if not facts.holds("robustness.csv"):
-        name = facts.experiment.name
-        return (
-            "**Not available:** not measured for this experiment. With the data set and both frameworks, "
-            f"`python -m core robustness {name}` measures it."
-        )
+        return render("robustness", facts=facts, found="")
     found = {
         (title, level): part["conditions"]
         for framework, title in facts.titles.items()
@@ -45,23 +38,12 @@ def describe_robustness(facts: Facts) -> str:
     ]
     rows.append(["rows", *(str(conditions[0]["n"]) for conditions in found.values())])
     measured = [one for conditions in found.values() for one in conditions]
-    with_intervals = any(one["auroc"]["interval"] for one in measured)
-    n_slices = max((found[column][0]["n"] for column in found if column[1] == "slice"), default=0)
-    sample = (
-        f" Measured on a sample of {n_slices} of the {len(facts.tested)} held-out slices, so the unchanged "
-        "figures differ from those under Results."
-        if n_slices < len(facts.tested)
-        else ""
-    )
-    told = (
-        "In brackets: 95 % intervals by bootstrap."
-        if with_intervals
-        else "Single measurements, without intervals."
-    )
-    return paragraphs(
-        "AUROC of held-out slices that were changed before anything else, each scored by the network of its "
-        f"own fold. {told}{sample}",
-        table(["", *(f"{title}, {level}" for title, level in found)], rows),
+    return render(
+        "robustness",
+        facts=facts,
+        found=table(["", *(f"{title}, {level}" for title, level in found)], rows),
+        n_slices=max((found[column][0]["n"] for column in found if column[1] == "slice"), default=0),
+        with_intervals=any(one["auroc"]["interval"] for one in measured),
     )
 
 
@@ -69,7 +51,7 @@ def describe_subgroups(facts: Facts) -> str:
     """AUROC by level of the head and by brightness; not available where slices were not looked at."""
     groups = find_subgroups(facts)
     if not groups:
-        return "**Not available:** place in the head and brightness of the slices were not measured."
+        return render("subgroups", groups="")
     rows = [
         [
             kind,
@@ -86,12 +68,10 @@ def describe_subgroups(facts: Facts) -> str:
     ]
     one = next(iter(facts.titles.values()))
     placed = sum(row["n"] for kind, title, row in groups if (kind, title) == (_KINDS["level"], one))
-    unknown = len(facts.tested) - placed
-    return paragraphs(
-        "Slices by their third of the series from base to vertex, and by the brightness of soft tissue. The "
-        "thirds are of what was scanned, not anatomical landmarks; they were read off the pictures.",
-        table(["by", "group", "", "slices", "patients", "positive", "AUROC"], rows),
-        f"{count(unknown, 'slice')} could not be placed in the head." if unknown else "",
+    return render(
+        "subgroups",
+        groups=table(["by", "group", "", "slices", "patients", "positive", "AUROC"], rows),
+        n_unplaced=len(facts.tested) - placed,
     )
 
 
@@ -116,19 +96,16 @@ def describe_failures(facts: Facts) -> str:
         review = facts.level(framework)["review"].get("counts")
         decided = ["-", "-"] if review is None else [str(review["fn"]), str(review["fp"])]
         rows.append([title, str(int(missed.sum())), str(int(alarms.sum())), *decided])
-    shared = ""
+    shared = None
     if len(wrong) > 1:
-        both = int((wrong[0] & wrong[1]).sum())
-        either = int((wrong[0] | wrong[1]).sum())
-        shared = f"{both} of {count(either, 'slice')} that either network gets wrong are wrong in both."
-    return paragraphs(
-        "Slices, at the default operating point; on the right those outside the review band:",
-        table(["", "missed", "false alarms", "missed, decided", "false alarms, decided"], rows),
-        shared,
-        _worst_patients(facts),
-        _missed_patients(facts),
-        _worst_subgroups(facts),
-        "Why single slices fail was not examined by a radiologist.",
+        shared = int((wrong[0] & wrong[1]).sum()), int((wrong[0] | wrong[1]).sum())
+    return render(
+        "failures",
+        errors=table(["", "missed", "false alarms", "missed, decided", "false alarms, decided"], rows),
+        shared=shared,
+        worst_patients=_worst_patients(facts),
+        missed_patients=_missed_patients(facts),
+        worst_subgroups=_worst_subgroups(facts),
     )
 
 
@@ -136,7 +113,7 @@ def _worst_patients(facts: Facts) -> str:
     """The patients with most errors, named only where their numbers are public."""
     names = patient_names(facts.tested)
     if names is None:
-        return "Patients are unknown, so errors cannot be counted by patient."
+        return render("worst-patients", patients=None)
     errors = pd.DataFrame({"patient": names, "positive": facts.tested["label"].to_numpy()})
     for framework in facts.titles:
         errors[f"{framework}_fn"], errors[f"{framework}_fp"] = facts.errors(framework)
@@ -147,20 +124,18 @@ def _worst_patients(facts: Facts) -> str:
     # The name decides between patients with as many errors, so that the order is always the same.
     worst = sums.reset_index().sort_values(["errors", "patient"], ascending=[False, True]).head(_WORST)
     worst, total = worst[worst["errors"] > 0], int(sums["errors"].sum())
-    if not total:
-        return "No slice is read wrongly."
-    share = percent(worst["errors"].sum() / total)
-    told = f"The {count(len(worst), 'patient')} with most errors hold {share} of all {total} errors"
-    if not facts.is_known:
-        return f"{told}. Which ones is left out: their numbers are not public."
     rows = [
         [plain(row["patient"]), str(row["slices"]), str(row["positive"]), *(str(row[kind]) for kind in kinds)]
         for row in worst.to_dict("records")
     ]
     heads = [f"{title}, {kind}" for title in facts.titles.values() for kind in ("missed", "false alarms")]
-    return paragraphs(
-        f"{told} (numbers are those of the public data set):",
-        table(["patient", "slices", "positive", *heads], rows),
+    return render(
+        "worst-patients",
+        facts=facts,
+        patients=table(["patient", "slices", "positive", *heads], rows),
+        n_worst=len(worst),
+        total=total,
+        share=worst["errors"].sum() / total if total else None,
     )
 
 
@@ -201,26 +176,16 @@ def _worst_subgroups(facts: Facts) -> str:
 
 
 def describe_gate(facts: Facts) -> str:
-    """Shares of slices that the gate reads, warns of and refuses; not available where it was not measured."""
-    counts = facts.experiment.gate()
-    if counts is None:
-        name = facts.experiment.name
-        return (
-            "**Not available:** not measured for this experiment. "
-            f"`python -m core gate {name} --head-ct DIR --other DIR` measures it."
-        )
-    parts = [
-        "Before an answer is shown a gate looks at the picture of each slice"
-        + (", and at what the networks' features say of it. " if facts.holds(FAMILIARITY_FILE) else ". ")
-        + "In brackets: 95 % intervals by Clopper and Pearson; they take slices as independent, which those "
-        "of one patient are not, so they are too narrow."
-    ]
-    for images, rows in counts.groupby("images", sort=True):
-        parts.append(f"{_IMAGES[str(images)]} {plain(rows['what'].iloc[0])}".rstrip())
-        parts.append(_tell_shares(draw_shares(rows)))
-    if "kept_aside" not in set(counts["images"]):
-        parts.append("What it does on images kept aside is not in the record.")
-    return paragraphs(*parts)
+    """Return shares of slices that the gate reads, warns of and refuses; not available if not measured."""
+    table_of_counts = facts.experiment.gate()
+    counts = None
+    if table_of_counts is not None:
+        counts = []
+        for images, rows in table_of_counts.groupby("images", sort=True):
+            shares = draw_shares(rows)
+            unreadable = sum(one["unreadable"] for one in shares.values())
+            counts.append((images, rows["what"].iloc[0], _tell_shares(shares), unreadable))
+    return render("what-is-refused", facts=facts, familiarity=FAMILIARITY_FILE, counts=counts)
 
 
 def _tell_shares(shares: dict[str, dict[str, Any]]) -> str:
@@ -233,11 +198,7 @@ def _tell_shares(shares: dict[str, dict[str, Any]]) -> str:
         ]
         for kind, one in shares.items()
     ]
-    unreadable = sum(one["unreadable"] for one in shares.values())
-    return paragraphs(
-        table(["", "slices", "read", "read with a warning", "refused"], rows),
-        f"{count(unreadable, 'file')} could not be read and stand in no share." if unreadable else "",
-    )
+    return table(["", "slices", "read", "read with a warning", "refused"], rows)
 
 
 def describe_limits(facts: Facts) -> str:
@@ -246,24 +207,5 @@ def describe_limits(facts: Facts) -> str:
 
 
 def describe_missing(facts: Facts) -> str:
-    """What a careful reader would ask for and nobody can give."""
-    rows = [
-        ["External validation", "no other data set was measured with this experiment"],
-        ["Age, sex, ethnicity", "not in the record; so no figure by any of them"],
-        ["Scanner, dose, kernel, slice thickness", "not in the record; so no figure by any of them"],
-        ["Agreement between readers", "no reader's own labels are in the record"],
-        ["Comparison with a human reader", "nobody has read these slices beside the networks"],
-        ["Effect on care", "the networks were never used in care"],
-        ["Drift over time", "dates of the examinations are not in the record"],
-    ]
-    if facts.protocol["folds"] > 1:
-        rows.append(["Figures of the served mean", "each slice was seen by some of its networks in training"])
-    if not facts.holds("robustness.csv"):
-        rows.append(["Robustness", "not measured for this experiment"])
-    if not facts.holds("properties.csv"):
-        rows.append(["Subgroups", "brightness and place in the head were not measured"])
-    if not facts.holds(GATE_TABLE):
-        rows.append(["What is refused", "the gate was not measured for this experiment"])
-    if not facts.knows_patients:
-        rows.append(["Figures per patient", "patients are unknown"])
-    return table(["not available", "why"], rows)
+    """Return what a careful reader would ask for and nobody can give."""
+    return render("not-available", facts=facts, gate_table=GATE_TABLE)
