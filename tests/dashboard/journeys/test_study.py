@@ -18,6 +18,7 @@ from core.scans.windows import Window
 from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
 from dashboard.shared.overlays import lay_heat
+from dashboard.shared.palette import LIGHT
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import serve
 from tests.scan_files import write_series, write_zip
@@ -235,3 +236,15 @@ def test_where_the_visitor_is_counts(page) -> None:
     passed = page.evaluate("window.passed")
     assert sorted(passed) == passed
     assert len(passed) > len(set(passed))  # the server's answers came, and moved nothing
+
+
+def test_each_network_has_its_colour_in_words_and_in_the_curve(page) -> None:
+    """Headings, legend, lines and marks of a network have its colour of the palette, which comes as data."""
+    stack = page.locator(".st-key-scan_stack")
+    colors = [f"rgb({', '.join(map(str, bytes.fromhex(one[1:])))})" for one in (LIGHT.pytorch, LIGHT.keras)]
+    read_style = "(nodes, name) => nodes.map((node) => getComputedStyle(node)[name])"
+    for part in ("figcaption", ".legend"):
+        assert colors == stack.locator(f"{part} .framework").evaluate_all(read_style, "color")
+    assert colors == stack.locator("svg .framework .line").evaluate_all(read_style, "stroke")
+    marks = stack.locator("svg .framework .mark:not(.hollow)").evaluate_all(read_style, "fill")
+    assert set(colors) == set(marks)
