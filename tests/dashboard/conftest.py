@@ -21,17 +21,13 @@ OpenPage = Callable[..., AppTest]
 
 
 @pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def models(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of experiments and no data set, with nothing cached from earlier tests."""
-    root = tmp_path / "models"
-    root.mkdir()
-    monkeypatch.setenv("STROKE_CT_MODELS", str(root))
-    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "tiny")  # the default one of our tests
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "no-data"))
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "no-cache"))
     st.cache_data.clear()
     st.cache_resource.clear()
-    return root
+    return models
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.experiments import Experiment
+from tests.builders import write_tiny_experiment
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of experiments that the program takes for its own; its default one is `tiny`."""
+    root = tmp_path / "models"
+    root.mkdir()
+    monkeypatch.setenv("STROKE_CT_MODELS", str(root))
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "tiny")
+    return root
+
+
+@pytest.fixture
+def tiny(models: Path) -> Experiment:
+    """The tiny experiment, the only one in `models`."""
+    return write_tiny_experiment(models)
