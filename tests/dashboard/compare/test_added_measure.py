@@ -46,5 +46,5 @@ def test_an_added_metric_is_everywhere(
     percents = f"**{100 * value:.0f} %** :gray[\\[{100 * low:.0f}–{100 * high:.0f}\\]]"
     assert percents == table.loc["Threat score"].iloc[1]
 
-    text = draw_model_card(experiment).markdown.split("### Per slice")[1]
+    text = draw_model_card(experiment).markdown.split("### Per slice")[1].split("At a prevalence")[0]
     assert f"{100 * value:.1f} % [{100 * low:.0f}-{100 * high:.0f}]" == cells(text, "threat score")[2]
