@@ -9,7 +9,8 @@ from core.experiments import Experiment
 from core.model_card import making, measures, origin, weaknesses
 from core.model_card.claim import describe_claim
 from core.model_card.facts import Facts, gather_facts
-from core.model_card.markdown import bullets, paragraphs, plain
+from core.model_card.markdown import plain
+from core.model_card.prose import render
 
 # In the order of reading: what it is and is not, what it was made of, what it does, where it fails.
 SECTIONS: dict[str, Callable[[Facts], str]] = {
@@ -69,19 +70,7 @@ class ModelCard:
     @property
     def markdown(self) -> str:
         """The whole as one file, with a table of contents."""
-        return (
-            paragraphs(
-                f"<!-- written by `python -m core card {self.name}` from the experiment's record -->",
-                f"# Model card: {self.name}",
-                self.summary,
-                "**Research and teaching. Not a medical device.**",
-                *(f"> **WARNING.** {warning}" for warning in self.warnings),
-                "## Contents",
-                bullets(f"[{section.title}](#{section.anchor})" for section in self.sections),
-                *(f"## {section.title}\n\n{section.text}" for section in self.sections),
-            )
-            + "\n"
-        )
+        return render("model-card", card=self) + "\n"
 
 
 def draw_model_card(experiment: Experiment, *, n_resamples: int = 2000) -> ModelCard:

@@ -11,13 +11,13 @@ from core.model_card.markdown import (
     Style,
     bullets,
     figure_table,
-    p_value,
     paragraphs,
     percent,
     plain,
     table,
     tell,
 )
+from core.model_card.prose import render
 
 LEVELS = ("slice", "patient")
 # A decision curve has a hundred points; the card shows a few, the record all.
@@ -50,14 +50,11 @@ def describe_decisions(facts: Facts) -> str:
             bands.append([head, band, tell(review["share"], "share"), *aside])
         else:
             bands.append([head, f"not available: {plain(review['reason'])}", *("",) * 3])
-    return paragraphs(
-        "A network decides for the positive class from a threshold on. Thresholds are on calibrated "
-        "probabilities and were chosen on validation rows, never on test rows, for each network apart.",
-        table(["rule", "chosen as", "reason", *heads], rows),
-        "**Review band** around the default threshold: probabilities too near to it to decide, the widest "
-        ""
-        f"band that holds at most {percent(MAX_SHARE)} of the validation rows. Held-out rows in it:",
-        table(["", "band", "share", "negative", "positive"], bands),
+    return render(
+        "decisions",
+        rules=table(["rule", "chosen as", "reason", *heads], rows),
+        max_share=MAX_SHARE,
+        bands=table(["", "band", "share", "negative", "positive"], bands),
     )
 
 
@@ -204,12 +201,7 @@ def _tell_benefit(facts: Facts) -> str:
             interval = None if None in ends else ends
             cells.append(tell({"value": curve["net_benefit"][place], "interval": interval}, "difference"))
         rows.append([f"{one['thresholds'][place]:.2f}", *cells, f"{one['treat_all'][place]:+.3f}"])
-    return paragraphs(
-        "### Net benefit per slice",
-        "True positives per slice, less the false ones at the threshold's odds (Vickers and Elkin, 2006). Of "
-        "use where it lies above both zero and acting on every slice.",
-        table(["threshold", *curves, "acting on all"], rows),
-    )
+    return render("net-benefit", curves=table(["threshold", *curves, "acting on all"], rows))
 
 
 def describe_comparison(facts: Facts) -> str:
@@ -219,43 +211,17 @@ def describe_comparison(facts: Facts) -> str:
 
 def _compare(facts: Facts, level: str) -> str:
     found = facts.record["comparison"][level]
-    head = f"### Per {level}"
     if "reason" in found:
-        return paragraphs(head, f"Not available: {plain(found['reason'])}.")
+        return render("comparison", level=level, found=found)
     first, second = facts.titles[found["first"]], facts.titles[found["second"]]
-    differences: list[tuple[str, str, Style]] = [
+    rows: list[tuple[str, str, Style]] = [
         (one.key, one.label, "difference") for one in (*list_measures("rate"), *list_measures("ranking"))
     ]
-    tests = []
-    mcnemar = found["mcnemar"]
-    if "reason" in mcnemar:
-        tests.append(f"McNemar: not available, {plain(mcnemar['reason'])}.")
-    else:
-        tests.append(
-            f"Exact McNemar test at the operating points: only {first} right {mcnemar['only_first_right']}, "
-            f"only {second} right {mcnemar['only_second_right']}, p {p_value(mcnemar['p_value'])}."
-        )
-    for key, what in (("delong", "rows independent"), ("delong_by_patient", "rows clustered by patient")):
-        test = found[key]
-        tests.append(
-            f"DeLong, {what}: not available, {plain(test['reason'])}."
-            if "reason" in test
-            else f"DeLong, {what}: difference in AUROC "
-            f"{tell({'value': test['difference'], 'interval': test['interval']}, 'difference')}, "
-            f"p {p_value(test['p_value'])}."
-        )
-    return paragraphs(
-        head,
-        figure_table(differences, {f"{first} minus {second}": found["differences"]}),
-        bullets(tests),
-        _tell_disagreement(found["disagreement"], first, second),
+    return render(
+        "comparison",
+        level=level,
+        found=found,
+        first=first,
+        second=second,
+        differences=figure_table(rows, {f"{first} minus {second}": found["differences"]}),
     )
-
-
-def _tell_disagreement(found: Mapping[str, Any], first: str, second: str) -> str:
-    if "reason" in found:
-        return ""
-    heads = ["called positive by", "both", f"only {first}", f"only {second}", "neither"]
-    cells = ("both", "only_first", "only_second", "neither")
-    rows = [[kind, *(str(found[kind][cell]) for cell in cells)] for kind in ("positives", "negatives")]
-    return table(heads, rows)

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.model_card.markdown import count, percent, plain, tell
+from core.model_card.markdown import count, p_value, percent, plain, tell
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,5 +32,11 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"plain": plain, "count": count, "percent": percent, "tell": tell}
+    templates.filters |= {
+        "plain": plain,
+        "count": count,
+        "p_value": p_value,
+        "percent": percent,
+        "tell": tell,
+    }
     return templates

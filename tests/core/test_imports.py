@@ -31,6 +31,7 @@ SLOW_LIBRARIES = {
     "plotly",
     "rich",
     "kagglehub",
+    "jinja2",
 }
 
 _RUN = """

@@ -1,0 +1,38 @@
+"""The templates of the model card: each is used, and none is filled with what nobody knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from core.model_card.facts import Facts
+from core.model_card.prose import render
+
+PACKAGE = Path(__file__).parents[3] / "core" / "model_card"
+
+
+def test_a_fact_that_is_not_there_is_an_error(facts: Facts) -> None:
+    """A template that asks for what it was not given is not filled with nothing."""
+    with pytest.raises(UndefinedError, match="'data' is undefined"):
+        render("data", facts=facts)
+
+
+def test_a_part_that_says_nothing_leaves_no_gap(facts: Facts) -> None:
+    """Between paragraphs there is one blank line, and there is none at the ends."""
+    for name in ("intended-use", "labels", "availability", "checks"):
+        text = render(name, facts=facts, cross_table="")
+        assert "\n\n\n" not in text
+        assert text.strip() == text
+
+
+def test_every_template_is_used() -> None:
+    """The templates are those that the package's modules name."""
+    named = [
+        name
+        for path in PACKAGE.glob("*.py")
+        for name in re.findall(r'render\(\s*"([a-z-]+)"', path.read_text(encoding="utf-8"))
+    ]
+    assert {path.name for path in (PACKAGE / "templates").iterdir()} == {f"{name}.md.j2" for name in named}
