@@ -8,8 +8,7 @@ import streamlit as st
 
 from core.errors import StrokeError
 from core.experiments import Experiment
-from dashboard.compare import operating_point, paired_tests, slice_counts
-from dashboard.compare import tabs as compare_tabs
+from dashboard.compare import operating_point, paired_tests, slice_counts, tabs as compare_tabs
 from dashboard.shared import Scene, components, loaders, records, state, write_percent
 
 _LEAD = "Both networks on the same slices, none of which the network that scored it has trained on."

@@ -10,8 +10,7 @@ import streamlit as st
 
 from core.datasets import LabelExamples, draw_labels
 from core.errors import StrokeError
-from dashboard.data import Source, laboratory, leaks, numbers
-from dashboard.data import source as data_source
+from dashboard.data import Source, laboratory, leaks, numbers, source as data_source
 from dashboard.shared import charts, components, figures, loaders, mark_charts, overlays, state
 
 _LEAD = "What a data set holds, what a split of it leaks, and what its labels are worth."

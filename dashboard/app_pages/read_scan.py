@@ -5,9 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from dashboard.read import downloads, progress
-from dashboard.read import viewer as read_viewer
-from dashboard.read import worklist as read_worklist
+from dashboard.read import downloads, progress, viewer as read_viewer, worklist as read_worklist
 from dashboard.readings import Upload, received, samples, tell_apart
 from dashboard.shared import components, page_scripts, state
 

@@ -10,8 +10,14 @@ from typing import Any
 
 import streamlit as st
 
-from core.datasets import KNOWN_DATASET, Dataset, find_class_folders, index_dataset, walk_files
-from core.datasets import dataset as datasets
+from core.datasets import (
+    KNOWN_DATASET,
+    Dataset,
+    dataset as indexing,
+    find_class_folders,
+    index_dataset,
+    walk_files,
+)
 from core.errors import StrokeError
 from dashboard.shared import components
 from dashboard.shared.loaders import memory
@@ -54,7 +60,7 @@ class Download:
 
     def _run(self) -> None:
         try:
-            datasets.download(self._report("Downloading"), self._report("Checking every picture"))
+            indexing.download(self._report("Downloading"), self._report("Checking every picture"))
         except StrokeError as error:
             self.error = error
         finally:
