@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from core.frameworks import FRAMEWORKS
+from core.models import ARCHITECTURES
 
 if TYPE_CHECKING:
     from core.training import OnProgress
@@ -37,7 +38,7 @@ def train(
         Literal["random", "patient"], typer.Option(help="what is kept apart: slices, or patients")
     ] = "patient",
     folds: Annotated[int, typer.Option(help="1: hold out a tenth; more: cross-validation")] = 5,
-    architecture: Annotated[str, typer.Option(help="plain or framed")] = "framed",
+    architecture: Annotated[str, typer.Option(help=f"one of {', '.join(ARCHITECTURES)}")] = "framed",
     frameworks: Annotated[
         str, typer.Option(help=f"{', '.join(FRAMEWORKS)} or both, with a comma")
     ] = ",".join(FRAMEWORKS),

@@ -2,65 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.errors import StrokeError
 from core.imaging import Augmentation, Recipe
-from core.models import trunk
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """Frozen, pretrained layers that come before all that is trained; see `core.models.trunk`."""
-
-    name: str = "efficientnet-lite0"
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """Square convolution, zero-padded by half its kernel, optional batch normalisation, then ReLU."""
-
-    filters: int
-    kernel: int = 3
-    stride: int = 1
-    normalise: bool = False
-
-
-@dataclass(frozen=True)
-class SeparableConvolution:
-    """One square filter for each channel, zero-padded, then a 1x1 convolution, normalisation and ReLU."""
-
-    filters: int
-    kernel: int = 3
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    """Each channel to mean 0 and variance 1 over the training part: `adapt` fixes that before training."""
-
-
-@dataclass(frozen=True)
-class MaxPooling:
-    """Maximum over non-overlapping squares of `size` pixels."""
-
-    size: int = 2
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """Random zeroing of a share `rate` of the channels while training."""
-
-    rate: float
-
+from core.models.backbone import Backbone, get_backbone
+from core.models.layers import (
+    Convolution,
+    Dropout,
+    FrozenBackbone,
+    Layer,
+    MaxPooling,
+    Normalisation,
+    SeparableConvolution,
+    describe_layer,
+    parse_layer,
+)
 
 # What a training may set anew without another architecture.
 SCHEDULE = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience")
 
 # Of the soft maximum, log(mean(exp(s x))) / s: between the mean (0) and the maximum (infinity).
 SHARPNESS = 4.0
-
-Layer = Trunk | Convolution | SeparableConvolution | Normalisation | MaxPooling | Dropout
 
 
 @dataclass(frozen=True)
@@ -79,11 +43,12 @@ class Architecture:
         title: for people.
         summary: one sentence on what it is for.
         recipe: the preprocessing that it is made for.
-        features: the layers up to the feature map that Grad-CAM explains. A `Trunk` can only be the first.
+        features: the layers up to the feature map that Grad-CAM explains. A backbone can only be
+            the first.
         pooling: "flatten" or "evidence".
         hidden: width of the dense layer; 0 with "evidence".
         dropout: the head's dropout rate.
-        members: how many networks of this form stand side by side on the trunk, alike but for their random
+        members: how many networks of this form stand side by side on the backbone, alike but for their random
             first weights and dropout; each is trained on its own loss, and the mean of their logits counts
             (deep ensemble: Lakshminarayanan et al., NeurIPS 2017).
         epochs, batch_size, learning_rate, weight_decay: the schedule (cosine decay).
@@ -92,8 +57,8 @@ class Architecture:
     """
 
     name: str
-    title: str
-    summary: str
+    title: str = field(compare=False)
+    summary: str = field(compare=False)
     recipe: Recipe
     features: tuple[Layer, ...]
     pooling: Literal["flatten", "evidence"]
@@ -108,22 +73,28 @@ class Architecture:
     members: int = 1
 
     @property
-    def has_trunk(self) -> bool:
-        """Whether frozen layers come first."""
-        return isinstance(self.features[0], Trunk)
+    def backbone(self) -> Backbone | None:
+        """Return the frozen layers that come first, if any."""
+        first = self.features[0]
+        return get_backbone(first.name) if isinstance(first, FrozenBackbone) else None
+
+    @property
+    def has_backbone(self) -> bool:
+        """Return whether frozen layers come first."""
+        return isinstance(self.features[0], FrozenBackbone)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Shape (h, w, c) of what the trained layers take: an image, or the trunk's feature map."""
-        if not self.has_trunk:
+        """Shape (h, w, c) of what the trained layers take: an image, or the backbone's feature map."""
+        if self.backbone is None:
             return self.recipe.shape
-        side = self.recipe.size // trunk.STRIDE
-        return side, side, trunk.N_FEATURES
+        side = self.recipe.size // self.backbone.stride
+        return side, side, self.backbone.n_features
 
     @property
     def trained_layers(self) -> tuple[Layer, ...]:
-        """`features` without the trunk."""
-        return self.features[1:] if self.has_trunk else self.features
+        """`features` without the backbone."""
+        return self.features[1:] if self.has_backbone else self.features
 
     @property
     def n_vector(self) -> int:
@@ -144,22 +115,25 @@ class Architecture:
         return size, size, n_features
 
     def describe(self) -> list[dict[str, Any]]:
-        """The layers as plain values, for a card."""
-        rows = [{"layer": type(layer).__name__, **asdict(layer)} for layer in self.features]
+        """Return the layers as plain values, for a card; `architecture_of` is the way back."""
+        rows = [describe_layer(layer) for layer in self.features]
+        one = {"activation": "sigmoid"} if self.members == 1 else {}
         head: list[dict[str, Any]] = [
             {"layer": "Pooling", "kind": "flatten"},
             {"layer": "Dropout", "rate": self.dropout},
             {"layer": "Dense", "units": self.hidden, "activation": "relu"},
             {"layer": "Dropout", "rate": self.dropout},
-            {"layer": "Dense", "units": 1, "activation": "sigmoid"},
+            {"layer": "Dense", "units": 1, **one},
         ]
         evidence: list[dict[str, Any]] = [
             {"layer": "Dropout", "rate": self.dropout},
             {"layer": "Convolution", "filters": 1, "kernel": 1, "stride": 1, "normalise": False},
             {"layer": "Pooling", "kind": "soft maximum", "sharpness": SHARPNESS},
-            {"layer": "Mean", "members": self.members, "activation": "sigmoid"},
         ]
-        return rows + (head if self.pooling == "flatten" else evidence)
+        mean = [{"layer": "Mean", "members": self.members, "activation": "sigmoid"}]
+        if self.pooling == "flatten":
+            return rows + head + (mean if self.members > 1 else [])
+        return rows + evidence + mean
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -198,7 +172,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             "features stand for each place of it, and the strongest local evidence counts.",
             recipe=Recipe(size=256, channels="gray", framing="head", intensity="tissue"),
             features=(
-                Trunk(),
+                FrozenBackbone(),
                 Normalisation(),
                 Dropout(0.1),
                 Convolution(48, kernel=1, normalise=True),
@@ -243,15 +217,54 @@ def get_architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-def architecture_of(protocol: dict[str, Any], recipe: dict[str, Any]) -> Architecture:
-    """The architecture of a card: the layers by name, the recipe and schedule as the card says.
+def architecture_of(card: dict[str, Any]) -> Architecture:
+    """Return the architecture that a card, or the plan of a training, describes.
+
+    All of it comes from the card, nothing from what is registered today: a card is enough to build a network.
+
+    Args:
+        card: with "protocol", "recipe" and "layers", see `Architecture.describe`.
 
     Raises:
-        StrokeError: the card names an unknown architecture or recipe.
+        StrokeError: the card names an unknown recipe, or its layers are not of a form that can be built.
     """
-    return replace(
-        get_architecture(protocol["architecture"]),
-        recipe=Recipe.from_dict(recipe),
-        augmentation=Augmentation(**protocol["augmentation"]),
-        **{name: protocol[name] for name in SCHEDULE},
+    protocol, rows = card["protocol"], card.get("layers", [])
+    try:
+        features, head = _parse_layers(rows)
+        found = Architecture(
+            name=protocol["architecture"],
+            title=protocol["architecture"],
+            summary="",
+            recipe=Recipe.from_dict(card["recipe"]),
+            features=features,
+            augmentation=Augmentation(**protocol["augmentation"]),
+            **head,
+            **{name: protocol[name] for name in SCHEDULE},
+        )
+        told = found.describe()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise _refuse(protocol, f"{type(error).__name__}: {error}") from error
+    # Whatever a row says that was not understood would be lost without a word.
+    if told != rows:
+        raise _refuse(protocol, f"{rows}")
+    return found
+
+
+def _parse_layers(rows: list[dict[str, Any]]) -> tuple[tuple[Layer, ...], dict[str, Any]]:
+    """Return the features, and what the rows of the head say."""
+    *rest, last = rows
+    members = last["members"] if last["layer"] == "Mean" else 1
+    rows = rest if last["layer"] == "Mean" else rows
+    if rows[-1]["layer"] == "Pooling":
+        n_head, head = 3, {"pooling": "evidence", "hidden": 0, "dropout": rows[-3]["rate"]}
+    else:
+        n_head, head = 5, {"pooling": "flatten", "hidden": rows[-3]["units"], "dropout": rows[-4]["rate"]}
+    return tuple(map(parse_layer, rows[:-n_head])), {**head, "members": members}
+
+
+def _refuse(protocol: dict[str, Any], came: str) -> StrokeError:
+    return StrokeError(
+        f"The layers that the card of a network {protocol.get('architecture')!r} lists cannot be built",
+        came=came[:200],
+        remedy="use the version of this program that wrote the card",
     )

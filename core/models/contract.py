@@ -22,16 +22,20 @@ class CNN(Protocol):
     """One network in one framework.
 
     Images are (n, h, w, c) uint8: prepared values times 255. Inputs are what the trained layers take: the
-    images themselves, or the feature maps (n, h', w', c') that a frozen trunk makes of them.
+    images themselves, or the feature maps (n, h', w', c') that a frozen backbone makes of them.
     """
 
     framework: str
     architecture: Architecture
-    weights_suffix: str
     n_parameters: int
 
+    @property
+    def weights_suffix(self) -> str:
+        """Return the suffix of a file of weights."""
+        ...
+
     def embed(self, images: np.ndarray) -> np.ndarray:
-        """The inputs of images: float32 feature maps of the trunk; without a trunk the images themselves."""
+        """The inputs of images: float32 feature maps of the backbone; without one the images themselves."""
         ...
 
     def adapt(self, inputs: np.ndarray) -> None:
@@ -105,7 +109,7 @@ def build_cnn(framework: str, architecture: Architecture, *, seed: int, n_thread
     """A fresh network with random weights.
 
     Args:
-        framework: "pytorch" or "keras".
+        framework: one of FRAMEWORKS.
         architecture: its layers.
         seed: of the initial weights.
         n_threads: how many cores it may use.

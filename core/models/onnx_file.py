@@ -16,7 +16,8 @@ def shrink(path: Path) -> None:
     """Store the weights that float16 holds without loss as such, and give what is inside short names.
 
     A Cast gives float32 back; ONNX Runtime undoes it while it loads the file, so nothing is computed
-    otherwise or more slowly. Those of the trunk are such (`core.models.trunk`); trained ones hardly ever are.
+    otherwise or more slowly. Those of a backbone are such (`core.models.backbone`); trained ones hardly ever
+    are.
 
     Args:
         path: an ONNX file; it is written anew.

@@ -20,7 +20,7 @@ import numpy as np
 from core.datasets import Fold
 from core.errors import ParityError, StrokeError, TrainingError
 from core.frameworks import name_weights
-from core.models import CNN, Architecture, architecture_of, build_cnn
+from core.models import CNN, architecture_of, build_cnn
 from core.system import write_whole
 from core.training.fitting import fit_fold
 from core.training.training_data import TrainingData, map_data
@@ -28,7 +28,7 @@ from core.training.training_data import TrainingData, map_data
 PARITY_TOLERANCE = 1e-4
 _N_PARITY = 64
 _PROGRESS_EVERY_S = 0.5
-# Of the time that a training with a trunk takes: mapping the slices.
+# Of the time that a training with a backbone takes: mapping the slices.
 _MAPPING_SHARE = 0.5
 
 
@@ -44,7 +44,7 @@ def train(work: Path, framework: str) -> None:
         ParityError: the served model does not compute what the networks compute.
     """
     plan = json.loads((work / "plan.json").read_text())
-    architecture = architecture_of(plan["protocol"], plan["recipe"])
+    architecture = architecture_of(plan)
     data = _read_data(work)
     folds = _read_folds(work, plan["protocol"]["folds"])
     seed, n_threads = plan["protocol"]["seed"], plan["protocol"]["n_threads"]
@@ -54,9 +54,9 @@ def train(work: Path, framework: str) -> None:
         work / framework / "progress.json",
         len(folds),
         architecture.epochs,
-        mapping=_MAPPING_SHARE if architecture.has_trunk else 0.0,
+        mapping=_MAPPING_SHARE if architecture.has_backbone else 0.0,
     )
-    if architecture.has_trunk:
+    if architecture.has_backbone:
         data = map_data(
             build_cnn(framework, architecture, seed=seed, n_threads=n_threads),
             data,
@@ -134,12 +134,12 @@ def compute_probabilities(
 
     Args:
         experiment: the experiment's folder.
-        framework: "pytorch" or "keras".
+        framework: one of FRAMEWORKS.
         images: (n, h, w, c) uint8.
         fold: only this fold's network is asked, and the answer is (1, n).
     """
     card = json.loads((experiment / "experiment.json").read_text())
-    architecture: Architecture = architecture_of(card["protocol"], card["recipe"])
+    architecture = architecture_of(card)
     rows: list[np.ndarray] = []
     for index in range(card["protocol"]["folds"]) if fold is None else [fold]:
         cnn = build_cnn(framework, architecture, seed=0)
@@ -160,7 +160,7 @@ class _Progress:
         self._started, self._start_fraction, self._last = time.monotonic(), -1.0, 0.0
 
     def report_mapping(self, share: float) -> None:
-        """How much of the trunk's work, which comes before all folds, is done."""
+        """Report how much of the backbone's work, which comes before all folds, is done."""
         self._write(0, 0, self._mapping * share, force=False)
 
     def report(self, fold: int, share: float, epoch: int, *, force: bool = False) -> None:

@@ -68,7 +68,7 @@ def estimate_duration(root: Path, protocol: Protocol, n_slices: int) -> Estimate
     """How long a training takes at most, from the nearest one measured on this machine.
 
     Counted are seconds per slice and epoch, and for what comes before (reading and preparing slices, and
-    mapping them by a trunk) seconds per slice. The frameworks run side by side; the slower one counts.
+    mapping them by a backbone) seconds per slice. The frameworks run side by side; the slower one counts.
 
     Args:
         root: the folder of experiments.

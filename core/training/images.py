@@ -24,7 +24,7 @@ _ROOM_BYTES = 200_000_000
 
 
 def check_space(work: Path, n_slices: int, architecture: Architecture, n_frameworks: int) -> None:
-    """Raise unless the disk has room for the prepared slices and, of each framework, the trunk's maps.
+    """Raise unless the disk has room for the prepared slices and, of each framework, the backbone's maps.
 
     They are written through memory maps, and a process that does so on a full disk is killed unheard.
 
@@ -33,7 +33,7 @@ def check_space(work: Path, n_slices: int, architecture: Architecture, n_framewo
     """
     planted = round(architecture.augmentation.planted * n_slices)
     needed = (n_slices + planted) * math.prod(architecture.recipe.shape)
-    if architecture.has_trunk:
+    if architecture.has_backbone:
         halves = 2 + architecture.augmentation.views
         n_numbers = math.prod(architecture.input_shape)
         needed += n_frameworks * 2 * (n_slices * halves + planted) * n_numbers

@@ -97,7 +97,7 @@ def train_experiment(
                 dataset_folder, lambda done, n: on_progress("reading", {"files": {"fraction": done / n}})
             )
             plan, folds = _plan(work, dataset, protocol, name)
-            architecture = architecture_of(plan["protocol"], plan["recipe"])
+            architecture = architecture_of(plan)
             check_space(work, len(dataset.table), architecture, len(plan["protocol"]["frameworks"]))
             prepare_images(work, dataset, architecture.recipe, on_progress)
             plant_copies(work, dataset, architecture, plan["protocol"]["seed"], on_progress)

@@ -1,4 +1,4 @@
-"""What networks train on: slices and copies with planted hemorrhage, changed at random, mapped by a trunk."""
+"""What networks train on: slices and copies with planted hemorrhage, changed at random or mapped."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class MappedData(TrainingData):
-    """The same, mapped by a frozen trunk once and for all: `views` changed copies of each slice are drawn.
+    """The same, mapped by a frozen backbone once and for all: `views` changed copies of each slice are drawn.
 
     Args:
         maps: (n, h', w', k) float32 of the unchanged slices.
@@ -93,12 +93,12 @@ class MappedData(TrainingData):
 def map_data(
     cnn: CNN, data: TrainingData, folder: Path, *, seed: int, on_progress: Callable[[float], None]
 ) -> MappedData:
-    """Let a network's trunk map every slice, its changed views and the planted copies.
+    """Let a network's backbone map every slice, its changed views and the planted copies.
 
     What an earlier, interrupted call finished is taken from `folder`.
 
     Args:
-        cnn: any network with the trunk.
+        cnn: any network with the backbone.
         data: the slices.
         folder: for `maps.npy`, `view-1.npy`, ... and `planted.npy`, which stay there as memory maps.
         seed: of the changes.

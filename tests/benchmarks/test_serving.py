@@ -69,7 +69,7 @@ from core.frameworks import name_weights
 from core.models.contract import build_cnn
 
 card = experiment.card
-architecture = architecture_of(card["protocol"], card["recipe"])
+architecture = architecture_of(card)
 members = []
 for fold in range(card["protocol"]["folds"]):
     cnn = build_cnn(framework, architecture, seed=0, n_threads=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +14,25 @@ from core.imaging.preprocessing import Recipe
 from core.models.architecture import (
     ARCHITECTURES,
     SCHEDULE,
-    Convolution,
-    Dropout,
-    MaxPooling,
+    Architecture,
     architecture_of,
     get_architecture,
 )
-from core.training.protocol import Protocol
+from core.models.layers import (
+    Convolution,
+    Dropout,
+    FrozenBackbone,
+    MaxPooling,
+    Normalisation,
+    SeparableConvolution,
+    describe_layer,
+)
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_feature_shape_of_the_architectures() -> None:
-    """The feature map's size is worked out by hand from strides, poolings and the trunk's stride."""
+    """The feature map's size is worked out by hand from strides, poolings and the backbone's stride."""
     assert (7, 7, 64) == get_architecture("plain").feature_shape
     assert (16, 16, 48) == get_architecture("framed").feature_shape
 
@@ -47,45 +56,90 @@ def test_an_unknown_name_lists_those_there_are() -> None:
     assert all(name in str(error.value) for name in ARCHITECTURES)
 
 
+def make_card(architecture: Architecture, **protocol: Any) -> dict[str, Any]:
+    """Return what a card says of a network, written as JSON and read again."""
+    card = {
+        "protocol": {
+            "architecture": architecture.name,
+            "augmentation": asdict(architecture.augmentation),
+            **{name: getattr(architecture, name) for name in SCHEDULE},
+            **protocol,
+        },
+        "recipe": architecture.recipe.to_dict(),
+        "layers": architecture.describe(),
+    }
+    found: dict[str, Any] = json.loads(json.dumps(card))
+    return found
+
+
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_a_card_gives_the_architecture_back(name: str) -> None:
-    """Protocol and recipe, written as JSON and read again, describe the very same architecture."""
-    protocol = json.loads(json.dumps(Protocol(architecture=name).to_dict()))
-    recipe = json.loads(json.dumps(ARCHITECTURES[name].recipe.to_dict()))
-    assert ARCHITECTURES[name] == architecture_of(protocol, recipe)
+    """Protocol, recipe and layers, written as JSON and read again, describe the very same architecture."""
+    assert ARCHITECTURES[name] == architecture_of(make_card(ARCHITECTURES[name]))
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("pooling", ["flatten", "evidence"])
+def test_a_card_is_enough(pooling: Any, members: int) -> None:
+    """A network that is registered nowhere comes back from its card, with either head."""
+    features = (Normalisation(), Convolution(4, stride=2), SeparableConvolution(6), Dropout(0.2))
+    hidden = 5 if pooling == "flatten" else 0
+    own = replace(
+        ARCHITECTURES["plain"], name="third", features=features, pooling=pooling, hidden=hidden,
+        members=members, dropout=0.4,
+    )  # fmt: skip
+    assert own == architecture_of(make_card(own))
+
+
+@pytest.mark.parametrize("name", ["seed-random-split", "folder-by-patient", "hemorrhage-by-patient"])
+def test_published_cards_are_read(name: str) -> None:
+    """The layers of the experiments that come with the program are those registered today."""
+    card = json.loads((ROOT / "trained_models" / name / "experiment.json").read_text())
+    registered = get_architecture(card["protocol"]["architecture"])
+    assert registered.describe() == architecture_of(card).describe()
 
 
 def test_a_card_s_own_schedule_counts() -> None:
     """Epochs, batch size and learning rate of a protocol replace the architecture's own, and only they."""
-    protocol = Protocol(architecture="plain", epochs=3, batch_size=7, learning_rate=0.02).to_dict()
-    found = architecture_of(protocol, Recipe(size=64).to_dict())
-    expected = replace(
-        ARCHITECTURES["plain"], recipe=Recipe(size=64), epochs=3, batch_size=7, learning_rate=0.02
-    )
-    assert expected == found
-    assert set(SCHEDULE) <= set(protocol)
+    plain = ARCHITECTURES["plain"]
+    chosen = {"epochs": 3, "batch_size": 7, "learning_rate": 0.02}
+    assert replace(plain, **chosen) == architecture_of(make_card(plain, **chosen))
+    assert set(chosen) <= set(SCHEDULE)
 
 
 @pytest.mark.parametrize(
-    ("protocol", "recipe"),
-    [({"architecture": "resnet"}, {}), ({}, {"channels": "cmyk"}), ({}, {"size": 7})],
+    "change",
+    [
+        {"layers": []},
+        {"layers": [{"layer": "Attention"}, *ARCHITECTURES["plain"].describe()]},
+        {"layers": [{"layer": "MaxPooling", "size": 2, "mode": "new"}, *ARCHITECTURES["plain"].describe()]},
+        {"layers": ARCHITECTURES["plain"].describe()[:-1]},
+        {"layers": [*ARCHITECTURES["framed"].describe()[:-2], {"layer": "Pooling", "kind": "mean"}]},
+        {"recipe": {"channels": "cmyk"}},
+        {"recipe": {**Recipe().to_dict(), "size": 7}},
+        {"protocol": {"architecture": "plain"}},
+    ],
 )
-def test_a_card_with_an_unknown_part_is_refused(protocol: dict[str, Any], recipe: dict[str, Any]) -> None:
-    """An unknown architecture or recipe of a card raises a StrokeError."""
+def test_a_card_with_an_unknown_part_is_refused(change: dict[str, Any]) -> None:
+    """Layers that cannot be built, a recipe or a schedule that is none: each raises a StrokeError."""
     with pytest.raises(StrokeError):
-        architecture_of({**Protocol().to_dict(), **protocol}, {**Recipe().to_dict(), **recipe})
+        architecture_of({**make_card(ARCHITECTURES["plain"]), **change})
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_a_description_names_every_layer(name: str) -> None:
-    """The card's list holds each feature layer with its values, then the layers of the head."""
+    """The card's list holds each feature layer in its order, then the layers of the head."""
     architecture = ARCHITECTURES[name]
     rows = architecture.describe()
-    first, head = {
-        "plain": (["Convolution", 16], ["Pooling", "Dropout", "Dense", "Dropout", "Dense"]),
-        "framed": (["Trunk", None], ["Dropout", "Convolution", "Pooling", "Mean"]),
-    }[name]
-    assert first == [rows[0]["layer"], rows[0].get("filters")]
+    assert list(map(describe_layer, architecture.features)) == rows[: len(architecture.features)]
+    head = {
+        "flatten": ["Pooling", "Dropout", "Dense", "Dropout", "Dense"],
+        "evidence": ["Dropout", "Convolution", "Pooling", "Mean"],
+    }[architecture.pooling]
     assert head == [row["layer"] for row in rows[len(architecture.features) :]]
     assert "sigmoid" == rows[-1]["activation"]
-    assert rows == json.loads(json.dumps(rows))
+
+
+def test_a_card_calls_a_backbone_a_trunk() -> None:
+    """The word that published cards use stays: their readers know it."""
+    assert {"layer": "Trunk", "name": "efficientnet-lite0"} == describe_layer(FrozenBackbone())

