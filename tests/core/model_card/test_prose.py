@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from core.model_card.facts import Facts
 from core.model_card.prose import render
 
 PACKAGE = Path(__file__).parents[3] / "core" / "model_card"
 
 
-def test_a_fact_that_is_not_there_is_an_error(facts: Facts) -> None:
+def test_a_fact_that_is_not_there_is_an_error() -> None:
     """A template that asks for what it was not given is not filled with nothing."""
-    with pytest.raises(UndefinedError, match="'data' is undefined"):
-        render("data", facts=facts)
+    with pytest.raises(UndefinedError, match="'curves' is undefined"):
+        render("net-benefit")
 
 
-def test_a_part_that_says_nothing_leaves_no_gap(facts: Facts) -> None:
+def test_a_part_that_says_nothing_leaves_no_gap() -> None:
     """Between paragraphs there is one blank line, and there is none at the ends."""
-    for name in ("intended-use", "labels", "availability", "checks"):
-        text = render(name, facts=facts, cross_table="")
-        assert "\n\n\n" not in text
-        assert text.strip() == text
+    empty = dict.fromkeys(("shared", "worst_patients", "missed_patients", "worst_subgroups"), "")
+    first, errors, last = render("failures", errors="table", **empty).split("\n\n")
+    assert "table" == errors
+    assert first.startswith("Slices, at")
+    assert last.endswith("a radiologist.")
 
 
 def test_every_template_is_used() -> None:
