@@ -40,7 +40,7 @@ def train(
     folds: Annotated[int, typer.Option(help="1: hold out a tenth; more: cross-validation")] = 5,
     architecture: Annotated[str, typer.Option(help=f"one of {', '.join(ARCHITECTURES)}")] = "framed",
     frameworks: Annotated[
-        str, typer.Option(help=f"{', '.join(FRAMEWORKS)} or both, with a comma")
+        str, typer.Option(help="one or more of these, with a comma between them")
     ] = ",".join(FRAMEWORKS),
     seed: Annotated[int, typer.Option(help="of everything that is drawn at random")] = 0,
     epochs: Annotated[int | None, typer.Option(help="at most; the architecture's own by default")] = None,
@@ -52,7 +52,7 @@ def train(
     class_weights: Annotated[bool, typer.Option(help="weigh both classes alike")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished training.")] = False,
 ) -> None:
-    """Train both CNNs under one protocol and publish them as an experiment."""
+    """Train a CNN in each framework under one protocol and publish them as an experiment."""
     from core.errors import StrokeError
     from core.experiments import check_name
     from core.training import Protocol, train_experiment

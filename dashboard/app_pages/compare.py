@@ -1,4 +1,4 @@
-"""Compare: both networks of an experiment on slices they never saw, every figure from its record."""
+"""Compare: the networks of an experiment on slices they never saw, every figure from its record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.experiments import Experiment
 from dashboard.compare import operating_point, paired_tests, slice_counts, tabs as compare_tabs
 from dashboard.shared import Scene, components, loaders, records, state, write_percent
 
-_LEAD = "Both networks on the same slices, none of which the network that scored it has trained on."
+_LEAD = "Each network on the same slices, none of which the network that scored it has trained on."
 # Tabs that the operating point moves.
 _MOVED = ("Utility", "Tests", "Slices")
 _LEVELS = {"slice": "Slice", "patient": "Patient"}

@@ -1,4 +1,4 @@
-"""Reading quiz: you against both networks, on slices that the networks never saw."""
+"""Reading quiz: you against the networks, on slices that the networks never saw."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from core.cases import N_CASES
 from dashboard.overview import Quiz, held_out, quiz_parts
 from dashboard.shared import components, state
 
-_LEAD = f"{N_CASES} slices, you against both networks. The keys ← and → answer, Enter goes on."
+_LEAD = f"{N_CASES} slices, you against the networks. The keys ← and → answer, Enter goes on."
 _HIGHEST = 9999
 
 

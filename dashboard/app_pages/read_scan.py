@@ -1,4 +1,4 @@
-"""Read a scan: drop files in, see what both networks make of each."""
+"""Read a scan: drop files in, see what the networks make of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dashboard.read import downloads, progress, viewer as read_viewer, worklist 
 from dashboard.readings import Upload, received, samples, tell_apart
 from dashboard.shared import components, page_scripts, state
 
-_LEAD = "Drop in head CT: single slices, or a whole study. A PyTorch and a Keras network read every slice."
+_LEAD = "Drop in head CT: single slices, or a whole study. The networks of one experiment read every slice."
 
 
 def draw_page() -> None:

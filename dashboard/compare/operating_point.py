@@ -32,7 +32,7 @@ _STEP = 0.005
 
 
 def choose_operating_point(experiment: Experiment, level: str) -> dict[str, float]:
-    """A preset of the card, or one threshold for both networks by the slider; the threshold of each."""
+    """A preset of the card, or one threshold for all networks by the slider; the threshold of each."""
     rules = components.list_rules(experiment, level)
     options = [*rules, "custom"]
     with st.container(key="pair_point"):
@@ -64,7 +64,7 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
         1.0,
         step=_STEP,
         format="%.3f",
-        help="Sets both networks to one threshold on their calibrated probabilities. Under a preset each has "
+        help="Sets all networks to one threshold on their calibrated probabilities. Under a preset each has "
         "its own, and the slider stands midway.",
         **state.place("threshold", round(sum(cuts.values()) / len(cuts) / _STEP) * _STEP, move),
     )
@@ -80,7 +80,7 @@ def list_figures() -> list[Measure]:
 
 
 def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bool) -> None:
-    """The table: both networks with intervals, and how far they differ."""
+    """The table: the networks with intervals, and how far they differ."""
     one = next(iter(scene.models.values()))
     compared = "reason" not in scene.comparison and not set_aside
     rows = []
@@ -99,7 +99,7 @@ def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bo
     } | ({_difference_title(scene): ""} if compared else {}))  # fmt: skip
     with st.container(key="pair_figures"):
         left, right = st.columns([2.6, 1], gap="large")
-    left.table(rows, hide_index=True, border="horizontal", alt="Figures of both networks with 95 % intervals")
+    left.table(rows, hide_index=True, border="horizontal", alt="Figures of the networks with 95 % intervals")
     with left:
         components.offer_csv(lambda: _list_figures(scene), f"{experiment.name}-{level}-figures.csv")
     with right:
@@ -138,12 +138,12 @@ def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
     )
     with left:
         figure = point_charts.draw_precision_recall(precision_recall, prevalence, state.palette())
-        alt = f"Precision-recall curves of both networks, marked: {told}"
+        alt = f"Precision-recall curves of the networks, marked: {told}"
         table = partial(_list_points, precision_recall, "recall", "precision")
         figures.show_figure(figure, "pr", f"{file}-precision-recall", alt, table)
     with right:
         figure = point_charts.draw_roc(roc, state.palette())
-        alt = f"ROC curves of both networks, marked: {told}"
+        alt = f"ROC curves of the networks, marked: {told}"
         table = partial(_list_points, roc, "false_positive_rate", "true_positive_rate")
         figures.show_figure(figure, "roc", f"{file}-roc", alt, table)
 

@@ -79,7 +79,7 @@ def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
     marks = {name: scene.models[name]["threshold"] for name in known} if level == "slice" else {}
     figure = compare_charts.draw_decision_curves(known, marks, state.palette())
     table = pd.concat(pd.DataFrame({"model": name, **curve}) for name, curve in known.items())
-    alt = "Decision curves of both networks beside acting on all and on none"
+    alt = "Decision curves of the networks beside acting on all and on none"
     figures.show_figure(figure, "utility", f"{experiment.name}-{level}-decision-curves", alt, table)
     told = [f"{components.name_framework(name)} {_write_worth(curve)}" for name, curve in known.items()]
     st.markdown("; ".join(told) + ".")
@@ -126,7 +126,7 @@ def show_robustness(experiment: Experiment, level: str) -> None:
         (Perturbation(one["perturbation"], one["amount"]).title, name, one["auroc"])
         for name, one in conditions
     ]
-    alt = "AUROC of both networks under each change of the slices"
+    alt = "AUROC of the networks under each change of the slices"
     figure = compare_charts.draw_robustness(rows, state.palette())
     table = partial(_list_conditions, conditions)
     figures.show_figure(figure, "robustness", f"{experiment.name}-{level}-robustness", alt, table)
@@ -217,7 +217,7 @@ def _show_groups(experiment: Experiment, kind: str, models: Mapping[str, list[di
     if marks:
         columns = ["model", "group", "n", "n_patients", "positives", "auroc", "low", "high", "reason"]
         figure = mark_charts.draw_marks(marks, state.palette())
-        alt = f"AUROC of both networks by {_GROUPS[kind].lower()}"
+        alt = f"AUROC of the networks by {_GROUPS[kind].lower()}"
         file = f"{experiment.name}-subgroups-{kind}"
         figures.show_figure(figure, f"subgroups_{kind}", file, alt, pd.DataFrame(data, columns=columns))
     st.table(list(rows.values()), hide_index=True, border="horizontal", alt=f"Figures by {_GROUPS[kind]}")
@@ -263,5 +263,5 @@ def _write_area(figure: Mapping[str, Any]) -> str:
 def _show_missing(experiment: Experiment, what: str) -> None:
     with st.container(border=True):
         st.markdown(f"**Not measured yet.** Here it will be seen {what}.")
-        st.markdown("On a machine with the data set and both frameworks, this measures it, in minutes:")
+        st.markdown("With the data set and the frameworks installed, this measures it, in minutes:")
         st.code(f"python -m core robustness {experiment.name}", language="bash")

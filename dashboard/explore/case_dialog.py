@@ -194,7 +194,7 @@ def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], r
     figure = explore_charts.draw_series(
         series, experiment.frameworks, choice.thresholds, row, state.palette()
     )
-    alt = f"Probabilities of both networks along {len(series)} slices of the patient"
+    alt = f"Probabilities of the networks along {len(series)} slices of the patient"
     st.plotly_chart(figure, key="series", config=CONFIG, alt=alt)
     held = f"{len(series)} of the patient's {every} slices were held out. " if len(series) < every else ""
     st.caption(f"{held}Tinted: slices with the positive label. Dotted: operating points.")

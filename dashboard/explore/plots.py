@@ -77,7 +77,7 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
         state.start_anew(_PR_PLOT)
 
     st.plotly_chart(
-        figure, config=CONFIG, selection_mode="points", alt="Precision-recall curves of both networks",
+        figure, config=CONFIG, selection_mode="points", alt="Precision-recall curves of the networks",
         **state.follow_chart(f"curve_{state.count_starts(_PR_PLOT)}", choose),
     )  # fmt: skip
     st.caption(

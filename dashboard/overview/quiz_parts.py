@@ -75,7 +75,7 @@ def show_question(quiz: Quiz) -> None:
                     f"{components.SIGNS[sign]} {name}", key=f"answer_{number}_{label}",
                     on_click=quiz.answer, args=(number, label), shortcut=shortcut,
                 )  # fmt: skip
-        st.caption("An answer is final. Then you see the label and what both networks say.")
+        st.caption("An answer is final. Then you see the label and what the networks say.")
         _show_rules(quiz)
 
 

@@ -87,7 +87,7 @@ def choose_experiment() -> Experiment | None:
         for error in damaged:
             show_error(error)
         if not damaged:
-            invite_training("This page shows what its two networks see.")
+            invite_training("This page shows what its networks see.")
         return None
     experiments = {experiment.name: experiment for experiment in found}
     carried = state.carry("experiment", default_name(), experiments.__contains__, replace=False)
