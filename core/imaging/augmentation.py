@@ -41,8 +41,8 @@ class Augmentation:
         blur: one image in six gets a Gaussian blur of standard deviation 0 to this, in pixels.
         planted: copies with a planted hemorrhage that join the training slices, as a share of these (see
             `core.synthetic.planting`); `augment_many` takes no notice of it.
-        views: how many augmented copies of the slices are drawn once and for all, where a frozen trunk makes
-            drawing anew in each epoch wasteful; 0: each epoch draws anew. `augment_many` takes no notice.
+        views: augmented copies of the slices that are drawn once for all epochs, where a backbone makes it
+            wasteful to draw anew in each epoch; 0: each epoch draws anew. `augment_many` takes no notice.
 
     Raises:
         StrokeError: a value is out of range.

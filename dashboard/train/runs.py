@@ -179,7 +179,7 @@ def _tell_progress(track: dict[str, Any], job_state: str) -> str:
     if "epoch" not in track:
         return "getting ready"
     if not track["epoch"]:
-        told = "the trunk maps the slices"
+        told = "the backbone maps the slices"
     else:
         told = f"fold {track['fold']} of {track['folds']} · epoch {track['epoch']} of {track['epochs']}"
     left = track.get("seconds_left")

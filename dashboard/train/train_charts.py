@@ -114,7 +114,9 @@ def draw_reached(
         palette: the theme's colours.
     """
     traces: list[dict[str, Any]] = []
-    for framework, shift in zip(FRAMEWORKS, (0.14, -0.14), strict=True):
+    for index, framework in enumerate(FRAMEWORKS):
+        # Side by side around the experiment's line, however many there are.
+        shift = 0.28 * (0.5 - index / max(1, len(FRAMEWORKS) - 1))
         known = [
             (len(reached) - 1 - row + shift, name, found[framework])
             for row, (name, found) in enumerate(reached)
