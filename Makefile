@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Set TORCH_INDEX=https://download.pytorch.org/whl/cpu on Linux without a GPU: gigabytes smaller.
 TORCH_INDEX ?=
-STORY := seed-random-split folder-by-patient hemorrhage-by-patient
+SHIPPED := seed-random-split folder-by-patient hemorrhage-by-patient
 
 .PHONY: run test test-all setup check bench screenshots figures clean
 
@@ -40,7 +40,7 @@ screenshots: setup
 # Writes the table of figures in README.md and the model cards anew from the experiments' records.
 figures: setup
 	$(BIN)/python -m core figures --write README.md
-	for name in $(STORY); do $(BIN)/python -m core card $$name --write trained_models/$$name/MODEL_CARD.md || exit; done
+	for name in $(SHIPPED); do $(BIN)/python -m core card $$name --write trained_models/$$name/MODEL_CARD.md || exit; done
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
