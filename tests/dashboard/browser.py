@@ -55,9 +55,9 @@ def serve(models: Path, data: Path | str = "") -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
     nowhere = {"STROKE_CT_DATA": str(data), "KAGGLEHUB_CACHE": str(models / ".no-cache")}
-    env = {**os.environ, **nowhere, "STROKE_CT_MODELS": str(models)}
-    if (models / "tiny").is_dir():
-        env["STROKE_CT_EXPERIMENT"] = "tiny"
+    # The default experiment of our tests, where it is; else the program's own.
+    default = "tiny" if (models / "tiny").is_dir() else ""
+    env = {**os.environ, **nowhere, "STROKE_CT_MODELS": str(models), "STROKE_CT_EXPERIMENT": default}
     server = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
