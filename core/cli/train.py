@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from core.frameworks import FRAMEWORKS
-from core.models import ARCHITECTURES
 
 if TYPE_CHECKING:
     from core.training import OnProgress
@@ -38,7 +37,7 @@ def train(
         Literal["random", "patient"], typer.Option(help="what is kept apart: slices, or patients")
     ] = "patient",
     folds: Annotated[int, typer.Option(help="1: hold out a tenth; more: cross-validation")] = 5,
-    architecture: Annotated[str, typer.Option(help=f"one of {', '.join(ARCHITECTURES)}")] = "framed",
+    architecture: Annotated[str, typer.Option(help="by name; a name that is not there lists all")] = "framed",
     frameworks: Annotated[
         str, typer.Option(help="one or more of these, with a comma between them")
     ] = ",".join(FRAMEWORKS),
