@@ -39,7 +39,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the model scored in one setting.
+    """Scores of the model in one setting.
 
     Attributes:
         labels: "folder" or "slice".

@@ -25,7 +25,7 @@ from core.evaluation.review import Band, choose_band
 
 
 class Rule(NamedTuple):
-    """How a threshold is chosen: its title, what it chooses, and where one might want that."""
+    """A way to choose a threshold: its title, what it chooses, and where one might want that."""
 
     title: str
     chosen: str

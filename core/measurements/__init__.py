@@ -1,4 +1,4 @@
-"""What is measured of an experiment after its training."""
+"""Measurements of an experiment after its training."""
 
 import lazy_loader
 

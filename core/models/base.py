@@ -1,4 +1,4 @@
-"""What every CNN does alike, in NumPy: epochs, batches and scaling. A framework's file holds what differs."""
+"""The steps that all CNNs share, in NumPy: epochs, batches, scaling. A framework's file holds the rest."""
 
 from __future__ import annotations
 

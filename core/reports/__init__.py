@@ -1,4 +1,4 @@
-"""What was read, as tables, words, PDF and DICOM."""
+"""Reports on readings: tables, words, PDF and DICOM."""
 
 import lazy_loader
 

@@ -21,7 +21,7 @@ COLORS = {"negative": "#5B6673", "review": "#8A6A00", "text": "#1B232C", "grid":
 
 
 class Look(NamedTuple):
-    """How a framework is drawn: its colour, the dashes of its line (None for none), round marks or square."""
+    """The looks of a framework: its colour, the dashes of its line (None for none), round marks or square."""
 
     color: str
     dash: list[int] | None

@@ -1,4 +1,4 @@
-"""What was read, to take along: as JSON (form predict/1, see core.cli.app) and as CSV.
+"""Readings to take along: as JSON (form predict/1, see core.cli.app) and as CSV.
 
 File names come from outside. They appear as plain text only, and never in the name of a file made here.
 """

@@ -1,4 +1,4 @@
-"""What networks train on: slices and copies with planted hemorrhage, changed at random or mapped."""
+"""The slices that networks train on, and copies with planted hemorrhage, changed at random or mapped."""
 
 from __future__ import annotations
 
