@@ -26,10 +26,13 @@ setup: .venv/installed
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch .venv/installed
 
+# .pre-commit-config.yaml says what is checked.
 check: setup
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/pre-commit run --all-files
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
 
 bench: setup
 	$(BIN)/python -m pytest tests/benchmarks -m "slow or not slow" -s

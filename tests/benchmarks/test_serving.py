@@ -22,7 +22,7 @@ import pytest
 from core.errors import ExperimentError
 from core.experiments import Experiment, default_experiment
 from core.frameworks import name_weights
-from core.synthetic.phantoms import draw_phantom, save_phantom
+from core.synthetic.phantoms import render_phantom, save_phantom
 
 ROOT = Path(__file__).parents[2]
 N_COLD = 3
@@ -60,7 +60,7 @@ print(json.dumps({
     "warm_s": statistics.median(seconds[1:] or seconds),
     "peak": peak,
     "probability": float(probability),
-    "heat": list(heat.shape),
+    "heat": np.asarray(heat).tolist(),
 }))
 """
 _NATIVE = """
@@ -75,11 +75,16 @@ for fold in range(card["protocol"]["folds"]):
     cnn = build_cnn(framework, architecture, seed=0, n_threads=1)
     cnn.load_weights(experiment.folder / framework / name_weights(framework, fold))
     members.append(cnn)
+embed = members[0].embed
 as_bytes = np.rint(images * 255).astype(np.uint8)
 
 def read():
-    probabilities = [cnn.predict_probability(as_bytes) for cnn in members]
-    return np.mean(probabilities), np.mean([cnn.explain(as_bytes) for cnn in members], axis=0)
+    # Once for all folds and for the heat maps too, as in the served file.
+    inputs = embed(as_bytes)
+    for cnn in members:
+        cnn.embed = lambda images: inputs
+    probabilities = [cnn.predict_probability(inputs) for cnn in members]
+    return np.mean(probabilities), np.mean([cnn.explain(as_bytes) for cnn in members], axis=0)[0]
 """
 _SERVED = """
 from core.models.onnx_model import ServedModel
@@ -88,7 +93,7 @@ model = ServedModel(experiment.model_path(framework), n_threads=1)
 
 def read():
     served = model.predict(images)
-    return served.probability[0], served.heat
+    return served.probability[0], served.heat[0]
 """
 
 
@@ -122,15 +127,14 @@ def run(*arguments: str) -> tuple[float, str]:
     return seconds, ended.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="peak memory is measured by the module resource")
 def test_served_networks_against_their_frameworks(
-    experiment: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    quick: bool, experiment: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Served reading, of both networks at once, starts sooner than either framework; each served network
     is at least as fast per slice as its native form and needs no more memory, and says the same."""
     picture = tmp_path / "phantom.png"
-    save_phantom(draw_phantom(np.random.default_rng(0), lesion=True, size=512), picture)
+    save_phantom(render_phantom(np.random.default_rng(0), lesion=True, size=512), picture)
     predict = ["-m", "core", "predict", str(picture), "--experiment", experiment.name, "--json"]
     scripts = {"native": _COMMON.replace("LOAD", _NATIVE), "served": _COMMON.replace("LOAD", _SERVED)}
 
@@ -139,9 +143,10 @@ def test_served_networks_against_their_frameworks(
         seconds, out = run("-c", scripts[side], *more)
         return seconds, json.loads(out.splitlines()[-1])
 
+    n_cold, n_warm = (0, 1) if quick else (N_COLD, N_WARM)
     # By turns, so that whatever else the machine does meets all alike.
     cold: dict[str, list[float]] = {}
-    for _ in range(N_COLD):
+    for _ in range(n_cold):
         cold.setdefault("served", []).append(run(*predict)[0])
         for framework in experiment.frameworks:
             cold.setdefault(framework, []).append(measure("native", framework, 0)[0])
@@ -149,12 +154,12 @@ def test_served_networks_against_their_frameworks(
 
     lines, ratios = [], {}
     for framework in experiment.frameworks:
-        native = measure("native", framework, N_WARM)[1]
-        served = measure("served", framework, N_WARM)[1]
-        assert native["heat"] == served["heat"]
+        native = measure("native", framework, n_warm)[1]
+        served = measure("served", framework, n_warm)[1]
         assert native["probability"] == pytest.approx(served["probability"], abs=1e-4)
+        np.testing.assert_allclose(native["heat"], served["heat"], atol=1e-3)
         for what, before, after, unit in (
-            ("start to finish", start[framework], start["served"], "s"),
+            *([("start to finish", start[framework], start["served"], "s")] if n_cold else []),
             ("per slice, warm", 1e3 * native["warm_s"], 1e3 * served["warm_s"], "ms"),
             ("peak memory", native["peak"] / 1e6, served["peak"] / 1e6, "MB"),
         ):
@@ -168,4 +173,4 @@ def test_served_networks_against_their_frameworks(
         print(f"\n{experiment.name}, {folds} fold(s); start: served reads with both networks")
         print(f"{'':25} {'native':>15} {'served':>15} {'ratio':>7}")
         print("\n".join(lines))
-    assert all(ratio >= 1 for ratio in ratios.values()), ratios
+    assert quick or all(ratio >= 1 for ratio in ratios.values()), ratios
