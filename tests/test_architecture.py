@@ -1,6 +1,7 @@
 """The laws of the house, read off its files: rooms and their order, fronts, sizes, and what nobody may do.
 
-Law 6 (what is served is what is measured) has its test in tests/core/reading; README's example is a doctest.
+Law 6 (what is served is what is measured) has its test in tests/core/reading, law 10 (the documents name
+existing files) in tests/test_documents.py.
 """
 
 from __future__ import annotations
@@ -616,80 +617,6 @@ def _stands_in_the_program(value: ast.expr) -> bool:
     """Return whether it is a literal or the path of a file of ours: constants and the module's own place."""
     names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
     return names <= {"Path", "__file__"}
-
-
-# Law 10: README names every file.
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-TO_ADD = README.split("### To add")[1].split("\n## ")[0]
-
-
-def test_every_path_in_readme_exists() -> None:
-    """Every file and folder that README names between backticks is there, but what a run makes."""
-    named = set(re.findall(r"`((?:core|dashboard|tests|trained_models|\.streamlit)/[\w./-]*)`", README))
-    assert len(named) > 20
-    made = {"trained_models/NAME/MODEL_CARD.md", "trained_models/annotations.sqlite"}
-    assert set() == {path for path in named - made if not (ROOT / path).exists()}
-
-
-def test_readme_draws_every_room() -> None:
-    """The map of README names each room, in the order in which they may import."""
-    rooms = [room.split(".")[1] for room in ROOMS if room in PACKAGES]
-    drawn = re.findall(r"(?<=[ \n])(\w+)/ ", README.split("\ncore/  ")[1].split("\ntrained_models/ ")[0])
-    assert rooms == [room for room in drawn if room not in ("app_pages", "dashboard", "scripts")]
-
-
-@pytest.mark.parametrize(
-    "thing", ["a model", "a page", "a metric", "a command", "a kind of file", "a room", "a browser journey"]
-)
-def test_readme_says_how_to_add(thing: str) -> None:
-    """Each list of what to add names at least one file that is there."""
-    (item,) = re.findall(rf"^- \*\*{thing}\*\*:(.*?)(?=^- \*\*|\Z)", TO_ADD, re.MULTILINE | re.DOTALL)
-    paths = [path for path in re.findall(r"`([\w./-]+/[\w./-]*)`", item) if (ROOT / path).exists()]
-    assert paths, item
-
-
-def test_a_page_is_added_where_readme_says() -> None:
-    """Each file in app_pages is listed in app.py, has its place here and a test of its name."""
-    pages = {path.stem for path in (ROOT / "dashboard/app_pages").glob("*.py")}
-    assert pages == set(re.findall(r'st\.Page\("app_pages/(\w+)\.py"', MODULES["dashboard.app"].read_text()))
-    assert pages == set(ROOM_OF_PAGE)
-    assert pages == {
-        path.stem.removeprefix("test_") for path in (ROOT / "tests/dashboard/app_pages").glob("test_*.py")
-    }
-
-
-def test_a_command_is_added_where_readme_says() -> None:
-    """Each command of the program stands in README's list of commands."""
-    from core.cli.app import app
-
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    assert commands
-    for command in commands:
-        assert re.search(rf"^python -m core {command}\b", README, re.MULTILINE), command
-
-
-def test_a_metric_is_added_where_readme_says() -> None:
-    """Each module of core/evaluation has a test of its name."""
-    modules = {path.stem for path in (ROOT / "core/evaluation").glob("*.py")} - {"__init__"}
-    tested = {path.stem.removeprefix("test_") for path in (ROOT / "tests/core/evaluation").glob("test_*.py")}
-    assert set() == modules - tested
-
-
-def test_tests_mirror_the_rooms() -> None:
-    """A test of a room lies in the folder of the room's name."""
-    rooms = {package.replace(".", "/") for package in PACKAGES} | {
-        "dashboard/app_pages",
-        "dashboard/journeys",
-    }
-    folders = {
-        path.parent.relative_to(ROOT / "tests").as_posix()
-        for house in AT_THE_ROOT
-        for path in (ROOT / "tests" / house).rglob("test_*.py")
-    }
-    assert set() == {
-        folder for folder in folders if "/" in folder and "/".join(folder.split("/")[:2]) not in rooms
-    }
 
 
 def test_the_browser_is_started_in_one_place() -> None:
