@@ -13,18 +13,18 @@ class StrokeError(Exception):
 
     Args:
         problem: what is wrong, as a sentence without its full stop.
-        came: what was met instead of what was needed; empty when the problem says it.
+        found: what was met instead of what was needed; empty when the problem says it.
         remedy: what the reader can do about it.
         code: a short stable word for programs; each class has its own default.
     """
 
     code = "error"
 
-    def __init__(self, problem: str, *, came: str = "", remedy: str = "", code: str | None = None) -> None:
-        self.problem, self.came, self.remedy = problem, came, remedy
+    def __init__(self, problem: str, *, found: str = "", remedy: str = "", code: str | None = None) -> None:
+        self.problem, self.found, self.remedy = problem, found, remedy
         if code is not None:
             self.code = code
-        parts = [problem + (f" ({came})" if came else "")]
+        parts = [problem + (f" ({found})" if found else "")]
         if remedy:
             parts.append(remedy)
         super().__init__("; ".join(parts))

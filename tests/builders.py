@@ -23,7 +23,7 @@ MIDDLE = 0.4
 POOLING = 4
 
 
-def draw_head(gray: float, size: int = 64) -> np.ndarray:
+def render_head(gray: float, size: int = 64) -> np.ndarray:
     """(size, size) float32: a square head that the gate lets through, of this mean gray (0.2 to 0.9).
 
     Bright bone around an even inside on a thin black margin; a little brighter on the left.
@@ -158,7 +158,7 @@ def write_tiny_experiment(
     slices = _invent_slices(n_patients, n_slices) if table is None else table.copy()
     slices["label"] = slices[f"{labels}_label"].astype(int)
     slices = slices[["file", "patient", "number", "folder_label", "slice_label", "label", "sha256"]]
-    for fold, parts in enumerate(_draw_parts(slices, folds, split, rng)):
+    for fold, parts in enumerate(_split_parts(slices, folds, split, rng)):
         slices[f"fold_{fold}"] = parts
     predictions = _invent_predictions(slices, frameworks, folds, rng)
     points = {framework: _choose_points(predictions, framework) for framework in frameworks}
@@ -235,7 +235,7 @@ def _invent_slices(n_patients: int, n_slices: int) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"number": "Int64", "slice_label": "Int64"})
 
 
-def _draw_parts(slices: pd.DataFrame, folds: int, split: str, rng: np.random.Generator) -> list[np.ndarray]:
+def _split_parts(slices: pd.DataFrame, folds: int, split: str, rng: np.random.Generator) -> list[np.ndarray]:
     """For each fold the part of every slice; each unit is a test unit once (folds = 1: a third of them).
 
     Units of both classes are dealt in turn, so that every part holds both.

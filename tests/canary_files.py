@@ -14,8 +14,8 @@ from PIL import Image, ImageCms, PngImagePlugin
 from pydicom.datadict import DicomDictionary, keyword_for_tag
 from pydicom.dataset import Dataset
 
-from tests.builders import draw_head
-from tests.scan_files import draw_dataset, draw_hu, save, write_nifti
+from tests.builders import render_head
+from tests.scan_files import render_dataset, render_hu, save, write_nifti
 
 NAME, DATE, UID = "KANARIE", "18770102", "1.2.826.0.1.771771"
 # What must be found nowhere; bytes as they stand in files.
@@ -68,14 +68,14 @@ def save_planted(dataset: Dataset) -> bytes:
 
 def write_dicom_files() -> dict[str, bytes]:
     """A series of four slices, and files that are refused: each with canaries."""
-    files = {f"slice{n}.dcm": save_planted(draw_dataset(draw_hu(n), z=5.0 * n)) for n in range(4)}
+    files = {f"slice{n}.dcm": save_planted(render_dataset(render_hu(n), z=5.0 * n)) for n in range(4)}
     wrong = (
         {"Rows": 0}, {"PhotometricInterpretation": NAME}, {"RescaleSlope": 0}, {"Modality": NAME},
         {"Modality": "SR"}, {"BitsAllocated": 32}, {"PixelData": None},
     )  # fmt: skip
     for number, tags in enumerate(wrong):
-        files[f"wrong{number}.dcm"] = save_planted(draw_dataset(**tags))
-    odd = draw_dataset()
+        files[f"wrong{number}.dcm"] = save_planted(render_dataset(**tags))
+    odd = render_dataset()
     odd.add_new(0x00280008, "LO", NAME)  # the number of frames: whoever makes a number of it quotes the name
     files["odd.dcm"] = save_planted(odd)
     whole = files["slice0.dcm"]
@@ -95,7 +95,7 @@ def write_volumes() -> dict[str, bytes]:
 
 def write_pictures() -> dict[str, bytes]:
     """Pictures of a head with canaries in EXIF, XMP, colour profiles, comments and tags; the same cut off."""
-    head = Image.fromarray(np.rint(255 * draw_head(0.5, 128)).astype(np.uint8))
+    head = Image.fromarray(np.rint(255 * render_head(0.5, 128)).astype(np.uint8))
     exif = Image.Exif()
     for tag in (0x010E, 0x013B, 0x8298, 0x9286, 0x0132, 0x010F, 0x0110, 0x0131, 0xA430):
         exif[tag] = f"{NAME} {DATE}"

@@ -16,7 +16,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
-def draw_hu(seed: int = 0, size: int = 64) -> np.ndarray:
+def render_hu(seed: int = 0, size: int = 64) -> np.ndarray:
     """(size, size) int16 in Hounsfield units: a skull with brain in air, no two seeds alike, no symmetry."""
     rows, columns = np.mgrid[:size, :size] / (size - 1) - 0.5
     radius = np.hypot(rows * 1.1, columns * 1.3)
@@ -28,7 +28,7 @@ def draw_hu(seed: int = 0, size: int = 64) -> np.ndarray:
     return (hu + noise * (radius < 0.45)).astype(np.int16)
 
 
-def draw_dataset(
+def render_dataset(
     hu: np.ndarray | None = None, *, z: float | None = 0.0, directions: Sequence[float] = AXIAL, **tags: Any
 ) -> Dataset:
     """A CT slice as a data set with its file meta information.
@@ -38,7 +38,7 @@ def draw_dataset(
         z: of the slice's corner, in mm; None leaves position and direction out.
         tags: attributes by keyword, instead of or beside the usual ones; None removes one.
     """
-    hu = draw_hu() if hu is None else hu
+    hu = render_hu() if hu is None else hu
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -83,13 +83,13 @@ def save(dataset: Dataset, *, syntax: str | None = None) -> bytes:
 
 
 def write_dicom(hu: np.ndarray | None = None, **options: Any) -> bytes:
-    """`draw_dataset`, saved."""
-    return save(draw_dataset(hu, **options))
+    """`render_dataset`, saved."""
+    return save(render_dataset(hu, **options))
 
 
 def write_encapsulated(frames: Sequence[bytes], syntax: str, **options: Any) -> bytes:
     """A DICOM file around frames that are compressed already."""
-    dataset = draw_dataset(**options)
+    dataset = render_dataset(**options)
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.PixelData = encapsulate(list(frames))
     dataset["PixelData"].is_undefined_length = True
@@ -99,7 +99,7 @@ def write_encapsulated(frames: Sequence[bytes], syntax: str, **options: Any) -> 
 def write_series(n_slices: int = 6, *, step: float = 5.0, **options: Any) -> list[bytes]:
     """A series of slices, from the feet upwards."""
     return [
-        write_dicom(draw_hu(index), z=step * index, InstanceNumber=n_slices - index, **options)
+        write_dicom(render_hu(index), z=step * index, InstanceNumber=n_slices - index, **options)
         for index in range(n_slices)
     ]
 
@@ -107,7 +107,7 @@ def write_series(n_slices: int = 6, *, step: float = 5.0, **options: Any) -> lis
 def write_nifti(volume: np.ndarray | None = None, affine: np.ndarray | None = None, **header: Any) -> bytes:
     """A NIfTI volume; by default four slices of 64 x 64, x to the right, y to the front, z to the head."""
     if volume is None:
-        volume = np.stack([draw_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
+        volume = np.stack([render_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
     affine = np.diag([0.5, 0.5, 5.0, 1.0]) if affine is None else affine
     image = nibabel.Nifti1Image(volume, affine)
     for name, value in header.items():

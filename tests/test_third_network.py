@@ -25,7 +25,7 @@ from core.imaging.preprocessing import Recipe
 from core.models.architecture import ARCHITECTURES, Architecture
 from core.models.layers import Convolution, MaxPooling
 from core.synthetic.phantoms import write_phantom_dataset
-from tests.builders import draw_head
+from tests.builders import render_head
 from tests.dashboard.conftest import APP, read_texts
 
 THIRD = Architecture(
@@ -138,7 +138,7 @@ def test_it_is_verified(
 
 def test_it_reads_scans(trained: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command `predict` answers with one probability for each framework."""
-    (tmp_path / "head.png").write_bytes(draw_picture())
+    (tmp_path / "head.png").write_bytes(render_picture())
     assert 0 == run("predict", tmp_path / "head.png", "--experiment", trained.name, "--json")
     record = json.loads(capsys.readouterr().out)
     assert set(trained.frameworks) <= set(record["scans"][0]["slices"][0])
@@ -179,7 +179,7 @@ def test_every_tab_opens_with_it(trained: Experiment, tab: str) -> None:
 def test_the_page_reads_a_scan_with_it(trained: Experiment) -> None:
     """Read a scan shows a probability of each framework."""
     app = open_page("read_scan", trained)
-    app.file_uploader[0].upload("head.png", draw_picture(), "image/png").run()
+    app.file_uploader[0].upload("head.png", render_picture(), "image/png").run()
     assert not app.exception
     assert not [error.value for error in app.error]
     (stack,) = [part for part in app.get("bidi_component") if part.proto.component_name == "stroke_ct_stack"]
@@ -193,8 +193,8 @@ def test_the_page_train_offers_it(trained: Experiment) -> None:
     assert [one.title for one in ARCHITECTURES.values()] == app.selectbox(key="architecture").options
 
 
-def draw_picture() -> bytes:
+def render_picture() -> bytes:
     """Return a PNG file of a head that the gate lets through."""
     target = io.BytesIO()
-    Image.fromarray(np.rint(255 * draw_head(0.5)).astype(np.uint8)).save(target, "PNG")
+    Image.fromarray(np.rint(255 * render_head(0.5)).astype(np.uint8)).save(target, "PNG")
     return target.getvalue()

@@ -13,11 +13,11 @@ from PIL import Image, ImageOps
 
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import CARD_NAME, SHIPPED, list_experiments, read_experiment
-from core.model_card import draw_model_card
-from core.model_card.readme_table import draw_figures, replace_figures
+from core.model_card import render_model_card
+from core.model_card.readme_table import replace_figures
 from core.reading.reader import COPY, Reader
 from core.scans import Scan, Slice, read_scan
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 
 ROOT = Path(__file__).parents[1] / "trained_models"
 DATA = Path(os.environ.get("STROKE_CT_DATA", "") or "nowhere")
@@ -44,7 +44,7 @@ def test_they_are_small_and_hold_no_picture() -> None:
 def test_each_reads_a_slice(folder: Path) -> None:
     """Both served networks read a phantom: probabilities, and heat maps that are not flat."""
     experiment = read_experiment(folder)
-    pixels = draw_phantom(np.random.default_rng(0), lesion=True).pixels
+    pixels = render_phantom(np.random.default_rng(0), lesion=True).pixels
     (finding,) = Reader(experiment).read(Scan("phantom", "0" * 64, "gray", (Slice(pixels),))).slices
     assert {"pytorch", "keras"} == set(finding.models)
     for model in finding.models.values():
@@ -70,18 +70,18 @@ def test_each_was_measured_on_slices_it_never_saw(folder: Path) -> None:
         assert len(slices) == len(tested)
 
 
-def test_readme_shows_the_records() -> None:
-    """The table of figures in README is what `make figures` writes now."""
-    table = draw_figures([read_experiment(ROOT / name) for name in SHIPPED])
-    readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
-    assert readme == replace_figures(readme, table)
+@pytest.mark.parametrize("document", ["README.md", "docs/figures.md"])
+def test_documents_show_the_records(document: str) -> None:
+    """The table of figures is what `make figures` writes now."""
+    text = (ROOT.parent / document).read_text(encoding="utf-8")
+    assert text == replace_figures(text, [read_experiment(ROOT / name) for name in SHIPPED])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_model_cards_show_the_records(name: str) -> None:
     """Each model card is what `make figures` writes now."""
     kept = (ROOT / name / "MODEL_CARD.md").read_bytes()
-    assert draw_model_card(read_experiment(ROOT / name)).markdown.encode() == kept
+    assert render_model_card(read_experiment(ROOT / name)).markdown.encode() == kept
 
 
 def test_make_figures_writes_every_model_card() -> None:

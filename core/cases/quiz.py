@@ -59,7 +59,7 @@ def deal_cases(
         if len(taken) < (n // 2 if label else n):
             raise EvaluationError(
                 f"There are too few held-out slices for a quiz of {n}",
-                came=f"fewer than {n // 2} of a class have their picture here",
+                found=f"fewer than {n // 2} of a class have their picture here",
             )
     return cases.iloc[rng.permutation(taken)].reset_index(drop=True)
 

@@ -44,7 +44,9 @@ def find_suspects(predictions: pd.DataFrame, frameworks: Sequence[str]) -> pd.Da
     label = predictions["label"].to_numpy(np.int64)
     if len(np.unique(label)) < 2:
         raise EvaluationError(
-            "Label errors cannot be looked for", came="all slices have one label", remedy="choose more slices"
+            "Label errors cannot be looked for",
+            found="all slices have one label",
+            remedy="choose more slices",
         )
     scores = [predictions[name].to_numpy(np.float64) for name in frameworks]
     suspected = np.logical_and.reduce([doubts_label(label, score) for score in scores])

@@ -9,7 +9,7 @@ import typer
 
 from core.cli.terminal import plain
 from core.errors import DatasetError, StrokeError
-from core.experiments import Experiment, find_experiment
+from core.experiments import Experiment, open_experiment
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of an experiment; `experiments` lists them.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
@@ -37,10 +37,10 @@ def find_folder(dataset: Path | None) -> Path:
     return folder
 
 
-def find_named(name: str, hint: str = "NAME") -> Experiment:
+def find_named(name: str | None, hint: str = "NAME") -> Experiment:
     """The experiment `name`; that there is none is wrong usage of the argument `hint`."""
     try:
-        return find_experiment(name)
+        return open_experiment(name)
     except StrokeError as error:
         if error.code != "unknown_experiment":
             raise

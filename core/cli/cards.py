@@ -28,10 +28,10 @@ def card(
     ] = None,
 ) -> None:
     """Print an experiment's model card in Markdown, drawn from its record alone."""
-    from core.model_card import draw_model_card
+    from core.model_card import render_model_card
     from core.system import write_whole
 
-    text = draw_model_card(find_named(name)).markdown
+    text = render_model_card(find_named(name)).markdown
     if write is None:
         typer.echo(text, nl=False)
     else:
@@ -40,19 +40,20 @@ def card(
 
 def figures(
     write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Put the table into this Markdown file.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Put the table between the marks of this Markdown file."),
     ] = None,
 ) -> None:
-    """Print the table of figures in README, computed from the experiments' records."""
+    """Print the table of figures of the shipped experiments, computed from their records."""
     from core.experiments import find_experiment
-    from core.model_card import draw_figures, replace_figures
+    from core.model_card import render_figures, replace_figures
     from core.system import write_whole
 
-    table = draw_figures([find_experiment(name) for name in SHIPPED])
+    experiments = [find_experiment(name) for name in SHIPPED]
     if write is None:
-        typer.echo(table)
+        typer.echo(render_figures(experiments))
     else:
-        write_whole(write, replace_figures(write.read_text(encoding="utf-8"), table).encode("utf-8"))
+        write_whole(write, replace_figures(write.read_text(encoding="utf-8"), experiments).encode("utf-8"))
 
 
 def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Experiments.")]) -> None:

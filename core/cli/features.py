@@ -33,10 +33,12 @@ def features(
     older ones.
     """
     from core.datasets import index_dataset
+    from core.experiments import check_writable
     from core.gate import FAMILIARITY_FILE
     from core.measurements import FEATURES_TABLE, copies, measure_features, nearest, store_features
 
     experiment = find_named(name)
+    check_writable(experiment)  # before it is measured for minutes
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
     table, familiarity = measure_features(experiment, found, show_progress("steps of looking for likeness"))
     experiment = store_features(experiment, table, familiarity)

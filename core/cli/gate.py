@@ -48,16 +48,18 @@ def gate(
     Takes minutes. The counts are stored with the experiment and replace older ones of the same images; names
     of files are not stored.
     """
-    from core.measurements import GATE_TABLE, OUTCOMES, draw_shares, measure_gate, store_gate
+    from core.experiments import check_writable
+    from core.measurements import GATE_TABLE, OUTCOMES, measure_gate, store_gate, summarize_shares
     from core.model_card import tell
 
     experiment = find_named(name)
+    check_writable(experiment)  # before it is measured for minutes
     images = "kept_aside" if kept_aside else "development"
     table = measure_gate(
         experiment, head_ct, other, images=images, what=what, on_file=show_progress("files judged")
     )
     experiment = store_gate(experiment, table)
-    shares = draw_shares(table)
+    shares = summarize_shares(table)
     if as_json:
         print_json(
             {"schema": SCHEMA, "experiment": experiment.name, "images": images, "what": what, "gate": shares}

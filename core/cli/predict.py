@@ -15,7 +15,7 @@ import typer
 from core.cli.arguments import AsJson, find_named
 from core.cli.terminal import plain, print_findings, print_json, show_progress
 from core.errors import StrokeError
-from core.experiments import Experiment, default_experiment
+from core.experiments import Experiment
 
 if TYPE_CHECKING:
     from core.reading import Findings, Refusal
@@ -62,7 +62,7 @@ def predict(
     from core.reports import predict_record
 
     targets = _check_targets(write or [], write_capture, force=force)
-    chosen = find_named(experiment, "--experiment") if experiment is not None else default_experiment()
+    chosen = find_named(experiment, "--experiment")
     findings: list[Findings] = []
     refused: list[Refusal] = []
     reports: list[ScanReport] = []
@@ -74,7 +74,7 @@ def predict(
                 "A DICOM object holds one scan, and more than one was handed in",
                 remedy="hand in one study at a time, or write .pdf",
             )
-        reports.append(_draw_report(chosen, scan, found, every_slice=write_capture is not None))
+        reports.append(_build_report(chosen, scan, found, every_slice=write_capture is not None))
 
     outcomes = read_paths(
         paths, Reader(chosen), override_gate=override_gate, on_file=show_progress("files read"),
@@ -120,7 +120,7 @@ def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool
     return targets
 
 
-def _draw_report(experiment: Experiment, scan: Scan, findings: Findings, *, every_slice: bool) -> ScanReport:
+def _build_report(experiment: Experiment, scan: Scan, findings: Findings, *, every_slice: bool) -> ScanReport:
     """What the report on a scan needs of its pixels, kept as small as may be."""
     from core.imaging import cut_picture, show_picture
     from core.reports import ScanReport, slices_to_show
@@ -139,11 +139,11 @@ def _leave_names_out(
 ) -> tuple[list[Findings], list[Refusal], list[ScanReport]]:
     from dataclasses import replace
 
-    from core.reports import leave_names_out, leave_refused_names_out
+    from core.reports import remove_names, remove_refused_names
 
-    findings = leave_names_out(findings)
+    findings = remove_names(findings)
     reports = [replace(report, findings=found) for report, found in zip(reports, findings, strict=False)]
-    return findings, leave_refused_names_out(refused), reports
+    return findings, remove_refused_names(refused), reports
 
 
 def _write_file(

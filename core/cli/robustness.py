@@ -46,10 +46,11 @@ def robustness(
     Takes minutes and needs the frameworks. Both tables are stored with the experiment and replace older ones.
     """
     from core.datasets import index_dataset
-    from core.experiments import add_files
+    from core.experiments import add_files, check_writable
     from core.measurements import measure_properties, measure_robustness
 
     experiment = find_named(name)
+    check_writable(experiment)  # before it is measured for minutes
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
     figures = measure_robustness(
         experiment, found, n_slices=sample, on_progress=show_progress("steps of measuring")

@@ -25,9 +25,9 @@ from .examples import (
     LabelExamples as LabelExamples,
     SharedPair as SharedPair,
     deal_slices as deal_slices,
-    draw_labels as draw_labels,
-    draw_neighbours as draw_neighbours,
     pick_copies as pick_copies,
+    sample_label_examples as sample_label_examples,
+    sample_shared_pairs as sample_shared_pairs,
 )
 from .leakage import (
     Control as Control,

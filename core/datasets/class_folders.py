@@ -56,7 +56,7 @@ def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
             names = ", ".join(path.name for path in filled[:6]) + (", ..." if len(filled) > 6 else "")
             raise DatasetError(
                 "The folder holds more than two class folders",
-                came=f"{len(filled)}: {names}",
+                found=f"{len(filled)}: {names}",
                 remedy=_LAYOUT,
             )
         if not filled:
@@ -65,7 +65,7 @@ def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
             empty = [repr(path.name) for path in _subfolders(root) if path != filled[0]]
             raise DatasetError(
                 "The folder holds one class only",
-                came=f"the folder {filled[0].name!r}" + (f"; {', '.join(empty)} is empty" if empty else ""),
+                found=f"the folder {filled[0].name!r}" + (f"; {', '.join(empty)} is empty" if empty else ""),
                 remedy=_LAYOUT,
             )
         root = filled[0]

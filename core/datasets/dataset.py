@@ -80,14 +80,14 @@ class Dataset:
         if which == "slice" and not self.has_slice_labels:
             raise DatasetError(
                 "This set has no slice labels",
-                came="they can only be recovered from the file numbers of the published set",
+                found="they can only be recovered from the file numbers of the published set",
                 remedy="use the folder labels",
             )
         y = self.table[f"{which}_label"].to_numpy(dtype=np.int64)
         if len(np.unique(y)) < 2:
             raise DatasetError(
                 f"All {which} labels are equal",
-                came=f"{len(y)} slices of class {self.class_names(which)[int(y[0])]!r}",
+                found=f"{len(y)} slices of class {self.class_names(which)[int(y[0])]!r}",
                 remedy="add slices of the other class",
             )
         return y
@@ -131,7 +131,7 @@ def index_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
         if not any(row[1] == label for row in rows):
             raise DatasetError(
                 f"The class folder {name!r} holds no readable picture",
-                came=f"{sum(item['file'].startswith(name + '/') for item in refused)} files were refused",
+                found=f"{sum(item['file'].startswith(name + '/') for item in refused)} files were refused",
                 remedy="add pictures of this class",
             )
     return _assemble(root, classes, rows, refused)
@@ -196,7 +196,7 @@ def download(progress: Progress | None = None, checking: Progress | None = None)
     if not dataset.is_known:
         raise DatasetError(
             "What came from Kaggle is not the set this program was measured on",
-            came=f"{len(dataset.table)} readable pictures of {KNOWN_DATASET['n_files']},"
+            found=f"{len(dataset.table)} readable pictures of {KNOWN_DATASET['n_files']},"
             f" {len(dataset.refused)} unreadable, fingerprint {dataset.fingerprint[:12]}...",
             remedy=f"delete the folder {str(dataset.folder)!r} and download again; if it stays so, "
             f"the set at {KNOWN_DATASET['url']} has changed",

@@ -66,7 +66,7 @@ def deal_slices(table: pd.DataFrame, fold: Fold) -> pd.DataFrame:
     return dealt[["patient", "place", "folder_label", "tested", "file"]].reset_index(drop=True)
 
 
-def draw_neighbours(table: pd.DataFrame, fold: Fold, n: int, seed: int = 0) -> tuple[SharedPair, ...]:
+def sample_shared_pairs(table: pd.DataFrame, fold: Fold, n: int, seed: int = 0) -> tuple[SharedPair, ...]:
     """Test slices beside a direct neighbour of theirs that is learned from.
 
     Args:
@@ -103,18 +103,18 @@ def pick_copies(
     return tuple(sorted(pairs, key=lambda pair: pair.bits or 0)[:n])
 
 
-def draw_labels(table: pd.DataFrame, seed: int = 0) -> LabelExamples:
+def sample_label_examples(table: pd.DataFrame, seed: int = 0) -> LabelExamples:
     """The label findings of a table with slice labels, each with an example drawn by the seed."""
     rng = np.random.default_rng(seed)
     positive = table["folder_label"] == 1
     showing = table["slice_label"] == 1
-    shown = _draw(table[positive & showing], rng)
+    shown = _sample_row(table[positive & showing], rng)
     without = table[positive & ~showing]
     if shown is not None:
         of_same = without[without["patient"] == shown["patient"]]
         without = of_same if len(of_same) else without
     blank = without["file"].iloc[len(without) // 2] if len(without) else None  # the middle shows more head
-    wronged = _draw(table[~positive & showing], rng)
+    wronged = _sample_row(table[~positive & showing], rng)
     return LabelExamples(
         findings=find_labels(table),
         positive_showing=None if shown is None else str(shown["file"]),
@@ -123,5 +123,5 @@ def draw_labels(table: pd.DataFrame, seed: int = 0) -> LabelExamples:
     )
 
 
-def _draw(rows: pd.DataFrame, rng: np.random.Generator) -> pd.Series | None:
+def _sample_row(rows: pd.DataFrame, rng: np.random.Generator) -> pd.Series | None:
     return rows.iloc[int(rng.integers(len(rows)))] if len(rows) else None

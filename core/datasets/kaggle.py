@@ -94,7 +94,7 @@ def fetch_known_dataset(progress: Callable[[int, int], None] | None = None) -> P
             return Path(kagglehub.dataset_download(HANDLE))
     except refusals as error:
         raise DatasetError(
-            "Kaggle refused to hand out the data set", came=type(error).__name__, remedy=by_hand
+            "Kaggle refused to hand out the data set", found=type(error).__name__, remedy=by_hand
         ) from error
     except exceptions.DataCorruptionError as error:
         raise DatasetError(
@@ -103,14 +103,14 @@ def fetch_known_dataset(progress: Callable[[int, int], None] | None = None) -> P
     except RequestException as error:
         raise DatasetError(
             "Kaggle cannot be reached",
-            came=type(error).__name__,
+            found=type(error).__name__,
             remedy="check the connection to the internet and try again, or on a machine that has one "
             f"{by_hand}",
         ) from error
     except OSError as error:
         raise DatasetError(
             "The data set could not be stored",
-            came=error.strerror or type(error).__name__,
+            found=error.strerror or type(error).__name__,
             remedy=f"see that {str(cache_folder())!r} can be written to and the disk has 200 MB to spare, "
             "or name another place in the environment variable KAGGLEHUB_CACHE",
         ) from error

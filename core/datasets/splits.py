@@ -128,7 +128,7 @@ def _part(
         noun = "patients" if split == "patient" else "slices"
         raise DatasetError(
             f"There are too few {noun} for this split",
-            came=f"{n_units} {noun} with the rarer label; {n_parts} parts are needed",
+            found=f"{n_units} {noun} with the rarer label; {n_parts} parts are needed",
             remedy="choose fewer folds or add data",
         )
     kind = StratifiedGroupKFold if split == "patient" else StratifiedKFold
@@ -143,6 +143,6 @@ def _check_classes(fold: Fold, labels: NDArray[np.int64], number: int) -> None:
         if len(np.unique(labels[part])) < 2:
             raise DatasetError(
                 f"The {name} part of fold {number} would hold one class only",
-                came=f"{len(part)} slices",
+                found=f"{len(part)} slices",
                 remedy="choose fewer folds, another seed, or add data",
             )

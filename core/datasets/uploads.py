@@ -99,7 +99,7 @@ def _plan(members: list[ZipInfo]) -> list[tuple[ZipInfo, str, str]]:
     if len(classes) != 2 or any(len(path) < 2 for path in paths.values()):
         raise DatasetError(
             "The archive does not hold two class folders alone",
-            came=f"{len(classes)} folders, and {sum(len(path) < 2 for path in paths.values())} files beside",
+            found=f"{len(classes)} folders, and {sum(len(path) < 2 for path in paths.values())} files beside",
             remedy=_LAYOUT,
         )
     if not all(_CLASS_NAME.fullmatch(name) for name in classes):
@@ -126,7 +126,9 @@ def _unpack(archive: CheckedZip, member: ZipInfo, folder: Path, stem: str, numbe
         kind = identify(file.read(_HEAD_BYTES))
     if kind.name not in RASTER_NAMES:
         raise DatasetError(
-            "The archive holds a file that is no picture", came=f"file {number}: {kind.name}", remedy=_LAYOUT
+            "The archive holds a file that is no picture",
+            found=f"file {number}: {kind.name}",
+            remedy=_LAYOUT,
         )
     # Not with_suffix: a stem may hold a dot.
     path.rename(folder / f"{stem}.{kind.name.lower()}")

@@ -25,10 +25,11 @@ def check_probabilities(y_true: ArrayLike, y_prob: ArrayLike) -> tuple[Bools, Fl
     """As `metrics.check_scores`, and at least one of them, all within [0, 1]; EvaluationError otherwise."""
     positive, probability = check_scores(y_true, y_prob)
     if probability.size == 0:
-        raise EvaluationError("calibration of nothing", came="no labels and no probabilities")
+        raise EvaluationError("calibration of nothing", found="no labels and no probabilities")
     if probability.min() < 0 or probability.max() > 1:
         raise EvaluationError(
-            "probabilities lie between 0 and 1", came=f"{probability.min():.3g} to {probability.max():.3g}"
+            "probabilities lie between 0 and 1",
+            found=f"{probability.min():.3g} to {probability.max():.3g}",
         )
     return positive, probability
 
@@ -102,7 +103,7 @@ def calibration_line(y_true: ArrayLike, y_prob: ArrayLike) -> CalibrationLine:
     if np.isnan(slope):
         raise EvaluationError(
             "no calibration line fits",
-            came="probabilities all equal" if np.ptp(x) == 0 else "probabilities separate the classes fully",
+            found="probabilities all equal" if np.ptp(x) == 0 else "probabilities separate the classes fully",
         )
     return CalibrationLine(slope, joint_intercept, _fit_line(x, positive, slope=1.0)[0])
 
@@ -138,7 +139,7 @@ def reliability_diagram(
     """
     positive, probability = check_probabilities(y_true, y_prob)
     if n_bins < 1 or bins not in ("width", "count"):
-        raise EvaluationError('bins are "width" or "count", at least one', came=f"{n_bins} by {bins!r}")
+        raise EvaluationError('bins are "width" or "count", at least one', found=f"{n_bins} by {bins!r}")
     edges = np.linspace(0, 1, n_bins + 1)
     if bins == "count":
         edges = np.unique(np.quantile(probability, edges))
@@ -207,7 +208,7 @@ def fit_recalibration(y_true: ArrayLike, y_prob: ArrayLike, *, with_intercept: b
     if not slope > 0:
         raise EvaluationError(
             "no recalibration fits",
-            came="probabilities are all equal or separate the classes fully"
+            found="probabilities are all equal or separate the classes fully"
             if np.isnan(slope)
             else "higher probabilities go with fewer positives",
         )
@@ -228,7 +229,7 @@ def cross_fit_recalibration(
     fold_of = np.asarray(folds)
     values: Sequence[int] = np.unique(fold_of).tolist()
     if len(values) < 2:
-        raise EvaluationError("cross-fitting needs at least two folds", came=f"{len(values)}")
+        raise EvaluationError("cross-fitting needs at least two folds", found=f"{len(values)}")
     calibrated, fitted = np.empty_like(probability), {}
     for fold in values:
         inside = fold_of == fold

@@ -124,7 +124,7 @@ def delong(
     if min(n_with_positives, n_with_negatives) < 2:
         raise EvaluationError(
             "a variance of AUROC needs two independent positives and negatives",
-            came=f"{n_with_positives} and {n_with_negatives}",
+            found=f"{n_with_positives} and {n_with_negatives}",
         )
     n_positive = int(np.count_nonzero(positive))
     n_negative = positive.size - n_positive
@@ -134,7 +134,7 @@ def delong(
         + 2 * n_groups / (n_groups - 1) * np.sum(of_positives * of_negatives) / (n_positive * n_negative)
     )
     if variance <= 1e-20:
-        raise EvaluationError("the difference in AUROC has no variance", came="both scores rank alike")
+        raise EvaluationError("the difference in AUROC has no variance", found="both scores rank alike")
     gap, error = areas[0] - areas[1], float(np.sqrt(variance))
     reach = float(norm.ppf((1 + LEVEL) / 2)) * error
     z = gap / error
@@ -167,7 +167,7 @@ def compare_models(
     positive, scores = check_scores(y_true, first)
     others = check_scores(y_true, second)[1]
     if not positive.size:
-        raise EvaluationError("a comparison of nothing", came="no rows")
+        raise EvaluationError("a comparison of nothing", found="no rows")
     both = list(zip((scores, others), thresholds, strict=True))
     draws = drawn or tuple(_resample(positive, *one, bootstrap) for one in both)
     values, reasons = zip(*(_measure(positive, *one) for one in both), strict=True)

@@ -114,7 +114,7 @@ def group_slices(files: pd.Series[str], properties: pd.DataFrame) -> dict[str, t
     if properties["file"].duplicated().any():
         raise EvaluationError(
             "the table of properties names a slice twice",
-            came=f"{int(properties['file'].duplicated().sum())} rows too many",
+            found=f"{int(properties['file'].duplicated().sum())} rows too many",
         )
     known = properties.set_index("file").reindex(files)
     return {

@@ -60,7 +60,7 @@ def group_codes(groups: ArrayLike) -> tuple[NDArray[np.intp], int]:
     return codes.astype(np.intp), len(values)
 
 
-def draw_weights(n_groups: int, n_resamples: int, seed: int = 0) -> Iterator[Weights]:
+def bootstrap_weights(n_groups: int, n_resamples: int, seed: int = 0) -> Iterator[Weights]:
     """Blocks (b, n_groups) of how often each group was drawn; their rows add up to n_resamples.
 
     Each row sums to n_groups. The rows depend on the three arguments alone.
@@ -87,9 +87,9 @@ def resample(
     """
     if n_groups < 1 or n_resamples < 1:
         raise EvaluationError(
-            "a bootstrap needs groups and resamples", came=f"{n_groups} groups, {n_resamples} resamples"
+            "a bootstrap needs groups and resamples", found=f"{n_groups} groups, {n_resamples} resamples"
         )
-    return _apply(statistics, draw_weights(n_groups, n_resamples, seed))
+    return _apply(statistics, bootstrap_weights(n_groups, n_resamples, seed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +140,11 @@ class Bootstrap:
     def _weights(self) -> Iterator[Weights]:
         if self.n_groups * self.n_resamples <= _KEPT_VALUES:
             return iter(self._kept)
-        return draw_weights(self.n_groups, self.n_resamples, self.seed)
+        return bootstrap_weights(self.n_groups, self.n_resamples, self.seed)
 
     @cached_property
     def _kept(self) -> tuple[Weights, ...]:
-        return tuple(draw_weights(self.n_groups, self.n_resamples, self.seed))
+        return tuple(bootstrap_weights(self.n_groups, self.n_resamples, self.seed))
 
 
 def _apply(statistics: Sequence[Statistic], draws: Iterator[Weights]) -> dict[str, Floats]:

@@ -59,21 +59,21 @@ def check_scores(y_true: ArrayLike, y_score: ArrayLike) -> tuple[Bools, Floats]:
     try:
         scores = np.asarray(y_score, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise EvaluationError("scores must be numbers", came=str(error)) from error
+        raise EvaluationError("scores must be numbers", found=str(error)) from error
     if labels.ndim != 1 or labels.shape != scores.shape:
         raise EvaluationError(
             "labels and scores must be two lists of the same length",
-            came=f"labels {labels.shape}, scores {scores.shape}",
+            found=f"labels {labels.shape}, scores {scores.shape}",
         )
     positive = labels == 1
     known = positive | (labels == 0)
     if not np.all(known):
-        raise EvaluationError("labels must be 0 or 1", came=f"also {labels[~known][:3].tolist()}")
+        raise EvaluationError("labels must be 0 or 1", found=f"also {labels[~known][:3].tolist()}")
     n_bad = int(np.count_nonzero(~np.isfinite(scores)))
     if n_bad:
         raise EvaluationError(
             "scores must be finite numbers",
-            came=f"{n_bad} of {len(scores)} are NaN or infinite",
+            found=f"{n_bad} of {len(scores)} are NaN or infinite",
             remedy="train the experiment again: its network gave no usable answer there",
         )
     return positive, scores
@@ -84,7 +84,7 @@ def check_both_classes(positive: Bools, what: str) -> None:
     n_positive = int(np.count_nonzero(positive))
     if n_positive in (0, positive.size):
         raise EvaluationError(
-            f"{what} needs both classes", came=f"{n_positive} positives among {positive.size}"
+            f"{what} needs both classes", found=f"{n_positive} positives among {positive.size}"
         )
 
 
@@ -95,7 +95,7 @@ def decide(y_score: ArrayLike, threshold: float) -> Bools:
     [False, True, True]
     """
     if np.isnan(threshold):
-        raise EvaluationError("a threshold must be a number", came="NaN")
+        raise EvaluationError("a threshold must be a number", found="NaN")
     return np.asarray(y_score, dtype=np.float64) >= threshold
 
 
@@ -242,7 +242,7 @@ def predictive_values(recall: ArrayLike, specificity: ArrayLike, prevalence: flo
     (0.075, 0.998)
     """
     if not 0 < prevalence < 1:
-        raise EvaluationError("a prevalence lies between 0 and 1", came=f"{prevalence}")
+        raise EvaluationError("a prevalence lies between 0 and 1", found=f"{prevalence}")
     recall, specificity = np.asarray(recall, np.float64), np.asarray(specificity, np.float64)
     true_positive, true_negative = recall * prevalence, specificity * (1 - prevalence)
     false_positive, false_negative = (1 - specificity) * (1 - prevalence), (1 - recall) * prevalence

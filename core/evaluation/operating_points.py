@@ -65,13 +65,13 @@ def choose_operating_points(y_true: ArrayLike, y_score: ArrayLike) -> dict[str, 
     if scores.min() < 0 or scores.max() > 1:
         raise EvaluationError(
             "an operating point is chosen among probabilities",
-            came=f"scores from {scores.min():.3g} to {scores.max():.3g}",
+            found=f"scores from {scores.min():.3g} to {scores.max():.3g}",
         )
     levels, codes = np.unique(scores, return_inverse=True)
     if len(levels) == 1:
         raise EvaluationError(
             "no threshold separates scores that are all equal",
-            came=f"{len(scores)} times {levels[0]:.6g}",
+            found=f"{len(scores)} times {levels[0]:.6g}",
             remedy="train longer or with another seed: this network answers the same to everything",
         )
     thresholds = _candidates(levels)

@@ -47,7 +47,7 @@ def fit_calibrations(
         EvaluationError: a method of another name.
     """
     if method not in ("platt", "temperature"):
-        raise EvaluationError('a method is "platt" or "temperature"', came=repr(method))
+        raise EvaluationError('a method is "platt" or "temperature"', found=repr(method))
     folds = sorted(int(fold) for fold in table["fold"].unique())
     tested = (table["part"] == "test").to_numpy()
     if len(folds) > 1:

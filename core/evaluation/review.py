@@ -36,10 +36,10 @@ def choose_band(y_score: ArrayLike, threshold: float, *, share: float = MAX_SHAR
     if not scores.size or np.isnan(scores).any() or np.isnan(threshold):
         raise EvaluationError(
             "a review band is chosen around a threshold, among validation scores",
-            came=f"{scores.size} scores, {np.count_nonzero(np.isnan(scores))} of them NaN",
+            found=f"{scores.size} scores, {np.count_nonzero(np.isnan(scores))} of them NaN",
         )
     if not 0 <= share < 1:
-        raise EvaluationError("the share of a review band lies in [0, 1)", came=f"{share}")
+        raise EvaluationError("the share of a review band lies in [0, 1)", found=f"{share}")
     centre = float(logit(threshold))
     distances = np.sort(np.abs(logit(scores) - centre))
     first_out = distances[int(share * scores.size)]  # this one and all as near as it stay out

@@ -54,7 +54,7 @@ def subgroups(
     if not names.shape == units.shape == positive.shape:
         raise EvaluationError(
             "labels, scores, patients and groups must have one length",
-            came=f"{positive.size} labels, {units.size} patients, {names.size} groups",
+            found=f"{positive.size} labels, {units.size} patients, {names.size} groups",
         )
     records = []
     for group in sorted(set(names) - {""}) if order is None else order:

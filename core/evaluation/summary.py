@@ -139,7 +139,7 @@ def from_predictions(
     if missing:
         raise EvaluationError(
             f"the predictions lack the column {', '.join(missing)}",
-            came=f"columns {', '.join(map(str, table.columns))}",
+            found=f"columns {', '.join(map(str, table.columns))}",
         )
     calibrations = calibrations or {}
     calibrated = recalibrate(table, {fw: calibrations[fw] for fw in frameworks if fw in calibrations})

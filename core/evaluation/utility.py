@@ -61,7 +61,7 @@ def net_benefit_statistic(
     positive, probability = check_probabilities(y_true, y_prob)
     t = np.asarray(thresholds, np.float64)
     if t.ndim != 1 or not np.all((t > 0) & (t < 1)):
-        raise EvaluationError("threshold probabilities lie between 0 and 1", came=f"{t.tolist()}")
+        raise EvaluationError("threshold probabilities lie between 0 and 1", found=f"{t.tolist()}")
     codes, n_groups = group_codes(groups)
     cost = t / (1 - t)
     worth = np.where(positive[:, None], 1.0, -cost)  # (n, k): what acting on each row is worth

@@ -21,6 +21,7 @@ from core.experiments import (
     OPTIONAL_TABLES,
     TABLES,
     Experiment,
+    is_taken,
     models_root,
     parse_table,
     publish,
@@ -29,7 +30,7 @@ from core.experiments import (
 )
 from core.frameworks import BY_NAME, FRAMEWORKS
 from core.gate import FAMILIARITY_FILE
-from core.model_card import draw_model_card
+from core.model_card import render_model_card
 from core.system import Limits, open_zip, write_aside
 from core.training import work_folder
 
@@ -78,7 +79,7 @@ def export_experiment(experiment: Experiment, target: Path) -> None:
     except OSError as error:
         raise StrokeError(
             f"{target.name} could not be written",
-            came=error.strerror or type(error).__name__,
+            found=error.strerror or type(error).__name__,
             remedy=f"check the free space of and the permissions on {target.parent}",
             code="not_written",
         ) from error
@@ -107,7 +108,7 @@ def import_experiment(source: BinaryIO, root: Path | None = None) -> Experiment:
                         archive.copy(members[path], file)
         experiment = _read(folder)
         name = experiment.name
-        if (root / name).exists() or work_folder(root, name).exists():
+        if is_taken(name, root) or work_folder(root, name).exists():
             raise ExperimentError(
                 f'There is an experiment or a training "{name}" already', remedy="delete that one first"
             )
@@ -124,7 +125,7 @@ def _read(folder: Path) -> Experiment:
     except ExperimentError as error:
         raise ExperimentError(
             "The archive holds no whole experiment",
-            came=error.problem.replace(folder.name, "archive"),
+            found=error.problem.replace(folder.name, "archive"),
             remedy="get it again from where it came, or export it again",
         ) from error
 
@@ -138,7 +139,7 @@ def _check_members(members: dict[str, zipfile.ZipInfo]) -> None:
         if name not in ALLOWED:
             raise ExperimentError(
                 "The archive holds a file that no exported experiment holds",
-                came=repr(name)[:80],
+                found=repr(name)[:80],
                 remedy="export it again; ONNX, JSON, CSV and safetensors are taken, native weights are not",
             )
     if CARD_NAME not in members:
@@ -155,11 +156,12 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
     listed = {*card["files"], CARD_NAME}
     if listed != names:
         raise ExperimentError(
-            "The archive holds other files than its card lists", came=", ".join(sorted(listed ^ names))[:200]
+            "The archive holds other files than its card lists",
+            found=", ".join(sorted(listed ^ names))[:200],
         )
     folds = card["protocol"]["folds"]
     if folds > _MOST_FOLDS:
-        raise ExperimentError(f"experiment.json says more than {_MOST_FOLDS} folds", came=str(folds))
+        raise ExperimentError(f"experiment.json says more than {_MOST_FOLDS} folds", found=str(folds))
     slices, predictions, _ = experiment.slices(), experiment.predictions(), experiment.history()
     experiment.familiarity()
     for name in set(OPTIONAL_TABLES) & names:
@@ -177,8 +179,9 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
     try:
         # Everything that pages show of an experiment is drawn from these two.
         evaluate_experiment(experiment, n_resamples=_N_RESAMPLES)
-        draw_model_card(experiment, n_resamples=_N_RESAMPLES)
+        render_model_card(experiment, n_resamples=_N_RESAMPLES)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ExperimentError(
-            "The archive's card and tables do not fit together", came=f"{type(error).__name__}: {error}"[:200]
+            "The archive's card and tables do not fit together",
+            found=f"{type(error).__name__}: {error}"[:200],
         ) from error

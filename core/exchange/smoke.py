@@ -19,6 +19,7 @@ import numpy as np
 from core.errors import ExperimentError, StrokeError
 from core.experiments import Experiment, read_experiment
 from core.models import ServedModel
+from core.system import child_environment
 
 # The largest difference in probability between two machines.
 TOLERANCE = 1e-4
@@ -27,7 +28,7 @@ _PATIENCE_S = 180
 _MEMORY_BYTES = 8 * 1024**3
 
 
-def draw_images(shape: tuple[int, int, int]) -> np.ndarray:
+def sample_images(shape: tuple[int, int, int]) -> np.ndarray:
     """Heads in the roughest outline: disks with a ring, a texture and a spot, in whole numbers alone.
 
     Nothing is drawn at random and no library draws: the images are the same on every machine for ever.
@@ -53,17 +54,16 @@ def draw_images(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def run_smoke(experiment: Experiment) -> dict[str, list[float]]:
-    """What each served network says to `draw_images`, computed in a process of its own.
+    """What each served network says to `sample_images`, computed in a process of its own.
 
     Raises:
         ExperimentError: a network cannot be run, or takes too much time or memory.
     """
     command = [sys.executable, "-m", "core.exchange.smoke", str(experiment.folder.resolve())]
-    project = Path(__file__).resolve().parents[2]
     try:
         ended = subprocess.run(
             command,
-            cwd=project,
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PATIENCE_S,
@@ -71,13 +71,13 @@ def run_smoke(experiment: Experiment) -> dict[str, list[float]]:
         )
     except subprocess.TimeoutExpired as error:
         raise ExperimentError(
-            f'The networks of "{experiment.name}" take too long', came=f"more than {_PATIENCE_S} s"
+            f'The networks of "{experiment.name}" take too long', found=f"more than {_PATIENCE_S} s"
         ) from error
     words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
     if ended.returncode:
         raise ExperimentError(
             f'The networks of "{experiment.name}" cannot be run',
-            came=words[-1][:300] if words else f"exit code {ended.returncode}",
+            found=words[-1][:300] if words else f"exit code {ended.returncode}",
             remedy="get the archive again from where it came",
         )
     answers: dict[str, list[float]] = json.loads(ended.stdout)
@@ -96,7 +96,7 @@ def check_smoke(experiment: Experiment) -> None:
         if not difference <= TOLERANCE:
             raise ExperimentError(
                 f"The {framework} network does not say what it is recorded to say",
-                came=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
+                found=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
                 remedy="get the archive again from where it came",
                 code="parity",
             )
@@ -128,7 +128,7 @@ def main(folder: Path) -> int:
             model = ServedModel(experiment.model_path(framework))
             if model.input_shape != experiment.recipe.shape:
                 raise ExperimentError(f"The {framework} network does not fit the recipe on the card")
-            probability = model.predict(draw_images(model.input_shape) / np.float32(255)).probability
+            probability = model.predict(sample_images(model.input_shape) / np.float32(255)).probability
             answers[framework] = [round(float(value), 7) for value in probability]
     except (StrokeError, MemoryError) as error:
         print(str(error) or "memory ran out", file=sys.stderr)

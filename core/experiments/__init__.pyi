@@ -12,12 +12,16 @@ from .folders import (
     default_experiment as default_experiment,
     default_name as default_name,
     find_experiment as find_experiment,
+    is_taken as is_taken,
     list_experiments as list_experiments,
+    model_roots as model_roots,
     models_root as models_root,
+    open_experiment as open_experiment,
     read_experiment as read_experiment,
 )
 from .publishing import (
     add_files as add_files,
+    check_writable as check_writable,
     delete_experiment as delete_experiment,
     publish as publish,
     update_card as update_card,

@@ -46,7 +46,7 @@ def check_name(name: str) -> str:
         raise ExperimentError(
             "An experiment's name has up to 80 small letters, digits, dots, hyphens and underscores, "
             "and starts with a letter or a digit",
-            came=repr(name)[:100],
+            found=repr(name)[:100],
             remedy='choose a name such as "my-experiment"',
         )
     return name
@@ -59,7 +59,7 @@ def check_path(path: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or "\\" in path or ":" in path or "\0" in path:
         raise ExperimentError(
             "A file outside its folder is named",
-            came=repr(path)[:100],
+            found=repr(path)[:100],
             remedy="do not use this experiment: its card was not written by this program",
         )
     return path
@@ -165,13 +165,13 @@ def parse_card(text: bytes) -> dict[str, Any]:
     try:
         card = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ExperimentError("experiment.json is not valid JSON", came=str(error)) from error
+        raise ExperimentError("experiment.json is not valid JSON", found=str(error)) from error
     if not isinstance(card, dict):
-        raise ExperimentError("experiment.json does not hold an object", came=type(card).__name__)
+        raise ExperimentError("experiment.json does not hold an object", found=type(card).__name__)
     if card.get("format") != FORMAT:
         raise ExperimentError(
             f"experiment.json is not of format {FORMAT}",
-            came=f"format {card['format']!r}" if "format" in card else "it names no format",
+            found=f"format {card['format']!r}" if "format" in card else "it names no format",
             remedy="use the version of this program that wrote it, or train the experiment again",
         )
     try:
@@ -181,7 +181,7 @@ def parse_card(text: bytes) -> dict[str, Any]:
     except StrokeError as error:
         # Of the recipe, the name or a path.
         raise ExperimentError(
-            f"experiment.json is not usable: {error.problem}", came=error.came, remedy=error.remedy
+            f"experiment.json is not usable: {error.problem}", found=error.found, remedy=error.remedy
         ) from error
     _check_frameworks_have_all(form)
     for path in required_files(card):
@@ -194,8 +194,8 @@ def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is no JSON number")
 
 
-def _refuse(field: str, wanted: str, came: str = "") -> ExperimentError:
-    return ExperimentError(f'experiment.json: "{field}" {wanted}', came=came, remedy="correct this field")
+def _refuse(field: str, wanted: str, found: str = "") -> ExperimentError:
+    return ExperimentError(f'experiment.json: "{field}" {wanted}', found=found, remedy="correct this field")
 
 
 def _check_frameworks_have_all(form: _Card) -> None:

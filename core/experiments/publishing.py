@@ -14,7 +14,7 @@ from typing import Any
 from core.errors import ExperimentError
 from core.experiments.cards import FORMAT, check_name, check_path, parse_card, required_files
 from core.experiments.experiment import Experiment
-from core.experiments.folders import CARD_NAME, SHIPPED, read_experiment
+from core.experiments.folders import CARD_NAME, SHIPPED, is_taken, read_experiment, shipped_root
 from core.experiments.tables import OPTIONAL_TABLES, parse_table
 from core.system import sha256_of_file, sync_file, sync_folder, write_whole
 
@@ -51,9 +51,10 @@ def add_files(experiment: Experiment, files: Mapping[str, bytes]) -> Experiment:
 
     Raises:
         ExperimentError: a path leads out of the folder or names a file that no experiment can be without; a
-            table lacks a column.
+            table lacks a column; the experiment is read-only.
         StrokeError: code "not_written".
     """
+    check_writable(experiment)
     for path, data in files.items():
         check_path(path)
         if path == CARD_NAME or path in required_files(experiment.card):
@@ -82,9 +83,11 @@ def update_card(experiment: Experiment, changes: Mapping[str, Any]) -> Experimen
     """Change parts of a published experiment's card; its files and their hashes stay.
 
     Raises:
-        ExperimentError: the card would lack something, or hold what JSON cannot; it is then left as it was.
+        ExperimentError: the card would lack something, or hold what JSON cannot, or the experiment is
+            read-only; it is then left as it was.
         StrokeError: code "not_written".
     """
+    check_writable(experiment)
     card = {**experiment.card, **changes, "files": experiment.card["files"]}
     parse_card(_as_json(card))
     _write_card(experiment.folder, card)
@@ -97,6 +100,7 @@ def delete_experiment(experiment: Experiment) -> None:
     Raises:
         ExperimentError: it is one of those that this program came with.
     """
+    check_writable(experiment)
     if experiment.name in SHIPPED:
         raise ExperimentError(
             f'"{experiment.name}" belongs to this program and is not deleted here',
@@ -107,6 +111,16 @@ def delete_experiment(experiment: Experiment) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
+def check_writable(experiment: Experiment) -> None:
+    """Raise an ExperimentError (code "read_only") when an installation of the program came with it."""
+    if experiment.folder.resolve().parent == shipped_root():
+        raise ExperimentError(
+            f'"{experiment.name}" came with the program and is read-only',
+            remedy="change it in a clone of the program, or train an experiment of your own",
+            code="read_only",
+        )
+
+
 def _write_card(folder: Path, card: dict[str, Any]) -> None:
     write_whole(folder / CARD_NAME, _as_json(card))
 
@@ -115,7 +129,7 @@ def _as_json(card: dict[str, Any]) -> bytes:
     try:
         text = json.dumps({**card, "format": FORMAT}, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ExperimentError("The card holds a value that JSON cannot hold", came=str(error)) from error
+        raise ExperimentError("The card holds a value that JSON cannot hold", found=str(error)) from error
     return (text + "\n").encode("utf-8")
 
 
@@ -134,12 +148,12 @@ def publish(folder: Path, root: Path, name: str, *, replace: bool = False) -> Ex
     check_name(name)
     built = read_experiment(folder)
     if built.name != name:
-        raise ExperimentError(f'The card in "{folder.name}" does not say "{name}"', came=f'"{built.name}"')
+        raise ExperimentError(f'The card in "{folder.name}" does not say "{name}"', found=f'"{built.name}"')
     target = root / name
-    if target.exists() and not replace:
+    if is_taken(name, root) and not (replace and target.exists()):
         raise ExperimentError(
             f'There is an experiment "{name}" already',
-            came=str(target),
+            found=str(target),
             remedy="choose another name, or remove it",
         )
     for path in (*built.card["files"], CARD_NAME):

@@ -112,7 +112,7 @@ class Familiarity:
                 if own.shape[1] != len(space.mean):
                     raise ExperimentError(
                         f"{FAMILIARITY_FILE} does not fit the {framework} network",
-                        came=f"{own.shape[1]} features of a fold, {len(space.mean)} in the file",
+                        found=f"{own.shape[1]} features of a fold, {len(space.mean)} in the file",
                         remedy="measure anew with: python -m core features NAME",
                     )
                 parts.append(space.distances(own))
@@ -133,7 +133,7 @@ def part_of_fold(features: np.ndarray, fold: int, n_folds: int) -> np.ndarray:
     if features.shape[1] % n_folds:
         raise ExperimentError(
             "The served features cannot be parted into those of the folds",
-            came=f"{features.shape[1]} features, {n_folds} folds",
+            found=f"{features.shape[1]} features, {n_folds} folds",
             remedy="train the experiment again",
         )
     width = features.shape[1] // n_folds

@@ -4,8 +4,8 @@ from .augmentation import (
 )
 from .heat_maps import (
     MAGMA as MAGMA,
-    draw_color_bar as draw_color_bar,
     lay_heat as lay_heat,
+    render_color_bar as render_color_bar,
     to_gray as to_gray,
 )
 from .likeness import (

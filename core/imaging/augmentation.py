@@ -66,7 +66,7 @@ class Augmentation:
             # Cards come as JSON, where a number may turn out a word.
             if not isinstance(value, int | float) or not 0 <= value <= highest or math.isinf(value):
                 limit = "at least 0" if highest == math.inf else f"between 0 and {highest:g}"
-                raise StrokeError(f"An augmentation's {field.name} is {limit}", came=repr(value))
+                raise StrokeError(f"An augmentation's {field.name} is {limit}", found=repr(value))
 
     @property
     def moves(self) -> bool:
@@ -106,12 +106,13 @@ def augment_many(
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
         raise StrokeError(
-            "Images to augment are bytes of shape (n, h, w, 1 or 3)", came=f"{images.dtype} {images.shape}"
+            "Images to augment are bytes of shape (n, h, w, 1 or 3)",
+            found=f"{images.dtype} {images.shape}",
         )
     if numbers is None:
         numbers = np.arange(len(images))
     if len(numbers) != len(images):
-        raise StrokeError("Each image has one number", came=f"{len(images)} and {len(numbers)}")
+        raise StrokeError("Each image has one number", found=f"{len(images)} and {len(numbers)}")
     changes = (augmentation.brightness, augmentation.contrast, augmentation.noise, augmentation.blur)
     if not augmentation.moves and not any(changes):
         return images

@@ -60,7 +60,7 @@ def lay_heat(frame: NDArray, heat: NDArray, opacity: float) -> Image.Image:
     return Image.fromarray(np.rint(mixed).astype(np.uint8), mode="RGB")
 
 
-def draw_color_bar(width: int = 512, height: int = 14) -> Image.Image:
+def render_color_bar(width: int = 512, height: int = 14) -> Image.Image:
     """The colours of heat, from 0 at the left to 1 at the right, as an RGB picture."""
     ramp = np.rint(np.linspace(0, 255, width)).astype(np.uint8)
     return Image.fromarray(np.tile(MAGMA[ramp], (height, 1, 1)), mode="RGB")

@@ -66,8 +66,8 @@ class Recipe:
         try:
             return check(values)
         except ValidationError as error:
-            field, wanted, came = explain_refusal(error)
-            raise StrokeError(f"A recipe's {field} {wanted}", came=came) from error
+            field, wanted, found = explain_refusal(error)
+            raise StrokeError(f"A recipe's {field} {wanted}", found=found) from error
 
     @property
     def window(self) -> Window:
@@ -94,7 +94,7 @@ class Recipe:
         # Older cards name no window: theirs is the default.
         if not known - _WINDOW <= set(values) <= known:
             raise StrokeError(
-                f"A recipe holds exactly {', '.join(sorted(known))}", came=", ".join(sorted(values))
+                f"A recipe holds exactly {', '.join(sorted(known))}", found=", ".join(sorted(values))
             )
         return cls(**values)
 
@@ -168,11 +168,11 @@ def find_frame(pixels: np.ndarray, recipe: Recipe) -> tuple[int, int, int]:
     Args and errors as those of `to_frame`.
     """
     if pixels.ndim != 2 or min(pixels.shape) < 2:
-        raise ScanError("A slice is a two-dimensional picture", came=f"an array of shape {pixels.shape}")
+        raise ScanError("A slice is a two-dimensional picture", found=f"an array of shape {pixels.shape}")
     if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
         raise ScanError(
             "A slice's gray values lie between 0 and 1",
-            came="not finite" if not np.isfinite(pixels).all() else f"{pixels.min():g} to {pixels.max():g}",
+            found="not finite" if not np.isfinite(pixels).all() else f"{pixels.min():g} to {pixels.max():g}",
         )
     return find_head(pixels) if recipe.framing == "head" else _whole(pixels.shape)
 

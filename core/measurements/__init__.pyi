@@ -9,9 +9,9 @@ from .gate_figures import (
     GATE_TABLE as GATE_TABLE,
     KINDS as KINDS,
     OUTCOMES as OUTCOMES,
-    draw_shares as draw_shares,
     measure_gate as measure_gate,
     store_gate as store_gate,
+    summarize_shares as summarize_shares,
 )
 from .robustness import (
     measure_robustness as measure_robustness,

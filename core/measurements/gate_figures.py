@@ -79,7 +79,7 @@ def measure_gate(
         if n == 0:
             raise ScanError(
                 f'Nothing could be read of the kind "{kind}"',
-                came=f"{found['unreadable']} files that cannot be read",
+                found=f"{found['unreadable']} files that cannot be read",
                 remedy="name folders that hold pictures or DICOM files",
                 code="empty",
             )
@@ -98,7 +98,7 @@ def store_gate(experiment: Experiment, table: pd.DataFrame) -> Experiment:
     return add_files(experiment, {GATE_TABLE: table.to_csv(index=False, lineterminator="\n").encode()})
 
 
-def draw_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def summarize_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """The counts of one kind of images as shares of the slices.
 
     Args:

@@ -101,7 +101,7 @@ def measure_robustness(
         )
         for place in range(len(conditions))
     ]
-    bootstraps = _draw_resamples(scored[0])
+    bootstraps = _bootstrap_rows(scored[0])
     return pd.DataFrame(
         {"perturbation": condition.name, "amount": condition.amount, "framework": name, **figures}
         for name in experiment.frameworks
@@ -164,12 +164,12 @@ def _check_unchanged(
     if not difference <= TOLERANCE:
         raise ExperimentError(
             f'The {framework} weights of "{experiment.name}" do not give its recorded predictions',
-            came=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
+            found=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
             remedy=f"see what differs with: python -m core verify {experiment.name}",
         )
 
 
-def _draw_resamples(rows: pd.DataFrame) -> dict[str, Bootstrap]:
+def _bootstrap_rows(rows: pd.DataFrame) -> dict[str, Bootstrap]:
     """The resamples of each level that there is."""
     names = patient_names(rows)
     slices = {"slice": Bootstrap.over(names, len(rows))}

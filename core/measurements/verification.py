@@ -17,6 +17,7 @@ from core.errors import DatasetError, ExperimentError, MissingExtraError
 from core.experiments import Experiment
 from core.frameworks import BY_NAME
 from core.imaging import prepare
+from core.system import child_environment
 
 if TYPE_CHECKING:
     from core.datasets import Dataset
@@ -86,7 +87,7 @@ def verify_experiment(
 
     run_native = run_native or run_in_child
     if dataset is None:
-        images, rows = _draw_phantoms(experiment, seed), None
+        images, rows = _render_phantoms(experiment, seed), None
         notes = [
             "The data set was not there: phantoms were read, and the recorded predictions were not checked."
         ]
@@ -123,7 +124,7 @@ def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
     if dataset.fingerprint != expected:
         raise DatasetError(
             f'The data set is not the one that "{experiment.name}" was trained on',
-            came=f"fingerprint {dataset.fingerprint[:12]}..., expected {expected[:12]}...",
+            found=f"fingerprint {dataset.fingerprint[:12]}..., expected {expected[:12]}...",
             remedy="name the folder of that one, or download it again",
         )
 
@@ -143,7 +144,7 @@ def run_in_child(
     if "original" in experiment.card:
         raise ExperimentError(
             f'"{experiment.name}" holds no native weights of {framework}',
-            came="it was imported",
+            found="it was imported",
             remedy="do this where it was trained",
         )
     for library in BY_NAME[framework].libraries:
@@ -159,19 +160,25 @@ def run_in_child(
         command += ["--experiment", str(experiment.folder.resolve()), "--framework", framework]
         command += ["--images", str(source), "--out", str(target)]
         command += [] if fold is None else ["--fold", str(fold)]
-        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        ended = subprocess.run(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=child_environment(),
+            check=False,
+        )
         words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
         if ended.returncode != 0 or not target.is_file():
             raise ExperimentError(
                 f'The {framework} weights of "{experiment.name}" could not be run',
-                came=words[-1][:300] if words else f"exit code {ended.returncode}",
+                found=words[-1][:300] if words else f"exit code {ended.returncode}",
             )
         probabilities: np.ndarray = np.load(target, allow_pickle=False)
     n_asked = experiment.card["protocol"]["folds"] if fold is None else 1
     if probabilities.shape != (n_asked, len(images)):
         raise ExperimentError(
             f'The {framework} weights of "{experiment.name}" answered in another form',
-            came=str(probabilities.shape),
+            found=str(probabilities.shape),
         )
     return probabilities
 
@@ -185,12 +192,12 @@ def _read_images(experiment: Experiment, dataset: Dataset, files: list[str]) -> 
     return images
 
 
-def _draw_phantoms(experiment: Experiment, seed: int) -> np.ndarray:
-    from core.synthetic import draw_phantom
+def _render_phantoms(experiment: Experiment, seed: int) -> np.ndarray:
+    from core.synthetic import render_phantom
 
     rng = np.random.default_rng(seed)
     drawn = [
-        draw_phantom(rng, lesion=bool(index % 2), position=0.2 + 0.6 * index / N_PHANTOMS)
+        render_phantom(rng, lesion=bool(index % 2), position=0.2 + 0.6 * index / N_PHANTOMS)
         for index in range(N_PHANTOMS)
     ]
     return np.stack([as_bytes(prepare(phantom.pixels, experiment.recipe)) for phantom in drawn])

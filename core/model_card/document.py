@@ -73,7 +73,7 @@ class ModelCard:
         return render("model-card", card=self) + "\n"
 
 
-def draw_model_card(experiment: Experiment, *, n_resamples: int = 2000) -> ModelCard:
+def render_model_card(experiment: Experiment, *, n_resamples: int = 2000) -> ModelCard:
     """The model card of an experiment; nothing in it is typed by hand, and the same record gives the same.
 
     Args:

@@ -1,74 +1,92 @@
-"""Texts made from experiments' records; nothing in them is typed by hand."""
+"""Render the tables of figures in README.md and docs/figures.md from the experiments' records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from core.errors import StrokeError
-from core.evaluation import evaluate_experiment
+from core.evaluation import evaluate_experiment, list_measures
 from core.experiments import Experiment
 from core.frameworks import TITLES
 
-_BEGIN = "<!-- figures: written by `make figures` -->"
 _END = "<!-- end of figures -->"
+_BEGINS = {
+    "<!-- all figures: written by `make figures` -->": False,
+    "<!-- main figures: written by `make figures` -->": True,
+}
 
 
-def draw_figures(experiments: Sequence[Experiment]) -> str:
-    """The table of README: the figures of every experiment, per slice and per patient, in Markdown."""
-    lines = [
-        "| experiment | model | slices (positive) | patients | accuracy | AUROC | average precision "
-        "| patient AUROC |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+class _Column(NamedTuple):
+    """A column of the table: its title, whether the short table has it, and its text.
+
+    The text is made from the record of one model: that of its slices, and that of its patients.
+    """
+
+    title: str
+    is_main: bool
+    render: Callable[[dict[str, Any], dict[str, Any]], str]
+
+
+_LABELS = {one.key: one.label for kind in ("rate", "ranking") for one in list_measures(kind)}
+_COLUMNS = (
+    _Column("slices (positive)", False, lambda slices, _: f"{slices['n']} ({slices['positives']})"),
+    _Column("patients", False, lambda slices, _: str(slices.get("n_patients") or "unknown")),
+    _Column(_LABELS["accuracy"], True, lambda slices, _: _render_figure(slices["accuracy"], percent=True)),
+    _Column(_LABELS["auroc"], True, lambda slices, _: _render_figure(slices["auroc"])),
+    _Column(
+        _LABELS["average_precision"], False, lambda slices, _: _render_figure(slices["average_precision"])
+    ),
+    _Column(f"patient {_LABELS['auroc']}", True, lambda _, patients: _render_figure(patients["auroc"])),
+)
+
+
+def render_figures(experiments: Sequence[Experiment], short: bool = False) -> str:
+    """Return a Markdown table of the figures per slice and per patient, one row for each model.
+
+    Args:
+        experiments: in the order of their rows.
+        short: leave out all but the main columns.
+    """
+    columns = [column for column in _COLUMNS if column.is_main or not short]
+    titles = ["experiment", "model", *(column.title for column in columns)]
+    rows = [titles, ["---"] * len(titles)]
     for experiment in experiments:
         record = evaluate_experiment(experiment)
         for framework in experiment.frameworks:
             levels = record["models"][framework]
-            slices, patients = levels["slice"], levels["patient"]
-            cells = [
-                f"`{experiment.name}`",
-                TITLES[framework],
-                f"{slices['n']} ({slices['positives']})",
-                str(slices.get("n_patients") or "unknown"),
-                _tell_percent(slices["accuracy"]),
-                _tell(slices["auroc"]),
-                _tell(slices["average_precision"]),
-                _tell(patients["auroc"]),
-            ]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            cells = [column.render(levels["slice"], levels["patient"]) for column in columns]
+            rows.append([f"`{experiment.name}`", TITLES[framework], *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def replace_figures(text: str, figures: str) -> str:
-    """Put the table between the two marks of a Markdown text.
+def replace_figures(text: str, experiments: Sequence[Experiment]) -> str:
+    """Return a Markdown text with the table between its two marks rendered anew.
+
+    The first mark tells which table: all figures, or the main ones.
 
     Raises:
-        StrokeError: the text has not the two marks.
+        StrokeError: the text does not hold both marks.
     """
-    head, begin, rest = text.partition(_BEGIN)
-    _, end, tail = rest.partition(_END)
-    if not begin or not end:
-        raise StrokeError(
-            "The text has no place for the figures", remedy=f"write {_BEGIN} and {_END} into it"
-        )
-    return f"{head}{begin}\n{figures}\n{end}{tail}"
+    for begin, short in _BEGINS.items():
+        between = re.compile(f"({re.escape(begin)}).*?({re.escape(_END)})", re.DOTALL)
+        if between.search(text):
+            table = render_figures(experiments, short)
+            return between.sub(lambda marks: f"{marks[1]}\n{table}\n{marks[2]}", text, count=1)
+    raise StrokeError(
+        "The text has no place for the figures",
+        remedy=f"write {' or '.join(_BEGINS)}, and {_END} after it",
+    )
 
 
-def _tell(figure: dict[str, Any]) -> str:
+def _render_figure(figure: dict[str, Any], percent: bool = False) -> str:
+    """Return a value with its interval in brackets: 0.92 [0.89-0.94], or 82.8 % [80-85]."""
     if figure["value"] is None:
         return "not estimable"
-    if figure["interval"] is None:
-        return f"{figure['value']:.2f}"
-    low, high = figure["interval"]
-    return f"{figure['value']:.2f} [{low:.2f}-{high:.2f}]"
-
-
-def _tell_percent(figure: dict[str, Any]) -> str:
-    if figure["value"] is None:
-        return "not estimable"
-    text = f"{100 * figure['value']:.1f} %"
+    scale, ends = (100, ".0f") if percent else (1, ".2f")
+    text = f"{100 * figure['value']:.1f} %" if percent else f"{figure['value']:.2f}"
     if figure["interval"] is None:
         return text
-    low, high = figure["interval"]
-    return f"{text} [{100 * low:.0f}-{100 * high:.0f}]"
+    low, high = (format(scale * end, ends) for end in figure["interval"])
+    return f"{text} [{low}-{high}]"

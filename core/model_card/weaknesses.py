@@ -9,7 +9,7 @@ import pandas as pd
 from core.evaluation import LEVELS, patient_level, patient_names
 from core.gate import FAMILIARITY_FILE
 from core.imaging import Perturbation
-from core.measurements import GATE_TABLE, KINDS, OUTCOMES, draw_shares
+from core.measurements import GATE_TABLE, KINDS, OUTCOMES, summarize_shares
 from core.model_card.facts import Facts
 from core.model_card.markdown import bullets, plain, table, tell
 from core.model_card.prose import render
@@ -182,7 +182,7 @@ def describe_gate(facts: Facts) -> str:
     if table_of_counts is not None:
         counts = []
         for images, rows in table_of_counts.groupby("images", sort=True):
-            shares = draw_shares(rows)
+            shares = summarize_shares(rows)
             unreadable = sum(one["unreadable"] for one in shares.values())
             counts.append((images, rows["what"].iloc[0], _tell_shares(shares), unreadable))
     return render("what-is-refused", facts=facts, familiarity=FAMILIARITY_FILE, counts=counts)

@@ -262,9 +262,9 @@ def _parse_layers(rows: list[dict[str, Any]]) -> tuple[tuple[Layer, ...], dict[s
     return tuple(map(parse_layer, rows[:-n_head])), {**head, "members": members}
 
 
-def _refuse(protocol: dict[str, Any], came: str) -> StrokeError:
+def _refuse(protocol: dict[str, Any], found: str) -> StrokeError:
     return StrokeError(
         f"The layers that the card of a network {protocol.get('architecture')!r} lists cannot be built",
-        came=came[:200],
+        found=found[:200],
         remedy="use the version of this program that wrote the card",
     )

@@ -95,7 +95,7 @@ class BaseCNN(ABC):
             if not math.isfinite(loss):
                 raise TrainingError(
                     "The training loss is no longer a finite number",
-                    came=f"{loss} after {start} images of the epoch",
+                    found=f"{loss} after {start} images of the epoch",
                     remedy="the last good checkpoint is kept; train with a lower learning rate",
                 )
             loss_sum += loss * len(batch)

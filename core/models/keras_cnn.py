@@ -138,7 +138,7 @@ class KerasCNN(BaseCNN):
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ExperimentError(
                 f"{path.name} cannot be read as Keras weights",
-                came=type(error).__name__,
+                found=type(error).__name__,
                 remedy="take the file from the experiment's original folder",
             ) from error
 

@@ -77,7 +77,7 @@ class ServedModel:
         except _RUNTIME_ERRORS as error:
             raise ExperimentError(
                 f"The model {self._title} cannot be loaded",
-                came=_first_line(error),
+                found=_first_line(error),
                 remedy="get the experiment again, or train it again",
             ) from error
         self.input_shape = self._read_input_shape()
@@ -120,7 +120,7 @@ class ServedModel:
             raise ExperimentError(
                 f'The model {self._title} is not of the served form: input "{INPUT}" (n, h, w, c) float32, '
                 f"outputs {', '.join(OUTPUTS)}",
-                came=f"inputs {told}; outputs {', '.join(outputs)}",
+                found=f"inputs {told}; outputs {', '.join(outputs)}",
             )
         return sizes[0], sizes[1], sizes[2]
 
@@ -128,12 +128,12 @@ class ServedModel:
         wanted = ", ".join(str(size) for size in self.input_shape)
         remedy = "prepare slices with the recipe of the same experiment"
         if not isinstance(images, np.ndarray) or images.dtype != np.float32:
-            came = str(images.dtype) if isinstance(images, np.ndarray) else type(images).__name__
-            raise ExperimentError(f"The model {self._title} reads float32 arrays", came=came, remedy=remedy)
+            found = str(images.dtype) if isinstance(images, np.ndarray) else type(images).__name__
+            raise ExperimentError(f"The model {self._title} reads float32 arrays", found=found, remedy=remedy)
         if images.shape[1:] != self.input_shape or len(images) == 0:
             raise ExperimentError(
                 f"The model {self._title} reads images of shape (n, {wanted}), n at least 1",
-                came=str(images.shape),
+                found=str(images.shape),
                 remedy=remedy,
             )
         low, high = float(images.min()), float(images.max())
@@ -141,7 +141,7 @@ class ServedModel:
         if not (low >= 0 and high <= 1):
             raise ExperimentError(
                 f"The model {self._title} reads values between 0 and 1",
-                came=f"{low:g} to {high:g}",
+                found=f"{low:g} to {high:g}",
                 remedy=remedy,
             )
 
@@ -149,7 +149,7 @@ class ServedModel:
         try:
             probability, heat, features = self._session.run(list(OUTPUTS), {INPUT: images})
         except _RUNTIME_ERRORS as error:
-            raise ExperimentError(f"The model {self._title} failed", came=_first_line(error)) from error
+            raise ExperimentError(f"The model {self._title} failed", found=_first_line(error)) from error
         n = len(images)
         if (
             probability.size != n
@@ -159,7 +159,7 @@ class ServedModel:
         ):
             raise ExperimentError(
                 f"The model {self._title} does not answer with n probabilities, heat maps and features",
-                came=f"{probability.shape}, {heat.shape}, {features.shape} for n = {n}",
+                found=f"{probability.shape}, {heat.shape}, {features.shape} for n = {n}",
             )
         probability = probability.reshape(n)
         whole = np.isfinite(heat).all() and np.isfinite(features).all()

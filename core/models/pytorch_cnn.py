@@ -189,6 +189,6 @@ def _load(path: Path) -> dict:
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, _Unreadable) as error:
         raise ExperimentError(
             f"{path.name} cannot be read as PyTorch weights",
-            came=type(error).__name__,
+            found=type(error).__name__,
             remedy="take the file from the experiment's original folder",
         ) from error

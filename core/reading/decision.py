@@ -42,7 +42,7 @@ def make_rules(experiment: Experiment, operating_points: Mapping[str, float]) ->
     if unknown := [name for name in operating_points if name not in experiment.frameworks]:
         raise ExperimentError(
             f'Experiment "{experiment.name}" has no model to give this operating point to',
-            came=unknown[0],
+            found=unknown[0],
             remedy=f"choose from: {', '.join(experiment.frameworks)}",
         )
     rules = {}

@@ -60,7 +60,7 @@ class Reader:
             if model.input_shape != experiment.recipe.shape:
                 raise ExperimentError(
                     f'Experiment "{experiment.name}": the {framework} model does not fit the recipe',
-                    came=f"it reads {model.input_shape}, the recipe makes {experiment.recipe.shape}",
+                    found=f"it reads {model.input_shape}, the recipe makes {experiment.recipe.shape}",
                     remedy="train it again",
                 )
 
@@ -217,7 +217,7 @@ def _check_refusals(gates: Sequence[GateFinding]) -> None:
         reasons = next(gate.reasons for gate in gates if gate.outcome == "refuse")
         raise ScanError(
             "This does not look like a head CT",
-            came=reasons[0].removesuffix("."),
+            found=reasons[0].removesuffix("."),
             remedy="hand in axial head CT in a window for soft tissue, or have it read all the same",
             code="not_head_ct",
         )

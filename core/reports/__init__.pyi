@@ -1,7 +1,7 @@
 from . import exports as exports, words as words
 from .exports import (
-    leave_names_out as leave_names_out,
-    leave_refused_names_out as leave_refused_names_out,
+    remove_names as remove_names,
+    remove_refused_names as remove_refused_names,
 )
 from .pdf import (
     ScanReport as ScanReport,

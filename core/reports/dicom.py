@@ -65,7 +65,7 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
     """Put pictures into a Multi-frame True Color Secondary Capture object (DICOM PS3.3, A.8.5).
 
     Args:
-        frames: at least one RGB picture, all of equal size; `draw_capture` draws them. Asked for one after
+        frames: at least one RGB picture, all of equal size; `render_capture` draws them. Asked for one after
             the other, and kept as JPEG.
         made: when, with its time zone.
         synthetic: whether the scan was drawn by a program and is no person's.
@@ -114,7 +114,7 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
     return _to_bytes(dataset, JPEGBaseline8Bit)
 
 
-def draw_capture(
+def render_capture(
     finding: SliceFinding,
     n_slices: int,
     picture: Image,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from core.imaging import lay_heat, to_gray
-from core.reports.dicom import draw_capture, write_dicom_capture, write_dicom_report
+from core.reports.dicom import render_capture, write_dicom_capture, write_dicom_report
 from core.reports.pdf import HEAT_OPACITY, ScanReport, write_pdf
 from core.reports.tables import predict_record, write_worklist
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.reading import Findings, Refusal
 
 
-def leave_names_out(scans: Sequence[Findings]) -> list[Findings]:
+def remove_names(scans: Sequence[Findings]) -> list[Findings]:
     """The same scans, named by their place and their content."""
     return [
         replace(scan, source=f"Scan {place} ({scan.sha256[:12]})")
@@ -32,7 +32,7 @@ def leave_names_out(scans: Sequence[Findings]) -> list[Findings]:
     ]
 
 
-def leave_refused_names_out(refused: Sequence[Refusal]) -> list[Refusal]:
+def remove_refused_names(refused: Sequence[Refusal]) -> list[Refusal]:
     """The same refusals, named by their place."""
     return [
         replace(refusal, source=f"File {place} (refused)") for place, refusal in enumerate(refused, start=1)
@@ -57,7 +57,7 @@ def make_pdf(experiment: Experiment, reports: Sequence[ScanReport]) -> bytes:
 
 def make_dicom_report(experiment: Experiment, report: ScanReport) -> bytes:
     """The report of one scan as an object of DICOM, which never holds the name of a file."""
-    (unnamed,) = leave_names_out([report.findings])
+    (unnamed,) = remove_names([report.findings])
     pdf, now = make_pdf(experiment, [replace(report, findings=unnamed)]), datetime.now(UTC)
     return write_dicom_report(pdf, title="Reading report", made=now, synthetic=report.synthetic)
 
@@ -69,7 +69,7 @@ def make_dicom_capture(report: ScanReport) -> bytes:
     def draw(index: int) -> Image:
         picture, finding = report.picture(index), slices[index]
         heated = {name: lay_heat(picture, m.heat, HEAT_OPACITY) for name, m in finding.models.items()}
-        return draw_capture(finding, len(slices), to_gray(picture), heated, report.findings.technical.marks)
+        return render_capture(finding, len(slices), to_gray(picture), heated, report.findings.technical.marks)
 
     frames = (draw(index) for index in range(len(slices)))
     return write_dicom_capture(frames, made=datetime.now(UTC), synthetic=report.synthetic)

@@ -12,8 +12,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from core.frameworks import TITLES
-from core.imaging import draw_color_bar, lay_heat, to_gray
-from core.reports.pdf_drawings import draw_scale
+from core.imaging import lay_heat, render_color_bar, to_gray
+from core.reports.pdf_drawings import plot_scale
 from core.reports.pdf_parts import (
     COLORS,
     FONT,
@@ -100,7 +100,7 @@ def write_pdf(
         f"{made:%Y-%m-%d %H:%M %Z}"
     )
 
-    def draw_foot(canvas: Any, document: Any) -> None:
+    def render_footer(canvas: Any, document: Any) -> None:
         canvas.setFont(FONT, 7)
         canvas.setFillColor(COLORS["negative"])
         canvas.drawString(_MARGIN, 36, NOT_FOR_DIAGNOSIS)
@@ -113,7 +113,7 @@ def write_pdf(
         subject=NOT_FOR_DIAGNOSIS, topMargin=42, bottomMargin=52,
         leftMargin=_MARGIN - _PADDING, rightMargin=_MARGIN - _PADDING,
     )  # fmt: skip
-    document.build(story, onFirstPage=draw_foot, onLaterPages=draw_foot)
+    document.build(story, onFirstPage=render_footer, onLaterPages=render_footer)
     return target.getvalue()
 
 
@@ -182,7 +182,7 @@ def _tell_slice(experiment: Experiment, report: ScanReport, width: float) -> lis
                 model.decision,
                 f"from {model.threshold:.2f}",
                 f"{'yes' if model.review else 'no'} ({told})",
-                draw_scale(name, model.probability, model.threshold, band),
+                plot_scale(name, model.probability, model.threshold, band),
             ]
         )
     widths = [54.0, 64, 94, 84, 98]
@@ -202,7 +202,7 @@ def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, mos
 
 
 def _explain_pictures(findings: Findings) -> list[Any]:
-    bar = place_picture(draw_color_bar(), 120, 7)
+    bar = place_picture(render_color_bar(), 120, 7)
     cells = [say("Heat 0 (none)", "small"), bar, say("1 (strongest in this slice)", "small")]
     told = (
         "Each heat map is scaled to its own strongest point: it shows where a network looks, not how sure "

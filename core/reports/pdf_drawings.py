@@ -16,7 +16,7 @@ _CURVE_HEIGHT, _LEFT, _BOTTOM, _TOP = 132, 26, 26, 18
 _MOST_TICKS = 15
 
 
-def draw_scale(
+def plot_scale(
     framework: str, probability: float, threshold: float, band: tuple[float, float] | None = None
 ) -> Any:
     """A mark at the probability, a line at the operating point, and the review band below."""
@@ -46,7 +46,7 @@ def draw_scale(
     return drawing
 
 
-def draw_curve(
+def plot_curve(
     probabilities: Mapping[str, Sequence[float]], votes: Sequence[bool], shown: Sequence[int], width: float
 ) -> Any:
     """The probabilities of a study along its slices, counted from 1.

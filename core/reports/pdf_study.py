@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.frameworks import TITLES
 from core.reading import RULE
-from core.reports.pdf_drawings import draw_curve, draw_scale
+from core.reports.pdf_drawings import plot_curve, plot_scale
 from core.reports.pdf_parts import place_table, say
 from core.reports.words import conclude, list_driving, slices_to_show, tell_no_verdict
 
@@ -28,7 +28,7 @@ def tell_study(experiment: Experiment, findings: Findings, width: float) -> list
         for name in findings.slices[0].models
     }
     votes = [piece.votes for piece in findings.slices]
-    told.append(draw_curve(probabilities, votes, slices_to_show(findings), width))
+    told.append(plot_curve(probabilities, votes, slices_to_show(findings), width))
     if driving:
         told += [Spacer(0, 4), say("Slices that drove the verdict", "heading"), Spacer(0, 2)]
         told.append(_list_slices(findings, driving, width))
@@ -58,7 +58,7 @@ def _tell_verdict(experiment: Experiment, findings: Findings, width: float) -> l
                 decisions[name],
                 f"from {verdict.threshold:.2f}",
                 "yes" if verdict.review else "no",
-                draw_scale(name, verdict.score, verdict.threshold),
+                plot_scale(name, verdict.score, verdict.threshold),
             ]
         )
     widths = [54.0, 54, 104, 94, 88]

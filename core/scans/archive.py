@@ -69,7 +69,7 @@ def list_members(data: bytes) -> list[Member]:
     if deceit:
         raise ScanError(
             "The zip archive is not read",
-            came=_DECEITS[deceit],
+            found=_DECEITS[deceit],
             remedy="pack the files anew, by themselves",
             code="hostile_archive",
         )
@@ -132,7 +132,7 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 def _too_many() -> ScanError:
     return ScanError(
         "The zip archive holds too many files",
-        came=f"the limit is {LIMITS.n_members}",
+        found=f"the limit is {LIMITS.n_members}",
         remedy="hand in one study at a time",
         code="too_large",
     )
@@ -141,7 +141,7 @@ def _too_many() -> ScanError:
 def _inflates(limit: int) -> ScanError:
     return ScanError(
         "The file inflates beyond the limit",
-        came=f"more than {limit / 1e6:.0f} MB",
+        found=f"more than {limit / 1e6:.0f} MB",
         remedy="hand it in by itself",
         code="too_large",
     )

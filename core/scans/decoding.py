@@ -126,7 +126,7 @@ def decode_all(
 def _rest(problem: str, limit: str, code: str, n_read: int, members: list[archive.Member]) -> ScanError:
     return ScanError(
         f"The zip archive {problem} as a whole; the rest of it was not read",
-        came=f"more than {limit} after {n_read} of {len(members)} files",
+        found=f"more than {limit} after {n_read} of {len(members)} files",
         remedy="hand in one study at a time",
         code=code,
     )
@@ -151,7 +151,7 @@ def _check_planes(piece: Piece) -> None:
         if min(height, width) < MIN_SIDE_PX:
             raise ScanError(
                 "The picture is too small to show a slice",
-                came=f"{width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed",
+                found=f"{width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed",
                 remedy="hand in the slice at its full size",
                 code="degenerate",
             )

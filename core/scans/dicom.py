@@ -208,7 +208,7 @@ def _rescale(dataset: Dataset, index: int, remarks: list[str]) -> tuple[float, f
     if not (1e-4 <= abs(slope) <= 100 and abs(intercept) <= 100_000):
         raise ScanError(
             "The rescaling to Hounsfield units makes no sense",
-            came=f"slope {slope:g}, intercept {intercept:g}",
+            found=f"slope {slope:g}, intercept {intercept:g}",
             remedy="export the series again",
             code="degenerate",
         )

@@ -108,9 +108,9 @@ def _inflate(packed: bytes) -> bytes:
     return inflated
 
 
-def _too_large(came: str) -> ScanError:
+def _too_large(found: str) -> ScanError:
     return ScanError(
-        "The DICOM file is too large", came=came, remedy="hand in single slices", code="too_large"
+        "The DICOM file is too large", found=found, remedy="hand in single slices", code="too_large"
     )
 
 
@@ -140,7 +140,7 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     if not (0 < rows <= MAX_SIDE_PX and 0 < columns <= MAX_SIDE_PX and 0 < frames <= MAX_FRAMES):
         raise ScanError(
             "The DICOM file's dimensions make no sense",
-            came=f"{columns} x {rows} pixels, {frames} frames",
+            found=f"{columns} x {rows} pixels, {frames} frames",
             remedy="export it again",
             code="degenerate",
         )
@@ -209,7 +209,7 @@ def _check_syntax(dataset: Dataset, syntax: UID, stored: int, expected: int) -> 
 def _no_picture(what: str) -> ScanError:
     return ScanError(
         "The DICOM file holds no picture that can be read",
-        came=what,
+        found=what,
         remedy="hand in the CT slices of the study",
         code="no_pixels",
     )
@@ -218,7 +218,7 @@ def _no_picture(what: str) -> ScanError:
 def _unsupported(what: str) -> ScanError:
     return ScanError(
         "The DICOM file is stored in a way that is not read",
-        came=what,
+        found=what,
         remedy="export it uncompressed (Explicit VR Little Endian, 16 bits, gray)",
         code="unsupported_format",
     )

@@ -128,7 +128,7 @@ def compare_with_name(kind: Kind, source: str) -> list[str]:
     if name.endswith(_MEDICAL_ENDINGS):
         raise ScanError(
             "The name promises a medical file, the content is a picture without Hounsfield units",
-            came=kind.name,
+            found=kind.name,
             remedy="hand in the original, or rename the file if the picture is meant",
             code="unsupported_format",
         )

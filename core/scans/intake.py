@@ -134,7 +134,7 @@ def check_file_size(n_bytes: int) -> None:
     if n_bytes > MAX_FILE_BYTES:
         raise ScanError(
             "The file is too large",
-            came=f"{n_bytes / 1e6:.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:.0f} MB",
+            found=f"{n_bytes / 1e6:.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:.0f} MB",
             remedy="hand in single slices or a smaller export",
             code="too_large",
         )
@@ -152,7 +152,7 @@ def _open(path: Path) -> bytes:
     except OSError as error:
         raise ScanError(
             "The file cannot be opened",
-            came=error.strerror or "",
+            found=error.strerror or "",
             remedy="check that it exists and may be read",
         ) from error
 
@@ -167,7 +167,7 @@ def _to_scan(piece: Piece) -> Scan | Refused:
 def _study_too_large() -> ScanError:
     return ScanError(
         "The study is too large; this part of it was not read",
-        came=f"more than {MAX_STUDY_PIXELS // 1_000_000} million pixels",
+        found=f"more than {MAX_STUDY_PIXELS // 1_000_000} million pixels",
         remedy="hand in one series at a time",
         code="too_large",
     )

@@ -13,12 +13,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 from core.errors import ScanError
 from core.scans.messages import UNREADABLE, read_message, read_outcome, write_message
 from core.scans.scan import Piece, Refused
+from core.system import child_environment
 
 # For one file, or one member of an archive: of the processor, and of the clock, sending and answering
 # included.
@@ -29,7 +29,6 @@ MEMORY_LIMIT_BYTES = 960_000_000
 # An archive whose members keep ending the worker is not read further.
 MAX_DEATHS = 3
 MAX_IDLE = 2
-_ROOT = Path(__file__).resolve().parents[2]
 _idle: list[_Worker] = []
 _lock = threading.Lock()
 # Beyond this many workers, callers wait for each other.
@@ -91,7 +90,6 @@ class _Worker:
     """A child process that decodes; used by one thread at a time."""
 
     def __init__(self) -> None:
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "core.scans.worker", str(MEMORY_LIMIT_BYTES), str(CPU_LIMIT_S)],
@@ -99,7 +97,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             # What decoders print may quote the patient.
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **threads, "PYTHONPATH": path},
+            env={**child_environment(), **threads},
         )
         self._late = False
         self._source = ""
@@ -163,7 +161,7 @@ class _Worker:
         if self._late or self._process.returncode == -getattr(signal, "SIGXCPU", 0):
             return ScanError(
                 "Reading the file took too long",
-                came=f"more than {TIME_LIMIT_S if self._late else CPU_LIMIT_S:g} s",
+                found=f"more than {TIME_LIMIT_S if self._late else CPU_LIMIT_S:g} s",
                 remedy="try again when the machine has less to do, or export it again; it may be damaged on"
                 " purpose",
                 code="timeout",

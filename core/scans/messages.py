@@ -60,7 +60,7 @@ def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], np.ndarray]:
 def write_outcome(stream: IO[bytes], source: str, outcome: Piece | ScanError) -> None:
     """Write what came of a file: a refusal, or a piece and after it the pixels of every plane."""
     if isinstance(outcome, ScanError):
-        texts = {name: getattr(outcome, name) for name in ("problem", "came", "remedy", "code")}
+        texts = {name: getattr(outcome, name) for name in ("problem", "found", "remedy", "code")}
         write_message(stream, {"kind": "refused", "source": source, **texts})
         return
     numbers = []
@@ -82,7 +82,7 @@ def write_outcome(stream: IO[bytes], source: str, outcome: Piece | ScanError) ->
 def read_outcome(stream: IO[bytes], head: dict[str, Any]) -> Piece | Refused:
     """Read what `write_outcome` wrote; `head` is of its first message. Raises what UNREADABLE lists."""
     if head["kind"] == "refused":
-        error = ScanError(head["problem"], came=head["came"], remedy=head["remedy"], code=head["code"])
+        error = ScanError(head["problem"], found=head["found"], remedy=head["remedy"], code=head["code"])
         return Refused(head["source"], error)
     planes = []
     left = MAX_ANSWER_BYTES

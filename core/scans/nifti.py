@@ -117,7 +117,7 @@ def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int
     if len(shape) < 2 or not all(0 < length <= MAX_SIDE for length in shape):
         raise ScanError(
             "The volume's dimensions make no sense",
-            came=" x ".join(map(str, shape)) or "none",
+            found=" x ".join(map(str, shape)) or "none",
             remedy="export it again",
             code="degenerate",
         )
@@ -125,7 +125,7 @@ def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int
     if np.prod(shape, dtype=np.int64) > MAX_VOXELS:
         raise ScanError(
             "The volume is too large",
-            came=f"{np.prod(shape, dtype=np.int64) / 1e6:.0f} million voxels",
+            found=f"{np.prod(shape, dtype=np.int64) / 1e6:.0f} million voxels",
             remedy="hand in a part of it",
             code="too_large",
         )
@@ -135,10 +135,10 @@ def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int
     return shape, dtype, int(header["vox_offset"]), float(header["scl_slope"]), float(header["scl_inter"])
 
 
-def _unsupported(came: str) -> ScanError:
+def _unsupported(found: str) -> ScanError:
     return ScanError(
         "This kind of NIfTI file is not read",
-        came=came,
+        found=found,
         remedy="save it as a 3-D .nii",
         code="unsupported_format",
     )

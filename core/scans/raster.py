@@ -128,10 +128,10 @@ def _check_size(width: int, height: int, so_far: int) -> int:
     return n_pixels
 
 
-def _too_many_pixels(came: str) -> ScanError:
+def _too_many_pixels(found: str) -> ScanError:
     return ScanError(
         "The picture has too many pixels",
-        came=f"{came}; the limit is {MAX_PIXELS // 1_000_000} megapixels",
+        found=f"{found}; the limit is {MAX_PIXELS // 1_000_000} megapixels",
         remedy="hand in single slices at their original size",
         code="too_large",
     )
@@ -174,7 +174,7 @@ def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
         if index == MAX_FRAMES:
             raise ScanError(
                 "The TIFF has too many pages",
-                came=f"more than {MAX_FRAMES}",
+                found=f"more than {MAX_FRAMES}",
                 remedy="hand in the study in parts",
                 code="too_large",
             )
@@ -187,7 +187,7 @@ def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
         sizes = ", ".join(sorted(f"{width} x {height}" for height, width in shapes))
         raise ScanError(
             "The pages of the TIFF do not belong to one series",
-            came=f"sizes {sizes}" if len(shapes) > 1 else "pages of different number types",
+            found=f"sizes {sizes}" if len(shapes) > 1 else "pages of different number types",
             remedy="save each slice as a file of its own",
             code="unsupported_format",
         )

@@ -60,7 +60,7 @@ def to_scans(pieces: Sequence[Piece]) -> Iterator[Scan | Refused]:
             _name([piece.source for piece in pieces]),
             ScanError(
                 "There are only localizers, no axial slices",
-                came=f"{left_out} pictures",
+                found=f"{left_out} pictures",
                 remedy="hand in the axial series of the study",
                 code="localizer_only",
             ),
@@ -268,7 +268,7 @@ def _keep_usable(members: list[_Member], unit: Unit) -> tuple[tuple[Slice, ...],
     if not slices:
         raise ScanError(
             "The picture shows nothing",
-            came="every pixel has the same value",
+            found="every pixel has the same value",
             remedy="export the slice again, with a brain window",
             code="degenerate",
         )

@@ -1,5 +1,5 @@
 from .phantoms import (
-    draw_phantom as draw_phantom,
+    render_phantom as render_phantom,
 )
 from .planting import (
     plant_hemorrhage as plant_hemorrhage,

@@ -40,7 +40,7 @@ class Head:
     texture_seed: int = field(repr=False)
 
 
-def draw_head(rng: np.random.Generator) -> Head:
+def sample_head(rng: np.random.Generator) -> Head:
     """Invent a patient."""
     half_width = rng.uniform(0.27, 0.315)
     return Head(
@@ -123,7 +123,7 @@ class Canvas:
         image = Image.fromarray(coarse).resize((self.size, self.size), Image.Resampling.BICUBIC)
         return np.asarray(image) * np.float32(1.3)
 
-    def draw_soft_tissue(self) -> None:
+    def render_soft_tissue(self) -> None:
         """Skin and fat, with more and more muscle towards the neck."""
         self.paint(self.inside(self.rho - 1), FAT + 0.06 * np.clip(self.cloud(18), 0, 2))
         if self.position < BASE_POSITION:
@@ -132,7 +132,7 @@ class Canvas:
             muscle = self.inside(self.rho - 0.9, 4) * np.clip(0.9 + 0.5 * self.cloud(14), 0, 1)
             self.paint(muscle, MUSCLE - 0.04 + 0.02 * self.cloud(30))
 
-    def draw_brain(self) -> None:
+    def render_brain(self) -> None:
         """Gray matter with a slightly darker core of white matter and dark sulci near the surface."""
         depth = np.clip((self.brain_edge - self.rho) / 0.45, 0, 1)
         folds = self.cloud(14) * 0.22 + depth
@@ -144,7 +144,7 @@ class Canvas:
         tissue -= sulci * np.float32((GRAY_MATTER - FLUID) * (0.3 + 0.4 * self.head.atrophy))
         self.paint(self.brain, tissue + np.float32(self.head.gray))
 
-    def draw_ventricles(self) -> None:
+    def render_ventricles(self) -> None:
         """Lateral ventricles in the middle of the vault; below them the third one and the lateral
         fissures."""
         height = (self.position - 0.42) / 0.34
@@ -173,7 +173,7 @@ class Canvas:
             if self.head.has_pineal_calcification and 0.1 < height < 0.45:
                 self.paint(self.inside(self.ellipse(0.01, 0.26, 0.022, 0.02), 2), 0.95)
 
-    def draw_falx(self) -> None:
+    def render_falx(self) -> None:
         """The membrane between the hemispheres, a little brighter than brain, with fluid beside it."""
         bow = 0.02 * np.sin(3.5 * self.v + np.float32(self.head.ventricle_skew * 20))
         away = np.abs(self.u - bow)
@@ -187,7 +187,7 @@ class Canvas:
         self.paint(along * cleft, FLUID + 0.08)
         self.paint(0.55 * along * self.inside(away - 0.006, 1.5), GRAY_MATTER + 0.13)
 
-    def draw_posterior_fossa(self) -> None:
+    def render_posterior_fossa(self) -> None:
         """Cerebellum, fourth ventricle, basal cisterns and the petrous bones."""
         self.paint(0.6 * self.inside(self.ellipse(0, 0.5, 0.5, 0.36), 6), GRAY_MATTER - 0.01 + self.head.gray)
         fluid = FLUID + self.head.gray
@@ -206,7 +206,7 @@ class Canvas:
             wing = self.ellipse(side * 0.55, -0.36, 0.32 * low + 0.02, 0.045, tilt=-side * 0.5)
             self.paint(self.inside(wing + rough * 0.6, 2) * head, SKULL)
 
-    def draw_face(self) -> None:
+    def render_face(self) -> None:
         """Skull base and face: a ring of bone around the hindbrain, cheek bones and jaw, cavities full of
         air."""
         rough = 0.05 * self.cloud(20)
@@ -236,7 +236,7 @@ class Canvas:
         self.paint(self.inside(airway + rough, 2), 0.0)
         self.paint(self.inside(self.ellipse(0, -0.6, 0.015, 0.25), 1.5), 0.8)
 
-    def draw_lesion(self) -> tuple[tuple[float, float], float]:
+    def render_lesion(self) -> tuple[tuple[float, float], float]:
         """Fresh blood: a bright, uneven blob with a dark rim of swelling. Returns its (row, column) and
         radius in px."""
         rng, aspect = self.rng, self.half_length / self.half_width
@@ -263,7 +263,7 @@ class Canvas:
         center = (float(blood.sum(1) @ rows) / weight, float(blood.sum(0) @ columns) / weight)
         return center, float(np.sqrt(weight / np.pi))
 
-    def draw_skull(self) -> None:
+    def render_skull(self) -> None:
         if self.position < BASE_POSITION:
             return
         ring = self.inside(self.rho - np.float32(self.skull_outer)) * (1 - self.brain)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import DatasetError
-from core.synthetic.phantom_anatomy import BASE_POSITION, Canvas, Head, Pixels, draw_head
+from core.synthetic.phantom_anatomy import BASE_POSITION, Canvas, Head, Pixels, sample_head
 
 HIGHEST_LESION = 0.9
 LESION_POSITIONS = (0.42, 0.8)
@@ -38,7 +38,7 @@ class Phantom:
     lesion_radius: float = 0.0
 
 
-def draw_phantom(
+def render_phantom(
     rng: np.random.Generator,
     *,
     lesion: bool,
@@ -67,19 +67,19 @@ def draw_phantom(
             f"size must be >= 32 and position in [0, 1], with a lesion in [0, {HIGHEST_LESION}]; "
             f"got {size} and {position}"
         )
-    head = draw_head(rng) if head is None else head
+    head = sample_head(rng) if head is None else head
     canvas = Canvas(head, position, size, rng)
-    canvas.draw_soft_tissue()
-    canvas.draw_brain()
+    canvas.render_soft_tissue()
+    canvas.render_brain()
     if position < BASE_POSITION:
-        canvas.draw_face()
+        canvas.render_face()
     elif position < 0.42:
-        canvas.draw_posterior_fossa()
+        canvas.render_posterior_fossa()
     else:
-        canvas.draw_ventricles()
-        canvas.draw_falx()
-    center, radius = canvas.draw_lesion() if lesion else (None, 0.0)
-    canvas.draw_skull()
+        canvas.render_ventricles()
+        canvas.render_falx()
+    center, radius = canvas.render_lesion() if lesion else (None, 0.0)
+    canvas.render_skull()
     return Phantom(canvas.finish(), center, radius)
 
 
@@ -112,7 +112,7 @@ def write_phantom_dataset(
     if n_patients < 2 or slices_per_patient < 4:
         raise DatasetError(
             "A set of phantoms needs at least 2 patients with 4 slices each",
-            came=f"{n_patients} patients, {slices_per_patient} slices",
+            found=f"{n_patients} patients, {slices_per_patient} slices",
         )
     folder = Path(folder)
     if any((folder / name).exists() for name in ("Normal", "Stroke")):
@@ -123,12 +123,12 @@ def write_phantom_dataset(
         is_stroke = patient > n_normal
         target = folder / ("Stroke" if is_stroke else "Normal")
         target.mkdir(parents=True, exist_ok=True)
-        head = draw_head(rng)
+        head = sample_head(rng)
         positions = np.linspace(0.3, 0.9, slices_per_patient) + rng.uniform(-0.02, 0.02)
         with_lesion = _choose_lesions(positions, rng) if is_stroke else set()
         number = 1
         for index, position in enumerate(positions):
-            phantom = draw_phantom(
+            phantom = render_phantom(
                 rng, lesion=index in with_lesion, size=size, position=float(position), head=head
             )
             save_phantom(phantom, target / f"{patient} ({number}).jpg")

@@ -85,11 +85,11 @@ def plant_hemorrhage(frame: Gray, rng: np.random.Generator) -> tuple[Gray, Mask]
     blood = np.zeros(frame.shape, dtype=np.float32)
     for _ in range(1 if rng.random() < 0.7 else 2):
         if kind == "extra-axial":
-            part = _draw_extra_axial(depth, rng)
+            part = _sample_extra_axial(depth, rng)
         elif kind == "intraparenchymal":
-            part = _draw_intraparenchymal(depth, rng)
+            part = _sample_intraparenchymal(depth, rng)
         else:
-            part = _draw_in_csf(depth, local, rng)
+            part = _sample_in_csf(depth, local, rng)
         blood = np.maximum(blood, part)
     # Nothing on CT has a sharp edge; nor does blood lie on bone.
     blood = ndimage.gaussian_filter(blood, scale * rng.uniform(0.5, 1.3)) * interior
@@ -105,7 +105,7 @@ def plant_hemorrhage(frame: Gray, rng: np.random.Generator) -> tuple[Gray, Mask]
     return np.clip(planted, 0, 1).astype(np.float32), mask
 
 
-def _draw_extra_axial(depth: NDArray, rng: np.random.Generator) -> NDArray:
+def _sample_extra_axial(depth: NDArray, rng: np.random.Generator) -> NDArray:
     """A lens (epidural) to a crescent (subdural) on the inside of the skull."""
     outermost = max(2.0, depth[depth > 0].min())
     row, column = _choose(rng, (depth > 0) & (depth <= outermost))
@@ -117,7 +117,7 @@ def _draw_extra_axial(depth: NDArray, rng: np.random.Generator) -> NDArray:
     return (depth > 0) & (depth < thickness * profile * uneven)
 
 
-def _draw_intraparenchymal(depth: NDArray, rng: np.random.Generator) -> NDArray:
+def _sample_intraparenchymal(depth: NDArray, rng: np.random.Generator) -> NDArray:
     """An irregular ellipse in the brain."""
     row, column = _choose(rng, depth > min(4.0, depth.max() / 2))
     radius = _log_uniform(rng, 3, 18)
@@ -127,7 +127,7 @@ def _draw_intraparenchymal(depth: NDArray, rng: np.random.Generator) -> NDArray:
     return (depth > 0) & (distance < radius * uneven)
 
 
-def _draw_in_csf(depth: NDArray, local: NDArray, rng: np.random.Generator) -> NDArray:
+def _sample_in_csf(depth: NDArray, local: NDArray, rng: np.random.Generator) -> NDArray:
     """The fluid of some region, filled: ventricles, cisterns or sulci; nothing where no place is dark."""
     brain = local[depth > 0]
     median = np.median(brain)

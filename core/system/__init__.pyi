@@ -7,6 +7,12 @@ from .files import (
     write_aside as write_aside,
     write_whole as write_whole,
 )
+from .places import (
+    PROGRAM_FOLDER as PROGRAM_FOLDER,
+    child_environment as child_environment,
+    is_checkout as is_checkout,
+    user_folder as user_folder,
+)
 from .plain_text import (
     begins_formula as begins_formula,
     escape_for_cell as escape_for_cell,

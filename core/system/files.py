@@ -37,7 +37,7 @@ def write_aside(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise StrokeError(
             f"{path.name} could not be written",
-            came=error.strerror or type(error).__name__,
+            found=error.strerror or type(error).__name__,
             remedy=f"check the free space of and the permissions on the folder {path.parent}",
             code="not_written",
         ) from error

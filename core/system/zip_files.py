@@ -226,5 +226,5 @@ def _check_members(members: Sequence[zipfile.ZipInfo], limits: Limits) -> None:
             raise _refuse("swells too much when unpacked", f"more than {limits.ratio} times")
 
 
-def _refuse(problem: str, came: str, remedy: str = "pack the files anew") -> StrokeError:
-    return StrokeError(f"The archive {problem}", came=came, remedy=remedy, code="bad_zip")
+def _refuse(problem: str, found: str, remedy: str = "pack the files anew") -> StrokeError:
+    return StrokeError(f"The archive {problem}", found=found, remedy=remedy, code="bad_zip")

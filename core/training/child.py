@@ -121,7 +121,7 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
         path.unlink()
         raise ParityError(
             f"The exported {members[0].framework} model does not compute what the network computes",
-            came=f"a difference in probability of {difference:.2g}, at most {PARITY_TOLERANCE:g} is allowed",
+            found=f"a difference in probability of {difference:.2g}, at most {PARITY_TOLERANCE:g} is allowed",
             remedy="the experiment is refused; check the versions of the framework and of its ONNX exporter",
         )
     return {"max_difference": difference, "n_slices": len(sample)}

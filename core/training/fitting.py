@@ -94,7 +94,7 @@ def fit_fold(
         if not math.isfinite(validation_loss):
             raise TrainingError(
                 "The validation loss is no longer a finite number",
-                came=f"{validation_loss} in epoch {epoch}",
+                found=f"{validation_loss} in epoch {epoch}",
                 remedy="the last good checkpoint is kept; train with a lower learning rate",
             )
         state["history"].append(
@@ -183,6 +183,6 @@ def _read_state(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"The training's state in {path.parent.name} is damaged",
-            came=str(error),
+            found=str(error),
             remedy=f"delete the folder {path.parent} and go on with --resume: this fold is trained anew",
         ) from error

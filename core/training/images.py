@@ -42,7 +42,7 @@ def check_space(work: Path, n_slices: int, architecture: Architecture, n_framewo
     if free < (needed - there) + _ROOM_BYTES:
         raise TrainingError(
             "The disk has too little room for this training",
-            came=f"{(needed - there) / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free",
+            found=f"{(needed - there) / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free",
             remedy=f"make room on the disk of {work.parent}, and resume",
         )
 

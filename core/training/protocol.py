@@ -72,8 +72,8 @@ class Protocol:
         try:
             return check(values)
         except ValidationError as error:
-            field, wanted, came = explain_refusal(error)
-            raise TrainingError(f"{field} {wanted}", came=came) from error
+            field, wanted, found = explain_refusal(error)
+            raise TrainingError(f"{field} {wanted}", found=found) from error
 
     def _augmentation(self, architecture: Architecture) -> Augmentation:
         """The architecture's, of the chosen strength.

@@ -19,8 +19,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.errors import TrainingError
-from core.experiments import check_name, models_root
-from core.system import is_alive, write_whole
+from core.experiments import check_name, is_taken, models_root
+from core.system import child_environment, is_alive, write_whole
 from core.training.jobs import (
     COMMAND_NAME,
     Job,
@@ -34,7 +34,6 @@ from core.training.jobs import (
 from core.training.protocol import Protocol
 from core.training.state import trainings_folder, work_folder, write_job
 
-PROJECT = Path(__file__).resolve().parents[2]
 _CANCEL_WAIT_S = 20.0
 
 
@@ -48,7 +47,7 @@ def start_training(dataset: Path, name: str, protocol: Protocol, *, root: Path |
     root = root or models_root()
     check_name(name)
     with lock_queue(root):
-        if (root / name).exists():
+        if is_taken(name, root):
             raise TrainingError(f'There is an experiment "{name}" already', remedy="choose another name")
         work = work_folder(root, name)
         if (work / "job.json").exists():
@@ -107,7 +106,7 @@ def cancel_job(name: str, root: Path | None = None) -> None:
     deadline = time.monotonic() + _CANCEL_WAIT_S
     while is_alive(process, born):
         if time.monotonic() > deadline:
-            raise TrainingError(f'The training "{name}" does not end', came=f"process {process}")
+            raise TrainingError(f'The training "{name}" does not end', found=f"process {process}")
         time.sleep(0.1)
     # One that had not yet begun to listen could not say so itself.
     with contextlib.suppress(TrainingError):
@@ -157,7 +156,8 @@ def ensure_runner(root: Path) -> None:
     with open(trainings_folder(root) / ".queue-log.txt", "ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", "core.training.runner", str(root.resolve())],
-            cwd=PROJECT,
+            cwd=root,
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

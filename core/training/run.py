@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -29,10 +28,18 @@ import numpy as np
 from core.datasets import Dataset, Fold, index_dataset, make_folds
 from core.errors import ExperimentError, TrainingError
 from core.evaluation import DEFAULT_RULE
-from core.experiments import Experiment, check_name, models_root, publish, write_experiment, write_table
+from core.experiments import (
+    Experiment,
+    check_name,
+    is_taken,
+    models_root,
+    publish,
+    write_experiment,
+    write_table,
+)
 from core.frameworks import LIBRARIES
 from core.models import architecture_of, get_architecture
-from core.system import clear_parts, count_cores, write_whole
+from core.system import child_environment, clear_parts, count_cores, write_whole
 from core.training.card import (
     describe_dataset,
     describe_protocol,
@@ -46,9 +53,9 @@ from core.training.protocol import Protocol
 from core.training.state import (
     OnProgress,
     and_report,
-    keep_job,
     only_one,
     read_progress,
+    record_job,
     tell_end,
     work_folder,
 )
@@ -91,7 +98,7 @@ def train_experiment(
         work.mkdir(parents=True, exist_ok=True)
         clear_parts(work)
         is_new, started = not (work / "plan.json").exists(), time.monotonic()
-        with keep_job(work) as report:
+        with record_job(work) as report:
             on_progress = and_report(on_progress, report)
             dataset = index_dataset(
                 dataset_folder, lambda done, n: on_progress("reading", {"files": {"fraction": done / n}})
@@ -113,7 +120,7 @@ def train_experiment(
 
 def _check_free(root: Path, work: Path, resume: bool) -> None:
     """Raise unless the name is free, or belongs to an unfinished training that is to be resumed."""
-    if (root / work.name).exists():
+    if is_taken(work.name, root):
         raise ExperimentError(
             f'There is an experiment "{work.name}" already',
             remedy="choose another name, or delete that folder first",
@@ -155,7 +162,7 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
         if differs:
             raise TrainingError(
                 f'The unfinished training "{name}" was planned otherwise',
-                came=f"another {' and '.join(differs)}",
+                found=f"another {' and '.join(differs)}",
                 remedy=f"give the same choices and data, or discard it by deleting {work}",
             )
         return plan, folds
@@ -195,7 +202,7 @@ def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress)
                 if code:
                     raise TrainingError(
                         f"The {framework} training ended with an error",
-                        came=tell_end(code, work / framework / "log.txt"),
+                        found=tell_end(code, work / framework / "log.txt"),
                         remedy="what was trained is kept: mend the cause and resume (--resume)",
                     )
             if all(code == 0 for code in codes.values()):
@@ -229,7 +236,7 @@ def _start_child(work: Path, framework: str, n_threads: int) -> subprocess.Popen
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, **threads, "KERAS_BACKEND": "tensorflow", "PYTHONUNBUFFERED": "1"},
+            env={**child_environment(), **threads, "KERAS_BACKEND": "tensorflow", "PYTHONUNBUFFERED": "1"},
         )
 
 

@@ -10,7 +10,6 @@ that not even a runner that was killed and replaced lets two train at once.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,8 +19,9 @@ from typing import Any
 from filelock import Timeout
 
 from core.errors import TrainingError
+from core.system import child_environment
 from core.training.jobs import COMMAND_NAME, first_waiting, lock_queue, read_job
-from core.training.queue import PROJECT, runner_lock
+from core.training.queue import runner_lock
 from core.training.state import only_one, tell_end, work_folder, write_job
 
 
@@ -64,11 +64,11 @@ def _start(root: Path, work: Path) -> subprocess.Popen[bytes]:
     with open(work / "log.txt", "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "core", *write_command(work.name, choices)],
-            cwd=PROJECT,
+            cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, "STROKE_CT_MODELS": str(root)},
+            env={**child_environment(), "STROKE_CT_MODELS": str(root)},
             start_new_session=True,
         )
 

@@ -95,7 +95,7 @@ def write_job(work: Path, state: str, message: str = "", *, process: int = 0, **
 
 
 @contextlib.contextmanager
-def keep_job(work: Path) -> Iterator[Callable[[str, str], None]]:
+def record_job(work: Path) -> Iterator[Callable[[str, str], None]]:
     """Keep `job.json` true: running with a heartbeat, then done, failed or cancelled, with the reason."""
     started = time.time()
 

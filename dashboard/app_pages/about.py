@@ -11,7 +11,7 @@ _LEAD = (
 )
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """What it is for, what it is not for, and what each experiment says of itself."""
     with st.container(key="pair_about"):
         left, right = st.columns(2, gap="large")
@@ -50,4 +50,4 @@ def draw_page() -> None:
 
 
 with components.page("About", _LEAD):
-    draw_page()
+    show_page()

@@ -17,7 +17,7 @@ _MOVED = ("Utility", "Tests", "Slices")
 _LEVELS = {"slice": "Slice", "patient": "Patient"}
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """Choices, provenance, the operating point with all that it moves, then the tabs."""
     with st.container(key="pair_choices"):
         first, second = st.columns([1.3, 2.3], gap="medium", vertical_alignment="top")
@@ -32,7 +32,7 @@ def draw_page() -> None:
             required=True,
             format_func=_LEVELS.__getitem__,
             help="A patient's score is the mean over the slices; a patient is positive if any slice is.",
-            **state.carry("level", "slice", _LEVELS.__contains__),
+            **state.persist_widget("level", "slice", _LEVELS.__contains__),
         )
     st.markdown(components.plain(experiment.card["summary"]))
     components.show_meaning(experiment)
@@ -51,7 +51,7 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
     with state.gather_part("operating_point") as alone:
         with st.container(key="operating_point_bar", border=True):
             thresholds = operating_point.choose_operating_point(experiment, level)
-        if alone and state.carried("tab") in _MOVED:
+        if alone and state.find_value("tab") in _MOVED:
             st.rerun()
         try:
             scene = records.scene(experiment, level, thresholds)
@@ -65,7 +65,7 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
                 "Set aside what needs review",
                 help="Probabilities close to the operating point decide little. The band around it was "
                 "chosen on validation data, so that at most 15 % of them fall into it.",
-                **state.carry("set_aside", False, lambda value: isinstance(value, bool)),
+                **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
             )
         operating_point.show_confusions(experiment, level, scene, set_aside)
         operating_point.show_figures(experiment, level, scene, set_aside)
@@ -85,7 +85,7 @@ def _show_tabs(experiment: Experiment, level: str, scene: Scene) -> None:
         "Learning": lambda: slice_counts.show_learning(experiment),
         "Slices": lambda: slice_counts.show_samples(experiment, level, thresholds),
     }
-    tabs = st.tabs(list(shows), **state.carry("tab", next(iter(shows)), shows.__contains__))
+    tabs = st.tabs(list(shows), **state.persist_widget("tab", next(iter(shows)), shows.__contains__))
     for tab, show in zip(tabs, shows.values(), strict=True):
         if tab.open:
             with tab:
@@ -130,4 +130,4 @@ def _show_provenance(experiment: Experiment) -> None:
 
 
 with components.page("Compare", _LEAD):
-    draw_page()
+    show_page()

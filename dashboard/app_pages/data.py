@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
-from core.datasets import LabelExamples, draw_labels
+from core.datasets import LabelExamples, sample_label_examples
 from core.errors import StrokeError
 from dashboard.data import Source, laboratory, leaks, numbers, source as data_source
 from dashboard.shared import charts, components, figures, loaders, mark_charts, overlays, state
@@ -16,7 +16,7 @@ from dashboard.shared import charts, components, figures, loaders, mark_charts, 
 _LEAD = "What a data set holds, what a split of it leaks, and what its labels are worth."
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """What is loaded, then the three steps, each of which stands by itself."""
     for error in loaders.experiments()[1]:
         components.show_error(error)
@@ -53,8 +53,8 @@ def _show_labels(source: Source) -> None:
             "this set: it can only be read off the file numbers of the published one."
         )
         return
-    draw = int(state.kept("examples", "0", str.isdecimal))
-    found = draw_labels(source.table, draw)
+    draw = int(state.read_value("examples", "0", str.isdecimal))
+    found = sample_label_examples(source.table, draw)
     negative, positive = (components.plain(name) for name in source.classes)
     labels = found.findings
     n_negative = int((source.table["folder_label"] == 0).sum())
@@ -91,7 +91,7 @@ def _show_labels(source: Source) -> None:
             ),
         }
         words = ("shows a hemorrhage", "shows none")
-        figure = mark_charts.draw_labels(counts, words, state.palette())
+        figure = mark_charts.plot_label_counts(counts, words, state.palette())
         alt = (
             f"Slices that show a hemorrhage: {labels.n_showing_in_positive} in {source.classes[1]}, "
             f"{labels.n_showing_in_negative} in {source.classes[0]}"
@@ -115,14 +115,14 @@ def _show_examples(source: Source, found: LabelExamples, draw: int) -> None:
     for column, (file, told) in zip(columns, examples, strict=True):
         with column:
             if file is None:
-                st.image(overlays.draw_empty_frame(), width="stretch", alt="")
+                st.image(overlays.render_empty_frame(), width="stretch", alt="")
                 st.markdown(f"**{told}**  \nThere is none.")
             else:
                 st.image(laboratory.picture(source.images, file), width="stretch", alt=f"{told}: {file}")
                 st.markdown(f"**{told}**  \n:gray[{components.plain(file)}]")
     again = ("examples", str(draw + 1))
-    st.button("Show other slices", on_click=state.keep, args=again, icon=":material/shuffle:")
+    st.button("Show other slices", on_click=state.set_value, args=again, icon=":material/shuffle:")
 
 
 with components.page("Data", _LEAD):
-    draw_page()
+    show_page()

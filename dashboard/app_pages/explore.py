@@ -13,7 +13,7 @@ _LEAD = "Every slice as the network read it that had never seen it. Click a cell
 _VIEWS = {"cases": "Cases", "map": "Map of features", "suspects": "Suspected label errors", "tags": "Tags"}
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """Choices at the top; filters, gallery and plots below; the case that the link asks for, over them."""
     with st.container(key="pair_choices"):
         first, second, third, fourth = st.columns(
@@ -28,7 +28,7 @@ def draw_page() -> None:
     set_aside = third.toggle(
         "Set aside what needs review",
         help="Probabilities close to the operating point then count as neither right nor wrong.",
-        **state.carry("set_aside", False, lambda value: isinstance(value, bool)),
+        **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
     )
     with fourth:
         root = source.choose_pictures()
@@ -38,7 +38,7 @@ def draw_page() -> None:
         source.invite()
     view = st.segmented_control(
         "View", list(_VIEWS), format_func=_VIEWS.__getitem__, required=True, label_visibility="collapsed",
-        **state.carry("view", "cases", _VIEWS.__contains__),
+        **state.persist_widget("view", "cases", _VIEWS.__contains__),
     )  # fmt: skip
     if view == "cases":
         rows = _show_cases(experiment, choice, root)
@@ -68,4 +68,4 @@ def _show_cases(experiment: Experiment, choice: Choice, root: object) -> list[in
 
 
 with components.page("Explore", _LEAD):
-    draw_page()
+    show_page()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from core.model_card import ModelCard, draw_model_card
+from core.model_card import ModelCard, render_model_card
 from dashboard.shared import components, loaders
 
 _LEAD = (
@@ -14,7 +14,7 @@ _LEAD = (
 _KEPT = 8
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """The choice of the experiment, then contents at the left and the document at the right."""
     with st.container(key="pair_card_choice"):
         left, right = st.columns([1.3, 2.3], gap="medium", vertical_alignment="bottom")
@@ -52,7 +52,7 @@ def _find_card(experiment: Experiment) -> ModelCard:
     kept = loaders.memory("model cards")
     if experiment.digest not in kept:
         with st.spinner("Drawing the model card from the record ..."):
-            card = draw_model_card(experiment)
+            card = render_model_card(experiment)
         while len(kept) >= _KEPT:
             kept.pop(next(iter(kept)), None)
         kept[experiment.digest] = card
@@ -60,4 +60,4 @@ def _find_card(experiment: Experiment) -> ModelCard:
 
 
 with components.page("Model card", _LEAD):
-    draw_page()
+    show_page()

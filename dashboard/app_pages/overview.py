@@ -17,7 +17,7 @@ _LEAD = (
 )
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """Story at the left, live reading at the right, below them a card for each kind of visitor."""
     found, _ = loaders.experiments()
     experiment = components.open_default() if found else None
@@ -54,7 +54,7 @@ def _show_live(experiment: Experiment | None) -> None:
         if not found and not damaged:
             components.invite_training("Both networks of an experiment read a slice here.")
         return
-    turn = int(state.kept("example", "0", str.isdecimal))
+    turn = int(state.read_value("example", "0", str.isdecimal))
     try:
         example = held_out.pick_typical(experiment, turn)
         live_reading.show_reading(experiment, example, "overview")
@@ -64,7 +64,7 @@ def _show_live(experiment: Experiment | None) -> None:
         components.show_error(error)
     again = ("example", str(turn + 1))
     st.button(
-        "Another slice", on_click=state.keep, args=again, icon=":material/shuffle:", type="tertiary",
+        "Another slice", on_click=state.set_value, args=again, icon=":material/shuffle:", type="tertiary",
         key="another_slice",
     )  # fmt: skip
 
@@ -91,4 +91,4 @@ def _show_ways() -> None:
 
 
 with components.page(_TITLE, _LEAD):
-    draw_page()
+    show_page()

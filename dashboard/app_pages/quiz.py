@@ -12,7 +12,7 @@ _LEAD = f"{N_CASES} slices, you against the networks. The keys ← and → answe
 _HIGHEST = 9999
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """Choice and number of the quiz, then the question, its answer, or the score."""
     with st.container(key="pair_quiz_choice"):
         left, right = st.columns([1.3, 2.3], gap="medium", vertical_alignment="bottom")
@@ -20,7 +20,7 @@ def draw_page() -> None:
         experiment = components.choose_experiment()
     if experiment is None:
         return
-    number = int(state.kept("quiz", "1", _is_number))
+    number = int(state.read_value("quiz", "1", _is_number))
     examples, synthetic = held_out.deal_quiz(experiment, number)
     name = f"{experiment.digest} {number} {bool(synthetic)}"
     quiz = Quiz(name, experiment, examples, synthetic)
@@ -41,7 +41,7 @@ def _show_number(quiz: Quiz, number: int) -> None:
         st.markdown(f"**Quiz {number}** :gray[The link leads to the same slices.]", width="content")
         following = str(number % _HIGHEST + 1)
         st.button(
-            "Other slices", key="other_quiz", on_click=state.keep, args=("quiz", following),
+            "Other slices", key="other_quiz", on_click=state.set_value, args=("quiz", following),
             icon=":material/shuffle:", type="tertiary",
         )  # fmt: skip
         if quiz.answers:
@@ -56,4 +56,4 @@ def _is_number(text: str) -> bool:
 
 
 with components.page("Reading quiz", _LEAD):
-    draw_page()
+    show_page()

@@ -12,7 +12,7 @@ from dashboard.shared import components, page_scripts, state
 _LEAD = "Drop in head CT: single slices, or a whole study. The networks of one experiment read every slice."
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """Lay the page out: files and settings on the left, the chosen scan on the right."""
     with st.container(key="rail_and_viewer"):
         rail, viewer = st.columns([1, 3.6], gap="large")
@@ -66,4 +66,4 @@ def _invite(experiment: Experiment) -> None:
 
 
 with components.page("Read a scan", _LEAD):
-    draw_page()
+    show_page()

@@ -9,10 +9,10 @@ from dashboard.overview import STEPS
 from dashboard.shared import components, loaders, state
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """The bar with the keys, and the step that the link names."""
     numbers = [str(number) for number in range(1, len(STEPS) + 1)]
-    number = int(state.kept("step", "1", numbers.__contains__))
+    number = int(state.read_value("step", "1", numbers.__contains__))
     _show_bar(number)
     step = STEPS[number - 1]
     with st.container(key="tour"):
@@ -44,9 +44,9 @@ def _show_bar(number: int) -> None:
 
 
 def _move(by: int) -> None:
-    number = int(state.carried("step") or "1") + by
-    state.keep("step", str(min(max(number, 1), len(STEPS))))
+    number = int(state.find_value("step") or "1") + by
+    state.set_value("step", str(min(max(number, 1), len(STEPS))))
 
 
 with components.frame():
-    draw_page()
+    show_page()

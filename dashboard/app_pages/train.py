@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.frameworks import LIBRARIES
 from dashboard.shared import components
-from dashboard.train import draw_finished, draw_plan, draw_runs
+from dashboard.train import show_finished, show_plan, show_runs
 
 _LEAD = (
     "Train both networks under one protocol: the same slices, the same split, the same architecture. "
@@ -17,7 +17,7 @@ _LEAD = (
 _LIBRARIES = (*LIBRARIES, "onnx", "onnxscript", "tf2onnx")
 
 
-def draw_page() -> None:
+def show_page() -> None:
     """Lay the page out: the plan on the left, the trainings and what came of them on the right."""
     with st.container(key="pair_train"):
         plan, runs = st.columns([1, 1.5], gap="large")
@@ -26,10 +26,10 @@ def draw_page() -> None:
         if missing:
             _tell_missing(missing)
         else:
-            draw_plan()
+            show_plan()
     with runs:
-        draw_runs()
-        draw_finished()
+        show_runs()
+        show_finished()
 
 
 def _tell_missing(missing: list[str]) -> None:
@@ -43,4 +43,4 @@ def _tell_missing(missing: list[str]) -> None:
 
 
 with components.page("Train", _LEAD):
-    draw_page()
+    show_page()

@@ -24,7 +24,7 @@ class Gap:
     high: float | None
 
 
-def draw_reliability(
+def plot_reliability(
     bins: Mapping[str, Sequence[Mapping[str, float]]], framework: str, palette: Palette
 ) -> go.Figure:
     """What came true of each probability, with how many there were of it below.
@@ -57,7 +57,7 @@ def draw_reliability(
     )  # fmt: skip
 
 
-def draw_decision_curves(
+def plot_decision_curves(
     curves: Mapping[str, Mapping[str, Any]], marks: Mapping[str, float], palette: Palette
 ) -> go.Figure:
     """Net benefit over threshold probability with 95 % bands, beside acting on all and on none.
@@ -115,7 +115,7 @@ def draw_decision_curves(
     )  # fmt: skip
 
 
-def draw_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette: Palette) -> go.Figure:
+def plot_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette: Palette) -> go.Figure:
     """One figure under each change of the slices; a line per framework stands at the unchanged ones.
 
     Args:
@@ -162,7 +162,7 @@ def draw_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette:
     )  # fmt: skip
 
 
-def draw_gaps(gaps: Sequence[Gap], sides: tuple[str, str], palette: Palette) -> go.Figure:
+def plot_gaps(gaps: Sequence[Gap], sides: tuple[str, str], palette: Palette) -> go.Figure:
     """Differences of two models, first minus second, with their intervals; zero is no difference.
 
     Args:
@@ -196,7 +196,7 @@ def draw_gaps(gaps: Sequence[Gap], sides: tuple[str, str], palette: Palette) -> 
     )  # fmt: skip
 
 
-def draw_agreement(
+def plot_agreement(
     cells: Mapping[str, int], title: str, models: tuple[str, str], correct: bool, palette: Palette
 ) -> go.Figure:
     """Who calls the rows of one class positive: one model against the other.

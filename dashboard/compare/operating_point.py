@@ -43,20 +43,22 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
         required=True,
         format_func=components.name_rule,
         help=components.RULE_HELP,
-        **state.carry("operating_point", components.usual_rule(experiment, rules), options.__contains__),
+        **state.persist_widget(
+            "operating_point", components.usual_rule(experiment, rules), options.__contains__
+        ),
     )
     cuts = {}
     for name in experiment.frameworks:
         if rule == "custom":
             start = components.usual_threshold(experiment, name, level, rules)
-            cuts[name] = state.kept(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
+            cuts[name] = state.read_value(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
         else:
             cuts[name] = experiment.threshold(name, level, rule)
 
     def move(threshold: float) -> None:
-        state.keep("operating_point", "custom")
+        state.set_value("operating_point", "custom")
         for name in experiment.frameworks:
-            state.keep(f"{name}_threshold", threshold)
+            state.set_value(f"{name}_threshold", threshold)
 
     middle.slider(
         "Decide from this probability on",
@@ -66,7 +68,7 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
         format="%.3f",
         help="Sets all networks to one threshold on their calibrated probabilities. Under a preset each has "
         "its own, and the slider stands midway.",
-        **state.place("threshold", round(sum(cuts.values()) / len(cuts) / _STEP) * _STEP, move),
+        **state.set_widget("threshold", round(sum(cuts.values()) / len(cuts) / _STEP) * _STEP, move),
     )
     right.markdown(
         "  \n".join(f"{components.name_framework(name)} from **{cut:.3f}** on" for name, cut in cuts.items())
@@ -137,12 +139,12 @@ def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
         f"{TITLES[name]} at threshold {model['threshold']:.3f}" for name, model in scene.models.items()
     )
     with left:
-        figure = point_charts.draw_precision_recall(precision_recall, prevalence, state.palette())
+        figure = point_charts.plot_precision_recall(precision_recall, prevalence, state.palette())
         alt = f"Precision-recall curves of the networks, marked: {told}"
         table = partial(_list_points, precision_recall, "recall", "precision")
         figures.show_figure(figure, "pr", f"{file}-precision-recall", alt, table)
     with right:
-        figure = point_charts.draw_roc(roc, state.palette())
+        figure = point_charts.plot_roc(roc, state.palette())
         alt = f"ROC curves of the networks, marked: {told}"
         table = partial(_list_points, roc, "false_positive_rate", "true_positive_rate")
         figures.show_figure(figure, "roc", f"{file}-roc", alt, table)
@@ -155,7 +157,7 @@ def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside:
     for column, (name, model) in zip(columns, scene.models.items(), strict=True):
         review = model["review"]
         counts = review.get("counts")
-        figure = point_charts.draw_confusion(
+        figure = point_charts.plot_confusion(
             model["confusion"], experiment.classes, name, state.palette(), review=counts, set_aside=set_aside
         )
         shown = counts if set_aside and counts else model["confusion"]
@@ -182,7 +184,7 @@ def _open_cell(
         if not patients:
             return
         case_links.ask_for(experiment, patient=patients)
-    state.keep("view", "cases")
+    state.set_value("view", "cases")
     st.switch_page("app_pages/explore.py")
 
 

@@ -99,7 +99,7 @@ def show_others(experiment: Experiment, level: str) -> None:
             continue
         with column:
             st.markdown(f"**{title}, per {level}**")
-            figure = mark_charts.draw_marks(marks[key], state.palette())
+            figure = mark_charts.plot_marks(marks[key], state.palette())
             alt = f"{title} of every experiment per {level}"
             own = table[table["figure"] == key]
             figures.show_figure(figure, f"others_{key}", f"experiments-{level}-{key}", alt, own)
@@ -128,7 +128,7 @@ def _show_gaps(found: Mapping[str, Any], pair: tuple[str, str], file: str) -> No
         st.markdown(f"Not estimable: {components.plain(data[0][-1])}.")
         return
     sides = (f"{TITLES[pair[1]]} higher", f"{TITLES[pair[0]]} higher")
-    figure = compare_charts.draw_gaps(gaps, sides, state.palette())
+    figure = compare_charts.plot_gaps(gaps, sides, state.palette())
     alt = f"Differences {TITLES[pair[0]]} minus {TITLES[pair[1]]} with 95 % intervals"
     table = pd.DataFrame(data, columns=["figure", "difference", "low", "high", "reason"])
     figures.show_figure(figure, "gaps", file, alt, table)
@@ -174,7 +174,7 @@ def _show_agreement(
     for column, kind in zip(columns, _CLASSES, strict=True):
         cells = found[kind]
         title = f"{sum(cells.values())} {kind} ({UNITS[level]})"
-        figure = compare_charts.draw_agreement(cells, title, pair, kind == "positives", state.palette())
+        figure = compare_charts.plot_agreement(cells, title, pair, kind == "positives", state.palette())
         told = ", ".join(f"{key.replace('_', ' ')} {count}" for key, count in cells.items())
         table = pd.DataFrame({"calls positive": list(cells), "count": list(cells.values())})
         with column:

@@ -36,21 +36,21 @@ class Curve:
     band: tuple[float, float] | None = None  # thresholds
 
 
-def draw_precision_recall(curves: Mapping[str, Curve], prevalence: float, palette: Palette) -> go.Figure:
+def plot_precision_recall(curves: Mapping[str, Curve], prevalence: float, palette: Palette) -> go.Figure:
     """Precision over recall, one line per framework; the dotted line is a coin of this prevalence."""
     hover = "threshold %{customdata:.2f}<br>precision %{y:.2f}<br>recall %{x:.2f}"
     traces = [_chance([0, 1], [prevalence, prevalence], palette), *_list_curves(curves, "AP", hover, palette)]
     return _square(traces, "Precision-recall", "recall", "precision", palette)
 
 
-def draw_roc(curves: Mapping[str, Curve], palette: Palette) -> go.Figure:
+def plot_roc(curves: Mapping[str, Curve], palette: Palette) -> go.Figure:
     """Sensitivity over 1 - specificity, one line per framework; the dotted diagonal is chance."""
     hover = "threshold %{customdata:.2f}<br>sensitivity %{y:.2f}<br>1 - specificity %{x:.2f}"
     traces = [_chance([0, 1], [0, 1], palette), *_list_curves(curves, "AUROC", hover, palette)]
     return _square(traces, "ROC", "1 - specificity", "sensitivity", palette)
 
 
-def draw_confusion(
+def plot_confusion(
     confusion: Mapping[str, int],
     classes: tuple[str, str],
     framework: str,

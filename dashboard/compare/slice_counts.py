@@ -18,7 +18,7 @@ def show_learning(experiment: Experiment) -> None:
     with st.container(key="pair_learning"):
         columns = st.columns(len(experiment.frameworks), gap="large")
     for column, name in zip(columns, experiment.frameworks, strict=True):
-        figure = charts.draw_learning(history, [name], state.palette())
+        figure = charts.plot_learning(history, [name], state.palette())
         alt = f"Loss and accuracy of the {TITLES[name]} network by epoch"
         own = history[history["framework"] == name]
         with column:
@@ -32,7 +32,7 @@ def show_learning(experiment: Experiment) -> None:
 
 def show_samples(experiment: Experiment, level: str, thresholds: Mapping[str, float]) -> None:
     """A handful of test slices with what both networks say of them."""
-    handful = samples.sample_slices(experiment, state.draw())
+    handful = samples.sample_slices(experiment, state.sample_number())
     if handful is None:
         st.markdown(
             "The data set is not on this machine, so its pictures cannot be shown. "
@@ -45,7 +45,7 @@ def show_samples(experiment: Experiment, level: str, thresholds: Mapping[str, fl
     if level == "patient":
         st.markdown("Single slices, decided at the networks' usual operating points for slices.")
         thresholds = {name: _usual_threshold(experiment, name) for name in experiment.frameworks}
-    st.button("Show others", on_click=state.draw_again, icon=":material/shuffle:")
+    st.button("Show others", on_click=state.sample_again, icon=":material/shuffle:")
     with st.container(key="scan_samples"):
         for start in range(0, len(handful), 4):
             for column, sample in zip(st.columns(4, gap="small"), handful[start : start + 4], strict=False):

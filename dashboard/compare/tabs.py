@@ -38,7 +38,7 @@ def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
             if not any(bins.values()):
                 st.markdown(f"{components.name_framework(name)}: no diagram. {_write_reason(found)}")
                 continue
-            figure = compare_charts.draw_reliability(bins, name, state.palette())
+            figure = compare_charts.plot_reliability(bins, name, state.palette())
             table = pd.DataFrame([{"part": part, **one} for part in bins for one in bins[part]])
             alt = f"Reliability diagram of the {TITLES[name]} network before and after calibration"
             file = f"{experiment.name}-{level}-reliability-{name}"
@@ -77,7 +77,7 @@ def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
     if not known:
         return
     marks = {name: scene.models[name]["threshold"] for name in known} if level == "slice" else {}
-    figure = compare_charts.draw_decision_curves(known, marks, state.palette())
+    figure = compare_charts.plot_decision_curves(known, marks, state.palette())
     table = pd.concat(pd.DataFrame({"model": name, **curve}) for name, curve in known.items())
     alt = "Decision curves of the networks beside acting on all and on none"
     figures.show_figure(figure, "utility", f"{experiment.name}-{level}-decision-curves", alt, table)
@@ -127,7 +127,7 @@ def show_robustness(experiment: Experiment, level: str) -> None:
         for name, one in conditions
     ]
     alt = "AUROC of the networks under each change of the slices"
-    figure = compare_charts.draw_robustness(rows, state.palette())
+    figure = compare_charts.plot_robustness(rows, state.palette())
     table = partial(_list_conditions, conditions)
     figures.show_figure(figure, "robustness", f"{experiment.name}-{level}-robustness", alt, table)
     st.markdown("; ".join(_write_losses(rows, experiment)) + ".")
@@ -216,7 +216,7 @@ def _show_groups(experiment: Experiment, kind: str, models: Mapping[str, list[di
             data.append((name, *counts, auroc["value"], low, high, auroc.get("reason", "")))
     if marks:
         columns = ["model", "group", "n", "n_patients", "positives", "auroc", "low", "high", "reason"]
-        figure = mark_charts.draw_marks(marks, state.palette())
+        figure = mark_charts.plot_marks(marks, state.palette())
         alt = f"AUROC of the networks by {_GROUPS[kind].lower()}"
         file = f"{experiment.name}-subgroups-{kind}"
         figures.show_figure(figure, f"subgroups_{kind}", file, alt, pd.DataFrame(data, columns=columns))

@@ -11,8 +11,8 @@ from core.datasets import (
     SharedPair,
     audit_split,
     deal_slices,
-    draw_neighbours,
     pick_copies,
+    sample_shared_pairs,
 )
 from dashboard.data import laboratory
 from dashboard.data.laboratory import Source
@@ -38,12 +38,12 @@ def show_leaks(source: Source) -> None:
         return
     split = st.segmented_control(
         "How a tenth is held out for testing", list(_SPLITS), required=True, format_func=_SPLITS.__getitem__,
-        **state.carry("shown_split", "random", _SPLITS.__contains__),
+        **state.persist_widget("shown_split", "random", _SPLITS.__contains__),
     )  # fmt: skip
     fold = laboratory.fold(source.table, split, _SEED)
     n_both = _show_sides(source, fold)
-    draw = int(state.kept("pairs", "0", str.isdecimal))
-    by_copies = bool(state.kept("copies", "", ("", "yes").__contains__))
+    draw = int(state.read_value("pairs", "0", str.isdecimal))
+    by_copies = bool(state.read_value("copies", "", ("", "yes").__contains__))
     if source.images is not None and n_both:
         _show_pairs(source.images, fold, draw, by_copies)
 
@@ -63,7 +63,7 @@ def _show_sides(source: Source, fold: Fold) -> int:
         help="The slice directly above or below, of the same patient.",
     )  # fmt: skip
     negative, positive = (charts.shorten(name) for name in source.classes)
-    figure = mark_charts.draw_sides(dealt, (negative, positive), state.palette())
+    figure = mark_charts.plot_sides(dealt, (negative, positive), state.palette())
     alt = (
         f"Each patient a column, each slice a square: {n_both} of {n_patients} patients have slices on both "
         "sides of the split"
@@ -84,7 +84,7 @@ def _show_pairs(found: Dataset, fold: Fold, draw: int, by_copies: bool) -> None:
         pairs = _find_copies(found, fold)
         other = ("Show neighbours instead", ("copies", ""), ":material/undo:")
     else:
-        pairs = draw_neighbours(found.table, fold, _N_PAIRS, draw)
+        pairs = sample_shared_pairs(found.table, fold, _N_PAIRS, draw)
         st.markdown("Slices that follow each other in a patient: one tested, one learned from.")
         other = ("Search all pictures for near-copies", ("copies", "yes"), ":material/search:")
     with st.container(key="scan_pairs"), st.container(key="pair_copies"):
@@ -95,8 +95,8 @@ def _show_pairs(found: Dataset, fold: Fold, draw: int, by_copies: bool) -> None:
     with st.container(horizontal=True):
         if other[1][1]:
             again = ("pairs", str(draw + 1))
-            st.button("Show others", on_click=state.keep, args=again, icon=":material/shuffle:")
-        st.button(other[0], on_click=state.keep, args=other[1], icon=other[2])
+            st.button("Show others", on_click=state.set_value, args=again, icon=":material/shuffle:")
+        st.button(other[0], on_click=state.set_value, args=other[1], icon=other[2])
 
 
 def _find_copies(found: Dataset, fold: Fold) -> tuple[SharedPair, ...]:

@@ -30,7 +30,7 @@ def show_same_network() -> None:
         if name not in experiments:
             st.info(
                 f"The experiment {components.plain(name)} is not on this machine, so its figures cannot be "
-                "shown. `README.md` says how it is trained.",
+                "shown. `docs/figures.md` says how it is trained.",
                 icon=":material/info:",
             )
     levels = []
@@ -66,14 +66,14 @@ def show_control(source: Source) -> None:
         "labels, and with labels **shuffled between patients**: the slices of a patient keep one label, but "
         "the wrong one. Nobody could predict those in a patient never met."
     )
-    asked = state.kept("control", "", _is_seed)
+    asked = state.read_value("control", "", _is_seed)
     if source.images is None:
         st.markdown("The control needs the pictures, and they are not on this machine.")
         return
     if not asked:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
-                "Run the control on this data set", on_click=state.keep, args=("control", "0"),
+                "Run the control on this data set", on_click=state.set_value, args=("control", "0"),
                 type="primary", icon=":material/play_arrow:",
             )  # fmt: skip
             st.caption("Computed here and now, in less than a minute.")
@@ -137,13 +137,13 @@ def _show_result(control: Control) -> None:
         )
     seed = (control.seed + 1) % (_HIGHEST_SEED + 1)
     again = ("control", str(seed))
-    st.button("Run again with other splits", on_click=state.keep, args=again, icon=":material/replay:")
+    st.button("Run again with other splits", on_click=state.set_value, args=again, icon=":material/replay:")
 
 
 def _show_marks(marks: list[Mark], key: str, alt: str) -> None:
     if not marks:
         return
-    figure = mark_charts.draw_marks(marks, state.palette())
+    figure = mark_charts.plot_marks(marks, state.palette())
     figures.show_figure(figure, key, key, alt, pd.DataFrame(marks))
 
 

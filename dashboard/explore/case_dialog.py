@@ -29,12 +29,12 @@ _OUTCOMES = {
 
 def open_asked(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
     """Open the case that the link asks for, over the page; `rows` are those that arrows move through."""
-    asked = state.kept("case", "", lambda value: isinstance(value, str))
+    asked = state.read_value("case", "", lambda value: isinstance(value, str))
     if not asked:
         return
     known = choice.cases["row"]
     if not (asked.isdecimal() and (known == int(asked[:9])).any()):
-        state.keep("case", "")
+        state.set_value("case", "")
         st.warning(
             f"The link asks for a case that this experiment does not have: {components.plain(asked[:40])}. "
             f"It has {len(known)} held-out slices, from {known.min()} to {known.max()}. "
@@ -46,21 +46,21 @@ def open_asked(experiment: Experiment, choice: Choice, root: Path | None, rows: 
 
 
 def _close() -> None:
-    state.keep("case", "")
+    state.set_value("case", "")
 
 
 @st.dialog("Case", width="large", on_dismiss=_close)
 def _show_case(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
     with state.gather_part("case"):
-        row = int(state.kept("case", "", str.isdecimal))
+        row = int(state.read_value("case", "", str.isdecimal))
         case = choice.cases[choice.cases["row"] == row].iloc[0]
         try:
-            _draw_case(experiment, choice, case, root, rows)
+            _show_case(experiment, choice, case, root, rows)
         except StrokeError as error:
             components.show_error(error)
 
 
-def _draw_case(
+def _show_case(
     experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None, rows: list[int]
 ) -> None:
     _show_head(experiment, case, rows)
@@ -83,7 +83,7 @@ def _show_head(experiment: Experiment, case: pd.Series[Any], rows: list[int]) ->
     with st.container(
         key="case_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.button("Previous", key="case_back", shortcut="Left", disabled=not back, on_click=state.keep,
+        st.button("Previous", key="case_back", shortcut="Left", disabled=not back, on_click=state.set_value,
                   args=("case", back))  # fmt: skip
         where = (
             f"Patient {components.plain(case['patient'])}, slice {case['number']}"
@@ -92,7 +92,7 @@ def _show_head(experiment: Experiment, case: pd.Series[Any], rows: list[int]) ->
         )
         count = f" :gray[{place + 1} of {len(rows)}]" if place is not None else ""
         st.markdown(f"**{where}** · {components.name_decision(experiment, bool(case['label']))}{count}")
-        st.button("Next", key="case_on", shortcut="Right", disabled=not on, on_click=state.keep,
+        st.button("Next", key="case_on", shortcut="Right", disabled=not on, on_click=state.set_value,
                   args=("case", on))  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _show_pictures(experiment: Experiment, choice: Choice, case: pd.Series[Any],
             st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG",
                      alt="The slice")  # fmt: skip
         else:
-            st.image(overlays.draw_empty_frame(), width="stretch", alt="")
+            st.image(overlays.render_empty_frame(), width="stretch", alt="")
             st.caption(f"{ABSENT[reason or 'missing'].capitalize()}. SHA-256 {case['sha256'][:16]}…")
     for column, name in zip(columns[1:], experiment.frameworks, strict=True):
         with column:
@@ -134,7 +134,7 @@ def _choose_opacity() -> float:
         )
         with st.container(width=320, gap=None):
             st.caption("Heat from 0 (none) to 1 (strongest in this slice)")
-            st.image(overlays.draw_color_bar(), width="stretch", alt="Colour scale of heat, from 0 to 1")
+            st.image(overlays.render_color_bar(), width="stretch", alt="Colour scale of heat, from 0 to 1")
     return float(opacity)
 
 
@@ -156,7 +156,7 @@ def _show_verdict(
         st.image(overlays.lay_heat(reading.picture(0), heat, opacity), width="stretch", output_format="PNG",
                  alt=f"Heat map of the {TITLES[name]} network over the slice")  # fmt: skip
     else:
-        st.image(overlays.draw_empty_frame(), width="stretch", alt="")
+        st.image(overlays.render_empty_frame(), width="stretch", alt="")
 
 
 def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -> None:
@@ -165,7 +165,7 @@ def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -
         for name in experiment.frameworks
     ]
     told = "; ".join(row.tell() for row in rows)
-    st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
+    st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=told)
 
 
 def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
@@ -191,7 +191,7 @@ def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], r
     slices = loaders.slices(experiment)
     every = int((slices["patient"] == case["patient"]).sum())
     st.subheader(f"Patient {components.plain(case['patient'])}", anchor=False)
-    figure = explore_charts.draw_series(
+    figure = explore_charts.plot_series(
         series, experiment.frameworks, choice.thresholds, row, state.palette()
     )
     alt = f"Probabilities of the networks along {len(series)} slices of the patient"
@@ -235,7 +235,7 @@ def _make_other(
 ) -> Tile:
     """A slice of the data set that may be no case: its label, and a word."""
     one = loaders.slices(experiment).iloc[row]
-    small = explore_pictures.draw_small(root, one["file"], one["sha256"])
+    small = explore_pictures.render_small(root, one["file"], one["sha256"])
     positive = bool(one["label"])
     name = f"{one['patient']} · {one['number']}" if one["patient"] else one["sha256"][:8]
     title = experiment.classes[int(positive)]

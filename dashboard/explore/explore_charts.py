@@ -12,7 +12,7 @@ from core.frameworks import TITLES
 from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, fade, shorten, write_title
 
 
-def draw_scores(
+def plot_scores(
     cases: pd.DataFrame, frameworks: Sequence[str], thresholds: Mapping[str, float], classes: tuple[str, str],
     palette: Palette,
 ) -> go.Figure:  # fmt: skip
@@ -53,7 +53,7 @@ def draw_scores(
     )  # fmt: skip
 
 
-def draw_precision_recall(
+def plot_precision_recall(
     curves: Mapping[str, tuple[Any, float]], palette: Palette, *, most_points: int = 240
 ) -> go.Figure:
     """Precision over recall of each framework: (curve of core.evaluation.curves, threshold in use).
@@ -97,7 +97,7 @@ def draw_precision_recall(
     )  # fmt: skip
 
 
-def draw_series(
+def plot_series(
     series: pd.DataFrame,
     frameworks: Sequence[str],
     thresholds: Mapping[str, float],

@@ -80,7 +80,7 @@ def show_map(experiment: Experiment, table: pd.DataFrame, key: str = "map") -> l
         return []
     shares = [float(features[axis].var(ddof=0)) for axis in ("x", "y")]
     event = st.plotly_chart(
-        draw_map(drawn, experiment.frameworks, shares, state.palette()),
+        plot_map(drawn, experiment.frameworks, shares, state.palette()),
         key=key,
         on_select="rerun",
         selection_mode=("lasso", "box"),
@@ -95,12 +95,12 @@ def show_map(experiment: Experiment, table: pd.DataFrame, key: str = "map") -> l
     return [int(point["customdata"][0]) for point in event["selection"]["points"]]
 
 
-def draw_map(
+def plot_map(
     drawn: pd.DataFrame, frameworks: Sequence[str], shares: Sequence[float], palette: Palette
 ) -> go.Figure:
     """Draw cases with their places `x`, `y`; `shares` are the axes' shares of the features' variance."""
     counts = _count(drawn)
-    traces = [_draw_outcome(name, drawn[drawn["outcome"] == name], frameworks, palette) for name in counts]
+    traces = [_plot_outcome(name, drawn[drawn["outcome"] == name], frameworks, palette) for name in counts]
     axes = {
         f"{letter}axis": {
             "title": f"{order} principal component, {write_percent(share)} of the variance",
@@ -114,7 +114,7 @@ def draw_map(
     )  # fmt: skip
 
 
-def _draw_outcome(
+def _plot_outcome(
     name: str, rows: pd.DataFrame, frameworks: Sequence[str], palette: Palette
 ) -> Mapping[str, Any]:
     looks = OUTCOMES[name]

@@ -68,7 +68,7 @@ def choose_cases(
     table = every_case.judge(loaders.cases(experiment), thresholds, bands, set_aside=set_aside)
     masks, filters = {}, {}
     for name in list_filters(experiment):
-        values = state.kept(name, [], lambda value: isinstance(value, list))
+        values = state.read_value(name, [], lambda value: isinstance(value, list))
         if not values:
             continue
         try:
@@ -80,8 +80,8 @@ def choose_cases(
             filters[name] = values
         else:
             masks.pop(name, None)
-            state.keep(name, [])
-            state.kept(name, [], bool)  # the link forgets it as well
+            state.set_value(name, [])
+            state.read_value(name, [], bool)  # the link forgets it as well
             st.warning(
                 f"The link asks for something that this experiment does not have: {name} "
                 f"{components.plain(', '.join(values))[:80]}. It is left out.",
@@ -144,7 +144,7 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
         st.pills(
             title, options, selection_mode="multi", wrap=True,
             format_func=lambda one: f"{told[one]} · {counts[one]}",
-            **state.carry(name, [], lambda value: set(value) <= set(options)),
+            **state.persist_widget(name, [], lambda value: set(value) <= set(options)),
         )  # fmt: skip
 
     signs = (components.SIGNS["negative"], components.SIGNS["positive"])
@@ -163,13 +163,13 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
     if patients:
         st.multiselect(
             "Patient", patients, placeholder="all patients",
-            **state.carry("patient", [], lambda value: set(value) <= set(patients)),
+            **state.persist_widget("patient", [], lambda value: set(value) <= set(patients)),
         )  # fmt: skip
     for name in experiment.frameworks:
         low, high = (float(end) for end in choice.filters.get(f"{name}_range", ("0", "1")))
         st.slider(
             f"{components.name_framework(name)} probability", 0.0, 1.0, step=0.01, format="%.2f",
-            **state.place(f"{name}_range_slider", (low, high), partial(_limit, f"{name}_range")),
+            **state.set_widget(f"{name}_range_slider", (low, high), partial(_limit, f"{name}_range")),
         )  # fmt: skip
 
 
@@ -210,15 +210,15 @@ def _check(table: pd.DataFrame, name: str, values: list[str], experiment: Experi
 
 
 def _toggle(name: str, chosen: list[str], cell: str) -> None:
-    state.keep(name, [] if chosen == [cell] else [cell])
+    state.set_value(name, [] if chosen == [cell] else [cell])
 
 
 def _limit(name: str, ends: tuple[float, float]) -> None:
-    state.keep(name, [] if ends == (0.0, 1.0) else [f"{end:.2f}" for end in ends])
+    state.set_value(name, [] if ends == (0.0, 1.0) else [f"{end:.2f}" for end in ends])
 
 
 def _clear(name: str) -> None:
-    state.keep(name, [])
+    state.set_value(name, [])
     state.start_anew(SCORE_PLOT)
 
 

@@ -39,12 +39,12 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
     with st.container(key="gallery_bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.selectbox(
             "Sort", list(SORTS), format_func=SORT_WORDS.__getitem__, width=230,
-            **state.carry("sort", "wrong", SORTS.__contains__),
+            **state.persist_widget("sort", "wrong", SORTS.__contains__),
         )  # fmt: skip
         heat = st.toggle(
             "Heat maps", disabled=root is None,
             help="The heat map of each network over the slice, PyTorch left. Key: H.",
-            **state.carry("heat", False, lambda value: isinstance(value, bool)),
+            **state.persist_widget("heat", False, lambda value: isinstance(value, bool)),
         )  # fmt: skip
     page_scripts.listen_for_keys({"h": ".st-key-heat input"}, "explore_keys")
     cases = sort(kept, by)
@@ -55,12 +55,12 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
         return rows
     n_pages = -(-len(rows) // PAGE_SIZE)
     if state.has_changed("gallery", (experiment.name, by, tuple(rows))):
-        state.keep("page", 1)
-    number = state.kept("page", 1, lambda value: 1 <= value <= n_pages)
+        state.set_value("page", 1)
+    number = state.read_value("page", 1, lambda value: 1 <= value <= n_pages)
     page = cases.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
 
     def turn(step: int) -> None:
-        state.keep("page", min(max(1, number + step), n_pages))
+        state.set_value("page", min(max(1, number + step), n_pages))
 
     with_heat = heat and root is not None
     tiles = _list_tiles(experiment, choice, page, root, with_heat=with_heat)
@@ -84,7 +84,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
 
 def open_case(row: int) -> None:
     """Open this case over the page; for a callback."""
-    state.keep("case", str(row))
+    state.set_value("case", str(row))
 
 
 def make_tile(
@@ -125,7 +125,7 @@ def make_tiles(
     """These judged cases as tiles with their small pictures."""
     tiles = []
     for _, case in cases.iterrows():
-        small = pictures.draw_small(root, case["file"], case["sha256"])
+        small = pictures.render_small(root, case["file"], case["sha256"])
         sources = (small.uri,) if small.uri else ()
         here = case["row"] == current
         tiles.append(make_tile(experiment, choice, case, sources, small.reason, current=here))
@@ -136,13 +136,13 @@ def _list_tiles(
     experiment: Experiment, choice: Choice, page: pd.DataFrame, root: Path | None, *, with_heat: bool
 ) -> list[Tile]:
     smalls: Mapping[int, Small] = {
-        int(case.row): pictures.draw_small(root, str(case.file), str(case.sha256))
+        int(case.row): pictures.render_small(root, str(case.file), str(case.sha256))
         for case in page.itertuples()
     }
     _tell_differing(list(smalls.values()))
     heats: dict[int, tuple[str, ...]] = {}
     if with_heat and root is not None:
-        heats = _draw_heats(experiment, page, root)
+        heats = _render_heats(experiment, page, root)
     tiles = []
     for _, case in page.iterrows():
         small = smalls[int(case["row"])]
@@ -151,7 +151,7 @@ def _list_tiles(
     return tiles
 
 
-def _draw_heats(experiment: Experiment, page: pd.DataFrame, root: Path) -> dict[int, tuple[str, ...]]:
+def _render_heats(experiment: Experiment, page: pd.DataFrame, root: Path) -> dict[int, tuple[str, ...]]:
     """The heat maps of a page's slices, computed for these alone, with a bar where it takes time."""
     missing = [case for case in page.itertuples() if not pictures.has_small_heat(experiment, case.sha256)]
     place = st.empty()
@@ -160,7 +160,7 @@ def _draw_heats(experiment: Experiment, page: pd.DataFrame, root: Path) -> dict[
     for case in page.itertuples():
         waiting = not pictures.has_small_heat(experiment, case.sha256)
         try:
-            heats[int(case.row)] = pictures.draw_small_heat(experiment, root, case.file, case.sha256)
+            heats[int(case.row)] = pictures.render_small_heat(experiment, root, case.file, case.sha256)
         except StrokeError:
             heats[int(case.row)] = ()  # its slice stands without heat; the case view says why
         if waiting:

@@ -31,7 +31,7 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
     names = experiment.frameworks
     ranges = [f"{name}_range" for name in names]
     cases = choice.keep("rows", *ranges)
-    figure = explore_charts.draw_scores(cases, names, choice.thresholds, experiment.classes, state.palette())
+    figure = explore_charts.plot_scores(cases, names, choice.thresholds, experiment.classes, state.palette())
 
     def choose(selection: dict[str, Any]) -> None:
         boxes, points = selection.get("box", []), selection.get("points", [])
@@ -42,7 +42,7 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
         else:
             rows = write_rows(int(np.ravel(point["customdata"])[0]) for point in points)
         for key, values in {**ends, "rows": rows}.items():
-            state.keep(key, values)
+            state.set_value(key, values)
 
     st.plotly_chart(
         figure, config=_SELECTING, selection_mode=("points", "box", "lasso"),
@@ -60,7 +60,7 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
     except EvaluationError as error:
         components.show_error(error)
         return
-    figure = explore_charts.draw_precision_recall(
+    figure = explore_charts.plot_precision_recall(
         {name: (curve, choice.thresholds[name]) for name, curve in curves.items()}, state.palette()
     )
 
@@ -70,10 +70,10 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
             return
         framework, cut = points[0]["customdata"]
         filters.ask_for(experiment, **{f"{framework}_outcome": ["tp", "fp"]})
-        state.keep("set_aside", False)
-        state.keep("operating_point", "custom")
+        state.set_value("set_aside", False)
+        state.set_value("operating_point", "custom")
         for name, own in {**choice.thresholds, framework: round(float(cut), 2)}.items():
-            state.keep(f"{name}_threshold", own)
+            state.set_value(f"{name}_threshold", own)
         state.start_anew(_PR_PLOT)
 
     st.plotly_chart(
@@ -94,7 +94,7 @@ def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
         name = st.segmented_control(
             "Coloured by the outcome of", list(experiment.frameworks), format_func=TITLES.__getitem__,
             required=True,
-            **state.carry("map_of", name, experiment.frameworks.__contains__),
+            **state.persist_widget("map_of", name, experiment.frameworks.__contains__),
         )  # fmt: skip
         filters.show_chips(experiment, choice)
     outcome = name_cells(cases["label"].to_numpy() == 1, cases[f"{name}_positive"].to_numpy())
@@ -139,7 +139,7 @@ def show_tags(experiment: Experiment) -> list[int]:
 def _offer_gallery(experiment: Experiment, rows: list[int]) -> None:
     def go() -> None:
         filters.ask_for(experiment, rows=write_rows(rows))
-        state.keep("view", "cases")
+        state.set_value("view", "cases")
 
     noun = "this one" if len(rows) == 1 else f"these {len(rows)}"
     st.button(f"Show {noun} in the gallery", on_click=go, icon=":material/grid_view:", key="to_gallery")

@@ -85,29 +85,29 @@ def offer_tag_files(experiment: Experiment) -> None:
 def _act(place: str, action: Callable[..., str], *args: Any) -> None:
     """Do what a button asks for, before the page is drawn again, and leave there what came of it."""
     try:
-        state.leave(place, action(*args))
+        state.store_outcome(place, action(*args))
     except StrokeError as error:
-        state.leave(place, error)
+        state.store_outcome(place, error)
 
 
 def _add_tag(case: Case, tag: str) -> str:
-    Annotations().add(case, [tag], author=state.held(_AUTHOR))
+    Annotations().add(case, [tag], author=state.widget_value(_AUTHOR))
     return ""
 
 
 def _add_note(case: Case, key: str) -> str:
-    Annotations().add(case, note=state.held(key), author=state.held(_AUTHOR))
-    state.empty(key)
+    Annotations().add(case, note=state.widget_value(key), author=state.widget_value(_AUTHOR))
+    state.clear_widget(key)
     return ""
 
 
 def _change_note(id: str, key: str) -> str:
-    Annotations().change_note(id, state.held(key), state.held(_AUTHOR))
+    Annotations().change_note(id, state.widget_value(key), state.widget_value(_AUTHOR))
     return ""
 
 
 def _remove(id: str) -> str:
-    Annotations().remove(id, state.held(_AUTHOR))
+    Annotations().remove(id, state.widget_value(_AUTHOR))
     return ""
 
 
@@ -117,7 +117,7 @@ def _restore(id: str) -> str:
 
 
 def _take_in(experiment: Experiment) -> str:
-    file = state.held(_FILE)
+    file = state.widget_value(_FILE)
     if not file:  # it was taken out of the drop zone
         return ""
     known = frozenset(loaders.slices(experiment)["sha256"])
@@ -139,7 +139,7 @@ def _count(n: int, noun: str) -> str:
 
 
 def _show_outcome(place: str) -> None:
-    left = state.left(place)
+    left = state.read_outcome(place)
     if isinstance(left, StrokeError):
         components.show_error(left)
     elif left:

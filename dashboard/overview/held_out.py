@@ -63,7 +63,7 @@ def deal_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
     """The slices of a quiz, see `core.cases.quiz`, and why they are synthetic ("" where they are not)."""
     root = _pictures()
     if root is None:
-        return _draw_quiz(seed), "The data set is not on this machine"
+        return _sample_quiz(seed), "The data set is not on this machine"
 
     def is_here(row: Any) -> bool:
         return isinstance(read_file(root, row.file, row.sha256), bytes)
@@ -71,12 +71,12 @@ def deal_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
     try:
         dealt = deal_cases(loaders.cases(experiment), seed, is_usable=is_here)
     except EvaluationError:
-        return _draw_quiz(seed), "The data set on this machine is not the one of this experiment"
+        return _sample_quiz(seed), "The data set on this machine is not the one of this experiment"
     found = [_fetch(experiment, root, row) for _, row in dealt.iterrows()]
     return [one for one in found if one is not None], ""
 
 
-def _draw_quiz(seed: int) -> list[Example]:
+def _sample_quiz(seed: int) -> list[Example]:
     labels = np.random.default_rng(seed).permutation([1, 0] * (N_CASES // 2))
     return [
         Example(samples.synthetic_slice((seed, number), lesion=bool(label)), int(label))

@@ -34,12 +34,12 @@ class Quiz:
     @property
     def answers(self) -> tuple[int, ...]:
         """What was answered so far: 0 or 1 for each slice, in order. An answer is final."""
-        return state.remembered(_KIND, self.name, ((), 0))[0]
+        return state.recall(_KIND, self.name, ((), 0))[0]
 
     @property
     def shown(self) -> int:
         """The slice that is shown, from 0; as many as there are slices at the end."""
-        return state.remembered(_KIND, self.name, ((), 0))[1]
+        return state.recall(_KIND, self.name, ((), 0))[1]
 
     def answer(self, number: int, label: int) -> None:
         """Answer slice `number`, unless it was answered; for the callback of a button."""

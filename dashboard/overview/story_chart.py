@@ -26,7 +26,7 @@ class StoryRow:
     aurocs: Mapping[str, Mapping[str, Any]]
 
 
-def draw_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = False) -> go.Figure:
+def plot_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = False) -> go.Figure:
     """AUROC with 95 % intervals, one row per experiment, on one axis; guessing is a dotted line.
 
     Args:
@@ -36,7 +36,7 @@ def draw_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = Fals
     """
     size = _LARGE if large else 1.0
     frameworks = list(dict.fromkeys(name for row in rows for name in row.aurocs))
-    data = [_draw_framework(name, index, rows, frameworks, palette) for index, name in enumerate(frameworks)]
+    data = [_plot_framework(name, index, rows, frameworks, palette) for index, name in enumerate(frameworks)]
     lowest = min([_GUESS, *(end for row in rows for end in _ends(row))])
     words = [
         {
@@ -75,7 +75,7 @@ def height_of(n_rows: int) -> int:
     return 78 + _ROW_PX * n_rows
 
 
-def _draw_framework(
+def _plot_framework(
     name: str, index: int, rows: Sequence[StoryRow], frameworks: Sequence[str], palette: Palette
 ) -> dict[str, Any]:
     color = palette.of_framework(name)

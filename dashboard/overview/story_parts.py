@@ -11,7 +11,7 @@ from core.errors import StrokeError
 from core.experiments import SHIPPED, Experiment
 from core.frameworks import TITLES
 from dashboard.overview.story import ROLES, Levels, levels
-from dashboard.overview.story_chart import StoryRow, draw_story, height_of
+from dashboard.overview.story_chart import StoryRow, height_of, plot_story
 from dashboard.shared import charts, components, state, write_percent
 
 Told = Mapping[str, tuple[Experiment, Levels]]  # by role
@@ -51,7 +51,7 @@ def show_figure(told: Told, key: str, *, large: bool = False) -> None:
             table.append((role.title, experiment.name, name, value, *ends))
             if value is not None:
                 spoken.append(f"{role.title}, {TITLES[name]} {value:.2f}")
-    figure = draw_story(rows, state.palette(), large=large)
+    figure = plot_story(rows, state.palette(), large=large)
     alt = f"AUROC with 95 % intervals; guessing gives 0.50. {'; '.join(spoken)}"
     with st.container(key=f"figure_{key}", gap=None):
         st.plotly_chart(figure, key=key, config=charts.CONFIG, alt=alt)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core.datasets import Fold, deal_slices, draw_neighbours
+from core.datasets import Fold, deal_slices, sample_shared_pairs
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.overview import held_out, live_reading, story, story_parts
@@ -27,13 +27,13 @@ class Step(NamedTuple):
     draw: Callable[[Experiment, list[Experiment]], None]
 
 
-def _draw_reading(experiment: Experiment, found: list[Experiment]) -> None:
+def _show_reading(experiment: Experiment, found: list[Experiment]) -> None:
     example = held_out.pick_typical(experiment, 0)
     live_reading.show_reading(experiment, example, "tour")
     live_reading.show_origin(experiment, example)
 
 
-def _draw_famous(_: Experiment, found: list[Experiment]) -> None:
+def _show_famous(_: Experiment, found: list[Experiment]) -> None:
     experiment = _play(found, "famous")
     if experiment is None:
         return
@@ -78,7 +78,7 @@ def _show_strip(experiment: Experiment) -> None:
             st.markdown("  \n".join([name, *told]))
 
 
-def _draw_leak(_: Experiment, found: list[Experiment]) -> None:
+def _show_leak(_: Experiment, found: list[Experiment]) -> None:
     experiment = _play(found, "famous")
     if experiment is None:
         return
@@ -98,7 +98,7 @@ def _draw_leak(_: Experiment, found: list[Experiment]) -> None:
         left, right = st.columns([1.9, 1], gap="large")
     negative, positive = (charts.shorten(name) for name in experiment.classes)
     with left:
-        figure = mark_charts.draw_sides(dealt, (negative, positive), state.palette())
+        figure = mark_charts.plot_sides(dealt, (negative, positive), state.palette())
         st.plotly_chart(
             figure.update_layout(height=_FIGURE_PX + 60), key="tour_sides", config=charts.CONFIG,
             alt=f"Each patient a column, each slice a square, tested or learned from: "
@@ -111,20 +111,20 @@ def _draw_leak(_: Experiment, found: list[Experiment]) -> None:
 def _show_neighbours(experiment: Experiment, fold: Fold) -> None:
     table = loaders.slices(experiment)
     hashes = dict(zip(table["file"], table["sha256"], strict=True))
-    for pair in draw_neighbours(table, fold, 1):
+    for pair in sample_shared_pairs(table, fold, 1):
         files = (("Tested", pair.test_file), ("Learned from", pair.learned_file))
         pictures = [held_out.find_picture(file, hashes[file], _PICTURE_PX) for _, file in files]
         with st.container(key="scan_neighbours"):
             columns = st.columns(2, gap="small")
         for column, (title, file), picture in zip(columns, files, pictures, strict=True):
             with column:
-                st.image(picture or overlays.draw_empty_frame(_PICTURE_PX), width="stretch", alt=title)
+                st.image(picture or overlays.render_empty_frame(_PICTURE_PX), width="stretch", alt=title)
                 st.markdown(f"**{title}**  \n:gray[{components.plain(file)}]")
         if None in pictures:
             st.caption("The pictures appear when the data set is on this machine: page *Data*.")
 
 
-def _draw_apart(_: Experiment, found: list[Experiment]) -> None:
+def _show_apart(_: Experiment, found: list[Experiment]) -> None:
     parts = {key: one for key, one in story.cast(found).items() if key != "honest"}
     told, errors = story_parts.measure(parts)
     for error in errors:
@@ -139,7 +139,7 @@ def _draw_apart(_: Experiment, found: list[Experiment]) -> None:
     if marks:
         spoken = "; ".join(f"{mark.row}, {TITLES[mark.series]} {write_percent(mark.value)}" for mark in marks)
         st.markdown("**Accuracy** of one network, tested in two ways. Only the split differs.")
-        figure = mark_charts.draw_marks(marks, state.palette(), percent=True)
+        figure = mark_charts.plot_marks(marks, state.palette(), percent=True)
         figure.update_layout(height=_FIGURE_PX).update_xaxes(tickfont_size=16).update_yaxes(tickfont_size=18)
         alt = f"Accuracy with 95 % intervals: {spoken}"
         st.plotly_chart(figure, key="tour_apart", config=charts.CONFIG, alt=alt)
@@ -153,7 +153,7 @@ def _draw_apart(_: Experiment, found: list[Experiment]) -> None:
     story_parts.show_missing(parts | _only(found, "honest"))
 
 
-def _draw_honest(experiment: Experiment, found: list[Experiment]) -> None:
+def _show_honest(experiment: Experiment, found: list[Experiment]) -> None:
     parts = story.cast(found)
     told, errors = story_parts.measure(parts)
     for error in errors:
@@ -165,10 +165,10 @@ def _draw_honest(experiment: Experiment, found: list[Experiment]) -> None:
             story_parts.show_figure(told, "tour_story", large=True)
         story_parts.show_missing(parts)
     with right:
-        _draw_reading(experiment, found)
+        _show_reading(experiment, found)
 
 
-def _draw_trust(experiment: Experiment, found: list[Experiment]) -> None:
+def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
     with st.container(key="pair_tour_trust"):
         left, right = st.columns([1, 1.2], gap="large")
     with left:
@@ -210,31 +210,31 @@ STEPS = (
         "Two networks read a brain CT slice",
         "One in PyTorch, one in Keras, built from one description and trained on the same slices. Heat shows "
         "where each finds evidence. For research and teaching, **not a medical device**.",
-        _draw_reading,
+        _show_reading,
     ),
     Step(
         "The famous number",
         "Networks on this kind of data are published with figures like these. Would you trust them?",
-        _draw_famous,
+        _show_famous,
     ),
     Step(
         "Why it is an artefact",
         "Neighbouring slices of one head are nearly one picture, and they stand on both sides of the test.",
-        _draw_leak,
+        _show_leak,
     ),
     Step(
         "Keep the patients apart",
         "The same network, labels and slices. Now every patient is either in training or in the test.",
-        _draw_apart,
+        _show_apart,
     ),
     Step(
         "The honest model",
         "A question that a slice can answer: does **this slice** show it? Patients apart, another network.",
-        _draw_honest,
+        _show_honest,
     ),
     Step(
         "How far to trust it",
         "What it gets wrong, and what nobody can promise.",
-        _draw_trust,
+        _show_trust,
     ),
 )

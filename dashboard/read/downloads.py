@@ -69,7 +69,7 @@ def report_scans(read: Sequence[Reading], *, named: bool) -> list[ScanReport]:
     """The readings as the reports tell them, in the same order; `named`: by the names of their files."""
     findings = [reading.findings for reading in read]
     if not named:
-        findings = exports.leave_names_out(findings)
+        findings = exports.remove_names(findings)
     return [
         ScanReport(scan, reading.picture, reading.synthetic)
         for scan, reading in zip(findings, read, strict=True)
@@ -79,4 +79,4 @@ def report_scans(read: Sequence[Reading], *, named: bool) -> list[ScanReport]:
 def report_refusals(refused: Sequence[Reading], *, named: bool) -> list[Refusal]:
     """What was refused, as the worklist and JSON tell it."""
     refusals = [Refusal(reading.name, reading.refusal.code, str(reading.refusal)) for reading in refused]
-    return refusals if named else exports.leave_refused_names_out(refusals)
+    return refusals if named else exports.remove_refused_names(refusals)

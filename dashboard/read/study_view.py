@@ -46,7 +46,7 @@ def choose_slice(reading: Reading) -> tuple[SliceFinding, Callable[[int], None]]
     """The slice that a visitor looked at last, at first the most suspicious one; and how to go to another."""
     findings = reading.findings
     assert findings is not None
-    kept = int(state.remembered("slice", findings.sha256, most_suspicious(findings).index))
+    kept = int(state.recall("slice", findings.sha256, most_suspicious(findings).index))
     last = len(findings.slices) - 1
 
     def go_to(index: int) -> None:

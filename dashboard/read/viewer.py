@@ -47,7 +47,7 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
         told = ". ".join(row.tell() for row in rows)
         if is_study:
             st.caption(f"Slice {finding.index + 1} alone")
-        st.image(overlays.draw_scales(rows, state.palette()), width="stretch", alt=told)
+        st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=told)
     let_through = [LET_THROUGH] if reading.findings.overridden else []
     # Of a study what is said of one slice alone stands at the slice: here it would move the pictures.
     reasons = () if is_study else finding.gate.reasons
@@ -77,7 +77,7 @@ def show_empty_places(experiment: Experiment) -> None:
         columns, ("**Slice**", *map(components.name_framework, experiment.frameworks)), strict=True
     ):
         column.markdown(title)
-        column.image(overlays.draw_empty_frame(), width="stretch", alt="")
+        column.image(overlays.render_empty_frame(), width="stretch", alt="")
 
 
 def show_limits(experiment: Experiment) -> None:

@@ -43,14 +43,14 @@ def read_all(
         What was read, the highest probability of any slice and network first; what was refused; and a study
         of many slices that is still being read, before the groups that come after it.
     """
-    groups, allowed = group_uploads(uploads), state.keys_let_through()
+    groups, allowed = group_uploads(uploads), state.overridden_keys()
     keys = [key_of(group) for group in groups]
     session.end_other_readings(experiment, groups, allowed)
     readings: list[Reading] = []
     unfinished = None
     waiting = progress.Waiting()
     for number, (group, key) in enumerate(zip(groups, keys, strict=True)):
-        begin = not state.remembered("stopped", key, False)
+        begin = not state.recall("stopped", key, False)
         look_in = partial(session.look_in, experiment, group, override_gate=key in allowed, begin=begin)
         place = f"{number + 1} of {len(groups)}" if len(groups) > 1 else ""
         found = waiting.wait_for(look_in, place, keys[number:])
@@ -118,7 +118,7 @@ def _show_refusal(place: int, reading: Reading) -> None:
     components.show_error(reading.refusal, subject=reading.name)
     if reading.refusal.code == "not_head_ct":
         st.button(
-            "Read it all the same", on_click=state.let_through, args=(reading.key,),
+            "Read it all the same", on_click=state.override_gate, args=(reading.key,),
             key=f"let_through_{reading.key[:16]}_{place}",
             help="The networks were made for head CT. What they say of anything else means little.",
         )  # fmt: skip

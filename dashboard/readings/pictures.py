@@ -54,7 +54,7 @@ def read_file(root: Path, file: str, sha256: str) -> bytes | str:
     return data if hashlib.sha256(data).hexdigest() == sha256 else "differs"
 
 
-def draw_small(root: Path | None, file: str, sha256: str) -> Small:
+def render_small(root: Path | None, file: str, sha256: str) -> Small:
     """The small picture of a case; `root` is None where no data set is on this machine."""
     if root is None:
         return Small("", "missing")
@@ -66,7 +66,7 @@ def draw_small(root: Path | None, file: str, sha256: str) -> Small:
     return _remember("thumbnails", (root, sha256), draw, lambda small: bool(small.uri))
 
 
-def draw_small_heat(experiment: Experiment, root: Path, file: str, sha256: str) -> tuple[str, ...]:
+def render_small_heat(experiment: Experiment, root: Path, file: str, sha256: str) -> tuple[str, ...]:
     """The heat map of each network over the slice, small, as data URIs; () where there is no picture.
 
     Raises:
@@ -87,7 +87,7 @@ def draw_small_heat(experiment: Experiment, root: Path, file: str, sha256: str) 
 
 
 def has_small_heat(experiment: Experiment, sha256: str) -> bool:
-    """Whether `draw_small_heat` has it ready."""
+    """Whether `render_small_heat` has it ready."""
     return (experiment.digest, sha256) in loaders.memory("heat_thumbnails")
 
 

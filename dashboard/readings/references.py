@@ -14,7 +14,7 @@ from core.errors import StrokeError
 from core.experiments import Experiment
 from core.imaging import to_frame
 from core.scans import read_scan_file
-from core.synthetic import draw_phantom
+from core.synthetic import render_phantom
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def load_reference(experiment: Experiment, label: int, folder: Path | None) -> R
                 return Reference(label, draw(read_scan_file(path).slices[0].pixels), chosen["file"], said)
     except StrokeError:
         pass  # no data set after all
-    phantom = draw_phantom(np.random.default_rng(_SEED), lesion=bool(label), size=_SIZE)
+    phantom = render_phantom(np.random.default_rng(_SEED), lesion=bool(label), size=_SIZE)
     return Reference(label, draw(phantom.pixels))
 
 

@@ -26,7 +26,7 @@ _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to v
 def samples() -> tuple[Upload, ...]:
     """Synthetic head CT slices, drawn by this program: two with a planted bright spot, one without."""
     return tuple(
-        _draw_synthetic(name, np.random.default_rng(seed), lesion, 0.5)
+        _render_synthetic(name, np.random.default_rng(seed), lesion, 0.5)
         for seed, lesion, name in (
             (3, True, "Synthetic slice with a bright spot, 1"),
             (11, True, "Synthetic slice with a bright spot, 2"),
@@ -39,13 +39,13 @@ def samples() -> tuple[Upload, ...]:
 def synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
     """A synthetic slice somewhere in the upper brain; its name does not tell whether it holds a spot."""
     rng = np.random.default_rng(seed)
-    return _draw_synthetic("A synthetic slice", rng, lesion, float(rng.uniform(*_UPPER_BRAIN)))
+    return _render_synthetic("A synthetic slice", rng, lesion, float(rng.uniform(*_UPPER_BRAIN)))
 
 
-def _draw_synthetic(name: str, rng: np.random.Generator, lesion: bool, position: float) -> Upload:
-    from core.synthetic import draw_phantom
+def _render_synthetic(name: str, rng: np.random.Generator, lesion: bool, position: float) -> Upload:
+    from core.synthetic import render_phantom
 
-    phantom = draw_phantom(rng, lesion=lesion, size=PICTURE_SIZE, position=position)
+    phantom = render_phantom(rng, lesion=lesion, size=PICTURE_SIZE, position=position)
     target = BytesIO()
     Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
     return Upload(name, target.getvalue(), synthetic=True)

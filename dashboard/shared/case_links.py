@@ -21,5 +21,5 @@ def list_filters(experiment: Experiment) -> list[str]:
 def ask_for(experiment: Experiment, **filters: Sequence[str]) -> None:
     """Ask for the cases that these filters keep, and for no others; for a callback."""
     for name in list_filters(experiment):
-        state.keep(name, list(filters.get(name, [])))
+        state.set_value(name, list(filters.get(name, [])))
     state.start_anew(SCORE_PLOT)

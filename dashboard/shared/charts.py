@@ -58,7 +58,7 @@ def offer_picture(file: str) -> dict[str, Any]:
     }
 
 
-def draw_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Palette) -> go.Figure:
+def plot_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Palette) -> go.Figure:
     """Draw loss (above) and accuracy (below) over the epochs.
 
     Args:

@@ -63,7 +63,7 @@ def frame() -> Iterator[None]:
 def show_error(error: StrokeError, subject: str = "") -> None:
     """An expected failure, calmly: what is wrong, what came, what to do."""
     head = f"**{plain(subject)}** was not read. " if subject else ""
-    came = f" ({plain(error.came)})" if error.came else ""
+    came = f" ({plain(error.found)})" if error.found else ""
     remedy = f"  \n{sentence(error.remedy)}" if error.remedy else ""
     st.warning(f"{head}{plain(error.problem)}{came}.{remedy}", icon=SIGNS["warning"])
 
@@ -90,8 +90,8 @@ def choose_experiment() -> Experiment | None:
             invite_training("This page shows what its networks see.")
         return None
     experiments = {experiment.name: experiment for experiment in found}
-    carried = state.carry("experiment", default_name(), experiments.__contains__, replace=False)
-    wanted = state.carried("experiment") or default_name()
+    carried = state.persist_widget("experiment", default_name(), experiments.__contains__, replace=False)
+    wanted = state.find_value("experiment") or default_name()
     if wanted not in experiments:
         show_error(_why_not_opened(wanted))
     for error in damaged:
@@ -160,14 +160,14 @@ def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str,
         options,
         format_func=name_rule,
         help=RULE_HELP,
-        **state.carry("operating_point", usual_rule(experiment, rules), options.__contains__),
+        **state.persist_widget("operating_point", usual_rule(experiment, rules), options.__contains__),
     )
     if rule != "custom":
         return {name: experiment.threshold(name, level, rule) for name in experiment.frameworks}
     chosen = {}
     for name in experiment.frameworks:
         start = usual_threshold(experiment, name, level, rules)
-        carried = state.carry(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
+        carried = state.persist_widget(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
         label = f"{TITLES[name]} threshold"
         chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **carried)
     return chosen

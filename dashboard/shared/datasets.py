@@ -93,10 +93,10 @@ def dataset(folder: Path, progress: Progress | None = None) -> Dataset:
 def show_download() -> None:
     """The button that downloads the published set, and how far it has come, a part that runs alone."""
     going = download().going
-    st.fragment(_draw_download, run_every=_POLL_S if going else None)(going)
+    st.fragment(_show_download, run_every=_POLL_S if going else None)(going)
 
 
-def _draw_download(was_going: bool) -> None:
+def _show_download(was_going: bool) -> None:
     job = download()
     if job.going:
         share = min(1.0, job.done / job.total) if job.total else 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.errors import StrokeError
-from core.experiments import Experiment, list_experiments, models_root
+from core.experiments import Experiment, list_experiments, model_roots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,7 @@ _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to v
 
 def experiments() -> tuple[list[Experiment], list[StrokeError]]:
     """All experiments, and an error for each damaged folder; looked at again when a card changes."""
-    root = models_root()
-    found, damaged = _experiments(root, _stamp(root))
+    found, damaged = _experiments(_stamp(model_roots()))
     return list(found), list(damaged)
 
 
@@ -101,16 +100,12 @@ def memory(kind: str) -> dict[Any, Any]:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _experiments(
-    root: Path, stamp: tuple[object, ...]
-) -> tuple[tuple[Experiment, ...], tuple[StrokeError, ...]]:
-    found, damaged = list_experiments(root)
+def _experiments(stamp: tuple[object, ...]) -> tuple[tuple[Experiment, ...], tuple[StrokeError, ...]]:
+    found, damaged = list_experiments()
     return tuple(found), tuple(damaged)
 
 
-def _stamp(root: Path) -> tuple[object, ...]:
+def _stamp(roots: tuple[Path, ...]) -> tuple[object, ...]:
     """Changes whenever an experiment appears, goes or is written anew."""
-    if not root.is_dir():
-        return ()
-    files = sorted(path for path in root.glob("[!.]*/**/*") if path.is_file())
-    return tuple((path.as_posix(), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+    files = sorted(path for root in roots for path in root.glob("[!.]*/**/*") if path.is_file())
+    return (roots, *((path.as_posix(), path.stat().st_mtime_ns, path.stat().st_size) for path in files))

@@ -32,7 +32,7 @@ class Mark:
     chance: float
 
 
-def draw_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
+def plot_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
     """Every patient a column, every slice a square: tested or learned from.
 
     Args:
@@ -81,7 +81,7 @@ def draw_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     )  # fmt: skip
 
 
-def draw_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False) -> go.Figure:
+def plot_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False) -> go.Figure:
     """Figures from 0 to 1 under each other with their spread; a dotted tick says what chance would give.
 
     Args:
@@ -114,7 +114,7 @@ def draw_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False
                 "<extra></extra>",
             }
         )  # fmt: skip
-    traces.append(_draw_chance(places, palette))
+    traces.append(_plot_chance(places, palette))
     return compose(
         traces,
         {
@@ -127,7 +127,9 @@ def draw_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False
     )  # fmt: skip
 
 
-def draw_labels(counts: Mapping[str, tuple[int, int]], words: tuple[str, str], palette: Palette) -> go.Figure:
+def plot_label_counts(
+    counts: Mapping[str, tuple[int, int]], words: tuple[str, str], palette: Palette
+) -> go.Figure:
     """One bar per folder: how many of its slices show the finding.
 
     Args:
@@ -163,7 +165,7 @@ def _legend(palette: Palette) -> dict[str, Any]:
             "itemdoubleclick": False, "font": {"color": palette.text}}  # fmt: skip
 
 
-def _draw_chance(places: Mapping[Mark, float], palette: Palette) -> dict[str, Any]:
+def _plot_chance(places: Mapping[Mark, float], palette: Palette) -> dict[str, Any]:
     """A tick beside every mark at what guessing would reach there."""
     x: list[float | None] = []
     y: list[float | None] = []

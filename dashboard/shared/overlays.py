@@ -11,16 +11,23 @@ import numpy as np
 from PIL import Image
 
 from core.frameworks import TITLES
-from core.imaging import MAGMA, draw_color_bar, lay_heat, to_gray
+from core.imaging import MAGMA, lay_heat, render_color_bar, to_gray
 from dashboard.shared.palette import MARKERS, Palette
 
 __all__ = [
-    "MAGMA", "ScaleRow", "draw_color_bar", "draw_empty_frame", "draw_scales", "lay_heat",
-    "to_address", "to_gray", "to_thumbnail",
+    "MAGMA",
+    "ScaleRow",
+    "lay_heat",
+    "render_color_bar",
+    "render_empty_frame",
+    "render_scales",
+    "to_address",
+    "to_gray",
+    "to_thumbnail",
 ]  # fmt: skip
 
 
-def draw_empty_frame(size: int = 512) -> Image.Image:
+def render_empty_frame(size: int = 512) -> Image.Image:
     """Where a scan will stand: black, with the faint outline of a head."""
     v, u = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     distance = np.hypot(u / 0.68, v / 0.84)
@@ -59,14 +66,14 @@ class ScaleRow(NamedTuple):
 _SCALE_LEFT, _SCALE_SPAN, _SCALE_WIDTH, _ROW = 84, 372, 520, 50
 
 
-def draw_scales(rows: Sequence[ScaleRow], palette: Palette) -> str:
+def render_scales(rows: Sequence[ScaleRow], palette: Palette) -> str:
     """The probabilities of the networks, each on a scale from 0 to 1, one below the other, as SVG.
 
     From the operating point up a scale is tinted: there the network decides for the positive class. The
     review band around it is hatched.
     """
     height = _ROW * len(rows)
-    drawn = "".join(_draw_row(row, place * _ROW, palette) for place, row in enumerate(rows))
+    drawn = "".join(_render_row(row, place * _ROW, palette) for place, row in enumerate(rows))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SCALE_WIDTH}" height="{height}" '
         f'viewBox="0 0 {_SCALE_WIDTH} {height}" font-family="sans-serif">'
@@ -76,7 +83,7 @@ def draw_scales(rows: Sequence[ScaleRow], palette: Palette) -> str:
     )
 
 
-def _draw_row(row: ScaleRow, top: int, palette: Palette) -> str:
+def _render_row(row: ScaleRow, top: int, palette: Palette) -> str:
     left, span = _SCALE_LEFT, _SCALE_SPAN
     at, cut = left + span * row.probability, left + span * row.threshold
     color = palette.of_framework(row.framework)

@@ -104,7 +104,7 @@ def _scene(
     levels = {name: whole["models"][name][level] for name, _ in thresholds}
     for known in levels.values():
         if "reason" in known:
-            raise EvaluationError(f"There are no figures per {level}", came=known["reason"])
+            raise EvaluationError(f"There are no figures per {level}", found=known["reason"])
     measured = _measured(digest, level, _experiment)
     models, draws = {}, {}
     for name, cut in thresholds:

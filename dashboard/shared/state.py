@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CARRIED = "carried_values"
+_VALUES = "persistent_values"
 _LINKED = "linked_values"  # what the link will hold once the run has ended
 _WRITTEN = "written_values"  # what it holds
 _SHOWN = "values_on_this_page"  # by the part of the page that shows them
@@ -23,11 +23,11 @@ _PAGE = "page"
 _PART = "part_being_drawn"
 _ALONE = "parts_run_alone"
 _SAMPLES = "samples_shown"
-_LET_THROUGH = "scans_let_through"
+_OVERRIDDEN = "scans_with_gate_overridden"
 _WATCHED = "watched_job"
 _SEEN = "values_last_seen"
 _STARTS = "charts_started_anew"
-_DRAW = "sample_slices_draw"
+_SAMPLE_NUMBER = "sample_number"
 _REMEMBERED = "values_in_no_link"
 _OUTCOMES = "outcomes_of_actions"
 
@@ -79,7 +79,9 @@ def _write_link() -> None:
     st.session_state.setdefault(_WRITTEN, {}).update({key: linked[key] for key in shown})
 
 
-def carry(key: str, default: Any, is_valid: Callable[[Any], bool], *, replace: bool = True) -> dict[str, Any]:
+def persist_widget(
+    key: str, default: Any, is_valid: Callable[[Any], bool], *, replace: bool = True
+) -> dict[str, Any]:
     """Prepare a widget whose value goes along from page to page and stands in the link.
 
     Streamlit takes a widget of another page for another widget, so the value is kept here. A value in the
@@ -96,38 +98,38 @@ def carry(key: str, default: Any, is_valid: Callable[[Any], bool], *, replace: b
     Returns:
         The widget's arguments `key`, `on_change` and `args`.
     """
-    carried = st.session_state.setdefault(_CARRIED, {})
+    values = st.session_state.setdefault(_VALUES, {})
     linked = st.session_state.setdefault(_LINKED, {})
     # Only what truly stands in the link counts: a run may be cut off before it writes what it would.
     written = st.session_state.setdefault(_WRITTEN, {})
     asked = st.query_params.get(key)
     if asked is not None and asked != written.get(key):
-        carried[key] = _parse(asked, default)
+        values[key] = _parse(asked, default)
         written[key] = asked
-    value = carried.get(key, default)
+    value = values.get(key, default)
     if replace and not is_valid(value):
         value = default
     st.session_state[key] = value if is_valid(value) else None
     text = ",".join(value) if isinstance(value, list) else str(value)
     linked[key] = None if value == default else text
     st.session_state[_SHOWN][st.session_state[_PART]].append(key)
-    return {"key": key, "on_change": _keep, "args": (key,)}
+    return {"key": key, "on_change": _store_value, "args": (key,)}
 
 
-def keep(key: str, value: Any) -> None:
+def set_value(key: str, value: Any) -> None:
     """Set a carried value that no widget holds; for the callback of a button."""
     st.session_state[key] = value
-    _keep(key)
+    _store_value(key)
 
 
-def kept(key: str, default: T, is_valid: Callable[[T], bool]) -> T:
+def read_value(key: str, default: T, is_valid: Callable[[T], bool]) -> T:
     """The carried value of a `key` that no widget holds; like that of a widget it stands in the link."""
-    carry(key, default, is_valid)
+    persist_widget(key, default, is_valid)
     value: T = st.session_state[key]
     return value
 
 
-def place(key: str, value: Any, move: Callable[[Any], None]) -> dict[str, Any]:
+def set_widget(key: str, value: Any, move: Callable[[Any], None]) -> dict[str, Any]:
     """Put a widget at a value that follows from others; `move` is called with what a visitor moves it to.
 
     Returns:
@@ -174,24 +176,24 @@ def remember(kind: str, name: str, value: Any) -> None:
     st.session_state.setdefault(_REMEMBERED, {})[kind, name] = value
 
 
-def remembered(kind: str, name: str, default: T) -> T:
+def recall(kind: str, name: str, default: T) -> T:
     """What was kept of this kind under this name."""
     value: T = st.session_state.get(_REMEMBERED, {}).get((kind, name), default)
     return value
 
 
-def carried(key: str) -> Any:
+def find_value(key: str) -> Any:
     """The value that goes along under `key`; None when nobody chose one."""
-    return st.session_state.get(_CARRIED, {}).get(key)
+    return st.session_state.get(_VALUES, {}).get(key)
 
 
-def requested(key: str) -> str | None:
+def linked_value(key: str) -> str | None:
     """What the link asks for under `key`, before any widget has looked at it."""
     return st.query_params.get(key)
 
 
-def _keep(key: str) -> None:
-    st.session_state[_CARRIED][key] = st.session_state[key]
+def _store_value(key: str) -> None:
+    st.session_state[_VALUES][key] = st.session_state[key]
 
 
 def _hand_over(key: str, move: Callable[[Any], None]) -> None:
@@ -211,22 +213,22 @@ def _parse(text: str, default: Any) -> Any:
         return default
 
 
-def held(key: str) -> Any:
+def widget_value(key: str) -> Any:
     """What a widget holds now, "" for nothing; for callbacks."""
     return st.session_state.get(key) or ""
 
 
-def empty(key: str) -> None:
+def clear_widget(key: str) -> None:
     """Take the text out of a widget; for callbacks."""
     st.session_state[key] = ""
 
 
-def leave(place: str, outcome: Any) -> None:
+def store_outcome(place: str, outcome: Any) -> None:
     """Leave what came of an action at the place where it was asked for, in the stead of what lay there."""
     st.session_state.setdefault(_OUTCOMES, {})[place] = outcome
 
 
-def left(place: str) -> Any:
+def read_outcome(place: str) -> Any:
     """What the latest action of this place left; None before the first."""
     return st.session_state.get(_OUTCOMES, {}).get(place)
 
@@ -246,24 +248,24 @@ def samples_shown() -> bool:
     return bool(st.session_state.get(_SAMPLES, False))
 
 
-def let_through(key: str) -> None:
+def override_gate(key: str) -> None:
     """Remember that the files of this key are to be read although they do not look like a head CT."""
-    st.session_state[_LET_THROUGH] = keys_let_through() | {key}
+    st.session_state[_OVERRIDDEN] = overridden_keys() | {key}
 
 
-def keys_let_through() -> frozenset[str]:
+def overridden_keys() -> frozenset[str]:
     """Keys of the files that are to be read whatever they look like."""
-    return st.session_state.get(_LET_THROUGH, frozenset())
+    return st.session_state.get(_OVERRIDDEN, frozenset())
 
 
-def draw_again() -> None:
+def sample_again() -> None:
     """Ask for another handful of sample slices."""
-    st.session_state[_DRAW] = draw() + 1
+    st.session_state[_SAMPLE_NUMBER] = sample_number() + 1
 
 
-def draw() -> int:
+def sample_number() -> int:
     """Which handful of sample slices is shown; the first is 0."""
-    return int(st.session_state.get(_DRAW, 0))
+    return int(st.session_state.get(_SAMPLE_NUMBER, 0))
 
 
 def watch(job: str | None) -> None:

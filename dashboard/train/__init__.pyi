@@ -1,9 +1,9 @@
 from .finished import (
-    draw_finished as draw_finished,
+    show_finished as show_finished,
 )
 from .plan import (
-    draw_plan as draw_plan,
+    show_plan as show_plan,
 )
 from .runs import (
-    draw_runs as draw_runs,
+    show_runs as show_runs,
 )

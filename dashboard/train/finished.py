@@ -9,19 +9,19 @@ from core.exchange import has_native_weights, import_experiment
 from core.experiments import SHIPPED, Experiment, delete_experiment
 from dashboard.shared import charts, components, loaders, records, state
 from dashboard.train.packing import pack_experiment
-from dashboard.train.train_charts import draw_reached
+from dashboard.train.train_charts import plot_reached
 
 _UPLOAD_MB = 1_000
 
 
-def draw_finished() -> None:
+def show_finished() -> None:
     """The finished experiments as rows, their AUROC in one figure, and the way in for one from elsewhere."""
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="finished_head"
     ):
         st.subheader("Experiments", anchor=False)
         with st.popover("Import", icon=":material/upload:", key="import"):
-            _draw_import()
+            _show_import()
     found, damaged = loaders.experiments()
     for error in damaged:
         components.show_error(error)
@@ -32,17 +32,20 @@ def draw_finished() -> None:
         return
     for experiment in sorted(found, key=lambda one: one.card["created"], reverse=True):
         with st.container(border=True, key=f"experiment_{experiment.name}"):
-            _draw_row(experiment)
+            _show_row(experiment)
     compared = st.expander(
-        "How far they came: AUROC, out of sample", icon=":material/balance:", key="reached", on_change="rerun"
+        "Results so far: AUROC, out of sample",
+        icon=":material/balance:",
+        key="reached",
+        on_change="rerun",
     )
     with compared:
         # Every figure of every experiment would be computed for a figure that nobody has asked for.
         if compared.open:
-            _draw_comparison(found)
+            _show_comparison(found)
 
 
-def _draw_row(experiment: Experiment) -> None:
+def _show_row(experiment: Experiment) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         weights = "" if has_native_weights(experiment) else " · imported, without native weights"
         created = components.plain(experiment.card["created"][:10])
@@ -65,10 +68,10 @@ def _draw_row(experiment: Experiment) -> None:
             )  # fmt: skip
             if experiment.name not in SHIPPED:
                 with st.popover("Delete", icon=":material/delete:", key=f"remove_{experiment.name}"):
-                    _draw_delete(experiment)
+                    _show_delete(experiment)
 
 
-def _draw_delete(experiment: Experiment) -> None:
+def _show_delete(experiment: Experiment) -> None:
     st.markdown("Its networks, predictions and figures are deleted for everybody, and cannot be had back.")
     if st.button("Delete it", key=f"remove_now_{experiment.name}", icon=":material/delete:"):
         try:
@@ -80,7 +83,7 @@ def _draw_delete(experiment: Experiment) -> None:
             st.rerun()
 
 
-def _draw_import() -> None:
+def _show_import() -> None:
     upload = st.file_uploader(
         "A zip file that Export wrote", type=["zip"], max_upload_size=_UPLOAD_MB, key="import_file"
     )
@@ -100,7 +103,7 @@ def _draw_import() -> None:
             st.rerun()
 
 
-def _draw_comparison(experiments: list[Experiment]) -> None:
+def _show_comparison(experiments: list[Experiment]) -> None:
     reached = [
         (one.name, {name: level["slice"]["auroc"] for name, level in records.record(one)["models"].items()})
         for one in experiments
@@ -110,7 +113,7 @@ def _draw_comparison(experiments: list[Experiment]) -> None:
         for name, found in reached
     )
     st.plotly_chart(
-        draw_reached(reached, state.palette()), key="reached_figure", config=charts.CONFIG,
+        plot_reached(reached, state.palette()), key="reached_figure", config=charts.CONFIG,
         alt=f"AUROC with 95 % interval. {told}",
     )  # fmt: skip
     st.caption(

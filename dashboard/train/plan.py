@@ -25,7 +25,7 @@ _CHANGES = {"none": "None", "light": "Light", "usual": "Usual", "strong": "Stron
 _UPLOAD_MB = 2_000
 
 
-def draw_plan() -> None:
+def show_plan() -> None:
     """The choices, what they mean and how long they take, and the button that starts."""
     st.subheader("Plan", anchor=False)
     folder = _choose_dataset()

@@ -12,7 +12,7 @@ from core.experiments import models_root
 from core.frameworks import FRAMEWORKS, TITLES
 from core.training import Job, cancel_job, discard_job, ensure_runner, list_jobs, move_up, resume_job
 from dashboard.shared import charts, components, loaders, state
-from dashboard.train.train_charts import COURSE_HEIGHT, draw_course
+from dashboard.train.train_charts import COURSE_HEIGHT, plot_course
 
 _SIGNS = {
     "running": ":material/play_circle:",
@@ -33,11 +33,11 @@ _STAGES = {
 _BUSY_S, _QUIET_S = 2, 10
 
 
-def draw_runs() -> None:
+def show_runs() -> None:
     """The trainings, looked at again and again without drawing the rest of the page."""
     ensure_runner(models_root())
     seen = _look(list_jobs())
-    st.fragment(_draw, run_every=_BUSY_S if seen[0] else _QUIET_S)(seen)
+    st.fragment(_show, run_every=_BUSY_S if seen[0] else _QUIET_S)(seen)
 
 
 def _look(jobs: list[Job]) -> tuple[bool, int]:
@@ -46,7 +46,7 @@ def _look(jobs: list[Job]) -> tuple[bool, int]:
     return busy, len(loaders.experiments()[0])
 
 
-def _draw(seen: tuple[bool, int]) -> None:
+def _show(seen: tuple[bool, int]) -> None:
     st.subheader("Trainings", anchor=False)
     jobs = list_jobs()
     watched = state.watched()
@@ -59,9 +59,9 @@ def _draw(seen: tuple[bool, int]) -> None:
     shown = next((job for job in jobs if job.name == watched), jobs[0] if jobs else None)
     for job in jobs:
         with st.container(border=True, key=f"training_{job.name}"):
-            _draw_row(job, waiting, is_shown=job is shown, is_alone=len(jobs) == 1)
+            _show_row(job, waiting, is_shown=job is shown, is_alone=len(jobs) == 1)
     if shown is not None:
-        _draw_course(shown, len(jobs) > 1)
+        _show_course(shown, len(jobs) > 1)
     if seen != _look(jobs):
         st.rerun()  # look more often, or less, and show what was published below
 
@@ -77,13 +77,13 @@ def _show_result(name: str) -> None:
         )
 
 
-def _draw_row(job: Job, waiting: list[str], *, is_shown: bool, is_alone: bool) -> None:
+def _show_row(job: Job, waiting: list[str], *, is_shown: bool, is_alone: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"{_SIGNS[job.state]} **{components.plain(job.name)}** · {_tell_state(job, waiting)}")
         with st.container(horizontal=True, width="content"):
             if not is_alone and not is_shown and job.state != "queued":
                 st.button("Show", key=f"show_{job.name}", on_click=state.watch, args=(job.name,))
-            _draw_actions(job, waiting)
+            _show_actions(job, waiting)
     if job.state in ("failed", "interrupted", "cancelled"):
         st.markdown(components.sentence(job.message))
     if job.state != "queued":
@@ -107,7 +107,7 @@ def _tell_memory(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
-def _draw_actions(job: Job, waiting: list[str]) -> None:
+def _show_actions(job: Job, waiting: list[str]) -> None:
     if job.state == "running":
         _offer("Cancel", f"cancel_{job.name}", ":material/stop:", cancel_job, job.name)
         return
@@ -135,13 +135,13 @@ def _offer(label: str, key: str, icon: str, act: Callable[[str], Any], name: str
             st.rerun()
 
 
-def _draw_course(job: Job, is_named: bool) -> None:
+def _show_course(job: Job, is_named: bool) -> None:
     if is_named:
         st.markdown(f"**{components.plain(job.name)}**")
     history = job.read_history()
     if len(history):
         st.plotly_chart(
-            draw_course(history, _count_epochs(job, int(history["epoch"].max())), state.palette()),
+            plot_course(history, _count_epochs(job, int(history["epoch"].max())), state.palette()),
             key="course",
             config=charts.CONFIG,
             alt=_tell_course(job),

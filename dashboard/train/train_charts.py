@@ -21,7 +21,7 @@ _DOMAINS = ((0.7, 1.0), (0.35, 0.65), (0.0, 0.3))
 COURSE_HEIGHT = 520
 
 
-def draw_course(history: pd.DataFrame, epochs: int, palette: Palette) -> go.Figure:
+def plot_course(history: pd.DataFrame, epochs: int, palette: Palette) -> go.Figure:
     """Draw loss, accuracy and validation AUROC of all frameworks over the epochs.
 
     Args:
@@ -39,9 +39,9 @@ def draw_course(history: pd.DataFrame, epochs: int, palette: Palette) -> go.Figu
         for framework in frameworks:
             own = history[history["framework"] == framework]
             if train:
-                traces += _draw_lines(own, train, framework, "training", palette.chance, panel)
+                traces += _plot_lines(own, train, framework, "training", palette.chance, panel)
             color = palette.of_framework(framework)
-            traces += _draw_lines(own, validation, framework, "validation", color, panel)
+            traces += _plot_lines(own, validation, framework, "validation", color, panel)
             traces.append(_mark_lowest(own, validation, framework, palette, panel))
     axes: dict[str, dict[str, Any]] = {
         "xaxis": {
@@ -59,7 +59,7 @@ def draw_course(history: pd.DataFrame, epochs: int, palette: Palette) -> go.Figu
     )
 
 
-def _draw_lines(
+def _plot_lines(
     own: pd.DataFrame, column: str, framework: str, part: str, color: str, panel: int
 ) -> list[dict[str, Any]]:
     by_epoch = own.pivot_table(index="epoch", columns="fold", values=column)
@@ -103,7 +103,7 @@ def _mark_lowest(
     }  # fmt: skip
 
 
-def draw_reached(
+def plot_reached(
     reached: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]], palette: Palette
 ) -> go.Figure:
     """Draw the AUROC of experiments with its 95 % interval, one line per experiment.

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from core.experiments import Experiment
-from tests.builders import draw_head
+from tests.builders import render_head
 from tests.source_trees import MODULES, PACKAGES, ROOT
 
 FRAMEWORK_LIBRARIES = {"torch", "torchvision", "tensorflow", "keras"}
@@ -61,7 +61,7 @@ def run_apart(*arguments: str) -> tuple[int, str, set[str]]:
 def test_predict_loads_no_framework(tiny: Experiment, tmp_path: Path) -> None:
     """Reading a scan with both networks leaves no framework and no slow library in sys.modules."""
     picture = tmp_path / "a.png"
-    Image.fromarray(np.rint(255 * draw_head(0.5)).astype(np.uint8)).save(picture)
+    Image.fromarray(np.rint(255 * render_head(0.5)).astype(np.uint8)).save(picture)
     code, out, modules = run_apart("predict", str(picture), "--json")
     assert 0 == code
     assert {"pytorch", "keras"} <= set(json.loads(out)["scans"][0]["slices"][0])

@@ -29,7 +29,7 @@ from tests.canary_files import (
     write_pictures,
     write_volumes,
 )
-from tests.scan_files import draw_dataset, draw_hu, save
+from tests.scan_files import render_dataset, render_hu, save
 
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
@@ -162,7 +162,7 @@ def test_the_search_looks_into_packed_streams() -> None:
 
 def read_series(experiment: Experiment, name: str, *, planted: bool) -> Findings:
     """Findings of three slices in files of this name."""
-    datasets = [draw_dataset(draw_hu(n), z=5.0 * n, SeriesInstanceUID="1.2.3") for n in range(3)]
+    datasets = [render_dataset(render_hu(n), z=5.0 * n, SeriesInstanceUID="1.2.3") for n in range(3)]
     files = [(save_planted if planted else save)(dataset) for dataset in datasets]
     (scan,) = read_study([(f"{name} {n}", data) for n, data in enumerate(files)]).scans
     return Reader(experiment).read(scan, override_gate=True)

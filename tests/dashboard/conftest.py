@@ -14,7 +14,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from tests.builders import draw_head
+from tests.builders import render_head
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 OpenPage = Callable[..., AppTest]
@@ -48,9 +48,9 @@ def open_page() -> OpenPage:
     return open_named
 
 
-def draw_file(gray: float, kind: str = "PNG") -> bytes:
-    """A picture file of 64 x 64 pixels: a head of this mean gray, see `draw_head`."""
-    pixels = np.rint(255 * draw_head(gray)).astype(np.uint8)
+def render_file(gray: float, kind: str = "PNG") -> bytes:
+    """A picture file of 64 x 64 pixels: a head of this mean gray, see `render_head`."""
+    pixels = np.rint(255 * render_head(gray)).astype(np.uint8)
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, kind)
     return target.getvalue()

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.builders import write_tiny_experiment
-from tests.dashboard.conftest import OpenPage, draw_file, read_texts
+from tests.dashboard.conftest import OpenPage, read_texts, render_file
 
 CHOOSING = ("read_scan", "compare", "explore", "model_card", "quiz", "overview", "tour")
 
@@ -51,7 +51,7 @@ def test_a_dropped_scan_is_not_read_by_another(open_page: OpenPage, models: Path
     write_tiny_experiment(models)
     write_tiny_experiment(models, "another")
     app = open_page("read_scan")
-    app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
     assert "both networks" in _tell(app).lower()
     said = _remove(models / "tiny")
     app.run()

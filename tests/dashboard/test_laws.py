@@ -100,13 +100,13 @@ import io, pathlib, sys
 import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from tests.builders import draw_head
+from tests.builders import render_head
 app = AppTest.from_file("dashboard/app.py", default_timeout=60).run()
 app.switch_page("app_pages/read_scan.py").run()
 rng = np.random.default_rng(0)
 for number in range(20):
     target = io.BytesIO()
-    head = draw_head(0.3 + 0.02 * number, 650) - 0.02 * rng.random((650, 650), dtype=np.float32)
+    head = render_head(0.3 + 0.02 * number, 650) - 0.02 * rng.random((650, 650), dtype=np.float32)
     Image.fromarray(np.rint(255 * head.clip(0, 1)).astype(np.uint8)).save(target, "PNG")
     app.file_uploader[0].upload(f"{number}.png", target.getvalue(), "image/png").run()
 assert not app.exception, app.exception

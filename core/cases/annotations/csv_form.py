@@ -47,14 +47,14 @@ def read_entries(data: bytes, dataset: str, known: Collection[str]) -> tuple[lis
         if row["dataset"] != dataset:
             raise AnnotationError(
                 "The file holds tags of another data set",
-                came=f"fingerprint {row['dataset'][:12] or 'missing'}..., that of this experiment's set is "
+                found=f"fingerprint {row['dataset'][:12] or 'missing'}..., that of this experiment's set is "
                 f"{dataset[:12]}...",
                 remedy="choose an experiment on that data set, or another file; nothing was taken in",
                 code="other_dataset",
             )
         try:
             if row["sha256"] not in known:
-                raise AnnotationError("No slice of this data set has this hash", came=row["sha256"][:12])
+                raise AnnotationError("No slice of this data set has this hash", found=row["sha256"][:12])
             if not row["created"]:
                 raise AnnotationError("There is no time")
             case = Case(row["sha256"], dataset)
@@ -71,7 +71,7 @@ def _read_rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
     if len(data) > MAX_BYTES:
         raise AnnotationError(
             f"The file is larger than {MAX_BYTES / 1e6:.0f} MB",
-            came=f"{len(data) / 1e6:.0f} MB",
+            found=f"{len(data) / 1e6:.0f} MB",
             remedy=remedy,
         )
     try:
@@ -82,11 +82,11 @@ def _read_rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
         rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise AnnotationError(
-            "The file is no CSV file of tags", came=str(error)[:80], remedy=remedy
+            "The file is no CSV file of tags", found=str(error)[:80], remedy=remedy
         ) from error
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise AnnotationError(
-            "The file is no CSV file of tags", came=f'it has no column "{missing[0]}"', remedy=remedy
+            "The file is no CSV file of tags", found=f'it has no column "{missing[0]}"', remedy=remedy
         )
     return [(line, {name: row[name] for name in COLUMNS}) for line, row in rows]
 

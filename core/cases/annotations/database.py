@@ -144,16 +144,16 @@ def _explain(path: Path, error: sqlite3.Error) -> AnnotationError:
         return _not_written(path, str(error))
     return AnnotationError(
         f"The file of tags {path.name} is damaged",
-        came=str(error),
+        found=str(error),
         remedy=f"move {path} aside, keep it, and take in the latest export; nothing was changed",
         code="damaged",
     )
 
 
-def _not_written(path: Path, came: str) -> AnnotationError:
+def _not_written(path: Path, found: str) -> AnnotationError:
     return AnnotationError(
         "The file of tags could not be opened or written",
-        came=came,
+        found=found,
         remedy=f"check the free space of and the permissions on {path.parent}, or name another file in "
         f"{VARIABLE}; nothing was changed",
         code="not_written",

@@ -64,16 +64,16 @@ def make_entry(case: Case, *, tag: str = "", note: str = "", author: str = "", c
     """
     for name, value in (("file hash", case.sha256), ("data set fingerprint", case.dataset)):
         if not _HASH.fullmatch(value):
-            raise AnnotationError(f"The {name} is no SHA-256", came=repr(value)[:80])
+            raise AnnotationError(f"The {name} is no SHA-256", found=repr(value)[:80])
     note = clean(note, "\n")
     if bool(tag) == bool(note):
-        raise AnnotationError("An entry is one tag or one note", came="both" if tag else "neither")
+        raise AnnotationError("An entry is one tag or one note", found="both" if tag else "neither")
     if tag and tag not in TAGS:
         raise AnnotationError(
-            "There is no such tag", came=tag[:80], remedy=f"choose one of {', '.join(TAGS)}"
+            "There is no such tag", found=tag[:80], remedy=f"choose one of {', '.join(TAGS)}"
         )
     if len(note) > MAX_NOTE:
-        raise AnnotationError(f"A note has at most {MAX_NOTE} characters", came=str(len(note)))
+        raise AnnotationError(f"A note has at most {MAX_NOTE} characters", found=str(len(note)))
     author, created = clean_author(author), _as_utc(created) if created else now()
     told = "\n".join((case.sha256, case.dataset, tag, note, author, created))
     return Entry(hashlib.sha256(told.encode()).hexdigest()[:24], case, tag, note, author, created)
@@ -99,7 +99,7 @@ def _as_utc(text: str) -> str:
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise AnnotationError("The time is not ISO 8601", came=repr(text)[:80]) from error
+        raise AnnotationError("The time is not ISO 8601", found=repr(text)[:80]) from error
     if time.tzinfo is None:
-        raise AnnotationError("The time names no time zone", came=text[:80])
+        raise AnnotationError("The time names no time zone", found=text[:80])
     return time.astimezone(UTC).isoformat(timespec="microseconds")

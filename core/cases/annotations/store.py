@@ -65,7 +65,7 @@ class Annotations:
         with writing(self.path) as connection:
             old = _find(connection, id)
             if old.tag:
-                raise AnnotationError("Only a note can be changed", came=f"the tag {old.tag!r}")
+                raise AnnotationError("Only a note can be changed", found=f"the tag {old.tag!r}")
             new = make_entry(old.case, note=note, author=author)
             _take_away(connection, id, author)
             connection.execute("UPDATE entries SET replaced_by = ? WHERE id = ?", (new.id, id))
@@ -182,7 +182,7 @@ def _insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> int:
 def _find(connection: sqlite3.Connection, id: str) -> Entry:
     row = connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE id = ?", (id,)).fetchone()
     if row is None:
-        raise AnnotationError("There is no such entry", came=id[:40], remedy="open the case again")
+        raise AnnotationError("There is no such entry", found=id[:40], remedy="open the case again")
     return _as_entry(row)
 
 
@@ -192,7 +192,7 @@ def _conflict(connection: sqlite3.Connection, id: str) -> AnnotationConflict:
     (replaced_by,) = connection.execute("SELECT replaced_by FROM entries WHERE id = ?", (id,)).fetchone()
     return AnnotationConflict(
         f"The {'note' if entry.note else 'tag'} was {'changed' if replaced_by else 'removed'} meanwhile",
-        came=f"by {entry.removed_by}, {entry.removed[:16].replace('T', ' ')} UTC",
+        found=f"by {entry.removed_by}, {entry.removed[:16].replace('T', ' ')} UTC",
         remedy="look at what stands there now, then change that",
     )
 

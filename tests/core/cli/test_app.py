@@ -20,7 +20,7 @@ from core.experiments import Experiment, find_experiment
 from core.frameworks import FRAMEWORKS
 from core.measurements.verification import Check, Verification
 from core.training.card import describe_results
-from tests.builders import draw_head, write_tiny_experiment
+from tests.builders import render_head, write_tiny_experiment
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,7 +55,7 @@ def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
     for name, gray in (("dark/2.png", 0.2), ("dark/10.png", 0.25), ("bright 1.png", 0.8)):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.rint(255 * draw_head(gray)).astype(np.uint8)).save(folder / name)
+        Image.fromarray(np.rint(255 * render_head(gray)).astype(np.uint8)).save(folder / name)
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     return folder
 
@@ -262,7 +262,7 @@ def test_predict_tells_what_needs_review(models: Path, pictures: Path, run: Any)
     plain = write_tiny_experiment(models, "plain")
     write_tiny_experiment(models, "banded", calibrated=True)
     for number, gray in enumerate(np.linspace(0.25, 0.55, 51)):
-        head = np.rint(255 * draw_head(gray)).astype(np.uint8)
+        head = np.rint(255 * render_head(gray)).astype(np.uint8)
         Image.fromarray(head).save(pictures / "dark" / f"{number}.png")
     told = {}
     for name in (plain.name, "banded"):

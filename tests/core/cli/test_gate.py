@@ -11,8 +11,8 @@ from PIL import Image
 
 from core.cli.app import main
 from core.experiments import Experiment, find_experiment
-from core.measurements.gate_figures import draw_shares
-from core.synthetic.phantoms import draw_phantom, save_phantom
+from core.measurements.gate_figures import summarize_shares
+from core.synthetic.phantoms import render_phantom, save_phantom
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     heads, others = tmp_path / "heads", tmp_path / "others"
     heads.mkdir()
     others.mkdir()
-    save_phantom(draw_phantom(np.random.default_rng(0), lesion=True, size=256), heads / "Q7.png")
+    save_phantom(render_phantom(np.random.default_rng(0), lesion=True, size=256), heads / "Q7.png")
     filled = np.tile(np.arange(60, 188, dtype=np.uint8), (128, 1))
     Image.fromarray(filled).save(others / "Q7.png")
     return heads, others
@@ -55,7 +55,7 @@ def test_json_is_the_stored_table(
     """gate/1 and nothing else on standard output, its shares those of the stored counts."""
     code, out, _ = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", folders[1], "--json")
     record = json.loads(out)
-    shares = draw_shares(find_experiment("tiny").gate())
+    shares = summarize_shares(find_experiment("tiny").gate())
     images = {"images": "development", "what": ""}
     expected = {"schema": "gate/1", "experiment": "tiny", **images, "gate": shares}
     assert (0, expected) == (code, record)

@@ -17,7 +17,7 @@ from PIL import Image
 from core.cli.app import main
 from core.experiments import Experiment
 from core.frameworks import FRAMEWORKS
-from tests.builders import draw_head
+from tests.builders import render_head
 from tests.scan_files import write_series
 
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
@@ -42,7 +42,7 @@ def files(tmp_path: Path) -> Path:
     folder = tmp_path / "JANE DOE"
     folder.mkdir()
     for name, gray in (("JANE 1.png", 0.3), ("JANE 2.png", 0.8)):
-        Image.fromarray(np.rint(255 * draw_head(gray)).astype(np.uint8)).save(folder / name)
+        Image.fromarray(np.rint(255 * render_head(gray)).astype(np.uint8)).save(folder / name)
     (folder / "JANE 3.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     return folder
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.datasets.examples import deal_slices, draw_labels, draw_neighbours, pick_copies
+from core.datasets.examples import deal_slices, pick_copies, sample_label_examples, sample_shared_pairs
 from core.datasets.splits import Fold
 
 
@@ -38,7 +38,7 @@ def test_neighbours_lie_on_either_side():
     """Each pair is a tested slice and the slice before or after it, which is learned, of one patient each."""
     table = make_table("aaaaabbbbbccccc", [0] * 10 + [1] * 5)
     fold = make_fold(15, [0, 2, 6, 10, 11, 12, 13, 14])
-    pairs = draw_neighbours(table, fold, 3)
+    pairs = sample_shared_pairs(table, fold, 3)
     assert {"a", "b"} == {pair.patient for pair in pairs}
     number = dict(zip(table["file"], table["number"], strict=True))
     tested = set(table["file"].iloc[fold.test])
@@ -49,14 +49,14 @@ def test_neighbours_lie_on_either_side():
     assert {("a (3).png", "a (4).png")} == {
         (pair.test_file, pair.learned_file) for pair in pairs if pair.patient == "a"
     }
-    assert 1 == len(draw_neighbours(table, fold, 1))
+    assert 1 == len(sample_shared_pairs(table, fold, 1))
 
 
 def test_other_seeds_draw_other_patients():
     """The seed decides which patients are shown."""
     table = make_table(np.repeat(list("abcdefghij"), 4), [0] * 20 + [1] * 20)
     fold = make_fold(40, list(range(1, 40, 4)))
-    drawn = {tuple(pair.patient for pair in draw_neighbours(table, fold, 2, seed)) for seed in range(5)}
+    drawn = {tuple(pair.patient for pair in sample_shared_pairs(table, fold, 2, seed)) for seed in range(5)}
     assert len(drawn) > 1
 
 
@@ -75,7 +75,7 @@ def test_copies_across_the_split_are_picked():
 def test_each_label_finding_has_its_example(seed):
     """Examples are of the folder and label that they stand for, the first two of one patient."""
     table = make_table("aaabbbccc", [0] * 3 + [1] * 6, [0, 1, 0, 1, 0, 0, 0, 0, 1])
-    found = draw_labels(table, seed)
+    found = sample_label_examples(table, seed)
     row = table.set_index("file").loc
     assert (1, 1) == tuple(row[found.positive_showing, ["folder_label", "slice_label"]])
     assert (1, 0) == tuple(row[found.positive_without, ["folder_label", "slice_label"]])
@@ -91,6 +91,6 @@ def test_each_label_finding_has_its_example(seed):
 
 def test_findings_that_are_not_there_have_no_example():
     """Without such a slice the example is None."""
-    found = draw_labels(make_table("aabb", [0, 0, 1, 1], [0, 0, 1, 1]))
+    found = sample_label_examples(make_table("aabb", [0, 0, 1, 1], [0, 0, 1, 1]))
     assert (None, None) == (found.positive_without, found.negative_showing)
     assert found.positive_showing in ("b (1).png", "b (2).png")

@@ -19,7 +19,7 @@ from core.evaluation.calibration import (
     logit,
     reliability_diagram,
 )
-from core.evaluation.intervals import clopper_pearson, draw_weights, group_codes
+from core.evaluation.intervals import bootstrap_weights, clopper_pearson, group_codes
 
 
 def overconfident(n=3000, seed=0):
@@ -192,7 +192,7 @@ def test_statistic_equals_the_figures_of_each_resample():
     """In every resample the four figures are those of the slices written down as often as drawn."""
     y_true, y_prob = overconfident(600)
     patients = np.arange(600) // 30
-    weights = next(draw_weights(20, 12))
+    weights = next(bootstrap_weights(20, 12))
     found = calibration_statistic(y_true, y_prob, patients)(weights)
     for row, drawn in enumerate(weights):
         again = np.repeat(np.arange(600), drawn[group_codes(patients)[0]].astype(int))

@@ -113,7 +113,7 @@ def test_a_slice_of_two_groups_is_refused(plain):
     twice = stored(plain, properties=pd.concat([table, table.tail(2)]))
     with pytest.raises(EvaluationError, match="names a slice twice") as caught:
         subgroups_of(twice)
-    assert "2 rows too many" == caught.value.came
+    assert "2 rows too many" == caught.value.found
 
 
 def test_an_older_table_has_no_intervals(measured):

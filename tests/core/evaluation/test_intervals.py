@@ -8,8 +8,8 @@ from statsmodels.stats.proportion import proportion_confint
 from core.errors import EvaluationError
 from core.evaluation.intervals import (
     Bootstrap,
+    bootstrap_weights,
     clopper_pearson,
-    draw_weights,
     percentile_band,
     percentile_interval,
     resample,
@@ -31,7 +31,7 @@ def study(decimals, n_patients=N_PATIENTS):
 
 def test_weights_are_draws_of_patients_with_replacement():
     """Each row counts as many draws as there are patients, and every patient is drawn once on average."""
-    weights = np.concatenate(list(draw_weights(20, 3000, seed=1)))
+    weights = np.concatenate(list(bootstrap_weights(20, 3000, seed=1)))
     assert (3000, 20) == weights.shape
     assert {20.0} == set(weights.sum(axis=1))
     np.testing.assert_allclose(np.ones(20), weights.mean(axis=0), atol=0.08)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as reference
 
-from core.evaluation.intervals import draw_weights, group_codes, resample
+from core.evaluation.intervals import bootstrap_weights, group_codes, resample
 from core.evaluation.points import rate_statistic
 from core.evaluation.statistics import ranking_statistic
 from tests.core.evaluation.paired import difference
@@ -55,7 +55,7 @@ def test_equals_a_plain_loop_with_sklearn(decimals):
         ranking_statistic(y_true, y_score, patients),
     ]
     found = resample(statistics, N_PATIENTS, n_resamples=100, seed=7)
-    weights = np.concatenate(list(draw_weights(N_PATIENTS, 100, seed=7)))
+    weights = np.concatenate(list(bootstrap_weights(N_PATIENTS, 100, seed=7)))
     expected = plain_loop(y_true, y_score, 0.4, weights, group_codes(patients)[0])
     assert expected.keys() == found.keys()
     for name, values in expected.items():

@@ -173,7 +173,7 @@ def test_what_no_page_could_show_is_refused(
     packed: bytes, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the figures or the model card cannot be drawn the experiment does not come in."""
-    for name in ("evaluate_experiment", "draw_model_card"):
+    for name in ("evaluate_experiment", "render_model_card"):
         with monkeypatch.context() as changed:
             changed.setattr(experiment_zip, name, lambda *_, **__: {}["n_positive"])
             refuse(io.BytesIO(packed), models, "do not fit together")

@@ -122,7 +122,7 @@ def test_a_refused_field_comes_with_all_that_one_needs(models: Path, field: str,
         read_experiment(experiment.folder)
     told = str(caught.value)
     assert told.startswith(f'Folder "{experiment.name}": experiment.json: "{field}" ')
-    assert repr(value) == caught.value.came
+    assert repr(value) == caught.value.found
     assert f"({value!r}); correct this field, or get the folder" in told
 
 

@@ -17,13 +17,13 @@ from core.gate.appearance import (
     weigh_familiarity,
 )
 from core.gate.familiarity import Familiarity
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 
 
 @pytest.fixture(params=[0, 1, 2])
 def head(request: pytest.FixtureRequest) -> np.ndarray:
     """A synthetic head CT slice."""
-    return draw_phantom(np.random.default_rng(request.param), lesion=True, size=256).pixels
+    return render_phantom(np.random.default_rng(request.param), lesion=True, size=256).pixels
 
 
 def as_mri(head: np.ndarray) -> np.ndarray:

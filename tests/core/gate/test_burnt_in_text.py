@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from core.gate.burnt_in_text import holds_text
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 
 SIZE = 512
 
@@ -15,7 +15,7 @@ SIZE = 512
 @pytest.fixture(scope="module")
 def head() -> Image.Image:
     """A synthetic head CT slice, as bytes of gray."""
-    pixels = draw_phantom(np.random.default_rng(0), lesion=True, size=SIZE).pixels
+    pixels = render_phantom(np.random.default_rng(0), lesion=True, size=SIZE).pixels
     return Image.fromarray(np.rint(pixels * 255).astype(np.uint8))
 
 
@@ -47,7 +47,7 @@ def test_words_are_found_in_a_large_picture(head: Image.Image) -> None:
 def test_a_head_holds_no_words(seed: int) -> None:
     """Neither skull nor head-holder nor noise is taken for letters."""
     rng = np.random.default_rng(seed)
-    pixels = draw_phantom(rng, lesion=bool(seed % 2), size=SIZE).pixels
+    pixels = render_phantom(rng, lesion=bool(seed % 2), size=SIZE).pixels
     noisy = np.clip(pixels + rng.normal(0, 0.05, pixels.shape), 0, 1).astype(np.float32)
     assert [False] * 3 == [holds_text(picture) for picture in (pixels, noisy, np.zeros_like(pixels))]
 

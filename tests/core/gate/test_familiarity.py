@@ -25,7 +25,7 @@ from core.gate.familiarity import (
 )
 from core.imaging.preprocessing import Recipe, prepare
 from core.measurements.feature_space import measure_features
-from core.synthetic.phantoms import draw_phantom, write_phantom_dataset
+from core.synthetic.phantoms import render_phantom, write_phantom_dataset
 from tests.builders import write_tiny_experiment
 
 HEAD = Recipe(size=256, channels="gray", framing="head", intensity="tissue")
@@ -134,7 +134,7 @@ def _image(pixels: np.ndarray) -> np.ndarray:
 def test_copies_are_found_in_other_sizes_and_places() -> None:
     """A head made larger, moved, padded, or on a white page is a copy; another head is none."""
     drawn = [np.random.default_rng(seed) for seed in range(6)]
-    heads = [draw_phantom(rng, lesion=True, size=320).pixels for rng in drawn]
+    heads = [render_phantom(rng, lesion=True, size=320).pixels for rng in drawn]
     known = Familiarity({}, 1.0, 1.0, np.stack([hash_image(_image(head)) for head in heads[1:4]]))
     larger = ndimage.zoom(heads[3], 1.3, order=1)
     padded = np.pad(heads[3], ((40, 80), (60, 20)))
@@ -146,7 +146,7 @@ def test_copies_are_found_in_other_sizes_and_places() -> None:
 
 def test_a_copy_differs_in_few_bits() -> None:
     """The limit counts bits: at COPY_BITS a picture is a copy, with one more it is none."""
-    image = _image(draw_phantom(np.random.default_rng(0), lesion=False, size=256).pixels)
+    image = _image(render_phantom(np.random.default_rng(0), lesion=False, size=256).pixels)
     bits = np.unpackbits(hash_image(image))
     found = []
     for n in (COPY_BITS, COPY_BITS + 1):

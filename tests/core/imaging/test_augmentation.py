@@ -10,7 +10,7 @@ import pytest
 from core.errors import StrokeError
 from core.imaging.augmentation import Augmentation, augment_many
 from core.imaging.preprocessing import Recipe, prepare
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 
 EVERYTHING = Augmentation(
     flip=True,
@@ -32,7 +32,7 @@ def only(**changes: float) -> Augmentation:
 def phantoms(n: int = 6, channels: Any = "gray") -> np.ndarray:
     """Prepared heads without a lesion: (n, 64, 64, c) uint8."""
     recipe = Recipe(size=64, channels=channels, framing="head")
-    heads = (draw_phantom(np.random.default_rng(k), lesion=False, size=96).pixels for k in range(n))
+    heads = (render_phantom(np.random.default_rng(k), lesion=False, size=96).pixels for k in range(n))
     return np.stack([np.rint(prepare(head, recipe) * 255).astype(np.uint8) for head in heads])
 
 

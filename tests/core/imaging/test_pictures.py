@@ -9,15 +9,15 @@ from core.imaging.pictures import PICTURE_SIZE, cut_picture, show_picture
 from core.imaging.preprocessing import Recipe, to_frame
 from core.scans import Slice
 from core.scans.windows import LEARNED, WINDOWS, Window, window_hu
-from tests.builders import draw_head
-from tests.scan_files import draw_hu
+from tests.builders import render_head
+from tests.scan_files import render_hu
 
 RECIPE = Recipe(size=64, channels="gray", framing="head", intensity="unit")
 
 
 def test_gray_is_framed_as_the_networks_see_it() -> None:
     """A picture of 64 pixels grows to 512 with the frame of the recipe, in bytes."""
-    piece = Slice(draw_head(0.5))
+    piece = Slice(render_head(0.5))
     picture = cut_picture(piece, "gray", RECIPE)
     assert ((PICTURE_SIZE, PICTURE_SIZE), np.uint8) == (picture.shape, picture.dtype)
     assert abs(float(to_frame(piece.pixels, RECIPE).mean()) - float(picture.mean()) / 255) < 0.01
@@ -27,7 +27,7 @@ def test_gray_is_framed_as_the_networks_see_it() -> None:
 @pytest.mark.parametrize("window", [LEARNED, *WINDOWS.values()])
 def test_hounsfield_units_are_kept_and_shown_through_any_window(window: Window) -> None:
     """The darkest and brightest units stay as they are; a window makes gray of them."""
-    hu = draw_hu().astype(np.float32)
+    hu = render_hu().astype(np.float32)
     picture = cut_picture(Slice(hu), "hu", RECIPE)
     assert np.int16 == picture.dtype
     assert abs(int(hu.max()) - int(picture.max())) <= 20

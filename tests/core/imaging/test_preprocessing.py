@@ -21,14 +21,14 @@ from core.imaging.preprocessing import (
     trim_margins,
 )
 from core.scans.windows import Window
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 
 FRAMED = Recipe(size=96, channels="gray", framing="head", intensity="unit")
 
 
 def phantom(size: int = 256) -> np.ndarray:
     """A head without a lesion, always the same."""
-    return draw_phantom(np.random.default_rng(3), lesion=False, size=size).pixels
+    return render_phantom(np.random.default_rng(3), lesion=False, size=size).pixels
 
 
 def disc(height: int, width: int, row: float, column: float, radius: float, gray: float = 0.5) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_prepare_many_is_prepare_on_each() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_find_head_frames_a_phantom(seed: int) -> None:
     """The square holds the phantom's bright pixels with a small margin, centred on the longer side."""
-    pixels = draw_phantom(np.random.default_rng(seed), lesion=False, size=256).pixels
+    pixels = render_phantom(np.random.default_rng(seed), lesion=False, size=256).pixels
     rows, columns = np.nonzero(pixels > 0.5)
     top, left, side = find_head(pixels)
     assert top <= rows.min()
@@ -229,7 +229,7 @@ def test_whole_framing_never_stretches() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixels", "came"),
+    ("pixels", "found"),
     [
         (np.zeros((4, 4, 3)), "shape (4, 4, 3)"),
         (np.zeros(16), "shape (16,)"),
@@ -239,12 +239,12 @@ def test_whole_framing_never_stretches() -> None:
         (np.full((8, 8), -0.25), "-0.25"),
     ],
 )
-def test_unfit_pixels_are_refused(pixels: np.ndarray, came: str) -> None:
+def test_unfit_pixels_are_refused(pixels: np.ndarray, found: str) -> None:
     """Pixels that are no finite picture in [0, 1] raise a ScanError that says what came."""
     for change in (prepare, to_frame):
         with pytest.raises(ScanError) as error:
             change(pixels, FRAMED)
-        assert came in str(error.value)
+        assert found in str(error.value)
 
 
 def test_a_recipe_survives_its_dictionary() -> None:

@@ -14,8 +14,8 @@ from scipy.stats import binomtest
 from core.errors import ExperimentError, ScanError
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files, find_experiment
 from core.gate.familiarity import FAMILIARITY_FILE, Familiarity, Space, pack_familiarity
-from core.measurements.gate_figures import draw_shares, measure_gate, store_gate
-from core.synthetic.phantoms import draw_phantom, save_phantom
+from core.measurements.gate_figures import measure_gate, store_gate, summarize_shares
+from core.synthetic.phantoms import render_phantom, save_phantom
 from tests.builders import write_tiny_experiment
 
 COUNTS = [["head_ct", 40, 36, 3, 1, 2], ["other", 10, 0, 4, 6, 0]]
@@ -27,7 +27,7 @@ def heads(tmp_path: Path) -> Path:
     """A folder of three heads, one of them in colour, one inverted, and a file that is no picture."""
     folder = tmp_path / "heads"
     folder.mkdir()
-    phantoms = [draw_phantom(np.random.default_rng(seed), lesion=True, size=256) for seed in range(4)]
+    phantoms = [render_phantom(np.random.default_rng(seed), lesion=True, size=256) for seed in range(4)]
     save_phantom(phantoms[0], folder / "Q7_first.png")
     save_phantom(phantoms[1], folder / "Q7_second.png")
     gray = np.round(phantoms[2].pixels * 255).astype(np.uint8)
@@ -68,7 +68,7 @@ def test_each_slice_is_counted_once(tiny: Experiment, heads: Path, photographs: 
 def test_a_volume_counts_by_its_slices(tiny: Experiment, photographs: Path, tmp_path: Path) -> None:
     """Every slice of a volume in Hounsfield units is judged, in the window that the networks see."""
     gray = np.stack(
-        [draw_phantom(np.random.default_rng(seed), lesion=True, size=256).pixels for seed in range(3)], -1
+        [render_phantom(np.random.default_rng(seed), lesion=True, size=256).pixels for seed in range(3)], -1
     )
     hounsfield = np.select([gray == 0, gray > 0.9], [-1000, 1000], 80 * gray).astype(np.int16)
     nibabel.save(nibabel.Nifti1Image(hounsfield, np.eye(4)), tmp_path / "volume.nii.gz")
@@ -124,7 +124,7 @@ def test_features_have_a_say(models: Path, heads: Path, photographs: Path) -> No
 
 def test_shares_have_exact_intervals() -> None:
     """Shares are of the slices judged, with the exact binomial interval, also of 0 of 10."""
-    drawn = draw_shares(tabulate(COUNTS))
+    drawn = summarize_shares(tabulate(COUNTS))
     assert [(40, 2), (10, 0)] == [(one["n"], one["unreadable"]) for one in drawn.values()]
     for kind, n, *counts, _ in COUNTS:
         for outcome, k in zip(("read", "warn", "refuse"), counts, strict=True):
@@ -148,4 +148,4 @@ def test_shares_have_exact_intervals() -> None:
 def test_a_table_that_does_not_add_up_is_an_error(rows: list[list[str | int]]) -> None:
     """No share is drawn from counts that cannot be."""
     with pytest.raises(ExperimentError, match="add up"):
-        draw_shares(tabulate(rows))
+        summarize_shares(tabulate(rows))

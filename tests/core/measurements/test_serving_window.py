@@ -23,7 +23,7 @@ from tests.scan_files import write_nifti
 BURNT_IN = Window(30, 160)
 
 
-def draw_hu(seed: int) -> np.ndarray:
+def render_hu(seed: int) -> np.ndarray:
     """A head of (64, 64) float32: skull, brain near 35 HU, fluid near 5."""
     rows, columns = np.mgrid[:64, :64] - 31.5
     radius = np.hypot(rows, columns * 1.2)
@@ -36,7 +36,7 @@ def draw_hu(seed: int) -> np.ndarray:
 def experiment(models: Path) -> Experiment:
     """Familiar with heads whose pictures have the window BURNT_IN."""
     single = write_tiny_experiment(models, folds=1)
-    grays = [window_hu(draw_hu(seed), BURNT_IN) for seed in range(60)]
+    grays = [window_hu(render_hu(seed), BURNT_IN) for seed in range(60)]
     images = np.stack([prepare(gray, single.recipe) for gray in grays])
     served = {
         name: ServedModel(single.model_path(name)).predict(images).features for name in single.frameworks
@@ -48,7 +48,7 @@ def experiment(models: Path) -> Experiment:
 
 def test_the_burnt_in_window_is_found(experiment: Experiment) -> None:
     """Of all windows the one that the training pictures have brings new heads nearest."""
-    matches = compare_windows(experiment, [draw_hu(seed) for seed in range(100, 108)])
+    matches = compare_windows(experiment, [render_hu(seed) for seed in range(100, 108)])
     assert BURNT_IN == matches[0].window
     assert sorted(match.distance for match in matches) == [match.distance for match in matches]
     assert len(LEVELS_HU) * len(WIDTHS_HU) == len(matches)
@@ -57,8 +57,8 @@ def test_the_burnt_in_window_is_found(experiment: Experiment) -> None:
 
 def test_slices_without_brain_do_not_count(experiment: Experiment) -> None:
     """Bone alone changes nothing; without any brain there is nothing to measure."""
-    heads = [draw_hu(seed) for seed in range(100, 104)]
-    bone = np.where(draw_hu(0) > 500, 900, -1000).astype(np.float32)
+    heads = [render_hu(seed) for seed in range(100, 104)]
+    bone = np.where(render_hu(0) > 500, 900, -1000).astype(np.float32)
     assert compare_windows(experiment, heads) == compare_windows(experiment, [*heads, bone])
     with pytest.raises(ScanError) as raised:
         compare_windows(experiment, [bone])
@@ -68,14 +68,14 @@ def test_slices_without_brain_do_not_count(experiment: Experiment) -> None:
 def test_it_needs_an_experiment_that_knows(tiny: Experiment) -> None:
     """Where features were never measured, the error names the command."""
     with pytest.raises(ExperimentError, match="core features tiny"):
-        compare_windows(tiny, [draw_hu(0)])
+        compare_windows(tiny, [render_hu(0)])
 
 
 def test_the_command_tells_every_window(
     experiment: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """window/1 holds each window once, the experiment's own is marked; the table says the same."""
-    volume = np.stack([draw_hu(seed) for seed in range(3)], -1).astype(np.int16)
+    volume = np.stack([render_hu(seed) for seed in range(3)], -1).astype(np.int16)
     (tmp_path / "head.nii").write_bytes(write_nifti(volume))
     printed = []
     for words in (["--json"], []):

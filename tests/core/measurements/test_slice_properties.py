@@ -19,8 +19,8 @@ from core.measurements.slice_properties import (
     order_series,
     tissue_brightness,
 )
-from core.synthetic.phantom_anatomy import draw_head
-from core.synthetic.phantoms import draw_phantom, write_phantom_dataset
+from core.synthetic.phantom_anatomy import render_head
+from core.synthetic.phantoms import render_phantom, write_phantom_dataset
 from tests.core.real_data import needs_real_data, real_folder
 
 N_SLICES = 20
@@ -28,12 +28,12 @@ HEAD = Recipe(size=96, channels="gray", framing="head")
 WHOLE = Recipe(size=96, channels="gray", framing="whole")
 
 
-def draw_series(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def render_series(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (n, 96, 96) and mixtures (n,) of a patient from the neck to the vertex."""
     rng = np.random.default_rng(seed)
-    head = draw_head(rng)
+    head = render_head(rng)
     slices = [
-        draw_phantom(rng, lesion=False, size=128, position=float(place), head=head).pixels
+        render_phantom(rng, lesion=False, size=128, position=float(place), head=head).pixels
         for place in np.linspace(0.02, 0.99, N_SLICES)
     ]
     pictures = np.stack([to_frame(pixels, WHOLE) for pixels in slices])
@@ -45,7 +45,7 @@ def draw_series(seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("upside_down", [False, True])
 def test_a_series_is_unwrapped(seed: int, start: int, upside_down: bool) -> None:
     """Wherever it begins, and in both directions, the lowest slice gets 0 and the highest 1."""
-    pictures, mixture = draw_series(seed)
+    pictures, mixture = render_series(seed)
     order = np.roll(np.arange(N_SLICES), -start)
     order = order[::-1] if upside_down else order
     expected = order / (N_SLICES - 1)
@@ -54,7 +54,7 @@ def test_a_series_is_unwrapped(seed: int, start: int, upside_down: bool) -> None
 
 def test_a_series_that_tells_nothing_gets_no_places() -> None:
     """Too few slices, equal slices, and slices without bottom and top have no places."""
-    pictures, mixture = draw_series(0)
+    pictures, mixture = render_series(0)
     few = MIN_SERIES - 1
     assert np.isnan(order_series(pictures[:few], mixture[:few])).all()
     assert few == len(order_series(pictures[:few], mixture[:few]))

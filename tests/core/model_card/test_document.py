@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from core.experiments import Experiment, update_card
-from core.model_card import draw_model_card
+from core.model_card import render_model_card
 from core.model_card.document import SECTIONS
 from tests.builders import write_tiny_experiment
 from tests.core.model_card.conftest import add_tables
@@ -14,7 +14,7 @@ from tests.core.model_card.conftest import add_tables
 
 def draw(experiment: Experiment) -> str:
     """The card's Markdown, with few resamples."""
-    return draw_model_card(experiment, n_resamples=20).markdown
+    return render_model_card(experiment, n_resamples=20).markdown
 
 
 def test_the_same_record_gives_the_same_card(models: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of figures in README: its values are the evaluation's, and it stands between its marks."""
+"""The tables of figures in the documents: their values are those of the evaluation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 from core.errors import StrokeError
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
-from core.model_card.readme_table import draw_figures, replace_figures
+from core.model_card.readme_table import render_figures, replace_figures
 from tests.builders import write_tiny_experiment
 
-BEGIN, END = "<!-- figures: written by `make figures` -->", "<!-- end of figures -->"
+ALL = "<!-- all figures: written by `make figures` -->"
+MAIN = "<!-- main figures: written by `make figures` -->"
+END = "<!-- end of figures -->"
 
 
 def cells(line: str) -> list[str]:
@@ -33,7 +35,7 @@ def flat(figure: dict[str, Any], scale: float = 1.0) -> list[float]:
 
 def test_the_table_tells_the_evaluation(tiny: Experiment) -> None:
     """Each row's counts, values and intervals are those of `evaluate_experiment`, rounded."""
-    header, rule, *rows = draw_figures([tiny]).splitlines()
+    header, rule, *rows = render_figures([tiny]).splitlines()
     assert 8 == len(cells(header)) == len(cells(rule))
     record = evaluate_experiment(tiny)["models"]
     assert ["PyTorch", "Keras"] == [cells(row)[1] for row in rows]
@@ -57,7 +59,7 @@ def test_the_table_tells_the_evaluation(tiny: Experiment) -> None:
 def test_experiments_follow_each_other(tiny: Experiment) -> None:
     """Several experiments stand in one table in the order given, each with its own frameworks."""
     other = write_tiny_experiment(tiny.folder.parent, "other", frameworks=("keras",), seed=1)
-    rows = draw_figures([other, tiny]).splitlines()[2:]
+    rows = render_figures([other, tiny]).splitlines()[2:]
     assert ["`other`", "`tiny`", "`tiny`"] == [cells(row)[0] for row in rows]
     assert ["Keras", "PyTorch", "Keras"] == [cells(row)[1] for row in rows]
 
@@ -75,24 +77,35 @@ def test_what_cannot_be_estimated_is_said(tiny: Experiment, monkeypatch: pytest.
         return record
 
     monkeypatch.setattr("core.model_card.readme_table.evaluate_experiment", evaluate)
-    row = cells(draw_figures([tiny]).splitlines()[2])
+    row = cells(render_figures([tiny]).splitlines()[2])
     assert ["unknown", "90.0 %", "0.88"] == row[3:6]
     assert "not estimable" == row[7]
 
 
-def test_figures_replace_what_stands_between_the_marks() -> None:
-    """Only what is between the marks changes; doing it again changes nothing."""
-    text = f"# Title\n{BEGIN}\n| old |\n{END}\nThe rest, with a | and <!-- a comment -->.\n"
-    replaced = replace_figures(text, "| new |")
-    assert text.replace("| old |", "| new |") == replaced
-    assert replaced == replace_figures(replaced, "| new |")
-    assert f"{BEGIN}\n| new |\n{END}" == replace_figures(f"{BEGIN}{END}", "| new |")
+def test_the_short_table_has_the_main_columns(tiny: Experiment) -> None:
+    """The cells of the short table are those of the full one, some columns left out."""
+    full, short = (
+        [cells(line) for line in render_figures([tiny], short).splitlines()] for short in (False, True)
+    )
+    assert ["experiment", "model", "accuracy", "AUROC", "patient AUROC"] == short[0]
+    places = [full[0].index(title) for title in short[0]]
+    assert [[row[place] for place in places] for row in full] == short
 
 
-@pytest.mark.parametrize("text", ["", "no mark", BEGIN, END, f"{END} {BEGIN}"])
+@pytest.mark.parametrize(("begin", "short"), [(ALL, False), (MAIN, True)])
+def test_the_table_replaces_what_is_between_the_marks(tiny: Experiment, begin: str, short: bool) -> None:
+    """Nothing outside the marks changes; replacing twice gives the same text."""
+    text = f"# Title\n{begin}\n| old |\n{END}\nThe rest, with a | and <!-- a comment -->.\n"
+    replaced = replace_figures(text, [tiny])
+    assert text.replace("| old |", render_figures([tiny], short)) == replaced
+    assert replaced == replace_figures(replaced, [tiny])
+    assert f"{begin}\n{render_figures([tiny], short)}\n{END}" == replace_figures(f"{begin}{END}", [tiny])
+
+
+@pytest.mark.parametrize("text", ["", "no mark", ALL, END, f"{END} {ALL}"])
 def test_a_text_without_both_marks_is_refused(text: str) -> None:
     """The error says which marks to write."""
     with pytest.raises(StrokeError) as error:
-        replace_figures(text, "| new |")
-    assert BEGIN in str(error.value)
-    assert END in str(error.value)
+        replace_figures(text, [])
+    for mark in (ALL, MAIN, END):
+        assert mark in str(error.value)

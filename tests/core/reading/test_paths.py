@@ -14,14 +14,14 @@ from core.experiments import Experiment
 from core.reading.findings import Findings, Refusal
 from core.reading.paths import group_refusals, list_files, read_paths
 from core.reading.reader import Reader
-from tests.builders import draw_head
-from tests.scan_files import draw_hu, write_dicom
+from tests.builders import render_head
+from tests.scan_files import render_hu, write_dicom
 
 
 def write_picture(path: Path, gray: float) -> Path:
     """A picture file of 64 x 64 pixels: a head of this mean gray."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.rint(255 * draw_head(gray)).astype(np.uint8)).save(path)
+    Image.fromarray(np.rint(255 * render_head(gray)).astype(np.uint8)).save(path)
     return path
 
 
@@ -66,7 +66,7 @@ def test_refusals_for_one_reason_stand_together() -> None:
 def test_a_medium_from_a_hospital_is_read(tiny: Experiment, tmp_path: Path) -> None:
     """Index, texts, programs and reports beside the slices refuse nothing of the study; each is named, and
     those for one reason can be told in one sentence."""
-    series = {f"IMAGES/{number}": write_dicom(draw_hu(number, 128), z=5.0 * number) for number in range(4)}
+    series = {f"IMAGES/{number}": write_dicom(render_hu(number, 128), z=5.0 * number) for number in range(4)}
     others = {
         "DICOMDIR": write_dicom(PixelData=None, DirectoryRecordSequence=[]),
         "README.TXT": b"Insert the medium", "AUTORUN.INF": b"[autorun]", "VIEWER.EXE": b"MZ" + bytes(900),

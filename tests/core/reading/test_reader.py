@@ -21,12 +21,12 @@ from core.reading.verdict import make_study_rules, reach_verdicts
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
 from core.scans.scan import OTHER_PART
-from tests.builders import draw_head, tiny_probability, write_tiny_experiment, write_tiny_model
+from tests.builders import render_head, tiny_probability, write_tiny_experiment, write_tiny_model
 
 
 def make_scan(*grays: float, warnings: tuple[str, ...] = (), sha256: str = "0" * 64) -> Scan:
     """A scan with one head per mean gray."""
-    slices = tuple(Slice(draw_head(gray)) for gray in grays)
+    slices = tuple(Slice(render_head(gray)) for gray in grays)
     return Scan("here.png", sha256, "gray", slices, warnings)
 
 
@@ -224,7 +224,7 @@ def test_what_is_known_in_millimetres_is_measured(
     tiny: Experiment, spacing_mm: float, is_refused: bool
 ) -> None:
     """A head in Hounsfield units that is 350 mm long is refused for its size; one of half of it is not."""
-    hu = np.where(draw_head(0.5) > 0, 30, -1000).astype(np.float32)
+    hu = np.where(render_head(0.5) > 0, 30, -1000).astype(np.float32)
     scan = Scan("s", "0" * 64, "hu", (Slice(hu),), technical=Technical(spacing_mm=(spacing_mm,) * 2))
     (finding,) = Reader(tiny).read(scan, override_gate=True).slices
     assert is_refused == any("mm across" in reason for reason in finding.gate.reasons)
@@ -245,7 +245,7 @@ def test_colour_reaches_the_gate(tiny: Experiment) -> None:
 
 def make_familiar(experiment: Experiment, grays: Sequence[float]) -> Experiment:
     """The experiment, familiar with heads of these grays; those of the first half are the held-out ones."""
-    images = np.stack([prepare(draw_head(gray), experiment.recipe) for gray in grays])
+    images = np.stack([prepare(render_head(gray), experiment.recipe) for gray in grays])
     served = {
         name: ServedModel(experiment.model_path(name)).predict(images).features
         for name in experiment.frameworks
@@ -273,8 +273,8 @@ def test_a_copy_of_what_the_networks_were_made_from_is_told(models: Path) -> Non
     """A picture like one of training is named, one like a slice that was only tested is not."""
     single = write_tiny_experiment(models, folds=1)
     known = make_familiar(single, np.linspace(0.45, 0.55, 40))
-    other = np.where(draw_head(0.5) > 0, np.random.default_rng(0).uniform(0.3, 0.7, (64, 64)), 0)
-    scan = Scan("s", "0" * 64, "gray", (Slice(draw_head(0.52)), Slice(other.astype(np.float32))))
+    other = np.where(render_head(0.5) > 0, np.random.default_rng(0).uniform(0.3, 0.7, (64, 64)), 0)
+    scan = Scan("s", "0" * 64, "gray", (Slice(render_head(0.52)), Slice(other.astype(np.float32))))
     findings = Reader(known).read(scan, override_gate=True)
     assert [(COPY,), ()] == [finding.warnings for finding in findings.slices]
 

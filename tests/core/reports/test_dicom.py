@@ -16,7 +16,7 @@ from core.experiments import Experiment
 from core.gate.appearance import GateFinding
 from core.reading.findings import Findings
 from core.reading.reader import Reader
-from core.reports.dicom import draw_capture, write_dicom_capture, write_dicom_report
+from core.reports.dicom import render_capture, write_dicom_capture, write_dicom_report
 from core.scans import Scan, Slice
 
 PDF = b"%PDF-1.4 a document"  # of odd length
@@ -69,7 +69,7 @@ def draw(experiment: Experiment, findings: Findings) -> list[Image.Image]:
     """Each slice captured between a gray and two red pictures of 256 pixels."""
     gray, red = Image.new("L", (256, 256), 90), Image.new("RGB", (256, 256), (200, 0, 0))
     overlays = dict.fromkeys(experiment.frameworks, red)
-    return [draw_capture(finding, len(findings.slices), gray, overlays) for finding in findings.slices]
+    return [render_capture(finding, len(findings.slices), gray, overlays) for finding in findings.slices]
 
 
 def test_the_report_holds_the_pdf_byte_by_byte() -> None:
@@ -208,7 +208,7 @@ def test_the_sides_of_the_patient_are_told_where_they_are_known(tiny: Experiment
     gray = Image.new("L", (512, 512), 90)
     overlays = dict.fromkeys(tiny.frameworks, gray)
     known = (None, ("R", "L", "A", "P"), ("L", "R", "A", "P"))
-    frames = [np.asarray(draw_capture(finding, 2, gray, overlays, marks))[540:] for marks in known]
+    frames = [np.asarray(render_capture(finding, 2, gray, overlays, marks))[540:] for marks in known]
     assert [0, 255, 255] == [frame[:, 512:].max() for frame in frames]
     assert 3 == len({frame.tobytes() for frame in frames})
 

@@ -17,11 +17,11 @@ from core.reading.findings import Findings
 from core.reading.reader import Reader, decide_anew
 from core.reading.verdict import RULE, make_study_rules, reach_verdicts
 from core.reports.pdf import ScanReport, write_pdf
-from core.reports.pdf_drawings import draw_curve
+from core.reports.pdf_drawings import plot_curve
 from core.reports.pdf_parts import LOOKS
 from core.reports.tables import NOT_FOR_DIAGNOSIS, program_version
 from core.scans import Scan, Slice, Technical
-from tests.builders import draw_head, write_tiny_experiment
+from tests.builders import render_head, write_tiny_experiment
 
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
@@ -30,14 +30,14 @@ MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 def read_gray(experiment: Experiment, gray: float, source: str = "a.png") -> Findings:
     """Findings of one slice of this mean gray."""
-    scan = Scan(source, "ab" * 32, "gray", (Slice(draw_head(gray)),), ("The picture was turned.",))
+    scan = Scan(source, "ab" * 32, "gray", (Slice(render_head(gray)),), ("The picture was turned.",))
     return Reader(experiment).read(scan)
 
 
 def read_study(experiment: Experiment, n_slices: int = 5) -> Findings:
     """Findings of ever brighter slices, 5 mm apart; the first shows no brain."""
     grays = np.linspace(0.5, 0.9, n_slices)
-    slices = tuple(Slice(draw_head(gray), 5.0 * index) for index, gray in enumerate(grays))
+    slices = tuple(Slice(render_head(gray), 5.0 * index) for index, gray in enumerate(grays))
     technical = Technical("CT", (0.5, 0.4), 5.0, ("R", "L", "A", "P"), None, 12.0)
     scan = Scan("a", "ab" * 32, "gray", slices, (), technical)
     findings = Reader(experiment).read(scan)
@@ -148,7 +148,7 @@ def test_a_study_lists_and_shows_the_slices_that_drove_it(tiny: Experiment) -> N
 
 def test_the_curve_has_a_mark_for_each_slice() -> None:
     """PyTorch is a solid line with circles, Keras a dashed one with squares; who does not vote is hollow."""
-    drawn = draw_curve({"pytorch": [0, 0.5, 1], "keras": [1, 1, 0]}, [False, True, True], [1], 300)
+    drawn = plot_curve({"pytorch": [0, 0.5, 1], "keras": [1, 1, 0]}, [False, True, True], [1], 300)
     solid, dashed = (shape for shape in drawn.contents if isinstance(shape, PolyLine))
     assert (None, [4, 2]) == (solid.strokeDashArray, dashed.strokeDashArray)
     circles, squares = ([s for s in drawn.contents if isinstance(s, kind)] for kind in (Circle, Rect))

@@ -21,12 +21,12 @@ from core.reports.tables import (
 )
 from core.scans import Scan, Slice
 from core.system import escape_for_cell
-from tests.builders import draw_head
+from tests.builders import render_head
 
 
 def read_grays(experiment: Experiment, *grays: float, source: str = "a.png") -> Findings:
     """Findings of a scan with one slice per mean gray; the brighter, the more suspicious."""
-    slices = (Slice(draw_head(gray)) for gray in grays)
+    slices = (Slice(render_head(gray)) for gray in grays)
     return Reader(experiment).read(Scan(source, "0" * 64, "gray", tuple(slices)))
 
 
@@ -66,7 +66,7 @@ def test_the_worklist_has_a_row_for_each_slice_and_refusal(tiny: Experiment) -> 
 def read_study(experiment: Experiment) -> Findings:
     """Findings of four slices below and above 0 mm, the brightest last; the first shows no brain."""
     scan = Scan(
-        "a", "0" * 64, "gray", tuple(Slice(draw_head(0.5 + 0.1 * n), 5.25 * n - 10) for n in range(4))
+        "a", "0" * 64, "gray", tuple(Slice(render_head(0.5 + 0.1 * n), 5.25 * n - 10) for n in range(4))
     )
     findings = Reader(experiment).read(scan)
     hidden = replace(findings.slices[0], gate=GateFinding("warn", ("The outline is odd.",), False))

@@ -15,13 +15,13 @@ from core.reading.verdict import Verdict
 from core.reports import words as scan_words
 from core.reports.words import conclude, group_remarks, list_driving, tell_geometry, write_ranges
 from core.scans import Scan, Slice, Technical
-from tests.builders import draw_head
+from tests.builders import render_head
 
 
 @pytest.fixture
 def study(tiny: Experiment) -> Findings:
     """Findings of six equal slices of which nothing is doubted."""
-    findings = Reader(tiny).read(Scan("a", "0" * 64, "gray", (Slice(draw_head(0.5)),) * 6))
+    findings = Reader(tiny).read(Scan("a", "0" * 64, "gray", (Slice(render_head(0.5)),) * 6))
     slices = tuple(replace(piece, gate=GateFinding("read"), warnings=()) for piece in findings.slices)
     return replace(findings, slices=slices)
 

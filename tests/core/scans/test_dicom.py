@@ -22,7 +22,7 @@ from pydicom.uid import (
 from core.errors import ScanError
 from core.scans import dicom, read_study
 from core.scans.scan import OTHER_PART
-from tests.scan_files import draw_dataset, draw_hu, save, write_dicom, write_encapsulated
+from tests.scan_files import render_dataset, render_hu, save, write_dicom, write_encapsulated
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -40,7 +40,7 @@ def refusal(data: bytes) -> ScanError:
 def test_a_ct_slice_becomes_hounsfield_units() -> None:
     """Pixels, geometry, window and modality are read, and no remark is made about a plain slice."""
     piece = dicom.decode(write_dicom(z=12.5), "a.dcm")
-    np.testing.assert_array_equal(draw_hu(), piece.planes[0].pixels)
+    np.testing.assert_array_equal(render_hu(), piece.planes[0].pixels)
     assert ("hu", "CT", (40.0, 80.0), ()) == (piece.unit, piece.modality, piece.window, piece.warnings)
     plane = piece.planes[0]
     assert ((-16, -16, 12.5), (0.5, 0.5), 5.0) == (plane.corner_mm, plane.spacing_mm, plane.thickness_mm)
@@ -48,12 +48,12 @@ def test_a_ct_slice_becomes_hounsfield_units() -> None:
 
 def test_unsigned_values_are_rescaled() -> None:
     """Slope and intercept are applied to unsigned values."""
-    stored = ((draw_hu().astype(int) + 1024) * 2).astype(np.uint16)
+    stored = ((render_hu().astype(int) + 1024) * 2).astype(np.uint16)
     data = write_dicom(
         PixelData=stored.tobytes(), PixelRepresentation=0, BitsStored=12, HighBit=11, RescaleSlope=0.5,
         RescaleIntercept=-1024,
     )  # fmt: skip
-    np.testing.assert_allclose(draw_hu(), decode(data))
+    np.testing.assert_allclose(render_hu(), decode(data))
 
 
 @pytest.mark.parametrize(
@@ -61,34 +61,34 @@ def test_unsigned_values_are_rescaled() -> None:
 )
 def test_plain_transfer_syntaxes_give_the_same_numbers(syntax: str) -> None:
     """Implicit, big endian and deflated files are read like the usual one."""
-    np.testing.assert_array_equal(draw_hu(), decode(save(draw_dataset(), syntax=syntax)))
+    np.testing.assert_array_equal(render_hu(), decode(save(render_dataset(), syntax=syntax)))
 
 
 def test_compressed_transfer_syntaxes_give_the_same_numbers() -> None:
     """RLE and lossless JPEG 2000 give back the stored numbers."""
-    dataset = draw_dataset()
+    dataset = render_dataset()
     dataset.compress(RLELossless, encoding_plugin="pydicom")
-    np.testing.assert_array_equal(draw_hu(), decode(save(dataset)))
+    np.testing.assert_array_equal(render_hu(), decode(save(dataset)))
     stream = io.BytesIO()
-    shifted = (draw_hu().astype(np.int32) + 1024).astype(np.uint16)
+    shifted = (render_hu().astype(np.int32) + 1024).astype(np.uint16)
     Image.fromarray(shifted).save(stream, "JPEG2000", irreversible=False, no_jp2=True)
     data = write_encapsulated(
         [stream.getvalue()], JPEG2000Lossless, PixelRepresentation=0, RescaleIntercept=-1024
     )
-    np.testing.assert_array_equal(draw_hu(), decode(data))
+    np.testing.assert_array_equal(render_hu(), decode(data))
     assert RLELosslessEncoder.is_available
 
 
 def test_a_file_without_preamble_is_read_with_a_remark() -> None:
     """The meta header alone says what the file is."""
     piece = dicom.decode(write_dicom()[132:], "a")
-    np.testing.assert_array_equal(draw_hu(), piece.planes[0].pixels)
+    np.testing.assert_array_equal(render_hu(), piece.planes[0].pixels)
     assert ("The file has no DICOM preamble.",) == piece.warnings
 
 
 def test_the_frames_of_a_file_are_its_planes() -> None:
     """A file of many frames gives all of them, in their order."""
-    frames = np.stack([draw_hu(seed) for seed in range(3)])
+    frames = np.stack([render_hu(seed) for seed in range(3)])
     planes = dicom.decode(write_dicom(frames), "a.dcm").planes
     np.testing.assert_array_equal(frames, [plane.pixels for plane in planes])
 
@@ -96,15 +96,15 @@ def test_the_frames_of_a_file_are_its_planes() -> None:
 @pytest.mark.slow
 def test_300_frames_fit_into_the_memory_there_is() -> None:
     """A file of 300 frames of 512 x 512 is read within the limits of the process that decodes it."""
-    one = np.kron(draw_hu(), np.ones((8, 8), np.int16))
+    one = np.kron(render_hu(), np.ones((8, 8), np.int16))
     study = read_study([("a.dcm", write_dicom(np.repeat(one[None], 300, axis=0)))])
     assert ([300], ()) == ([len(scan.slices) for scan in study.scans], study.refused)
 
 
 def test_enhanced_frames_have_their_own_geometry() -> None:
     """Positions and rescaling of an enhanced object are those of each frame."""
-    dataset = draw_dataset(
-        np.stack([draw_hu(0), draw_hu(1)]), z=None, RescaleSlope=None, RescaleIntercept=None
+    dataset = render_dataset(
+        np.stack([render_hu(0), render_hu(1)]), z=None, RescaleSlope=None, RescaleIntercept=None
     )
     groups = []
     for z, intercept in ((10.0, 0.0), (15.0, 100.0)):
@@ -116,28 +116,28 @@ def test_enhanced_frames_have_their_own_geometry() -> None:
     dataset.PerFrameFunctionalGroupsSequence = groups
     first, second = dicom.decode(save(dataset), "a.dcm").planes
     assert [(0, 0, 10), (0, 0, 15)] == [first.corner_mm, second.corner_mm]
-    np.testing.assert_array_equal(draw_hu(1) + 100, second.pixels)
+    np.testing.assert_array_equal(render_hu(1) + 100, second.pixels)
 
 
 def test_orientation_equivalence() -> None:
     """A MONOCHROME1 file reads as its MONOCHROME2 twin, be the display inverted or the numbers."""
     shown = write_dicom(PhotometricInterpretation="MONOCHROME1")
-    np.testing.assert_array_equal(draw_hu(), decode(shown))
-    inverted = write_dicom((-1 - draw_hu()).astype(np.int16), PhotometricInterpretation="MONOCHROME1")
-    np.testing.assert_array_equal(draw_hu(), decode(inverted))
+    np.testing.assert_array_equal(render_hu(), decode(shown))
+    inverted = write_dicom((-1 - render_hu()).astype(np.int16), PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(render_hu(), decode(inverted))
     assert "MONOCHROME1" in dicom.decode(shown, "a").warnings[0]
 
 
 def test_padding_outside_the_scanned_circle_is_air() -> None:
     """Values below air are air."""
-    hu = draw_hu()
+    hu = render_hu()
     hu[0, 0] = -2000
     assert -1024 == decode(write_dicom(hu))[0, 0]
 
 
 def test_bits_above_the_stored_ones_are_masked() -> None:
     """An old overlay in the high bits does not become density."""
-    stored = (draw_hu().astype(int) + 1024).astype(np.uint16)
+    stored = (render_hu().astype(int) + 1024).astype(np.uint16)
     stored[10:20, 10:20] |= 0x8000
     piece = dicom.decode(
         write_dicom(
@@ -146,7 +146,7 @@ def test_bits_above_the_stored_ones_are_masked() -> None:
         ),
         "a",
     )  # fmt: skip
-    np.testing.assert_array_equal(draw_hu(), piece.planes[0].pixels)
+    np.testing.assert_array_equal(render_hu(), piece.planes[0].pixels)
     assert any("masked" in warning for warning in piece.warnings)
 
 
@@ -204,7 +204,7 @@ def test_absurd_headers_are_refused(tags: dict[str, object], code: str) -> None:
 
 def test_dicom_bombs() -> None:
     """A deflated file that would inflate beyond the limit, a false length, a false JPEG 2000: refused."""
-    deflated = save(draw_dataset(), syntax=DeflatedExplicitVRLittleEndian)
+    deflated = save(render_dataset(), syntax=DeflatedExplicitVRLittleEndian)
     # The data set begins after the meta header, whose length its first element tells.
     start = 144 + struct.unpack("<I", deflated[140:144])[0]
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)

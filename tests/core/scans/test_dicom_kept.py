@@ -9,7 +9,7 @@ from pydicom.sequence import Sequence
 
 from core.scans import dicom, dicom_header
 from core.scans.dicom_kept import KEPT, KEPT_META, drop_the_rest
-from tests.scan_files import draw_dataset, draw_hu, save
+from tests.scan_files import render_dataset, render_hu, save
 
 # DICOM PS3.15 2024b, table E.1-1: its attributes in the groups that KEPT and KEPT_META take from. Of others
 # in it (0010, 0012, 0032, 0038, 0040, 0400, 4008 ...) nothing is kept at all.
@@ -54,7 +54,7 @@ def test_nothing_is_kept_that_could_tell_a_name() -> None:
 
 def test_everything_else_is_dropped() -> None:
     """Of a file with every attribute of the dictionary, at three depths, only those of the list are left."""
-    dataset = draw_dataset(draw_hu()[None])
+    dataset = render_dataset(render_hu()[None])
     for tag, (vr, *_rest) in DicomDictionary.items():
         name = keyword_for_tag(tag)
         if name and tag >> 16 not in (0, 2, 0xFFFE) and name not in KEPT:
@@ -79,6 +79,6 @@ def test_decoding_sees_only_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
     seen: list[Dataset] = []
     check = dicom_header.check
     monkeypatch.setattr(dicom_header, "check", lambda dataset, n: seen.append(dataset) or check(dataset, n))
-    dicom.decode(save(draw_dataset()), "a")
+    dicom.decode(save(render_dataset()), "a")
     assert set() == {name for dataset in seen for name in tags_of(dataset)} - set(KEPT)
     assert 1 == len(seen)

@@ -11,7 +11,7 @@ import pytest
 
 from core.scans import isolation, messages, read_study
 from tests.core.scans.test_messages import NONSENSE
-from tests.scan_files import draw_hu, write_dicom, write_series, write_zip
+from tests.scan_files import render_hu, write_dicom, write_series, write_zip
 
 # Instead of the real worker's module: what stands in for a decoder that a file has broken.
 _BROKEN = """
@@ -73,7 +73,7 @@ def test_one_file_ends_the_worker_and_the_others_are_read(broken: None, word: by
     """A file that hangs or crashes is named with its code; its neighbours in the archive are read."""
     members = {str(index): data for index, data in enumerate(write_series(4))}
     members["2"] += word
-    study = read_study([("a.zip", write_zip(members)), ("b", write_dicom(draw_hu(9), z=99))])
+    study = read_study([("a.zip", write_zip(members)), ("b", write_dicom(render_hu(9), z=99))])
     assert [("a.zip/2", code)] == [(refused.source, refused.error.code) for refused in study.refused]
     assert 4 == len(study.scans[0].slices)
 
@@ -91,7 +91,7 @@ def test_a_file_that_waits_is_ended_by_the_clock(broken: None, monkeypatch: pyte
 def test_an_answer_of_absurd_size_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pixels of one answer are limited in all, so that a worker taken over cannot fill this process."""
     monkeypatch.setattr(isolation, "_idle", [])
-    data = write_dicom(np.stack([draw_hu(seed) for seed in range(3)]))
+    data = write_dicom(np.stack([render_hu(seed) for seed in range(3)]))
     for n_frames, codes in ((3, []), (2, ["crashed"])):
         monkeypatch.setattr(messages, "MAX_ANSWER_BYTES", n_frames * 64 * 64 * 4)
         assert codes == [refused.error.code for refused in read_study([("a", data)]).refused]

@@ -52,7 +52,7 @@ NONSENSE = {
 def test_answers_survive_the_pipe() -> None:
     """A piece is the same on both sides, and so is a refusal."""
     piece = decoding.decode_file(write_dicom(z=3), "a")
-    error = ScanError("Wrong", came="this", remedy="that", code="truncated")
+    error = ScanError("Wrong", found="this", remedy="that", code="truncated")
     stream = io.BytesIO()
     for outcome in (piece, error):
         write_outcome(stream, "a", outcome)

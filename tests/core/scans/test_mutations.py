@@ -23,7 +23,7 @@ from pydicom.uid import (
 from core.scans import read_study
 from core.scans.decoding import decode_all
 from core.scans.scan import Piece
-from tests.scan_files import draw_dataset, draw_hu, save, write_dicom, write_nifti, write_zip
+from tests.scan_files import render_dataset, render_hu, save, write_dicom, write_nifti, write_zip
 
 
 def _picture(format_name: str) -> bytes:
@@ -34,7 +34,7 @@ def _picture(format_name: str) -> bytes:
 
 
 def _rle() -> bytes:
-    dataset = draw_dataset()
+    dataset = render_dataset()
     dataset.compress(RLELossless, encoding_plugin="pydicom")
     return save(dataset)
 
@@ -74,11 +74,11 @@ def _pages() -> bytes:
 VALID = {
     **{name: _picture(name) for name in ("JPEG", "PNG", "TIFF", "BMP", "WEBP")},
     "DICOM": write_dicom(),
-    "DICOM deflated": save(draw_dataset(), syntax=DeflatedExplicitVRLittleEndian),
+    "DICOM deflated": save(render_dataset(), syntax=DeflatedExplicitVRLittleEndian),
     "DICOM RLE": _rle(),
-    "DICOM implicit": save(draw_dataset(), syntax=ImplicitVRLittleEndian),
-    "DICOM big endian": save(draw_dataset(), syntax=ExplicitVRBigEndian),
-    "DICOM frames": write_dicom(np.stack([draw_hu(seed, 40) for seed in range(3)])),
+    "DICOM implicit": save(render_dataset(), syntax=ImplicitVRLittleEndian),
+    "DICOM big endian": save(render_dataset(), syntax=ExplicitVRBigEndian),
+    "DICOM frames": write_dicom(np.stack([render_hu(seed, 40) for seed in range(3)])),
     "DICOM JPEG lossless": _transcode(gdcm.TransferSyntax.JPEGLosslessProcess14_1),
     "DICOM JPEG-LS": _transcode(gdcm.TransferSyntax.JPEGLSLossless),
     "DICOM JPEG 2000": _transcode(gdcm.TransferSyntax.JPEG2000Lossless),

@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import ScanError
 from core.scans import Scan, nifti, read_scan, read_study
-from tests.scan_files import draw_hu, write_nifti
+from tests.scan_files import render_hu, write_nifti
 
 
 def read(data: bytes) -> Scan:
@@ -31,7 +31,7 @@ def check_slices(scan: Scan) -> None:
     """The slices are those drawn, upright and from the feet to the head."""
     assert ("hu", 4, ("R", "L", "A", "P")) == (scan.unit, len(scan.slices), scan.technical.marks)
     for index, slice_ in enumerate(scan.slices):
-        np.testing.assert_array_equal(draw_hu(index), slice_.pixels)
+        np.testing.assert_array_equal(render_hu(index), slice_.pixels)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -50,7 +50,7 @@ def test_a_volume_is_a_scan(pack) -> None:
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, -1)])
 def test_orientation_is_honoured(axes, signs) -> None:
     """However the axes are stored and mirrored, the slices are the same."""
-    volume = np.stack([draw_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
+    volume = np.stack([render_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
     size = np.array([0.5, 0.5, 5.0])
     affine = np.eye(4)
     affine[:3, :3] = np.diag(size * signs)
@@ -65,14 +65,14 @@ def test_orientation_is_honoured(axes, signs) -> None:
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_nifti_2_is_read_like_nifti_1(pack) -> None:
     """The wider header gives the same slices."""
-    volume = np.stack([draw_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
+    volume = np.stack([render_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
     image = nibabel.Nifti2Image(volume, np.diag([0.5, 0.5, 5.0, 1.0]))
     check_slices(read(pack(image.to_bytes())))
 
 
 def test_slope_and_intercept_are_applied() -> None:
     """Stored values are rescaled as the header says."""
-    volume = np.stack([(draw_hu().T[::-1, ::-1] + 1024) // 2] * 4, axis=2)
+    volume = np.stack([(render_hu().T[::-1, ::-1] + 1024) // 2] * 4, axis=2)
     data = write_nifti(volume)
     stored = bytearray(data)
     stored[112:120] = np.array([2, -1024], "<f4").tobytes()
@@ -92,7 +92,7 @@ def test_an_unknown_orientation_is_told() -> None:
 def test_300_slices_fit_into_the_memory_there_is(pack) -> None:
     """A volume of 300 slices of 512 x 512, rescaled, is read within the limits of the process that decodes
     it."""
-    one = np.kron(draw_hu(), np.ones((8, 8), np.int16))
+    one = np.kron(render_hu(), np.ones((8, 8), np.int16))
     data = write_nifti(np.repeat(one[:, :, None], 300, axis=2), scl_slope=2, scl_inter=3)
     study = read_study([("v.nii", pack(data))])
     assert ([300], ()) == ([len(scan.slices) for scan in study.scans], study.refused)
@@ -138,7 +138,7 @@ def test_damaged_volumes_are_refused(change, code) -> None:
 
 def test_four_dimensions_are_refused() -> None:
     """A series of volumes is refused; a fourth dimension of one is none."""
-    volume = np.stack([np.stack([draw_hu(i).T[::-1, ::-1] for i in range(4)], axis=2)] * 2, axis=3)
+    volume = np.stack([np.stack([render_hu(i).T[::-1, ::-1] for i in range(4)], axis=2)] * 2, axis=3)
     assert "4 dimensions" in str(refusal(write_nifti(volume)))
     check_slices(read(write_nifti(volume[..., :1])))
 

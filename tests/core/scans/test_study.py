@@ -14,8 +14,8 @@ from core.scans import Scan, read_study, series
 from core.scans.scan import Study
 from tests.scan_files import (
     AXIAL,
-    draw_dataset,
-    draw_hu,
+    render_dataset,
+    render_hu,
     save,
     write_dicom,
     write_nifti,
@@ -50,7 +50,7 @@ def test_series_integrity() -> None:
     expected = only(read(*files))
     assert [0, 5, 10, 15, 20, 25] == [slice_.position_mm for slice_ in expected.slices]
     for index, slice_ in enumerate(expected.slices):
-        np.testing.assert_array_equal(draw_hu(index), slice_.pixels)
+        np.testing.assert_array_equal(render_hu(index), slice_.pixels)
     random.Random(1).shuffle(files)
     zipped = write_zip({f"DOE/{index}": data for index, data in enumerate(files)})
     for study in (read(*files), read(zipped)):
@@ -91,9 +91,9 @@ def test_series_integrity_two_patients_in_one_zip() -> None:
 def test_a_patient_named_in_part_of_the_files_is_one() -> None:
     """What is empty, or written in other capitals, makes no second patient."""
     files = [
-        write_dicom(draw_hu(0), z=0),
-        write_dicom(draw_hu(1), z=5, PatientID=""),
-        write_dicom(draw_hu(2), z=10, PatientName="invented^nobody^"),
+        write_dicom(render_hu(0), z=0),
+        write_dicom(render_hu(1), z=5, PatientID=""),
+        write_dicom(render_hu(2), z=10, PatientName="invented^nobody^"),
     ]
     assert 3 == len(only(read(*files)).slices)
 
@@ -108,8 +108,8 @@ def test_series_integrity_gaps() -> None:
     one = "10.0 mm between slices 2 and 3"
     more = "10.0 mm between slices 4 and 5, 10.0 mm between slices 6 and 7, and 1 more"
     assert [(f"Slices are missing: {one}.",), (f"Slices are missing: {one}, {more}.",)] == told
-    thin = [write_dicom(draw_hu(i), z=4.0 * i, SliceThickness=4) for i in range(4)]
-    thick = [write_dicom(draw_hu(9 + i), z=13.0 + 7 * i, SliceThickness=7) for i in range(4)]
+    thin = [write_dicom(render_hu(i), z=4.0 * i, SliceThickness=4) for i in range(4)]
+    thick = [write_dicom(render_hu(9 + i), z=13.0 + 7 * i, SliceThickness=7) for i in range(4)]
     warnings = only(read(*thin, *thick)).warnings
     assert ("The distance between slices changes, from 1.0 to 7.0 mm.",) == warnings
 
@@ -123,7 +123,7 @@ def test_slices_that_came_twice_are_read_once() -> None:
 
 def test_two_passes_through_the_same_places_are_two_scans() -> None:
     """Slices of other content at the same places are scans of their own."""
-    study = read(*write_series(3), *[write_dicom(draw_hu(20 + i), z=5.0 * i) for i in range(3)])
+    study = read(*write_series(3), *[write_dicom(render_hu(20 + i), z=5.0 * i) for i in range(3)])
     assert [3, 3] == [len(scan.slices) for scan in study.scans]
     assert all("2 series" in scan.warnings[0] for scan in study.scans)
 
@@ -133,7 +133,7 @@ def test_series_sizes_and_directions_are_told_apart() -> None:
     study = read(
         *write_series(3),
         *write_series(2, SeriesInstanceUID="9.9"),
-        *[write_dicom(draw_hu(i, 96), z=5.0 * i) for i in range(4)],
+        *[write_dicom(render_hu(i, 96), z=5.0 * i) for i in range(4)],
     )
     assert [(4, 96), (3, 64), (2, 64)] == [(len(s.slices), len(s.slices[0].pixels)) for s in study.scans]
     assert 3 == len({scan.source for scan in study.scans})
@@ -141,8 +141,8 @@ def test_series_sizes_and_directions_are_told_apart() -> None:
 
 def test_localizers_are_left_out() -> None:
     """A picture along the patient beside axial slices is left out and said; alone it is refused."""
-    said = write_dicom(draw_hu(50), z=0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    seen = write_dicom(draw_hu(51), z=0, directions=CORONAL)
+    said = write_dicom(render_hu(50), z=0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    seen = write_dicom(render_hu(51), z=0, directions=CORONAL)
     for localizer in (said, seen):
         scan = only(read(localizer, *write_series(3)))
         assert (3, "Localizers were left out: 1.") == (len(scan.slices), scan.warnings[0])
@@ -153,7 +153,7 @@ def test_localizers_are_left_out() -> None:
 def test_slices_that_are_not_axial_are_told() -> None:
     """A coronal series is read, and said to be none that the networks know."""
     files = [
-        save(draw_dataset(draw_hu(i), directions=CORONAL, ImagePositionPatient=[0, 5.0 * i, 0]))
+        save(render_dataset(render_hu(i), directions=CORONAL, ImagePositionPatient=[0, 5.0 * i, 0]))
         for i in range(5)
     ]
     scan = only(read(*files))
@@ -185,17 +185,17 @@ def test_gantry_tilt_orders_along_the_normal() -> None:
 )
 def test_axial_slices_are_turned_the_usual_way(directions, turn) -> None:
     """However a slice is stored, the right is shown at its left and the front at its top."""
-    data = write_dicom(np.ascontiguousarray(turn(draw_hu())), directions=directions)
+    data = write_dicom(np.ascontiguousarray(turn(render_hu())), directions=directions)
     scan = only(read(data))
-    np.testing.assert_array_equal(draw_hu(), scan.slices[0].pixels)
+    np.testing.assert_array_equal(render_hu(), scan.slices[0].pixels)
     assert ("R", "L", "A", "P") == scan.technical.marks
 
 
 def test_without_positions_the_files_own_count_decides() -> None:
     """Files without geometry come in the order of their instance number, which is said."""
-    files = [write_dicom(draw_hu(i), z=None, InstanceNumber=9 - i) for i in range(3)]
+    files = [write_dicom(render_hu(i), z=None, InstanceNumber=9 - i) for i in range(3)]
     scan = only(read(*files))
-    np.testing.assert_array_equal(draw_hu(2), scan.slices[0].pixels)
+    np.testing.assert_array_equal(render_hu(2), scan.slices[0].pixels)
     assert (None, True) == (scan.slices[0].position_mm, "no positions" in scan.warnings[0])
 
 
@@ -262,7 +262,7 @@ def test_degenerate_pixels(encode) -> None:
         write_nifti(nan),
         write_nifti(np.full((40, 40, 3), -500, np.int16)),
         write_dicom(np.full((64, 64), -500, np.int16)),
-        write_dicom(draw_hu(size=16)),
+        write_dicom(render_hu(size=16)),
     )
     assert ((), ["degenerate"] * 6) == (study.scans, codes(study))
 
@@ -313,6 +313,6 @@ def test_a_picture_has_no_position(gray, encode) -> None:
 def test_whole_hounsfield_units_are_kept_in_half_the_memory() -> None:
     """A series with a slope of 1 is int16, one with fractions float32; both with the file's values."""
     for slope, kind in ((1, np.int16), (0.3, np.float32)):
-        (scan,) = read_study([("a.dcm", write_dicom(draw_hu(1), RescaleSlope=slope))]).scans
+        (scan,) = read_study([("a.dcm", write_dicom(render_hu(1), RescaleSlope=slope))]).scans
         assert kind == scan.slices[0].pixels.dtype
-        np.testing.assert_allclose(np.float32(slope) * draw_hu(1), scan.slices[0].pixels, rtol=1e-6)
+        np.testing.assert_allclose(np.float32(slope) * render_hu(1), scan.slices[0].pixels, rtol=1e-6)

@@ -9,14 +9,14 @@ from PIL import Image
 
 from core.datasets.dataset import index_dataset
 from core.errors import DatasetError
-from core.synthetic.phantoms import HIGHEST_LESION, draw_head, draw_phantom, write_phantom_dataset
+from core.synthetic.phantoms import HIGHEST_LESION, render_phantom, sample_head, write_phantom_dataset
 
 
 @pytest.mark.parametrize("position", [0.0, 0.15, 0.3, 0.36, 0.5, 0.65, 0.8, 0.9, 1.0])
 @pytest.mark.parametrize("size", [32, 100, 256])
 def test_pixels_are_gray_in_range(position, size):
     """At every height and size the picture is float32 in [0, 1], black in the corners, with bright bone."""
-    pixels = draw_phantom(np.random.default_rng(0), lesion=False, size=size, position=position).pixels
+    pixels = render_phantom(np.random.default_rng(0), lesion=False, size=size, position=position).pixels
     assert ((size, size), np.float32) == (pixels.shape, pixels.dtype)
     assert 0 == pixels.min() == pixels[[0, 0, -1, -1], [0, -1, 0, -1]].max()
     assert 0.7 < pixels.max() <= 1
@@ -26,7 +26,7 @@ def test_pixels_are_gray_in_range(position, size):
 def test_lesion_is_brighter_than_brain_and_darker_than_bone(seed):
     """At the named centre of a lesion the gray lies between brain and bone; around it the brain is darker."""
     rng = np.random.default_rng(seed)
-    phantom = draw_phantom(rng, lesion=True, position=rng.uniform(0.45, 0.75))
+    phantom = render_phantom(rng, lesion=True, position=rng.uniform(0.45, 0.75))
     row, column = map(round, phantom.lesion_center)
     center = phantom.pixels[row - 1 : row + 2, column - 1 : column + 2].mean()
     tissue = phantom.pixels[(phantom.pixels > 0.3) & (phantom.pixels < 0.6)].mean()
@@ -36,9 +36,9 @@ def test_lesion_is_brighter_than_brain_and_darker_than_bone(seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_lesion_is_all_that_differs(seed):
     """With and without its lesion, the same head of the same chance differs most at the lesion's centre."""
-    head = draw_head(np.random.default_rng(seed))
+    head = sample_head(np.random.default_rng(seed))
     pair = [
-        draw_phantom(np.random.default_rng(seed + 50), lesion=lesion, head=head, position=0.55)
+        render_phantom(np.random.default_rng(seed + 50), lesion=lesion, head=head, position=0.55)
         for lesion in (False, True)
     ]
     change = np.abs(pair[1].pixels - pair[0].pixels)
@@ -54,7 +54,7 @@ def test_lesion_is_all_that_differs(seed):
 def test_lesion_fits_everywhere(size, position):
     """Wherever a lesion is allowed it has an area and a centre inside the picture."""
     for seed in range(10):
-        phantom = draw_phantom(np.random.default_rng(seed), lesion=True, size=size, position=position)
+        phantom = render_phantom(np.random.default_rng(seed), lesion=True, size=size, position=position)
         assert phantom.lesion_radius > 0
         assert all(0 < value < size for value in phantom.lesion_center)
 
@@ -62,7 +62,7 @@ def test_lesion_fits_everywhere(size, position):
 def test_same_chance_same_picture():
     """The same state of the generator draws the same picture, another a different one."""
     first, again, other = (
-        draw_phantom(np.random.default_rng(seed), lesion=True).pixels for seed in (4, 4, 5)
+        render_phantom(np.random.default_rng(seed), lesion=True).pixels for seed in (4, 4, 5)
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -73,9 +73,9 @@ def test_patients_keep_their_identity():
     slices = []
     for patient in range(8):
         rng = np.random.default_rng(patient)
-        head = draw_head(rng)
+        head = sample_head(rng)
         slices.append(
-            [draw_phantom(rng, lesion=False, head=head, size=64, position=p).pixels for p in (0.55, 0.56)]
+            [render_phantom(rng, lesion=False, head=head, size=64, position=p).pixels for p in (0.55, 0.56)]
         )
     distances = np.array([[np.abs(a[0] - b[1]).mean() for b in slices] for a in slices])
     assert list(range(8)) == distances.argmin(axis=1).tolist()
@@ -83,10 +83,10 @@ def test_patients_keep_their_identity():
 
 def test_patients_keep_their_texture():
     """The texture of brain and bone belongs to the head, not to the slice."""
-    head = draw_head(np.random.default_rng(0))
+    head = sample_head(np.random.default_rng(0))
     other = replace(head, texture_seed=head.texture_seed + 1)
     first, again, foreign = (
-        draw_phantom(np.random.default_rng(seed), lesion=False, head=who).pixels
+        render_phantom(np.random.default_rng(seed), lesion=False, head=who).pixels
         for seed, who in ((1, head), (2, head), (3, other))
     )
     assert np.abs(first - again).mean() < 0.8 * np.abs(first - foreign).mean()
@@ -104,7 +104,7 @@ def test_patients_keep_their_texture():
 def test_impossible_phantoms_are_mistakes(arguments):
     """A size below 32, a height outside the head and a lesion above the brain are programming errors."""
     with pytest.raises(ValueError, match="position in"):
-        draw_phantom(np.random.default_rng(0), **arguments)
+        render_phantom(np.random.default_rng(0), **arguments)
 
 
 def test_drawing_is_fast():
@@ -113,7 +113,7 @@ def test_drawing_is_fast():
 
     def measure():
         start = time.perf_counter()
-        draw_phantom(rng, lesion=True)
+        render_phantom(rng, lesion=True)
         return time.perf_counter() - start
 
     assert min(measure() for _ in range(30)) < 0.03

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from core.imaging.preprocessing import Recipe, to_frame
 from core.synthetic import planting
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 from core.synthetic.planting import find_interior, plant_hemorrhage
 
 SIZE = 128
@@ -17,7 +17,7 @@ KINDS = ("extra-axial", "intraparenchymal", "csf")
 
 def framed(position: float = 0.5, seed: int = 1, size: int = SIZE) -> np.ndarray:
     """A head without a lesion, framed."""
-    phantom = draw_phantom(np.random.default_rng(seed), lesion=False, size=256, position=position)
+    phantom = render_phantom(np.random.default_rng(seed), lesion=False, size=256, position=position)
     return to_frame(phantom.pixels, Recipe(size=size, channels="gray", framing="head", intensity="unit"))
 
 

@@ -139,11 +139,11 @@ def test_restart_mid_training(models: Path, monkeypatch: pytest.MonkeyPatch) -> 
     holds = """
 import sys, time, pathlib
 sys.path.insert(0, sys.argv[2])
-from core.training.state import keep_job, only_one
+from core.training.state import record_job, only_one
 root = pathlib.Path(sys.argv[1])
 with only_one(root):
     (root / ".training" / "one").mkdir(parents=True, exist_ok=True)
-    with keep_job(root / ".training" / "one"):
+    with record_job(root / ".training" / "one"):
         print("begun", flush=True)
         time.sleep(60)
 """

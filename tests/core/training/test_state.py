@@ -14,7 +14,7 @@ from core.errors import StrokeError
 from core.frameworks import FRAMEWORKS
 from core.training import state as training_state
 from core.training.jobs import read_job
-from core.training.state import keep_job, last_line, only_one, read_progress, tell_end, work_folder
+from core.training.state import last_line, only_one, read_progress, record_job, tell_end, work_folder
 
 _HOLD = """
 import pathlib, sys, time
@@ -65,7 +65,7 @@ def test_a_job_ends_with_its_word(models: Path, error: BaseException | None, sta
     """It runs while it runs; then it is done, cancelled or failed, with the reason; nothing is left over."""
     work = work_folder(models, "one")
     work.mkdir(parents=True)
-    with contextlib.suppress(*([type(error)] if error else [])), keep_job(work):
+    with contextlib.suppress(*([type(error)] if error else [])), record_job(work):
         assert "running" == read_job("one").state
         if error:
             raise error
@@ -84,7 +84,7 @@ def test_where_not_even_the_end_can_be_written_the_reason_comes_out(
     def refuse(*_: object) -> None:
         raise StrokeError("not written", code="not_written")
 
-    with pytest.raises(ZeroDivisionError), keep_job(work):  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), record_job(work):  # noqa: PT012
         monkeypatch.setattr(training_state, "write_whole", refuse)
         raise ZeroDivisionError
     assert "running" == json.loads((work / "job.json").read_text())["state"]

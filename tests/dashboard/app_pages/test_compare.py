@@ -16,7 +16,7 @@ from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment, add_files
 from dashboard.shared import components
 from tests.builders import write_tiny_experiment
-from tests.dashboard.conftest import OpenPage, draw_file, read_texts
+from tests.dashboard.conftest import OpenPage, read_texts, render_file
 
 TABS = (
     "Calibration",
@@ -322,7 +322,7 @@ def _write_data(folder: Path) -> pd.DataFrame:
     for patient in range(12):
         for number in range(1, 5):
             file = f"{'Stroke' if patient >= 6 else 'Normal'}/{patient + 1} ({number}).png"
-            data = draw_file(0.2 + 0.05 * patient + 0.01 * number)
+            data = render_file(0.2 + 0.05 * patient + 0.01 * number)
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_bytes(data)
             label = int(patient >= 6)

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import CARD_NAME, update_card
-from core.model_card import ModelCard, draw_model_card
+from core.model_card import ModelCard, render_model_card
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts
 
@@ -18,9 +18,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few resamples: how many there are is no matter of the page."""
 
     def draw(experiment: object) -> ModelCard:
-        return draw_model_card(experiment, n_resamples=20)  # type: ignore[arg-type]
+        return render_model_card(experiment, n_resamples=20)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("core.model_card.draw_model_card", draw)
+    monkeypatch.setattr("core.model_card.render_model_card", draw)
 
 
 def download(app: AppTest) -> object:
@@ -32,7 +32,7 @@ def download(app: AppTest) -> object:
 def test_the_page_is_the_document(open_page: OpenPage, models: Path) -> None:
     """Every section of the card stands on the page word for word, under its anchor, with contents."""
     experiment = write_tiny_experiment(models, calibrated=True)
-    card = draw_model_card(experiment, n_resamples=20)
+    card = render_model_card(experiment, n_resamples=20)
     app = open_page("model_card")
     texts = [element.value for element in app.markdown]
     for section in card.sections:

@@ -13,7 +13,7 @@ from core.experiments import Experiment
 from core.imaging.preprocessing import prepare
 from core.scans import read_scan
 from tests.builders import tiny_probability, write_tiny_experiment
-from tests.dashboard.conftest import OpenPage, draw_file, read_stack, read_texts
+from tests.dashboard.conftest import OpenPage, read_stack, read_texts, render_file
 
 
 def _expected(experiment: Experiment, data: bytes) -> dict[str, float]:
@@ -44,7 +44,7 @@ def test_without_files_the_page_says_what_it_will_show(open_page: OpenPage, mode
 def test_one_file_shows_both_probabilities_and_two_heat_maps(open_page: OpenPage, models: Path) -> None:
     """A dropped PNG shows the tiny networks' own probabilities, decisions, and a heat map of each."""
     experiment = write_tiny_experiment(models)
-    data = draw_file(0.9)
+    data = render_file(0.9)
     app = open_page("read_scan")
     app.file_uploader[0].upload("bright.png", data, "image/png").run()
     assert "Both networks agree." in read_texts(app)
@@ -60,14 +60,14 @@ def test_disagreement_is_said_plainly(open_page: OpenPage, models: Path) -> None
     """Where one network's threshold lies below its probability and the other's above, the page says so."""
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.99", keras_threshold="0.01")
-    app.file_uploader[0].upload("middle.png", draw_file(0.45), "image/png").run()
+    app.file_uploader[0].upload("middle.png", render_file(0.45), "image/png").run()
     assert "The networks disagree" in app.header[0].value
 
 
 def test_what_lies_in_the_review_band_needs_review(open_page: OpenPage, models: Path) -> None:
     """A probability at a moved threshold needs review, one far from it does not; both in words and signs."""
     experiment = write_tiny_experiment(models, calibrated=True)
-    data = draw_file(0.45)
+    data = render_file(0.45)
     raw = _expected(experiment, data)
     at = {name: float(experiment.recalibration(name).apply(value)) for name, value in raw.items()}
     cuts = {"pytorch_threshold": f"{at['pytorch']:.2f}", "keras_threshold": "0.99"}
@@ -84,7 +84,7 @@ def test_an_older_card_asks_for_no_review(open_page: OpenPage, models: Path) -> 
     """Without review bands on the card the page speaks of none."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
-    app.file_uploader[0].upload("middle.png", draw_file(0.45), "image/png").run()
+    app.file_uploader[0].upload("middle.png", render_file(0.45), "image/png").run()
     assert "review" not in read_texts(app)
     assert not any("review" in alt for alt in _alts(app))
     assert [False, False] == read_stack(app)["slices"][0]["review"]
@@ -103,7 +103,7 @@ def test_moving_the_operating_point_does_not_rerun_the_networks(
     )
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.01", keras_threshold="0.01")
-    data = draw_file(0.3)
+    data = render_file(0.3)
     app.file_uploader[0].upload("dark.png", data, "image/png").run()
     assert "No hemorrhage" not in app.header[0].value
     app.slider(key="pytorch_threshold").set_value(0.99)
@@ -117,7 +117,7 @@ def test_a_bad_file_is_refused_by_name_and_the_others_are_read(open_page: OpenPa
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("no picture.png", b"words, not pixels", "image/png")
-    app.file_uploader[0].upload("good.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("good.png", render_file(0.9), "image/png").run()
     assert 1 == len(app.warning)
     assert "no picture" in app.warning[0].value
     assert "was not read" in app.warning[0].value
@@ -128,8 +128,8 @@ def test_the_worklist_puts_the_highest_probability_first(open_page: OpenPage, mo
     """Of two files the brighter one, which the tiny networks find more suspicious, stands on top."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
-    app.file_uploader[0].upload("dark.png", draw_file(0.1), "image/png")
-    app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("dark.png", render_file(0.1), "image/png")
+    app.file_uploader[0].upload("bright.png", render_file(0.9), "image/png").run()
     assert ["bright\\.png", "dark\\.png"] == app.radio(key="worklist").options
 
 
@@ -137,8 +137,8 @@ def test_two_files_of_one_name_are_told_apart(open_page: OpenPage, models: Path)
     """The second file of a name gets a number, and each leads to its own reading."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
-    app.file_uploader[0].upload("1.png", draw_file(0.1), "image/png")
-    app.file_uploader[0].upload("1.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("1.png", render_file(0.1), "image/png")
+    app.file_uploader[0].upload("1.png", render_file(0.9), "image/png").run()
     assert ["1\\.png \\(2\\)", "1\\.png"] == app.radio(key="worklist").options
     assert "No hemorrhage" not in app.header[0].value
     app.radio(key="worklist").set_value("1\\.png").run()
@@ -152,7 +152,7 @@ def test_the_chosen_scan_stays_when_a_more_suspicious_one_comes(open_page: OpenP
     files = {"dark.png": 0.1, "darker.png": 0.05, "bright.png": 0.9}
     for n_files in (2, 3):
         for name, gray in list(files.items())[:n_files]:
-            app.file_uploader[0].upload(name, draw_file(gray), "image/png")
+            app.file_uploader[0].upload(name, render_file(gray), "image/png")
         app.run()
         if n_files == 2:
             app.radio(key="worklist").set_value("darker\\.png").run()
@@ -177,7 +177,7 @@ def test_a_scan_seen_in_training_is_marked(open_page: OpenPage, models: Path) ->
     from core.reading.reader import SEEN_IN_TRAINING
     from core.scans import read_scan
 
-    data = draw_file(0.8)
+    data = render_file(0.8)
     first = write_tiny_experiment(models)
     table = first.slices()[["file", "patient", "number", "folder_label", "slice_label", "sha256"]]
     table["sha256"] = pd.Series([read_scan(data, "x").sha256, *table["sha256"][1:]])
@@ -205,7 +205,7 @@ def test_a_damaged_experiment_is_named_and_the_others_serve(open_page: OpenPage,
     (broken / "experiment.json").write_text("{")
     app = open_page("read_scan")
     assert "broken" in app.warning[0].value
-    app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("bright.png", render_file(0.9), "image/png").run()
     assert "Both networks agree." in read_texts(app)
 
 
@@ -231,7 +231,7 @@ def test_an_experiment_of_one_framework_reads_too(open_page: OpenPage, models: P
     """With Keras alone there is one heat map, and nothing is said about agreement."""
     write_tiny_experiment(models, frameworks=("keras",))
     app = open_page("read_scan")
-    app.file_uploader[0].upload("bright.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("bright.png", render_file(0.9), "image/png").run()
     assert ["Keras"] == [network["title"] for network in read_stack(app)["networks"]]
     assert "By one network." in read_texts(app)
 
@@ -239,7 +239,7 @@ def test_an_experiment_of_one_framework_reads_too(open_page: OpenPage, models: P
 def test_the_worklist_shows_pictures_probabilities_and_signs(open_page: OpenPage, models: Path) -> None:
     """Each row has a thumbnail, both probabilities, and the decision or the sign of disagreement."""
     experiment = write_tiny_experiment(models)
-    files = {"bright.png": draw_file(0.9), "middle.png": draw_file(0.45)}
+    files = {"bright.png": render_file(0.9), "middle.png": render_file(0.45)}
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.90", keras_threshold="0.10")
     for name, data in files.items():
         app.file_uploader[0].upload(name, data, "image/png")
@@ -258,7 +258,7 @@ def test_forty_files_are_read_and_listed(open_page: OpenPage, models: Path) -> N
     write_tiny_experiment(models)
     app = open_page("read_scan")
     for number in range(40):
-        app.file_uploader[0].upload(f"{number:02}.png", draw_file(0.3 + 0.012 * number), "image/png")
+        app.file_uploader[0].upload(f"{number:02}.png", render_file(0.3 + 0.012 * number), "image/png")
     app.run()
     assert [f"{number:02}\\.png" for number in reversed(range(40))] == app.radio(key="worklist").options
     assert "Worklist: 40 scans" in app.radio(key="worklist").label
@@ -285,14 +285,14 @@ def test_what_was_never_seen_comes_from_the_card(open_page: OpenPage, models: Pa
     for _ in range(2):
         texts = read_texts(app).replace("\\", "")
         assert all(limit in texts for limit in experiment.card["limits"])
-        app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
+        app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
 
 
 def test_a_slice_to_compare_with_is_named_for_what_it_is(open_page: OpenPage, models: Path) -> None:
     """Without the data set a phantom stands beside the scan, and says that it is one."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
-    app.file_uploader[0].upload("a.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
     assert read_stack(app)["reference"] is None
     app.segmented_control(key="reference").set_value("Hemorrhage").run()
     reference = read_stack(app)["reference"]
@@ -305,7 +305,7 @@ def test_a_scan_of_several_slices_opens_at_the_most_suspicious(open_page: OpenPa
     """Of a stack of three pages the brightest is shown first; all three can be scrolled through."""
     write_tiny_experiment(models)
     stack = io.BytesIO()
-    pages = [Image.open(io.BytesIO(draw_file(gray))) for gray in (0.3, 0.9, 0.35)]
+    pages = [Image.open(io.BytesIO(render_file(gray))) for gray in (0.3, 0.9, 0.35)]
     pages[0].save(stack, "TIFF", save_all=True, append_images=pages[1:])
     app = open_page("read_scan")
     app.file_uploader[0].upload("stack.tif", stack.getvalue(), "image/tiff").run()
@@ -321,7 +321,7 @@ def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Pa
     offered = []
     for names in (["secret one.png"], ["secret one.png", "secret two.png"]):
         for name in names:
-            app.file_uploader[0].upload(name, draw_file(0.9 if "one" in name else 0.3), "image/png")
+            app.file_uploader[0].upload(name, render_file(0.9 if "one" in name else 0.3), "image/png")
         app.run()
         offered.append([button.proto.label for button in app.get("download_button")])
     always = ["Worklist (CSV)", "JSON", "Report (DICOM)", "Heat maps (DICOM)"]

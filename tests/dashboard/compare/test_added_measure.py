@@ -10,7 +10,7 @@ from core.cli.terminal import print_evaluation
 from core.evaluation import Measure, evaluate_experiment
 from core.evaluation.measures import MEASURES
 from core.evaluation.metrics import Floats, ratio
-from core.model_card import draw_model_card
+from core.model_card import render_model_card
 from tests.builders import write_tiny_experiment
 from tests.core.model_card.conftest import cells
 from tests.dashboard.conftest import OpenPage
@@ -46,5 +46,5 @@ def test_an_added_metric_is_everywhere(
     percents = f"**{100 * value:.0f} %** :gray[\\[{100 * low:.0f}–{100 * high:.0f}\\]]"
     assert percents == table.loc["Threat score"].iloc[1]
 
-    text = draw_model_card(experiment).markdown.split("### Per slice")[1].split("At a prevalence")[0]
+    text = render_model_card(experiment).markdown.split("### Per slice")[1].split("At a prevalence")[0]
     assert f"{100 * value:.1f} % [{100 * low:.0f}-{100 * high:.0f}]" == cells(text, "threat score")[2]

@@ -24,7 +24,7 @@ def _trace(figure, name):
 
 def test_a_reliability_diagram_shows_both_parts_with_their_intervals() -> None:
     """Points stand at predicted and observed shares; their bars end at the Clopper-Pearson interval."""
-    figure = compare_charts.draw_reliability({"before": [BIN], "after": [BIN]}, "keras", LIGHT)
+    figure = compare_charts.plot_reliability({"before": [BIN], "after": [BIN]}, "keras", LIGHT)
     for part, color in (("before", LIGHT.negative), ("after", LIGHT.keras)):
         points = _trace(figure, f"{part} calibration")
         assert ((0.24,), (0.25,)) == (points.x, points.y)
@@ -34,14 +34,14 @@ def test_a_reliability_diagram_shows_both_parts_with_their_intervals() -> None:
 
 def test_counts_stand_below_the_reliability() -> None:
     """One bar per bin in a plot of its own, as high as the bin is full."""
-    figure = compare_charts.draw_reliability({"before": [], "after": [BIN]}, "pytorch", LIGHT)
+    figure = compare_charts.plot_reliability({"before": [], "after": [BIN]}, "pytorch", LIGHT)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert [((0.25,), (8,), "y2")] == [(bar.x, bar.y, bar.yaxis) for bar in bars]
 
 
 def test_decision_curves_stand_beside_both_other_ways() -> None:
     """Acting on all is the record's line, acting on none is zero; a band ends where its interval does."""
-    figure = compare_charts.draw_decision_curves({"keras": DECISION}, {"keras": 0.19}, DARK)
+    figure = compare_charts.plot_decision_curves({"keras": DECISION}, {"keras": 0.19}, DARK)
     assert (0.15, 0.0, -0.2) == _trace(figure, "act on all").y
     assert (0.0, 0.0, 0.0) == _trace(figure, "act on none").y
     assert (0.2, 0.1, 0.05) == _trace(figure, "Keras").y
@@ -51,10 +51,10 @@ def test_decision_curves_stand_beside_both_other_ways() -> None:
 
 def test_the_operating_point_stands_on_its_decision_curve() -> None:
     """The mark is at the nearest threshold of the curve, and nowhere when there is none."""
-    figure = compare_charts.draw_decision_curves({"keras": DECISION}, {"keras": 0.19}, LIGHT)
+    figure = compare_charts.plot_decision_curves({"keras": DECISION}, {"keras": 0.19}, LIGHT)
     mark = _trace(figure, "Keras operating point")
     assert ((0.2,), (0.1,)) == (mark.x, mark.y)
-    bare = compare_charts.draw_decision_curves({"keras": DECISION}, {}, LIGHT)
+    bare = compare_charts.plot_decision_curves({"keras": DECISION}, {}, LIGHT)
     assert "Keras operating point" not in [trace.name for trace in bare.data]
 
 
@@ -65,7 +65,7 @@ def test_robustness_shows_each_change_and_the_unchanged() -> None:
         ("noise", "keras", {"value": None, "interval": None}),
         ("blur", "keras", {"value": 0.7, "interval": None}),
     ]
-    figure = compare_charts.draw_robustness(rows, LIGHT)
+    figure = compare_charts.plot_robustness(rows, LIGHT)
     bars = _trace(figure, "Keras").error_x
     assert pytest.approx((0.15, 0)) == bars.array
     assert pytest.approx((0.1, 0)) == bars.arrayminus
@@ -77,7 +77,7 @@ def test_robustness_shows_each_change_and_the_unchanged() -> None:
 
 def test_robustness_of_nothing_is_drawn_all_the_same() -> None:
     """With no figure known there are no marks, and no error."""
-    figure = compare_charts.draw_robustness(
+    figure = compare_charts.plot_robustness(
         [("unchanged", "keras", {"value": None, "interval": None})], LIGHT
     )
     assert () == tuple(_trace(figure, "Keras").x)
@@ -85,7 +85,7 @@ def test_robustness_of_nothing_is_drawn_all_the_same() -> None:
 
 def test_differences_reach_as_far_as_their_intervals() -> None:
     """A difference without an interval is hollow and has no bar; zero is in the middle."""
-    figure = compare_charts.draw_gaps(
+    figure = compare_charts.plot_gaps(
         [Gap("A", 0.1, -0.1, 0.2), Gap("B", 0.05, None, None)], ("l", "r"), LIGHT
     )
     marks = _trace(figure, "difference")
@@ -100,7 +100,7 @@ def test_differences_reach_as_far_as_their_intervals() -> None:
 def test_agreement_says_who_is_right(correct: bool, both: str, neither: str) -> None:
     """Rows are the first model's calls, columns the second's; of positives, two yeses are right."""
     cells = {"both": 5, "only_first": 3, "only_second": 2, "neither": 0}
-    figure = compare_charts.draw_agreement(cells, "10", ("pytorch", "keras"), correct, LIGHT)
+    figure = compare_charts.plot_agreement(cells, "10", ("pytorch", "keras"), correct, LIGHT)
     text = figure.data[0].text
     assert [">5<", ">3<", ">2<", ">0<"] == [
         mark
@@ -114,5 +114,5 @@ def test_agreement_says_who_is_right(correct: bool, both: str, neither: str) -> 
 def test_agreement_on_nothing_divides_by_nothing() -> None:
     """Without any row of the class every share is "none"."""
     cells = dict.fromkeys(("both", "only_first", "only_second", "neither"), 0)
-    figure = compare_charts.draw_agreement(cells, "0", ("pytorch", "keras"), True, LIGHT)
+    figure = compare_charts.plot_agreement(cells, "0", ("pytorch", "keras"), True, LIGHT)
     assert all("none" in text for row in figure.data[0].text for text in row)

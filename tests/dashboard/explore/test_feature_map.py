@@ -12,7 +12,7 @@ from core.datasets.dataset import index_dataset
 from core.experiments import Experiment, add_files, find_experiment
 from core.measurements.feature_space import FEATURES_TABLE
 from core.synthetic.phantoms import write_phantom_dataset
-from dashboard.explore.feature_map import OUTCOMES, draw_map
+from dashboard.explore.feature_map import OUTCOMES, plot_map
 from dashboard.shared.palette import LIGHT
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import read_texts
@@ -121,7 +121,7 @@ def test_outcomes_differ_in_more_than_colour() -> None:
             "outcome": ["fn", "tn", "tn", "fp", "tp"], "pytorch": 0.25, "keras": 0.75,
         }
     )  # fmt: skip
-    figure = draw_map(table, ("pytorch", "keras"), (0.25, 0.125), LIGHT)
+    figure = plot_map(table, ("pytorch", "keras"), (0.25, 0.125), LIGHT)
     assert ["true negative 2", "true positive 1", "false positive 1", "false negative 1"] == [
         trace.name for trace in figure.data
     ]
@@ -135,4 +135,4 @@ def test_outcomes_differ_in_more_than_colour() -> None:
 def test_an_outcome_that_does_not_occur_is_not_drawn() -> None:
     """Its name is not in the legend."""
     table = pd.DataFrame({"row": [0], "file": "a", "x": 0.0, "y": 0.0, "outcome": "tp", "keras": 0.5})
-    assert 1 == len(draw_map(table, ("keras",), (0.1, 0.1), LIGHT).data)
+    assert 1 == len(plot_map(table, ("keras",), (0.1, 0.1), LIGHT).data)

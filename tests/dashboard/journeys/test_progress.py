@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import ExperimentError
 from core.experiments import default_experiment, models_root
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 from tests.dashboard.browser import serve
 from tests.scan_files import write_dicom, write_zip
 
@@ -30,7 +30,7 @@ def study() -> bytes:
     """A zip of a series of synthetic slices."""
     drawn = []
     for seed in range(12):
-        phantom = draw_phantom(np.random.default_rng(seed), lesion=False, size=256, position=0.6)
+        phantom = render_phantom(np.random.default_rng(seed), lesion=False, size=256, position=0.6)
         gray = phantom.pixels
         drawn.append(np.where(gray < 0.01, -1000, np.where(gray > 0.99, 900, 120 * gray - 20)))
     noise = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import serve
 
@@ -55,7 +55,7 @@ def page(page: Page, address: str) -> Page:
 
 
 def _draw(seed: int) -> dict[str, object]:
-    phantom = draw_phantom(np.random.default_rng(seed), lesion=seed % 2 == 0)
+    phantom = render_phantom(np.random.default_rng(seed), lesion=seed % 2 == 0)
     target = BytesIO()
     Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
     return {"name": f"slice {seed}.png", "mimeType": "image/png", "buffer": target.getvalue()}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.synthetic.phantoms import draw_phantom
+from core.synthetic.phantoms import render_phantom
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import ROOT, serve
 
@@ -39,8 +39,8 @@ def _drop(page: Page, name: str, kind: str, data: bytes) -> None:
     page.locator(HEAT_MAPS).nth(1).wait_for()
 
 
-def _draw_phantom_file() -> bytes:
-    phantom = draw_phantom(np.random.default_rng(1), lesion=True)
+def _render_phantom_file() -> bytes:
+    phantom = render_phantom(np.random.default_rng(1), lesion=True)
     target = BytesIO()
     Image.fromarray(np.rint(phantom.pixels * 255).astype(np.uint8)).save(target, "PNG")
     return target.getvalue()
@@ -63,7 +63,7 @@ def _read_rule(page: Page) -> str:
 def test_a_dropped_phantom_shows_two_predictions_and_two_heat_maps(page, address: str) -> None:
     """A PNG dropped into the browser is read by both networks, side by side, PyTorch left of Keras."""
     page.goto(f"{address}/read")
-    _drop(page, "phantom.png", "image/png", _draw_phantom_file())
+    _drop(page, "phantom.png", "image/png", _render_phantom_file())
     _expect_two_readings(page)
     places = [page.locator(HEAT_MAPS).nth(index).bounding_box() for index in (0, 1)]
     assert places[0]["x"] < places[1]["x"]
@@ -89,7 +89,7 @@ def test_nothing_is_fetched_from_anywhere_else(page, address: str) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/read")
-    _drop(page, "phantom.png", "image/png", _draw_phantom_file())
+    _drop(page, "phantom.png", "image/png", _render_phantom_file())
     page.get_by_role("link", name="Compare").click()
     page.wait_for_selector(".js-plotly-plot .main-svg")
     page.wait_for_timeout(1000)
@@ -126,7 +126,7 @@ def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
 def test_the_opacity_slider_keeps_the_verdict_in_place(page, address: str) -> None:
     """Changing the opacity draws other heat maps, and moves nothing else on the page."""
     page.goto(f"{address}/read")
-    _drop(page, "phantom.png", "image/png", _draw_phantom_file())
+    _drop(page, "phantom.png", "image/png", _render_phantom_file())
     page.wait_for_timeout(500)
     before = page.locator(HEAT_MAPS).first.evaluate("canvas => canvas.toDataURL()")
     place = page.locator("h2").first.bounding_box()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.overview import story
-from dashboard.overview.story_chart import StoryRow, draw_story
+from dashboard.overview.story_chart import StoryRow, plot_story
 from dashboard.shared.palette import LIGHT
 from tests.builders import write_tiny_experiment
 from tests.dashboard.story_data import write_role, write_story
@@ -51,7 +51,7 @@ def test_names_of_this_project_come_first(models: Path) -> None:
 def test_marks_stand_at_the_figures_and_bars_at_their_ends() -> None:
     """A figure of 0.8 [0.7, 0.95] is a mark at 0.8 whose bar reaches from 0.7 to 0.95."""
     row = StoryRow("Famous", "told", {"pytorch": _figure(0.8, [0.7, 0.95]), "keras": _figure(0.6)})
-    pytorch, keras = draw_story([row], LIGHT).data
+    pytorch, keras = plot_story([row], LIGHT).data
     assert (0.8,) == tuple(pytorch.x)
     assert pytest.approx(0.15) == pytorch.error_x.array[0]
     assert pytest.approx(0.1) == pytorch.error_x.arrayminus[0]
@@ -61,7 +61,7 @@ def test_marks_stand_at_the_figures_and_bars_at_their_ends() -> None:
 
 def test_guessing_is_a_line_at_one_half() -> None:
     """The dotted line stands at an AUROC of 0.5, and the axis shows it however good the figures are."""
-    figure = draw_story([StoryRow("Honest", "told", {"keras": _figure(0.9, [0.88, 0.93])})], LIGHT)
+    figure = plot_story([StoryRow("Honest", "told", {"keras": _figure(0.9, [0.88, 0.93])})], LIGHT)
     (line,) = figure.layout.shapes
     assert (0.5, 0.5) == (line.x0, line.x1)
     assert figure.layout.xaxis.range[0] < 0.5
@@ -69,12 +69,12 @@ def test_guessing_is_a_line_at_one_half() -> None:
 
 def test_an_interval_below_guessing_is_in_sight() -> None:
     """The axis reaches below the lowest end of an interval."""
-    figure = draw_story([StoryRow("Honest", "told", {"keras": _figure(0.4, [0.1, 0.7])})], LIGHT)
+    figure = plot_story([StoryRow("Honest", "told", {"keras": _figure(0.4, [0.1, 0.7])})], LIGHT)
     assert figure.layout.xaxis.range[0] < 0.1
 
 
 def test_a_figure_that_cannot_be_estimated_has_no_mark() -> None:
     """It is said in words instead."""
-    figure = draw_story([StoryRow("Honest", "told", {"keras": _figure(None)})], LIGHT)
+    figure = plot_story([StoryRow("Honest", "told", {"keras": _figure(None)})], LIGHT)
     assert () == tuple(figure.data[0].x)
     assert "not estimable" in [note.text for note in figure.layout.annotations]

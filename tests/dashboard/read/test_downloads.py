@@ -24,7 +24,7 @@ from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
 from dashboard.shared.palette import LIGHT
 from tests.builders import write_tiny_experiment
-from tests.dashboard.conftest import draw_file
+from tests.dashboard.conftest import render_file
 
 REFUSED = Reading("no.png", False, refusal=ScanError("The file is empty", code="empty"))
 
@@ -33,7 +33,7 @@ REFUSED = Reading("no.png", False, refusal=ScanError("The file is empty", code="
 def reading(models: Path):
     """A tiny experiment, and a picture that its networks have read."""
     experiment = write_tiny_experiment(models)
-    findings = Reader(experiment).read(read_scan(draw_file(0.9), "=1.png"))
+    findings = Reader(experiment).read(read_scan(render_file(0.9), "=1.png"))
     pictures = np.stack([(finding.frame * 255).astype("uint8") for finding in findings.slices])
     return experiment, Reading("=1.png", False, findings=findings, pictures=pictures)
 
@@ -65,7 +65,7 @@ def test_the_command_writes_what_the_page_gives(reading, tmp_path: Path, capsys)
     """Of the same two files CSV, JSON and the words and pictures of the PDF are equal, byte by byte."""
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, _ = reading
-    files = [Upload(f"{gray}.png", draw_file(gray)) for gray in (0.9, 0.3)]
+    files = [Upload(f"{gray}.png", render_file(gray)) for gray in (0.9, 0.3)]
     for upload in files:
         (tmp_path / upload.name).write_bytes(upload.data)
     targets = [tmp_path / f"a.{kind}" for kind in ("csv", "json", "pdf")]

@@ -16,7 +16,7 @@ from core.scans import Scan
 from dashboard.read.progress import SHORT, tell_step
 from dashboard.readings.reading import Step
 from tests.builders import write_tiny_experiment
-from tests.dashboard.conftest import OpenPage, draw_file, read_texts
+from tests.dashboard.conftest import OpenPage, read_texts, render_file
 from tests.scan_files import write_series, write_zip
 
 N_SLICES = 2 * SHORT
@@ -125,7 +125,7 @@ def test_a_study_that_is_taken_away_is_read_no_further(
     app.file_uploader[0].clear().run()
     assert "Drop a head CT slice to begin" in read_texts(app)
     networks.may_go.set()
-    app.file_uploader[0].upload("slice.png", draw_file(0.9), "image/png").run()
+    app.file_uploader[0].upload("slice.png", render_file(0.9), "image/png").run()
     assert "Both networks agree." in read_texts(app)
     assert len(networks.read) < N_SLICES
 

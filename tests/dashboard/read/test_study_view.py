@@ -21,7 +21,7 @@ from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_stack, read_texts
-from tests.scan_files import draw_hu, write_dicom
+from tests.scan_files import render_hu, write_dicom
 
 N_SLICES = 6
 PLACES = (3, 0, 5, 1, 4, 2)
@@ -30,7 +30,7 @@ BRIGHTEST = 4
 
 def write_slice(place: int, **tags: Any) -> bytes:
     """One slice of a series, from the feet upwards; the brightest is neither the first nor the last."""
-    hu = draw_hu(place) + np.int16(10 * (place == BRIGHTEST))
+    hu = render_hu(place) + np.int16(10 * (place == BRIGHTEST))
     return write_dicom(hu, z=5.0 * place, InstanceNumber=N_SLICES - place, **tags)
 
 

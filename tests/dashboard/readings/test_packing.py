@@ -18,7 +18,7 @@ def _open_preview(text: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
 
 
-def _draw_ramp(low: int, high: int, kind: type = np.int16) -> np.ndarray:
+def _render_ramp(low: int, high: int, kind: type = np.int16) -> np.ndarray:
     return np.tile(np.rint(np.linspace(low, high, 512)), (512, 1)).astype(kind)
 
 
@@ -42,7 +42,7 @@ def test_a_slice_in_gray_is_exact() -> None:
 @pytest.mark.parametrize(("low", "high", "most"), [(-100, 200, 5), (-1000, 3000, 80)])
 def test_a_preview_keeps_hounsfield_units(low: int, high: int, most: int) -> None:
     """Read back, a preview is within 5 HU where the windows for soft tissue lie, and within 80 elsewhere."""
-    small = _open_preview(pack_preview(_draw_ramp(low, high)))
+    small = _open_preview(pack_preview(_render_ramp(low, high)))
     assert (PREVIEW_SIZE, PREVIEW_SIZE) == small.shape
     units = np.array(preview_values(hounsfield=True))[small]
     expected = np.linspace(low, high, 512).reshape(PREVIEW_SIZE, 2).mean(axis=1)
@@ -61,7 +61,7 @@ def test_what_lies_beyond_a_preview_is_its_end() -> None:
 def test_a_preview_in_gray_stands_for_itself() -> None:
     """Each gray of a scan without Hounsfield units means that gray."""
     assert list(range(256)) == preview_values(hounsfield=False)
-    small = _open_preview(pack_preview(_draw_ramp(0, 255, np.uint8)))
+    small = _open_preview(pack_preview(_render_ramp(0, 255, np.uint8)))
     assert np.abs(small.astype(int) - np.linspace(0, 255, PREVIEW_SIZE)).max() <= 4
 
 

@@ -31,7 +31,7 @@ def _history() -> pd.DataFrame:
 
 def test_learning_shows_folds_and_their_mean_as_far_as_all_have_come() -> None:
     """The mean ends where the shortest fold ends: beyond it the folds would not be comparable."""
-    figure = charts.draw_learning(_history(), ["keras"], LIGHT)
+    figure = charts.plot_learning(_history(), ["keras"], LIGHT)
     mean = _trace(figure, "Keras validation")
     assert [1, 2] == list(mean.x)
     assert [2.5, 2.0] == list(mean.y)
@@ -41,13 +41,13 @@ def test_learning_shows_folds_and_their_mean_as_far_as_all_have_come() -> None:
 
 def test_the_kept_epoch_of_each_fold_is_marked() -> None:
     """One mark per fold, on the validation line."""
-    kept = _trace(charts.draw_learning(_history(), ["keras"], LIGHT), "kept epoch")
+    kept = _trace(charts.plot_learning(_history(), ["keras"], LIGHT), "kept epoch")
     assert ([2, 2], [1.5, 2.5]) == (list(kept.x), list(kept.y))
 
 
 def test_learning_is_drawn_while_no_epoch_is_kept_yet() -> None:
     """A running training has no column "best"; its curves are drawn all the same."""
-    figure = charts.draw_learning(_history().drop(columns="best"), ["keras"], LIGHT)
+    figure = charts.plot_learning(_history().drop(columns="best"), ["keras"], LIGHT)
     assert "kept epoch" not in [trace.name for trace in figure.data]
 
 
@@ -71,5 +71,5 @@ def test_a_picture_that_is_taken_away_has_a_ground_and_a_name() -> None:
     config = charts.offer_picture("tiny-learning")
     assert "tiny-learning" == config["toImageButtonOptions"]["filename"]
     assert [["toImage"]] == config["modeBarButtons"]
-    layout = charts.draw_learning(_history(), ["keras"], DARK).layout
+    layout = charts.plot_learning(_history(), ["keras"], DARK).layout
     assert (DARK.surface, DARK.surface) == (layout.paper_bgcolor, layout.plot_bgcolor)

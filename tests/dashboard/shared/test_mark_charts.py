@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.shared.mark_charts import MOST_PATIENTS, Mark, draw_labels, draw_marks, draw_sides
+from dashboard.shared.mark_charts import MOST_PATIENTS, Mark, plot_label_counts, plot_marks, plot_sides
 from dashboard.shared.palette import DARK, LIGHT
 
 
@@ -22,7 +22,7 @@ def _dealt(n_patients: int = 3) -> pd.DataFrame:
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_every_slice_is_a_square(palette) -> None:
     """Each patient is a column, each slice a cell: 1 where it is tested, 0 where it is learned from."""
-    figure = draw_sides(_dealt(), ("Normal", "Stroke"), palette)
+    figure = plot_sides(_dealt(), ("Normal", "Stroke"), palette)
     assert [[1, 1, 1], [0, 0, 0]] == np.asarray(figure.data[0].z).tolist()
     assert ["1", "tested"] == list(figure.data[0].customdata[0][0])
     assert ("Normal: 2 patients", "Stroke: 1 patients") == figure.layout.xaxis.ticktext
@@ -30,13 +30,13 @@ def test_every_slice_is_a_square(palette) -> None:
 
 def test_short_series_leave_gaps() -> None:
     """Where a patient has no slice the cell is empty."""
-    figure = draw_sides(_dealt().iloc[:-1], ("Normal", "Stroke"), LIGHT)
+    figure = plot_sides(_dealt().iloc[:-1], ("Normal", "Stroke"), LIGHT)
     assert np.isnan(np.asarray(figure.data[0].z)[1][2])
 
 
 def test_too_many_patients_are_cut() -> None:
     """No more columns than can be told apart are drawn."""
-    figure = draw_sides(_dealt(MOST_PATIENTS + 9), ("Normal", "Stroke"), LIGHT)
+    figure = plot_sides(_dealt(MOST_PATIENTS + 9), ("Normal", "Stroke"), LIGHT)
     assert MOST_PATIENTS == np.asarray(figure.data[0].z).shape[1]
 
 
@@ -47,7 +47,7 @@ def test_marks_have_value_spread_and_chance() -> None:
         Mark("first", "keras", 0.25, None, None, 0.5),
         Mark("second", "pytorch", 1.0, None, None, 0.62),
     ]
-    figure = draw_marks(marks, LIGHT)
+    figure = plot_marks(marks, LIGHT)
     pytorch, keras, guessing = figure.data
     assert (0.75, 1.0) == pytorch.x
     assert ((0.125, 0), (0.25, 0)) == (pytorch.error_x.array, pytorch.error_x.arrayminus)
@@ -59,6 +59,6 @@ def test_marks_have_value_spread_and_chance() -> None:
 
 def test_labels_are_counted_in_words_and_bars() -> None:
     """Each folder is a bar of two parts, with the counts beside its name."""
-    figure = draw_labels({"Stroke": (259, 691), "Normal": (49, 1502)}, ("shows", "shows none"), LIGHT)
+    figure = plot_label_counts({"Stroke": (259, 691), "Normal": (49, 1502)}, ("shows", "shows none"), LIGHT)
     assert ((259, 49), (691, 1502)) == tuple(bar.x for bar in figure.data)
     assert ("<b>Stroke</b>  259 of 950", "<b>Normal</b>  49 of 1551") == figure.data[0].y

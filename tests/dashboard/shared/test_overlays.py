@@ -32,7 +32,7 @@ def test_opacity_zero_shows_the_bare_frame() -> None:
 def test_full_heat_has_the_top_colour_of_the_bar() -> None:
     """Heat 1 at full opacity is the right end of the colour bar."""
     laid = np.asarray(overlays.lay_heat(np.zeros((8, 8)), np.ones((2, 2), np.float32), 1.0))
-    bar = np.asarray(overlays.draw_color_bar())
+    bar = np.asarray(overlays.render_color_bar())
     assert (laid[4, 4] == bar[0, -1]).all()
 
 
@@ -79,7 +79,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 def test_the_scales_are_sound_svg_at_every_threshold(threshold: float, palette) -> None:
     """Both rows parse as XML, name probability and operating point, and each has one mark of its own form."""
     rows = [overlays.ScaleRow("pytorch", 0.3, threshold), overlays.ScaleRow("keras", 0.8, threshold)]
-    root = ElementTree.fromstring(overlays.draw_scales(rows, palette))
+    root = ElementTree.fromstring(overlays.render_scales(rows, palette))
     words = [text.text for text in root.iter(f"{_SVG}text")]
     assert 2 == words.count(f"operating point {threshold:.2f}")
     assert {"PyTorch", "Keras", "0.30", "0.80"} <= set(words)
@@ -91,7 +91,7 @@ def test_the_scales_are_sound_svg_at_every_threshold(threshold: float, palette) 
 def test_the_scale_hatches_the_review_band() -> None:
     """The band is one hatched bar, as long as the band is wide, and stands in words; without one, nothing."""
     for band, expected, told in (((0.25, 0.75), ["186.0"], "needs review 0.25–0.75"), (None, [], "")):
-        drawn = overlays.draw_scales([overlays.ScaleRow("keras", 0.3, 0.5, band)], LIGHT)
+        drawn = overlays.render_scales([overlays.ScaleRow("keras", 0.3, 0.5, band)], LIGHT)
         root = ElementTree.fromstring(drawn)
         bars = [node.get("width") for node in root.iter(f"{_SVG}rect") if node.get("fill") == "url(#review)"]
         assert expected == bars

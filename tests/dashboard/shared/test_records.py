@@ -80,7 +80,7 @@ def test_unknown_patients_have_no_scene(models: Path) -> None:
     experiment = write_tiny_experiment(models, table=_unknown_patients(), labels="folder", split="random")
     with pytest.raises(EvaluationError) as caught:
         records.scene(experiment, "patient", {"pytorch": 0.5, "keras": 0.5})
-    assert "patients are unknown" == caught.value.came
+    assert "patients are unknown" == caught.value.found
     scene = records.scene(experiment, "slice", {"pytorch": 0.5, "keras": 0.5})
     assert "slices" == scene.interval["resampled"]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dashboard.shared.palette import LIGHT
-from dashboard.train.train_charts import draw_course, draw_reached
+from dashboard.train.train_charts import plot_course, plot_reached
 
 
 def make_history(n_folds: int = 2, n_epochs: int = 4) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def find(figure, name: str, axis: str = "y"):
 
 def test_both_frameworks_stand_in_three_panels() -> None:
     """Loss, accuracy and AUROC: each framework's validation is drawn in all, training in the first two."""
-    figure = draw_course(make_history(), 20, LIGHT)
+    figure = plot_course(make_history(), 20, LIGHT)
     for framework in ("PyTorch", "Keras"):
         axes = [trace.yaxis for trace in figure.data if trace.name == f"{framework}, validation"]
         assert ["y", "y2", "y3"] == axes
@@ -42,7 +42,7 @@ def test_both_frameworks_stand_in_three_panels() -> None:
 
 def test_the_mean_goes_as_far_as_all_folds() -> None:
     """Fold 1 is one epoch behind; faint lines show each fold as far as it has come."""
-    figure = draw_course(make_history(), 20, LIGHT)
+    figure = plot_course(make_history(), 20, LIGHT)
     assert [1, 2, 3] == list(find(figure, "PyTorch, validation").x)
     faint = [
         len(t.x)
@@ -54,7 +54,7 @@ def test_the_mean_goes_as_far_as_all_folds() -> None:
 
 def test_the_lowest_validation_loss_is_marked() -> None:
     """One marker per fold, in every panel at the same epoch."""
-    figure = draw_course(make_history(), 20, LIGHT)
+    figure = plot_course(make_history(), 20, LIGHT)
     for axis in ("y", "y2", "y3"):
         marker = find(figure, "Keras, lowest validation loss", axis)
         assert [3, 3] == list(marker.x)
@@ -63,14 +63,14 @@ def test_the_lowest_validation_loss_is_marked() -> None:
 
 def test_the_axis_holds_all_epochs_from_the_start() -> None:
     """What comes next does not move what is there."""
-    assert (0.5, 20.5) == draw_course(make_history(1, 1), 20, LIGHT).layout.xaxis.range
-    assert 1 == len(find(draw_course(make_history(1, 1), 20, LIGHT), "Keras, validation").x)
+    assert (0.5, 20.5) == plot_course(make_history(1, 1), 20, LIGHT).layout.xaxis.range
+    assert 1 == len(find(plot_course(make_history(1, 1), 20, LIGHT), "Keras, validation").x)
 
 
 def test_one_framework_alone_is_drawn_alone() -> None:
     """The other is not in the legend."""
     history = make_history()
-    figure = draw_course(history[history["framework"] == "keras"], 20, LIGHT)
+    figure = plot_course(history[history["framework"] == "keras"], 20, LIGHT)
     assert all("PyTorch" not in (trace.name or "") for trace in figure.data)
 
 
@@ -83,7 +83,7 @@ def test_experiments_stand_below_each_other_with_their_intervals() -> None:
         ),
         ("<b>second", {"pytorch": {"value": 0.6, "interval": None}}),
     ]
-    figure = draw_reached(reached, LIGHT)
+    figure = plot_reached(reached, LIGHT)
     pytorch, keras = figure.data
     assert ([0.9, 0.6], []) == (list(pytorch.x), list(keras.x))
     assert pytorch.y[0] > pytorch.y[1]
