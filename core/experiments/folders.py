@@ -9,8 +9,10 @@ from pathlib import Path
 from core.errors import ExperimentError
 from core.experiments.cards import parse_card
 from core.experiments.experiment import Experiment, check_file, restore
+from core.system import PROGRAM_FOLDER, is_checkout, user_folder
 
 CARD_NAME = "experiment.json"
+FOLDER_NAME = "trained_models"
 DEFAULT_NAME = "hemorrhage-by-patient"
 # Names another default, for a server that reads with an experiment of its own.
 DEFAULT_VARIABLE = "STROKE_CT_EXPERIMENT"
@@ -19,9 +21,50 @@ SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME)
 
 
 def models_root() -> Path:
-    """The folder of all experiments: the variable STROKE_CT_MODELS, else trained_models/ in the project."""
+    """Return the folder to which experiments, trainings and tags are written.
+
+    The variable STROKE_CT_MODELS names it. Without it, it is `trained_models` in a checkout, and in an
+    installation the folder of that name in the user's data folder; it may not exist yet.
+    """
     named = os.environ.get("STROKE_CT_MODELS")
-    return Path(named) if named else Path(__file__).resolve().parents[2] / "trained_models"
+    if named:
+        return Path(named)
+    return _user_root() if shipped_root() else PROGRAM_FOLDER / FOLDER_NAME
+
+
+def shipped_root() -> Path | None:
+    """Return the folder of the experiments that an installation came with; None in a checkout.
+
+    Nothing is written into it.
+    """
+    return None if is_checkout() else PROGRAM_FOLDER / FOLDER_NAME
+
+
+def model_roots() -> tuple[Path, ...]:
+    """Return the folders in which experiments are looked for.
+
+    Beside `models_root()`, the shipped ones of an installation, unless STROKE_CT_MODELS names another folder
+    than the user's own.
+    """
+    root = models_root()
+    shipped = shipped_root()
+    return (shipped, root) if shipped and root.resolve() == _user_root().resolve() else (root,)
+
+
+def is_taken(name: str, root: Path) -> bool:
+    """Return whether an experiment of this name lies in `root`, or in a folder that is listed with it."""
+    roots = model_roots()
+    return any((place / name).exists() for place in (roots if root in roots else (root,)))
+
+
+def open_experiment(name: str | None = None) -> Experiment:
+    """Read an experiment by its name; without a name, the default one.
+
+    Raises:
+        ExperimentError: there is none of this name (code "unknown_experiment"), the default one is missing
+            (code "no_default"), or a file of it is missing or changed.
+    """
+    return default_experiment() if name is None else find_experiment(name)
 
 
 def default_name() -> str:
@@ -48,7 +91,7 @@ def read_experiment(folder: Path) -> Experiment:
     except ExperimentError as error:
         remedies = filter(None, (error.remedy, restore(folder.name)))
         raise ExperimentError(
-            f'Folder "{folder.name}": {error.problem}', came=error.came, remedy=", or ".join(remedies)
+            f'Folder "{folder.name}": {error.problem}', found=error.found, remedy=", or ".join(remedies)
         ) from error
     for path, digest in card["files"].items():
         check_file(folder, path, digest)
@@ -56,38 +99,39 @@ def read_experiment(folder: Path) -> Experiment:
 
 
 def list_experiments(root: Path | None = None) -> tuple[list[Experiment], list[ExperimentError]]:
-    """The experiments in `root` (default `models_root()`) by name, and an error for each damaged folder.
+    """Return the experiments in `root` by name, and an error for each damaged folder.
 
     Folders whose name starts with a dot, and single files, are ignored. Never raises for a bad folder.
+
+    Args:
+        root: the folder to look in; those of `model_roots()` when None.
     """
-    root = models_root() if root is None else Path(root)
     found: list[Experiment] = []
     damaged: list[ExperimentError] = []
-    for name in _folder_names(root):
+    for name, folders in _list_folders(root).items():
         try:
-            found.append(_read_named(root, name))
+            found.append(_read_named(name, folders))
         except ExperimentError as error:
             damaged.append(error)
     return found, damaged
 
 
 def find_experiment(name: str, root: Path | None = None) -> Experiment:
-    """The experiment `name` in `root` (default `models_root()`).
+    """Return the experiment `name` in `root` (default: the folders of `model_roots()`).
 
     Raises:
         ExperimentError: code "unknown_experiment" when there is none of this name; else what is damaged.
     """
-    root = models_root() if root is None else Path(root)
-    names = _folder_names(root)
-    if name not in names:
+    places = _list_folders(root)
+    if name not in places:
         raise ExperimentError(
             f'There is no experiment "{name}"',
-            remedy=f"choose one of: {', '.join(names)}"
-            if names
-            else f"there is none yet in {root}; train one",
+            remedy=f"choose one of: {', '.join(places)}"
+            if places
+            else f"there is none yet in {root or models_root()}; train one",
             code="unknown_experiment",
         )
-    return _read_named(root, name)
+    return _read_named(name, places[name])
 
 
 def default_experiment(root: Path | None = None) -> Experiment:
@@ -96,33 +140,46 @@ def default_experiment(root: Path | None = None) -> Experiment:
     Raises:
         ExperimentError: it is damaged; it is missing (code "no_default"); there is no experiment at all.
     """
-    root = models_root() if root is None else Path(root)
-    names = _folder_names(root)
+    places = _list_folders(root)
     name = default_name()
-    if name in names:
-        return _read_named(root, name)
-    if names:
+    if name in places:
+        return _read_named(name, places[name])
+    if places:
         raise ExperimentError(
             f'The default experiment "{name}" is missing',
-            came=f"found: {', '.join(names)}",
+            found=f"found: {', '.join(places)}",
             remedy=f"choose one of these by name, or put the folder {name} back",
             code="no_default",
         )
     raise ExperimentError(
         "There is no trained experiment",
-        came=f"looked in {root}",
+        found=f"looked in {root or models_root()}",
         remedy="train one: python -m core train --help",
     )
 
 
-def _folder_names(root: Path) -> list[str]:
-    if not root.is_dir():
-        return []
-    return sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _user_root() -> Path:
+    return user_folder() / FOLDER_NAME
 
 
-def _read_named(root: Path, name: str) -> Experiment:
-    experiment = read_experiment(root / name)
+def _list_folders(root: Path | None) -> dict[str, list[Path]]:
+    """Return the folders in `root` by name, or those in all of `model_roots()`."""
+    places: dict[str, list[Path]] = {}
+    for parent in model_roots() if root is None else (Path(root),):
+        for path in parent.iterdir() if parent.is_dir() else ():
+            if path.is_dir() and not path.name.startswith("."):
+                places.setdefault(path.name, []).append(path)
+    return dict(sorted(places.items()))
+
+
+def _read_named(name: str, folders: list[Path]) -> Experiment:
+    if len(folders) > 1:
+        raise ExperimentError(
+            f'There are two experiments "{name}"',
+            found=" and ".join(map(str, folders)),
+            remedy=f"the first came with the program; move yours out of {folders[-1].parent}",
+        )
+    experiment = read_experiment(folders[0])
     if experiment.name != name:
         raise ExperimentError(
             f'The folder "{name}" holds the experiment "{experiment.name}"',

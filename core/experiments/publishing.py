@@ -153,8 +153,8 @@ def publish(folder: Path, root: Path, name: str, *, replace: bool = False) -> Ex
     if is_taken(name, root) and not (replace and target.exists()):
         raise ExperimentError(
             f'There is an experiment "{name}" already',
-            found=str(target),
-            remedy="choose another name, or remove it",
+            found=str(target) if target.exists() else "it came with the program",
+            remedy="choose another name, or remove it" if target.exists() else "choose another name",
         )
     for path in (*built.card["files"], CARD_NAME):
         sync_file(folder / path)
