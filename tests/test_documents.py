@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.package_diagram import replace_diagram
 from tests.source_trees import MODULES, PACKAGES, ROOT
 from tests.test_architecture import AT_THE_ROOT, ROOM_OF_PAGE, ROOMS
 
@@ -111,3 +112,8 @@ def test_tests_mirror_the_packages() -> None:
 
 def _name_tested(folder: str) -> set[str]:
     return {path.stem.removeprefix("test_") for path in Path(ROOT / folder).glob("test_*.py")}
+
+
+def test_the_diagram_shows_the_imports() -> None:
+    """The diagram of the packages is what `make figures` draws now."""
+    assert DOCUMENTS["docs/architecture.md"] == replace_diagram(DOCUMENTS["docs/architecture.md"])

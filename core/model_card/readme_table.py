@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -70,10 +69,10 @@ def replace_figures(text: str, experiments: Sequence[Experiment]) -> str:
         StrokeError: the text does not hold both marks.
     """
     for begin, short in _BEGINS.items():
-        between = re.compile(f"({re.escape(begin)}).*?({re.escape(_END)})", re.DOTALL)
-        if between.search(text):
-            table = render_figures(experiments, short)
-            return between.sub(lambda marks: f"{marks[1]}\n{table}\n{marks[2]}", text, count=1)
+        head, found, rest = text.partition(begin)
+        _, end, tail = rest.partition(_END)
+        if found and end:
+            return f"{head}{begin}\n{render_figures(experiments, short)}\n{end}{tail}"
     raise StrokeError(
         "The text has no place for the figures",
         remedy=f"write {' or '.join(_BEGINS)}, and {_END} after it",
