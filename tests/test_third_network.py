@@ -26,7 +26,7 @@ from core.models.architecture import ARCHITECTURES, Architecture
 from core.models.layers import Convolution, MaxPooling
 from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import render_head
-from tests.dashboard.conftest import APP, read_texts
+from tests.dashboard.conftest import read_texts, start_app
 
 THIRD = Architecture(
     name="third",
@@ -92,10 +92,7 @@ def run(*arguments: str | Path) -> int:
 
 def open_page(name: str, experiment: Experiment, **query: str) -> AppTest:
     """Open a page of the app with an experiment in its link."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    app.run()
-    if name != "overview":
-        app.switch_page(f"app_pages/{name}.py")
+    app = start_app(name)
     for key, value in {"experiment": experiment.name, **query}.items():
         app.query_params[key] = value
     app.run()

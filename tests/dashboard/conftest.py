@@ -35,10 +35,7 @@ def open_page() -> OpenPage:
     """Open a page of the app by the name of its file; more arguments are query parameters of the link."""
 
     def open_named(name: str, **query: str) -> AppTest:
-        app = AppTest.from_file(str(APP), default_timeout=60)
-        if name != "overview":
-            app.run()
-            app.switch_page(f"app_pages/{name}.py")
+        app = start_app(name)
         for key, value in query.items():
             app.query_params[key] = value
         app.run()
@@ -46,6 +43,19 @@ def open_page() -> OpenPage:
         return app
 
     return open_named
+
+
+def start_app(name: str) -> AppTest:
+    """Return the app, which runs a page next: the page by the name of its file.
+
+    Pages are known by their files after a first run. That is one of About: Overview would measure every
+    experiment.
+    """
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    if name != "overview":
+        app.switch_page("app_pages/about.py").run()
+        app.switch_page(f"app_pages/{name}.py")
+    return app
 
 
 def render_file(gray: float, kind: str = "PNG") -> bytes:
