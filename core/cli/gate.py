@@ -50,7 +50,7 @@ def gate(
     """
     from core.experiments import check_writable
     from core.measurements import GATE_TABLE, OUTCOMES, measure_gate, store_gate, summarize_shares
-    from core.model_card import tell
+    from core.model_card import format_figure
 
     experiment = find_named(name)
     check_writable(experiment)  # before it is measured for minutes
@@ -70,7 +70,10 @@ def gate(
         [
             kind,
             str(one["n"]),
-            *(f"{one[outcome]['count']}: {tell(one[outcome], 'fine share')}" for outcome in OUTCOMES),
+            *(
+                f"{one[outcome]['count']}: {format_figure(one[outcome], 'fine share')}"
+                for outcome in OUTCOMES
+            ),
             str(one["unreadable"]),
         ]
         for kind, one in shares.items()

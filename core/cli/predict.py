@@ -123,10 +123,10 @@ def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool
 def _build_report(experiment: Experiment, scan: Scan, findings: Findings, *, every_slice: bool) -> ScanReport:
     """What the report on a scan needs of its pixels, kept as small as may be."""
     from core.imaging import cut_picture, show_picture
-    from core.reports import ScanReport, slices_to_show
+    from core.reports import ScanReport, choose_report_slices
 
     recipe = experiment.recipe
-    indices = range(len(scan.slices)) if every_slice else slices_to_show(findings)
+    indices = range(len(scan.slices)) if every_slice else choose_report_slices(findings)
     pictures = {
         index: show_picture(cut_picture(scan.slices[index], scan.unit, recipe), recipe.window)
         for index in indices

@@ -64,8 +64,8 @@ def _tell_verdicts(experiment: Experiment, scan: Findings) -> str:
         + (", needs review" if verdict.review else "")
         for framework, verdict in scan.verdicts.items()
     ]
-    n_voting = next(iter(scan.verdicts.values())).n_voting
-    return f"{'; '.join(told)}; {n_voting} of {len(scan.slices)} slices vote"
+    n_counted = next(iter(scan.verdicts.values())).n_counted
+    return f"{'; '.join(told)}; {n_counted} of {len(scan.slices)} slices vote"
 
 
 def print_evaluation(record: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from .document import (
     render_model_card as render_model_card,
 )
 from .markdown import (
-    tell as tell,
+    format_figure as format_figure,
 )
 from .readme_table import (
     render_figures as render_figures,

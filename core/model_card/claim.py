@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.model_card.facts import Facts
-from core.model_card.making import list_pretrained
 from core.model_card.markdown import paragraphs, table
+from core.model_card.methods import list_pretrained
 
 SOURCE = "Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300"
 Status = Literal["covered", "partly", "not available", "not applicable"]
@@ -162,7 +162,7 @@ def _judge_methods(facts: Facts) -> list[Coverage]:
         if facts.knows_patients
         else Coverage(29, "partly", "Results", "intervals take slices as independent: patients are unknown"),
         Coverage(30, "not available", "", "not measured for this experiment")
-        if not facts.holds("robustness.csv")
+        if not facts.has_table("robustness.csv")
         else Coverage(30, "covered", "Robustness"),
         Coverage(31, "partly", "Networks", "Grad-CAM; whether it points at the finding was not measured"),
         _judge_internal(facts),
@@ -188,7 +188,7 @@ def _judge_results(facts: Facts) -> list[Coverage]:
         Coverage(37, "covered", "Results"),
         Coverage(38, "covered", "Results") if patients else Coverage(38, "partly", "Results", by_slice),
         Coverage(39, "partly", "Failures", "counted; subgroups were not measured, no radiologist looked")
-        if not facts.holds("properties.csv")
+        if not facts.has_table("properties.csv")
         else Coverage(39, "covered", "Failures", "counted, by patient and subgroup; no radiologist looked"),
         Coverage(40, "covered", "Limits"),
         Coverage(41, "covered", "Intended use", "none for care"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.experiments import Experiment
-from core.model_card import making, measures, origin, weaknesses
+from core.model_card import measures, methods, origin, weaknesses
 from core.model_card.claim import describe_claim
 from core.model_card.facts import Facts, gather_facts
 from core.model_card.markdown import plain
@@ -19,9 +19,9 @@ SECTIONS: dict[str, Callable[[Facts], str]] = {
     "Data": origin.describe_data,
     "Labels": origin.describe_labels,
     "Partitions": origin.describe_partitions,
-    "Preprocessing": making.describe_preprocessing,
-    "Networks": making.describe_networks,
-    "Training": making.describe_training,
+    "Preprocessing": methods.describe_preprocessing,
+    "Networks": methods.describe_networks,
+    "Training": methods.describe_training,
     "Decisions": measures.describe_decisions,
     "Results": measures.describe_results,
     "Calibration": measures.describe_calibration,
@@ -32,7 +32,7 @@ SECTIONS: dict[str, Callable[[Facts], str]] = {
     "What is refused": weaknesses.describe_gate,
     "Limits": weaknesses.describe_limits,
     "Not available": weaknesses.describe_missing,
-    "Checks": making.describe_checks,
+    "Checks": methods.describe_checks,
     "Availability": origin.describe_availability,
     "CLAIM 2024": describe_claim,
 }

@@ -82,7 +82,7 @@ class Facts:
             n_shared += int(tested.isin(trained).sum())
         return n_shared / n_test
 
-    def holds(self, table: str) -> bool:
+    def has_table(self, table: str) -> bool:
         """Whether the experiment has this one of its optional tables."""
         return table in self.card["files"]
 

@@ -45,14 +45,14 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def tell(figure: Figure, style: Style = "number") -> str:
+def format_figure(figure: Figure, style: Style = "number") -> str:
     """A FIGURE of the evaluation with its interval.
 
-    >>> tell({"value": 0.8125, "interval": [0.7, 0.9]}, "share")
+    >>> format_figure({"value": 0.8125, "interval": [0.7, 0.9]}, "share")
     '81.2 % [70-90]'
-    >>> tell({"value": -0.01, "interval": [-0.1, 0.2]}, "difference")
+    >>> format_figure({"value": -0.01, "interval": [-0.1, 0.2]}, "difference")
     '-0.010 [-0.100 to +0.200]'
-    >>> tell({"value": None, "interval": None, "reason": "one class only"})
+    >>> format_figure({"value": None, "interval": None, "reason": "one class only"})
     'not estimable'
     """
     value, interval = figure["value"], figure["interval"]
@@ -86,7 +86,7 @@ def figure_table(rows: Sequence[tuple[str, str, Style]], columns: Mapping[str, M
             figure = column.get(key) or _nothing(column.get("reason", "it was not measured"))
             note = _explain(figure)
             mark = f" {notes.setdefault(note, f'({string.ascii_letters[len(notes)]})')}" if note else ""
-            cells.append(tell(figure, style) + mark)
+            cells.append(format_figure(figure, style) + mark)
         lines.append([title, *cells])
     return paragraphs(
         table(["", *columns], lines), bullets(f"{mark} {plain(note)}." for note, mark in notes.items())

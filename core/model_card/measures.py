@@ -11,11 +11,11 @@ from core.model_card.markdown import (
     Style,
     bullets,
     figure_table,
+    format_figure,
     paragraphs,
     percent,
     plain,
     table,
-    tell,
 )
 from core.model_card.prose import render
 
@@ -47,7 +47,7 @@ def describe_decisions(facts: Facts) -> str:
             counts = review["counts"]
             aside = [str(counts[cell]) for cell in SET_ASIDE]
             band = f"{review['low']:.3f} to {review['high']:.3f}"
-            bands.append([head, band, tell(review["share"], "share"), *aside])
+            bands.append([head, band, format_figure(review["share"], "share"), *aside])
         else:
             bands.append([head, f"not available: {plain(review['reason'])}", *("",) * 3])
     return render(
@@ -199,7 +199,9 @@ def _tell_benefit(facts: Facts) -> str:
         for curve in curves.values():
             ends = [curve["low"][place], curve["high"][place]]
             interval = None if None in ends else ends
-            cells.append(tell({"value": curve["net_benefit"][place], "interval": interval}, "difference"))
+            cells.append(
+                format_figure({"value": curve["net_benefit"][place], "interval": interval}, "difference")
+            )
         rows.append([f"{one['thresholds'][place]:.2f}", *cells, f"{one['treat_all'][place]:+.3f}"])
     return render("net-benefit", curves=table(["threshold", *curves, "acting on all"], rows))
 

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.model_card.markdown import count, p_value, percent, plain, tell
+from core.model_card.markdown import count, format_figure, p_value, percent, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,6 +37,6 @@ def _templates() -> Environment:
         "count": count,
         "p_value": p_value,
         "percent": percent,
-        "tell": tell,
+        "format_figure": format_figure,
     }
     return templates

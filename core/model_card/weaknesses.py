@@ -11,7 +11,7 @@ from core.gate import FAMILIARITY_FILE
 from core.imaging import Perturbation
 from core.measurements import GATE_TABLE, KINDS, OUTCOMES, summarize_shares
 from core.model_card.facts import Facts
-from core.model_card.markdown import bullets, plain, table, tell
+from core.model_card.markdown import bullets, format_figure, plain, table
 from core.model_card.prose import render
 
 _KINDS = {"level": "level of the head", "brightness": "brightness"}
@@ -20,7 +20,7 @@ _WORST = 5
 
 def describe_robustness(facts: Facts) -> str:
     """Return AUROC under each perturbation; not available where it was not measured."""
-    if not facts.holds("robustness.csv"):
+    if not facts.has_table("robustness.csv"):
         return render("robustness", facts=facts, found="")
     found = {
         (title, level): part["conditions"]
@@ -32,7 +32,7 @@ def describe_robustness(facts: Facts) -> str:
     for column, conditions in found.items():
         for one in conditions:
             change = Perturbation(one["perturbation"], one["amount"]).title
-            cells.setdefault(change, {})[column] = tell(one["auroc"])
+            cells.setdefault(change, {})[column] = format_figure(one["auroc"])
     rows = [
         [change, *(own.get(column, "not estimable") for column in found)] for change, own in cells.items()
     ]
@@ -60,7 +60,7 @@ def describe_subgroups(facts: Facts) -> str:
             str(row["n"]),
             "unknown" if row["n_patients"] is None else str(row["n_patients"]),
             str(row["positives"]),
-            tell(row["auroc"])
+            format_figure(row["auroc"])
             if row["auroc"]["value"] is not None
             else f"not estimable: {plain(row['auroc']['reason'])}",
         ]
@@ -77,7 +77,7 @@ def describe_subgroups(facts: Facts) -> str:
 
 def find_subgroups(facts: Facts) -> list[tuple[str, str, dict[str, Any]]]:
     """(kind, framework's title, GROUP of the record) of each group of slices; none where not measured."""
-    if not facts.holds("properties.csv"):
+    if not facts.has_table("properties.csv"):
         return []
     return [
         (words, title, row)
@@ -170,7 +170,7 @@ def _worst_subgroups(facts: Facts) -> str:
         if own:
             kind, _, worst = min(own, key=lambda entry: entry[2]["auroc"]["value"])
             lines.append(
-                f"{title} ranks worst by {kind} in the group {worst['group']}: AUROC {tell(worst['auroc'])}."
+                f"{title} ranks worst by {kind} in the group {worst['group']}: AUROC {format_figure(worst['auroc'])}."
             )
     return bullets(lines)
 
@@ -194,7 +194,10 @@ def _tell_shares(shares: dict[str, dict[str, Any]]) -> str:
         [
             titles[kind],
             str(one["n"]),
-            *(f"{one[outcome]['count']}: {tell(one[outcome], 'fine share')}" for outcome in OUTCOMES),
+            *(
+                f"{one[outcome]['count']}: {format_figure(one[outcome], 'fine share')}"
+                for outcome in OUTCOMES
+            ),
         ]
         for kind, one in shares.items()
     ]

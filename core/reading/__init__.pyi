@@ -5,13 +5,13 @@ from .findings import (
 )
 from .paths import (
     group_refusals as group_refusals,
+    join_names as join_names,
     list_files as list_files,
-    name_together as name_together,
     read_paths as read_paths,
 )
 from .reader import (
     Reader as Reader,
-    decide_anew as decide_anew,
+    apply_operating_points as apply_operating_points,
 )
 from .verdict import (
     RULE as RULE,

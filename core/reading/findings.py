@@ -58,7 +58,7 @@ class SliceFinding:
     gate: GateFinding = field(default_factory=lambda: GateFinding("read"))
 
     @property
-    def votes(self) -> bool:
+    def is_counted(self) -> bool:
         """Whether the slice counts in the verdict on its scan."""
         return self.gate.brain_visible and self.gate.outcome != "refuse"
 

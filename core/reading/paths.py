@@ -78,10 +78,10 @@ def group_refusals(refused: Iterable[Refusal]) -> list[Refusal]:
     alike: dict[tuple[str, str], list[str]] = {}
     for refusal in refused:
         alike.setdefault((refusal.code, refusal.message), []).append(refusal.source)
-    return [Refusal(name_together(sources), *reason) for reason, sources in alike.items()]
+    return [Refusal(join_names(sources), *reason) for reason, sources in alike.items()]
 
 
-def name_together(sources: Sequence[str]) -> str:
+def join_names(sources: Sequence[str]) -> str:
     """The first three names, and how many more there are."""
     named = ", ".join(sources[:MAX_NAMES])
     left = len(sources) - MAX_NAMES

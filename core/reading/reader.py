@@ -18,7 +18,7 @@ from core.reading.decision import Rule, make_rules
 from core.reading.findings import Findings, ModelFinding, SliceFinding
 from core.reading.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
 from core.scans import COLOURED, OTHER_PART, Scan, Slice, window_hu
-from core.system import map_side_by_side
+from core.system import map_parallel
 
 SEEN_IN_TRAINING = (
     "This file is part of the data the served networks were made from: "
@@ -98,7 +98,7 @@ class Reader:
             for start in range(0, len(scan.slices), BATCH_SIZE)
         ]
         findings: list[SliceFinding] = []
-        for batch in map_side_by_side(
+        for batch in map_parallel(
             lambda batch: self._read_batch(scan, batch, gates, rules, doubts), batches
         ):
             findings += batch
@@ -192,7 +192,7 @@ def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
         spacing = scan.technical.spacing_mm
         return judge_size(found, piece.pixels, spacing) if measured and spacing else found
 
-    found = list(map_side_by_side(look, scan.slices))
+    found = list(map_parallel(look, scan.slices))
     if OTHER_PART in scan.warnings:
         # Such words are often left as they were for the patient before: a doubt, no more.
         found = [_doubt(one, OTHER_PART) for one in found]
@@ -225,7 +225,7 @@ def _check_refusals(gates: Sequence[GateFinding]) -> None:
 
 def _reach_verdicts(findings: Sequence[SliceFinding], rules: Mapping[str, StudyRule]) -> dict[str, Verdict]:
     """The verdicts on a scan: of one slice its decision, of several the study's."""
-    votes = [finding.votes for finding in findings]
+    votes = [finding.is_counted for finding in findings]
     if len(findings) == 1:
         (only,) = findings
         return {
@@ -237,7 +237,7 @@ def _reach_verdicts(findings: Sequence[SliceFinding], rules: Mapping[str, StudyR
     return reach_verdicts(probabilities, votes, rules)
 
 
-def decide_anew(
+def apply_operating_points(
     scans: Sequence[Findings], experiment: Experiment, operating_points: Mapping[str, float]
 ) -> list[Findings]:
     """The same readings decided at other operating points; no network is asked again.

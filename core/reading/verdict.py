@@ -42,7 +42,7 @@ class Verdict:
         threshold: the operating point of patients.
         positive: whether the score reaches it.
         review: whether the score lies in the review band around it.
-        n_voting: how many slices voted.
+        n_counted: how many slices voted.
         driving: indices of at most five voting slices, the highest probability first.
     """
 
@@ -50,8 +50,8 @@ class Verdict:
     threshold: float
     positive: bool
     review: bool
-    n_voting: int
-    driving: tuple[int, ...]
+    n_counted: int
+    key_slices: tuple[int, ...]
 
 
 def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
@@ -78,7 +78,7 @@ def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
 
 def judge_slice(probability: float, threshold: float, *, review: bool) -> Verdict:
     """The verdict on a scan of one slice: that slice's own decision, at the operating point of slices."""
-    return Verdict(probability, threshold, probability >= threshold, review, n_voting=1, driving=(0,))
+    return Verdict(probability, threshold, probability >= threshold, review, n_counted=1, key_slices=(0,))
 
 
 def reach_verdicts(
@@ -104,8 +104,8 @@ def reach_verdicts(
             threshold=rule.threshold,
             positive=score >= rule.threshold,
             review=rule.band is not None and bool(in_band(score, rule.band)),
-            n_voting=len(votes),
-            driving=tuple(int(index) for index in order[:_MOST_DRIVING]),
+            n_counted=len(votes),
+            key_slices=tuple(int(index) for index in order[:_MOST_DRIVING]),
         )
     return verdicts
 

@@ -7,12 +7,12 @@ from .pdf import (
     ScanReport as ScanReport,
 )
 from .tables import (
-    LET_THROUGH as LET_THROUGH,
+    OVERRIDE_NOTE as OVERRIDE_NOTE,
+    find_most_suspicious as find_most_suspicious,
     highest_probability as highest_probability,
-    most_suspicious as most_suspicious,
     predict_record as predict_record,
 )
 from .words import (
-    slices_to_show as slices_to_show,
-    tell_no_verdict as tell_no_verdict,
+    choose_report_slices as choose_report_slices,
+    explain_no_verdict as explain_no_verdict,
 )

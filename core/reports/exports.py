@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.imaging import lay_heat, to_gray
+from core.imaging import overlay_heat, to_gray
 from core.reports.dicom import render_capture, write_dicom_capture, write_dicom_report
 from core.reports.pdf import HEAT_OPACITY, ScanReport, write_pdf
 from core.reports.tables import predict_record, write_worklist
@@ -68,7 +68,7 @@ def make_dicom_capture(report: ScanReport) -> bytes:
 
     def draw(index: int) -> Image:
         picture, finding = report.picture(index), slices[index]
-        heated = {name: lay_heat(picture, m.heat, HEAT_OPACITY) for name, m in finding.models.items()}
+        heated = {name: overlay_heat(picture, m.heat, HEAT_OPACITY) for name, m in finding.models.items()}
         return render_capture(finding, len(slices), to_gray(picture), heated, report.findings.technical.marks)
 
     frames = (draw(index) for index in range(len(slices)))

@@ -12,20 +12,20 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from core.frameworks import TITLES
-from core.imaging import lay_heat, render_color_bar, to_gray
+from core.imaging import overlay_heat, render_color_bar, to_gray
 from core.reports.pdf_drawings import plot_scale
 from core.reports.pdf_parts import (
     COLORS,
     FONT,
+    make_paragraph,
     place_picture,
     place_side_by_side,
     place_table,
     register_fonts,
-    say,
 )
-from core.reports.pdf_study import tell_study
-from core.reports.tables import LET_THROUGH, NOT_FOR_DIAGNOSIS, program_version
-from core.reports.words import conclude, group_remarks, slices_to_show, tell_geometry
+from core.reports.pdf_study import describe_study
+from core.reports.tables import NOT_FOR_DIAGNOSIS, OVERRIDE_NOTE, program_version
+from core.reports.words import choose_report_slices, describe_geometry, group_warnings, summarize_decisions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class ScanReport:
 
     Attributes:
         findings: of the whole scan.
-        picture: the (H, W) uint8 gray picture of a slice, by its index; asked for slices of `slices_to_show`.
+        picture: the (H, W) uint8 gray picture of a slice, by its index; asked for slices of `choose_report_slices`.
         synthetic: whether the scan was drawn by a program and is no person's.
     """
 
@@ -122,20 +122,28 @@ def _tell_scan(experiment: Experiment, report: ScanReport, width: float) -> list
 
     findings = report.findings
     if len(findings.slices) > 1:
-        told = tell_study(experiment, findings, width)
+        told = describe_study(experiment, findings, width)
     else:
         told = _tell_slice(experiment, report, width)
-    story = [say(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"), told[0], say(findings.source)]
-    story.append(say(f"SHA-256: {findings.sha256}", "small"))
-    if geometry := tell_geometry(findings):
-        story.append(say(geometry, "small"))
+    story = [
+        make_paragraph(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"),
+        told[0],
+        make_paragraph(findings.source),
+    ]
+    story.append(make_paragraph(f"SHA-256: {findings.sha256}", "small"))
+    if geometry := describe_geometry(findings):
+        story.append(make_paragraph(geometry, "small"))
     if findings.overridden:
-        story.append(say(LET_THROUGH, "review"))
+        story.append(make_paragraph(OVERRIDE_NOTE, "review"))
     if report.synthetic:
-        story.append(say("Synthetic: drawn by this program, no person's scan."))
+        story.append(make_paragraph("Synthetic: drawn by this program, no person's scan."))
     story += told[1:]
-    if remarks := group_remarks(findings):
-        story += [Spacer(0, 8), say("Doubts", "heading"), *(say(f"• {remark}") for remark in remarks)]
+    if remarks := group_warnings(findings):
+        story += [
+            Spacer(0, 8),
+            make_paragraph("Doubts", "heading"),
+            *(make_paragraph(f"• {remark}") for remark in remarks),
+        ]
     return story
 
 
@@ -144,11 +152,15 @@ def _show_slices(report: ScanReport, width: float) -> list[Any]:
     from reportlab.platypus import KeepTogether, Spacer
 
     findings = report.findings
-    story = [say("Slices that drove the verdict" if findings.verdicts else "Highest probability", "heading")]
-    for index in slices_to_show(findings):
+    story = [
+        make_paragraph(
+            "Slices that drove the verdict" if findings.verdicts else "Highest probability", "heading"
+        )
+    ]
+    for index in choose_report_slices(findings):
         finding = findings.slices[index]
         place = "" if finding.position_mm is None else f", {finding.position_mm:.1f} mm along the axis"
-        named = say(f"Slice {index + 1}{place}. {_tell_models(finding)}", "cell")
+        named = make_paragraph(f"Slice {index + 1}{place}. {_tell_models(finding)}", "cell")
         drawn = _place_pictures(report, finding, width, _STUDY_SIDE)
         story.append(KeepTogether([named, drawn, Spacer(0, 4)]))
     return [*story, *_explain_pictures(findings)]
@@ -159,11 +171,15 @@ def _tell_slice(experiment: Experiment, report: ScanReport, width: float) -> lis
     from reportlab.platypus import Spacer
 
     (shown,) = report.findings.slices
-    story = [say(conclude({name: model.decision for name, model in shown.models.items()}), "verdict")]
+    story = [
+        make_paragraph(
+            summarize_decisions({name: model.decision for name, model in shown.models.items()}), "verdict"
+        )
+    ]
     near = [TITLES[name] for name, model in shown.models.items() if model.review]
     if near:
         told = f"Needs review: too near to the operating point of {' and '.join(near)} to decide."
-        story.append(say(told, "review"))
+        story.append(make_paragraph(told, "review"))
     story += [
         Spacer(0, 8),
         _place_pictures(report, shown, width, _MOST_SIDE),
@@ -194,23 +210,29 @@ def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, mos
     picture = report.picture(finding.index)
     pictures = {"Slice": to_gray(picture)}
     pictures |= {
-        TITLES[name]: lay_heat(picture, model.heat, HEAT_OPACITY) for name, model in finding.models.items()
+        TITLES[name]: overlay_heat(picture, model.heat, HEAT_OPACITY) for name, model in finding.models.items()
     }
     side = min(most_side, (width - _PICTURE_GAP * (len(pictures) - 1)) / len(pictures))
-    cells = [[say(title, "cell"), place_picture(image, side, side)] for title, image in pictures.items()]
+    cells = [
+        [make_paragraph(title, "cell"), place_picture(image, side, side)] for title, image in pictures.items()
+    ]
     return place_side_by_side(cells, [side + _PICTURE_GAP] * len(cells))
 
 
 def _explain_pictures(findings: Findings) -> list[Any]:
     bar = place_picture(render_color_bar(), 120, 7)
-    cells = [say("Heat 0 (none)", "small"), bar, say("1 (strongest in this slice)", "small")]
+    cells = [
+        make_paragraph("Heat 0 (none)", "small"),
+        bar,
+        make_paragraph("1 (strongest in this slice)", "small"),
+    ]
     told = (
         "Each heat map is scaled to its own strongest point: it shows where a network looks, not how sure "
         "it is."
     )
     if marks := findings.technical.marks:
         told += f" Each picture has {marks[0]} at its left and {marks[2]} at its top."
-    return [place_side_by_side(cells, [66, 128, 160], middle=True), say(told, "small")]
+    return [place_side_by_side(cells, [66, 128, 160], middle=True), make_paragraph(told, "small")]
 
 
 def _tell_models(finding: SliceFinding) -> str:
@@ -226,11 +248,11 @@ def _tell_limits(experiment: Experiment) -> list[Any]:
     card = experiment.card
     story = [
         Spacer(0, 12),
-        say("What these networks are, and what they have never seen", "heading"),
-        say(f"Experiment {experiment.name}: {card['summary']}"),
-        say(experiment.meaning),
-        *(say(f"• {limit}") for limit in card["limits"]),
-        say(card["served"], "small"),
-        say(f"Digest of the experiment (SHA-256 of its card): {experiment.digest}", "small"),
+        make_paragraph("What these networks are, and what they have never seen", "heading"),
+        make_paragraph(f"Experiment {experiment.name}: {card['summary']}"),
+        make_paragraph(experiment.meaning),
+        *(make_paragraph(f"• {limit}") for limit in card["limits"]),
+        make_paragraph(card["served"], "small"),
+        make_paragraph(f"Digest of the experiment (SHA-256 of its card): {experiment.digest}", "small"),
     ]
     return [KeepTogether(story)]

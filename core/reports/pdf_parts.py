@@ -32,15 +32,15 @@ class Look(NamedTuple):
 LOOKS = dict(zip(FRAMEWORKS, (Look("#BD4B34", None, True), Look("#28628F", [4, 2], False)), strict=True))
 
 
-def say(text: str, style: str = "body") -> Any:
+def make_paragraph(text: str, style: str = "body") -> Any:
     """A paragraph of plain words; `style` is one of "body", "quiet", "small", "cell", "review", "heading" and
     "verdict"."""
     from reportlab.platypus import Paragraph
 
-    return Paragraph(as_words(text), _make_styles()[style])
+    return Paragraph(escape_text(text), _make_styles()[style])
 
 
-def as_words(text: str) -> str:
+def escape_text(text: str) -> str:
     """A text of whatever origin as words of a paragraph: no markup, and only signs that the font has."""
     known = _known_signs()
     line = replace_unprintable(text)
@@ -96,7 +96,10 @@ def place_table(rows: list[list[Any]], widths: list[float]) -> Any:
     from reportlab.platypus import Table
 
     told = [
-        [say(cell, "small" if place == 0 else "cell") if isinstance(cell, str) else cell for cell in row]
+        [
+            make_paragraph(cell, "small" if place == 0 else "cell") if isinstance(cell, str) else cell
+            for cell in row
+        ]
         for place, row in enumerate(rows)
     ]
     style = [

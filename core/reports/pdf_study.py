@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING, Any
 from core.frameworks import TITLES
 from core.reading import RULE
 from core.reports.pdf_drawings import plot_curve, plot_scale
-from core.reports.pdf_parts import place_table, say
-from core.reports.words import conclude, list_driving, slices_to_show, tell_no_verdict
+from core.reports.pdf_parts import make_paragraph, place_table
+from core.reports.words import choose_report_slices, explain_no_verdict, list_key_slices, summarize_decisions
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
     from core.reading import Findings
 
 
-def tell_study(experiment: Experiment, findings: Findings, width: float) -> list[Any]:
+def describe_study(experiment: Experiment, findings: Findings, width: float) -> list[Any]:
     """The verdict as one line, then its figures, the curve, and the slices that drove it, on this width."""
     from reportlab.platypus import Spacer
 
-    driving = list_driving(findings)
+    driving = list_key_slices(findings)
     told = [*_tell_verdict(experiment, findings, width), Spacer(0, 8)]
-    told.append(say(f"Probability of {experiment.classes[1]} along the slices", "heading"))
-    told.append(say(_tell_direction(findings), "small"))
+    told.append(make_paragraph(f"Probability of {experiment.classes[1]} along the slices", "heading"))
+    told.append(make_paragraph(_tell_direction(findings), "small"))
     probabilities = {
         name: [piece.models[name].probability for piece in findings.slices]
         for name in findings.slices[0].models
     }
-    votes = [piece.votes for piece in findings.slices]
-    told.append(plot_curve(probabilities, votes, slices_to_show(findings), width))
+    votes = [piece.is_counted for piece in findings.slices]
+    told.append(plot_curve(probabilities, votes, choose_report_slices(findings), width))
     if driving:
-        told += [Spacer(0, 4), say("Slices that drove the verdict", "heading"), Spacer(0, 2)]
+        told += [Spacer(0, 4), make_paragraph("Slices that drove the verdict", "heading"), Spacer(0, 2)]
         told.append(_list_slices(findings, driving, width))
     return told
 
@@ -41,13 +41,18 @@ def _tell_verdict(experiment: Experiment, findings: Findings, width: float) -> l
 
     verdicts = findings.verdicts
     if not verdicts:
-        return [say("No verdict on this study", "verdict"), say(tell_no_verdict(findings))]
+        return [
+            make_paragraph("No verdict on this study", "verdict"),
+            make_paragraph(explain_no_verdict(findings)),
+        ]
     decisions = {name: experiment.classes[int(verdict.positive)] for name, verdict in verdicts.items()}
-    told = [say(conclude(decisions), "verdict")]
+    told = [make_paragraph(summarize_decisions(decisions), "verdict")]
     near = [TITLES[name] for name, verdict in verdicts.items() if verdict.review]
     if near:
         told.append(
-            say(f"Needs review: too near to the operating point of {' and '.join(near)} to decide.", "review")
+            make_paragraph(
+                f"Needs review: too near to the operating point of {' and '.join(near)} to decide.", "review"
+            )
         )
     rows: list[list[Any]] = [["Network", "Score", "Decision", "Operating point", "Needs review", "0 to 1"]]
     for name, verdict in verdicts.items():
@@ -62,13 +67,18 @@ def _tell_verdict(experiment: Experiment, findings: Findings, width: float) -> l
             ]
         )
     widths = [54.0, 54, 104, 94, 88]
-    n_voting = next(iter(verdicts.values())).n_voting
+    n_counted = next(iter(verdicts.values())).n_counted
     rule = (
-        f"The score of a study is {RULE}: {n_voting} of {len(findings.slices)} here. From the operating "
+        f"The score of a study is {RULE}: {n_counted} of {len(findings.slices)} here. From the operating "
         "point on it is positive; that point was chosen on studies of validation patients, scored alike. "
         "The score ranks studies and is no probability."
     )
-    return [*told, Spacer(0, 6), place_table(rows, [*widths, width - sum(widths)]), say(rule, "small")]
+    return [
+        *told,
+        Spacer(0, 6),
+        place_table(rows, [*widths, width - sum(widths)]),
+        make_paragraph(rule, "small"),
+    ]
 
 
 def _list_slices(findings: Findings, driving: list[int], width: float) -> Any:
@@ -84,9 +94,9 @@ def _list_slices(findings: Findings, driving: list[int], width: float) -> Any:
             for n in frameworks
         ]
         places = [
-            f"{TITLES[name]} ({findings.verdicts[name].driving.index(index) + 1}.)"
+            f"{TITLES[name]} ({findings.verdicts[name].key_slices.index(index) + 1}.)"
             for name in frameworks
-            if index in findings.verdicts[name].driving
+            if index in findings.verdicts[name].key_slices
         ]
         rows.append([*row, ", ".join(places)])
     rest = width - 36 - 64 - 118

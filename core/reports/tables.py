@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PREDICT_SCHEMA = "predict/1"
 NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."
-LET_THROUGH = "This does not look like a head CT: it was read at the reader's own wish, and means little."
+OVERRIDE_NOTE = "This does not look like a head CT: it was read at the reader's own wish, and means little."
 
 
 def highest_probability(finding: SliceFinding) -> float:
@@ -27,7 +27,7 @@ def highest_probability(finding: SliceFinding) -> float:
     return max(model.probability for model in finding.models.values())
 
 
-def most_suspicious(findings: Findings) -> SliceFinding:
+def find_most_suspicious(findings: Findings) -> SliceFinding:
     """The slice of a scan with the highest probability of any network; the first of equals."""
     return max(findings.slices, key=highest_probability)
 
@@ -65,8 +65,8 @@ def predict_record(
                     "threshold": verdict.threshold,
                     "decision": experiment.classes[int(verdict.positive)],
                     "needs_review": verdict.review,
-                    "n_voting": verdict.n_voting,
-                    "driving": list(verdict.driving),
+                    "n_voting": verdict.n_counted,
+                    "driving": list(verdict.key_slices),
                 }
                 for framework, verdict in scan.verdicts.items()
             },
@@ -147,9 +147,9 @@ def _describe_slice(
         "brain_visible": _say(finding.gate.brain_visible),
         "gate": finding.gate.outcome,
         "gate_reasons": " ".join(finding.gate.reasons),
-        "votes": _say(finding.votes),
+        "votes": _say(finding.is_counted),
         "agree": _say(finding.agree),
-        "remarks": " ".join((*([LET_THROUGH] if scan.overridden else []), *finding.warnings)),
+        "remarks": " ".join((*([OVERRIDE_NOTE] if scan.overridden else []), *finding.warnings)),
     }
     if finding.position_mm is not None:
         row["position_mm"] = round(finding.position_mm, 2)
@@ -163,9 +163,9 @@ def _describe_slice(
         row[f"{name}_verdict_operating_point"] = f"{verdict.threshold:.4f}"
         row[f"{name}_verdict"] = experiment.classes[int(verdict.positive)]
         row[f"{name}_verdict_needs_review"] = _say(verdict.review)
-        row[f"{name}_voting_slices"] = verdict.n_voting
-        if finding.index in verdict.driving:
-            row[f"{name}_driving_place"] = verdict.driving.index(finding.index) + 1
+        row[f"{name}_voting_slices"] = verdict.n_counted
+        if finding.index in verdict.key_slices:
+            row[f"{name}_driving_place"] = verdict.key_slices.index(finding.index) + 1
     return row
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from core.frameworks import TITLES
-from core.reports.tables import most_suspicious
+from core.reports.tables import find_most_suspicious
 
 if TYPE_CHECKING:
     from core.reading import Findings
@@ -17,7 +17,7 @@ _MOST_SHOWN = 4
 _NO_BRAIN = "No brain visible: does not vote"
 
 
-def conclude(decisions: Mapping[str, str]) -> str:
+def summarize_decisions(decisions: Mapping[str, str]) -> str:
     """What all networks say together, in one line; `decisions`: framework -> name of a class."""
     said = list(decisions.values())
     if len(set(said)) > 1:
@@ -26,31 +26,31 @@ def conclude(decisions: Mapping[str, str]) -> str:
     return f"{said[0]} ({'both networks agree' if len(said) > 1 else 'by one network'})"
 
 
-def tell_no_verdict(findings: Findings) -> str:
+def explain_no_verdict(findings: Findings) -> str:
     """Why there is no verdict on a study."""
-    if not any(piece.votes for piece in findings.slices):
+    if not any(piece.is_counted for piece in findings.slices):
         return "None of its slices shows brain."
     return "The experiment knows no patients, so nothing says from where on a study is positive."
 
 
-def list_driving(findings: Findings) -> list[int]:
+def list_key_slices(findings: Findings) -> list[int]:
     """Indices of the slices that drove the verdicts, each once: the first of each network, the second, ..."""
     places: dict[int, int] = {}
     for verdict in findings.verdicts.values():
-        for place, index in enumerate(verdict.driving):
+        for place, index in enumerate(verdict.key_slices):
             places[index] = min(place, places.get(index, place))
     return sorted(places, key=lambda index: places[index])
 
 
-def slices_to_show(findings: Findings) -> list[int]:
+def choose_report_slices(findings: Findings) -> list[int]:
     """Indices of the slices whose pictures a report holds.
 
     At most four that drove the verdict; where there is none, the one of highest probability.
     """
-    return list_driving(findings)[:_MOST_SHOWN] or [most_suspicious(findings).index]
+    return list_key_slices(findings)[:_MOST_SHOWN] or [find_most_suspicious(findings).index]
 
 
-def tell_geometry(findings: Findings) -> str:
+def describe_geometry(findings: Findings) -> str:
     """How many slices, how large their voxels are, how they are tilted; "" for a picture that tells none."""
     technical, n = findings.technical, len(findings.slices)
     told = [f"{n} slices"] if n > 1 else []
@@ -64,7 +64,7 @@ def tell_geometry(findings: Findings) -> str:
     return ", ".join(told)
 
 
-def group_remarks(findings: Findings) -> list[str]:
+def group_warnings(findings: Findings) -> list[str]:
     """Every doubt once: on the scan, then by the gate, with the slices it is about."""
     remarks = list(dict.fromkeys(warning for piece in findings.slices for warning in piece.warnings))
     doubted: dict[str, list[int]] = {}

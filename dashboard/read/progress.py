@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment
-from core.reading import Findings, decide_anew
+from core.reading import Findings, apply_operating_points
 from dashboard.read import study_view, viewer
 from dashboard.readings import BackgroundReading, Reading, Step
 from dashboard.shared import state
@@ -84,7 +84,7 @@ def follow(experiment: Experiment, unfinished: Unfinished, thresholds: Mapping[s
     if so_far is None:
         _reserve_place(experiment)
         return
-    (findings,) = decide_anew([so_far.findings], experiment, thresholds)
+    (findings,) = apply_operating_points([so_far.findings], experiment, thresholds)
     viewer.show_reading(experiment, replace(so_far, findings=findings), unfinished=True)
 
 

@@ -85,7 +85,7 @@ def describe_stack(
         "picture": packing.pack_slice(reading.pictures[chosen.index])
         | {"heat": packing.pack_heat(chosen)},
         "slices": [_describe_slice(finding, len(findings.slices)) for finding in findings.slices],
-        "driving": list_driving(reading),
+        "driving": list_key_slices(reading),
         "networks": [
             {
                 "name": name, "title": TITLES[name], "shape": MARKERS[name], "dash": _DASHES[DASHES[name]],
@@ -96,7 +96,7 @@ def describe_stack(
         "classes": list(experiment.classes),
         "windows": _list_windows(experiment, reading),
         "marks": reading.technical.marks,
-        "geometry": tell_geometry(reading),
+        "geometry": describe_geometry(reading),
         "direction": "" if chosen.position_mm is None else ", from the feet to the head",
         "magma": packing.pack_colors(overlays.MAGMA),
         "colors": {name: getattr(palette, name) for name in _COLORS},
@@ -104,14 +104,14 @@ def describe_stack(
     }  # fmt: skip
 
 
-def list_driving(reading: Reading) -> list[int]:
+def list_key_slices(reading: Reading) -> list[int]:
     """The slices that drove the verdicts of a study, each once, the strongest of each network in turn."""
     assert reading.findings is not None
     is_study = len(reading.findings.slices) > 1
-    return scan_words.list_driving(reading.findings)[:5] if is_study else []
+    return scan_words.list_key_slices(reading.findings)[:5] if is_study else []
 
 
-def tell_geometry(reading: Reading) -> str:
+def describe_geometry(reading: Reading) -> str:
     """How large the pixels of the file are, and how far its slices lie apart."""
     told = []
     if reading.technical.spacing_mm is not None:
@@ -132,7 +132,7 @@ def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
     if n_slices > 1:  # what speaks against a scan of one slice stands above it
         if not finding.gate.brain_visible:
             doubts.append("No brain visible: it does not vote.")
-        elif not finding.votes:
+        elif not finding.is_counted:
             doubts.append("Refused by the gate: it does not vote.")
         doubts += finding.gate.reasons
     models = finding.models.values()
@@ -141,7 +141,7 @@ def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
         "scores": [round(model.probability, 4) for model in models],
         "positive": [model.positive for model in models],
         "review": [model.review for model in models],
-        "votes": finding.votes,
+        "votes": finding.is_counted,
         "doubts": doubts,
     }
 

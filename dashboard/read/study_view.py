@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.reading import RULE, Findings, SliceFinding
-from core.reports import most_suspicious, tell_no_verdict
+from core.reports import explain_no_verdict, find_most_suspicious
 from dashboard.readings import Reading
 from dashboard.shared import WORDS, components, state
 
@@ -21,7 +21,7 @@ def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool
         return
     if not findings.verdicts:
         st.header("No verdict on this study", anchor=False)
-        st.markdown(tell_no_verdict(findings))
+        st.markdown(explain_no_verdict(findings))
         return
     verdicts = findings.verdicts
     said = {verdict.positive for verdict in verdicts.values()}
@@ -37,16 +37,16 @@ def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool
             f"{components.name_decision(experiment, verdict.positive)} "
             f"(operating point of studies {verdict.threshold:.2f}){near}"
         )
-    n_voting = next(iter(verdicts.values())).n_voting
+    n_counted = next(iter(verdicts.values())).n_counted
     st.markdown("  \n".join(lines))
-    st.caption(f"Of the study: {RULE}; {n_voting} of {len(findings.slices)} do. It is no probability.")
+    st.caption(f"Of the study: {RULE}; {n_counted} of {len(findings.slices)} do. It is no probability.")
 
 
 def choose_slice(reading: Reading) -> tuple[SliceFinding, Callable[[int], None]]:
     """The slice that a visitor looked at last, at first the most suspicious one; and how to go to another."""
     findings = reading.findings
     assert findings is not None
-    kept = int(state.recall("slice", findings.sha256, most_suspicious(findings).index))
+    kept = int(state.recall("slice", findings.sha256, find_most_suspicious(findings).index))
     last = len(findings.slices) - 1
 
     def go_to(index: int) -> None:

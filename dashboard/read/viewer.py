@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.reading import SliceFinding
-from core.reports import LET_THROUGH
+from core.reports import OVERRIDE_NOTE
 from dashboard.read import stack_viewer, study_view
 from dashboard.readings import Reading, samples
 from dashboard.shared import WORDS, ScaleRow, components, overlays, state
@@ -44,11 +44,11 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
             ScaleRow(n, m.probability, m.threshold, experiment.review_band(n, threshold=m.threshold))
             for n, m in finding.models.items()
         ]
-        told = ". ".join(row.tell() for row in rows)
+        told = ". ".join(row.describe() for row in rows)
         if is_study:
             st.caption(f"Slice {finding.index + 1} alone")
         st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=told)
-    let_through = [LET_THROUGH] if reading.findings.overridden else []
+    let_through = [OVERRIDE_NOTE] if reading.findings.overridden else []
     # Of a study what is said of one slice alone stands at the slice: here it would move the pictures.
     reasons = () if is_study else finding.gate.reasons
     with scales:

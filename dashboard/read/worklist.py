@@ -11,8 +11,8 @@ import streamlit as st
 from core.errors import ScanError
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.reading import SliceFinding, decide_anew, name_together
-from core.reports import highest_probability, most_suspicious
+from core.reading import SliceFinding, apply_operating_points, join_names
+from core.reports import find_most_suspicious, highest_probability
 from dashboard.read import progress
 from dashboard.read.progress import Unfinished
 from dashboard.readings import (
@@ -64,9 +64,9 @@ def read_all(
     waiting.end()
     readings = _tell_apart(readings)
     read = [reading for reading in readings if reading.findings is not None]
-    decided = decide_anew([reading.findings for reading in read], experiment, thresholds)
+    decided = apply_operating_points([reading.findings for reading in read], experiment, thresholds)
     read = [replace(reading, findings=findings) for reading, findings in zip(read, decided, strict=True)]
-    read.sort(key=lambda reading: highest_probability(most_suspicious(reading.findings)), reverse=True)
+    read.sort(key=lambda reading: highest_probability(find_most_suspicious(reading.findings)), reverse=True)
     return read, [reading for reading in readings if reading.refusal is not None], unfinished
 
 
@@ -110,7 +110,7 @@ def _join_alike(refused: Sequence[Reading]) -> list[Reading]:
     for reading in refused:
         own = (reading.key, reading.name) if reading.refusal.code in ("not_head_ct", "stopped") else ()
         alike.setdefault((str(reading.refusal), *own), []).append(reading)
-    return [replace(group[0], name=name_together([one.name for one in group])) for group in alike.values()]
+    return [replace(group[0], name=join_names([one.name for one in group])) for group in alike.values()]
 
 
 def _show_refusal(place: int, reading: Reading) -> None:
@@ -140,7 +140,7 @@ def _tell_apart(readings: Sequence[Reading]) -> list[Reading]:
 
 def _caption(reading: Reading) -> str:
     """Thumbnail, both probabilities, and the signs of doubt of a scan's most suspicious slice."""
-    worst = most_suspicious(reading.findings)
+    worst = find_most_suspicious(reading.findings)
     address = overlays.to_address(overlays.to_thumbnail(reading.picture(worst.index), _THUMBNAIL_PX))
     said = " · ".join(f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}]" for n, m in worst.models.items())
     return f"![]({address}){said}  \n{' '.join(_signs(worst, len(reading.findings.slices)))}"

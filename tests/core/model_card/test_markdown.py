@@ -8,7 +8,7 @@ import re
 import pytest
 
 from core.model_card import markdown
-from core.model_card.markdown import Style, figure_table, p_value, plain, table, tell
+from core.model_card.markdown import Style, figure_table, format_figure, p_value, plain, table
 
 
 def test_examples_in_docstrings_hold() -> None:
@@ -44,7 +44,7 @@ def test_figures_are_told_with_their_intervals(
     value: float, interval: list[float] | None, style: Style, told: str
 ) -> None:
     """Value and ends are rounded as the style says; nothing is "-0.000"."""
-    assert told == tell({"value": value, "interval": interval}, style)
+    assert told == format_figure({"value": value, "interval": interval}, style)
 
 
 def test_what_is_missing_is_explained_once() -> None:

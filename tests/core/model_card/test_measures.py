@@ -10,7 +10,7 @@ from core.evaluation.measures import MEASURES
 from core.evaluation.operating_points import RULES
 from core.model_card import measures
 from core.model_card.facts import Facts, gather_facts
-from core.model_card.markdown import tell
+from core.model_card.markdown import format_figure
 from tests.builders import write_tiny_experiment
 from tests.core.model_card.conftest import cells
 
@@ -31,7 +31,7 @@ def test_the_review_band_is_told(facts: Facts) -> None:
     review["counts"] |= {"indeterminate_negative": 123, "indeterminate_positive": 45}
     shown = cells(measures.describe_decisions(facts), "Keras, slice")
     assert f"{review['low']:.3f} to {review['high']:.3f}" == shown[1]
-    assert tell(review["share"], "share") == shown[2]
+    assert format_figure(review["share"], "share") == shown[2]
     assert ["123", "45"] == shown[3:]
 
 
@@ -41,7 +41,9 @@ def test_all_figures_stand_with_their_intervals(facts: Facts, level: str, place:
     text = measures.describe_results(facts).split("### Per ")[1 + place]
     for key, one in MEASURES.items():
         shown = cells(text, one.label)[1:]
-        told = [tell(facts.level(framework, level)[key], one.form) for framework in ("pytorch", "keras")]
+        told = [
+            format_figure(facts.level(framework, level)[key], one.form) for framework in ("pytorch", "keras")
+        ]
         assert told == [cell.split(" (")[0] for cell in shown], one.label
     confusion = facts.level("keras", level)["confusion"]
     assert ["Keras", *(str(confusion[cell]) for cell in ("tn", "fp", "fn", "tp"))] == cells(text, "Keras")
@@ -60,7 +62,7 @@ def test_calibration_shows_before_and_after(facts: Facts) -> None:
     fit = facts.card["calibration"]["pytorch"]["folds"][1]
     assert f"| PyTorch | 1 | {fit['slope']:.3f} | {fit['intercept']:+.3f} |" in text
     found = facts.level("pytorch")["calibration"]
-    told = [tell(found[when]["brier"], "fine") for when in ("before", "after")]
+    told = [format_figure(found[when]["brier"], "fine") for when in ("before", "after")]
     assert told == cells(text, "Brier score")[1:3]
     bins = found["reliability"]["after"]
     assert f"| {bins[0]['n']} | {bins[0]['positives']} |" in text
@@ -77,7 +79,7 @@ def test_comparison_tells_the_tests(facts: Facts) -> None:
     found = facts.record["comparison"]["slice"]
     found["mcnemar"] |= {"only_first_right": 123, "only_second_right": 45}
     text = measures.describe_comparison(facts)
-    assert tell(found["differences"]["auroc"], "difference") == cells(text, "AUROC")[1]
+    assert format_figure(found["differences"]["auroc"], "difference") == cells(text, "AUROC")[1]
     assert "only PyTorch right 123, only Keras right 45" in text
     assert f"p {found['delong_by_patient']['p_value']:.3f}" in text
     assert str(found["disagreement"]["positives"]["neither"]) == cells(text, "positives")[4]

@@ -12,7 +12,7 @@ from core.experiments import add_files
 from core.measurements.gate_figures import store_gate
 from core.model_card import weaknesses
 from core.model_card.facts import Facts, gather_facts
-from core.model_card.markdown import tell
+from core.model_card.markdown import format_figure
 from tests.builders import write_tiny_experiment
 from tests.core.model_card.conftest import add_tables, cells
 
@@ -77,7 +77,7 @@ def test_subgroups_are_those_of_the_evaluation(measured: Facts) -> None:
     kind, title, row = weaknesses.find_subgroups(measured)[0]
     assert ("level of the head", "PyTorch", expected) == (kind, title, row)
     text = weaknesses.describe_subgroups(measured)
-    assert f"| {expected['positives']} | {tell(expected['auroc'])} |" in text
+    assert f"| {expected['positives']} | {format_figure(expected['auroc'])} |" in text
     assert "1 slice could not be placed in the head." in text
 
 

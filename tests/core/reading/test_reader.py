@@ -16,7 +16,7 @@ from core.gate.familiarity import FAMILIARITY_FILE, fit_familiarity, hash_image,
 from core.imaging.preprocessing import Recipe, prepare, to_frame
 from core.models.onnx_model import BATCH_SIZE, ServedModel
 from core.reading.findings import SliceFinding
-from core.reading.reader import COPY, SEEN_IN_TRAINING, Reader, decide_anew
+from core.reading.reader import COPY, SEEN_IN_TRAINING, Reader, apply_operating_points
 from core.reading.verdict import make_study_rules, reach_verdicts
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLOURED
@@ -209,7 +209,7 @@ def test_a_few_odd_slices_do_not_spoil_a_study(tiny: Experiment) -> None:
     mixed = Scan("s", "2" * 64, "gray", (*scan.slices, *make_photograph().slices))
     findings = Reader(tiny).read(mixed)
     assert ["warn", "warn", "refuse"] == [finding.gate.outcome for finding in findings.slices]
-    assert [2, 2] == [verdict.n_voting for verdict in findings.verdicts.values()]
+    assert [2, 2] == [verdict.n_counted for verdict in findings.verdicts.values()]
 
 
 def test_a_file_that_says_mr_is_refused(tiny: Experiment) -> None:
@@ -289,7 +289,7 @@ def test_one_slice_is_judged_by_its_own_decision(tiny: Experiment) -> None:
             verdict.threshold,
             verdict.positive,
         )
-    (anew,) = decide_anew([findings], tiny, {"keras": 0.99})
+    (anew,) = apply_operating_points([findings], tiny, {"keras": 0.99})
     assert (True, False) == tuple(verdict.positive for verdict in anew.verdicts.values())
 
 
@@ -301,4 +301,4 @@ def test_a_study_is_judged_as_patients_are(tiny: Experiment) -> None:
     }
     expected = reach_verdicts(probabilities, [True] * 3, make_study_rules(tiny))
     assert expected == findings.verdicts
-    assert expected == decide_anew([findings], tiny, {"keras": 0.99})[0].verdicts
+    assert expected == apply_operating_points([findings], tiny, {"keras": 0.99})[0].verdicts

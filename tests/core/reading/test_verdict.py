@@ -22,7 +22,7 @@ def test_the_score_is_the_mean_of_the_slices_that_vote() -> None:
     assert {"pytorch": 0.5, "keras": 0.4} == {
         name: pytest.approx(verdict.score) for name, verdict in verdicts.items()
     }
-    assert [3, 3] == [verdict.n_voting for verdict in verdicts.values()]
+    assert [3, 3] == [verdict.n_counted for verdict in verdicts.values()]
     assert [True, False] == [verdict.positive for verdict in verdicts.values()]
 
 
@@ -31,7 +31,7 @@ def test_the_driving_slices_come_strongest_first() -> None:
     probabilities = {"pytorch": [0.1, 0.9, 0.5, 0.99, 0.2, 0.3, 0.4]}
     voting = [True, True, True, False, True, True, True]
     verdict = reach_verdicts(probabilities, voting, {"pytorch": RULES["pytorch"]})["pytorch"]
-    assert (1, 2, 6, 5, 4) == verdict.driving
+    assert (1, 2, 6, 5, 4) == verdict.key_slices
 
 
 def test_a_score_near_the_operating_point_needs_review() -> None:

@@ -14,7 +14,7 @@ from reportlab.lib.colors import HexColor
 from core.experiments import Experiment
 from core.gate.appearance import GateFinding
 from core.reading.findings import Findings
-from core.reading.reader import Reader, decide_anew
+from core.reading.reader import Reader, apply_operating_points
 from core.reading.verdict import RULE, make_study_rules, reach_verdicts
 from core.reports.pdf import ScanReport, write_pdf
 from core.reports.pdf_drawings import plot_curve
@@ -43,7 +43,7 @@ def read_study(experiment: Experiment, n_slices: int = 5) -> Findings:
     findings = Reader(experiment).read(scan)
     gates = [GateFinding("read", (), index > 0) for index in range(n_slices)]
     pieces = tuple(replace(finding, gate=gate) for finding, gate in zip(findings.slices, gates, strict=True))
-    votes = [piece.votes for piece in pieces]
+    votes = [piece.is_counted for piece in pieces]
     probabilities = {n: [p.models[n].probability for p in pieces] for n in experiment.frameworks}
     verdicts = reach_verdicts(probabilities, votes, make_study_rules(experiment))
     return replace(findings, slices=pieces, verdicts=verdicts)
@@ -81,7 +81,7 @@ def test_the_report_tells_what_both_networks_say(models) -> None:
 
 def test_disagreement_comes_first(tiny: Experiment) -> None:
     """Where the networks disagree, the headline says who says what."""
-    (scan,) = decide_anew([read_gray(tiny, 0.5)], tiny, {"pytorch": 1.0, "keras": 0.0})
+    (scan,) = apply_operating_points([read_gray(tiny, 0.5)], tiny, {"pytorch": 1.0, "keras": 0.0})
     (page,) = read_pages(write(tiny, scan))
     assert "The networks disagree: PyTorch says No hemorrhage, Keras says Hemorrhage" in page
 
@@ -134,8 +134,8 @@ def test_a_study_lists_and_shows_the_slices_that_drove_it(tiny: Experiment) -> N
     findings = read_study(tiny)
     pdf = write(tiny, findings)
     first, second = read_pages(pdf)
-    driving = findings.verdicts["pytorch"].driving
-    assert (4, 3, 2, 1) == driving == findings.verdicts["keras"].driving
+    driving = findings.verdicts["pytorch"].key_slices
+    assert (4, 3, 2, 1) == driving == findings.verdicts["keras"].key_slices
     for place, index in enumerate(driving, start=1):
         finding = findings.slices[index]
         row = f"{index + 1} {finding.position_mm:.1f} mm {finding.models['pytorch'].probability:.2f}"

@@ -11,12 +11,12 @@ import pytest
 from core.experiments import Experiment
 from core.gate.appearance import GateFinding
 from core.reading.findings import Findings, Refusal
-from core.reading.reader import Reader, decide_anew
+from core.reading.reader import Reader, apply_operating_points
 from core.reading.verdict import make_study_rules, reach_verdicts
 from core.reports.tables import (
     NOT_FOR_DIAGNOSIS,
+    find_most_suspicious,
     highest_probability,
-    most_suspicious,
     write_worklist,
 )
 from core.scans import Scan, Slice
@@ -38,7 +38,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 def test_the_brightest_slice_is_the_most_suspicious(tiny: Experiment) -> None:
     """A scan stands for its slice with the highest probability of any network."""
     findings = read_grays(tiny, 0.2, 0.9, 0.5)
-    worst = most_suspicious(findings)
+    worst = find_most_suspicious(findings)
     assert 1 == worst.index
     assert max(model.probability for model in worst.models.values()) == highest_probability(worst)
 
@@ -72,7 +72,9 @@ def read_study(experiment: Experiment) -> Findings:
     hidden = replace(findings.slices[0], gate=GateFinding("warn", ("The outline is odd.",), False))
     slices = (hidden, *findings.slices[1:])
     probabilities = {name: [piece.models[name].probability for piece in slices] for name in findings.verdicts}
-    verdicts = reach_verdicts(probabilities, [piece.votes for piece in slices], make_study_rules(experiment))
+    verdicts = reach_verdicts(
+        probabilities, [piece.is_counted for piece in slices], make_study_rules(experiment)
+    )
     return replace(findings, slices=slices, verdicts=verdicts)
 
 
@@ -120,7 +122,7 @@ def test_what_has_no_verdict_and_no_position_has_empty_cells(tiny: Experiment) -
 def test_the_worklist_holds_what_was_decided_anew(tiny: Experiment) -> None:
     """Other operating points change decisions and agreement, not probabilities."""
     findings = read_grays(tiny, 0.5)
-    (anew,) = decide_anew([findings], tiny, {"pytorch": 1.0, "keras": 0.0})
+    (anew,) = apply_operating_points([findings], tiny, {"pytorch": 1.0, "keras": 0.0})
     before, after = (rows_of(write_worklist(tiny, [scan], []))[0] for scan in (findings, anew))
     assert before["pytorch_probability"] == after["pytorch_probability"]
     assert ("No hemorrhage", "Hemorrhage") == (after["pytorch_decision"], after["keras_decision"])

@@ -9,7 +9,7 @@ import pytest
 
 from core.experiments import update_card
 from core.imaging import preprocessing
-from core.model_card import making
+from core.model_card import methods
 from core.model_card.facts import Facts
 from core.models.architecture import ARCHITECTURES
 from tests.core.model_card.conftest import cells
@@ -18,9 +18,9 @@ from tests.core.model_card.conftest import cells
 @pytest.mark.parametrize(
     ("words", "kinds"),
     [
-        (making.CHANNELS, preprocessing.Channels),
-        (making.FRAMING, preprocessing.Framing),
-        (making.INTENSITY, preprocessing.Intensity),
+        (methods.CHANNELS, preprocessing.Channels),
+        (methods.FRAMING, preprocessing.Framing),
+        (methods.INTENSITY, preprocessing.Intensity),
     ],
 )
 def test_every_choice_of_a_recipe_has_words(words: dict[str, str], kinds: object) -> None:
@@ -30,12 +30,12 @@ def test_every_choice_of_a_recipe_has_words(words: dict[str, str], kinds: object
 
 def test_layers_are_read_off_the_card(facts: Facts) -> None:
     """Every layer of the card stands in the table in order, of whatever kind; without a list it says so."""
-    assert "**not available**" in making.describe_networks(facts)
+    assert "**not available**" in methods.describe_networks(facts)
     layers = [
         {"layer": "Convolution", "filters": 16, "kernel": 3, "normalise": True},
         {"layer": "Something[new]", "depth": None, "rate": 0.25},
     ]
-    text = making.describe_networks(_with(facts, layers=layers))
+    text = methods.describe_networks(_with(facts, layers=layers))
     assert ["1", "Convolution", "filters 16, kernel 3, normalise yes"] == cells(text, "1")
     assert ["2", r"Something\[new\]", "depth none, rate 0.25"] == cells(text, "2")
 
@@ -44,45 +44,45 @@ def test_layers_are_read_off_the_card(facts: Facts) -> None:
 def test_layers_of_every_architecture_are_told(facts: Facts, name: str) -> None:
     """Each architecture's own description makes a table with a row for each layer."""
     layers = ARCHITECTURES[name].describe()
-    text = making.describe_networks(_with(facts, layers=layers))
+    text = methods.describe_networks(_with(facts, layers=layers))
     assert layers[-1]["layer"] == cells(text, str(len(layers)))[1]
 
 
 def test_pretrained_layers_are_told(facts: Facts) -> None:
     """A trunk is named with what it is; without one all weights are drawn."""
-    assert [] == making.list_pretrained(facts)
-    assert "Initial weights: drawn at random, from seed 0." == making.describe_initial_weights(facts)
+    assert [] == methods.list_pretrained(facts)
+    assert "Initial weights: drawn at random, from seed 0." == methods.describe_initial_weights(facts)
     changed = _with(facts, layers=[{"layer": "Trunk", "name": "some-net"}, {"layer": "Dense", "units": 1}])
-    assert ["Trunk (name some-net)"] == making.list_pretrained(changed)
-    assert "Trunk (name some-net)" in making.describe_initial_weights(changed)
+    assert ["Trunk (name some-net)"] == methods.list_pretrained(changed)
+    assert "Trunk (name some-net)" in methods.describe_initial_weights(changed)
 
 
 def test_the_kept_epoch_follows_from_patience(facts: Facts) -> None:
     """With patience the best epoch is kept, without it the last."""
-    assert "lowest validation loss are kept" in making.describe_training(facts)
+    assert "lowest validation loss are kept" in methods.describe_training(facts)
     patient = _with(facts, protocol={**facts.protocol, "patience": 0})
-    assert "weights of the last are kept" in making.describe_training(patient)
+    assert "weights of the last are kept" in methods.describe_training(patient)
 
 
 def test_planted_hemorrhages_are_told(facts: Facts) -> None:
     """That networks trained on synthetic positives is said where they did, and not elsewhere."""
-    assert "Synthetic" not in making.describe_training(facts)
+    assert "Synthetic" not in methods.describe_training(facts)
     planted = _with(facts, protocol={**facts.protocol, "augmentation": {"planted": 0.75}})
-    assert "as many as 75.0 % of the training slices" in making.describe_training(planted)
+    assert "as many as 75.0 % of the training slices" in methods.describe_training(planted)
 
 
 def test_what_an_older_record_lacks_is_not_recorded(facts: Facts) -> None:
     """Without patience on the card, or marks in the history, nothing is said of the kept epoch."""
     protocol = {key: value for key, value in facts.protocol.items() if key != "patience"}
     older = replace(_with(facts, protocol=protocol), history=facts.history.drop(columns="best"))
-    text = making.describe_training(older)
+    text = methods.describe_training(older)
     assert "Which epoch is kept is not recorded." in text
     assert "not recorded" == cells(text, "Keras")[3]
 
 
 def test_training_tells_the_whole_protocol(facts: Facts) -> None:
     """Every entry of the protocol, every library and the epochs of the history are in the text."""
-    text = making.describe_training(facts)
+    text = methods.describe_training(facts)
     for key in facts.protocol:
         assert key.replace("_", " ") == cells(text, key.replace("_", " "))[0]
     assert "flip yes, rotation degrees 10" == cells(text, "augmentation")[1]
@@ -95,7 +95,7 @@ def test_training_tells_the_whole_protocol(facts: Facts) -> None:
 
 def test_checks_tell_parity_and_digest(facts: Facts) -> None:
     """Parity of each framework and the digest of the card are told."""
-    text = making.describe_checks(facts)
+    text = methods.describe_checks(facts)
     assert ["PyTorch", "8", "0.0e+00"] == cells(text, "PyTorch")
     assert facts.experiment.digest in text
 
