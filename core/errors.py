@@ -1,4 +1,4 @@
-"""Errors a person may meet: each says what is wrong, what came, and what to do."""
+"""Errors shown to users: each says what is wrong, what was found, and what to do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 class StrokeError(Exception):
-    """An expected failure, told in words.
+    """An expected failure, explained in words.
 
     Args:
         problem: what is wrong, as a sentence without its full stop.
-        found: what was met instead of what was needed; empty when the problem says it.
-        remedy: what the reader can do about it.
-        code: a short stable word for programs; each class has its own default.
+        found: what was found instead; empty when the problem says it.
+        remedy: what the user can do about it.
+        code: a short stable word for programs; each class has a default.
     """
 
     code = "error"
@@ -37,57 +37,57 @@ class ScanError(StrokeError):
 
 
 class DatasetError(StrokeError):
-    """A data set that cannot serve the purpose asked of it."""
+    """A data set that cannot be used for the requested purpose."""
 
     code = "dataset"
 
 
 class ExperimentError(StrokeError):
-    """An experiment folder, or a model in it, that is damaged, foreign or misused."""
+    """An experiment folder, or a model in it, that is damaged, of an unknown format, or misused."""
 
     code = "experiment"
 
 
 class ParityError(ExperimentError):
-    """A served model that does not compute what its framework computes."""
+    """A served (ONNX) model whose outputs differ from those of its framework."""
 
     code = "parity"
 
 
 class TrainingError(StrokeError):
-    """A training that could not start, go on or end."""
+    """A training that could not start, continue or finish."""
 
     code = "training"
 
 
 class EvaluationError(StrokeError):
-    """A figure that cannot be estimated from what was given."""
+    """A figure that cannot be estimated from the given data."""
 
     code = "not_estimable"
 
 
 class AnnotationError(StrokeError):
-    """Tags and notes that cannot be read, written or taken in."""
+    """Tags and notes that cannot be read, written or imported."""
 
     code = "annotations"
 
 
 class AnnotationConflict(AnnotationError):
-    """An entry that someone else changed or removed meanwhile."""
+    """An entry that someone else has changed or removed in the meantime."""
 
     code = "changed_meanwhile"
 
 
 class MissingExtraError(StrokeError):
-    """A part of the program that needs an optional library which is not installed."""
+    """A feature that needs an optional library which is not installed."""
 
     code = "missing_extra"
 
 
 def explain_refusal(error: ValidationError) -> tuple[str, str, str]:
-    """Return of the first value that a pydantic model refused: its field, what it should be, and what came.
+    """Return the first value that pydantic refused, as (field, what it should be, what was found).
 
-    A field that is not there comes with what it should be alone: "is missing".
+    For a missing field, the second part is "is missing" and the third is empty.
     """
     refusal = error.errors(include_url=False)[0]
     field = ".".join(map(str, refusal["loc"]))

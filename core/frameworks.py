@@ -1,4 +1,4 @@
-"""The frameworks that networks are built in, each fact about them once. Nothing here imports one."""
+"""Facts about the deep-learning frameworks, each stated once. Nothing here imports a framework."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 
 class Framework(NamedTuple):
-    """A framework.
+    """A deep-learning framework.
 
     Attributes:
-        name: in cards, tables, commands and folders.
-        title: as people write it.
-        libraries: what it needs to be installed to train.
-        weights_stem, weights_suffix: of the file that holds the weights of one fold's network, see
-            `name_weights`.
+        name: used in cards, tables, commands and folders.
+        title: used in text.
+        libraries: libraries needed for training.
+        weights_stem, weights_suffix: parts of the name of a weights file, see `name_weights`.
         network: module and class of its CNN.
     """
 
@@ -46,7 +45,7 @@ _ALL = (
 BY_NAME = {framework.name: framework for framework in _ALL}
 FRAMEWORKS = tuple(BY_NAME)
 TITLES = {framework.name: framework.title for framework in _ALL}
-# All that training needs, but for what writes ONNX.
+# Everything training needs, except the libraries that write ONNX.
 LIBRARIES = tuple(library for framework in _ALL for library in framework.libraries)
 
 

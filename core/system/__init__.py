@@ -1,4 +1,4 @@
-"""Files, processes, threads and zip archives of this machine."""
+"""Access to the machine: files, folders, processes, threads, zip archives, and safe text output."""
 
 import lazy_loader
 

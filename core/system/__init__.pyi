@@ -22,22 +22,22 @@ from .plain_text import (
     replace_unprintable as replace_unprintable,
 )
 from .processes import (
-    born_at as born_at,
     is_alive as is_alive,
     memory_of as memory_of,
+    read_start_time as read_start_time,
     return_freed_memory as return_freed_memory,
 )
 from .threads import (
     count_cores as count_cores,
-    map_side_by_side as map_side_by_side,
+    map_parallel as map_parallel,
 )
 from .zip_files import (
     CheckedZip as CheckedZip,
     DamagedMember as DamagedMember,
     Limits as Limits,
-    SwollenMember as SwollenMember,
-    find_deceit as find_deceit,
-    has_long_list as has_long_list,
+    OversizedMember as OversizedMember,
+    find_unsafe_member as find_unsafe_member,
+    has_long_directory as has_long_directory,
     inflate as inflate,
     is_encrypted as is_encrypted,
     open_zip as open_zip,

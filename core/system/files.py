@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the names and contents of files."""
+"""Write files whole or not at all; hash them; sort their names."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PART_PREFIX = ".part-"
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
-    """Let a writer fill a hidden file beside `path`, then put it in `path`'s place.
+    """Let the caller write a hidden file next to `path`, then rename it to `path`.
 
-    A reader of `path` sees the old file or the new one, never a part of it: the hidden file is flushed to the
-    disk and renamed. A crash at any moment leaves the old file as it was (and perhaps a hidden part file).
+    A reader of `path` sees the old file or the new one, never an incomplete one: the hidden file is flushed
+    to disk before it is renamed. A crash leaves the old file unchanged, and perhaps a hidden part file.
 
     Yields:
-        the hidden file to write, with the same suffix as `path`; it does not exist yet.
+        The hidden file to write, with the same suffix as `path`; it does not exist yet.
 
     Raises:
-        StrokeError: code "not_written", when the disk is full or the folder cannot be written to.
+        StrokeError: code "not_written": the disk is full or the folder cannot be written to.
     """
     aside = path.with_name(f"{PART_PREFIX}{secrets.token_hex(4)}-{path.name}")
     try:
@@ -46,26 +46,26 @@ def write_aside(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader sees the old file or the new one; see `write_aside`."""
+    """Write `data` to `path`; a reader sees the old file or the new one, see `write_aside`."""
     with write_aside(path) as aside:
         aside.write_bytes(data)
 
 
 def clear_parts(folder: Path) -> None:
-    """Remove the part files that writers left in a folder when they were killed; none may be writing now."""
+    """Remove part files left in a folder by killed writers. Call it only while nothing writes there."""
     for path in folder.rglob(f"{PART_PREFIX}*"):
         path.unlink(missing_ok=True)
 
 
 def sync_file(path: Path) -> None:
-    """Flush a file that another writer has closed to the disk."""
+    """Flush a closed file to disk."""
     # Windows refuses to flush a file that is open for reading only.
     with path.open("rb+" if os.name == "nt" else "rb") as stream:
         os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush a folder's list of names to the disk, so that a rename in it outlives a power cut."""
+    """Flush a folder's entries to disk, so that a rename in it survives a power failure."""
     if os.name == "nt":  # Windows can neither open nor flush a folder
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -76,13 +76,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes as 64 lower-case hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 lower-case hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts "2.jpg" before "10.jpg"; total and stable for any two names.
+    """Return a sort key that puts "2.jpg" before "10.jpg". Different names have different keys.
 
     >>> sorted(["10.jpg", "2.jpg", "a/1.jpg"], key=natural_key)
     ['2.jpg', '10.jpg', 'a/1.jpg']

@@ -1,21 +1,21 @@
-"""Texts from outside, made harmless for the place where they are shown: one function a place."""
+"""Escape untrusted text for each place where it is shown."""
 
 from __future__ import annotations
 
 import re
 
-# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, "CSV Injection"); the last
-# four are their full-width forms, which some spreadsheets fold into the ASCII ones.
+# A spreadsheet reads a cell that begins with one of these as a formula (OWASP, "CSV Injection"). Some
+# spreadsheets convert the last four, full-width forms, to the ASCII ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-# A Markdown file is read as bare text too, so it escapes no more than Markdown acts on within a line, and the
-# colon, dot or @ before a letter that makes a link or an icon. On a page a text may begin a line, and nobody
-# sees its backslashes, so every sign is escaped.
+# People also read Markdown files as plain text, so only the signs that act within a line are escaped, and the
+# colon, dot or @ that would make a link or an icon. On a page a text may begin a line and backslashes are
+# invisible, so every sign is escaped.
 _FILE_MARKS = re.compile(r"[\\`*_{}\[\]<>|#$&~^]|(?<=\w)\.(?=[A-Za-z])|:(?=[A-Za-z/])|@")
 _PAGE_MARKS = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def replace_unprintable(text: str, stand_in: str = " ", allowed: str = "") -> str:
-    """Return the text with `stand_in` for each character that is not printable, but for those allowed.
+    """Return the text with `stand_in` for each character that is neither printable nor in `allowed`.
 
     >>> replace_unprintable("a\\tb\\x1b")
     'a b '
@@ -24,7 +24,7 @@ def replace_unprintable(text: str, stand_in: str = " ", allowed: str = "") -> st
 
 
 def escape_for_terminal(text: str) -> str:
-    """Return the text without the control characters that steer a terminal.
+    """Return the text with control characters replaced, so that it cannot control the terminal.
 
     >>> escape_for_terminal("a\\x1b[2J")
     'a�[2J'
@@ -33,7 +33,7 @@ def escape_for_terminal(text: str) -> str:
 
 
 def escape_for_markdown(text: object) -> str:
-    r"""Return the text as it stands in a Markdown file: no markup, link, picture or icon takes effect.
+    r"""Return the text escaped for a line of a Markdown file: no markup, link, picture or icon.
 
     >>> escape_for_markdown("a [b](https://c.de) *d*")
     'a \\[b\\](https\\://c\\.de) \\*d\\*'
@@ -42,7 +42,7 @@ def escape_for_markdown(text: object) -> str:
 
 
 def escape_for_page(text: str) -> str:
-    r"""Return the text as it stands on a page: no markup, link, picture, formula or icon takes effect.
+    r"""Return the text escaped for a page: no markup, link, picture, formula or icon.
 
     >>> escape_for_page("1. a_b")
     '1\\. a\\_b'
@@ -51,7 +51,7 @@ def escape_for_page(text: str) -> str:
 
 
 def escape_for_cell(text: str) -> str:
-    """Return the text as a cell of a spreadsheet, where it stays a text: on one line, and never a formula.
+    """Return the text as a spreadsheet cell: on one line and never a formula.
 
     >>> escape_for_cell("=1+1")
     "'=1+1"
@@ -61,7 +61,7 @@ def escape_for_cell(text: str) -> str:
 
 
 def begins_formula(text: str) -> bool:
-    """Return whether a spreadsheet may take the text for a formula.
+    """Return whether a spreadsheet may read the text as a formula.
 
     >>> begins_formula(" @a"), begins_formula("a@")
     (True, False)

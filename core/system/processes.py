@@ -1,4 +1,4 @@
-"""Processes of this machine: whether one lives, although ids are given again, and what memory it holds."""
+"""Query processes: whether one is alive, even if its id was reused, and how much memory it uses."""
 
 from __future__ import annotations
 
@@ -8,53 +8,54 @@ from functools import cache
 
 import psutil
 
-# A process of the same id that began further from the remembered time is another one. Setting the clock
-# moves the times that the system tells by a little.
-_SAME_BIRTH_S = 10.0
+# Start times that differ by more belong to two processes with the same id. Adjusting the system clock shifts
+# the reported times a little.
+_SAME_START_S = 10.0
 
-
-# Of the GNU C library: what mallopt calls the size from which on memory is asked of the system by itself and
-# given back at once, and the number of heaps.
+# Parameters of mallopt (GNU C library): from which size on an allocation gets its own mapping, which is
+# returned to the system when freed; and the number of heaps.
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _OWN_MAPPING_BYTES = 256 * 1024
 
 
 @cache
 def return_freed_memory() -> bool:
-    """Let this process give freed memory back to the system, from now on; whether its C library can be told.
+    """Make this process return freed memory to the system, and return whether the C library allows it.
 
-    Left to itself, the GNU C library keeps pictures of up to 32 MB in a heap for every few threads. Among
-    small things that live on, the holes stay: a server that reads and forgets would grow with every visitor.
+    By default the GNU C library allocates pictures of up to 32 MB in several heaps. Small objects that stay
+    alive keep these heaps fragmented, so that a server would grow with every visitor.
     """
     if not sys.platform.startswith("linux"):
         return False
-    tell = getattr(ctypes.CDLL(None), "mallopt", None)
-    return tell is not None and bool(tell(_M_ARENA_MAX, 1) and tell(_M_MMAP_THRESHOLD, _OWN_MAPPING_BYTES))
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(_M_ARENA_MAX, 1) and mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING_BYTES))
 
 
-def born_at(process: int) -> float | None:
-    """When a process began, in seconds since 1970; None when there is none."""
+def read_start_time(process: int) -> float | None:
+    """Return when a process started, in seconds since 1970; None if there is no such process."""
     try:
         return float(psutil.Process(process).create_time())
     except psutil.Error:
         return None
 
 
-def is_alive(process: int, born: float | None = None) -> bool:
-    """Whether a process runs and is no zombie: the one of this id that began at `born`, where that is known.
+def is_alive(process: int, started: float | None = None) -> bool:
+    """Return whether the process with this id runs and is not a zombie.
 
-    After a restart of the machine, ids are given anew: the id alone says nothing then.
+    Give `started` (see `read_start_time`) where it is known, since the system reuses ids.
     """
     try:
         found = psutil.Process(process)
-        same = born is None or abs(found.create_time() - born) < _SAME_BIRTH_S
+        same = started is None or abs(found.create_time() - started) < _SAME_START_S
         return same and found.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
 def memory_of(process: int) -> int:
-    """Bytes of memory that a process and its descendants hold; what they share is counted in each."""
+    """Return the resident memory of a process and its descendants, in bytes; shared memory counts in each."""
     total = 0
     try:
         parent = psutil.Process(process)
@@ -62,7 +63,7 @@ def memory_of(process: int) -> int:
             try:
                 total += one.memory_info().rss
             except psutil.Error:
-                continue  # it has just ended
+                continue  # it has ended
     except psutil.Error:
         return total
     return total

@@ -1,7 +1,6 @@
-"""Work on many slices at once: as many threads as this process has cores, and all readings share them.
+"""Process slices in parallel threads. All readings share one thread pool, which limits the load of a server.
 
-NumPy, Pillow and ONNX Runtime let go of the interpreter while they compute, so threads are enough. That there
-is one set of them bounds what a server of many visitors does at once.
+NumPy, Pillow and ONNX Runtime release the interpreter lock while they compute, so threads suffice.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ R = TypeVar("R")
 
 
 def count_cores() -> int:
-    """The number of cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-_MOST_THREADS = 4  # as much memory as each takes, more would need too much
-_N_THREADS = min(count_cores(), _MOST_THREADS)
-_threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="side-by-side")
+_MAX_THREADS = 4  # more would need too much memory
+_N_THREADS = min(count_cores(), _MAX_THREADS)
+_threads = ThreadPoolExecutor(_N_THREADS, thread_name_prefix="map-parallel")
 
 
-def map_side_by_side(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Like `map`: the results in the order of the items, which are worked on at once.
+def map_parallel(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Apply `work` to the items in parallel, and yield the results in the order of the items.
 
-    A few items are asked for ahead, no more, so that memory stays bounded and several readings take turns.
-    Whoever stops asking ends the work after the items in progress. `work` may not call this function.
+    Only a few items are taken ahead, so that memory stays bounded and several readings take turns. When the
+    caller stops, items that have not started are cancelled. `work` must not call this function.
 
     Raises:
-        what `work` raises, in the place of its result.
+        Exception: what `work` raises, when its result would be yielded.
     """
     ahead: deque[Future[R]] = deque()
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from core.errors import StrokeError
-from core.system import born_at, write_whole
+from core.system import read_start_time, write_whole
 
 # Called with the stage ("waiting", "reading", "preparing", "training", "publishing") and, per track of that
 # stage, what is known of its progress: at least {"fraction": share done}.
@@ -89,7 +89,7 @@ def only_one(root: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator
 
 def write_job(work: Path, state: str, message: str = "", *, process: int = 0, **more: Any) -> None:
     """Write `job.json`: the state, why, whose it is (with the time that process began), and when."""
-    born = born_at(process) if process else None
+    born = read_start_time(process) if process else None
     values = {"name": work.name, "state": state, "message": message, "process": process, "born": born}
     write_whole(work / "job.json", json.dumps({**values, "heartbeat": time.time(), **more}).encode())
 

@@ -1,4 +1,4 @@
-"""Files that appear whole."""
+"""Files are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.system.files import PART_PREFIX, clear_parts, natural_key, sha256_of_f
 
 
 def test_write_whole_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
-    """The new bytes are there, and no other file is."""
+    """The file holds the new bytes and is the only one."""
     path = tmp_path / "a.json"
     write_whole(path, b"old")
     write_whole(path, b"new")
@@ -28,7 +28,7 @@ def test_write_whole_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """When the disk is full the old file stays, nothing is left beside it, and the error names both."""
+    """With a full disk the old file stays, no part file remains, and the error names file and cause."""
     path = tmp_path / "model.onnx"
     path.write_bytes(b"old")
 
@@ -43,8 +43,8 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [path] == list(tmp_path.iterdir())
 
 
-def test_parts_of_killed_writers_are_cleared(tmp_path: Path) -> None:
-    """Hidden part files go, in subfolders too; everything else stays."""
+def test_part_files_are_removed(tmp_path: Path) -> None:
+    """Hidden part files are removed, in subfolders too; other files stay."""
     (tmp_path / "deep").mkdir()
     for path in (tmp_path / f"{PART_PREFIX}1-a", tmp_path / "deep" / f"{PART_PREFIX}2-b", tmp_path / "a"):
         path.write_bytes(b"")
@@ -54,13 +54,13 @@ def test_parts_of_killed_writers_are_cleared(tmp_path: Path) -> None:
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
-    """A folder that is not there is an error that names it."""
+    """The error for a missing folder names it."""
     with pytest.raises(StrokeError, match="nowhere"):
         write_whole(tmp_path / "nowhere" / "a", b"")
 
 
 def test_interruption_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while writing leaves neither a new file nor a part of one."""
+    """Ctrl-C while writing leaves no new file and no part file."""
 
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
@@ -83,7 +83,7 @@ for n in range(10**9):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no SIGKILL")
 def test_kill9_save(tmp_path: Path) -> None:
-    """However often the writer is killed in the middle, the file is one that was written, and whole."""
+    """A file whose writer is killed is always complete."""
     path = tmp_path / "weights"
     for attempt in range(6):
         path.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ def test_natural_key_orders_numbers_by_value() -> None:
     assert expected == sorted(["c", "B", "a1", "a", "2 (1).jpg", "1 (10).jpg", "1 (2).jpg"], key=natural_key)
 
 
-def test_natural_key_tells_every_two_names_apart() -> None:
+def test_natural_key_is_unique() -> None:
     """Names that differ only in case or leading zeros have a fixed order."""
     names = ["A1", "a1", "a01", "a001"]
     assert sorted(names, key=natural_key) == sorted(reversed(names), key=natural_key)

@@ -1,4 +1,4 @@
-"""Texts from outside, made harmless for each place."""
+"""Untrusted text is escaped for each place where it is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.system import plain_text
 
 
 def test_examples_run() -> None:
-    """Every example in the docstrings gives what it says."""
+    """Every docstring example gives the stated result."""
     result = doctest.testmod(plain_text)
     assert 0 == result.failed
     assert 6 == result.attempted
@@ -18,13 +18,13 @@ def test_examples_run() -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " =", "＝", "＠"])
 def test_a_formula_becomes_a_text(start: str) -> None:
-    """A cell that a spreadsheet would compute begins with an apostrophe."""
+    """A cell that a spreadsheet would read as a formula begins with an apostrophe."""
     assert "'" == plain_text.escape_for_cell(f"{start}1+1")[0]
 
 
 @pytest.mark.parametrize("sign", list("\\`*_{}[]<>|#$&~^@"))
 def test_both_escapes_of_markdown_cover_what_acts_within_a_line(sign: str) -> None:
-    """A sign that Markdown acts on stands behind a backslash, in a file and on a page."""
+    """A sign that Markdown acts on is preceded by a backslash, in a file and on a page."""
     assert (
         f"a\\{sign}b"
         == plain_text.escape_for_markdown(f"a{sign}b")
@@ -36,5 +36,5 @@ def test_both_escapes_of_markdown_cover_what_acts_within_a_line(sign: str) -> No
     "escape", [plain_text.escape_for_cell, plain_text.escape_for_markdown, plain_text.escape_for_page]
 )
 def test_a_text_stays_on_one_line(escape) -> None:
-    """Line ends, control characters and marks of direction become blanks."""
+    """Line ends, control characters and direction marks become blanks."""
     assert "a b c d" == escape("a\nb\x1bc\u202ed")

@@ -1,4 +1,4 @@
-"""Processes: which live, which are others of the same id, and their memory."""
+"""Processes: whether one is alive, reused ids, and memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from core.system.processes import born_at, is_alive, memory_of
+from core.system.processes import is_alive, memory_of, read_start_time
 from tests.core.played_jobs import dead_process
 
 
 def test_is_alive() -> None:
-    """This process lives; one that ended does not, waited for or not."""
+    """This process is alive; an ended one is not, even as a zombie."""
     assert is_alive(os.getpid())
     assert not is_alive(dead_process())
     zombie = subprocess.Popen([sys.executable, "-c", ""])
@@ -25,24 +25,24 @@ def test_is_alive() -> None:
     zombie.wait()
 
 
-def test_another_of_the_same_id_is_not_alive(living: subprocess.Popen[bytes]) -> None:
-    """The time it began tells a process from one that had its id before."""
-    born = born_at(living.pid)
-    assert born is not None
-    assert is_alive(living.pid, born)
-    assert not is_alive(living.pid, born - 60)
-    assert born_at(dead_process()) is None
+def test_another_process_with_the_same_id_is_not_alive(living: subprocess.Popen[bytes]) -> None:
+    """The start time distinguishes a process from an earlier one with the same id."""
+    started = read_start_time(living.pid)
+    assert started is not None
+    assert is_alive(living.pid, started)
+    assert not is_alive(living.pid, started - 60)
+    assert read_start_time(dead_process()) is None
 
 
-def test_memory_is_that_of_the_children_too(living: subprocess.Popen[bytes]) -> None:
-    """A parent's memory holds its child's; a process that has ended has none."""
+def test_memory_includes_the_children(living: subprocess.Popen[bytes]) -> None:
+    """The memory of a process includes that of its children; an ended process has none."""
     assert memory_of(os.getpid()) > memory_of(living.pid) > 1_000_000
     assert 0 == memory_of(dead_process())
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems are not told")
-def test_freed_memory_is_given_back() -> None:
-    """Pictures between small things that live on leave no hole behind when they are freed."""
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is set on Linux only")
+def test_freed_memory_is_returned() -> None:
+    """Memory of freed pictures returns to the system even if small objects between them stay alive."""
     code = """if True:
         from core.system.processes import memory_of, return_freed_memory
         import os

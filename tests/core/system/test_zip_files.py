@@ -1,4 +1,4 @@
-"""Archives from outside: what deceives, swells, leads out or is damaged is refused."""
+"""Unsafe, oversized and damaged zip archives are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMITS = Limits(n_members=10, member_bytes=3_000_000, total_bytes=5_000_000)
 
 
 def pack(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """An archive of these members."""
+    """Return an archive of these members."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", method) as archive:
         for name, data in members.items():
@@ -26,7 +26,7 @@ def pack(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes
 
 
 def read(data: bytes, limits: Limits = LIMITS) -> dict[str, bytes]:
-    """What comes out of an archive."""
+    """Return the unpacked members of an archive by name."""
     with open_zip(io.BytesIO(data), limits) as archive:
         found = {}
         for member in archive.members:
@@ -36,8 +36,8 @@ def read(data: bytes, limits: Limits = LIMITS) -> dict[str, bytes]:
         return found
 
 
-def test_members_come_out_as_they_went_in() -> None:
-    """Names and bytes of all members, folders left out."""
+def test_members_are_unpacked_unchanged() -> None:
+    """The names and bytes of all files are unchanged; folders are skipped."""
     members = {"a.txt": b"one", "b/c.bin": bytes(range(256)) * 100}
     assert members == read(pack({**members, "b/": b""}))
 
@@ -47,25 +47,25 @@ def test_members_come_out_as_they_went_in() -> None:
     [
         ({f"{n}": b"" for n in range(11)}, "too many files"),
         ({"a": bytes(3_000_001)}, "too large"),
-        ({f"{n}": bytes(range(256)) * 8_000 for n in range(3)}, "unpacks to too much"),
-        ({"a": bytes(2_900_000)}, "swells"),
+        ({f"{n}": bytes(range(256)) * 8_000 for n in range(3)}, "too large when unpacked"),
+        ({"a": bytes(2_900_000)}, "compression ratio"),
         ({"../a": b""}, "outside"),
         ({"/a": b""}, "outside"),
         ({"a/../b": b""}, "outside"),
         ({"a\\b": b""}, "outside"),
         ({"c:a": b""}, "outside"),
-        ({"a": b"", "A": b""}, "two files of one name"),
+        ({"a": b"", "A": b""}, "two files with the same name"),
     ],
 )
 def test_zip_hostile(members: dict[str, bytes], words: str) -> None:
-    """Too many, too large, swelling, leading out or doubled members are refused before unpacking."""
+    """Too many or too large members, high ratios, paths out of the archive and doubled names are refused."""
     with pytest.raises(StrokeError, match=words) as caught:
         read(pack(members))
     assert "bad_zip" == caught.value.code
 
 
 def test_zip_hostile_links() -> None:
-    """A symbolic link is refused, whatever it points to."""
+    """A symbolic link is refused."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         link = zipfile.ZipInfo("link")
@@ -76,7 +76,7 @@ def test_zip_hostile_links() -> None:
 
 
 def test_zip_hostile_overlaps() -> None:
-    """A member that lies inside another one's bytes is refused, though both could be read."""
+    """A member inside the bytes of another one is refused, although both could be read."""
     alone = pack({"b": b"x" * 100}, zipfile.ZIP_STORED)
     record = alone[: alone.find(b"PK\x01\x02")]
     data = bytearray(pack({"a": record, "b": b"x" * 100}, zipfile.ZIP_STORED))
@@ -90,8 +90,7 @@ def test_zip_hostile_overlaps() -> None:
 
 @pytest.mark.parametrize("place", [20, 28])
 def test_zip_hostile_reach(place: int) -> None:
-    """A member is refused that claims a byte of what follows it: by its packed size in the list, or by the
-    length of its own head, which the list does not tell."""
+    """A member that reaches one byte too far is refused: by its packed size, or by its local header."""
     data = bytearray(pack({"a": b"x" * 100}, zipfile.ZIP_STORED))
     at = data.rfind(b"PK\x01\x02") + place if place == 20 else place
     data[at : at + 2] = struct.pack("<H", struct.unpack_from("<H", data, at)[0] + 1)
@@ -99,21 +98,21 @@ def test_zip_hostile_reach(place: int) -> None:
         read(bytes(data))
 
 
-def test_what_really_comes_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library that gave more than the list says, or more in all than is allowed, would be stopped."""
+def test_unpacked_bytes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpacking stops at the declared size and at the total limit, even if the library returned more."""
     with open_zip(io.BytesIO(pack({"a": b"1234"})), LIMITS) as archive:
         monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: io.BytesIO(bytes(5)))
-        with pytest.raises(StrokeError, match="more than it says"):
+        with pytest.raises(StrokeError, match="more than it declares"):
             archive.copy(archive.members[0], io.BytesIO())
         monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: io.BytesIO(bytes(4)))
         archive._left = 3
-        with pytest.raises(StrokeError, match="more than it says"):
+        with pytest.raises(StrokeError, match="more than it declares"):
             archive.copy(archive.members[0], io.BytesIO())
 
 
 @pytest.mark.parametrize("claimed", [1, 40])
 def test_zip_hostile_sizes(claimed: int) -> None:
-    """A member that unpacks to more than the list says is cut off: what comes is counted."""
+    """A member that unpacks to more than it declares is refused."""
     data = bytearray(pack({"a": bytes(range(200))}))
     place = data.rfind(b"PK\x01\x02")
     data[place + 24 : place + 28] = struct.pack("<I", claimed)
@@ -122,7 +121,7 @@ def test_zip_hostile_sizes(claimed: int) -> None:
 
 
 def test_zip_hostile_list() -> None:
-    """A list too long for so few members is refused before it is read."""
+    """A central directory too large for the allowed number of members is refused before it is read."""
     data = bytearray(pack({"a": b"x"}))
     end = data.rfind(b"PK\x05\x06")
     data[end + 12 : end + 16] = struct.pack("<I", 50_000_000)
@@ -131,7 +130,7 @@ def test_zip_hostile_list() -> None:
 
 
 def test_zip_hostile_list_of_a_large_archive() -> None:
-    """The list's size is found in the record of archives beyond 4 GB as well, and an honest one is read."""
+    """The Zip64 record is read too: an oversized central directory is refused, a valid one is accepted."""
     for list_bytes, words in ((47, ""), (50_000_000, "too many files")):
         data = bytearray(pack({"a": b"x"}))
         end = data.rfind(b"PK\x05\x06")
@@ -158,15 +157,15 @@ def test_zip_hostile_encryption() -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 10, 60])
-def test_what_is_no_archive_is_refused(tmp_path: Path, cut: int) -> None:
-    """Nothing, something else and a part of an archive are named as such."""
+def test_other_files_are_refused(tmp_path: Path, cut: int) -> None:
+    """An empty file, another file and a truncated archive are refused."""
     for data in (pack({"a": b"hello" * 50})[:cut], b"not a zip" * 20):
-        with pytest.raises(StrokeError, match="no zip archive"):
+        with pytest.raises(StrokeError, match="as a zip archive"):
             read(data)
 
 
 def test_a_damaged_member_is_refused() -> None:
-    """Flipped bytes inside a member do not come out as contents, and its name is not repeated."""
+    """A member with changed bytes is refused, and the message does not contain its name."""
     data = bytearray(pack({"DOE": bytes(range(256)) * 4}, zipfile.ZIP_STORED))
     data[100] ^= 0xFF
     with pytest.raises(StrokeError, match="damaged") as caught:

@@ -13,7 +13,7 @@ import pytest
 from core.errors import TrainingError
 from core.experiments import Experiment
 from core.frameworks import FRAMEWORKS
-from core.system.processes import born_at
+from core.system.processes import read_start_time
 from core.training.jobs import clear_leftovers, first_waiting, list_jobs, read_job
 from core.training.state import work_folder
 from tests.core.played_jobs import dead_process, play_job
@@ -73,7 +73,7 @@ def test_an_ended_job_keeps_its_word(models: Path, state: str) -> None:
 
 def test_an_id_given_again_is_no_living_training(models: Path, living: subprocess.Popen[bytes]) -> None:
     """After a restart of the machine another process may have the id: the time it began tells them apart."""
-    born = born_at(living.pid)
+    born = read_start_time(living.pid)
     assert born is not None
     play_job(models, "mine", "running", living.pid, born=born)
     play_job(models, "before", "running", living.pid, born=born - 3600)

@@ -16,7 +16,7 @@ from core.errors import TrainingError
 from core.experiments import DEFAULT_NAME
 from core.models.architecture import ARCHITECTURES
 from core.synthetic.phantoms import write_phantom_dataset
-from core.system.processes import born_at
+from core.system.processes import read_start_time
 from core.training import queue as job_queue
 from core.training.duration import Estimate
 from core.training.jobs import list_jobs, read_job
@@ -50,7 +50,7 @@ def play_course(models: Path, tmp_path: Path, name: str, state: str, **more: Any
     """A training with the history of a tiny experiment, of which one framework has told how far it is."""
     import os
 
-    more = {"born": born_at(os.getpid()), "command": COMMAND} | more
+    more = {"born": read_start_time(os.getpid()), "command": COMMAND} | more
     folder = play_job(models, name, state, os.getpid(), **more)
     history = write_tiny_experiment(tmp_path / "other").history()
     for (framework, fold), rows in history.groupby(["framework", "fold"]):
@@ -155,7 +155,7 @@ def test_a_zip_file_that_is_none_is_refused_calmly(open_page: OpenPage, models: 
     app.segmented_control(key="place").set_value("zip").run()
     app.text_input(key="name").set_value("mine")
     app.file_uploader(key="upload").upload("set.zip", b"nothing of the kind", "application/zip").run()
-    assert any("no zip archive" in warning.value for warning in app.warning)
+    assert any("as a zip archive" in warning.value for warning in app.warning)
     assert app.button(key="start").disabled
 
 
