@@ -1,20 +1,31 @@
 # `make run` and `make test` set everything up by themselves; they need Python 3.11 or later and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# How many tests run at once.
+JOBS ?= 2
+MINUTES ?= 60
+# A file's tests share what they build, so they stay in one process.
+TESTS = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
 # Set TORCH_INDEX=https://download.pytorch.org/whl/cpu on Linux without a GPU: gigabytes smaller.
 TORCH_INDEX ?=
 SHIPPED := seed-random-split folder-by-patient hemorrhage-by-patient
 
-.PHONY: run test test-all setup check bench screenshots figures clean
+.PHONY: run test test-all test-slow setup check format bench screenshots figures docs clean
 
 run: setup
 	$(BIN)/streamlit run dashboard/app.py
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(TESTS) -m "not slow"
 
+# Benchmarks come last and alone: what runs beside them would change their ratios.
 test-all: setup
-	$(BIN)/python -m pytest
+	$(TESTS) --ignore tests/benchmarks
+	$(BIN)/python -m pytest tests/benchmarks -s
+
+# Until MINUTES are over, the most telling first; lists those not reached.
+test-slow: setup
+	$(TESTS) --ignore tests/benchmarks -m slow --minutes $(MINUTES)
 
 setup: .venv/installed
 
@@ -35,15 +46,21 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 bench: setup
-	$(BIN)/python -m pytest tests/benchmarks -m "slow or not slow" -s
+	$(BIN)/python -m pytest tests/benchmarks -m slow -s
 
 screenshots: setup
 	$(BIN)/python tests/screenshots.py
 
-# Writes the table of figures in README.md and the model cards anew from the experiments' records.
+# Writes the generated parts of README.md and docs/, and the model cards, from the experiments' records and the code.
 figures: setup
 	$(BIN)/python -m core figures --write README.md
+	$(BIN)/python -m core figures --write docs/figures.md
+	$(BIN)/python -m tests.package_diagram
 	for name in $(SHIPPED); do $(BIN)/python -m core card $$name --write trained_models/$$name/MODEL_CARD.md || exit; done
+
+# Writes the API pages of `core` into build/docs; they need no network.
+docs: setup
+	$(BIN)/python docs/make_api.py build/docs
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from tests.source_trees import PACKAGES, ROOT, SOURCES, list_imports, name_module, name_package
@@ -15,8 +14,7 @@ END = "<!-- end of packages -->"
 def render_diagram() -> str:
     """Return a Mermaid flowchart with one arrow from each package to those that it imports.
 
-    An import that other arrows already lead to is left out (the transitive reduction of the graph), so that the
-    few that remain can be read.
+    An arrow is left out where others already lead there (transitive reduction), so that few remain.
     """
     imported = _collect_imports()
     lines = ["```mermaid", "flowchart TD"]
