@@ -1,4 +1,4 @@
-"""Pixels become the input of a network, and pictures for people."""
+"""Preprocessing of slices for the networks, and pictures of them for people."""
 
 import lazy_loader
 

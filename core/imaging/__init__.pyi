@@ -4,11 +4,11 @@ from .augmentation import (
 )
 from .heat_maps import (
     MAGMA as MAGMA,
-    lay_heat as lay_heat,
+    overlay_heat as overlay_heat,
     render_color_bar as render_color_bar,
     to_gray as to_gray,
 )
-from .likeness import (
+from .perceptual_hashes import (
     HASH_BITS as HASH_BITS,
     count_differing_bits as count_differing_bits,
     hash_picture as hash_picture,

@@ -1,7 +1,7 @@
-"""Random changes of training images: the same for every framework, drawn before a network sees them.
+"""Augmentation: random changes of training images, the same for every framework.
 
-In sizes that a scan may well have: a head is turned, shifted or nearer, a window set otherwise, a scanner
-noisier or softer. What a change means for a reading (blood or none) it leaves alone.
+Each change is one that a real scan may show: the head turned, shifted or larger, another window, more noise,
+less sharpness. None of them changes the label (hemorrhage or none).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from PIL import Image, ImageFilter
 
 from core.errors import StrokeError
 
-# Up to this byte (2 % of the range) there is nothing: air stays black.
+# Gray up to this byte (2 % of the range) is air, and stays as it is.
 _NOTHING = 5
 _NOISY, _BLURRED = 1 / 4, 1 / 6
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of a training image, drawn anew each time it is seen.
+    """Random changes of a training image.
 
-    All are shares or sizes of at least 0, and 0 switches the change off; each image draws its own value
-    evenly between the bounds.
+    Every value is at least 0, and 0 switches the change off. Each image gets its own random value, uniform
+    between the bounds.
 
     Args:
         flip: mirror left to right half of the time.
@@ -39,10 +39,11 @@ class Augmentation:
         noise: a quarter of the images get Gaussian noise of standard deviation 0 to this (the range of gray
             is 1).
         blur: one image in six gets a Gaussian blur of standard deviation 0 to this, in pixels.
-        planted: copies with a planted hemorrhage that join the training slices, as a share of these (see
-            `core.synthetic.planting`); `augment_many` takes no notice of it.
-        views: augmented copies of the slices that are drawn once for all epochs, where a backbone makes it
-            wasteful to draw anew in each epoch; 0: each epoch draws anew. `augment_many` takes no notice.
+        planted: number of copies with a planted hemorrhage that are added to the training slices, as a share
+            of these (see `core.synthetic.planting`); ignored by `augment_many`.
+        views: number of augmented copies of each slice whose backbone features are computed once, for all
+            epochs; 0: the unchanged slice alone. Without a backbone each epoch augments anew, and this is
+            ignored, as it is by `augment_many`.
 
     Raises:
         StrokeError: a value is out of range.
@@ -63,14 +64,14 @@ class Augmentation:
         for field in fields(self):
             value = getattr(self, field.name)
             highest = {"zoom": 0.9, "contrast": 1.0}.get(field.name, math.inf)
-            # Cards come as JSON, where a number may turn out a word.
+            # A card is JSON: its value may be a string.
             if not isinstance(value, int | float) or not 0 <= value <= highest or math.isinf(value):
                 limit = "at least 0" if highest == math.inf else f"between 0 and {highest:g}"
-                raise StrokeError(f"An augmentation's {field.name} is {limit}", found=repr(value))
+                raise StrokeError(f"An augmentation's {field.name} must be {limit}", found=repr(value))
 
     @property
     def moves(self) -> bool:
-        """Whether pixels change their place."""
+        """Return whether any change moves pixels."""
         return self.flip or any((self.rotation_degrees, self.translation, self.zoom))
 
 
@@ -84,35 +85,37 @@ def augment_many(
 ) -> NDArray[np.uint8]:
     """Change each image at random.
 
-    An image's change depends on the seed and its number alone: neither on the batch it comes in, nor on the
-    threads; nor does one kind of change move the draws of another.
+    The changes of an image depend only on the seed and its number, not on its batch or on the threads.
+    Switching one kind of change off leaves the random values of the others as they are.
 
     Args:
         images: (n, h, w, c) uint8 prepared images; c is 1 (gray) or 3 (gray three times). See
             `core.imaging.preprocessing.Recipe`.
         augmentation: what may change, and by how much.
-        seed: at least 0; another seed (each epoch has its own) changes every image otherwise.
-        numbers: (n,) each image's own number, at least 0; its place in `images` when left out. A batch names
-            its images' places in the whole set here.
+        seed: at least 0; each epoch has its own.
+        numbers: (n,) integers of at least 0: the index of each image in the whole set. None: its index in
+            `images`.
         n_threads: images changed at the same time.
 
     Returns:
-        (n, h, w, c) uint8. What comes in from beyond the picture is black; brightness, contrast and noise act
-        where there is something (gray above 2 %). `images` itself when nothing may change.
+        (n, h, w, c) uint8. Areas from beyond the picture are black; brightness, contrast and noise change
+        only gray above 2 %, that is, not the air. `images` itself when no change is switched on.
 
     Raises:
-        StrokeError: the images are no (n, h, w, c) bytes, or not as many as the numbers.
+        StrokeError: the images are not uint8 of this shape, or there are more or fewer numbers than images.
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
         raise StrokeError(
-            "Images to augment are bytes of shape (n, h, w, 1 or 3)",
+            "Images to augment must be uint8 of shape (n, h, w, 1 or 3)",
             found=f"{images.dtype} {images.shape}",
         )
     if numbers is None:
         numbers = np.arange(len(images))
     if len(numbers) != len(images):
-        raise StrokeError("Each image has one number", found=f"{len(images)} and {len(numbers)}")
+        raise StrokeError(
+            "Each image needs one number", found=f"{len(images)} images and {len(numbers)} numbers"
+        )
     changes = (augmentation.brightness, augmentation.contrast, augmentation.noise, augmentation.blur)
     if not augmentation.moves and not any(changes):
         return images
@@ -134,9 +137,9 @@ def augment_many(
 def _augment_one(
     image: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """(h, w, c) uint8 -> (h, w, c) uint8, but (h, w, 1) for c = 3."""
+    """Return an image (h, w, c) uint8 after its changes as (h, w, 1) uint8: its channels are equal."""
     height, width, _ = image.shape
-    # All are drawn, used or not: what one change draws does not depend on the others.
+    # Sample all values, used or not, so that switching one change off does not shift the others' values.
     flip, is_noisy, noise, is_blurred, blur = rng.random(5).tolist()
     turn, right, down, zoom, brightness, contrast = rng.uniform(-1, 1, 6).tolist()
     affine = _affine(
@@ -150,7 +153,7 @@ def _augment_one(
     radius = augmentation.blur * blur if is_blurred < _BLURRED else 0.0
     deviation = 255 * augmentation.noise * noise if is_noisy < _NOISY else 0.0
     shift, factor = 255 * augmentation.brightness * brightness, 1 + augmentation.contrast * contrast
-    # "rgb" is the gray three times: one plane is changed, and stands for all.
+    # The channels of "rgb" are equal: one of them is enough.
     plane = Image.fromarray(np.ascontiguousarray(image[..., 0]))
     if augmentation.moves:
         plane = plane.transform(
@@ -170,7 +173,7 @@ def _augment_one(
 def _affine(
     height: int, width: int, *, flip: bool, angle: float, shift: tuple[float, float], scale: float
 ) -> tuple[float, float, float, float, float, float]:
-    """PIL's coefficients (a, b, c, d, e, f): where in the source a point of the result comes from.
+    """Return PIL's coefficients (a, b, c, d, e, f), which map a point of the result to one of the source.
 
     The result is the source mirrored, then turned about the centre, scaled, and shifted (down, right).
     """
@@ -183,7 +186,7 @@ def _affine(
 
 
 def _gray_table(factor: float, shift: float) -> list[int]:
-    """The new gray of each byte: contrast about the middle, brightness; where there is nothing, as it is."""
+    """Return the new gray of each byte: contrast about the middle, then brightness; air stays as it is."""
     gray = np.arange(256)
     changed = np.rint(np.clip(127.5 + factor * (gray - 127.5) + shift, 0, 255)).astype(int)
     return np.where(gray <= _NOTHING, gray, changed).tolist()

@@ -1,4 +1,4 @@
-"""Slices and heat maps as pictures: numpy and Pillow, no plotting library."""
+"""Pictures of slices and heat maps, made with numpy and Pillow alone."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-# Magma, perceptually even, in ten steps that are joined linearly.
+# Magma, a perceptually uniform colour map, as ten colours with linear interpolation between them.
 _STEPS = (
     "#000004", "#180f3d", "#440f76", "#721f81", "#9e2f7f", "#cd4071", "#f1605d", "#fd9668", "#feca8d",
     "#fcfdbf",
 )  # fmt: skip
-# Below this much heat nothing is laid over the anatomy; up to _FULL the map fades in. The colour of a pixel
-# always tells its heat, the fading only how much of the slice shows through.
+# The map's opacity rises from heat 0 up to this heat. The colour always shows the heat; the opacity only
+# decides how much of the slice shows through.
 _FULL = 0.5
 
 
 def _interpolate(colors: tuple[str, ...]) -> NDArray[np.uint8]:
-    """(256, 3) uint8: the colours of a scale, evenly spread and joined linearly."""
+    """Return a colour map (256, 3) uint8: the colours evenly spaced, with linear interpolation."""
     anchors = np.array([ImageColor.getrgb(color) for color in colors], dtype=np.float64)
     places = np.linspace(0, len(anchors) - 1, 256)
     steps = np.arange(len(anchors))
@@ -30,26 +30,26 @@ MAGMA = _interpolate(_STEPS)
 
 
 def to_gray(frame: NDArray) -> Image.Image:
-    """Draw a frame, (H, W) in [0, 1] or already in bytes, as a gray picture of the same size."""
+    """Return a frame, (H, W) in [0, 1] or uint8, as a gray picture of the same size."""
     return Image.fromarray(_to_bytes(frame), mode="L")
 
 
-def lay_heat(frame: NDArray, heat: NDArray, opacity: float) -> Image.Image:
-    """Lay a heat map over the frame it was computed on.
+def overlay_heat(frame: NDArray, heat: NDArray, opacity: float) -> Image.Image:
+    """Overlay a heat map on the frame it was computed from.
 
     Args:
-        frame: (H, W) gray values in [0, 1], or already in bytes.
-        heat: (h, w) in [0, 1], of any size; it is stretched smoothly over the frame.
-        opacity: in [0, 1]; 0 shows the bare frame.
+        frame: (H, W) gray values in [0, 1], or uint8.
+        heat: (h, w) in [0, 1], of any size; it is resized to the frame by bicubic interpolation.
+        opacity: in [0, 1]; 0 shows the frame alone.
 
     Returns:
-        An RGB picture of size (W, H). Where heat is 0 it is the frame, unchanged.
+        An RGB picture of size (W, H). Where heat is 0 the frame is unchanged.
 
     Raises:
         ValueError: opacity is outside [0, 1].
     """
     if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity is a share between 0 and 1, not {opacity}")
+        raise ValueError(f"opacity must be between 0 and 1, not {opacity}")
     gray = _to_bytes(frame)
     height, width = gray.shape
     heat_image = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
@@ -61,18 +61,18 @@ def lay_heat(frame: NDArray, heat: NDArray, opacity: float) -> Image.Image:
 
 
 def render_color_bar(width: int = 512, height: int = 14) -> Image.Image:
-    """The colours of heat, from 0 at the left to 1 at the right, as an RGB picture."""
+    """Return the colours of heat, from 0 at the left to 1 at the right, as an RGB picture."""
     ramp = np.rint(np.linspace(0, 255, width)).astype(np.uint8)
     return Image.fromarray(np.tile(MAGMA[ramp], (height, 1, 1)), mode="RGB")
 
 
 def _fade(heat: NDArray) -> NDArray:
-    """Share of the map's full opacity at each heat: rises evenly from 0, full from _FULL on."""
+    """Return the share of the full opacity at each heat: linear from 0, full from _FULL upwards."""
     return np.minimum(1, heat / _FULL)
 
 
 def _to_bytes(values: NDArray) -> NDArray[np.uint8]:
-    """Values in [0, 1] as uint8; a frame already in bytes is left as it is."""
+    """Return values in [0, 1] as uint8; uint8 is returned unchanged."""
     values = np.asarray(values)
     if values.dtype == np.uint8:
         return values

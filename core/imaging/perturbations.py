@@ -1,8 +1,8 @@
-"""Changes that a slice may have met on its way here: noise, blur, another position, another window, JPEG.
+"""Perturbations for measuring robustness: noise, blur, another position or size, other gray values, JPEG.
 
-They are made to a slice's pixels before anything else, as if the file had come so. Brightness and contrast
-are the factors of torchvision's `adjust_brightness` and `adjust_contrast`: of the gray value, and of its
-distance from the picture's mean.
+They change a slice's pixels before preprocessing, as if the file itself were different. Brightness and
+contrast are the factors of torchvision's `adjust_brightness` and `adjust_contrast`: of the gray value, and of
+its distance from the picture's mean.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Perturbation:
-    """One named change of one amount.
+    """One kind of change and its amount.
 
     Args:
-        name: what is changed.
-        amount: how much.
+        name: the kind of change.
+        amount: its size, by kind:
             "noise": standard deviation of Gaussian noise, as a share of the gray range;
             "blur": standard deviation of a Gaussian, in pixels of the file;
             "rotation": degrees, counterclockwise;
@@ -54,11 +54,13 @@ class Perturbation:
 
     def __post_init__(self) -> None:
         if self.name not in _WORDS:
-            raise StrokeError(f"There is no perturbation {self.name!r}", remedy=f"one of {', '.join(_WORDS)}")
+            raise StrokeError(
+                f"There is no perturbation {self.name!r}", remedy=f"choose one of {', '.join(_WORDS)}"
+            )
 
     @property
     def title(self) -> str:
-        """The change in words, for a plot or a table."""
+        """Return the change in words, for a plot or a table."""
         return _WORDS[self.name].format(amount=self.amount, percent=100 * self.amount)
 
 
@@ -85,10 +87,10 @@ PERTURBATIONS = (
 def perturb(
     pixels: NDArray[np.float32], perturbation: Perturbation, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """The slice after the change, of the same size.
+    """Return the slice after the change, of the same size.
 
-    What leaves the picture is lost, what comes into it is black. The result holds multiples of 1/255, as an
-    8-bit file would; only "none" leaves the pixels as they are.
+    Pixels moved out of the picture are lost; uncovered areas are black. The result holds multiples of 1/255,
+    as an 8-bit file would; only "none" returns the pixels unchanged.
 
     Args:
         pixels: (H, W) float32 in [0, 1].
@@ -122,7 +124,7 @@ def _change(picture: Image.Image, name: str, amount: float) -> Image.Image:
         picture.save(file, "JPEG", quality=round(amount))
         return Image.open(file)
     if name == "translation":
-        # Whole pixels: what is measured is the position, not an interpolation.
+        # Whole pixels: measure the effect of the position, not of an interpolation.
         right, down = round(amount * picture.width), round(amount * picture.height)
         return picture.transform(
             picture.size, Image.Transform.AFFINE, (1, 0, -right, 0, 1, -down), Image.Resampling.NEAREST

@@ -1,4 +1,4 @@
-"""Slices as people see them: framed as the networks see them, but finer, and through any window."""
+"""Pictures of slices for people: the networks' framing, a higher resolution, and any window."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from core.imaging.preprocessing import Recipe, cut_frame, find_frame, to_frame
 from core.scans import Slice, Unit, Window, window_hu
 
-# Pictures are drawn finer than the networks look.
+# Finer than the input of the networks.
 PICTURE_SIZE = 512
 _AIR_HU = -1000
 
 
 def cut_picture(piece: Slice, unit: Unit, recipe: Recipe) -> NDArray[np.uint8] | NDArray[np.int16]:
-    """(512, 512) of a slice, framed as the networks see it: uint8 gray, or int16 Hounsfield units."""
+    """Return a slice as (512, 512), framed as for the networks: uint8 gray or int16 Hounsfield units."""
     fine = replace(recipe, size=PICTURE_SIZE)
     if unit == "gray":
         return np.rint(to_frame(piece.pixels, fine) * 255).astype(np.uint8)
@@ -26,7 +26,7 @@ def cut_picture(piece: Slice, unit: Unit, recipe: Recipe) -> NDArray[np.uint8] |
 
 
 def show_picture(picture: NDArray, window: Window) -> NDArray[np.uint8]:
-    """A picture of `cut_picture` as uint8 gray, Hounsfield units through this window."""
+    """Return a picture of `cut_picture` as uint8 gray; the window is applied to Hounsfield units only."""
     if picture.dtype != np.int16:
         return np.asarray(picture)
     return np.rint(window_hu(picture, window) * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The one way from a slice's pixels to a network's input, for training and serving alike."""
+"""Preprocessing: from a slice's pixels to a network's input, the same in training and in serving."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ Intensity = Literal["unit", "tissue"]
 # Gray below AIR is air, in any usual brain window; above BONE it is saturated bone or metal.
 AIR, BONE = 0.12, 0.90
 _DARKEST_BONE = 0.75
-# Grays of a plain margin differ by less, JPEG's traces and paper's shade included.
+# The grays of a plain margin differ by less, including JPEG artefacts and uneven paper.
 _PLAIN = 0.15
 _WINDOW = {"level_hu", "width_hu"}
 _FARTHEST_HU = 32768
-# The head is looked for on a small copy: its outline needs no more, and it is fast.
+# The head is searched on a small copy: this is fast, and enough for its outline.
 _SEARCH_SIZE = 160
 
 
-def _check_alone(value: object, check: Callable[[object], object]) -> object:
+def _check_only(value: object, check: Callable[[object], object]) -> object:
     check(value)
     return value
 
 
-# A card's 40 stays 40, where pydantic would make 40.0 of it: what is written again has the same bytes.
-_AS_IT_CAME = WrapValidator(_check_alone)
+# Pydantic would turn a card's 40 into 40.0; unconverted, a card written again has the same bytes.
+_UNCONVERTED = WrapValidator(_check_only)
 
 
 @dataclass(frozen=True, config={"strict": True, "extra": "forbid"})
 class Recipe:
-    """What is done to a slice before a network sees it.
+    """The preprocessing of a slice.
 
     Args:
         size: height and width of the input, in pixels.
         channels: "gray" (1 channel), or "rgb" (the gray value three times).
-        framing: "whole" takes the slice as it is; "head" crops a square around the largest bright object, so
-            that the head-holder, the field of view and the zoom no longer matter.
-        intensity: "unit" leaves the gray values in [0, 1]; "tissue" moves the median of the soft tissue to
-            0.5 and scales by its median absolute deviation, so that another window gives the same picture.
-        level_hu, width_hu: the window through which Hounsfield units become gray values, where the networks
-            are handed such: that of the pictures they learned from.
+        framing: "whole" takes the whole slice; "head" crops a square around the largest bright object, so
+            that head holder, field of view and zoom matter less.
+        intensity: "unit" keeps the gray values in [0, 1]; "tissue" moves the median of the soft tissue to
+            0.5 and scales by its median absolute deviation, so that the window matters less.
+        level_hu, width_hu: center and width of the window that turns Hounsfield units into gray values: the
+            window of the training pictures. Not used for slices that are gray already.
     """
 
     size: Annotated[int, Field(ge=32, le=1024)] = 224
     channels: Channels = "rgb"
     framing: Framing = "whole"
     intensity: Intensity = "unit"
-    level_hu: Annotated[float, Field(ge=-_FARTHEST_HU, le=_FARTHEST_HU), _AS_IT_CAME] = LEARNED.level_hu
-    width_hu: Annotated[float, Field(ge=1, le=_FARTHEST_HU), _AS_IT_CAME] = LEARNED.width_hu
+    level_hu: Annotated[float, Field(ge=-_FARTHEST_HU, le=_FARTHEST_HU), _UNCONVERTED] = LEARNED.level_hu
+    width_hu: Annotated[float, Field(ge=1, le=_FARTHEST_HU), _UNCONVERTED] = LEARNED.width_hu
 
     @model_validator(mode="wrap")
     @classmethod
@@ -66,35 +66,35 @@ class Recipe:
         try:
             return check(values)
         except ValidationError as error:
-            field, wanted, found = explain_refusal(error)
-            raise StrokeError(f"A recipe's {field} {wanted}", found=found) from error
+            field, rule, found = explain_refusal(error)
+            raise StrokeError(f"A recipe's {field} {rule}", found=found) from error
 
     @property
     def window(self) -> Window:
-        """The window through which Hounsfield units become gray values."""
+        """Return the window that turns Hounsfield units into gray values."""
         return Window(self.level_hu, self.width_hu)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape (h, w, c) of one prepared image."""
+        """Return the shape (h, w, c) of one prepared image."""
         return self.size, self.size, {"gray": 1, "rgb": 3}[self.channels]
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as plain values, for a card."""
+        """Return the recipe as plain values, for a card."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """The recipe that a card describes.
+        """Return the recipe that a card describes.
 
         Raises:
             StrokeError: a value is missing, unknown or out of range.
         """
         known = set(asdict(cls()))
-        # Older cards name no window: theirs is the default.
+        # Older cards name no window: they used the default.
         if not known - _WINDOW <= set(values) <= known:
             raise StrokeError(
-                f"A recipe holds exactly {', '.join(sorted(known))}", found=", ".join(sorted(values))
+                f"A recipe must hold exactly {', '.join(sorted(known))}", found=", ".join(sorted(values))
             )
         return cls(**values)
 
@@ -104,11 +104,11 @@ def prepare(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
 
     Args:
         pixels: (H, W) float32 gray values in [0, 1].
-        recipe: what to do.
+        recipe: the preprocessing.
 
     Returns:
-        (size, size, c) float32 in [0, 1]. Every value is a multiple of 1/255, so that a prepared data set is
-        kept as bytes without loss and serving computes exactly what training saw.
+        (size, size, c) float32 in [0, 1]. Every value is a multiple of 1/255, so prepared images are stored
+        as uint8 without loss.
 
     Raises:
         ScanError: the pixels are not two-dimensional, not finite or outside [0, 1].
@@ -117,10 +117,10 @@ def prepare(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
 
 
 def prepare_frame(frame: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Turn one framed picture into one input image: the part of `prepare` that follows the framing.
+    """Turn one framed slice into one input image: the part of `prepare` after the framing.
 
     Args:
-        frame: (size, size) float32 gray values in [0, 1], as `to_frame` gives them.
+        frame: (size, size) float32 gray values in [0, 1], from `to_frame`.
         recipe: its intensity and channels are used.
 
     Returns:
@@ -133,7 +133,7 @@ def prepare_frame(frame: np.ndarray, recipe: Recipe) -> np.ndarray:
 
 
 def prepare_many(slices: Sequence[np.ndarray], recipe: Recipe) -> np.ndarray:
-    """Prepare n slices of any sizes: (n, size, size, c) float32 in [0, 1]; see `prepare`."""
+    """Return n slices of any sizes as (n, size, size, c) float32 in [0, 1]; see `prepare`."""
     images = np.empty((len(slices), *recipe.shape), dtype=np.float32)
     for index, pixels in enumerate(slices):
         images[index] = prepare(pixels, recipe)
@@ -141,37 +141,39 @@ def prepare_many(slices: Sequence[np.ndarray], recipe: Recipe) -> np.ndarray:
 
 
 def to_frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """The picture that the network looks at: framed and resized, its gray values untouched.
+    """Return the slice framed and resized as for the network, but without intensity normalisation.
 
-    Heat maps lie on this picture.
+    Heat maps are aligned with this picture.
 
     Args:
         pixels: (H, W) float32 gray values in [0, 1].
         recipe: its framing and size are used.
 
     Returns:
-        (size, size) float32 in [0, 1]; what the square frame covers beyond the slice is 0 (black).
+        (size, size) float32 in [0, 1]; 0 (black) where the square frame reaches beyond the slice.
 
     Raises:
         ScanError: the pixels are not two-dimensional, not finite or outside [0, 1].
     """
     pixels = np.asarray(pixels, dtype=np.float32)
     if recipe.framing == "head" and pixels.ndim == 2:
-        # A bright margin is gone for good: the frame may reach to where it was.
+        # Cut first: where the frame reaches beyond the cut slice, the picture is black.
         pixels = trim_margins(pixels)
     return np.clip(cut_frame(pixels, find_frame(pixels, recipe), recipe.size), 0, 1)
 
 
 def find_frame(pixels: np.ndarray, recipe: Recipe) -> tuple[int, int, int]:
-    """Top, left and side, in pixels, of the square that `to_frame` cuts out; it may reach beyond the slice.
+    """Return top, left and side, in pixels, of the square that `to_frame` cuts out.
 
-    Args and errors as those of `to_frame`.
+    The square may reach beyond the slice. Args and errors as in `to_frame`.
     """
     if pixels.ndim != 2 or min(pixels.shape) < 2:
-        raise ScanError("A slice is a two-dimensional picture", found=f"an array of shape {pixels.shape}")
+        raise ScanError(
+            "A slice must be a two-dimensional picture", found=f"an array of shape {pixels.shape}"
+        )
     if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
         raise ScanError(
-            "A slice's gray values lie between 0 and 1",
+            "A slice's gray values must be between 0 and 1",
             found="not finite" if not np.isfinite(pixels).all() else f"{pixels.min():g} to {pixels.max():g}",
         )
     return find_head(pixels) if recipe.framing == "head" else _whole(pixels.shape)
@@ -180,20 +182,20 @@ def find_frame(pixels: np.ndarray, recipe: Recipe) -> tuple[int, int, int]:
 def cut_frame(
     values: np.ndarray, frame: tuple[int, int, int], size: int, *, beyond: float = 0.0
 ) -> np.ndarray:
-    """Cut a square out of a picture of any values, such as Hounsfield units, and resize it.
+    """Cut a square out of a picture, in gray or Hounsfield units, and resize it.
 
     Args:
         values: (H, W).
-        frame: top, left and side, as `find_frame` gives them for the slice's gray values.
+        frame: top, left and side, from `find_frame` of the slice's gray values.
         size: height and width of the result.
-        beyond: the value of what the square covers beyond the picture.
+        beyond: the value where the square reaches beyond the picture.
 
     Returns:
         (size, size) float32.
     """
     top, left, side = frame
     height, width = values.shape
-    # PIL's box may not reach outside the picture: a frame that does is padded first.
+    # PIL's box may not reach outside the picture: pad first.
     pad_top, pad_left = max(0, -top), max(0, -left)
     pad_bottom, pad_right = max(0, top + side - height), max(0, left + side - width)
     values = np.asarray(values, dtype=np.float32)
@@ -205,14 +207,14 @@ def cut_frame(
 
 
 def trim_margins(pixels: np.ndarray) -> np.ndarray:
-    """Cut off a plain bright margin, as a page or a viewer puts around a picture; black stays.
+    """Cut off a plain bright margin, such as that of a page or a viewer; a black margin stays.
 
     Args:
         pixels: (H, W) float32 gray values in [0, 1].
 
     Returns:
-        (H', W') float32, a view: without outer rows and columns that are one and the same gray above air. The
-        whole picture when nothing else would be left.
+        (H', W') float32, a view without the outer rows and columns of one gray above air. The whole picture
+        when nothing else would be left.
     """
     height, width = pixels.shape
     top, bottom, left, right = 0, height, 0, width
@@ -234,14 +236,15 @@ def trim_margins(pixels: np.ndarray) -> np.ndarray:
 def find_head(pixels: np.ndarray) -> tuple[int, int, int]:
     """Find the square around the head.
 
-    The head is the largest connected bright object; thin things such as a head-holder are worn away first.
+    The head is the largest connected bright object after a morphological opening, which removes thin objects
+    such as a head holder.
 
     Args:
         pixels: (H, W) float32 gray values in [0, 1].
 
     Returns:
-        top, left and side of the square in pixels, with a margin of 4 % around the head; it may reach beyond
-        the picture. The whole picture when nothing bright is there.
+        Top, left and side of the square in pixels, with a margin of 4 % on each side of the head; it may
+        reach beyond the picture. The square around the whole picture when nothing in it is bright.
     """
     from scipy import ndimage
 
@@ -266,20 +269,20 @@ def find_head(pixels: np.ndarray) -> tuple[int, int, int]:
 
 
 def _whole(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """The smallest centred square that holds the whole picture, so that nothing is stretched."""
+    """Return the smallest centred square around the whole picture, so that nothing is stretched."""
     height, width = shape
     side = max(height, width)
     return (height - side) // 2, (width - side) // 2, side
 
 
 def _normalise_tissue(frame: np.ndarray) -> np.ndarray:
-    """Soft tissue's median gray to 0.5, fourteen median absolute deviations to the full range."""
-    # In a darkened picture bone is darker too, and would pass for tissue.
+    """Scale gray: the soft tissue's median to 0.5, 14 median absolute deviations to the full range."""
+    # In a darkened picture bone is darker too, and would count as tissue.
     brightest = max(float(frame.max()), _DARKEST_BONE)
     tissue = frame[(frame > AIR) & (frame < BONE * brightest)]
     if tissue.size < frame.size // 200:
         return frame
     median = np.median(tissue)
-    # Noise-free or very mixed tissue would stretch or flatten the picture: bounded.
+    # Bounded: very even tissue would stretch the grays too far, very mixed tissue would flatten them.
     deviation = np.clip(np.median(np.abs(tissue - median)), 0.025, 0.075)
     return np.clip(0.5 + (frame - median) / (14 * deviation), 0, 1).astype(np.float32)

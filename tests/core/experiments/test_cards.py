@@ -40,7 +40,7 @@ def test_a_written_card_is_of_the_form(tiny: Experiment) -> None:
             'frameworks" should be one or more of',
         ),
         (lambda card: card["recipe"].update(size=7), r"recipe's size should be .*\(7"),
-        (lambda card: card["recipe"].update(more=1), "A recipe holds exactly"),
+        (lambda card: card["recipe"].update(more=1), "A recipe must hold exactly"),
         (lambda card: card["classes"].update(positive=card["classes"]["negative"]), "two names"),
         (
             lambda card: card["operating_points"].pop("keras"),

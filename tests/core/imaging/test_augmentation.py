@@ -1,4 +1,4 @@
-"""Augmentation: what each change does alone, and on what the draws depend."""
+"""Augmentation: the effect of each change, and what the random values depend on."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def centers(images: np.ndarray) -> np.ndarray:
     return np.stack([(weight * rows).sum((1, 2)), (weight * columns).sum((1, 2))], axis=1) / total[:, None]
 
 
-def test_the_same_seed_draws_the_same_changes() -> None:
-    """Two runs of one seed are alike; another seed changes every image otherwise."""
+def test_the_same_seed_gives_the_same_changes() -> None:
+    """Two runs with one seed are equal; another seed changes every image differently."""
     images = phantoms()
     first = augment_many(images, EVERYTHING, seed=3)
     np.testing.assert_array_equal(first, augment_many(images, EVERYTHING, seed=3))
@@ -60,14 +60,14 @@ def test_the_same_seed_draws_the_same_changes() -> None:
     assert all(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-def test_images_of_one_set_are_changed_each_in_its_own_way() -> None:
+def test_images_of_one_set_are_changed_differently() -> None:
     """Forty copies of one image become forty different images."""
     augmented = augment_many(squares(), EVERYTHING, seed=0)
     assert 40 == len(np.unique(augmented.reshape(40, -1), axis=0))
 
 
-def test_an_image_s_change_depends_on_its_number_alone() -> None:
-    """Batches, a shuffled order and threads give the images that the whole set gives."""
+def test_an_image_s_change_depends_only_on_seed_and_number() -> None:
+    """Batches, another order and threads give the same images as the whole set."""
     images = phantoms()
     expected = augment_many(images, EVERYTHING, seed=7)
     order = np.array([4, 0, 5, 2])
@@ -77,7 +77,7 @@ def test_an_image_s_change_depends_on_its_number_alone() -> None:
     np.testing.assert_array_equal(expected, augment_many(images, EVERYTHING, seed=7, n_threads=3))
 
 
-def test_one_change_does_not_move_the_draws_of_another() -> None:
+def test_one_change_does_not_affect_the_random_values_of_another() -> None:
     """The shifts are the same whether or not brightness and contrast change too."""
     alone = augment_many(squares(), only(translation=0.2), seed=1)
     with_gray = augment_many(squares(), only(translation=0.2, brightness=0.1, contrast=0.1), seed=1)
@@ -86,7 +86,7 @@ def test_one_change_does_not_move_the_draws_of_another() -> None:
 
 @pytest.mark.parametrize("channels", ["gray", "rgb"])
 def test_augmented_images_have_the_form_of_the_images(channels: Any) -> None:
-    """Any number of channels stays, as bytes, and the images that came are left as they were."""
+    """Shape and dtype stay, and the images passed in are not changed."""
     images = phantoms(channels=channels)
     before = images.copy()
     augmented = augment_many(images, EVERYTHING, seed=0)
@@ -96,19 +96,19 @@ def test_augmented_images_have_the_form_of_the_images(channels: Any) -> None:
 
 
 def test_nothing_to_change_returns_the_images() -> None:
-    """Without a change the very array comes back; planted and views change no image."""
+    """Without a change the same array is returned; planted and views change no image."""
     images = phantoms(2)
     assert augment_many(images, only(planted=1.0, views=4), seed=0) is images
 
 
 def test_rgb_stays_gray_three_times() -> None:
-    """Every change, noise too, is the same in the three channels, and the one that gray alone sees."""
+    """Every change, noise too, is equal in the three channels, and equal to that of one gray channel."""
     gray, rgb = (augment_many(phantoms(12, c), EVERYTHING, seed=0) for c in ("gray", "rgb"))
     np.testing.assert_array_equal(np.repeat(gray, 3, axis=3), rgb)
 
 
 def test_flip_mirrors_half_of_the_images_exactly() -> None:
-    """Flipped images are the mirrored ones to the bit, the others untouched; about half are flipped."""
+    """Flipped images are exact mirror images, the others unchanged; about half are flipped."""
     images = np.repeat(phantoms(1), 40, axis=0)
     augmented = augment_many(images, Augmentation(flip=True), seed=0)
     flipped = np.array([np.array_equal(image, images[0, :, ::-1]) for image in augmented])
@@ -167,8 +167,8 @@ def test_contrast_scales_the_distance_from_middle_gray() -> None:
     assert 0 == augmented[:, :20].max()
 
 
-def test_noise_comes_to_a_quarter_of_the_images() -> None:
-    """Some images get noise of mean 0 up to the bound inside the square; the rest stay untouched."""
+def test_a_quarter_of_the_images_get_noise() -> None:
+    """Some images get noise of mean 0 inside the square, within the bound; the rest stay unchanged."""
     images = squares(400, gray=120)
     augmented = augment_many(images, only(noise=0.05), seed=0).astype(int)
     deviation = augmented[:, 26:38, 36:48].std((1, 2, 3))
@@ -191,7 +191,7 @@ def test_blur_softens_one_image_in_six() -> None:
 
 
 def test_air_stays_black() -> None:
-    """Far from the head and in corners that a turn brings in 0 stays 0; gray of 2 % keeps its value."""
+    """Air and the corners uncovered by a rotation are 0; gray of 2 % keeps its value."""
     images = np.repeat(squares(1), 40, axis=0)
     augmented = augment_many(images, EVERYTHING, seed=2)
     assert 0 == augmented[:, :8].max() == augmented[:, 56:].max() == augmented[:, :, :6].max()
@@ -226,8 +226,8 @@ def test_unfit_augmentations_are_refused(change: dict[str, Any], word: str) -> N
     "images", [np.zeros((2, 8, 8)), np.zeros((2, 8, 8, 1)), np.zeros((1, 8, 8, 2), np.uint8)]
 )
 def test_unfit_images_are_refused(images: np.ndarray) -> None:
-    """Images that are no (n, h, w, 1 or 3) bytes are named with their form."""
-    with pytest.raises(StrokeError, match="bytes of shape"):
+    """Images of another dtype or shape are refused."""
+    with pytest.raises(StrokeError, match="uint8 of shape"):
         augment_many(images, EVERYTHING, seed=0)
 
 

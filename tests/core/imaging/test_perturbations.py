@@ -43,7 +43,7 @@ def centre(pixels: np.ndarray) -> tuple[float, float]:
 
 @pytest.mark.parametrize("perturbation", PERTURBATIONS, ids=lambda one: one.title)
 def test_every_change_gives_a_slice(gray: np.ndarray, perturbation: Perturbation) -> None:
-    """Same shape, other values, 8-bit gray in [0, 1]; the slice itself stays as it was."""
+    """The result has the same shape, other values and 8-bit gray in [0, 1]; the input is not changed."""
     before = gray.copy()
     after = perturb(gray, perturbation, np.random.default_rng(0))
     np.testing.assert_array_equal(before, gray)
@@ -60,7 +60,7 @@ def test_unchanged_is_unchanged() -> None:
 
 
 def test_noise_has_its_sigma_and_follows_its_seed(gray: np.ndarray) -> None:
-    """The difference is centred, has the standard deviation asked for, and is drawn from the generator."""
+    """The noise has mean 0 and the given standard deviation, and depends on the generator's seed."""
     noise = change(gray, "noise", 0.05) - gray
     assert 0 == pytest.approx(noise.mean(), abs=0.002)
     assert 0.05 == pytest.approx(noise.std(), rel=0.05)
@@ -69,13 +69,13 @@ def test_noise_has_its_sigma_and_follows_its_seed(gray: np.ndarray) -> None:
 
 
 def test_blur_is_gaussian(dot: np.ndarray) -> None:
-    """Close to scipy's Gaussian filter of the same sigma."""
+    """The result is close to scipy's Gaussian filter of the same sigma."""
     expected = ndimage.gaussian_filter(dot, 2.0)
     np.testing.assert_allclose(expected, change(dot, "blur", 2.0), atol=0.03)
 
 
 def test_rotation_turns_about_the_centre(dot: np.ndarray) -> None:
-    """Counterclockwise: what lies 30 pixels right of the centre goes up by 30 sin 15°."""
+    """The rotation is counterclockwise: a point 30 pixels right of the centre goes up by 30 sin 15°."""
     for degrees in (15, -15):
         row, column = centre(change(dot, "rotation", degrees))
         angle = np.deg2rad(degrees)
@@ -83,7 +83,7 @@ def test_rotation_turns_about_the_centre(dot: np.ndarray) -> None:
 
 
 def test_brightness_multiplies(gray: np.ndarray) -> None:
-    """20 % more or less of every gray value; what exceeds white is white."""
+    """Every gray value changes by 20 % of itself; values above white become white."""
     np.testing.assert_allclose(0.8 * gray, change(gray, "brightness", -0.2), atol=1 / 255)
     np.testing.assert_allclose(1.2 * gray, change(gray, "brightness", 0.2), atol=1 / 255)
     white = change(np.full((4, 4), 0.9, np.float32), "brightness", 0.2)
@@ -91,21 +91,21 @@ def test_brightness_multiplies(gray: np.ndarray) -> None:
 
 
 def test_contrast_keeps_the_mean(gray: np.ndarray) -> None:
-    """20 % more or less of every value's distance from the mean."""
+    """Every value's distance from the mean changes by 20 %."""
     for amount in (-0.2, 0.2):
         expected = gray.mean() + (1 + amount) * (gray - gray.mean())
         np.testing.assert_allclose(expected, change(gray, "contrast", amount), atol=1.5 / 255)
 
 
-def test_jpeg_is_that_of_a_file(gray: np.ndarray) -> None:
-    """What a JPEG file of quality 30 would give back."""
+def test_jpeg_equals_a_file_written_and_read(gray: np.ndarray) -> None:
+    """The result equals a JPEG file of quality 30, written and read again."""
     file = io.BytesIO()
     Image.fromarray(np.rint(gray * 255).astype(np.uint8)).save(file, "JPEG", quality=30)
     np.testing.assert_allclose(np.asarray(Image.open(file)) / 255, change(gray, "jpeg", 30), atol=1e-6)
 
 
 def test_translation_shifts_right_and_down(gray: np.ndarray) -> None:
-    """By a tenth of height and width; what comes into the picture is black."""
+    """The slice moves by a tenth of height and width; the uncovered area is black."""
     expected = np.zeros_like(gray)
     expected[8:, 10:] = gray[:-8, :-10]
     np.testing.assert_allclose(expected, change(gray, "translation", 0.1), atol=1e-6)
@@ -115,8 +115,7 @@ def test_translation_shifts_right_and_down(gray: np.ndarray) -> None:
 
 
 def test_scale_is_about_the_centre(dot: np.ndarray) -> None:
-    """Distances from the centre and areas grow by the factor and its square; a smaller picture has a black
-    margin."""
+    """Distances from the centre grow by the factor, areas by its square; a smaller picture gets a margin."""
     for factor in (0.9, 1.1):
         scaled = change(dot, "scale", factor)
         assert (50, 50 + 30 * factor) == pytest.approx(centre(scaled), abs=0.3)
@@ -125,14 +124,14 @@ def test_scale_is_about_the_centre(dot: np.ndarray) -> None:
     assert 0.81 == pytest.approx(white.mean(), abs=0.02)
 
 
-def test_titles_tell_the_changes_apart() -> None:
-    """No two of them read alike, and they carry sign and unit."""
+def test_titles_are_distinct() -> None:
+    """No two titles are equal, and they hold sign and unit."""
     titles = [one.title for one in (UNCHANGED, *PERTURBATIONS)]
     assert len(titles) == len(set(titles))
     assert {"unchanged", "rotation -15°", "brightness +20 %", "JPEG quality 30", "scale 0.9"} <= set(titles)
 
 
 def test_an_unknown_change_is_named() -> None:
-    """A name that is none of them raises, with the names there are."""
+    """An unknown name is refused with the list of known names."""
     with pytest.raises(StrokeError, match=r"no perturbation 'flip'.*rotation"):
         Perturbation("flip", 1.0)

@@ -16,7 +16,7 @@ RECIPE = Recipe(size=64, channels="gray", framing="head", intensity="unit")
 
 
 def test_gray_is_framed_as_the_networks_see_it() -> None:
-    """A picture of 64 pixels grows to 512 with the frame of the recipe, in bytes."""
+    """A slice of 64 pixels becomes a uint8 picture of 512 with the frame of the recipe."""
     piece = Slice(render_head(0.5))
     picture = cut_picture(piece, "gray", RECIPE)
     assert ((PICTURE_SIZE, PICTURE_SIZE), np.uint8) == (picture.shape, picture.dtype)
@@ -26,7 +26,7 @@ def test_gray_is_framed_as_the_networks_see_it() -> None:
 
 @pytest.mark.parametrize("window", [LEARNED, *WINDOWS.values()])
 def test_hounsfield_units_are_kept_and_shown_through_any_window(window: Window) -> None:
-    """The darkest and brightest units stay as they are; a window makes gray of them."""
+    """The brightest Hounsfield unit is kept; a window turns the units into gray."""
     hu = render_hu().astype(np.float32)
     picture = cut_picture(Slice(hu), "hu", RECIPE)
     assert np.int16 == picture.dtype

@@ -1,4 +1,4 @@
-"""From pixels to input: shapes, values, framing, and what must not change the picture."""
+"""Preprocessing: shapes, values, framing, and what must not change the result."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_prepared_images_have_the_recipe_s_form(
 
 
 def test_rgb_is_gray_three_times() -> None:
-    """The three channels of "rgb" are the one of "gray"."""
+    """Each of the three channels of "rgb" equals that of "gray"."""
     gray = prepare(phantom(), Recipe(size=64, channels="gray"))
     np.testing.assert_array_equal(np.repeat(gray, 3, axis=2), prepare(phantom(), Recipe(size=64)))
 
 
 def test_prepare_many_is_prepare_on_each() -> None:
-    """Slices of different sizes stand in one array, each as `prepare` makes it."""
+    """Slices of different sizes are stacked in one array, each equal to that of `prepare`."""
     slices = [phantom(256), phantom(128)[:100], phantom(64)]
     images = prepare_many(slices, FRAMED)
     assert (3, 96, 96, 1) == images.shape
@@ -119,7 +119,7 @@ def test_find_head_of_air_is_the_whole_picture() -> None:
 
 @pytest.mark.parametrize("gray", [0.5, 1.0])
 def test_a_plain_bright_margin_is_cut_off(gray: float) -> None:
-    """A margin of one gray, of another width on each side, is gone to the pixel; black stays."""
+    """A margin of one gray, of a different width on each side, is cut off exactly; a black one stays."""
     picture = np.pad(np.pad(phantom(128), 5), ((3, 20), (0, 7)), constant_values=gray)
     np.testing.assert_array_equal(np.pad(phantom(128), 5), trim_margins(picture))
     np.testing.assert_array_equal(to_frame(np.pad(phantom(128), 5), FRAMED), to_frame(picture, FRAMED))
@@ -128,7 +128,7 @@ def test_a_plain_bright_margin_is_cut_off(gray: float) -> None:
     np.testing.assert_array_equal(to_frame(tight, FRAMED), to_frame(bordered, FRAMED))
 
 
-def test_a_frame_is_cut_out_of_other_values_alike() -> None:
+def test_a_frame_cuts_hounsfield_units_at_the_same_place() -> None:
     """The frame found on the gray cuts Hounsfield units at the same place, with air beyond the slice."""
     gray = phantom(128)[:, 20:]
     frame = find_frame(gray, FRAMED)
@@ -144,13 +144,13 @@ def test_a_plain_picture_keeps_its_size() -> None:
 
 
 def test_whole_framing_keeps_a_margin() -> None:
-    """The recipe that takes the picture as it is takes its margin as well."""
+    """A recipe with the framing "whole" does not cut off the margin."""
     recipe = Recipe(size=64, channels="gray", framing="whole", intensity="unit")
     assert 1 == to_frame(np.pad(phantom(128), 20, constant_values=1), recipe)[0, 0]
 
 
 def test_framed_picture_does_not_depend_on_the_field_of_view() -> None:
-    """Shifting, padding and scaling the head leave the framed picture alike (mean difference below 3 %)."""
+    """Shifting, padding and scaling the head change the framed picture by less than 3 % on average."""
     pixels = phantom()
     frame = to_frame(pixels, FRAMED)
     changed = {
@@ -158,7 +158,7 @@ def test_framed_picture_does_not_depend_on_the_field_of_view() -> None:
         "padded": np.pad(pixels, ((0, 130), (60, 0))),
         "scaled": phantom(400),
     }
-    # The same head drawn larger has other noise; what is compared is its outline and its bright skull.
+    # The same head rendered larger has other noise; compare its outline and its bright skull.
     for name, other in changed.items():
         difference = np.abs(to_frame(other, FRAMED) - frame).mean()
         assert difference < 0.03, name
@@ -195,7 +195,7 @@ def test_tissue_normalisation_leaves_pictures_without_tissue() -> None:
 
 
 def test_frame_has_the_gray_values_of_the_slice() -> None:
-    """`to_frame` does not normalise: heat maps lie on the slice as it was sent."""
+    """`to_frame` does not normalise: heat maps are shown on the slice's own gray values."""
     tissue = Recipe(size=96, channels="rgb", framing="head", intensity="tissue")
     frame = to_frame(phantom(), tissue)
     assert (96, 96) == frame.shape
@@ -216,7 +216,7 @@ def test_preparing_is_framing_then_preparing_the_frame(channels: Any, intensity:
 
 
 def test_whole_framing_never_stretches() -> None:
-    """A disc in a wide or tall slice stays round, and what lies beyond the slice is black."""
+    """A disc in a wide or tall slice stays round, and the area beyond the slice is black."""
     recipe = Recipe(size=100, channels="gray")
     for shape in ((200, 400), (400, 200)):
         pixels = disc(*shape, shape[0] / 2, shape[1] / 2, 80)
@@ -240,7 +240,7 @@ def test_whole_framing_never_stretches() -> None:
     ],
 )
 def test_unfit_pixels_are_refused(pixels: np.ndarray, found: str) -> None:
-    """Pixels that are no finite picture in [0, 1] raise a ScanError that says what came."""
+    """Pixels that are not a finite picture in [0, 1] raise a ScanError that says what was found."""
     for change in (prepare, to_frame):
         with pytest.raises(ScanError) as error:
             change(pixels, FRAMED)
@@ -268,7 +268,7 @@ def test_a_recipe_with_an_unknown_setting_is_refused() -> None:
 
 
 def test_a_card_without_a_window_means_the_one_that_was_always_used() -> None:
-    """Older cards name none: level 40, width 120."""
+    """Older cards name none: center 40, width 120."""
     values = FRAMED.to_dict()
     del values["level_hu"], values["width_hu"]
     assert Window(40, 120) == Recipe.from_dict(values).window
@@ -300,7 +300,7 @@ def test_unfit_recipes_are_refused(change: dict[str, Any], word: str) -> None:
 
 
 def test_a_recipe_with_a_missing_value_is_refused() -> None:
-    """Nothing is filled in for a card that lost a value."""
+    """A missing value is not replaced by a default."""
     values = FRAMED.to_dict()
     del values["framing"]
     with pytest.raises(StrokeError, match="framing"):

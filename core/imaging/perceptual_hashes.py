@@ -30,7 +30,7 @@ def hash_picture(gray: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def count_differing_bits(one: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return in how many bits (n,) a hash differs from each of others (n, HASH_BITS / 8).
+    """Return the number of bits (n,) in which a hash differs from each of others (n, HASH_BITS / 8).
 
     >>> count_differing_bits(np.uint8([3]), np.uint8([[3], [0]])).tolist()
     [0, 2]
