@@ -79,7 +79,7 @@ def render_small_heat(experiment: Experiment, root: Path, file: str, sha256: str
             return ()
         frame = overlays.to_thumbnail(reading.picture(0), SIDE)
         return tuple(
-            overlays.to_address(overlays.lay_heat(_pixels(frame), model.heat, _OPACITY))
+            overlays.to_address(overlays.overlay_heat(_pixels(frame), model.heat, _OPACITY))
             for model in reading.findings.slices[0].models.values()
         )
 

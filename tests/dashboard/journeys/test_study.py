@@ -17,7 +17,7 @@ from core.reading.reader import Reader
 from core.scans.windows import Window
 from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
-from dashboard.shared.overlays import lay_heat
+from dashboard.shared.overlays import overlay_heat
 from dashboard.shared.palette import LIGHT
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import serve
@@ -195,7 +195,7 @@ def test_the_browser_draws_what_python_draws(page, served, study) -> None:
         assert 512 == len(grab(page, 0))
         assert np.abs(grab(page, 0) - picture[..., None]).max() <= 1
         for place, model in enumerate(finding.models.values(), start=1):
-            expected = np.asarray(lay_heat(picture, model.heat, 0.5)).astype(int)
+            expected = np.asarray(overlay_heat(picture, model.heat, 0.5)).astype(int)
             assert np.abs(expected - picture[..., None]).max() > 50
             assert np.abs(grab(page, place) - expected).max() <= 2
 
