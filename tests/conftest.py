@@ -9,6 +9,8 @@ import pytest
 from core.experiments import Experiment
 from tests.builders import write_tiny_experiment
 
+pytest_plugins = ["tests.slow_tests"]
+
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
