@@ -21,7 +21,7 @@ def show_page() -> None:
     if experiment is None:
         return
     number = int(state.read_value("quiz", "1", _is_number))
-    examples, synthetic = held_out.deal_quiz(experiment, number)
+    examples, synthetic = held_out.sample_quiz(experiment, number)
     name = f"{experiment.digest} {number} {bool(synthetic)}"
     quiz = Quiz(name, experiment, examples, synthetic)
     with right:

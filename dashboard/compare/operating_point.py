@@ -176,14 +176,14 @@ def _open_cell(
 ) -> None:
     """Go to the cases of a cell; of a cell of patients, to all their slices."""
     if level == "slice":
-        case_links.ask_for(experiment, **{f"{name}_outcome": [cell]})
+        case_links.request_cases(experiment, **{f"{name}_outcome": [cell]})
     else:
         review = model["review"]
         band = (review["low"], review["high"]) if set_aside and "low" in review else None
         patients = find_patients(loaders.cases(experiment), name, model["threshold"], band, cell)
         if not patients:
             return
-        case_links.ask_for(experiment, patient=patients)
+        case_links.request_cases(experiment, patient=patients)
     state.set_value("view", "cases")
     st.switch_page("app_pages/explore.py")
 

@@ -21,7 +21,7 @@ from core.datasets import (
     read_pixels,
     run_control,
 )
-from dashboard.shared import Progress, remember, to_thumbnail
+from dashboard.shared import Progress, compute_once, to_thumbnail
 
 PICTURE_SIDE = 320
 _MOST = {"controls": 8, "audits": 4, "folds": 8, "pictures": 96}
@@ -54,7 +54,7 @@ class Source:
 
 def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -> Control:
     """The control of a set with this seed; errors as `core.datasets.leakage.run_control`."""
-    return remember(
+    return compute_once(
         "controls",
         (found.fingerprint, seed),
         _MOST["controls"],
@@ -64,7 +64,7 @@ def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -
 
 def audit(found: Dataset, progress: Progress) -> Audit:
     """The audit of a set; errors as `core.datasets.audit.audit_dataset`."""
-    return remember(
+    return compute_once(
         "audits", (found.folder, found.fingerprint), _MOST["audits"], lambda: audit_dataset(found, progress)
     )
 
@@ -76,7 +76,7 @@ def fold(table: pd.DataFrame, split: Split, seed: int) -> Fold:
         y, patients = table["folder_label"].to_numpy(), table["patient"].to_numpy(dtype=str)
         return make_folds(y, patients, split=split, folds=1, seed=seed)[0]
 
-    return remember("folds", (tuple(table["file"]), split, seed), _MOST["folds"], part)
+    return compute_once("folds", (tuple(table["file"]), split, seed), _MOST["folds"], part)
 
 
 def picture(found: Dataset, file: str) -> Image.Image:
@@ -86,6 +86,6 @@ def picture(found: Dataset, file: str) -> Image.Image:
         ScanError: when it has vanished or been damaged.
     """
     digest = found.table.loc[found.table["file"] == file, "sha256"].iloc[0]
-    return remember(
+    return compute_once(
         "pictures", digest, _MOST["pictures"], lambda: to_thumbnail(read_pixels(found, file), PICTURE_SIDE)
     )

@@ -153,7 +153,7 @@ def _show_verdict(
     if reading is not None:
         assert reading.findings is not None
         heat = reading.findings.slices[0].models[name].heat
-        st.image(overlays.lay_heat(reading.picture(0), heat, opacity), width="stretch", output_format="PNG",
+        st.image(overlays.overlay_heat(reading.picture(0), heat, opacity), width="stretch", output_format="PNG",
                  alt=f"Heat map of the {TITLES[name]} network over the slice")  # fmt: skip
     else:
         st.image(overlays.render_empty_frame(), width="stretch", alt="")
@@ -164,7 +164,7 @@ def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -
         overlays.ScaleRow(name, float(case[name]), choice.thresholds[name], choice.bands[name])
         for name in experiment.frameworks
     ]
-    told = "; ".join(row.tell() for row in rows)
+    told = "; ".join(row.describe() for row in rows)
     st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=told)
 
 

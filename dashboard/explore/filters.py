@@ -16,7 +16,15 @@ from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.system import natural_key
 from dashboard.explore.widgets import Cell, show_matrix
-from dashboard.shared import SCORE_PLOT, ask_for, components, list_filters, loaders, state, write_percent
+from dashboard.shared import (
+    SCORE_PLOT,
+    components,
+    list_filters,
+    loaders,
+    request_cases,
+    state,
+    write_percent,
+)
 
 OUTCOME_WORDS = {
     "tp": "TP, called rightly",
@@ -185,7 +193,7 @@ def show_chips(experiment: Experiment, choice: Choice) -> None:
                 help="Take this filter away. The number is what it keeps alone.",
             )  # fmt: skip
         if len(choice.filters) > 1:
-            st.button("Clear all", type="tertiary", key="clear_all", on_click=ask_for, args=(experiment,))
+            st.button("Clear all", type="tertiary", key="clear_all", on_click=request_cases, args=(experiment,))
 
 
 def _make_cell(name: str, n: int, total: int, chosen: bool) -> Cell:
@@ -219,7 +227,7 @@ def _limit(name: str, ends: tuple[float, float]) -> None:
 
 def _clear(name: str) -> None:
     state.set_value(name, [])
-    state.start_anew(SCORE_PLOT)
+    state.reset_chart(SCORE_PLOT)
 
 
 def _tell(experiment: Experiment, name: str, values: list[str]) -> str:

@@ -47,7 +47,7 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
     st.plotly_chart(
         figure, config=_SELECTING, selection_mode=("points", "box", "lasso"),
         alt=f"Probabilities of {len(cases)} slices by each network, coloured by label",
-        **state.follow_chart(f"scores_{state.count_starts(SCORE_PLOT)}", choose),
+        **state.follow_chart(f"scores_{state.count_resets(SCORE_PLOT)}", choose),
     )  # fmt: skip
     st.caption("Drag a box or draw a lasso; click a point for one case. Dotted: the operating points.")
 
@@ -69,16 +69,16 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
         if not points:
             return
         framework, cut = points[0]["customdata"]
-        filters.ask_for(experiment, **{f"{framework}_outcome": ["tp", "fp"]})
+        filters.request_cases(experiment, **{f"{framework}_outcome": ["tp", "fp"]})
         state.set_value("set_aside", False)
         state.set_value("operating_point", "custom")
         for name, own in {**choice.thresholds, framework: round(float(cut), 2)}.items():
             state.set_value(f"{name}_threshold", own)
-        state.start_anew(_PR_PLOT)
+        state.reset_chart(_PR_PLOT)
 
     st.plotly_chart(
         figure, config=CONFIG, selection_mode="points", alt="Precision-recall curves of the networks",
-        **state.follow_chart(f"curve_{state.count_starts(_PR_PLOT)}", choose),
+        **state.follow_chart(f"curve_{state.count_resets(_PR_PLOT)}", choose),
     )  # fmt: skip
     st.caption(
         "Click a point: its threshold, to two decimals, becomes the operating point, and what it calls "
@@ -138,7 +138,7 @@ def show_tags(experiment: Experiment) -> list[int]:
 
 def _offer_gallery(experiment: Experiment, rows: list[int]) -> None:
     def go() -> None:
-        filters.ask_for(experiment, rows=write_rows(rows))
+        filters.request_cases(experiment, rows=write_rows(rows))
         state.set_value("view", "cases")
 
     noun = "this one" if len(rows) == 1 else f"these {len(rows)}"

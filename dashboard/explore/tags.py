@@ -91,23 +91,23 @@ def _act(place: str, action: Callable[..., str], *args: Any) -> None:
 
 
 def _add_tag(case: Case, tag: str) -> str:
-    Annotations().add(case, [tag], author=state.widget_value(_AUTHOR))
+    Annotations().add(case, [tag], author=state.read_widget(_AUTHOR))
     return ""
 
 
 def _add_note(case: Case, key: str) -> str:
-    Annotations().add(case, note=state.widget_value(key), author=state.widget_value(_AUTHOR))
+    Annotations().add(case, note=state.read_widget(key), author=state.read_widget(_AUTHOR))
     state.clear_widget(key)
     return ""
 
 
 def _change_note(id: str, key: str) -> str:
-    Annotations().change_note(id, state.widget_value(key), state.widget_value(_AUTHOR))
+    Annotations().change_note(id, state.read_widget(key), state.read_widget(_AUTHOR))
     return ""
 
 
 def _remove(id: str) -> str:
-    Annotations().remove(id, state.widget_value(_AUTHOR))
+    Annotations().remove(id, state.read_widget(_AUTHOR))
     return ""
 
 
@@ -117,7 +117,7 @@ def _restore(id: str) -> str:
 
 
 def _take_in(experiment: Experiment) -> str:
-    file = state.widget_value(_FILE)
+    file = state.read_widget(_FILE)
     if not file:  # it was taken out of the drop zone
         return ""
     known = frozenset(loaders.slices(experiment)["sha256"])

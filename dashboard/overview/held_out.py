@@ -59,7 +59,7 @@ def pick_typical(experiment: Experiment, turn: int) -> Example:
     return Example(samples.samples()[turn % 2], label=1)
 
 
-def deal_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
+def sample_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
     """The slices of a quiz, see `core.cases.quiz`, and why they are synthetic ("" where they are not)."""
     root = _pictures()
     if root is None:

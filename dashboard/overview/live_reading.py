@@ -29,7 +29,7 @@ def show_reading(experiment: Experiment, example: Example, key: str) -> None:
     with columns[0]:
         st.markdown(f"**Slice** :gray[labelled]  \n{_tell_label(experiment, example)}")
         st.image(overlays.to_gray(picture), width="stretch", output_format="PNG", alt="The slice")
-    scores = tell_scores(finding, example)
+    scores = choose_scores(finding, example)
     for column, (name, model) in zip(columns[1:], finding.models.items(), strict=True):
         positive = scores[name] >= experiment.threshold(name)
         with column:
@@ -38,7 +38,7 @@ def show_reading(experiment: Experiment, example: Example, key: str) -> None:
                 f"{components.name_decision(experiment, positive)}"
             )
             st.image(
-                overlays.lay_heat(picture, model.heat, _OPACITY), width="stretch", output_format="PNG",
+                overlays.overlay_heat(picture, model.heat, _OPACITY), width="stretch", output_format="PNG",
                 alt=f"Heat map of the {TITLES[name]} network over the slice",
             )  # fmt: skip
 
@@ -70,7 +70,7 @@ def show_origin(experiment: Experiment, example: Example, told: str = "") -> Non
     )
 
 
-def tell_scores(finding: SliceFinding, example: Example) -> dict[str, float]:
+def choose_scores(finding: SliceFinding, example: Example) -> dict[str, float]:
     """The probability of each network: the recorded one, or for a synthetic slice that of now."""
     return example.scores or {name: model.probability for name, model in finding.models.items()}
 
@@ -80,7 +80,7 @@ def answers(experiment: Experiment, example: Example) -> dict[str, tuple[float, 
     scores = example.scores
     if scores is None:
         findings = session.read_upload(experiment, example.upload).findings
-        scores = tell_scores(findings.slices[0], example) if findings else {}
+        scores = choose_scores(findings.slices[0], example) if findings else {}
     return {name: (score, int(score >= experiment.threshold(name))) for name, score in scores.items()}
 
 

@@ -72,18 +72,18 @@ def show_words(told: Told) -> None:
     sentences = []
     if "famous" in told:
         sentences.append(
-            f"**Famous:** accuracy {tell_each(told['famous'][1], 'accuracy', True)}, on patients already met."
+            f"**Famous:** accuracy {write_each(told['famous'][1], 'accuracy', True)}, on patients already met."
         )
     if "apart" in told:
         sentences.append(
-            f"**Patients apart:** accuracy {tell_each(told['apart'][1], 'accuracy', True)}, where "
-            f"{tell_guess(*told['apart'])}."
+            f"**Patients apart:** accuracy {write_each(told['apart'][1], 'accuracy', True)}, where "
+            f"{write_guess(*told['apart'])}."
         )
     if "honest" in told:
         found = told["honest"][1]
         sentences.append(
-            f"**Honest:** sensitivity {tell_each(found, 'recall', True)}, specificity "
-            f"{tell_each(found, 'specificity', True)}."
+            f"**Honest:** sensitivity {write_each(found, 'recall', True)}, specificity "
+            f"{write_each(found, 'specificity', True)}."
         )
     st.markdown("  \n".join(sentences))
 
@@ -99,7 +99,7 @@ def show_missing(parts: Mapping[str, Experiment]) -> None:
         st.page_link("app_pages/train.py", label="Train it", icon=":material/model_training:")
 
 
-def tell_each(found: Levels, key: str, percent: bool) -> str:
+def write_each(found: Levels, key: str, percent: bool) -> str:
     """A figure of each network with its interval, as "PyTorch 91 % [84–96] and Keras ..."."""
     told = [
         f"{components.name_framework(name)} {components.write_figure(level[key], percent)}"
@@ -108,7 +108,7 @@ def tell_each(found: Levels, key: str, percent: bool) -> str:
     return " and ".join(told)
 
 
-def tell_guess(experiment: Experiment, found: Levels) -> str:
+def write_guess(experiment: Experiment, found: Levels) -> str:
     """What always giving the commoner answer reaches, as "always answering “Normal” is right in 62 %"."""
     share = next(iter(found.values()))["prevalence"]
     commoner = components.plain(experiment.classes[int(share > 0.5)])

@@ -146,9 +146,9 @@ def _show_apart(_: Experiment, found: list[Experiment]) -> None:
     if "apart" in told:
         experiment, levels = told["apart"]
         st.markdown(
-            f"Meeting new patients, it is right in {story_parts.tell_each(levels, 'accuracy', True)}; "
-            f"{story_parts.tell_guess(experiment, levels)}. Its AUROC is "
-            f"{story_parts.tell_each(levels, 'auroc', False)}, and guessing gives 0.50."
+            f"Meeting new patients, it is right in {story_parts.write_each(levels, 'accuracy', True)}; "
+            f"{story_parts.write_guess(experiment, levels)}. Its AUROC is "
+            f"{story_parts.write_each(levels, 'auroc', False)}, and guessing gives 0.50."
         )
     story_parts.show_missing(parts | _only(found, "honest"))
 

@@ -13,8 +13,8 @@ from . import (
 )
 from .case_links import (
     SCORE_PLOT as SCORE_PLOT,
-    ask_for as ask_for,
     list_filters as list_filters,
+    request_cases as request_cases,
 )
 from .charts import (
     CONFIG as CONFIG,
@@ -30,7 +30,7 @@ from .components import (
 )
 from .datasets import (
     Progress as Progress,
-    remember as remember,
+    compute_once as compute_once,
 )
 from .mark_charts import (
     Mark as Mark,

@@ -1,4 +1,4 @@
-"""The filters of the page Explore as they stand in its link, for every page that leads there."""
+"""The filters in the link of the page Explore, for every page that links to it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from core.experiments import Experiment
 from dashboard.shared import state
 
-# The filters of all experiments; each framework adds an outcome and a range.
+# Filters of every experiment; each framework adds an outcome and a range.
 _COMMON = ("label", "patient", "fold", "agreement", "review", "tag", "rows")
 SCORE_PLOT = "scores"
 
 
 def list_filters(experiment: Experiment) -> list[str]:
-    """The names of all filters, as they stand in the link."""
+    """Return the names of all filters, as in the link."""
     own = [f"{name}_{kind}" for kind in ("outcome", "range") for name in experiment.frameworks]
     return [*own, *_COMMON]
 
 
-def ask_for(experiment: Experiment, **filters: Sequence[str]) -> None:
-    """Ask for the cases that these filters keep, and for no others; for a callback."""
+def request_cases(experiment: Experiment, **filters: Sequence[str]) -> None:
+    """Set these filters of the page Explore and clear all others; for a callback."""
     for name in list_filters(experiment):
         state.set_value(name, list(filters.get(name, [])))
-    state.start_anew(SCORE_PLOT)
+    state.reset_chart(SCORE_PLOT)

@@ -1,4 +1,4 @@
-"""What all plotly figures have in common, and that of learning; knows nothing of the page they stand on."""
+"""The common layout of all plotly figures, and the figure of training history."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from core.frameworks import TITLES
 from dashboard.shared.palette import DASHES, MARKERS, Palette
 
 MARGIN = {"l": 52, "r": 16, "t": 40, "b": 44}
-CONFIG = {"displayModeBar": False, "scrollZoom": False}  # what a chart is shown with that moves on
+CONFIG = {"displayModeBar": False, "scrollZoom": False}  # for charts without downloads
 
 
 def compose(
     data: Sequence[Mapping[str, Any]], axes: Mapping[str, Mapping[str, Any]], palette: Palette, **layout: Any
 ) -> go.Figure:
-    """A figure from plain dicts, which plotly checks once: piece by piece that takes several times as long.
+    """Return a figure made of plain dicts, which is several times as fast as adding parts one by one.
 
     Args:
         data: traces, each with its "type".
-        axes: "xaxis", "yaxis", ...: their titles as plain text, and what else differs from our usual looks.
+        axes: "xaxis", "yaxis", ...: their titles as plain text, and what differs from the usual style.
         palette: the theme's colours.
-        layout: everything else; a legend stands above the plot, to its left.
+        layout: everything else; the legend is above the plot on the left.
     """
-    drawn = {}
+    styled = {}
     for name, own in axes.items():
         title = {"text": own.get("title", ""), "font": {"color": palette.text}}
-        # The margins are given, so that plotly need not look for them.
-        looks = {"gridcolor": palette.grid, "zeroline": False, "fixedrange": True, "automargin": False}
-        drawn[name] = {**looks, "tickfont": {"color": palette.negative}, **own, "title": title}
+        # Margins are given, so plotly need not compute them.
+        style = {"gridcolor": palette.grid, "zeroline": False, "fixedrange": True, "automargin": False}
+        styled[name] = {**style, "tickfont": {"color": palette.negative}, **own, "title": title}
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     return go.Figure(
         data,
         {**ground(palette), "hovermode": "closest", "legend": {**legend, "font": {"color": palette.text}},
-         **drawn, **layout},
+         **styled, **layout},
     )  # fmt: skip
 
 
 def ground(palette: Palette) -> dict[str, Any]:
-    """The part of a layout that makes a figure's picture readable anywhere: a ground, and a quiet camera."""
+    """Return the background, for pictures readable anywhere, and the colours of the camera button."""
     modebar = {"color": palette.chance, "activecolor": palette.text, "bgcolor": "rgba(0,0,0,0)"}
     return {"paper_bgcolor": palette.surface, "plot_bgcolor": palette.surface, "modebar": modebar}
 
 
 def offer_picture(file: str) -> dict[str, Any]:
-    """The configuration of a figure with a camera, which saves it as FILE.png."""
+    """Return the configuration of a figure with a camera button that saves it as FILE.png."""
     return {
         **CONFIG,
         "displayModeBar": True,
@@ -59,16 +59,15 @@ def offer_picture(file: str) -> dict[str, Any]:
 
 
 def plot_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Palette) -> go.Figure:
-    """Draw loss (above) and accuracy (below) over the epochs.
+    """Plot loss (above) and accuracy (below) by epoch.
+
+    Every fold is a faint line, their mean over the epochs that all folds have is bold. Training is gray,
+    validation in the framework's colour. A marker shows the epoch whose weights were kept.
 
     Args:
         history: the columns of an experiment's history.csv; `best` may be absent while training runs.
-        frameworks: which of them to draw.
+        frameworks: those to plot.
         palette: the theme's colours.
-
-    Returns:
-        Every fold is a faint line, their mean a bold one (as far as all folds have come); gray is training,
-        the framework's colour validation; a marker stands at the epoch whose weights were kept.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.07)
     for framework in frameworks:
@@ -99,7 +98,7 @@ def plot_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
 
 
 def color_words(figure: go.Figure, palette: Palette) -> go.Figure:
-    """Give axes and legend colours that can be read: Streamlit's own gray is too pale for small words."""
+    """Give axes and legend readable colours: Streamlit's gray is too pale for small text."""
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont_color=palette.negative, title_font_color=palette.text)
     return figure.update_layout(legend_font_color=palette.text)
@@ -153,7 +152,7 @@ def _add_best(
 
 
 def write_title(text: str, color: str) -> dict[str, object]:
-    """A figure's title, at its left."""
+    """Return the title of a figure, aligned left."""
     return {
         "text": text,
         "font": {"size": 16, "color": color},
@@ -164,12 +163,12 @@ def write_title(text: str, color: str) -> dict[str, object]:
 
 
 def fade(color: str, alpha: float) -> str:
-    """A colour "#rrggbb" through which the ground shows."""
+    """Return a colour "#rrggbb" with this opacity."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 
 
 def shorten(name: str, length: int = 18) -> str:
-    """A name from outside as plain text of a plot: its markup made harmless, its length bounded."""
+    """Return an outside name for a plot: escaped, and cut to `length` characters."""
     name = name if len(name) <= length else name[: length - 1] + "…"
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""What two pages share: the frame of a page, its errors, and the choices that all pages carry along."""
+"""The frame and errors of all pages, the choices that they share, and how they write figures and names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dashboard.shared import loaders, state
 from dashboard.shared.palette import WORDS, write_percent
 
 DISCLAIMER = "Research and teaching. Not a medical device."
-# Each doubt has one sign, the same on every page.
+# One sign a meaning, on every page.
 SIGNS = {
     "disagree": ":material/call_split:",
     "warning": ":material/warning:",
@@ -31,16 +31,16 @@ SIGNS = {
     "correct": "✓",
     "wrong": "✗",
 }
-RULE_HELP = """The probability from which on a network decides for the positive class. Each preset was
-chosen on validation slices, for each network apart. **Youden**: sensitivity + specificity is largest.
-**Sensitivity 90**, **Specificity 90**: 90 % is reached there. **F1**: precision and recall are balanced.
+RULE_HELP = """At or above the decision threshold, a network decides for the positive class. Each preset was
+chosen on validation slices, separately for each network. **Youden**: largest sensitivity + specificity.
+**Sensitivity 90**, **Specificity 90**: reaches 90 % on these slices. **F1**: balances precision and recall.
 **Custom**: you choose."""
 _STYLE = Path(__file__).parents[1] / "scripts" / "style.css"
 
 
 @contextmanager
 def page(title: str, lead: str) -> Iterator[None]:
-    """Frame of a page: its title, one line on what it is for, its expected errors, and the quiet line."""
+    """Frame a page: its title, one sentence on its purpose, its expected errors and the disclaimer."""
     with frame():
         st.title(title, anchor=False)
         st.markdown(lead)
@@ -49,7 +49,7 @@ def page(title: str, lead: str) -> Iterator[None]:
 
 @contextmanager
 def frame() -> Iterator[None]:
-    """The same for a page that draws its title itself."""
+    """Frame a page that shows its own title."""
     with state.gather_link():
         st.html(_STYLE)
         try:
@@ -61,48 +61,48 @@ def frame() -> Iterator[None]:
 
 
 def show_error(error: StrokeError, subject: str = "") -> None:
-    """An expected failure, calmly: what is wrong, what came, what to do."""
+    """Show an expected error: what is wrong, what was found, what to do."""
     head = f"**{plain(subject)}** was not read. " if subject else ""
-    came = f" ({plain(error.found)})" if error.found else ""
+    found = f" ({plain(error.found)})" if error.found else ""
     remedy = f"  \n{sentence(error.remedy)}" if error.remedy else ""
-    st.warning(f"{head}{plain(error.problem)}{came}.{remedy}", icon=SIGNS["warning"])
+    st.warning(f"{head}{plain(error.problem)}{found}.{remedy}", icon=SIGNS["warning"])
 
 
 def invite_training(shows: str) -> None:
-    """What stands in the place of what an experiment would show."""
+    """Say what an experiment would show here, and link to the page Train."""
     with st.container(border=True):
         st.markdown(f"**No trained experiment yet.** {shows}")
         st.page_link("app_pages/train.py", label="Train one", icon=":material/model_training:")
 
 
 def choose_experiment() -> Experiment | None:
-    """Let the visitor choose among the experiments; at first the default one is chosen.
+    """Let the visitor choose an experiment; the default one is chosen at first.
 
     Returns:
-        None where nothing can be shown; the page then says why. An experiment that is missing or damaged is
-        an error that names it: another one opens only when it is chosen here.
+        None if there is none or none is chosen; the page then says why. A missing or damaged experiment is
+        named in an error; another one opens only when the visitor chooses it.
     """
     found, damaged = loaders.experiments()
     if not found:
         for error in damaged:
             show_error(error)
         if not damaged:
-            invite_training("This page shows what its networks see.")
+            invite_training("This page shows the results of its networks.")
         return None
     experiments = {experiment.name: experiment for experiment in found}
-    carried = state.persist_widget("experiment", default_name(), experiments.__contains__, replace=False)
-    wanted = state.find_value("experiment") or default_name()
-    if wanted not in experiments:
-        show_error(_why_not_opened(wanted))
+    widget = state.persist_widget("experiment", default_name(), experiments.__contains__, replace=False)
+    requested = state.find_value("experiment") or default_name()
+    if requested not in experiments:
+        show_error(_explain_absence(requested))
     for error in damaged:
-        if f'"{wanted}"' not in error.problem:
+        if f'"{requested}"' not in error.problem:
             show_error(error)
-    name = st.selectbox("Experiment", list(experiments), placeholder="Choose an experiment", **carried)
+    name = st.selectbox("Experiment", list(experiments), placeholder="Choose an experiment", **widget)
     return None if name is None else experiments[name]
 
 
-def _why_not_opened(name: str) -> StrokeError:
-    """Return the error that opening this experiment, missing or damaged, ends with."""
+def _explain_absence(name: str) -> StrokeError:
+    """Return the error of opening this missing or damaged experiment."""
     try:
         if name == default_name():
             default_experiment()
@@ -110,11 +110,11 @@ def _why_not_opened(name: str) -> StrokeError:
             find_experiment(name)
     except StrokeError as error:
         return error
-    return ExperimentError(f'The experiment "{name}" has just changed', remedy="load the page again")
+    return ExperimentError(f'The experiment "{name}" has just changed', remedy="reload the page")
 
 
 def open_default() -> Experiment | None:
-    """Return the default experiment; where it cannot be opened, say so and let the visitor choose another."""
+    """Return the default experiment; if it cannot be opened, say so and let the visitor choose another."""
     found, damaged = loaders.experiments()
     name = default_name()
     default = next((experiment for experiment in found if experiment.name == name), None)
@@ -126,7 +126,7 @@ def open_default() -> Experiment | None:
 
 
 def list_rules(experiment: Experiment, level: str) -> list[str]:
-    """The rules of RULES by which every network of the experiment has an operating point on this level."""
+    """Return the rules by which every network of the experiment has an operating point on this level."""
     points = experiment.card["operating_points"]
     return [
         rule
@@ -136,23 +136,23 @@ def list_rules(experiment: Experiment, level: str) -> list[str]:
 
 
 def name_rule(rule: str) -> str:
-    """Return the title of a rule; of a threshold of one's own as well."""
+    """Return the title of a rule, or of "custom"."""
     return "Custom" if rule == "custom" else RULES[rule].title
 
 
 def usual_rule(experiment: Experiment, rules: Sequence[str]) -> str:
-    """The card's default one of these rules, else the first; "custom" when there is none."""
+    """Return the card's default rule if it is among these, else the first; "custom" if there is none."""
     usual = experiment.card["default_operating_point"]
     return usual if usual in rules else [*rules, "custom"][0]
 
 
 def usual_threshold(experiment: Experiment, framework: str, level: str, rules: Sequence[str]) -> float:
-    """Where a threshold of one's own starts."""
+    """Return the threshold that "custom" starts with."""
     return round(experiment.threshold(framework, level, rules[0]), 2) if rules else 0.5
 
 
 def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str, float]:
-    """Choose the operating point: by the card's rules, or by hand; the threshold of each framework."""
+    """Let the visitor choose a rule or thresholds; return {framework: threshold}."""
     rules = list_rules(experiment, level)
     options = [*rules, "custom"]
     rule = st.selectbox(
@@ -167,14 +167,14 @@ def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str,
     chosen = {}
     for name in experiment.frameworks:
         start = usual_threshold(experiment, name, level, rules)
-        carried = state.persist_widget(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
+        widget = state.persist_widget(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
         label = f"{TITLES[name]} threshold"
-        chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **carried)
+        chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **widget)
     return chosen
 
 
 def show_progress(place: DeltaGenerator, words: str) -> Callable[[int, int], None]:
-    """A progress bar in `place`, moved at most a hundred times; called with (done, total)."""
+    """Return a function of (done, total) that moves a progress bar in `place`, once per percent."""
     shown = -1
 
     def move(done: int, total: int) -> None:
@@ -182,20 +182,20 @@ def show_progress(place: DeltaGenerator, words: str) -> Callable[[int, int], Non
         percent = 100 * done // max(total, 1)
         if percent != shown:
             shown = percent
-            place.progress(percent, f"{words}: {done:,} of {total:,}".replace(",", " "))
+            place.progress(percent, f"{words}: {done:,} of {total:,}")
 
     return move
 
 
-def tell_time(seconds: float) -> str:
-    """A duration as a person says it: "40 s", "12 min", "3 h"."""
+def format_duration(seconds: float) -> str:
+    """Return a duration as "40 s", "12 min" or "3.0 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str) -> None:
-    """Offer what a figure shows as a file of this name; a function makes the table when it is asked for."""
+    """Offer a figure's data as a file of this name; a function makes the table only on download."""
 
     def write() -> bytes:
         return (table() if callable(table) else table).to_csv(index=False).encode()
@@ -207,7 +207,7 @@ def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str) -> No
 
 
 def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
-    """ "91 % [84-96]" or "0.83 [0.78-0.87]", the interval in gray; never a figure without its interval."""
+    """Return a FIGURE of the record as "91 % [84–96]" or "0.83 [0.78–0.87]", with its interval in gray."""
     if figure["value"] is None:
         return f":gray[not estimable: {plain(figure['reason'])}]"
     value = write_percent(figure["value"]) if percent else f"{figure['value']:.2f}"
@@ -215,37 +215,37 @@ def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
         return f"**{value}** :gray[no interval]"
     low, high = figure["interval"]
     ends = [f"{100 * end:.0f}" if percent else f"{end:.2f}" for end in (low, high)]
-    told = (" to " if low < 0 else "–").join(ends).replace("-", "−")
-    return f"**{value.replace('-', '−')}** :gray[\\[{told}\\]]"
+    interval = (" to " if low < 0 else "–").join(ends).replace("-", "−")
+    return f"**{value.replace('-', '−')}** :gray[\\[{interval}\\]]"
 
 
 def show_meaning(experiment: Experiment) -> None:
-    """Say what the positive class means, and what these networks cannot see."""
+    """Say what the positive class means and what these networks cannot detect."""
     known = experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]
-    blind = " The data hold **no ischemic stroke**: these networks cannot see one." if known else ""
+    blind = " The data hold **no ischemic stroke**: these networks cannot detect one." if known else ""
     positive = plain(experiment.classes[1])
     st.caption(f"{SIGNS['positive']} **{positive}.** {sentence(experiment.meaning)}{blind}")
 
 
 def name_decision(experiment: Experiment, positive: bool) -> str:
-    """A decision in its colour and with its sign."""
+    """Return the name of the decided class with its colour and sign."""
     kind = "positive" if positive else "negative"
     return f":{WORDS[kind]}[{SIGNS[kind]} **{plain(experiment.classes[int(positive)])}**]"
 
 
 def name_framework(framework: str) -> str:
-    """A framework's name in its colour."""
+    """Return a framework's title in its colour."""
     return f":{WORDS[framework]}[**{TITLES[framework]}**]"
 
 
 def show_remarks(remarks: Sequence[str]) -> None:
-    """Doubts about one slice, one line each."""
+    """Show the warnings about one slice, one line each."""
     for remark in remarks:
         st.markdown(f":{WORDS['review']}[{SIGNS['warning']}] {sentence(remark)}")
 
 
 def sentence(text: str) -> str:
-    """A string from outside as a plain sentence: its first letter large, a full stop at its end."""
+    """Return outside text as a sentence: escaped, with a capital letter and a full stop."""
     text = text.strip()
     text = text[:1].upper() + text[1:]
     return plain(text) + ("" if text.endswith((".", "!", "?")) else ".")

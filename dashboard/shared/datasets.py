@@ -1,4 +1,4 @@
-"""The data set on this machine, read under a progress bar and kept for all, and its download."""
+"""The data set on this machine, read once for all visitors under a progress bar, and its download."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _MB = 1_000_000
 
 @dataclass
 class Download:
-    """A download that goes on in the background, whoever watches.
+    """A download in the background, shared by all visitors.
 
     Attributes:
-        stage: what is being done, in words; "" before it begins.
-        done, total: how far this stage has come.
-        finished: whether it has ended; `error` then says why it failed, if it did.
+        stage: the current step in words; "" before the download begins.
+        done, total: progress of this step.
+        finished: whether it has ended; `error` is then the reason if it failed.
     """
 
     stage: str = ""
@@ -46,7 +46,7 @@ class Download:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def start(self) -> None:
-        """Begin, unless another has begun it. It ends with the dashboard, and goes on where it stopped."""
+        """Start unless it is running. It stops with the dashboard; the next start resumes it."""
         with self._lock:
             if self.stage and not self.finished:
                 return
@@ -55,7 +55,7 @@ class Download:
 
     @property
     def going(self) -> bool:
-        """Whether it has begun and not ended."""
+        """Return whether it is running."""
         return bool(self.stage) and not self.finished
 
     def _run(self) -> None:
@@ -74,12 +74,12 @@ class Download:
 
 
 def download() -> Download:
-    """The one download of this dashboard, begun or not."""
+    """Return the dashboard's only download, started or not."""
     return memory("download").setdefault("known", Download())
 
 
 def dataset(folder: Path, progress: Progress | None = None) -> Dataset:
-    """The indexed set in a folder; read again when a file in it changes.
+    """Return the indexed data set of a folder; it is read again when a file changes.
 
     Raises:
         DatasetError: see `core.datasets.dataset.index_dataset`.
@@ -87,11 +87,11 @@ def dataset(folder: Path, progress: Progress | None = None) -> Dataset:
     root, classes = find_class_folders(folder)
     files = (entry for name in classes for entry in walk_files(root / name))
     stamp = hash(frozenset((entry.path, (at := entry.stat()).st_mtime_ns, at.st_size) for entry in files))
-    return remember("datasets", (root, stamp), 2, lambda: index_dataset(root, progress))
+    return compute_once("datasets", (root, stamp), 2, lambda: index_dataset(root, progress))
 
 
 def show_download() -> None:
-    """The button that downloads the published set, and how far it has come, a part that runs alone."""
+    """Show the button that downloads the published data set, or the progress of the download."""
     going = download().going
     st.fragment(_show_download, run_every=_POLL_S if going else None)(going)
 
@@ -103,7 +103,7 @@ def _show_download(was_going: bool) -> None:
         st.progress(share, f"{job.stage} ... {write_percent(share)}")
         return
     if was_going:
-        st.rerun()  # it has ended: stop polling
+        st.rerun()  # stop polling
     if job.error:
         components.show_error(job.error)
     size = f"{KNOWN_DATASET['n_bytes'] / _MB:.0f} MB"
@@ -112,12 +112,12 @@ def _show_download(was_going: bool) -> None:
         st.rerun()
 
 
-def remember(kind: str, key: Hashable, most: int, compute: Callable[[], Any]) -> Any:
-    """What was computed for this key before, or now; of each kind the latest `most` are kept."""
-    kept = memory(kind)
-    value = kept.get(key)
+def compute_once(kind: str, key: Hashable, most: int, compute: Callable[[], Any]) -> Any:
+    """Return the stored result for this key, or compute it; the latest `most` of each kind are stored."""
+    stored = memory(kind)
+    value = stored.get(key)
     if value is None:
-        value = kept[key] = compute()
-        for oldest in list(kept)[:-most]:
-            kept.pop(oldest, None)
+        value = stored[key] = compute()
+        for oldest in list(stored)[:-most]:
+            stored.pop(oldest, None)
     return value

@@ -1,4 +1,4 @@
-"""A figure on a page, with what it can be taken away as: a picture, and its data."""
+"""A figure on a page with its downloads: a picture and a CSV file."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ def show_figure(
     table: pd.DataFrame | Callable[[], pd.DataFrame],
     choose: Callable[[Any], None] | None = None,
 ) -> None:
-    """A figure with a camera for FILE.png, and under it what it shows as FILE.csv.
+    """Show a figure with a camera button for FILE.png and, under it, its data as FILE.csv.
 
-    `choose` is called with the customdata of a point that is clicked; it may leave the page.
+    Args:
+        figure: the plotly figure.
+        key: of the chart; unique on the page.
+        file: name of the downloads, without suffix.
+        alt: the figure in words.
+        table: the data; a function makes them only on download.
+        choose: called with the customdata of a clicked point; it may open another page.
     """
     chosen = None
     with st.container(key=f"figure_{key}", gap=None):

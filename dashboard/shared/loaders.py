@@ -1,4 +1,4 @@
-"""Tables and lists of the experiments, kept for all visitors; their figures are in records.py."""
+"""Tables and lists of the experiments, cached for all visitors; their figures are in records.py."""
 
 from __future__ import annotations
 
@@ -15,44 +15,40 @@ if TYPE_CHECKING:
 
     from core.evaluation import Band
 
-_KEPT_PREVIEWS = 900  # some 12 KB each
-_UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to vertex (1)
-
 
 def experiments() -> tuple[list[Experiment], list[StrokeError]]:
-    """All experiments, and an error for each damaged folder; looked at again when a card changes."""
+    """Return all experiments and an error for each damaged folder; read again when a file changes."""
     found, damaged = _experiments(_stamp(model_roots()))
     return list(found), list(damaged)
 
 
 def review_bands(experiment: Experiment, thresholds: dict[str, float]) -> dict[str, Band | None]:
-    """The probabilities around each network's threshold that need review: (low, high), or None."""
+    """Return each network's review band around its threshold, (low, high) in probability, or None."""
     return {name: experiment.review_band(name, threshold=cut) for name, cut in thresholds.items()}
 
 
 def history(experiment: Experiment) -> pd.DataFrame:
-    """The experiment's loss and accuracy at every epoch."""
+    """Return the experiment's loss and accuracy by epoch."""
     return _history(experiment.digest, experiment)
 
 
 def slices(experiment: Experiment) -> pd.DataFrame:
-    """Every slice of the experiment's data set, with its labels and its part in each fold."""
+    """Return all slices of the experiment's data set, with labels and their part in each fold."""
     return _slices(experiment.digest, experiment)
 
 
 def features(experiment: Experiment) -> pd.DataFrame:
-    """Map and neighbours of the slices, see `core.measurements`; only of an experiment that has them."""
+    """Return the map position and neighbours of each slice; the experiment must have features."""
     return _features(experiment.digest, experiment)
 
 
 def cases(experiment: Experiment) -> pd.DataFrame:
-    """Its out-of-sample slices one by one, see `core.cases.cases.list_cases`; shared, not to be changed."""
+    """Return the out-of-sample slices, see `core.cases.list_cases`; shared, so never change the table."""
     return _cases(experiment.digest, experiment)
 
 
 def share_of_leaks(experiment: Experiment) -> float | None:
-    """Share of the test slices with a slice of the same patient in training; None when patients are "
-    "unknown."""
+    """Return the share of test slices whose patient is also in training; None if patients are unknown."""
     return _share_of_leaks(experiment.digest, experiment)
 
 
@@ -94,8 +90,10 @@ def _share_of_leaks(digest: str, _experiment: Experiment) -> float | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def memory(kind: str) -> dict[Any, Any]:
-    """A store that all sessions share, for what is computed under a progress bar: a cached function cannot
-    draw one. Whoever fills it bounds it."""
+    """Return a store shared by all sessions, for results computed under a progress bar.
+
+    A function cached by Streamlit cannot move a progress bar. The caller limits the store's size.
+    """
     return {}
 
 
@@ -106,6 +104,6 @@ def _experiments(stamp: tuple[object, ...]) -> tuple[tuple[Experiment, ...], tup
 
 
 def _stamp(roots: tuple[Path, ...]) -> tuple[object, ...]:
-    """Changes whenever an experiment appears, goes or is written anew."""
+    """Return a value that changes when an experiment is added, removed or rewritten."""
     files = sorted(path for root in roots for path in root.glob("[!.]*/**/*") if path.is_file())
     return (roots, *((path.as_posix(), path.stat().st_mtime_ns, path.stat().st_size) for path in files))

@@ -1,4 +1,4 @@
-"""The figures of the page Data."""
+"""Figures with interval marks, of patients in a split, and of label counts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from core.frameworks import TITLES
 from dashboard.shared.charts import compose, fade
 from dashboard.shared.palette import MARKERS, Palette
 
-MOST_PATIENTS = 150  # columns that can still be told apart
+MOST_PATIENTS = 150  # columns that can still be distinguished
 _ROW_PX = 46
-# Marks of the fast model, which is of neither framework.
+# Marks of the nearest-neighbour control, which belongs to no framework.
 _PLAIN_MARKS = {"accuracy": "diamond", "AUROC": "diamond-open"}
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One figure with its spread: `series` is a framework, or "accuracy" or "AUROC" of the fast model."""
+    """One figure with its interval; `series` is a framework, or "accuracy" or "AUROC" of the control."""
 
     row: str
     series: str
@@ -33,11 +33,11 @@ class Mark:
 
 
 def plot_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
-    """Every patient a column, every slice a square: tested or learned from.
+    """Plot a split: one column per patient, one square per slice, tested or learned from.
 
     Args:
-        dealt: from `core.datasets.examples.deal_slices`; at most `MOST_PATIENTS` are drawn.
-        classes: names of the folders, (negative, positive), as plain text of a plot.
+        dealt: from `core.datasets.deal_slices`; at most `MOST_PATIENTS` patients are plotted.
+        classes: names of the folders, (negative, positive), escaped for a plot.
         palette: the theme's colours.
     """
     patients = dealt["patient"].drop_duplicates().to_list()[:MOST_PATIENTS]
@@ -82,12 +82,12 @@ def plot_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
 
 
 def plot_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False) -> go.Figure:
-    """Figures from 0 to 1 under each other with their spread; a dotted tick says what chance would give.
+    """Plot figures in [0, 1] as rows with their intervals; a dotted tick marks chance.
 
     Args:
-        marks: rows are drawn from top to bottom in the order of their first mark.
+        marks: rows go from top to bottom in the order of their first mark.
         palette: the theme's colours.
-        percent: whether the axis is of percentages.
+        percent: whether the axis shows percent.
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
     series = list(dict.fromkeys(mark.series for mark in marks))
@@ -130,11 +130,11 @@ def plot_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False
 def plot_label_counts(
     counts: Mapping[str, tuple[int, int]], words: tuple[str, str], palette: Palette
 ) -> go.Figure:
-    """One bar per folder: how many of its slices show the finding.
+    """Plot one bar per folder with its slices that do and do not show the finding.
 
     Args:
-        counts: name of the folder, as plain text of a plot, to (slices that show it, slices that do not).
-        words: what the two parts are called in the legend.
+        counts: name of the folder, escaped for a plot, to (slices that show it, slices that do not).
+        words: names of the two parts in the legend.
         palette: the theme's colours.
     """
     rows = [f"<b>{name}</b>  {pair[0]} of {sum(pair)}" for name, pair in counts.items()]
@@ -160,13 +160,13 @@ def plot_label_counts(
 
 
 def _legend(palette: Palette) -> dict[str, Any]:
-    """Above the plot, to its left; it hides nothing when it is clicked."""
+    """Return a legend above the plot on the left; a click on it hides nothing."""
     return {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "itemclick": False,
             "itemdoubleclick": False, "font": {"color": palette.text}}  # fmt: skip
 
 
 def _plot_chance(places: Mapping[Mark, float], palette: Palette) -> dict[str, Any]:
-    """A tick beside every mark at what guessing would reach there."""
+    """Return a dotted tick at the chance value of every mark."""
     x: list[float | None] = []
     y: list[float | None] = []
     for mark, place in places.items():

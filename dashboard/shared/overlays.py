@@ -1,4 +1,4 @@
-"""Scans and what is said of them as pictures; heat maps are laid by core.imaging.heat_maps."""
+"""Thumbnails, empty frames and probability scales as pictures; overlays are from core.imaging.heat_maps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from PIL import Image
 
 from core.frameworks import TITLES
-from core.imaging import MAGMA, lay_heat, render_color_bar, to_gray
+from core.imaging import MAGMA, overlay_heat, render_color_bar, to_gray
 from dashboard.shared.palette import MARKERS, Palette
 
 __all__ = [
     "MAGMA",
     "ScaleRow",
-    "lay_heat",
+    "overlay_heat",
     "render_color_bar",
     "render_empty_frame",
     "render_scales",
@@ -28,36 +28,36 @@ __all__ = [
 
 
 def render_empty_frame(size: int = 512) -> Image.Image:
-    """Where a scan will stand: black, with the faint outline of a head."""
+    """Return the picture shown before a scan: black, with the faint outline of a head."""
     v, u = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     distance = np.hypot(u / 0.68, v / 0.84)
     return to_gray(0.14 * np.clip(1 - np.abs(distance - 1) / 0.035, 0, 1))
 
 
 def to_thumbnail(pixels: np.ndarray, size: int) -> Image.Image:
-    """A thumbnail of a slice, (H, W) in [0, 1], with its longer side `size` pixels."""
+    """Return a thumbnail of a slice, (H, W) in [0, 1]; its longer side has at most `size` pixels."""
     picture = to_gray(pixels)
     picture.thumbnail((size, size), Image.Resampling.BILINEAR)
     return picture
 
 
 def to_address(picture: Image.Image) -> str:
-    """A small picture as a data address, for places that take no file."""
+    """Return a small picture as a data URL (JPEG)."""
     target = BytesIO()
     picture.save(target, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(target.getvalue()).decode()}"
 
 
 class ScaleRow(NamedTuple):
-    """What one network says: its probability, operating point and review band (None without one)."""
+    """One network's probability, operating point and review band (None without one)."""
 
     framework: str
     probability: float
     threshold: float
     band: tuple[float, float] | None = None
 
-    def tell(self) -> str:
-        """The same in words."""
+    def describe(self) -> str:
+        """Return the row in words."""
         review = f", needs review from {self.band[0]:.2f} to {self.band[1]:.2f}" if self.band else ""
         point = f"operating point {self.threshold:.2f}{review}"
         return f"{TITLES[self.framework]}: {self.probability:.2f}, {point}"
@@ -67,19 +67,19 @@ _SCALE_LEFT, _SCALE_SPAN, _SCALE_WIDTH, _ROW = 84, 372, 520, 50
 
 
 def render_scales(rows: Sequence[ScaleRow], palette: Palette) -> str:
-    """The probabilities of the networks, each on a scale from 0 to 1, one below the other, as SVG.
+    """Return the probabilities of the networks as SVG, each on a scale from 0 to 1.
 
-    From the operating point up a scale is tinted: there the network decides for the positive class. The
-    review band around it is hatched.
+    A scale is tinted from the operating point upward, where the network decides for the positive class. The
+    review band is hatched.
     """
     height = _ROW * len(rows)
-    drawn = "".join(_render_row(row, place * _ROW, palette) for place, row in enumerate(rows))
+    scales = "".join(_render_row(row, place * _ROW, palette) for place, row in enumerate(rows))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_SCALE_WIDTH}" height="{height}" '
         f'viewBox="0 0 {_SCALE_WIDTH} {height}" font-family="sans-serif">'
         '<defs><pattern id="review" width="5" height="5" patternUnits="userSpaceOnUse" '
         'patternTransform="rotate(45)">'
-        f'<rect width="2" height="5" fill="{palette.review}"/></pattern></defs>{drawn}</svg>'
+        f'<rect width="2" height="5" fill="{palette.review}"/></pattern></defs>{scales}</svg>'
     )
 
 
@@ -93,14 +93,14 @@ def _render_row(row: ScaleRow, top: int, palette: Palette) -> str:
         if MARKERS[row.framework] == "circle"
         else f'<rect x="{at - 7.5:.1f}" y="{middle - 7.5}" width="15" height="15"'
     )
-    review, told = "", ""
+    review, note = "", ""
     if row.band:
         low, high = (left + span * edge for edge in row.band)
         review = (
             f'<rect x="{low:.1f}" y="{middle - 11}" width="{high - low:.1f}" height="22" rx="2" '
             f'fill="url(#review)" stroke="{palette.review}"/>'
         )
-        told = f" · needs review {row.band[0]:.2f}–{row.band[1]:.2f}"
+        note = f" · needs review {row.band[0]:.2f}–{row.band[1]:.2f}"
     return (
         f'<text x="0" y="{middle + 5}" font-size="14" font-weight="600" fill="{color}">'
         f"{TITLES[row.framework]}</text>"
@@ -113,7 +113,7 @@ def _render_row(row: ScaleRow, top: int, palette: Palette) -> str:
         f'<g font-size="12" fill="{palette.negative}">'
         f'<text x="{left - 12}" y="{middle + 4}" text-anchor="end">0</text>'
         f'<text x="{left + span + 12}" y="{middle + 4}">1</text>'
-        f'<text x="{left}" y="{middle + 28}">operating point {row.threshold:.2f}{told}</text></g>'
+        f'<text x="{left}" y="{middle + 28}">operating point {row.threshold:.2f}{note}</text></g>'
         f'<text x="{_SCALE_WIDTH}" y="{middle + 6}" font-size="17" font-weight="600" text-anchor="end" '
         f'fill="{palette.text}">{row.probability:.2f}</text>'
     )

@@ -1,7 +1,7 @@
-"""What Streamlit alone cannot do in the browser: keys of a page, and pictures from the clipboard.
+"""Page keys and pasting from the clipboard, which Streamlit alone cannot do.
 
-Small components in plain JavaScript (dashboard/scripts), without a build step and without network. Only words
-of this program go into their markup.
+Small components in plain JavaScript (dashboard/scripts), with no build step and no network. Their markup
+holds only texts of this program, never of a visitor.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ span { display: block; min-height: 0; }
 
 
 def listen_for_keys(keys: Mapping[str, str], key: str) -> None:
-    """Let keys press elements of the page: "ArrowRight", "h" ... -> a CSS selector of what is clicked."""
+    """Let keys click elements of the page: `keys` maps "ArrowRight", "h", ... to a CSS selector."""
     with st.container(key=f"page_keys_{key}"):
         _keys(data=dict(keys), key=f"keys_{key}")
 
 
 def offer_paste(zone: str, key: str) -> None:
-    """Take a picture from the clipboard into a drop zone of this page, as if it had been dropped there.
+    """Show a button that pastes a picture from the clipboard into a drop zone of this page.
 
     Args:
         zone: CSS selector of the drop zone's file input.
@@ -44,7 +44,7 @@ def offer_paste(zone: str, key: str) -> None:
     data = {
         "zone": zone,
         "nothing": "The clipboard holds no picture.",
-        "refused": "The browser keeps the clipboard from the page. Press Ctrl+V instead.",
+        "refused": "The browser does not let the page read the clipboard. Press Ctrl+V instead.",
     }
     _paste(data=data, key=key)
 

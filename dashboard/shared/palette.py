@@ -1,4 +1,4 @@
-"""The colours and signs of every page and plot: each has one meaning, and a second cue beside its hue."""
+"""The colours and marks of every page and plot: one colour a meaning, and a second cue besides colour."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Palette:
     surface: str
 
     def of_framework(self, framework: str) -> str:
-        """The colour of "pytorch" or "keras"."""
+        """Return the colour of "pytorch" or "keras"."""
         return {"pytorch": self.pytorch, "keras": self.keras}[framework]
 
 
@@ -58,17 +58,17 @@ DARK = Palette(
 
 
 def palette_for(theme: Theme) -> Palette:
-    """The palette of the "light" or "dark" theme."""
+    """Return the palette of the "light" or "dark" theme."""
     return DARK if theme == "dark" else LIGHT
 
 
-# The second cue: line style and marker tell the two frameworks apart without colour.
+# The second cue: line style and marker distinguish the two frameworks without colour.
 DASHES = {"pytorch": "solid", "keras": "dash"}
 MARKERS = {"pytorch": "circle", "keras": "square"}
-# The names that the theme in .streamlit/config.toml gives to these colours, for coloured words.
+# Names of these colours in the theme (dashboard/.streamlit/config.toml), for coloured words in Markdown.
 WORDS = {"pytorch": "orange", "keras": "blue", "positive": "violet", "negative": "gray", "review": "yellow"}
 
 
 def write_percent(share: float) -> str:
-    """A share as whole percents, as they are written everywhere: "91 %"."""
+    """Return a share in [0, 1] as whole percent: "91 %"."""
     return f"{100 * share:.0f} %"

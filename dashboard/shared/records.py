@@ -1,8 +1,8 @@
-"""What the pages show of experiments' records, and what is kept of it: shared by all visitors, bounded.
+"""The figures of experiments, cached for all visitors within limits.
 
-A record is computed once per experiment. What an operating point moves is computed anew for each, on the
-record's own resamples, so that at the card's thresholds it is exactly what the record holds. What is handed
-out is shared: it is not to be changed.
+A record is computed once per experiment. Figures that depend on the operating point are computed for each
+operating point on the record's own resamples. At the card's thresholds they therefore equal the record's.
+All visitors share what is returned, so callers never change it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Everything that one operating point says about one level of an experiment.
+    """All figures of an experiment at one operating point, per slice or per patient.
 
     Attributes:
-        models: framework -> LEVEL of `core.evaluation.summary`, its POINT the chosen one.
+        models: framework -> LEVEL of `core.evaluation.summary`, with the POINT of the chosen threshold.
         comparison: COMPARISON at these thresholds, or {"reason"}.
-        interval: how intervals were made, as in the record.
+        interval: how the intervals were computed, as in the record.
         notes: of the record.
     """
 
@@ -40,7 +40,7 @@ class Scene:
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """What of a level does not depend on an operating point: rows, resamples, validation scores."""
+    """The part of a level that does not depend on the operating point: rows, resamples, scores."""
 
     rows: dict[str, Rows]
     bootstrap: Bootstrap
@@ -49,41 +49,43 @@ class _Measured:
 
 
 def record(experiment: Experiment) -> dict[str, Any]:
-    """All figures of an experiment but those of `subgroups` and `robustness`: together with these what
-    `python -m core evaluate NAME --json` prints."""
+    """Return all figures of an experiment except those of `subgroups` and `robustness`.
+
+    Together the three are what `python -m core evaluate NAME --json` prints.
+    """
     return _record(experiment.digest, experiment)
 
 
 def scene(experiment: Experiment, level: str, thresholds: Mapping[str, float]) -> Scene:
-    """The figures of a level with these thresholds, one per framework.
+    """Return the figures per slice or patient at these thresholds, {framework: threshold}.
 
     Raises:
-        EvaluationError: nothing can be said of this level, as when patients are unknown.
+        EvaluationError: this level has no figures, for example because patients are unknown.
     """
     return _scene(experiment.digest, level, tuple(thresholds.items()), experiment)
 
 
 def curves(experiment: Experiment, level: str) -> dict[str, tuple[PrCurve, RocCurve]]:
-    """Both curves of each framework over the held-out slices or patients.
+    """Return each framework's precision-recall and ROC curve over the held-out slices or patients.
 
     Raises:
-        EvaluationError: there is one class only, or patients are unknown.
+        EvaluationError: there is only one class, or patients are unknown.
     """
     return _curves(experiment.digest, level, experiment)
 
 
 def subgroups(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
-    """The parts "subgroups" of the completed record, {framework: {level: part}}; errors as there."""
+    """Return the record's "subgroups", {framework: {level: part}}; errors as `subgroups_of`."""
     return _subgroups(experiment.digest, experiment)
 
 
 def robustness(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
-    """The parts "robustness" of the completed record, {framework: {level: part}}; errors as there."""
+    """Return the record's "robustness", {framework: {level: part}}; errors as `robustness_of`."""
     return _robustness(experiment.digest, experiment)
 
 
 def share_in_common(one: Experiment, other: Experiment) -> float:
-    """Share of the held-out slices of both that are the same files with the same labels."""
+    """Return the share of the held-out slices of either that both have, with the same file and label."""
     return _share_in_common(one.digest, other.digest, one, other)
 
 

@@ -1,4 +1,7 @@
-"""What one visitor's session remembers. The only user of `st.session_state`."""
+"""One visitor's session: the values of widgets, the page's link, and choices that outlast a page.
+
+The only module that uses `st.session_state`.
+"""
 
 from __future__ import annotations
 
@@ -16,36 +19,39 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _VALUES = "persistent_values"
-_LINKED = "linked_values"  # what the link will hold once the run has ended
-_WRITTEN = "written_values"  # what it holds
+_LINKED = "linked_values"  # what the link will hold when the run ends
+_WRITTEN = "written_values"  # what we wrote into the link
 _SHOWN = "values_on_this_page"  # by the part of the page that shows them
 _PAGE = "page"
 _PART = "part_being_drawn"
 _ALONE = "parts_run_alone"
-_SAMPLES = "samples_shown"
-_OVERRIDDEN = "scans_with_gate_overridden"
-_WATCHED = "watched_job"
-_SEEN = "values_last_seen"
-_STARTS = "charts_started_anew"
-_SAMPLE_NUMBER = "sample_number"
 _REMEMBERED = "values_in_no_link"
 _OUTCOMES = "outcomes_of_actions"
+_SEEN = "values_last_seen"
+_RESETS = "resets_of_charts"
+_SAMPLES = "samples_shown"
+_SAMPLE_NUMBER = "sample_number"
+_OVERRIDDEN = "scans_with_gate_overridden"
+_WATCHED = "watched_job"
 
 
 def palette() -> Palette:
-    """The palette of the theme that this visitor sees."""
+    """Return the palette of this visitor's theme."""
     return palette_for("dark" if st.context.theme.type == "dark" else "light")
 
 
 def forget_all(session: ScriptRunContext) -> None:
-    """Empty a session that has ended: Streamlit may hold on to the last one, and so to its files."""
+    """Empty a session that has ended: Streamlit may keep the last one, and with it the uploaded files."""
     for key in list(session.session_state.filtered_state):
         del session.session_state[key]
 
 
+# The link of a page, and the values that go from page to page.
+
+
 @contextmanager
 def gather_link() -> Iterator[None]:
-    """Gather what the link of a page holds, and write it at once: one step in the browser's history."""
+    """Collect the values of a page's link and write them at once, as one step in the browser's history."""
     st.session_state[_SHOWN] = {_PAGE: []}
     st.session_state[_PART] = _PAGE
     st.session_state[_ALONE] = False
@@ -58,7 +64,7 @@ def gather_link() -> Iterator[None]:
 
 @contextmanager
 def gather_part(name: str) -> Iterator[bool]:
-    """The same for a part of the page that also runs alone, a fragment; gives whether it does so now."""
+    """Collect the values of one fragment of the page; yield whether it is now run without the page."""
     alone = bool(st.session_state[_ALONE])
     st.session_state[_SHOWN][name] = []
     st.session_state[_PART] = name
@@ -70,42 +76,33 @@ def gather_part(name: str) -> Iterator[bool]:
         st.session_state[_PART] = _PAGE
 
 
-def _write_link() -> None:
-    linked = st.session_state.get(_LINKED, {})
-    shown = [key for keys in st.session_state[_SHOWN].values() for key in keys]
-    link = {key: linked[key] for key in shown if linked[key] is not None}
-    if link != st.query_params.to_dict():
-        st.query_params.from_dict(link)
-    st.session_state.setdefault(_WRITTEN, {}).update({key: linked[key] for key in shown})
-
-
 def persist_widget(
     key: str, default: Any, is_valid: Callable[[Any], bool], *, replace: bool = True
 ) -> dict[str, Any]:
-    """Prepare a widget whose value goes along from page to page and stands in the link.
+    """Prepare a widget whose value is kept from page to page and written into the link.
 
-    Streamlit takes a widget of another page for another widget, so the value is kept here. A value in the
-    link that we did not write there ourselves is a wish of whoever followed the link, and wins.
+    Streamlit forgets a widget's value when the page changes, so the value is stored here. A value in the link
+    that we did not write comes from the visitor and wins.
 
     Args:
         key: of the widget, and of the query parameter.
-        default: the value when nothing else is known; it is left out of the link. What stands there is read
-            as one of its kind: text, bool, int, float, or a list of texts without commas.
-        is_valid: whether a value can be shown now.
-        replace: whether the default takes the place of a value that cannot be shown. If not, the widget
-            holds None, and the link goes on to hold the value.
+        default: the value when nothing else is known; the link omits it. A value in the link is read as the
+            default's type: text, bool, int, float, or a list of texts without commas.
+        is_valid: tells whether a value can be shown now.
+        replace: whether the default replaces a value that cannot be shown. If not, the widget holds None and
+            the link keeps the value.
 
     Returns:
         The widget's arguments `key`, `on_change` and `args`.
     """
     values = st.session_state.setdefault(_VALUES, {})
     linked = st.session_state.setdefault(_LINKED, {})
-    # Only what truly stands in the link counts: a run may be cut off before it writes what it would.
+    # Not `linked`: a run may be stopped before it writes the link.
     written = st.session_state.setdefault(_WRITTEN, {})
-    asked = st.query_params.get(key)
-    if asked is not None and asked != written.get(key):
-        values[key] = _parse(asked, default)
-        written[key] = asked
+    requested = st.query_params.get(key)
+    if requested is not None and requested != written.get(key):
+        values[key] = _parse(requested, default)
+        written[key] = requested
     value = values.get(key, default)
     if replace and not is_valid(value):
         value = default
@@ -116,88 +113,35 @@ def persist_widget(
     return {"key": key, "on_change": _store_value, "args": (key,)}
 
 
-def set_value(key: str, value: Any) -> None:
-    """Set a carried value that no widget holds; for the callback of a button."""
-    st.session_state[key] = value
-    _store_value(key)
-
-
 def read_value(key: str, default: T, is_valid: Callable[[T], bool]) -> T:
-    """The carried value of a `key` that no widget holds; like that of a widget it stands in the link."""
+    """Return a value that no widget holds; it is kept and linked like that of `persist_widget`."""
     persist_widget(key, default, is_valid)
     value: T = st.session_state[key]
     return value
 
 
-def set_widget(key: str, value: Any, move: Callable[[Any], None]) -> dict[str, Any]:
-    """Put a widget at a value that follows from others; `move` is called with what a visitor moves it to.
-
-    Returns:
-        The widget's arguments `key`, `on_change` and `args`.
-    """
+def set_value(key: str, value: Any) -> None:
+    """Set a kept value; for the callback of a button."""
     st.session_state[key] = value
-    return {"key": key, "on_change": _hand_over, "args": (key, move)}
-
-
-def follow_chart(key: str, choose: Callable[[Any], None]) -> dict[str, Any]:
-    """A chart's arguments `key` and `on_select`; `choose` is called with what a visitor selects in it."""
-    return {"key": key, "on_select": lambda: choose(st.session_state[key]["selection"])}
-
-
-def follow_widget(key: str, acts: Mapping[str, Callable[[Any], None]]) -> dict[str, Any]:
-    """Arguments of a widget of our own; each of `acts` is called with the value of its event, by name."""
-
-    def follow(event: str) -> Callable[[], None]:
-        return lambda: acts[event](st.session_state[key][event])
-
-    return {"key": key} | {f"on_{event}_change": follow(event) for event in acts}
-
-
-def has_changed(key: str, value: Any) -> bool:
-    """Whether this differs from what it was when last asked for under `key`; False the first time."""
-    before = st.session_state.get(_SEEN, {}).get(key, value)
-    st.session_state.setdefault(_SEEN, {})[key] = value
-    return bool(before != value)
-
-
-def start_anew(name: str) -> None:
-    """Have a chart drawn as a new one, without what was selected in it; see `count_starts`."""
-    starts = st.session_state.setdefault(_STARTS, {})
-    starts[name] = starts.get(name, 0) + 1
-
-
-def count_starts(name: str) -> int:
-    """How often the chart of this name was started anew; a part of its key."""
-    return int(st.session_state.get(_STARTS, {}).get(name, 0))
-
-
-def remember(kind: str, name: str, value: Any) -> None:
-    """Keep something for this visitor that stands in no link."""
-    st.session_state.setdefault(_REMEMBERED, {})[kind, name] = value
-
-
-def recall(kind: str, name: str, default: T) -> T:
-    """What was kept of this kind under this name."""
-    value: T = st.session_state.get(_REMEMBERED, {}).get((kind, name), default)
-    return value
+    _store_value(key)
 
 
 def find_value(key: str) -> Any:
-    """The value that goes along under `key`; None when nobody chose one."""
+    """Return a kept value; None before one was chosen."""
     return st.session_state.get(_VALUES, {}).get(key)
 
 
-def linked_value(key: str) -> str | None:
-    """What the link asks for under `key`, before any widget has looked at it."""
-    return st.query_params.get(key)
+def _write_link() -> None:
+    linked = st.session_state.get(_LINKED, {})
+    shown = [key for keys in st.session_state[_SHOWN].values() for key in keys]
+    link = {key: linked[key] for key in shown if linked[key] is not None}
+    if link != st.query_params.to_dict():
+        st.query_params.from_dict(link)
+    st.session_state.setdefault(_WRITTEN, {}).update({key: linked[key] for key in shown})
 
 
 def _store_value(key: str) -> None:
     st.session_state[_VALUES][key] = st.session_state[key]
-
-
-def _hand_over(key: str, move: Callable[[Any], None]) -> None:
-    move(st.session_state[key])
 
 
 def _parse(text: str, default: Any) -> Any:
@@ -213,66 +157,129 @@ def _parse(text: str, default: Any) -> Any:
         return default
 
 
-def widget_value(key: str) -> Any:
-    """What a widget holds now, "" for nothing; for callbacks."""
+# Widgets and charts.
+
+
+def set_widget(key: str, value: Any, move: Callable[[Any], None]) -> dict[str, Any]:
+    """Set a widget to a value computed from others; `move` is called with the visitor's new value.
+
+    Returns:
+        The widget's arguments `key`, `on_change` and `args`.
+    """
+    st.session_state[key] = value
+    return {"key": key, "on_change": _pass_value, "args": (key, move)}
+
+
+def read_widget(key: str) -> Any:
+    """Return a widget's current value, "" if it has none; for callbacks."""
     return st.session_state.get(key) or ""
 
 
 def clear_widget(key: str) -> None:
-    """Take the text out of a widget; for callbacks."""
+    """Empty a text widget; for callbacks."""
     st.session_state[key] = ""
 
 
+def follow_widget(key: str, acts: Mapping[str, Callable[[Any], None]]) -> dict[str, Any]:
+    """Return the arguments of a custom component; `acts` maps an event's name to what its value is given."""
+
+    def follow(event: str) -> Callable[[], None]:
+        return lambda: acts[event](st.session_state[key][event])
+
+    return {"key": key} | {f"on_{event}_change": follow(event) for event in acts}
+
+
+def follow_chart(key: str, choose: Callable[[Any], None]) -> dict[str, Any]:
+    """Return a chart's arguments `key` and `on_select`; `choose` is called with the visitor's selection."""
+    return {"key": key, "on_select": lambda: choose(st.session_state[key]["selection"])}
+
+
+def reset_chart(name: str) -> None:
+    """Clear the selection in a chart whose key holds `count_resets` of this name."""
+    resets = st.session_state.setdefault(_RESETS, {})
+    resets[name] = resets.get(name, 0) + 1
+
+
+def count_resets(name: str) -> int:
+    """Return how often a chart was reset."""
+    return int(st.session_state.get(_RESETS, {}).get(name, 0))
+
+
+def has_changed(key: str, value: Any) -> bool:
+    """Return whether the value differs from that of the last call with this key; False the first time."""
+    before = st.session_state.get(_SEEN, {}).get(key, value)
+    st.session_state.setdefault(_SEEN, {})[key] = value
+    return bool(before != value)
+
+
+def _pass_value(key: str, move: Callable[[Any], None]) -> None:
+    move(st.session_state[key])
+
+
+# What a session remembers without a link.
+
+
+def remember(kind: str, name: str, value: Any) -> None:
+    """Store a value for this session."""
+    st.session_state.setdefault(_REMEMBERED, {})[kind, name] = value
+
+
+def recall(kind: str, name: str, default: T) -> T:
+    """Return what `remember` stored."""
+    value: T = st.session_state.get(_REMEMBERED, {}).get((kind, name), default)
+    return value
+
+
 def store_outcome(place: str, outcome: Any) -> None:
-    """Leave what came of an action at the place where it was asked for, in the stead of what lay there."""
+    """Store the outcome of an action for the place on the page that shows it, replacing the last one."""
     st.session_state.setdefault(_OUTCOMES, {})[place] = outcome
 
 
 def read_outcome(place: str) -> Any:
-    """What the latest action of this place left; None before the first."""
+    """Return the outcome of the last action of this place; None before the first."""
     return st.session_state.get(_OUTCOMES, {}).get(place)
 
 
 def show_samples() -> None:
-    """Remember that the synthetic scans are wanted."""
+    """Show the synthetic scans."""
     st.session_state[_SAMPLES] = True
 
 
 def hide_samples() -> None:
-    """Remember that the synthetic scans are no longer wanted."""
+    """Hide the synthetic scans."""
     st.session_state[_SAMPLES] = False
 
 
 def samples_shown() -> bool:
-    """Whether the synthetic scans are wanted."""
+    """Return whether the synthetic scans are shown."""
     return bool(st.session_state.get(_SAMPLES, False))
 
 
-def override_gate(key: str) -> None:
-    """Remember that the files of this key are to be read although they do not look like a head CT."""
-    st.session_state[_OVERRIDDEN] = overridden_keys() | {key}
-
-
-def overridden_keys() -> frozenset[str]:
-    """Keys of the files that are to be read whatever they look like."""
-    return st.session_state.get(_OVERRIDDEN, frozenset())
-
-
 def sample_again() -> None:
-    """Ask for another handful of sample slices."""
+    """Ask for other sample slices."""
     st.session_state[_SAMPLE_NUMBER] = sample_number() + 1
 
 
 def sample_number() -> int:
-    """Which handful of sample slices is shown; the first is 0."""
+    """Return the number of the shown sample of slices, from 0."""
     return int(st.session_state.get(_SAMPLE_NUMBER, 0))
 
 
-def watch(job: str | None) -> None:
-    """Remember which training is being watched."""
-    st.session_state[_WATCHED] = job
+def override_gate(key: str) -> None:
+    """Read the files of this key even though they do not look like a head CT."""
+    st.session_state[_OVERRIDDEN] = overridden_keys() | {key}
 
 
-def watched() -> str | None:
-    """Name of the training that is being watched, if one was chosen."""
+def overridden_keys() -> frozenset[str]:
+    """Return the keys of all files whose gate was overridden."""
+    return st.session_state.get(_OVERRIDDEN, frozenset())
+
+
+def watch_job(name: str | None) -> None:
+    """Choose the training that the page Train shows."""
+    st.session_state[_WATCHED] = name
+
+
+def watched_job() -> str | None:
+    """Return the name of the training that was chosen, if any."""
     return st.session_state.get(_WATCHED)

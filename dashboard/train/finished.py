@@ -79,7 +79,7 @@ def _show_delete(experiment: Experiment) -> None:
         except StrokeError as error:
             components.show_error(error)
         else:
-            state.watch(None)
+            state.watch_job(None)
             st.rerun()
 
 
@@ -99,7 +99,7 @@ def _show_import() -> None:
         except StrokeError as error:
             components.show_error(error)
         else:
-            state.watch(experiment.name)
+            state.watch_job(experiment.name)
             st.rerun()
 
 

@@ -54,7 +54,7 @@ def show_plan() -> None:
         except StrokeError as error:
             components.show_error(error)
         else:
-            state.watch(name.strip())
+            state.watch_job(name.strip())
             st.rerun()
     if not ready:
         st.caption("Choose a data set and a name to start.")
@@ -195,6 +195,6 @@ def _tell_duration(protocol: Protocol, n_slices: int) -> str:
         why = "nothing like it was trained on this machine" if n_slices else "no data set is chosen"
         return f"**Time:** :gray[not known yet: {why}. It is shown once a training has begun.]"
     return (
-        f"**Time:** at most about {components.tell_time(estimate.seconds)} :gray[once it has begun, going by "
+        f"**Time:** at most about {components.format_duration(estimate.seconds)} :gray[once it has begun, going by "
         f"{components.plain(estimate.rests_on)}, trained on this machine with {estimate.n_slices} slices.]"
     )

@@ -49,7 +49,7 @@ def _look(jobs: list[Job]) -> tuple[bool, int]:
 def _show(seen: tuple[bool, int]) -> None:
     st.subheader("Trainings", anchor=False)
     jobs = list_jobs()
-    watched = state.watched()
+    watched = state.watched_job()
     if watched in [experiment.name for experiment in loaders.experiments()[0]]:
         _show_result(watched)
     elif not jobs:
@@ -82,7 +82,7 @@ def _show_row(job: Job, waiting: list[str], *, is_shown: bool, is_alone: bool) -
         st.markdown(f"{_SIGNS[job.state]} **{components.plain(job.name)}** · {_tell_state(job, waiting)}")
         with st.container(horizontal=True, width="content"):
             if not is_alone and not is_shown and job.state != "queued":
-                st.button("Show", key=f"show_{job.name}", on_click=state.watch, args=(job.name,))
+                st.button("Show", key=f"show_{job.name}", on_click=state.watch_job, args=(job.name,))
             _show_actions(job, waiting)
     if job.state in ("failed", "interrupted", "cancelled"):
         st.markdown(components.sentence(job.message))
@@ -183,4 +183,4 @@ def _tell_progress(track: dict[str, Any], job_state: str) -> str:
     else:
         told = f"fold {track['fold']} of {track['folds']} · epoch {track['epoch']} of {track['epochs']}"
     left = track.get("seconds_left")
-    return f"{told} · about {components.tell_time(left)} left" if left and job_state == "running" else told
+    return f"{told} · about {components.format_duration(left)} left" if left and job_state == "running" else told

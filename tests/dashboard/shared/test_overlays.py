@@ -17,7 +17,7 @@ from dashboard.shared.palette import DARK, LIGHT
 def test_no_heat_leaves_the_frame_as_it_is() -> None:
     """Where heat is 0 the picture is the gray frame, at any opacity."""
     frame = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
-    laid = np.asarray(overlays.lay_heat(frame, np.zeros((4, 4), np.float32), 1.0))
+    laid = np.asarray(overlays.overlay_heat(frame, np.zeros((4, 4), np.float32), 1.0))
     gray = np.rint(frame * 255).astype(np.uint8)
     assert (laid == gray[..., None]).all()
 
@@ -25,13 +25,13 @@ def test_no_heat_leaves_the_frame_as_it_is() -> None:
 def test_opacity_zero_shows_the_bare_frame() -> None:
     """The slider's lower end takes the heat map away altogether."""
     frame = np.full((8, 8), 0.5, np.float32)
-    laid = np.asarray(overlays.lay_heat(frame, np.ones((2, 2), np.float32), 0.0))
+    laid = np.asarray(overlays.overlay_heat(frame, np.ones((2, 2), np.float32), 0.0))
     assert (laid == 128).all()
 
 
 def test_full_heat_has_the_top_colour_of_the_bar() -> None:
     """Heat 1 at full opacity is the right end of the colour bar."""
-    laid = np.asarray(overlays.lay_heat(np.zeros((8, 8)), np.ones((2, 2), np.float32), 1.0))
+    laid = np.asarray(overlays.overlay_heat(np.zeros((8, 8)), np.ones((2, 2), np.float32), 1.0))
     bar = np.asarray(overlays.render_color_bar())
     assert (laid[4, 4] == bar[0, -1]).all()
 
@@ -42,8 +42,8 @@ def test_both_models_share_one_scale() -> None:
     low[:] = 0.6
     mixed = low.copy()
     mixed[:, 6:] = 1.0
-    one = np.asarray(overlays.lay_heat(np.zeros((8, 8)), low, 0.7))
-    other = np.asarray(overlays.lay_heat(np.zeros((8, 8)), mixed, 0.7))
+    one = np.asarray(overlays.overlay_heat(np.zeros((8, 8)), low, 0.7))
+    other = np.asarray(overlays.overlay_heat(np.zeros((8, 8)), mixed, 0.7))
     assert (one[0, 0] == other[0, 0]).all()
 
 
@@ -51,7 +51,7 @@ def test_heat_lies_where_it_was_computed() -> None:
     """A hot corner of a coarse map colours the same corner of a finer frame, and no other."""
     heat = np.zeros((4, 4), np.float32)
     heat[0, 3] = 1
-    laid = np.asarray(overlays.lay_heat(np.full((64, 64), 0.5), heat, 1.0)).astype(int)
+    laid = np.asarray(overlays.overlay_heat(np.full((64, 64), 0.5), heat, 1.0)).astype(int)
     colored = np.abs(laid - 128).sum(axis=2)
     assert colored[4, 60] > 100
     assert 0 == colored[60, 4] == colored[4, 4] == colored[60, 60]
@@ -68,7 +68,7 @@ def test_the_scale_of_colours_rises_in_lightness() -> None:
 def test_an_opacity_that_is_no_share_is_refused(opacity: float) -> None:
     """Values outside [0, 1] raise."""
     with pytest.raises(ValueError, match="between 0 and 1"):
-        overlays.lay_heat(np.zeros((8, 8)), np.zeros((2, 2), np.float32), opacity)
+        overlays.overlay_heat(np.zeros((8, 8)), np.zeros((2, 2), np.float32), opacity)
 
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -102,7 +102,7 @@ def test_the_scale_hatches_the_review_band() -> None:
 def test_a_row_says_in_words_what_it_draws() -> None:
     """The words of a row hold its network, probability, operating point and band."""
     row = overlays.ScaleRow("pytorch", 0.876, 0.1, (0.05, 0.2))
-    assert "PyTorch: 0.88, operating point 0.10, needs review from 0.05 to 0.20" == row.tell()
+    assert "PyTorch: 0.88, operating point 0.10, needs review from 0.05 to 0.20" == row.describe()
 
 
 def test_a_data_address_holds_the_picture() -> None:
