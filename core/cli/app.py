@@ -1,5 +1,4 @@
-"""The command line: `python -m core predict | evaluate | verify | experiments | download | audit | leakage |
-robustness | features | gate | window | train`.
+"""The command line: `stroke-ct COMMAND`, in a checkout also `python -m core COMMAND`.
 
 Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
 
@@ -46,7 +45,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli import cards, data, exchange, features, gate, predict, robustness, train, window
+from core.cli import cards, dashboard, data, exchange, features, gate, predict, robustness, train, window
 from core.cli.arguments import AsJson, Name, find_named
 from core.cli.terminal import plain, print_evaluation, print_json, print_table, show_progress
 from core.errors import StrokeError
@@ -55,6 +54,9 @@ from core.frameworks import TITLES
 
 if TYPE_CHECKING:
     from core.datasets import Dataset
+
+# The name under which an installation can be called.
+COMMAND = "stroke-ct"
 
 app = typer.Typer(
     help="Two convolutional networks read brain CT slices. For research and teaching, not for diagnosis.",
@@ -67,6 +69,7 @@ app = typer.Typer(
 
 
 predict.register(app)
+dashboard.register(app)
 
 
 @app.command()
@@ -160,10 +163,14 @@ def main(arguments: list[str] | None = None) -> None:
             # A console that cannot show a character must not end the program.
             stream.reconfigure(errors="replace")
     try:
-        app(args=arguments, prog_name="python -m core")
+        app(args=arguments, prog_name=_name_program())
     except StrokeError as error:
         print(f"Error: {plain(str(error))}", file=sys.stderr)
         raise SystemExit(1) from error
+
+
+def _name_program() -> str:
+    return COMMAND if Path(sys.argv[0]).stem == COMMAND else "python -m core"
 
 
 def _find_dataset(experiment: Experiment, folder: Path | None) -> tuple[Dataset | None, str]:

@@ -22,7 +22,7 @@ from core.datasets.class_folders import find_class_folders, list_files
 from core.datasets.file_names import can_tell_slices, parse_name, slice_labels
 from core.datasets.kaggle import KNOWN_DATASET, fetch_known_dataset, find_cached_dataset
 from core.errors import DatasetError, ScanError
-from core.scans import read_scan_file
+from core.scans import read_scan
 from core.system import natural_key
 
 Progress = Callable[[int, int], None]
@@ -150,7 +150,7 @@ def read_pixels(dataset: Dataset, file: str) -> NDArray[np.float32]:
     Raises:
         ScanError: when the file has vanished or been damaged since it was indexed.
     """
-    return read_scan_file(dataset.folder / file, file).slices[0].pixels
+    return read_scan(dataset.folder / file, file).slices[0].pixels
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:
@@ -211,7 +211,7 @@ def _check_labels_name(which: str) -> None:
 
 def _check_file(path: Path) -> str | ScanError:
     try:
-        return read_scan_file(path).sha256
+        return read_scan(path).sha256
     except ScanError as error:
         return error
 

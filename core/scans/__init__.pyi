@@ -6,7 +6,6 @@ from .formats import (
 from .intake import (
     iterate_study as iterate_study,
     read_scan as read_scan,
-    read_scan_file as read_scan_file,
     read_study as read_study,
 )
 from .raster import (

@@ -1,8 +1,8 @@
 """File bytes -> `Scan`: the one door for whatever a person hands in.
 
 `read_study` takes what came from a person: it decodes in a process of its own (core.scans.isolation) and
-sorts the files into scans (core.scans.series). `read_scan` and `read_scan_file` decode one file right here,
-for what the program keeps itself, such as the pictures of a data set.
+sorts the files into scans (core.scans.series). `read_scan` decodes one file in this process, for what
+the program keeps itself, such as the pictures of a data set.
 
 The format is decided by the content alone, never by the name. Nothing here logs, keeps a copy, or keeps the
 patient's name; `source` is whatever the user called the file and is only ever shown as plain text.
@@ -18,7 +18,7 @@ from pathlib import Path
 from core.errors import ScanError
 from core.scans import series
 from core.scans.decoding import MIN_SIDE_PX, decode_file
-from core.scans.isolation import decode_apart
+from core.scans.isolation import decode_isolated
 from core.scans.scan import Marks, Piece, Refused, Scan, Slice, Study, Technical
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "check_file_size",
     "iterate_study",
     "read_scan",
-    "read_scan_file",
     "read_study",
 ]
 
@@ -79,54 +78,46 @@ def iterate_study(
         except ScanError as error:
             yield Refused(source, error)
             continue
-        for outcome in decode_apart(data, source, key=key):
+        for outcome in decode_isolated(data, source, key=key):
             n_files += 1
             if on_file:
                 on_file(n_files)
             if isinstance(outcome, Refused):
                 yield outcome
             elif outcome.kind != "dicom":
-                yield _to_scan(outcome)
+                yield _try_build(outcome)
             else:
                 n_pixels += sum(plane.pixels.size for plane in outcome.planes)
                 if n_pixels > MAX_STUDY_PIXELS:
                     yield Refused(outcome.source, _study_too_large())
                 else:
                     waiting.append(outcome)
-    yield from series.to_scans(waiting)
+    yield from series.sort_into_scans(waiting)
 
 
-def read_scan(data: bytes, source: str) -> Scan:
-    """Decode one picture, volume or DICOM file in this process.
+def read_scan(file: bytes | str | Path, source: str | None = None) -> Scan:
+    """Read one picture, volume or DICOM file in this process.
+
+    For a study of several files, or for files that may be hostile, take `read_study`.
 
     Args:
-        data: the file's bytes.
-        source: what the user called it; its ending is compared with the content, nothing else is read from
-            it.
+        file: its path, or its bytes. A file above 200 MB is refused before it is read.
+        source: what to call it; the name of the file when None, "" for bytes. Its ending is compared with the
+            content, nothing else is read from it.
 
     Returns:
         A scan with at least one slice, each at least 32 x 32 pixels and not constant.
 
     Raises:
         ScanError: with code "empty", "too_large", "not_an_image", "unsupported_format", "no_pixels" (a DICOM
-            file without a picture), "truncated" (damaged or cut off) or "degenerate" (smaller than 32 pixels,
-            constant, not finite, or of absurd size or rescaling).
+            file without a picture), "truncated" (damaged or cut off), "degenerate" (smaller than 32 pixels,
+            constant, not finite, or of absurd size or rescaling) or "unreadable" (the file cannot be opened).
     """
-    check_file_size(len(data))
-    return series.to_scan(decode_file(data, source))
-
-
-def read_scan_file(path: Path, source: str | None = None) -> Scan:
-    """Decode the file at `path`; like `read_scan`, but an oversized file is refused before it is read.
-
-    Args:
-        path: where the file lies.
-        source: what to call it; the file's own name when left out.
-
-    Raises:
-        ScanError: as `read_scan`, and with code "unreadable" when the file cannot be opened.
-    """
-    return read_scan(_open(path), path.name if source is None else source)
+    if not isinstance(file, bytes):
+        path = Path(file)
+        return read_scan(_open(path), path.name if source is None else source)
+    check_file_size(len(file))
+    return series.build_scan(decode_file(file, source or ""))
 
 
 def check_file_size(n_bytes: int) -> None:
@@ -157,9 +148,9 @@ def _open(path: Path) -> bytes:
         ) from error
 
 
-def _to_scan(piece: Piece) -> Scan | Refused:
+def _try_build(piece: Piece) -> Scan | Refused:
     try:
-        return series.to_scan(piece)
+        return series.build_scan(piece)
     except ScanError as error:
         return Refused(piece.source, error)
 

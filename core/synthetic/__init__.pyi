@@ -1,5 +1,6 @@
 from .phantoms import (
     render_phantom as render_phantom,
+    save_phantom as save_phantom,
 )
 from .planting import (
     plant_hemorrhage as plant_hemorrhage,

@@ -135,8 +135,9 @@ def write_phantom_dataset(
             number += 2 if index in with_lesion else 1
 
 
-def save_phantom(phantom: Phantom, path: Path) -> None:
+def save_phantom(phantom: Phantom, path: str | Path) -> None:
     """Write a phantom as an 8-bit gray picture; the ending decides the format."""
+    path = Path(path)
     options: dict[str, Any] = {"quality": _JPEG_QUALITY} if path.suffix.lower() in (".jpg", ".jpeg") else {}
     Image.fromarray(np.round(phantom.pixels * 255).astype(np.uint8)).save(path, **options)
 

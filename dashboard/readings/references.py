@@ -13,7 +13,7 @@ from core.datasets import find_class_folders
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.imaging import to_frame
-from core.scans import read_scan_file
+from core.scans import read_scan
 from core.synthetic import render_phantom
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def load_reference(experiment: Experiment, label: int, folder: Path | None) -> R
             path = find_class_folders(folder)[0] / chosen["file"]
             if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == chosen["sha256"]:
                 said = {name: float(chosen[name]) for name in experiment.frameworks}
-                return Reference(label, draw(read_scan_file(path).slices[0].pixels), chosen["file"], said)
+                return Reference(label, draw(read_scan(path).slices[0].pixels), chosen["file"], said)
     except StrokeError:
         pass  # no data set after all
     phantom = render_phantom(np.random.default_rng(_SEED), lesion=bool(label), size=_SIZE)

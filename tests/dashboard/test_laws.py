@@ -19,7 +19,7 @@ from dashboard.shared.palette import DARK, LIGHT, Palette
 from tests.builders import write_tiny_experiment
 from tests.source_trees import MODULES, ROOT
 
-SETTINGS = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+SETTINGS = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
 
 
 def _luminance(color: str) -> float:

@@ -1,4 +1,4 @@
-"""The door for files: read_scan and read_scan_file."""
+"""The door for files: read_scan."""
 
 import hashlib
 import logging
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core.errors import ScanError
-from core.scans import intake as scans, read_scan, read_scan_file
+from core.scans import intake as scans, read_scan
 
 
 def test_a_picture_becomes_a_scan(gray, encode):
@@ -116,7 +116,7 @@ def test_large_file_is_not_even_opened(tmp_path, monkeypatch):
         stream.truncate(scans.MAX_FILE_BYTES + 1)
     monkeypatch.setattr(type(path), "read_bytes", lambda _: pytest.fail("the file was read"))
     with pytest.raises(ScanError) as caught:
-        read_scan_file(path)
+        read_scan(path)
     assert "too_large" == caught.value.code
 
 
@@ -124,13 +124,13 @@ def test_file_is_read_under_its_name_or_another(gray, encode, tmp_path):
     """The source is the file's name, or what the caller calls it."""
     path = tmp_path / "a.png"
     path.write_bytes(encode(gray))
-    assert ("a.png", "b/a.png") == (read_scan_file(path).source, read_scan_file(path, "b/a.png").source)
+    assert ("a.png", "b/a.png") == (read_scan(path).source, read_scan(str(path), "b/a.png").source)
 
 
 def test_missing_file_is_a_scan_error(tmp_path):
     """A file that is not there is refused with its own code, not with a traceback."""
     with pytest.raises(ScanError, match="cannot be opened") as caught:
-        read_scan_file(tmp_path / "gone.png")
+        read_scan(tmp_path / "gone.png")
     assert "unreadable" == caught.value.code
 
 
