@@ -1,16 +1,16 @@
-"""Experiments: the folders in `trained_models/`, each one protocol and the models trained under it.
+"""Experiments: folders in `trained_models/`, each with one protocol and the models trained under it.
 
     NAME/
       experiment.json    the card: protocol, recipe, classes, operating points, hashes (see cards.py)
       slices.csv         every slice of the data set and its part in each fold
-      predictions.csv    the probability of every slice that was held out, for each framework
+      predictions.csv    the probability of every held-out slice, for each framework
       history.csv        loss and accuracy of every epoch
       robustness.csv, properties.csv, features.csv, gate.csv     measured afterwards: see OPTIONAL_TABLES
-      familiarity.safetensors    what new slices are compared with: see core.gate.familiarity
+      familiarity.safetensors    features that new slices are compared with: see core.gate.familiarity
       pytorch/model.onnx (served), pytorch/weights-0.pt ...     one per fold
       keras/model.onnx   (served), keras/model-0.keras ...
 
-Whatever is read is compared with the hash on the card first. Files that the card does not list are ignored.
+Every file is compared with its hash on the card before it is read. Files not listed on the card are ignored.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
-"""An experiment's card (`experiment.json`): its form, and the check that a card has it.
+"""The format of an experiment's card (`experiment.json`), and its validation.
 
-Format 1, the part that the program relies on (cards may say more), as the models below check it:
+Format 1, as far as the program relies on it (a card may hold more fields):
 
     {"format": 1, "name": str, "created": UTC time (ISO 8601), "summary": one sentence,
      "protocol": {"labels": "folder"|"slice", "split": "random"|"patient", "folds": int >= 1, "seed": int,
@@ -41,10 +41,10 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def check_name(name: str) -> str:
-    """Return `name`; raise an ExperimentError unless it can be an experiment's name and its folder's."""
+    """Return `name`; raise an ExperimentError unless it is valid for an experiment and its folder."""
     if not _NAME.fullmatch(name):
         raise ExperimentError(
-            "An experiment's name has up to 80 small letters, digits, dots, hyphens and underscores, "
+            "An experiment's name has at most 80 lower-case letters, digits, dots, hyphens and underscores, "
             "and starts with a letter or a digit",
             found=repr(name)[:100],
             remedy='choose a name such as "my-experiment"',
@@ -53,20 +53,20 @@ def check_name(name: str) -> str:
 
 
 def check_path(path: str) -> str:
-    """Return `path`; raise an ExperimentError unless it can only mean a file inside its experiment."""
+    """Return `path`; raise an ExperimentError unless it is a file inside the experiment's folder."""
     parts = path.split("/")
-    # A colon would be a drive or a stream on Windows, a backslash a separator there.
+    # On Windows, a colon marks a drive or a stream, and a backslash separates folders.
     if any(part in ("", ".", "..") for part in parts) or "\\" in path or ":" in path or "\0" in path:
         raise ExperimentError(
-            "A file outside its folder is named",
+            "The card lists a file outside its folder",
             found=repr(path)[:100],
             remedy="do not use this experiment: its card was not written by this program",
         )
     return path
 
 
-def required_files(card: dict[str, Any]) -> list[str]:
-    """The files without which an experiment can be neither shown nor served."""
+def list_required_files(card: dict[str, Any]) -> list[str]:
+    """Return the files that every experiment must have."""
     models = [str(PurePosixPath(framework) / "model.onnx") for framework in card["protocol"]["frameworks"]]
     return [*TABLES, *models]
 
@@ -91,12 +91,12 @@ def _check_band(band: list[float]) -> list[float]:
 
 def _check_classes(classes: _Classes) -> _Classes:
     if classes.negative == classes.positive:
-        raise ValueError("should give the two classes two names")
+        raise ValueError("should have two different names")
     return classes
 
 
 class _Form(BaseModel):
-    # Built when the first card is read. Fields that a form does not name may be of any kind.
+    # Built when the first card is read. Other fields may hold anything.
     model_config = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
 
 
@@ -157,10 +157,10 @@ class _Card(_Form):
 
 
 def parse_card(text: bytes) -> dict[str, Any]:
-    """Return the card in `text`, checked: every field as it came, those that the form does not name as well.
+    """Return the card in `text` after validation, with all its fields unchanged.
 
     Raises:
-        ExperimentError: which field is not as the format says, and what came.
+        ExperimentError: the card is not valid; it names the field and the value found.
     """
     try:
         card = json.loads(text, parse_constant=_refuse_constant)
@@ -170,8 +170,8 @@ def parse_card(text: bytes) -> dict[str, Any]:
         raise ExperimentError("experiment.json does not hold an object", found=type(card).__name__)
     if card.get("format") != FORMAT:
         raise ExperimentError(
-            f"experiment.json is not of format {FORMAT}",
-            found=f"format {card['format']!r}" if "format" in card else "it names no format",
+            f"experiment.json is not in format {FORMAT}",
+            found=f"format {card['format']!r}" if "format" in card else "it states no format",
             remedy="use the version of this program that wrote it, or train the experiment again",
         )
     try:
@@ -179,27 +179,27 @@ def parse_card(text: bytes) -> dict[str, Any]:
     except ValidationError as error:
         raise _refuse(*explain_refusal(error)) from error
     except StrokeError as error:
-        # Of the recipe, the name or a path.
+        # From the recipe, the name or a path.
         raise ExperimentError(
             f"experiment.json is not usable: {error.problem}", found=error.found, remedy=error.remedy
         ) from error
-    _check_frameworks_have_all(form)
-    for path in required_files(card):
+    _check_frameworks_complete(form)
+    for path in list_required_files(card):
         if path not in form.files:
             raise ExperimentError(f'experiment.json does not list "{path}"')
     return card
 
 
 def _refuse_constant(word: str) -> float:
-    raise ValueError(f"{word} is no JSON number")
+    raise ValueError(f"{word} is not a JSON number")
 
 
-def _refuse(field: str, wanted: str, found: str = "") -> ExperimentError:
-    return ExperimentError(f'experiment.json: "{field}" {wanted}', found=found, remedy="correct this field")
+def _refuse(field: str, expected: str, found: str = "") -> ExperimentError:
+    return ExperimentError(f'experiment.json: "{field}" {expected}', found=found, remedy="correct this field")
 
 
-def _check_frameworks_have_all(form: _Card) -> None:
-    """Raise an ExperimentError where a framework lacks what another part of the card promises of it."""
+def _check_frameworks_complete(form: _Card) -> None:
+    """Raise an ExperimentError if an entry of a framework is missing: threshold, calibration or bands."""
     rule = form.default_operating_point
     for framework in form.protocol.frameworks:
         if form.operating_points.get(framework, {}).get("slice", {}).get(rule) is None:
@@ -207,13 +207,13 @@ def _check_frameworks_have_all(form: _Card) -> None:
             raise _refuse(field, "should be a number: it is the default operating point")
         if "calibration" in form.model_fields_set:
             fits = form.calibration.get(framework)
-            # Never a list as long as the card says: it may say a billion folds.
+            # No list of `n_folds` elements is built: a hostile card may state a billion folds.
             n_folds = form.protocol.folds if fits and fits.served else 0
             fitted = [fit.fold for fit in fits.folds] if fits else []
             if not fits or len(fitted) != n_folds or fitted != list(range(len(fitted))):
                 raise _refuse(
                     f"calibration.{framework}",
-                    "should hold a fit of every fold and the served one, or of none",
+                    "should hold a fit for every fold and for the served network, or none at all",
                 )
         if "review_bands" in form.model_fields_set and framework not in form.review_bands:
             raise _refuse(f"review_bands.{framework}", "is missing")

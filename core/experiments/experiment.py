@@ -1,4 +1,4 @@
-"""One experiment: its card, and its tables and networks, compared with the hash on the card when read."""
+"""Read the card, tables and networks of one experiment; each file is checked against its hash on the card."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """An experiment folder whose card and files were found whole.
+    """An experiment folder with a valid card and complete files.
 
     Attributes:
-        folder: where it lies.
-        card: the card as it was read; see `core.experiments.cards`. Not to be changed.
-        digest: SHA-256 of the card. As the card holds the hash of every file, it stands for the whole
-            experiment, and serves as a key for caches.
+        folder: the folder.
+        card: the card as read, see `core.experiments.cards`. Do not change it.
+        digest: SHA-256 of the card. The card holds the hash of every file, so the digest identifies the whole
+            experiment and serves as a cache key.
     """
 
     folder: Path
@@ -38,36 +38,36 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """Its name, which is also its folder's."""
+        """Return the name, which is also the folder's."""
         return str(self.card["name"])
 
     @property
     def recipe(self) -> Recipe:
-        """How slices become input images."""
+        """Return the recipe that turns slices into input images."""
         return Recipe.from_dict(self.card["recipe"])
 
     @property
     def classes(self) -> tuple[str, str]:
-        """Names of the negative and the positive class."""
+        """Return the names of the negative and the positive class."""
         return self.card["classes"]["negative"], self.card["classes"]["positive"]
 
     @property
     def meaning(self) -> str:
-        """What a positive slice shows, in words."""
+        """Return in words what a positive slice shows."""
         return str(self.card["classes"]["meaning"])
 
     @property
     def frameworks(self) -> tuple[str, ...]:
-        """The frameworks trained, in the order of FRAMEWORKS."""
+        """Return the trained frameworks, in the order of FRAMEWORKS."""
         return tuple(name for name in FRAMEWORKS if name in self.card["protocol"]["frameworks"])
 
     def threshold(self, framework: str, level: str = "slice", rule: str | None = None) -> float:
-        """The probability from which on `framework` decides for the positive class.
+        """Return the decision threshold of `framework`, a calibrated probability in [0, 1].
 
         Args:
             framework: one of `frameworks`.
             level: "slice" or "patient".
-            rule: how it was chosen on validation data ("youden", ...); the card's default when None.
+            rule: the rule that chose it on validation data ("youden", ...); the card's default when None.
 
         Raises:
             ExperimentError: the card has no such operating point, or it could not be estimated.
@@ -77,27 +77,27 @@ class Experiment:
         if points.get(rule) is None:
             known = ", ".join(name for name, value in points.items() if value is not None)
             raise ExperimentError(
-                f'Experiment "{self.name}" has no operating point "{rule}" for {framework} on {level} level',
+                f'Experiment "{self.name}" has no operating point "{rule}" for {framework} at {level} level',
                 remedy=f"choose one of: {known}" if known else "",
             )
         return float(points[rule])
 
     def recalibration(self, framework: str) -> Recalibration:
-        """What the served network's probabilities go through; the identity where the card holds no fit."""
+        """Return the recalibration of the served network; the identity if the card holds no fit."""
         return served_recalibration(self.card.get("calibration", {}).get(framework))
 
     def review_band(
         self, framework: str, level: str = "slice", threshold: float | None = None
     ) -> tuple[float, float] | None:
-        """The band (low, high) of calibrated probabilities around a threshold that need review.
+        """Return the review band (low, high) around a threshold, in calibrated probabilities.
 
         Args:
-            framework, level: as `threshold` takes them.
-            threshold: the card's default one when None. For one that is not on the card, the band is chosen
-                anew, on the validation rows; see `core.evaluation.review`.
+            framework, level: see `threshold`.
+            threshold: the card's default when None. For a threshold that is not on the card, the band is
+                computed from the validation rows, see `core.evaluation.review`.
 
         Returns:
-            None where the card has no bands (an older one), or the level no validation rows.
+            None if the card has no bands (older cards), or the level has no validation rows.
         """
         if "review_bands" not in self.card:
             return None
@@ -111,47 +111,47 @@ class Experiment:
         return choose_band(scores[1], threshold) if scores and scores[1].size else None
 
     def predictions(self) -> pd.DataFrame:
-        """Raw out-of-sample probabilities: one row per slice, fold and part ("test" or "validation").
+        """Read the raw out-of-sample probabilities: a row per slice, fold and part ("test" or "validation").
 
-        Columns file, patient, number (Int64), label, sha256, fold, part, and for each framework trained the
+        Columns: file, patient, number (Int64), label, sha256, fold, part, and for each trained framework the
         probability of the positive class in [0, 1]. `patient` is "" and `number` <NA> where unknown.
         """
         return self._read_table("predictions.csv")
 
     def calibrated_predictions(self) -> pd.DataFrame:
-        """The predictions with calibrated probabilities in the place of the raw ones, in every part."""
+        """Read the predictions, with calibrated instead of raw probabilities in every part."""
         return recalibrate(self.predictions(), self.card.get("calibration", {}))
 
     def slices(self) -> pd.DataFrame:
-        """Every slice with its labels and its part ("train", "validation", "test") in fold_0, fold_1, ..."""
+        """Read every slice: labels, and part ("train", "validation", "test") in fold_0, fold_1, ..."""
         return self._read_table("slices.csv")
 
     def history(self) -> pd.DataFrame:
-        """One row per framework, fold and epoch (from 1): losses, accuracies, seconds, best (0 or 1)."""
+        """Read losses, accuracies, seconds and best (0 or 1) per framework, fold and epoch (from 1)."""
         return self._read_table("history.csv")
 
     def robustness(self) -> pd.DataFrame | None:
-        """Ranking figures under perturbed pictures, see OPTIONAL_TABLES; None when they were not measured."""
+        """Read the ranking figures on perturbed pictures, see OPTIONAL_TABLES; None if not measured."""
         return self._read_table("robustness.csv") if "robustness.csv" in self.card["files"] else None
 
     def properties(self) -> pd.DataFrame | None:
-        """Brightness and place in the head of the held-out slices; None when they were not measured."""
+        """Read brightness and position in the head of the held-out slices; None if not measured."""
         return self._read_table("properties.csv") if "properties.csv" in self.card["files"] else None
 
     def features(self) -> pd.DataFrame | None:
-        """The map and the neighbours of every slice, row by row as in `slices()`; None if not computed."""
+        """Read map position and neighbours of each slice, rows as in `slices()`; None if not computed."""
         return self._read_table("features.csv") if "features.csv" in self.card["files"] else None
 
     def gate(self) -> pd.DataFrame | None:
-        """What the gate reads, warns of and refuses, see OPTIONAL_TABLES; None when it was not measured."""
+        """Read the gate's counts (read, warned, refused), see OPTIONAL_TABLES; None if not measured."""
         return self._read_table("gate.csv") if "gate.csv" in self.card["files"] else None
 
     def familiarity(self) -> Familiarity | None:
-        """What the networks are familiar with; None when it was not measured."""
+        """Read the features that new slices are compared with (core.gate.familiarity); None if absent."""
         return self._familiarity
 
     def model_path(self, framework: str) -> Path:
-        """The served network's ONNX file, its hash checked.
+        """Return the ONNX file of the served network, after checking its hash.
 
         Raises:
             ExperimentError: the framework was not trained, or the file is missing or changed.
@@ -166,9 +166,9 @@ class Experiment:
         return self.folder / path
 
     def training_hashes(self) -> frozenset[str]:
-        """SHA-256 of every file that had a part in making the served networks, in at least one fold.
+        """Return the SHA-256 of every slice in the training or validation part of at least one fold.
 
-        Validation slices count: they decided which weights were kept and where the threshold lies.
+        Validation slices count, because they decided which weights were saved and where the threshold is.
         """
         return self._training_hashes
 
@@ -189,22 +189,22 @@ class Experiment:
             folds = self.card["protocol"]["folds"]
             return unpack_familiarity(self._read_bytes(FAMILIARITY_FILE), self.frameworks, folds)
         except ValueError as error:
-            raise damaged(self.folder, FAMILIARITY_FILE, str(error)) from error
+            raise damaged_file_error(self.folder, FAMILIARITY_FILE, str(error)) from error
 
     @cached_property
     def _training_hashes(self) -> frozenset[str]:
         try:
             return training_hashes(self._read_bytes("slices.csv"), self.card["protocol"]["folds"])
         except ValueError as error:
-            raise damaged(self.folder, "slices.csv", str(error)) from error
+            raise damaged_file_error(self.folder, "slices.csv", str(error)) from error
 
     def _read_bytes(self, path: str) -> bytes:
         try:
             data = (self.folder / path).read_bytes()
         except OSError as error:
-            raise damaged(self.folder, path, "cannot be read") from error
+            raise damaged_file_error(self.folder, path, "cannot be read") from error
         if hashlib.sha256(data).hexdigest() != self.card["files"][path]:
-            raise damaged(self.folder, path, "differs from its hash on the card")
+            raise damaged_file_error(self.folder, path, _CHANGED)
         return data
 
     def _read_table(self, path: str) -> pd.DataFrame:
@@ -213,26 +213,31 @@ class Experiment:
             columns = (TABLES | OPTIONAL_TABLES)[path] + frameworks
             return parse_table(self._read_bytes(path), columns)
         except ValueError as error:
-            raise damaged(self.folder, path, str(error)) from error
+            raise damaged_file_error(self.folder, path, str(error)) from error
+
+
+_CHANGED = "differs from its hash on the card"
 
 
 def check_file(folder: Path, path: str, digest: str) -> None:
-    """Raise an ExperimentError unless the file lies inside the folder and has this hash."""
+    """Raise an ExperimentError unless the file is inside the folder and has this hash."""
     place = folder / path
-    # A link could lead out of the folder: the card speaks for its own files only.
+    # A link could lead out of the folder; the card covers its own files only.
     if not place.resolve().is_relative_to(folder.resolve()):
-        raise damaged(folder, path, "is a link that leads out of the folder")
+        raise damaged_file_error(folder, path, "is a link that leads out of the folder")
     if not place.is_file():
-        raise damaged(folder, path, "is missing")
+        raise damaged_file_error(folder, path, "is missing")
     if sha256_of_file(place) != digest:
-        raise damaged(folder, path, "differs from its hash on the card")
+        raise damaged_file_error(folder, path, _CHANGED)
 
 
-def damaged(folder: Path, path: str, what: str) -> ExperimentError:
-    """The error that names a file of an experiment and what is wrong with it."""
-    return ExperimentError(f'Experiment "{folder.name}": the file {path} {what}', remedy=restore(folder.name))
+def damaged_file_error(folder: Path, path: str, problem: str) -> ExperimentError:
+    """Return the error for a file of an experiment; `problem` continues "the file PATH ..."."""
+    return ExperimentError(
+        f'Experiment "{folder.name}": the file {path} {problem}', remedy=explain_restore(folder.name)
+    )
 
 
-def restore(name: str) -> str:
-    """How to get a damaged experiment back."""
+def explain_restore(name: str) -> str:
+    """Return how to restore a damaged experiment, in words."""
     return f'get the folder "{name}" again (in a clone: git restore trained_models), or train it again'

@@ -1,4 +1,4 @@
-"""Finding and reading experiment folders: every file is compared with the hash on the card first."""
+"""Find and read experiment folders; every file is compared with its hash on the card."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 
 from core.errors import ExperimentError
 from core.experiments.cards import parse_card
-from core.experiments.experiment import Experiment, check_file, restore
+from core.experiments.experiment import Experiment, check_file, explain_restore
 from core.system import PROGRAM_FOLDER, is_checkout, user_folder
 
 CARD_NAME = "experiment.json"
 FOLDER_NAME = "trained_models"
 DEFAULT_NAME = "hemorrhage-by-patient"
-# Names another default, for a server that reads with an experiment of its own.
+# This variable names another default, for example on a server with its own experiment.
 DEFAULT_VARIABLE = "STROKE_CT_EXPERIMENT"
-# Those that the program comes with.
+# The experiments that come with the program.
 SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME)
 
 
 def models_root() -> Path:
-    """Return the folder to which experiments, trainings and tags are written.
+    """Return the folder for experiments, trainings and tags; it may not exist yet.
 
-    The variable STROKE_CT_MODELS names it. Without it, it is `trained_models` in a checkout, and in an
-    installation the folder of that name in the user's data folder; it may not exist yet.
+    It is STROKE_CT_MODELS if set, else `trained_models` in a checkout, else (for an installed program) the
+    folder of that name in the user's data folder.
     """
     named = os.environ.get("STROKE_CT_MODELS")
     if named:
@@ -33,18 +33,15 @@ def models_root() -> Path:
 
 
 def shipped_root() -> Path | None:
-    """Return the folder of the experiments that an installation came with; None in a checkout.
-
-    Nothing is written into it.
-    """
+    """Return the read-only folder of experiments that came with an installed program; None in a checkout."""
     return None if is_checkout() else PROGRAM_FOLDER / FOLDER_NAME
 
 
 def model_roots() -> tuple[Path, ...]:
-    """Return the folders in which experiments are looked for.
+    """Return the folders that are searched for experiments.
 
-    Beside `models_root()`, the shipped ones of an installation, unless STROKE_CT_MODELS names another folder
-    than the user's own.
+    They are `models_root()` and, for an installed program, `shipped_root()`, unless STROKE_CT_MODELS names a
+    folder other than the default.
     """
     root = models_root()
     shipped = shipped_root()
@@ -52,23 +49,23 @@ def model_roots() -> tuple[Path, ...]:
 
 
 def is_taken(name: str, root: Path) -> bool:
-    """Return whether an experiment of this name lies in `root`, or in a folder that is listed with it."""
+    """Return whether `root`, or a folder searched together with it, has an experiment of this name."""
     roots = model_roots()
     return any((place / name).exists() for place in (roots if root in roots else (root,)))
 
 
 def open_experiment(name: str | None = None) -> Experiment:
-    """Read an experiment by its name; without a name, the default one.
+    """Read an experiment by its name, or the default experiment if `name` is None.
 
     Raises:
-        ExperimentError: there is none of this name (code "unknown_experiment"), the default one is missing
-            (code "no_default"), or a file of it is missing or changed.
+        ExperimentError: there is no such experiment (code "unknown_experiment"), the default experiment is
+            missing (code "no_default"), or one of its files is missing or changed.
     """
     return default_experiment() if name is None else find_experiment(name)
 
 
 def default_name() -> str:
-    """Return the name of the experiment that reads scans unless a person chooses another by name."""
+    """Return the name of the experiment that reads scans unless the user chooses another."""
     return os.environ.get(DEFAULT_VARIABLE) or DEFAULT_NAME
 
 
@@ -76,20 +73,20 @@ def read_experiment(folder: Path) -> Experiment:
     """Read the card in `folder` and check every file that it lists.
 
     Raises:
-        ExperimentError: which file of which folder is missing or changed, or what is wrong with the card.
+        ExperimentError: a file is missing or changed, or the card is not valid.
     """
     folder = Path(folder)
     try:
         text = (folder / CARD_NAME).read_bytes()
     except OSError as error:
         raise ExperimentError(
-            f'The folder "{folder.name}" holds no readable {CARD_NAME}',
-            remedy="it is no experiment, or its training has not ended; move it out of the folder of models",
+            f'The folder "{folder.name}" has no readable {CARD_NAME}',
+            remedy="it is no experiment, or its training has not finished; move it out of the models folder",
         ) from error
     try:
         card = parse_card(text)
     except ExperimentError as error:
-        remedies = filter(None, (error.remedy, restore(folder.name)))
+        remedies = filter(None, (error.remedy, explain_restore(folder.name)))
         raise ExperimentError(
             f'Folder "{folder.name}": {error.problem}', found=error.found, remedy=", or ".join(remedies)
         ) from error
@@ -99,12 +96,12 @@ def read_experiment(folder: Path) -> Experiment:
 
 
 def list_experiments(root: Path | None = None) -> tuple[list[Experiment], list[ExperimentError]]:
-    """Return the experiments in `root` by name, and an error for each damaged folder.
+    """Return the experiments in `root`, sorted by name, and an error for each damaged folder.
 
-    Folders whose name starts with a dot, and single files, are ignored. Never raises for a bad folder.
+    Hidden folders and files are ignored. A damaged folder raises no error.
 
     Args:
-        root: the folder to look in; those of `model_roots()` when None.
+        root: the folder to search; the folders of `model_roots()` when None.
     """
     found: list[Experiment] = []
     damaged: list[ExperimentError] = []
@@ -120,7 +117,7 @@ def find_experiment(name: str, root: Path | None = None) -> Experiment:
     """Return the experiment `name` in `root` (default: the folders of `model_roots()`).
 
     Raises:
-        ExperimentError: code "unknown_experiment" when there is none of this name; else what is damaged.
+        ExperimentError: there is no such experiment (code "unknown_experiment"), or it is damaged.
     """
     places = _list_folders(root)
     if name not in places:
@@ -128,17 +125,17 @@ def find_experiment(name: str, root: Path | None = None) -> Experiment:
             f'There is no experiment "{name}"',
             remedy=f"choose one of: {', '.join(places)}"
             if places
-            else f"there is none yet in {root or models_root()}; train one",
+            else f"there are none yet in {root or models_root()}; train one",
             code="unknown_experiment",
         )
     return _read_named(name, places[name])
 
 
 def default_experiment(root: Path | None = None) -> Experiment:
-    """Return the experiment `default_name()`. Another never takes its place.
+    """Return the experiment `default_name()`; never another one.
 
     Raises:
-        ExperimentError: it is damaged; it is missing (code "no_default"); there is no experiment at all.
+        ExperimentError: it is damaged or missing (code "no_default"), or there is no experiment at all.
     """
     places = _list_folders(root)
     name = default_name()
@@ -148,7 +145,7 @@ def default_experiment(root: Path | None = None) -> Experiment:
         raise ExperimentError(
             f'The default experiment "{name}" is missing',
             found=f"found: {', '.join(places)}",
-            remedy=f"choose one of these by name, or put the folder {name} back",
+            remedy=f"choose one of these by name, or restore the folder {name}",
             code="no_default",
         )
     raise ExperimentError(
@@ -177,12 +174,12 @@ def _read_named(name: str, folders: list[Path]) -> Experiment:
         raise ExperimentError(
             f'There are two experiments "{name}"',
             found=" and ".join(map(str, folders)),
-            remedy=f"the first came with the program; move yours out of {folders[-1].parent}",
+            remedy=f"the first came with the program; move your own out of {folders[-1].parent}",
         )
     experiment = read_experiment(folders[0])
     if experiment.name != name:
         raise ExperimentError(
             f'The folder "{name}" holds the experiment "{experiment.name}"',
-            remedy=f'rename the folder to "{experiment.name}", or move it out of the folder of models',
+            remedy=f'rename the folder to "{experiment.name}", or move it out of the models folder',
         )
     return experiment

@@ -1,4 +1,4 @@
-"""The tables of an experiment: their columns, and reading and writing them as CSV."""
+"""Read and write the CSV tables of an experiment, and state their columns."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from core.system import write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns that each table has at least. slices.csv has fold_0 ... fold_{K-1} as well, predictions.csv a column
-# of probabilities for each framework, history.csv accuracies, the learning rate and seconds.
+# The required columns. slices.csv also has fold_1 ... fold_{K-1}, predictions.csv a column of probabilities
+# for each framework, history.csv accuracies, the learning rate and seconds.
 TABLES: dict[str, tuple[str, ...]] = {
     "slices.csv": ("file", "patient", "number", "folder_label", "slice_label", "label", "sha256", "fold_0"),
     "predictions.csv": ("file", "patient", "number", "label", "sha256", "fold", "part"),
     "history.csv": ("framework", "fold", "epoch", "train_loss", "validation_loss"),
 }
-# Tables that an experiment may have besides: what was measured after its training (`add_files` adds them).
+# Optional tables, measured after the training and added by `add_files`.
 #
-# robustness.csv: ranking of the held-out slices, or patients ("level"), under a perturbation of an amount. Of
-#     both figures also NAME_low and NAME_high, the ends of the 95 % interval, and NAME_reason, why there is
-#     none; tables from before these lack the three.
-# properties.csv: of each held-out slice its mean brightness, its place in the head from base (0) to vertex
-#     (1), and the third of it ("level": "base", "middle" or "vertex"); whether it shows brain
-#     ("brain_visible": 1 or 0), which tables from before core.gate.appearance lack.
-# features.csv: row i is that of slices.csv: its place on a map of the served features, the rows of the
-#     training slices that are most like it, and of its near-copies; see core.measurements.feature_space.
-# gate.csv: of slices of head CT, and of pictures that are none ("kind": "head_ct" or "other"), how many were
-#     judged (n), and how many core.gate reads, warns of and refuses; and how many files cannot be read.
+# robustness.csv: ranking of the held-out slices or patients ("level") under a perturbation of an amount. For
+#     each figure also NAME_low and NAME_high, the 95 % interval, and NAME_reason, why there is none; older
+#     tables lack these three.
+# properties.csv: for each held-out slice its mean brightness, its position in the head from base (0) to
+#     vertex (1), and the third of the head ("level": "base", "middle" or "vertex"); whether it shows brain
+#     ("brain_visible": 1 or 0), which older tables lack.
+# features.csv: row i belongs to row i of slices.csv: its position on a map of the served features, the rows
+#     of the most similar training slices, and of its near-copies; see core.measurements.feature_space.
+# gate.csv: for head CT slices and other pictures ("kind": "head_ct" or "other") the number judged (n), how
+#     many of them core.gate reads, warns of and refuses, and how many files cannot be read.
 OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
     "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
     "properties.csv": ("file", "brightness", "position", "level"),
@@ -56,17 +56,17 @@ _MAYBE_INTEGERS = ("number", "slice_label")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, whole: UTF-8, no index, "\\n" at line ends on every system, full precision."""
+    """Write a table as CSV, whole: UTF-8, no index, line ends "\\n" on every system, full precision."""
     write_whole(path, table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
 
 
 def parse_table(data: bytes, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The table in a CSV file's bytes.
+    """Parse a CSV table.
 
-    Texts stay texts (a patient "007" or "NA" is that), whole numbers that may be absent are Int64.
+    Text columns stay text (a patient may be "007" or "NA"); integer columns with missing values are Int64.
 
     Raises:
-        ValueError: a column of `columns` is missing, or a value is not of its column's kind.
+        ValueError: a column of `columns` is missing, or a value has the wrong type for its column.
     """
     import pandas as pd
 
@@ -82,16 +82,20 @@ def parse_table(data: bytes, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         return pd.read_csv(io.BytesIO(data), dtype=types, keep_default_na=False, na_values=absent)
     except ValueError as error:
-        raise ValueError(f"holds a value that does not belong there: {error}") from error
+        raise ValueError(f"holds a value of the wrong type: {error}") from error
 
 
 def training_hashes(data: bytes, n_folds: int) -> frozenset[str]:
-    """SHA-256 of the slices that are in a training or validation part of any fold, from slices.csv's bytes.
+    """Return the SHA-256 of the slices in a training or validation part of any fold.
+
+    Args:
+        data: contents of slices.csv.
+        n_folds: number of folds.
 
     Raises:
         ValueError: a column is missing.
     """
-    # The csv module: reading a scan needs this table, and importing pandas would cost more than the reading.
+    # Reading a scan needs this table; importing pandas would take longer than the reading.
     rows = csv.DictReader(io.StringIO(data.decode("utf-8")))
     folds = [f"fold_{fold}" for fold in range(n_folds)]
     if missing := [name for name in ("sha256", *folds) if name not in (rows.fieldnames or ())]:

@@ -1,4 +1,4 @@
-"""The form of an experiment's card."""
+"""The format of an experiment's card."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.builders import write_tiny_experiment
 Change = Callable[[dict[str, Any]], object]
 
 
-def test_a_written_card_is_of_the_form(tiny: Experiment) -> None:
-    """The card of a published experiment passes, and comes back unchanged."""
+def test_a_written_card_is_valid(tiny: Experiment) -> None:
+    """The card of a published experiment is valid and returned unchanged."""
     assert tiny.card == parse_card(json.dumps(tiny.card).encode())
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda card: card.update(format=2), "not of format 1 .*format 2"),
-        (lambda card: card.pop("format"), "names no format"),
+        (lambda card: card.update(format=2), "not in format 1 .*format 2"),
+        (lambda card: card.pop("format"), "states no format"),
         (lambda card: card.pop("classes"), '"classes" is missing'),
         (lambda card: card["classes"].pop("meaning"), r'"classes\.meaning" is missing'),
         (lambda card: card["protocol"].update(folds="5"), r'"protocol\.folds" should be .*5'),
@@ -41,7 +41,7 @@ def test_a_written_card_is_of_the_form(tiny: Experiment) -> None:
         ),
         (lambda card: card["recipe"].update(size=7), r"recipe's size should be .*\(7"),
         (lambda card: card["recipe"].update(more=1), "A recipe must hold exactly"),
-        (lambda card: card["classes"].update(positive=card["classes"]["negative"]), "two names"),
+        (lambda card: card["classes"].update(positive=card["classes"]["negative"]), "two different names"),
         (
             lambda card: card["operating_points"].pop("keras"),
             r'"operating_points\.keras\.slice\.youden" should be a number',
@@ -72,14 +72,14 @@ def test_a_written_card_is_of_the_form(tiny: Experiment) -> None:
         (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4]), r"slice\.f1.* the lower"),
         (lambda card: card["review_bands"]["keras"]["slice"].update(f1=[0.4, 0.3]), r"slice\.f1.* the lower"),
         (lambda card: card["review_bands"]["keras"]["slice"].update(f1=["a", "b"]), r"slice\.f1.* number"),
-        (lambda card: card.update(name="../other"), "small letters"),
+        (lambda card: card.update(name="../other"), "lower-case letters"),
         (lambda card: card["files"].update({"../secret": "0" * 64}), "outside its folder"),
         (lambda card: card["files"].update({"more.csv": "abc"}), r'"files\.more\.csv" should be a SHA-256'),
         (lambda card: card["files"].pop("keras/model.onnx"), 'not list "keras/model.onnx"'),
     ],
 )
-def test_what_is_wrong_is_named(models: Path, change: Change, message: str) -> None:
-    """A card with one thing changed is refused, and the error says which."""
+def test_an_invalid_field_is_named(models: Path, change: Change, message: str) -> None:
+    """A card with one invalid field is refused, and the error names it."""
     card = copy.deepcopy(write_tiny_experiment(models, calibrated=True).card)
     change(card)
     with pytest.raises(ExperimentError, match=message):
@@ -108,8 +108,8 @@ def test_what_is_wrong_is_named(models: Path, change: Change, message: str) -> N
         ("files.slices.csv", 5),
     ],
 )
-def test_a_refused_field_comes_with_all_that_one_needs(models: Path, field: str, value: object) -> None:
-    """The error names the folder, the file, the field, what came and what to do."""
+def test_the_error_of_a_field_is_complete(models: Path, field: str, value: object) -> None:
+    """The error names the folder, the file, the field, the value found and what to do."""
     experiment = write_tiny_experiment(models, calibrated=True)
     card = copy.deepcopy(experiment.card)
     *outer, last = ["files", "slices.csv"] if field == "files.slices.csv" else field.split(".")
@@ -120,14 +120,14 @@ def test_a_refused_field_comes_with_all_that_one_needs(models: Path, field: str,
     (experiment.folder / "experiment.json").write_text(json.dumps(card))
     with pytest.raises(ExperimentError) as caught:
         read_experiment(experiment.folder)
-    told = str(caught.value)
-    assert told.startswith(f'Folder "{experiment.name}": experiment.json: "{field}" ')
+    message = str(caught.value)
+    assert message.startswith(f'Folder "{experiment.name}": experiment.json: "{field}" ')
     assert repr(value) == caught.value.found
-    assert f"({value!r}); correct this field, or get the folder" in told
+    assert f"({value!r}); correct this field, or get the folder" in message
 
 
-def test_fields_that_the_form_does_not_name_are_kept(tiny: Experiment) -> None:
-    """A card may say more, at any depth, and comes back with it."""
+def test_additional_fields_are_preserved(tiny: Experiment) -> None:
+    """A card may hold additional fields at any depth; they are returned."""
     card = copy.deepcopy(tiny.card)
     card["note"] = {"of": ["ours"]}
     card["protocol"]["weather"] = None
@@ -135,8 +135,8 @@ def test_fields_that_the_form_does_not_name_are_kept(tiny: Experiment) -> None:
     assert card == parse_card(json.dumps(card).encode())
 
 
-def test_cards_may_lack_what_came_later(models: Path) -> None:
-    """A card without calibration and review bands, or with the reason why there is none, is a card."""
+def test_older_cards_are_valid(models: Path) -> None:
+    """A card without calibration and review bands, or with the reason why there is none, is valid."""
     card = copy.deepcopy(write_tiny_experiment(models, calibrated=True).card)
     card["calibration"]["keras"] = {"method": "platt", "served": None, "folds": [], "reason": "why"}
     card["review_bands"]["keras"]["slice"]["f1"] = None
@@ -145,16 +145,16 @@ def test_cards_may_lack_what_came_later(models: Path) -> None:
     assert card == parse_card(json.dumps(card).encode())
 
 
-def test_nan_is_no_value_of_a_card(tiny: Experiment) -> None:
-    """Python's JSON reader takes NaN; a card with it is refused."""
+def test_a_card_with_nan_is_refused(tiny: Experiment) -> None:
+    """A card with NaN is refused, although Python's JSON reader accepts it."""
     text = json.dumps({**tiny.card, "training": {"keras": {"seconds": float("nan")}}})
     with pytest.raises(ExperimentError, match=r"not valid JSON \(NaN"):
         parse_card(text.encode())
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[1]", b"[" * 100_000])
-def test_what_is_no_card_is_refused(text: bytes) -> None:
-    """Bytes that are no JSON object are an ExperimentError, whatever they are."""
+def test_other_bytes_are_refused(text: bytes) -> None:
+    """Bytes that are not a JSON object raise an ExperimentError."""
     with pytest.raises(ExperimentError, match=r"experiment\.json"):
         parse_card(text)
 
@@ -168,6 +168,6 @@ def test_paths_stay_in_the_folder(path: str) -> None:
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "A", "a b", "..", "a" * 81, "é"])
 def test_names_are_safe_as_folders(name: str) -> None:
-    """Only small letters, digits, dots, hyphens and underscores, and no dot in front."""
+    """Only lower-case letters, digits, dots, hyphens and underscores are valid, and no leading dot."""
     with pytest.raises(ExperimentError, match="choose a name"):
         check_name(name)

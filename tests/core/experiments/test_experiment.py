@@ -1,4 +1,4 @@
-"""One experiment: what it tells of its card, tables and networks."""
+"""The card, tables and networks of one experiment."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from core.system.files import sha256_of_file
 from tests.builders import write_tiny_experiment
 
 
-def test_an_experiment_tells_its_card(tiny: Experiment) -> None:
-    """Name, recipe, classes, frameworks and thresholds are those of the card."""
+def test_properties_come_from_the_card(tiny: Experiment) -> None:
+    """Name, recipe, classes, frameworks and thresholds are those on the card."""
     read = read_experiment(tiny.folder)
     assert "tiny" == read.name
     assert Recipe(size=32, channels="gray", framing="whole", intensity="unit") == read.recipe
@@ -30,25 +30,25 @@ def test_an_experiment_tells_its_card(tiny: Experiment) -> None:
 
 
 def test_the_digest_is_that_of_the_card(tiny: Experiment) -> None:
-    """The digest stands for the card, and so for all files."""
+    """The digest is the hash of the card, which lists the hash of every file."""
     assert sha256_of_file(tiny.folder / "experiment.json") == tiny.digest
 
 
 def test_unknown_operating_point_lists_the_known(tiny: Experiment) -> None:
-    """Asking for a rule that the card lacks names those it has."""
+    """The error for an unknown rule lists the rules on the card."""
     with pytest.raises(ExperimentError, match=r'"best" .*choose one of: youden, sensitivity_90'):
         tiny.threshold("pytorch", rule="best")
 
 
-def test_an_operating_point_without_a_value_is_not_given(tiny: Experiment) -> None:
-    """A threshold that could not be estimated is an error, not a number."""
+def test_an_operating_point_without_a_value_is_an_error(tiny: Experiment) -> None:
+    """A threshold that could not be estimated raises an error."""
     tiny.card["operating_points"]["pytorch"]["patient"]["f1"] = None
     with pytest.raises(ExperimentError, match="no operating point"):
         tiny.threshold("pytorch", "patient", "f1")
 
 
 def test_tables_have_their_columns(tiny: Experiment) -> None:
-    """Predictions, slices and history come as tables with the promised columns and kinds."""
+    """Predictions, slices and history have the documented columns and types."""
     predictions = tiny.predictions()
     assert {"file", "patient", "number", "label", "sha256", "fold", "part", *FRAMEWORKS} == {*predictions}
     assert {"test", "validation"} == set(predictions["part"])
@@ -65,8 +65,8 @@ def test_each_slice_is_tested_once(tiny: Experiment) -> None:
     assert sorted(tiny.slices()["file"]) == sorted(tested["file"])
 
 
-def test_training_hashes_leave_out_what_was_only_tested(models: Path) -> None:
-    """With one fold, the held-out slices are not among those seen in training."""
+def test_training_hashes_exclude_test_slices(models: Path) -> None:
+    """With one fold, the test slices are not among those seen in training."""
     experiment = write_tiny_experiment(models, "one", folds=1)
     slices = experiment.slices()
     seen = set(slices.loc[slices["fold_0"] != "test", "sha256"])
@@ -75,7 +75,7 @@ def test_training_hashes_leave_out_what_was_only_tested(models: Path) -> None:
 
 
 def test_a_file_changed_after_reading_is_not_used(tiny: Experiment) -> None:
-    """Tables and models are compared with the card again when they are used."""
+    """Tables and models are compared with their hash again when they are used."""
     for path in ("predictions.csv", "slices.csv", "keras/model.onnx"):
         (tiny.folder / path).write_bytes(b"changed")
     for use in (tiny.predictions, tiny.training_hashes, lambda: tiny.model_path("keras")):
@@ -84,7 +84,7 @@ def test_a_file_changed_after_reading_is_not_used(tiny: Experiment) -> None:
 
 
 def test_a_framework_that_was_not_trained_has_no_model(models: Path) -> None:
-    """Asking for its model names the frameworks there are."""
+    """The error for an untrained framework lists the trained ones."""
     experiment = write_tiny_experiment(models, "half", frameworks=("keras",))
     assert ("keras",) == experiment.frameworks
     assert "pytorch" not in experiment.predictions()
@@ -93,7 +93,7 @@ def test_a_framework_that_was_not_trained_has_no_model(models: Path) -> None:
 
 
 def test_calibrated_predictions_are_those_of_the_card(models: Path) -> None:
-    """Probabilities of every part go through their fold's recalibration; all other columns stay."""
+    """Each fold's recalibration is applied to all its probabilities; other columns stay the same."""
     experiment = write_tiny_experiment(models, calibrated=True)
     raw, calibrated = experiment.predictions(), experiment.calibrated_predictions()
     entry = experiment.card["calibration"]["keras"]["folds"][1]
@@ -108,14 +108,14 @@ def test_calibrated_predictions_are_those_of_the_card(models: Path) -> None:
 
 
 def test_an_older_card_means_no_recalibration(tiny: Experiment) -> None:
-    """Without "calibration" on the card probabilities are the raw ones; without bands nothing is reviewed."""
+    """Without "calibration" on the card, probabilities stay raw; without bands there is no review band."""
     assert tiny.predictions().equals(tiny.calibrated_predictions())
     assert IDENTITY == tiny.recalibration("keras")
     assert tiny.review_band("keras") is None
 
 
-def test_bands_are_on_the_card_or_chosen_anew(models: Path) -> None:
-    """Around an operating point of the card its own band, around any other one from the validation rows."""
+def test_bands_are_on_the_card_or_computed(models: Path) -> None:
+    """The band of a threshold on the card is read from it; any other is computed from validation rows."""
     experiment = write_tiny_experiment(models, calibrated=True)
     bands = experiment.card["review_bands"]["keras"]
     assert tuple(bands["slice"]["youden"]) == experiment.review_band("keras")

@@ -23,7 +23,7 @@ from tests.builders import write_tiny_experiment
 
 @pytest.mark.parametrize("path", ["slices.csv", "keras/model.onnx", "experiment.json"])
 def test_a_missing_file_is_named(tiny: Experiment, path: str) -> None:
-    """A file that is gone is named with its folder, and how to get it back."""
+    """The error names the missing file, its folder, and how to restore it."""
     (tiny.folder / path).unlink()
     with pytest.raises(ExperimentError, match=rf'"tiny".*{path}.*; '):
         read_experiment(tiny.folder)
@@ -31,7 +31,7 @@ def test_a_missing_file_is_named(tiny: Experiment, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["predictions.csv", "pytorch/model.onnx"])
 def test_a_changed_file_is_named(tiny: Experiment, path: str) -> None:
-    """One flipped bit in a file is found, and the file named."""
+    """One flipped bit is detected, and the error names the file."""
     data = bytearray((tiny.folder / path).read_bytes())
     data[len(data) // 2] ^= 1
     (tiny.folder / path).write_bytes(data)
@@ -39,9 +39,9 @@ def test_a_changed_file_is_named(tiny: Experiment, path: str) -> None:
         read_experiment(tiny.folder)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.skipif(os.name == "nt", reason="links need a special permission on Windows")
 def test_a_link_out_of_the_folder_is_refused(tiny: Experiment, tmp_path: Path) -> None:
-    """A file of the right content that lies elsewhere is not followed."""
+    """A link out of the folder is not followed, even to a file with the right content."""
     place = tiny.folder / "history.csv"
     elsewhere = tmp_path / "history.csv"
     place.rename(elsewhere)
@@ -51,13 +51,13 @@ def test_a_link_out_of_the_folder_is_refused(tiny: Experiment, tmp_path: Path) -
 
 
 def test_unlisted_files_are_ignored(tiny: Experiment) -> None:
-    """A note beside the files does no harm."""
+    """A file that is not on the card is ignored."""
     (tiny.folder / "note.txt").write_text("mine")
     assert "tiny" == read_experiment(tiny.folder).name
 
 
-def test_list_leaves_out_what_is_damaged(models: Path) -> None:
-    """Good experiments come by name; each bad folder is an error; hidden folders and files are ignored."""
+def test_list_skips_damaged_folders(models: Path) -> None:
+    """Valid experiments are sorted by name, each bad folder gives an error, hidden folders are ignored."""
     for name in ("b", "a", "broken"):
         write_tiny_experiment(models, name)
     (models / "broken" / "slices.csv").unlink()
@@ -72,13 +72,13 @@ def test_list_leaves_out_what_is_damaged(models: Path) -> None:
     ]
 
 
-def test_nothing_there_is_an_empty_list(tmp_path: Path) -> None:
-    """A folder of experiments that does not exist holds none."""
+def test_a_missing_folder_gives_an_empty_list(tmp_path: Path) -> None:
+    """A models folder that does not exist gives an empty list."""
     assert ([], []) == list_experiments(tmp_path / "none")
 
 
 def test_find_lists_the_names(tiny: Experiment) -> None:
-    """An unknown name is an error with a code of its own that lists the names there are."""
+    """The error for an unknown name has its own code and lists the known names."""
     assert tiny.digest == find_experiment("tiny").digest
     with pytest.raises(ExperimentError, match='no experiment "other"; choose one of: tiny') as caught:
         find_experiment("other")
@@ -86,13 +86,13 @@ def test_find_lists_the_names(tiny: Experiment) -> None:
 
 
 @pytest.mark.parametrize("name", ["../models/tiny", ".", "", "tiny/.", "/etc"])
-def test_find_takes_names_and_no_paths(tiny: Experiment, name: str) -> None:
-    """A path is no name, wherever it leads."""
+def test_find_accepts_no_paths(tiny: Experiment, name: str) -> None:
+    """A path is not accepted as a name."""
     with pytest.raises(ExperimentError, match="no experiment"):
         find_experiment(name)
 
 
-def test_default_is_the_honest_one(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_experiment(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """hemorrhage-by-patient is the default, unless STROKE_CT_EXPERIMENT names another."""
     monkeypatch.delenv("STROKE_CT_EXPERIMENT")
     with pytest.raises(ExperimentError, match="no trained experiment"):
@@ -105,7 +105,7 @@ def test_default_is_the_honest_one(models: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_missing_default_is_not_replaced(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the default experiment, and lists those that can be chosen by name."""
+    """The error names the default experiment and lists the existing ones."""
     monkeypatch.delenv("STROKE_CT_EXPERIMENT")
     for name in ("b", "c"):
         write_tiny_experiment(models, name)
@@ -115,7 +115,7 @@ def test_a_missing_default_is_not_replaced(models: Path, monkeypatch: pytest.Mon
 
 
 def test_a_damaged_default_is_not_replaced(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readings never come from another experiment than the reader believes."""
+    """A damaged default experiment is an error; no other experiment is used instead."""
     monkeypatch.delenv("STROKE_CT_EXPERIMENT")
     for name in ("a", "hemorrhage-by-patient"):
         write_tiny_experiment(models, name)
@@ -125,14 +125,14 @@ def test_a_damaged_default_is_not_replaced(models: Path, monkeypatch: pytest.Mon
 
 
 def test_models_root_follows_the_variable(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """STROKE_CT_MODELS names the folder; without it, it is trained_models in the project."""
+    """STROKE_CT_MODELS names the folder; without it, it is trained_models in the checkout."""
     assert models == models_root()
     monkeypatch.delenv("STROKE_CT_MODELS")
     assert Path(__file__).parents[3] / "trained_models" == models_root()
 
 
-def test_a_card_with_a_misspelt_value_names_its_folder(tiny: Experiment) -> None:
-    """What is wrong with a card is said together with the folder's name."""
+def test_the_error_of_a_card_names_its_folder(tiny: Experiment) -> None:
+    """The error for an invalid card names the folder."""
     card = json.loads((tiny.folder / "experiment.json").read_text())
     del card["summary"]
     (tiny.folder / "experiment.json").write_text(json.dumps(card))

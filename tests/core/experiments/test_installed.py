@@ -1,4 +1,4 @@
-"""Where an installed program finds and writes experiments; tests/test_wheel.py installs one for real."""
+"""An installed program's folders of experiments, simulated; tests/test_wheel.py really installs one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROTOCOL = Protocol(labels="slice", split="patient", folds=2)
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's own folder of a program that came with the experiment `shipped`; it does not exist yet."""
+    """Return the user's models folder, not yet created; the program came with the experiment "shipped"."""
     packages = tmp_path / "site-packages"
     monkeypatch.delenv("STROKE_CT_MODELS", raising=False)
     monkeypatch.delenv("STROKE_CT_ANNOTATIONS", raising=False)
@@ -56,7 +56,7 @@ def test_a_checkout_knows_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_experiments_and_tags_go_to_the_users_folder(own: Path) -> None:
-    """Experiments, trainings and tags are written where the operating system keeps a user's data."""
+    """Experiments, trainings and tags are written to the user's data folder."""
     assert own == models_root()
     assert own / "annotations.sqlite" == annotations_path()
     assert not own.exists()
@@ -75,14 +75,14 @@ def test_shipped_and_own_are_listed_together(own: Path) -> None:
 
 
 def test_the_variables_win(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """STROKE_CT_MODELS names the only folder that is used, STROKE_CT_ANNOTATIONS the file of tags."""
+    """STROKE_CT_MODELS names the only folder used, STROKE_CT_ANNOTATIONS the file of tags."""
     elsewhere = tmp_path / "elsewhere"
     write_tiny_experiment(elsewhere, "other")
     monkeypatch.setenv("STROKE_CT_MODELS", str(elsewhere))
     assert ["other"] == [experiment.name for experiment in list_experiments()[0]]
     assert elsewhere / "annotations.sqlite" == annotations_path()
     assert not is_taken("shipped", elsewhere)
-    # The queue names the user's own folder to the trainings that it starts.
+    # The queue sets this variable to the user's own folder for the trainings that it starts.
     monkeypatch.setenv("STROKE_CT_MODELS", str(own))
     assert ["shipped"] == [experiment.name for experiment in list_experiments()[0]]
     monkeypatch.setenv("STROKE_CT_ANNOTATIONS", str(tmp_path / "tags.sqlite"))
@@ -90,7 +90,7 @@ def test_the_variables_win(own: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_shipped_name_is_taken(own: Path, tmp_path: Path) -> None:
-    """No training, import or publication takes the name of a shipped experiment; nothing is left behind."""
+    """Training, import and publication refuse the name of a shipped experiment and leave no files."""
     with pytest.raises(TrainingError, match='There is an experiment "shipped" already'):
         start_training(tmp_path, "shipped", PROTOCOL)
     with pytest.raises(ExperimentError, match='There is an experiment "shipped" already'):
@@ -105,8 +105,8 @@ def test_a_shipped_name_is_taken(own: Path, tmp_path: Path) -> None:
     assert [] == [path for path in own.glob("*") if path.name != ".training"]
 
 
-def test_an_own_one_of_a_shipped_name_is_refused(own: Path) -> None:
-    """Where a person has put a second one of that name, neither reads: the error names both folders."""
+def test_a_copy_of_a_shipped_name_is_refused(own: Path) -> None:
+    """If the user's folder holds an experiment with a shipped name, neither is used."""
     shutil.copytree(find_experiment("shipped").folder, own / "shipped")
     found, (damaged,) = list_experiments()
     assert [] == found
@@ -114,11 +114,11 @@ def test_an_own_one_of_a_shipped_name_is_refused(own: Path) -> None:
         find_experiment("shipped")
     for one in (damaged, caught.value):
         assert 'two experiments "shipped"' in str(one)
-        assert f"move yours out of {own}" in str(one)
+        assert f"move your own out of {own}" in str(one)
 
 
-def test_a_shipped_one_is_read_only(own: Path) -> None:
-    """It is not deleted, measured into or changed; the error says so, and every file stays."""
+def test_a_shipped_experiment_is_read_only(own: Path) -> None:
+    """It cannot be deleted, changed or given new files; the error says so, and every file stays."""
     shipped = find_experiment("shipped")
     before = _read_all(shipped.folder)
     for change in (
@@ -132,8 +132,8 @@ def test_a_shipped_one_is_read_only(own: Path) -> None:
     assert before == _read_all(shipped.folder)
 
 
-def test_an_own_one_can_be_changed(own: Path) -> None:
-    """What a user has trained or taken in is measured into, changed and deleted as in a checkout."""
+def test_the_users_experiment_can_be_changed(own: Path) -> None:
+    """A trained or imported experiment can be given files, changed and deleted, as in a checkout."""
     mine: Experiment = write_tiny_experiment(own, "mine")
     mine = update_card(add_files(mine, {"notes/a.txt": b"a"}), {"summary": "Another."})
     assert "Another." == json.loads((own / "mine" / "experiment.json").read_text())["summary"]
@@ -145,7 +145,7 @@ def test_an_own_one_can_be_changed(own: Path) -> None:
 def test_a_command_refuses_at_once(
     own: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A command that stores with the experiment ends with the error before it measures anything."""
+    """A command that writes to the experiment refuses before it measures anything."""
     from core.cli import main
 
     with pytest.raises(SystemExit) as ended:

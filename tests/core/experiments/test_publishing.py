@@ -29,7 +29,7 @@ from tests.builders import write_tiny_experiment
 
 @pytest.fixture
 def built(tiny: Experiment) -> tuple[Path, dict[str, Any]]:
-    """A folder being built, without its card, and the card for it."""
+    """Return a folder being built, without its card, and the card for it."""
     folder = tiny.folder.parent / ".building"
     shutil.copytree(tiny.folder, folder)
     (folder / "experiment.json").unlink()
@@ -40,7 +40,7 @@ def built(tiny: Experiment) -> tuple[Path, dict[str, Any]]:
 
 
 def test_write_lists_every_visible_file(built: tuple[Path, dict[str, Any]]) -> None:
-    """The card gets the hash of each file, native weights included, but of no hidden one."""
+    """The card lists the hash of every file, native weights too, except hidden files."""
     folder, card = built
     (folder / "pytorch" / "weights-0.pt").write_bytes(b"weights")
     (folder / "pytorch" / ".weights-0.pt.1234.part").write_bytes(b"part")
@@ -56,10 +56,10 @@ def test_write_lists_every_visible_file(built: tuple[Path, dict[str, Any]]) -> N
     } == set(files)
 
 
-def test_write_refuses_a_card_it_could_not_read(built: tuple[Path, dict[str, Any]]) -> None:
-    """A card that lacks something, or holds NaN, is refused when it is written."""
+def test_write_refuses_an_invalid_card(built: tuple[Path, dict[str, Any]]) -> None:
+    """A card with a missing field or NaN is refused when it is written."""
     folder, card = built
-    with pytest.raises(ExperimentError, match="JSON cannot hold"):
+    with pytest.raises(ExperimentError, match="JSON cannot represent"):
         write_experiment(folder, {**card, "training": {"pytorch": {"seconds": math.nan}}})
     del card["served"]
     with pytest.raises(ExperimentError, match='"served" is missing'):
@@ -67,7 +67,7 @@ def test_write_refuses_a_card_it_could_not_read(built: tuple[Path, dict[str, Any
 
 
 def test_publish_moves_into_place(built: tuple[Path, dict[str, Any]], models: Path) -> None:
-    """After publishing, the experiment is found by its name and the folder being built is gone."""
+    """After publishing, the experiment is found by its name, and the building folder no longer exists."""
     folder, card = built
     write_experiment(folder, card)
     published = publish(folder, models, "new")
@@ -76,8 +76,8 @@ def test_publish_moves_into_place(built: tuple[Path, dict[str, Any]], models: Pa
     assert not folder.exists()
 
 
-def test_publish_keeps_what_is_there(built: tuple[Path, dict[str, Any]], tiny: Experiment) -> None:
-    """A taken name is refused unless replacing is asked for; then the old one goes, without a trace."""
+def test_publish_replaces_only_on_request(built: tuple[Path, dict[str, Any]], tiny: Experiment) -> None:
+    """A used name is refused unless `replace` is set; then nothing of the old experiment remains."""
     folder, card = built
     write_experiment(folder, {**card, "name": "tiny", "summary": "Newer."})
     with pytest.raises(ExperimentError, match='"tiny" already'):
@@ -88,11 +88,11 @@ def test_publish_keeps_what_is_there(built: tuple[Path, dict[str, Any]], tiny: E
     assert ["tiny"] == os.listdir(tiny.folder.parent)
 
 
-def test_publish_refuses_what_is_not_whole(built: tuple[Path, dict[str, Any]], models: Path) -> None:
-    """A folder that was changed after its card was written, or has another name on it, is not published."""
+def test_publish_refuses_a_changed_folder(built: tuple[Path, dict[str, Any]], models: Path) -> None:
+    """A folder changed after its card was written, or with another name on the card, is refused."""
     folder, card = built
     write_experiment(folder, card)
-    with pytest.raises(ExperimentError, match='does not say "other"'):
+    with pytest.raises(ExperimentError, match='is not "other"'):
         publish(folder, models, "other")
     (folder / "history.csv").write_text("epoch\n")
     with pytest.raises(ExperimentError, match=r"history\.csv differs"):
@@ -103,15 +103,15 @@ def test_publish_refuses_what_is_not_whole(built: tuple[Path, dict[str, Any]], m
 
 
 def test_update_card_changes_parts_of_it(tiny: Experiment) -> None:
-    """What is given replaces those parts, the files stay listed as they are, and the digest is another."""
+    """The given fields are replaced, the list of files stays the same, and the digest changes."""
     updated = update_card(tiny, {"summary": "Newer.", "files": {}})
     assert {**tiny.card, "summary": "Newer."} == updated.card == find_experiment("tiny").card
     assert tiny.digest != updated.digest == find_experiment("tiny").digest
 
 
 @pytest.mark.parametrize("changes", [{"operating_points": {}}, {"limits": math.nan}, {"name": "../other"}])
-def test_update_card_refuses_what_it_could_not_read(tiny: Experiment, changes: dict[str, Any]) -> None:
-    """A change that would damage the card is refused, and the card is left as it was."""
+def test_update_card_refuses_an_invalid_card(tiny: Experiment, changes: dict[str, Any]) -> None:
+    """A change that would make the card invalid is refused, and the card stays the same."""
     with pytest.raises(ExperimentError):
         update_card(tiny, changes)
     assert tiny.digest == find_experiment("tiny").digest
@@ -123,7 +123,7 @@ ROBUSTNESS = (
 
 
 def test_add_files_lists_them_on_the_card(tiny: Experiment) -> None:
-    """An optional table is absent (None), then there; the rest of the card stays as it was."""
+    """An optional table is None before and readable after; the rest of the card stays the same."""
     assert tiny.robustness() is None
     assert tiny.properties() is None
     added = add_files(tiny, {"robustness.csv": ROBUSTNESS, "notes/a.txt": b"a"})
@@ -135,7 +135,7 @@ def test_add_files_lists_them_on_the_card(tiny: Experiment) -> None:
 
 
 def test_add_files_replaces_what_it_added(tiny: Experiment) -> None:
-    """A newer table takes the place of an older one."""
+    """A newer table replaces an older one."""
     newer = ROBUSTNESS.replace(b"0.8,0.5", b"0.7,0.4")
     added = add_files(add_files(tiny, {"robustness.csv": ROBUSTNESS}), {"robustness.csv": newer})
     assert 0.7 == added.robustness()["auroc"][0]
@@ -145,14 +145,14 @@ def test_add_files_replaces_what_it_added(tiny: Experiment) -> None:
 def test_add_files_leaves_a_whole_folder_when_it_fails(
     tiny: Experiment, monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    """Stopped before the new file or the last card, the folder is whole, with that file off its card."""
+    """If writing fails before the new file or the last card, the folder is valid without that file."""
     added = add_files(tiny, {"robustness.csv": ROBUSTNESS})
     writes = []
 
     def fail_at(path: Path, data: bytes) -> None:
         writes.append(path.name)
         if len(writes) == stop:
-            raise OSError("the power went")
+            raise OSError("power failure")
         path.write_bytes(data)
 
     monkeypatch.setattr("core.experiments.publishing.write_whole", fail_at)
@@ -172,25 +172,23 @@ def test_add_files_leaves_a_whole_folder_when_it_fails(
         ("properties.csv", b"file,brightness,position,level\na,1,0,base\nb,1,0,base,\n", "holds a value"),
     ],
 )
-def test_add_files_refuses_what_does_not_belong(
-    tiny: Experiment, path: str, data: bytes, reason: str
-) -> None:
-    """What training made, what lies elsewhere, and tables of another form are refused; nothing is changed."""
+def test_add_files_refuses_other_files(tiny: Experiment, path: str, data: bytes, reason: str) -> None:
+    """Files of the training, paths outside the folder and invalid tables are refused; nothing is changed."""
     with pytest.raises(ExperimentError, match=reason):
         add_files(tiny, {path: data})
     assert tiny.digest == find_experiment("tiny").digest
 
 
 def test_delete_leaves_nothing(tiny: Experiment, models: Path) -> None:
-    """The experiment goes whole, and nothing hidden stays."""
+    """The folder is gone, and no hidden folder remains."""
     delete_experiment(tiny)
     assert [] == list(models.iterdir())
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_delete_spares_what_came_with_the_program(models: Path, name: str) -> None:
-    """The three experiments of the story are refused, and stay as they are."""
+def test_delete_refuses_shipped_experiments(models: Path, name: str) -> None:
+    """The experiments that come with the program are not deleted and stay unchanged."""
     experiment = write_tiny_experiment(models, name)
-    with pytest.raises(ExperimentError, match="belongs to this program"):
+    with pytest.raises(ExperimentError, match="came with this program"):
         delete_experiment(experiment)
     assert experiment.digest == read_experiment(experiment.folder).digest

@@ -1,4 +1,4 @@
-"""The tables of an experiment as CSV."""
+"""The CSV tables of an experiment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.experiments.tables import parse_table, training_hashes, write_table
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """Texts, absent numbers and floats come back as they were, to the last digit."""
+    """Texts, missing numbers and floats are read back unchanged, to the last digit."""
     table = pd.DataFrame(
         {
             "file": ["Stroke/58 (12).jpg", 'a,"b".png', "ö.png"],
@@ -30,31 +30,31 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_lines_end_alike_on_every_system(tmp_path: Path) -> None:
-    """A line ends with a line feed alone, so that the hash is the same everywhere."""
+    """A line ends with a line feed only, so that the hash is the same on every system."""
     write_table(tmp_path / "a.csv", pd.DataFrame({"a": [1]}))
     assert b"a\n1\n" == (tmp_path / "a.csv").read_bytes()
 
 
 def test_missing_column_is_named() -> None:
-    """A column that is not there is an error that names it."""
+    """The error for a missing column names it."""
     with pytest.raises(ValueError, match='no column "sha256"'):
         parse_table(b"file,label\na,1\n", ("file", "sha256"))
 
 
 @pytest.mark.parametrize("data", [b"number\nx\n", b"a,b\n1,2\n1,2,3\n", b""])
 def test_misshapen_table_is_a_value_error(data: bytes) -> None:
-    """A word where a number belongs, a row that is too long, an empty file: each is a ValueError."""
+    """A word instead of a number, a row that is too long, or an empty file raises a ValueError."""
     with pytest.raises(ValueError, match=r"holds a value|no column"):
         parse_table(data, ("number",) if data.startswith(b"n") or not data else ("a",))
 
 
 def test_training_hashes_joins_all_folds() -> None:
-    """A slice counts when it is in training or validation of any fold; one that is only tested does not."""
+    """A slice counts if it is in training or validation of any fold."""
     data = b"sha256,fold_0,fold_1\nh1,test,test\nh2,test,train\nh3,validation,test\nh4,train,train\n"
     assert {"h2", "h3", "h4"} == training_hashes(data, 2)
 
 
 def test_training_hashes_misses_no_fold() -> None:
-    """A fold without its column is an error: it would make seen slices look unseen."""
+    """A missing fold column is an error: slices seen in training would look unseen."""
     with pytest.raises(ValueError, match="fold_1"):
         training_hashes(b"sha256,fold_0\nh1,test\n", 2)
