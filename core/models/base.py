@@ -1,4 +1,4 @@
-"""The steps that all CNNs share, in NumPy: epochs, batches, scaling. A framework's file holds the rest."""
+"""The part of a CNN that is the same in every framework: epochs, batches and scaling, in NumPy."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _PREDICT_BATCH = 64
 
 
 class BaseCNN(ABC):
-    """The framework's own steps, and the loops around them; see `core.models.contract.CNN` for the promises.
+    """The loops over batches; a subclass adds its framework's steps. See `core.models.contract.CNN`.
 
     Batches of inputs are (n, h, w, c) float32: images in [0, 1], or feature maps.
     """
 
     framework: ClassVar[str]
-    # As many images as the framework's backbone maps fastest at a time.
+    # The number of images a call of the backbone for which it is fastest.
     embed_batch: ClassVar[int]
     architecture: Architecture
 
     @property
     def weights_suffix(self) -> str:
-        """Suffix of a file of weights."""
+        """Return the suffix of a file of weights."""
         return BY_NAME[self.framework].weights_suffix
 
     @abstractmethod
@@ -38,11 +38,11 @@ class BaseCNN(ABC):
 
     @abstractmethod
     def _set_normalisation(self, mean: np.ndarray, variance: np.ndarray) -> None:
-        """Fix mean and variance (c,) of every `Normalisation` layer."""
+        """Set mean and variance (c,) of every `Normalisation` layer."""
 
     @abstractmethod
     def _start_epoch(self, *, learning_rate: float, seed: int) -> None:
-        """Set the learning rate, and restart everything that draws at random."""
+        """Set the learning rate, and seed all random layers."""
 
     @abstractmethod
     def _train_batch(

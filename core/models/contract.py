@@ -1,7 +1,7 @@
-"""What both CNNs promise, and the one door to them.
+"""The interface of both CNNs, and `build_cnn`, which builds one.
 
-Nothing here imports a framework: `build_cnn` does, in the child process that calls it. PyTorch and TensorFlow
-never meet in one process.
+No framework is imported here: `build_cnn` does this in the child process that calls it. PyTorch and
+TensorFlow are never loaded in one process.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from core.models.architecture import Architecture
 class CNN(Protocol):
     """One network in one framework.
 
-    Images are (n, h, w, c) uint8: prepared values times 255. Inputs are what the trained layers take: the
-    images themselves, or the feature maps (n, h', w', c') that a frozen backbone makes of them.
+    Images are (n, h, w, c) uint8: prepared values times 255. Inputs are the inputs of the trained layers: the
+    images themselves, or their feature maps (n, h', w', c') from a frozen backbone.
     """
 
     framework: str
@@ -35,11 +35,11 @@ class CNN(Protocol):
         ...
 
     def embed(self, images: np.ndarray) -> np.ndarray:
-        """The inputs of images: float32 feature maps of the backbone; without one the images themselves."""
+        """Return the inputs of images: the backbone's feature maps, float32; without backbone the images."""
         ...
 
     def adapt(self, inputs: np.ndarray) -> None:
-        """Fix mean and variance of every `Normalisation` layer, once, from (n, ...) inputs; see `embed`."""
+        """Set mean and variance of every `Normalisation` layer, once, from (n, ...) inputs; see `embed`."""
         ...
 
     def train_epoch(
@@ -53,19 +53,19 @@ class CNN(Protocol):
         seed: int,
         on_batch: Callable[[int], None],
     ) -> tuple[float, float]:
-        """Train on the inputs in the given order, one batch after the other.
+        """Train for one epoch, on batches in the given order.
 
         Args:
-            inputs: (n, ...), see `embed`; feature maps may be of half precision.
+            inputs: (n, ...), see `embed`; feature maps may be float16.
             y_true: (n,) 0 or 1.
-            sample_weight: (n,) weight of each of them in the loss.
+            sample_weight: (n,) weight of each input in the loss.
             order: indices into inputs; each batch is the next `batch_size` of them.
             learning_rate: for the whole epoch.
             seed: of this epoch's dropout.
-            on_batch: called with the number of inputs done so far.
+            on_batch: called after each batch with the number of inputs done so far.
 
         Returns:
-            Weighted mean cross-entropy and accuracy (at 0.5) over the epoch, as trained.
+            Weighted mean cross-entropy and accuracy (at 0.5) over the epoch, both from before each step.
 
         Raises:
             TrainingError: the loss is no longer finite.
@@ -73,11 +73,11 @@ class CNN(Protocol):
         ...
 
     def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
-        """(n,) float64 probabilities of the positive class; for inputs, see `embed`."""
+        """Return the probabilities of the positive class, (n,) float64, for inputs as from `embed`."""
         ...
 
     def explain(self, images: np.ndarray) -> np.ndarray:
-        """(n, h', w') float32 Grad-CAM heat maps in [0, 1], by the framework's automatic differentiation."""
+        """Return Grad-CAM heat maps (n, h', w') float32 in [0, 1], by automatic differentiation."""
         ...
 
     def save_weights(self, path: Path) -> None:
@@ -106,16 +106,16 @@ class CNN(Protocol):
 
 
 def build_cnn(framework: str, architecture: Architecture, *, seed: int, n_threads: int = 1) -> CNN:
-    """A fresh network with random weights.
+    """Return a new network with random weights.
 
     Args:
         framework: one of FRAMEWORKS.
         architecture: its layers.
         seed: of the initial weights.
-        n_threads: how many cores it may use.
+        n_threads: number of threads it may use.
 
     Raises:
-        StrokeError: no such framework.
+        StrokeError: there is no such framework.
         MissingExtraError: the framework is not installed.
     """
     if framework not in BY_NAME:

@@ -32,7 +32,7 @@ from core.system import write_aside
 
 
 class KerasCNN(BaseCNN):
-    """The CNN in Keras; see `core.models.contract.CNN` for what its methods promise."""
+    """The CNN in Keras; see `core.models.contract.CNN` for its methods."""
 
     framework = "keras"
     embed_batch = 8
@@ -58,7 +58,7 @@ class KerasCNN(BaseCNN):
         )
 
     def _compute_logits(self, inputs: tf.Tensor, *, training: bool) -> tf.Tensor:
-        """(members, n) logits."""
+        """Return the logits (members, n) of inputs (n, h, w, c)."""
         return tf.stack([member(inputs, training=training)[2][:, 0] for member in self._members])
 
     def _embed_batch(self, images: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ class KerasCNN(BaseCNN):
 
     def _start_epoch(self, *, learning_rate: float, seed: int) -> None:
         self._optimizer.learning_rate.assign(learning_rate)
-        # What an epoch draws depends on its seed alone, resumed or not: every random layer starts anew.
+        # Seed every random layer anew: an epoch then depends on its seed alone, resumed or not.
         for index, variable in enumerate(self.network.non_trainable_variables):
             if "seed_generator_state" in variable.path:
                 variable.assign(np.array([seed & 0x7FFFFFFF, index], dtype=np.uint32))
@@ -102,7 +102,7 @@ class KerasCNN(BaseCNN):
         return float(loss), logits.numpy()
 
     def _predict_batch(self, inputs: np.ndarray) -> np.ndarray:
-        # Not Model.predict: in a loop it grows in memory (keras-team/keras#13118).
+        # Not Model.predict: called in a loop, its memory grows (keras-team/keras#13118).
         probability: np.ndarray = keras.ops.sigmoid(self._forward(tf.constant(inputs))).numpy()
         return probability
 
@@ -110,7 +110,7 @@ class KerasCNN(BaseCNN):
         inputs = tf.constant(scale(self.embed(images)))
         heats = []
         for member in self._members:
-            # The feature map is an output, so the gradient is taken of the head alone.
+            # The gradient with respect to the feature map needs the head alone.
             feature_map = tf.constant(member(inputs, training=False)[0])
             head = member.get_layer("head")
             with tf.GradientTape() as tape:
@@ -128,10 +128,9 @@ class KerasCNN(BaseCNN):
             _compress(aside)
 
     def load_weights(self, path: Path) -> None:
-        """Read our own weights file into this network's layers.
+        """Read weights that `save_weights` wrote into this network's layers.
 
-        Only the numbers are taken: the layers come from the architecture, never from the file, so a foreign
-        file cannot bring code along.
+        The layers come from the architecture, never from the file, so a foreign file cannot bring in code.
         """
         try:
             self.network.load_weights(path)
@@ -182,7 +181,7 @@ class KerasCNN(BaseCNN):
         )
         signature = [tf.TensorSpec((None, *self.architecture.recipe.shape), tf.float32, name="images")]
         with write_aside(path) as aside:
-            # Outputs by name: a dictionary's order is not the graph's.
+            # Name the outputs: the graph need not keep the dictionary's order.
             import tf2onnx
 
             tf2onnx.convert.from_function(
@@ -200,7 +199,7 @@ class KerasCNN(BaseCNN):
 
 
 def _compress(path: Path) -> None:
-    """Deflate a .keras file, a zip that Keras stores uncompressed: about half of it is form, not numbers."""
+    """Compress a .keras file, a zip that Keras stores uncompressed; about half of it is not weights."""
     with zipfile.ZipFile(path) as stored:
         parts = [(name, stored.read(name)) for name in stored.namelist()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as compressed:
@@ -213,5 +212,5 @@ def _set_threads(n_threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(n_threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        # TensorFlow fixes its threads at its first operation; a second network in the process keeps them.
+        # TensorFlow fixes its threads at its first operation; a second network in the process uses the same.
         return

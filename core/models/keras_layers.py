@@ -1,4 +1,4 @@
-"""The layers of a network in Keras: frozen ones, trained ones, and Grad-CAM written out."""
+"""The layers of a network in Keras: frozen ones, trained ones, and Grad-CAM in closed form."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.models.layers import (
 
 
 class _SoftMaximum(keras.layers.Layer):
-    """log(mean(exp(s x))) / s of the local logits (n, h, w, 1): (n, 1)."""
+    """Soft maximum log(mean(exp(s x))) / s over the positions of local logits: (n, h, w, 1) -> (n, 1)."""
 
     def call(self, evidence: tf.Tensor) -> tf.Tensor:
         _, height, width, _ = evidence.shape
@@ -46,7 +46,7 @@ class GradCAM(keras.layers.Layer):
         _, height, width, n_features = feature_map.shape
         weights = ops.transpose(self._head.get_layer("output").kernel)
         if self._pooling == "flatten":
-            # The mean over positions is taken of W1 itself: a constant, where the gradient would be large.
+            # Average W1 itself over the positions: it is constant, and the full gradient would be large.
             kernel = self._head.get_layer("hidden").kernel
             kernel = ops.mean(ops.reshape(kernel, (height * width, n_features, -1)), axis=0)
             weights = ops.matmul(ops.cast(vector > 0, vector.dtype) * weights, ops.transpose(kernel))
@@ -134,7 +134,7 @@ def _build_layer(layer: Layer, values: tf.Tensor) -> tf.Tensor:
     if isinstance(layer, Convolution):
         padding = "same"
         if layer.stride > 1:
-            # Keras's own padding of a strided convolution is lopsided; PyTorch's is not.
+            # Keras's own padding of a strided convolution is asymmetric; PyTorch's is not.
             values = keras.layers.ZeroPadding2D(layer.kernel // 2)(values)
             padding = "valid"
         values = keras.layers.Conv2D(
@@ -150,7 +150,7 @@ def _build_layer(layer: Layer, values: tf.Tensor) -> tf.Tensor:
         values = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)(values)
         return keras.layers.ReLU()(values)
     if isinstance(layer, Normalisation):
-        # Frozen, it takes the mean and variance that `adapt` sets, in training too.
+        # Frozen: it uses the mean and variance from `adapt`, in training too.
         return keras.layers.BatchNormalization(
             epsilon=1e-3, center=False, scale=False, trainable=False, name="normalisation"
         )(values)

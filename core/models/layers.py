@@ -1,4 +1,4 @@
-"""The layers that a network may have, as data, and as the rows of a card."""
+"""The layers that a network may have, as data and as rows of a card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FrozenBackbone:
-    """Frozen, pretrained layers that come before all that is trained: the backbone of this name."""
+    """The backbone of this name: frozen, pretrained layers before the trained ones."""
 
     name: str = "efficientnet-lite0"
 
@@ -33,7 +33,7 @@ class SeparableConvolution:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Each channel to mean 0 and variance 1 over the training part: `adapt` fixes that before training."""
+    """Scaling of each channel to mean 0 and variance 1 over training slices; `adapt` sets it, once."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Dropout:
 
 Layer = FrozenBackbone | Convolution | SeparableConvolution | Normalisation | MaxPooling | Dropout
 
-# A card's words for them. The frozen backbone is called by the word that the first cards used.
+# The layers' names on cards. The first cards called the frozen backbone "Trunk".
 _LAYERS: dict[str, type[Layer]] = {
     "Trunk": FrozenBackbone,
     **{
@@ -73,5 +73,9 @@ def describe_layer(layer: Layer) -> dict[str, Any]:
 
 
 def parse_layer(row: dict[str, Any]) -> Layer:
-    """Return the layer that a row of a card describes; a KeyError or TypeError where it describes none."""
+    """Return the layer that a row of a card describes.
+
+    Raises:
+        KeyError, TypeError: the row describes no known layer.
+    """
     return _LAYERS[row["layer"]](**{key: value for key, value in row.items() if key != "layer"})

@@ -1,4 +1,4 @@
-"""Smaller ONNX files that compute the same."""
+"""Make ONNX files smaller without changing their results."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-# Below this many numbers nothing is saved that would be worth a node.
+# For fewer numbers the extra Cast node costs more than it saves.
 _WORTHWHILE = 128
 
 
 def shrink(path: Path) -> None:
-    """Store the weights that float16 holds without loss as such, and give what is inside short names.
+    """Store weights as float16 where no precision is lost, and shorten the inner names.
 
-    A Cast gives float32 back; ONNX Runtime undoes it while it loads the file, so nothing is computed
-    otherwise or more slowly. Those of a backbone are such (`core.models.backbone`); trained ones hardly ever
-    are.
+    A Cast node turns them back into float32. ONNX Runtime applies it once, on loading, so results and speed
+    stay the same. A backbone's weights are rounded to float16 (`core.models.backbone`) and gain from this;
+    trained weights hardly ever do.
 
     Args:
-        path: an ONNX file; it is written anew.
+        path: an ONNX file; it is overwritten.
     """
     model = onnx.load(path)
     graph = model.graph
@@ -44,12 +44,12 @@ def shrink(path: Path) -> None:
 
 
 def _shorten_names(graph: onnx.GraphProto) -> None:
-    """v0, v1, ... for all values but the graph's inputs and outputs; nodes need no name."""
-    kept = {value.name for value in (*graph.input, *graph.output)}
+    """Rename all values except the graph's inputs and outputs to v1, v2, ..., and drop the nodes' names."""
+    public = {value.name for value in (*graph.input, *graph.output)}
     short: dict[str, str] = {"": ""}
 
     def shorten(name: str) -> str:
-        return name if name in kept else short.setdefault(name, f"v{len(short)}")
+        return name if name in public else short.setdefault(name, f"v{len(short)}")
 
     for initializer in graph.initializer:
         initializer.name = shorten(initializer.name)
@@ -57,5 +57,5 @@ def _shorten_names(graph: onnx.GraphProto) -> None:
         node.name = ""
         node.input[:] = [shorten(name) for name in node.input]
         node.output[:] = [shorten(name) for name in node.output]
-    # Shapes of inner values are inferred anew by whoever reads the file.
+    # Readers of the file infer the shapes of inner values themselves.
     del graph.value_info[:]

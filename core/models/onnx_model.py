@@ -34,12 +34,12 @@ _RUNTIME_ERRORS = (
 
 
 class Served(NamedTuple):
-    """What a network says about n images.
+    """A network's outputs for n images.
 
     Attributes:
         probability: (n,) float32 in [0, 1], of the positive class.
-        heat: (n, h', w') float32 in [0, 1]: where the evidence for the positive class lies. It covers the
-            whole input image, at a coarser resolution.
+        heat: (n, h', w') float32 in [0, 1]: where the evidence for the positive class is. It covers the
+            whole input image, at a lower resolution.
         features: (n, d) float32: the activations before the last layer.
     """
 
@@ -52,9 +52,9 @@ class ServedModel:
     """A network in ONNX Runtime, on the CPU. One object may be used from several threads.
 
     Args:
-        path: a .onnx file that is whole in itself, with the input "images" (n, h, w, c) float32 and the
-            outputs "probability" (n,) or (n, 1), "heat" (n, h', w') and "features" (n, d).
-        n_threads: threads for one reading; the machine's cores, at most 4, when None.
+        path: a self-contained .onnx file, with the input "images" (n, h, w, c) float32 and the outputs
+            "probability" (n,) or (n, 1), "heat" (n, h', w') and "features" (n, d).
+        n_threads: threads of one call; None: as many as cores, at most 4.
 
     Raises:
         ExperimentError: the file cannot be loaded or does not have this form.
@@ -66,9 +66,9 @@ class ServedModel:
         options.intra_op_num_threads = n_threads or min(count_cores(), 4)
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Waiting threads sleep: two networks share the cores, and spinning would take them from each other.
+        # Waiting threads sleep: two networks share the cores, and spinning threads would block each other.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # The arena keeps the memory of the largest batch ever seen; a dashboard lives for days.
+        # The arena never returns the memory of the largest batch, and a dashboard runs for days.
         options.enable_cpu_mem_arena = False
         try:
             self._session = onnxruntime.InferenceSession(
@@ -83,13 +83,13 @@ class ServedModel:
         self.input_shape = self._read_input_shape()
 
     def predict(self, images: np.ndarray) -> Served:
-        """Read n images, in batches, so that memory stays bounded.
+        """Return the network's outputs for n images, computed in batches to bound the memory.
 
         Args:
-            images: (n, h, w, c) float32 in [0, 1] as core.imaging.prepare_many makes them; n >= 1.
+            images: (n, h, w, c) float32 in [0, 1] from `core.imaging.prepare_many`; n >= 1.
 
         Raises:
-            ExperimentError: the images are not of this form, or the network answers with no number.
+            ExperimentError: the images are not of this form, or the network's outputs are invalid.
         """
         self._check_images(images)
         parts = [
@@ -116,23 +116,23 @@ class ServedModel:
             or inputs[INPUT].type != "tensor(float)"
             or not set(OUTPUTS) <= set(outputs)
         ):
-            told = ", ".join(f"{value.name} {value.shape}" for value in inputs.values())
+            listed = ", ".join(f"{value.name} {value.shape}" for value in inputs.values())
             raise ExperimentError(
-                f'The model {self._title} is not of the served form: input "{INPUT}" (n, h, w, c) float32, '
+                f'The model {self._title} does not have the input "{INPUT}" (n, h, w, c) float32 and the '
                 f"outputs {', '.join(OUTPUTS)}",
-                found=f"inputs {told}; outputs {', '.join(outputs)}",
+                found=f"inputs {listed}; outputs {', '.join(outputs)}",
             )
         return sizes[0], sizes[1], sizes[2]
 
     def _check_images(self, images: np.ndarray) -> None:
-        wanted = ", ".join(str(size) for size in self.input_shape)
+        expected = ", ".join(str(size) for size in self.input_shape)
         remedy = "prepare slices with the recipe of the same experiment"
         if not isinstance(images, np.ndarray) or images.dtype != np.float32:
             found = str(images.dtype) if isinstance(images, np.ndarray) else type(images).__name__
-            raise ExperimentError(f"The model {self._title} reads float32 arrays", found=found, remedy=remedy)
+            raise ExperimentError(f"The model {self._title} needs float32 arrays", found=found, remedy=remedy)
         if images.shape[1:] != self.input_shape or len(images) == 0:
             raise ExperimentError(
-                f"The model {self._title} reads images of shape (n, {wanted}), n at least 1",
+                f"The model {self._title} needs images of shape (n, {expected}), n at least 1",
                 found=str(images.shape),
                 remedy=remedy,
             )
@@ -140,7 +140,7 @@ class ServedModel:
         # NaN and infinity fail this comparison too.
         if not (low >= 0 and high <= 1):
             raise ExperimentError(
-                f"The model {self._title} reads values between 0 and 1",
+                f"The model {self._title} needs values between 0 and 1",
                 found=f"{low:g} to {high:g}",
                 remedy=remedy,
             )
@@ -158,14 +158,14 @@ class ServedModel:
             or not len(heat) == len(features) == n
         ):
             raise ExperimentError(
-                f"The model {self._title} does not answer with n probabilities, heat maps and features",
+                f"The model {self._title} did not return n probabilities, heat maps and features",
                 found=f"{probability.shape}, {heat.shape}, {features.shape} for n = {n}",
             )
         probability = probability.reshape(n)
         whole = np.isfinite(heat).all() and np.isfinite(features).all()
         if not (whole and (probability >= 0).all() and (probability <= 1).all()):
             raise ExperimentError(
-                f"The model {self._title} answers with values that are no probability or not finite",
+                f"The model {self._title} returned values that are not probabilities or not finite",
                 remedy="its weights are damaged: train it again",
             )
         return Served(
@@ -176,5 +176,5 @@ class ServedModel:
 
 
 def _first_line(error: BaseException) -> str:
-    """The reason in ONNX Runtime's words, without the path of the file."""
+    """Return the first line of ONNX Runtime's message, at most 200 characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

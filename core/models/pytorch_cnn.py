@@ -30,7 +30,7 @@ _Unreadable = torch.serialization.pickle.UnpicklingError
 
 
 class _Served(nn.Module):
-    """The mean of several networks with its Grad-CAM, for export. Takes (n, h, w, c)."""
+    """The mean of several networks with its Grad-CAM, for export; the input is (n, h, w, c)."""
 
     def __init__(self, stem: nn.Module, networks: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -50,10 +50,10 @@ class _Served(nn.Module):
 
 
 class PytorchCNN(BaseCNN):
-    """The CNN in PyTorch; see `core.models.contract.CNN` for what its methods promise."""
+    """The CNN in PyTorch; see `core.models.contract.CNN` for its methods."""
 
     framework = "pytorch"
-    # One at a time its layers stay in the processor's cache: measured 1.7 times faster than eight.
+    # The layers of one image fit into the processor's cache: measured 1.7 times faster than eight.
     embed_batch = 1
 
     def __init__(self, architecture: Architecture, *, seed: int, n_threads: int = 1) -> None:
@@ -104,7 +104,7 @@ class PytorchCNN(BaseCNN):
         return loss.item(), logits.detach().mean(0).numpy()
 
     def _compute_logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """(members, n) logits of (n, c, h, w) inputs."""
+        """Return the logits (members, n) of inputs (n, c, h, w)."""
         return torch.stack([member(inputs)[2][:, 0] for member in list_members(self.network)])
 
     @torch.no_grad()
@@ -130,7 +130,7 @@ class PytorchCNN(BaseCNN):
         self.network.load_state_dict(_load(path))
 
     def save_checkpoint(self, path: Path) -> None:
-        # An open file: torch would judge the name by its suffix.
+        # Pass an open file: with a path, torch decides by its suffix.
         with write_aside(path) as aside, open(aside, "wb") as file:
             torch.save(
                 {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}, file
@@ -161,12 +161,12 @@ class PytorchCNN(BaseCNN):
 
 
 def _to_tensor(batch: np.ndarray) -> torch.Tensor:
-    """(n, h, w, c) float32 -> (n, c, h, w), channels last in memory."""
+    """Return (n, h, w, c) float32 as a tensor (n, c, h, w), channels last in memory."""
     return torch.from_numpy(batch).permute(0, 3, 1, 2)
 
 
 def _strip_traces(path: Path) -> None:
-    """Take the exporter's stack traces out of an ONNX file: they name folders of this machine."""
+    """Remove the exporter's stack traces from an ONNX file: they name folders of this machine."""
     model = onnx.load(path)
     graph = model.graph
     for entry in (

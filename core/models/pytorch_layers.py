@@ -1,4 +1,4 @@
-"""The layers of a network in PyTorch: frozen ones, trained ones, and Grad-CAM written out."""
+"""The layers of a network in PyTorch: frozen ones, trained ones, and Grad-CAM in closed form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from core.models.architecture import SHARPNESS, Architecture
-from core.models.backbone import Backbone, pad_lopsided
+from core.models.backbone import Backbone, compute_padding
 from core.models.layers import (
     Convolution,
     Dropout,
@@ -20,12 +20,12 @@ from core.models.layers import (
     SeparableConvolution,
 )
 
-# Of normalisations: Keras's default.
+# The epsilon of normalisations in the Keras network.
 _EPSILON = 1e-3
 
 
 class FrozenLayers(nn.Module):
-    """The frozen layers of a backbone. Takes gray (n, 1, h, w) in [0, 1]; gives the feature map."""
+    """The frozen layers of a backbone: gray (n, 1, h, w) in [0, 1] -> feature map."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class FrozenLayers(nn.Module):
 
 
 class FixedNormalisation(nn.Module):
-    """Channels (n, c, h, w) to a fixed mean and scale, which `PytorchCNN.adapt` sets."""
+    """Normalisation of channels (n, c, h, w) by a fixed mean and variance, set by `PytorchCNN.adapt`."""
 
     mean: torch.Tensor
     variance: torch.Tensor
@@ -76,7 +76,7 @@ class FixedNormalisation(nn.Module):
 
 
 class Member(nn.Module):
-    """The trained layers of an architecture. Takes (n, c, h, w); gives feature map, vector and logit.
+    """The trained layers of an architecture: (n, c, h, w) -> feature map, vector and logit.
 
     The vector is the hidden layer, or the maximum of each feature over all positions.
     """
@@ -116,7 +116,7 @@ class Member(nn.Module):
         return feature_map, feature_map.amax((2, 3)), logit
 
     def explain(self, feature_map: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        """Grad-CAM (n, h, w), not yet normalised, without automatic differentiation.
+        """Return the Grad-CAM (n, h, w), not yet normalised, without automatic differentiation.
 
         Grad-CAM (Selvaraju et al., ICCV 2017) weighs feature k by the mean over positions of d logit / d A_k.
         For Flatten -> dense W1 -> ReLU -> dense w2 the gradient of the flat vector is ((h > 0) * w2) @ W1.
@@ -125,7 +125,7 @@ class Member(nn.Module):
         height, width, n_features = self.feature_shape
         weights = self.output.weight
         if self.pooling == "flatten":
-            # The mean over positions is taken of W1 itself: a constant, where the gradient would be large.
+            # Average W1 itself over the positions: it is constant, and the full gradient would be large.
             kernel = self.hidden.weight.reshape(-1, n_features, height * width).mean(2)
             weights = ((vector > 0).to(vector.dtype) * weights) @ kernel
         else:
@@ -142,7 +142,7 @@ class Ensemble(nn.Module):
 
 
 def list_members(network: nn.Module) -> list[Member]:
-    """Return the members of an ensemble, or the one member that a network is."""
+    """Return the members of an ensemble; a single network is its own only member."""
     found = list(network.members) if isinstance(network, Ensemble) else [network]
     return [member for member in found if isinstance(member, Member)]
 
@@ -177,7 +177,7 @@ def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
 
 
 def _freeze(layer: nn.Conv2d, arrays: dict[str, np.ndarray], name: str) -> nn.Conv2d:
-    """Give a convolution the backbone's numbers, for good."""
+    """Set a convolution's weights to the backbone's, and exclude them from training."""
     kernel = arrays[f"{name}/kernel"]
     # Depthwise kernels are (h, w, channels).
     kernel = kernel.transpose(2, 0, 1)[:, None] if kernel.ndim == 3 else kernel.transpose(3, 2, 0, 1)
@@ -187,7 +187,7 @@ def _freeze(layer: nn.Conv2d, arrays: dict[str, np.ndarray], name: str) -> nn.Co
 
 
 def _pad(values: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
-    before, after = pad_lopsided(kernel, stride)
+    before, after = compute_padding(kernel, stride)
     return functional.pad(values, (before, after, before, after))
 
 

@@ -1,4 +1,4 @@
-"""A network of NumPy that keeps the contract of core.models.contract, to test what is around networks."""
+"""A network in NumPy with the interface of core.models.contract, for tests that need no framework."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SMALL = replace(
 class MeanGray:
     """Logistic regression on an image's mean gray, by gradient descent with momentum and random noise.
 
-    Momentum is the optimiser's state, noise drawn from the epoch's seed stands for augmentation: a resumed
-    training is like an unbroken one only when both are restored.
+    Momentum is the optimiser's state; noise from the epoch's seed takes the place of augmentation. A resumed
+    training equals an uninterrupted one only when both are restored.
     """
 
     framework = "numpy"
@@ -114,7 +114,7 @@ class MeanGray:
 
 
 class Scripted(MeanGray):
-    """Its weight after epoch e is e, and its validation loss is what the script says for that epoch."""
+    """A network whose weight after epoch e is e, and whose validation loss is that of the script."""
 
     def __init__(self, script: Sequence[float], architecture: Architecture) -> None:
         super().__init__(architecture)
@@ -126,6 +126,6 @@ class Scripted(MeanGray):
         return 0.5, 0.5
 
     def predict_probability(self, images: np.ndarray) -> np.ndarray:
-        """Positive and negative alike are missed by as much as gives the loss of the script."""
+        """Return probabilities with the loss of the script for every image."""
         right = np.exp(-self.script[int(self.weights[0]) - 1])
         return np.where(images.mean(axis=(1, 2, 3)) > 127, right, 1 - right)

@@ -1,4 +1,4 @@
-"""The layers as data: shapes, names, and the way back from a card."""
+"""Architectures as data: shapes, names, and reading one from a card."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_feature_shape_of_the_architectures() -> None:
-    """The feature map's size is worked out by hand from strides, poolings and the backbone's stride."""
+    """The feature map has the size computed by hand from strides, poolings and the backbone's stride."""
     assert (7, 7, 64) == get_architecture("plain").feature_shape
     assert (16, 16, 48) == get_architecture("framed").feature_shape
 
@@ -48,8 +48,8 @@ def test_feature_shape_rounds_as_the_frameworks_do() -> None:
     assert (11, 11, 8) == replace(odd, features=(Convolution(8, stride=2), MaxPooling(2))).feature_shape
 
 
-def test_an_unknown_name_lists_those_there_are() -> None:
-    """Whoever misspells an architecture reads the names of all."""
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    """The error for a misspelt architecture lists all names."""
     with pytest.raises(StrokeError) as error:
         get_architecture("resnet")
     assert "resnet" in str(error.value)
@@ -57,7 +57,7 @@ def test_an_unknown_name_lists_those_there_are() -> None:
 
 
 def make_card(architecture: Architecture, **protocol: Any) -> dict[str, Any]:
-    """Return what a card says of a network, written as JSON and read again."""
+    """Return the part of a card that describes a network, written as JSON and read again."""
     card = {
         "protocol": {
             "architecture": architecture.name,
@@ -74,14 +74,14 @@ def make_card(architecture: Architecture, **protocol: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_a_card_gives_the_architecture_back(name: str) -> None:
-    """Protocol, recipe and layers, written as JSON and read again, describe the very same architecture."""
+    """Protocol, recipe and layers, written as JSON and read again, give an equal architecture."""
     assert ARCHITECTURES[name] == architecture_of(make_card(ARCHITECTURES[name]))
 
 
 @pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize("pooling", ["flatten", "evidence"])
 def test_a_card_is_enough(pooling: Any, members: int) -> None:
-    """A network that is registered nowhere comes back from its card, with either head."""
+    """An architecture that is registered nowhere is read from its card, with either head."""
     features = (Normalisation(), Convolution(4, stride=2), SeparableConvolution(6), Dropout(0.2))
     hidden = 5 if pooling == "flatten" else 0
     own = replace(
@@ -99,8 +99,8 @@ def test_published_cards_are_read(name: str) -> None:
     assert registered.describe() == architecture_of(card).describe()
 
 
-def test_a_card_s_own_schedule_counts() -> None:
-    """Epochs, batch size and learning rate of a protocol replace the architecture's own, and only they."""
+def test_the_card_s_schedule_is_used() -> None:
+    """Epochs, batch size and learning rate of a protocol replace the architecture's; nothing else changes."""
     plain = ARCHITECTURES["plain"]
     chosen = {"epochs": 3, "batch_size": 7, "learning_rate": 0.02}
     assert replace(plain, **chosen) == architecture_of(make_card(plain, **chosen))
@@ -121,14 +121,14 @@ def test_a_card_s_own_schedule_counts() -> None:
     ],
 )
 def test_a_card_with_an_unknown_part_is_refused(change: dict[str, Any]) -> None:
-    """Layers that cannot be built, a recipe or a schedule that is none: each raises a StrokeError."""
+    """Layers that cannot be built, an invalid recipe and a missing schedule each raise a StrokeError."""
     with pytest.raises(StrokeError):
         architecture_of({**make_card(ARCHITECTURES["plain"]), **change})
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_a_description_names_every_layer(name: str) -> None:
-    """The card's list holds each feature layer in its order, then the layers of the head."""
+    """The card's list holds the feature layers in order, then the layers of the head."""
     architecture = ARCHITECTURES[name]
     rows = architecture.describe()
     assert list(map(describe_layer, architecture.features)) == rows[: len(architecture.features)]
@@ -141,5 +141,5 @@ def test_a_description_names_every_layer(name: str) -> None:
 
 
 def test_a_card_calls_a_backbone_a_trunk() -> None:
-    """The word that published cards use stays: their readers know it."""
+    """Published cards say "Trunk", so this key stays."""
     assert {"layer": "Trunk", "name": "efficientnet-lite0"} == describe_layer(FrozenBackbone())

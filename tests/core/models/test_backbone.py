@@ -1,4 +1,4 @@
-"""Frozen backbones: their registry, their shapes and their numbers."""
+"""Frozen backbones: their registry, shapes and weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.models.layers import FrozenBackbone
 
 
 def make_backbone(folder: Path, name: str = "small") -> Backbone:
-    """Return a backbone of two blocks with random numbers, whose file lies in `folder`."""
+    """Return a backbone of two blocks with random weights, whose file is in `folder`."""
     rng = np.random.default_rng(5)
     blocks = stack_blocks(4, (1, 3, 2, 2, 6), (1, 5, 2, 1, 8))
     shapes: dict[str, tuple[int, ...]] = {"stem": (3, 3, 1, 4)}
@@ -52,7 +52,7 @@ def test_efficientnet_has_eleven_blocks() -> None:
 
 
 @pytest.mark.parametrize("name", list(BACKBONES))
-def test_every_layer_has_its_numbers(name: str) -> None:
+def test_every_layer_has_its_weights(name: str) -> None:
     """Each block has a depthwise filter of its size and a projection to its width; wide ones expand first."""
     backbone = get_backbone(name)
     arrays = backbone.read()
@@ -65,8 +65,8 @@ def test_every_layer_has_its_numbers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(BACKBONES))
-def test_half_precision_holds_every_number(name: str) -> None:
-    """All numbers are finite float32 that float16 holds exactly: served files keep them at half the size."""
+def test_half_precision_holds_every_weight(name: str) -> None:
+    """All weights are finite float32 that float16 holds exactly, at half the size."""
     for values in get_backbone(name).read().values():
         assert np.float32 == values.dtype
         np.testing.assert_array_equal(values, values.astype(np.float16).astype(np.float32))
@@ -74,7 +74,7 @@ def test_half_precision_holds_every_number(name: str) -> None:
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    """A changed file is no backbone, for the trained networks would read its features wrongly."""
+    """A changed file is refused: the trained networks expect the original features."""
     backbone = make_backbone(tmp_path)
     changed = tmp_path / "changed.npz"
     changed.write_bytes(backbone.path.read_bytes() + b" ")
@@ -83,7 +83,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_name_selects_the_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An architecture takes stride and features from the backbone that its first layer names."""
+    """An architecture has the stride and features of the backbone that its first layer names."""
     monkeypatch.setitem(BACKBONES, "small", make_backbone(tmp_path))
     framed = get_architecture("framed")
     other = replace(framed, features=(FrozenBackbone("small"), *framed.trained_layers))
@@ -91,8 +91,8 @@ def test_the_name_selects_the_backbone(tmp_path: Path, monkeypatch: pytest.Monke
     assert (32, 32, 14) == other.input_shape
 
 
-def test_an_unknown_name_lists_those_there_are() -> None:
-    """Whoever misspells a backbone reads the names of all."""
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    """The error for a misspelt backbone lists all names."""
     with pytest.raises(StrokeError) as error:
         get_backbone("resnet")
     assert "resnet" in str(error.value)

@@ -1,4 +1,4 @@
-"""One contract for both CNNs: every test here runs on each framework, in a process that holds it alone."""
+"""One contract for both CNNs: every test here runs on each framework, in a process of its own."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ for name, architecture in ARCHITECTURES.items():
         broken = "ExperimentError"
 
     class Liar:
-        # A network whose export says something else than it does.
+        # A network whose export computes something else.
         framework = first.framework
 
         def export_onnx(self, members, path):
@@ -142,10 +142,10 @@ for name, architecture in ARCHITECTURES.items():
         "not_finite": not_finite,
         "broken": broken,
         "refusal": refusal,
-        # The names of source files in an export would come with the paths of the machine that made it.
+        # A source file's name in an export would come with the path of the machine that made it.
         "names_no_file": not any(name in path.read_bytes() for name in (b"_cnn.py", b"_layers.py")),
     }
-# Another backbone: its name selects it, and the same form is built from its description.
+# Another backbone, selected by its name and built from its description.
 small = BACKBONES["small"] = make_backbone(folder)
 framed = ARCHITECTURES["framed"]
 features = (FrozenBackbone("small"), *framed.trained_layers)
@@ -195,24 +195,24 @@ def found(request: pytest.FixtureRequest) -> dict:
 @pytest.mark.parametrize("architecture", list(ARCHITECTURES))
 @pytest.mark.parametrize("promise", _PROMISES)
 def test_keeps_the_contract(found: dict, architecture: str, promise: str) -> None:
-    """Each CNN keeps each promise of core.models.contract for each architecture."""
+    """Each CNN fulfils each point of core.models.contract for each architecture."""
     assert _PROMISES[promise] == found[architecture][promise]
 
 
 def make_images() -> np.ndarray:
-    """Return two images of noise, as networks take them."""
+    """Return two images of noise, (2, 64, 64, 1) uint8."""
     return np.random.default_rng(2).integers(0, 256, (2, 64, 64, 1)).astype(np.uint8)
 
 
 def test_a_backbone_is_built_from_its_description(found: dict, tmp_path: Path) -> None:
-    """Each framework maps images by another backbone as its layers, written out in NumPy, do."""
+    """Each framework computes the same feature maps of another backbone as NumPy does."""
     expected = map_by_hand(make_backbone(tmp_path), make_images())
     assert (2, 8, 8, 14) == expected.shape
     np.testing.assert_allclose(np.array(found["backbone"]), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_network_on_another_backbone_is_exported(found: dict) -> None:
-    """What is served computes what the network computes."""
+    """The exported network gives the same probabilities as the native one."""
     assert found["backbone_parity"] < 1e-5
 
 
@@ -249,5 +249,5 @@ def map_by_hand(backbone: Backbone, images: np.ndarray) -> np.ndarray:
 
 
 def test_frameworks_never_meet(found: dict) -> None:
-    """A process that holds one framework has not imported the other."""
+    """A process with one framework has not imported the other."""
     assert found["alone"]

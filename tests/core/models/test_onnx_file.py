@@ -1,4 +1,4 @@
-"""Smaller ONNX files that compute the same."""
+"""ONNX files are smaller and give the same results."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _run(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("exact", "share"), [(True, 0.6), (False, 1.0)])
-def test_what_half_precision_holds_is_halved(tmp_path: Path, exact: bool, share: float) -> None:
-    """Exact weights take half the room, others stay as they are; the graph computes the very same."""
+def test_weights_exact_in_float16_are_halved(tmp_path: Path, exact: bool, share: float) -> None:
+    """Weights that float16 holds exactly take half the space, others stay; the results do not change."""
     path = tmp_path / "model.onnx"
     weights = np.random.default_rng(0).standard_normal((40, 40)).astype(np.float32)
     _write(path, weights.astype(np.float16).astype(np.float32) if exact else weights)

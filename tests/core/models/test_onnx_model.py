@@ -30,8 +30,8 @@ def model(tmp_path: Path) -> ServedModel:
     return ServedModel(write_tiny_model(tmp_path / "model.onnx", SHAPE))
 
 
-def test_answers_have_their_form(model: ServedModel, images: np.ndarray) -> None:
-    """Shapes, kinds and ranges are as promised, and the input's shape is known."""
+def test_outputs_have_their_form(model: ServedModel, images: np.ndarray) -> None:
+    """Shapes, dtypes and ranges are as documented, and the input's shape is known."""
     served = model.predict(images)
     assert SHAPE == model.input_shape
     assert [(19,), (19, 8, 10), (19, 80)] == [values.shape for values in served]
@@ -40,8 +40,8 @@ def test_answers_have_their_form(model: ServedModel, images: np.ndarray) -> None
     assert served.heat.max() <= 1
 
 
-def test_answers_are_those_of_the_formula(model: ServedModel, images: np.ndarray) -> None:
-    """Probability and heat map equal NumPy's."""
+def test_outputs_are_those_of_the_formula(model: ServedModel, images: np.ndarray) -> None:
+    """Probability, heat map and features equal NumPy's."""
     served = model.predict(images)
     expected = [tiny_probability("pytorch", image) for image in images]
     np.testing.assert_allclose(expected, served.probability, atol=1e-6)
@@ -51,7 +51,7 @@ def test_answers_are_those_of_the_formula(model: ServedModel, images: np.ndarray
 
 
 def test_a_batch_of_one_equals_its_row(model: ServedModel, images: np.ndarray) -> None:
-    """How images are grouped changes nothing."""
+    """The grouping of images into batches does not change the outputs."""
     together = model.predict(images)
     for index in (0, BATCH_SIZE, len(images) - 1):
         alone = model.predict(images[index : index + 1])
@@ -59,7 +59,7 @@ def test_a_batch_of_one_equals_its_row(model: ServedModel, images: np.ndarray) -
             np.testing.assert_allclose(many[index], one[0], atol=1e-5)
 
 
-def test_a_flat_probability_is_taken_too(tmp_path: Path, images: np.ndarray) -> None:
+def test_a_flat_probability_is_accepted(tmp_path: Path, images: np.ndarray) -> None:
     """The probability may be (n,) as well as (n, 1)."""
     flat = ServedModel(write_tiny_model(tmp_path / "flat.onnx", SHAPE, flat=True))
     column = ServedModel(write_tiny_model(tmp_path / "column.onnx", SHAPE))
@@ -67,7 +67,7 @@ def test_a_flat_probability_is_taken_too(tmp_path: Path, images: np.ndarray) -> 
 
 
 def test_the_input_need_not_be_contiguous(model: ServedModel, images: np.ndarray) -> None:
-    """A view with other strides gives the same answer as its copy."""
+    """A view with other strides gives the same heat map as its copy."""
     view = images[:, ::-1]
     expected = model.predict(np.ascontiguousarray(view)).heat
     np.testing.assert_array_equal(expected, model.predict(view).heat)
@@ -104,7 +104,7 @@ def test_several_threads_may_share_a_model(model: ServedModel, images: np.ndarra
     ],
 )
 def test_wrong_images_are_refused(model: ServedModel, wrong: Any, message: str) -> None:
-    """Images of another shape, kind or range are an error that says what came and what to do."""
+    """Images of another shape, dtype or range raise an error that says what was found and what to do."""
     with pytest.raises(ExperimentError, match=f"{message}.*prepare slices"):
         model.predict(wrong)
 
@@ -122,25 +122,25 @@ def test_one_bad_image_among_good_ones_is_found(model: ServedModel, images: np.n
     ids=["input", "output", "fixed batch"],
 )
 def test_a_network_of_another_form_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
-    """A network with other names, or for one image only, is an error that tells its form."""
+    """A network with other names, or for one image only, raises an error that lists its inputs."""
     path = write_tiny_model(tmp_path / "model.onnx", SHAPE, **options)
-    with pytest.raises(ExperimentError, match=r"not of the served form.*inputs"):
+    with pytest.raises(ExperimentError, match=r"does not have the input.*inputs"):
         ServedModel(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"no network", None])
-def test_a_file_that_is_no_network_is_refused(tmp_path: Path, data: bytes | None) -> None:
-    """A damaged, empty or missing file is an error of ours, by the model's name."""
+def test_a_file_that_is_not_a_network_is_refused(tmp_path: Path, data: bytes | None) -> None:
+    """A damaged, empty or missing file raises an ExperimentError with the model's name."""
     path = tmp_path / "keras" / "model.onnx"
     path.parent.mkdir()
     if data is not None:
         path.write_bytes(data)
-    with pytest.raises(ExperimentError, match=r"keras/model\.onnx cannot be loaded|not of the served form"):
+    with pytest.raises(ExperimentError, match=r"keras/model\.onnx (cannot be loaded|does not have)"):
         ServedModel(path)
 
 
-def test_a_network_that_answers_nan_is_refused(tmp_path: Path, images: np.ndarray) -> None:
-    """A probability is never NaN: damaged weights are an error."""
+def test_a_network_that_returns_nan_is_refused(tmp_path: Path, images: np.ndarray) -> None:
+    """A probability of NaN raises an error that names damaged weights."""
     model = ServedModel(write_tiny_model(tmp_path / "model.onnx", SHAPE, slope=float("nan")))
     with pytest.raises(ExperimentError, match="weights are damaged"):
         model.predict(images)
