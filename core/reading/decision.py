@@ -1,4 +1,4 @@
-"""How a raw probability becomes a decision: recalibrated, then compared with the operating point."""
+"""Turn a raw probability into a decision: recalibrate it, then compare it with the operating point."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from core.experiments import Experiment
 
 @dataclass(frozen=True)
 class Rule:
-    """The rule of one network.
+    """One network's rule for slices.
 
     Attributes:
-        recalibration: what raw probabilities go through.
-        threshold: the operating point, on recalibrated probabilities.
-        band: the recalibrated probabilities around it that need review, (low, high); None without one.
+        recalibration: applied to raw probabilities.
+        threshold: the operating point, on calibrated probabilities.
+        band: the review band around it, (low, high); None if there is none.
     """
 
     recalibration: Recalibration
@@ -25,23 +25,23 @@ class Rule:
     band: Band | None
 
     def decide(self, probability: float) -> tuple[bool, bool]:
-        """Whether a recalibrated probability is positive, and whether it needs review."""
+        """Return whether a calibrated probability is positive, and whether it needs review."""
         review = self.band is not None and bool(in_band(probability, self.band))
         return probability >= self.threshold, review
 
 
 def make_rules(experiment: Experiment, operating_points: Mapping[str, float]) -> dict[str, Rule]:
-    """The rule of every network of an experiment.
+    """Return the rule of each network of an experiment.
 
     Args:
-        operating_points: framework -> threshold instead of the card's default one.
+        operating_points: framework -> threshold, in place of the card's default.
 
     Raises:
         ExperimentError: an operating point names no framework of the experiment.
     """
     if unknown := [name for name in operating_points if name not in experiment.frameworks]:
         raise ExperimentError(
-            f'Experiment "{experiment.name}" has no model to give this operating point to',
+            f'Experiment "{experiment.name}" has no model for this operating point',
             found=unknown[0],
             remedy=f"choose from: {', '.join(experiment.frameworks)}",
         )

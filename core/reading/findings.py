@@ -1,4 +1,4 @@
-"""What the networks of an experiment say of a scan: `Findings`, slice by slice; or why it was refused."""
+"""The findings of an experiment's networks on a scan, slice by slice, and the refusal of a file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from core.scans import Technical
 
 @dataclass(frozen=True, eq=False)
 class ModelFinding:
-    """What one network says about one slice.
+    """One network's finding on one slice.
 
     Attributes:
-        probability: of the positive class, in [0, 1], recalibrated as the experiment's card says.
-        raw_probability: as the network gave it.
-        threshold: the operating point; the decision is positive from this probability on.
-        review: whether the probability lies in the review band around the threshold: too near to decide.
+        probability: calibrated probability of the positive class, in [0, 1].
+        raw_probability: the network's own output, in [0, 1].
+        threshold: the operating point; the decision is positive at or above it.
+        review: whether the probability is in the review band around the threshold.
         decision: name of the positive or the negative class.
         positive: whether the decision is the positive class.
-        heat: (h', w') float32 in [0, 1]: evidence for the positive class; it covers the slice's whole frame.
+        heat: (h', w') float32 in [0, 1]: evidence for the positive class, over the whole frame.
     """
 
     probability: float
@@ -37,16 +37,16 @@ class ModelFinding:
 
 @dataclass(frozen=True, eq=False)
 class SliceFinding:
-    """What the networks say about one slice.
+    """The findings of all networks on one slice.
 
     Attributes:
-        index: place of the slice in its scan, from 0.
+        index: number of the slice in its scan, from 0.
         models: one finding for each framework of the experiment, PyTorch first.
         agree: whether all decisions are the same.
-        warnings: what should make the reader doubt, as sentences; the scan's own warnings come first.
-        frame: (size, size) float32 in [0, 1]: the picture the networks looked at, under the heat maps.
-        position_mm: where the slice lies along the scan's axis, higher towards the head; None when unknown.
-        gate: whether it is a slice of a head CT, and whether it shows brain.
+        warnings: sentences for the reader; those on the whole scan come first.
+        frame: (size, size) float32 in [0, 1]: the slice as framed for the networks, shown under heat maps.
+        position_mm: position along the scan's axis, higher towards the head; None if unknown.
+        gate: whether the slice is from a head CT, and whether it shows brain.
     """
 
     index: int
@@ -59,23 +59,23 @@ class SliceFinding:
 
     @property
     def is_counted(self) -> bool:
-        """Whether the slice counts in the verdict on its scan."""
+        """Return whether the slice counts in the verdict on its scan."""
         return self.gate.brain_visible and self.gate.outcome != "refuse"
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """A scan as the networks of one experiment see it.
+    """The findings of one experiment's networks on a scan.
 
     Attributes:
-        source: what the user called the file; from outside, so to be shown as plain text only.
+        source: the user's name for the file; it comes from outside, so show it as plain text only.
         sha256: of the file's bytes.
         experiment: name of the experiment.
         slices: one finding for each slice of the scan.
-        verdicts: what each network says of the scan as a whole, by framework; see core.reading. Empty where
-            no slice shows brain, and for studies where the experiment knows no patients.
-        overridden: whether the gate had refused the scan, and was told to let it through.
-        technical: of the scan: geometry and the like.
+        verdicts: framework -> verdict on the whole scan; see core.reading.verdict. Empty if no slice is
+            counted, and for a study if no rule could be made from validation patients.
+        overridden: whether the gate refused the scan, which was read anyway.
+        technical: modality and geometry of the scan.
     """
 
     source: str
@@ -89,7 +89,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file that could not be read as a scan: which one, why as a word for programs, and why in words."""
+    """A file that could not be read as a scan: its name, the reason as a code, and the reason in words."""
 
     source: str
     code: str

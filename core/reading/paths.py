@@ -1,4 +1,4 @@
-"""Files and folders of a person, read one after the other with the networks of an experiment."""
+"""Read files and folders one after the other with the networks of an experiment."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def read_paths(
     on_file: Callable[[int, int], None] | None = None,
     on_scan: Callable[[Scan, Findings], None] | None = None,
 ) -> Iterator[Findings | Refusal]:
-    """Read files and folders, one after the other; what is no scan comes back as a Refusal.
+    """Read files and folders one after the other; yield a Refusal for what cannot be read as a scan.
 
     Args:
-        paths: a file is read under its own name. A folder is walked, in natural order, each file in it read
-            under its path below the folder; hidden files and folders are left out. Each folder is one upload
-            (see `core.scans.iterate_study`): the DICOM files in it become series, and are of one patient. So
-            are files that stand side by side in `paths`.
+        paths: a file is read under its own name. A folder is searched in natural order, without hidden files
+            and folders; a file in it is named by its path below the folder. Each folder is one upload (see
+            `core.scans.iterate_study`): its DICOM files become series and must be of one patient. Files next
+            to each other in `paths` are one upload, too.
         reader: the networks.
-        override_gate: read also what the gate refuses; see `Reader.read`.
-        on_file: called with the number of files done and their total after each.
-        on_scan: called with each scan that was read and its findings, while its pixels are there.
+        override_gate: also read what the gate refuses; see `Reader.read`.
+        on_file: called after each file with the number of files done and their total.
+        on_scan: called with each scan and its findings, while its pixels are in memory.
 
     Raises:
         ExperimentError: a network failed.
@@ -50,7 +50,7 @@ def read_paths(
         nonlocal done
         for path, source in upload:
             yield source, path
-            # Whoever asks for the next file is done with this one.
+            # The next file is asked for when this one is done.
             done += 1
             if on_file:
                 on_file(done, total)
@@ -71,9 +71,9 @@ def read_paths(
 
 
 def group_refusals(refused: Iterable[Refusal]) -> list[Refusal]:
-    """The same refusals, those for one reason together under the first three names.
+    """Merge refusals for the same reason into one, under the first three file names.
 
-    A medium holds programs and texts by the hundred beside the scans.
+    A patient CD holds hundreds of programs and texts next to the scans.
     """
     alike: dict[tuple[str, str], list[str]] = {}
     for refusal in refused:
@@ -82,14 +82,14 @@ def group_refusals(refused: Iterable[Refusal]) -> list[Refusal]:
 
 
 def join_names(sources: Sequence[str]) -> str:
-    """The first three names, and how many more there are."""
+    """Return the first three names, and how many more there are."""
     named = ", ".join(sources[:MAX_NAMES])
     left = len(sources) - MAX_NAMES
     return f"{named} and {left:,} more" if left > 0 else named
 
 
 def list_files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Each file to read and what to call it; see `read_paths`. Links to folders are not followed."""
+    """Return each file to read and its name; see `read_paths`. Links to folders are not followed."""
     listed: list[tuple[Path, str]] = []
     for path in paths:
         if not path.is_dir():
@@ -107,11 +107,11 @@ def list_files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
 
 
 def _as_text(name: str) -> str:
-    """A name whose bytes are no UTF-8 cannot be printed as it is."""
+    """Return a name that can be printed, even if its bytes are not UTF-8."""
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _list_folder(found: list[tuple[Path, str]], top: Path, error: OSError) -> None:
-    """List a folder that cannot be walked, so that it is refused by name and not passed over."""
+    """List a folder that cannot be opened, so that it is refused by name and not skipped."""
     folder = Path(error.filename)
     found.append((folder, _as_text(folder.relative_to(top).as_posix())))

@@ -1,4 +1,4 @@
-"""A scan seen by both networks of an experiment: probabilities, decisions, heat maps, agreement, doubts."""
+"""Read a scan with the networks of an experiment: probabilities, decisions, heat maps and warnings."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from core.scans import COLOURED, OTHER_PART, Scan, Slice, window_hu
 from core.system import map_parallel
 
 SEEN_IN_TRAINING = (
-    "This file is part of the data the served networks were made from: "
+    "This file was used to train or tune the served networks: "
     "the reading is not out of sample and looks better than it is."
 )
 COPY = (
-    "This slice looks the same as one that the served networks were made from: "
+    "This slice looks the same as one used to train or tune the served networks: "
     "the reading is not out of sample and looks better than it is."
 )
-# What a file may call its modality: CT, or pictures of it (secondary capture, other); many do not say.
+# Modalities of CT and of pictures of it (secondary capture, other); many files name none.
 _PICTURES_OF_CT = ("", "CT", "SC", "OT", "other")
 
 
 class Reader:
-    """Reads scans with the served networks of one experiment, which it loads once.
+    """A reader of scans with the served networks of one experiment, loaded once.
 
-    One reader may be used from several threads.
+    Several threads may share one reader.
 
     Args:
-        experiment: as core.experiments reads it.
+        experiment: from core.experiments.
 
     Raises:
         ExperimentError: a network is missing, damaged, or does not fit the experiment's recipe.
@@ -50,7 +50,7 @@ class Reader:
         self._familiarity = experiment.familiarity()
 
         def load(framework: str) -> ServedModel:
-            # Slices are read side by side: more threads for each would only wait for each other.
+            # Slices are read in parallel, so more threads per network would only compete.
             return ServedModel(experiment.model_path(framework), n_threads=1)
 
         with ThreadPoolExecutor(len(experiment.frameworks)) as pool:
@@ -60,7 +60,7 @@ class Reader:
             if model.input_shape != experiment.recipe.shape:
                 raise ExperimentError(
                     f'Experiment "{experiment.name}": the {framework} model does not fit the recipe',
-                    found=f"it reads {model.input_shape}, the recipe makes {experiment.recipe.shape}",
+                    found=f"it takes {model.input_shape}, the recipe makes {experiment.recipe.shape}",
                     remedy="train it again",
                 )
 
@@ -72,25 +72,25 @@ class Reader:
         override_gate: bool = False,
         on_slices: Callable[[Sequence[SliceFinding]], None] | None = None,
     ) -> Findings:
-        """Read every slice of a scan with every network, if it is one of a head CT.
+        """Read every slice of a scan with every network, unless the gate refuses the scan.
 
         Args:
-            scan: as core.scans reads it.
-            operating_points: framework -> threshold to decide by, on calibrated probabilities, instead of the
-                card's default ones; each has its own review band.
-            override_gate: read it also where the gate refuses; the findings carry the mark.
-            on_slices: called with the next few slices as soon as they are read, in their order; what it
-                raises ends the reading.
+            scan: from core.scans.
+            operating_points: framework -> decision threshold on calibrated probabilities, in place of the
+                card's default; each has its own review band.
+            override_gate: read the scan even if the gate refuses it; the findings say so.
+            on_slices: called with each batch of slices in order, as soon as it is read; an exception in it
+                ends the reading.
 
         Raises:
-            ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate. Where
-                only the networks' features tell, `on_slices` has been called before.
+            ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate. If
+                only the networks' features show it, `on_slices` has been called before.
             ExperimentError: a network failed, or an operating point names no framework of the experiment.
         """
         rules = make_rules(self.experiment, operating_points or {})
-        doubts = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
+        warnings = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
         gates = judge_scan(scan, self.experiment.recipe)
-        # What the picture alone speaks against is not shown to any network.
+        # A scan refused by its pictures alone never reaches a network.
         if not override_gate:
             _check_refusals(gates)
         batches = [
@@ -99,7 +99,7 @@ class Reader:
         ]
         findings: list[SliceFinding] = []
         for batch in map_parallel(
-            lambda batch: self._read_batch(scan, batch, gates, rules, doubts), batches
+            lambda batch: self._read_batch(scan, batch, gates, rules, warnings), batches
         ):
             findings += batch
             if on_slices:
@@ -123,7 +123,7 @@ class Reader:
         indices: range,
         gates: Sequence[GateFinding],
         rules: Mapping[str, Rule],
-        doubts: tuple[str, ...],
+        warnings: tuple[str, ...],
     ) -> list[SliceFinding]:
         recipe = self.experiment.recipe
         frames = [to_frame(_to_gray(scan, scan.slices[index], recipe), recipe) for index in indices]
@@ -141,8 +141,8 @@ class Reader:
                     index=index,
                     models=models,
                     agree=len({finding.positive for finding in models.values()}) == 1,
-                    # A file that is known by its bytes needs no second word.
-                    warnings=(*doubts, COPY) if copied and SEEN_IN_TRAINING not in doubts else doubts,
+                    # A file known by its bytes needs no second warning.
+                    warnings=(*warnings, COPY) if copied and SEEN_IN_TRAINING not in warnings else warnings,
                     frame=frames[row],
                     position_mm=scan.slices[index].position_mm,
                     gate=gates[row],
@@ -179,12 +179,12 @@ class Reader:
 
 
 def _to_gray(scan: Scan, piece: Slice, recipe: Recipe) -> np.ndarray:
-    """A slice as display gray in [0, 1]; made one by one: a whole study's would fill the memory."""
+    """Return a slice as display gray in [0, 1]; called for one slice at a time, to save memory."""
     return piece.pixels if scan.unit == "gray" else window_hu(piece.pixels, recipe.window)
 
 
 def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
-    """What the gate says of each slice before a network sees it, of the picture and of the file's words."""
+    """Return the gate's finding on each slice, from its picture and header, before any network reads it."""
     coloured, measured = COLOURED in scan.warnings, scan.unit == "hu"
 
     def look(piece: Slice) -> GateFinding:
@@ -194,8 +194,8 @@ def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
 
     found = list(map_parallel(look, scan.slices))
     if OTHER_PART in scan.warnings:
-        # Such words are often left as they were for the patient before: a doubt, no more.
-        found = [_doubt(one, OTHER_PART) for one in found]
+        # This entry is often left over from the patient before, so it is only a warning.
+        found = [_warn(one, OTHER_PART) for one in found]
     modality = scan.technical.modality
     if modality in _PICTURES_OF_CT:
         return found
@@ -203,7 +203,7 @@ def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
     return [replace(one, outcome="refuse", reasons=(reason, *one.reasons), odd=True) for one in found]
 
 
-def _doubt(found: GateFinding, reason: str) -> GateFinding:
+def _warn(found: GateFinding, reason: str) -> GateFinding:
     outcome = "warn" if found.outcome == "read" else found.outcome
     return replace(found, outcome=outcome, reasons=(*found.reasons, reason), odd=True)
 
@@ -218,32 +218,32 @@ def _check_refusals(gates: Sequence[GateFinding]) -> None:
         raise ScanError(
             "This does not look like a head CT",
             found=reasons[0].removesuffix("."),
-            remedy="hand in axial head CT in a window for soft tissue, or have it read all the same",
+            remedy="upload axial head CT in a soft-tissue window, or read it anyway",
             code="not_head_ct",
         )
 
 
 def _reach_verdicts(findings: Sequence[SliceFinding], rules: Mapping[str, StudyRule]) -> dict[str, Verdict]:
-    """The verdicts on a scan: of one slice its decision, of several the study's."""
-    votes = [finding.is_counted for finding in findings]
+    """Return the verdicts on a scan: the decision on its only slice, or those on the study."""
+    counted = [finding.is_counted for finding in findings]
     if len(findings) == 1:
         (only,) = findings
         return {
             name: judge_slice(model.probability, model.threshold, review=model.review)
             for name, model in only.models.items()
-            if votes[0]
+            if counted[0]
         }
     probabilities = {name: [finding.models[name].probability for finding in findings] for name in rules}
-    return reach_verdicts(probabilities, votes, rules)
+    return reach_verdicts(probabilities, counted, rules)
 
 
 def apply_operating_points(
     scans: Sequence[Findings], experiment: Experiment, operating_points: Mapping[str, float]
 ) -> list[Findings]:
-    """The same readings decided at other operating points; no network is asked again.
+    """Return the same readings decided at other operating points, without running a network.
 
     Args:
-        scans: what a Reader of this experiment found.
+        scans: findings from a Reader of this experiment.
         operating_points: framework -> threshold, as `Reader.read` takes them.
 
     Raises:
@@ -251,7 +251,7 @@ def apply_operating_points(
     """
     rules = make_rules(experiment, operating_points)
 
-    def anew(finding: SliceFinding) -> SliceFinding:
+    def redecide(finding: SliceFinding) -> SliceFinding:
         models = {}
         for framework, model in finding.models.items():
             positive, review = rules[framework].decide(model.probability)
@@ -267,8 +267,8 @@ def apply_operating_points(
 
     decided = []
     for scan in scans:
-        slices = tuple(map(anew, scan.slices))
-        # A study is decided by the operating point of patients, which stays.
+        slices = tuple(map(redecide, scan.slices))
+        # A study keeps its own operating point, that of patients.
         verdicts = _reach_verdicts(slices, {}) if len(slices) == 1 else scan.verdicts
         decided.append(replace(scan, slices=slices, verdicts=verdicts))
     return decided

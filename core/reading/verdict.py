@@ -1,8 +1,8 @@
-"""What the slices of one study say together, for each network.
+"""Combine the slices of a study into a verdict of each network.
 
-The rule is the one by which patients are scored in the evaluation: the mean of the slices' calibrated
-probabilities, of those slices that show brain, compared with an operating point chosen on validation patients
-scored in the same way. Slices through the neck or the bone of the vertex do not vote.
+The rule is that of patients in the evaluation: the mean of the calibrated probabilities of the slices that
+show brain is compared with an operating point, which was chosen on validation patients scored in the same
+way. Slices through the neck or the bone of the vertex are not counted.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ from core.experiments import Experiment
 if TYPE_CHECKING:
     import pandas as pd
 
-# The slices that drove a verdict are named, the strongest first; more than so many nobody looks at first.
-_MOST_DRIVING = 5
+_MAX_KEY_SLICES = 5
 RULE = "the mean of the calibrated probabilities of all slices that show brain"
 
 
 @dataclass(frozen=True)
 class StudyRule:
-    """How one network's study is decided: positive from `threshold` on, in need of review within `band`."""
+    """One network's rule for studies: positive from `threshold` on, in need of review within `band`."""
 
     threshold: float
     band: Band | None
@@ -35,15 +34,15 @@ class StudyRule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one network says of a whole study.
+    """One network's verdict on a study.
 
     Attributes:
-        score: see RULE; in [0, 1]. It ranks studies and is no probability of anything.
+        score: see RULE; in [0, 1]. It ranks studies; it is not a probability.
         threshold: the operating point of patients.
-        positive: whether the score reaches it.
-        review: whether the score lies in the review band around it.
-        n_counted: how many slices voted.
-        driving: indices of at most five voting slices, the highest probability first.
+        positive: whether the score is at or above the threshold.
+        review: whether the score is in the review band around the threshold.
+        n_counted: number of slices counted.
+        key_slices: indices of at most five counted slices, the highest probability first.
     """
 
     score: float
@@ -55,12 +54,12 @@ class Verdict:
 
 
 def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
-    """The rule of each network; networks for which none can be estimated are left out.
+    """Return the rule of each network for which one can be estimated.
 
-    Validation patients are scored on their slices that show brain, where the experiment knows which do
-    (properties.csv), otherwise on all. The operating point is the card's default kind.
+    Validation patients are scored on their slices that show brain if the experiment knows which do
+    (properties.csv), otherwise on all slices. The operating point is of the card's default kind.
     """
-    # Only studies need tables; a single slice is read without.
+    # Imported here: reading a single slice needs no tables.
     from core.evaluation import choose_operating_points, validation_scores
 
     table = _validation_of_brain(experiment)
@@ -77,35 +76,35 @@ def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
 
 
 def judge_slice(probability: float, threshold: float, *, review: bool) -> Verdict:
-    """The verdict on a scan of one slice: that slice's own decision, at the operating point of slices."""
+    """Return the verdict on a scan of one slice: its own decision, at the operating point of slices."""
     return Verdict(probability, threshold, probability >= threshold, review, n_counted=1, key_slices=(0,))
 
 
 def reach_verdicts(
-    probabilities: Mapping[str, Sequence[float]], voting: Sequence[bool], rules: Mapping[str, StudyRule]
+    probabilities: Mapping[str, Sequence[float]], counted: Sequence[bool], rules: Mapping[str, StudyRule]
 ) -> dict[str, Verdict]:
-    """The verdict of each network that has a rule.
+    """Return the verdict of each network that has a rule.
 
     Args:
         probabilities: framework -> (n,) calibrated probabilities of the study's slices.
-        voting: (n,) which slices show brain and were not refused. Where none does, there is no verdict.
-        rules: as `make_study_rules` gives them.
+        counted: (n,) whether each slice shows brain and was not refused. If none does, there is no verdict.
+        rules: from `make_study_rules`.
     """
-    votes = np.flatnonzero(np.asarray(voting, dtype=bool))
-    if not votes.size:
+    indices = np.flatnonzero(np.asarray(counted, dtype=bool))
+    if not indices.size:
         return {}
     verdicts = {}
     for framework, rule in rules.items():
-        values = np.asarray(probabilities[framework], dtype=np.float64)[votes]
+        values = np.asarray(probabilities[framework], dtype=np.float64)[indices]
         score = float(values.mean())
-        order = votes[np.argsort(-values, kind="stable")]
+        order = indices[np.argsort(-values, kind="stable")]
         verdicts[framework] = Verdict(
             score=score,
             threshold=rule.threshold,
             positive=score >= rule.threshold,
             review=rule.band is not None and bool(in_band(score, rule.band)),
-            n_counted=len(votes),
-            key_slices=tuple(int(index) for index in order[:_MOST_DRIVING]),
+            n_counted=len(indices),
+            key_slices=tuple(int(index) for index in order[:_MAX_KEY_SLICES]),
         )
     return verdicts
 

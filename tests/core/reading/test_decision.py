@@ -12,7 +12,7 @@ from tests.builders import write_tiny_experiment
 
 
 def test_a_probability_at_the_operating_point_is_positive() -> None:
-    """Positive from the threshold on; in need of review inside the band, not at its ends."""
+    """A probability at the threshold is positive; the review band excludes its ends."""
     identity = served_recalibration(None)
     rule = Rule(identity, 0.5, (0.4, 0.6))
     expected = {
@@ -27,7 +27,7 @@ def test_a_probability_at_the_operating_point_is_positive() -> None:
 
 
 def test_the_card_gives_the_rules_that_nobody_chose(models) -> None:
-    """A chosen operating point stands for its network, the card's default for the other, with its band."""
+    """A chosen operating point is used for its network; the other keeps the card's default and its band."""
     experiment = write_tiny_experiment(models, calibrated=True)
     rules = make_rules(experiment, {"keras": 0.9})
     assert [experiment.threshold("pytorch"), 0.9] == [rules[name].threshold for name in ("pytorch", "keras")]
@@ -36,7 +36,7 @@ def test_the_card_gives_the_rules_that_nobody_chose(models) -> None:
 
 
 def test_an_operating_point_of_no_network_is_refused(tiny: Experiment) -> None:
-    """The error names it and what there is."""
+    """The error names the unknown framework and those that exist."""
     with pytest.raises(ExperimentError, match="pytorch, keras") as error:
         make_rules(tiny, {"jax": 0.5})
     assert "jax" == error.value.found

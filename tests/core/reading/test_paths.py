@@ -26,7 +26,7 @@ def write_picture(path: Path, gray: float) -> Path:
 
 
 def test_a_folder_is_walked_in_natural_order(tmp_path: Path) -> None:
-    """Files come under their path below the folder, numbers by value, hidden ones left out."""
+    """Files are named by their path below the folder, sorted by number; hidden ones are skipped."""
     top = tmp_path / "in"
     for name in ("b/10.png", "b/2.png", "a.png", "b/.hidden.png", ".git/c.png", "note.txt"):
         write_picture(top / name, 0.4) if name.endswith("png") else (top / name).write_text("")
@@ -38,7 +38,7 @@ def test_a_folder_is_walked_in_natural_order(tmp_path: Path) -> None:
 
 
 def test_bad_files_are_named_and_the_others_read(tiny: Experiment, tmp_path: Path) -> None:
-    """What is no scan comes back with a code and a reason, in its place; progress counts every file."""
+    """A file that is not a scan gives a code and a reason, in its place; progress counts every file."""
     write_picture(tmp_path / "in" / "1.png", 0.8)
     (tmp_path / "in" / "2.png").write_bytes(b"")
     write_picture(tmp_path / "in" / "3.png", 0.25)
@@ -55,7 +55,7 @@ def test_bad_files_are_named_and_the_others_read(tiny: Experiment, tmp_path: Pat
 
 
 def test_refusals_for_one_reason_stand_together() -> None:
-    """Three names and a count stand for files of the same code and message; others stay alone."""
+    """Files with the same code and message become three names and a count; others stay alone."""
     refused = [Refusal(f"{number}.txt", "empty", "Nothing") for number in range(1_005)]
     alone = Refusal("x", "empty", "Something else")
     names = "0.txt, 1.txt, 2.txt and 1,002 more"
@@ -64,8 +64,8 @@ def test_refusals_for_one_reason_stand_together() -> None:
 
 
 def test_a_medium_from_a_hospital_is_read(tiny: Experiment, tmp_path: Path) -> None:
-    """Index, texts, programs and reports beside the slices refuse nothing of the study; each is named, and
-    those for one reason can be told in one sentence."""
+    """Index, texts, programs and reports next to the slices do not stop the study; each is refused by name,
+    and those for one reason share one sentence."""
     series = {f"IMAGES/{number}": write_dicom(render_hu(number, 128), z=5.0 * number) for number in range(4)}
     others = {
         "DICOMDIR": write_dicom(PixelData=None, DirectoryRecordSequence=[]),
@@ -105,7 +105,7 @@ def test_three_good_files_among_ten_thousand_are_read(tiny: Experiment, tmp_path
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no named pipes in folders")
 def test_a_pipe_is_refused_at_once(tiny: Experiment, tmp_path: Path) -> None:
-    """A pipe among the files does not keep the reader waiting."""
+    """A pipe among the files does not block the reader."""
     os.mkfifo(tmp_path / "pipe.png")
     (outcome,) = read_paths([tmp_path / "pipe.png"], Reader(tiny))
     assert isinstance(outcome, Refusal)
@@ -114,7 +114,7 @@ def test_a_pipe_is_refused_at_once(tiny: Experiment, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="names are UTF-16 there")
 def test_a_name_that_is_no_text_can_be_shown(tiny: Experiment, tmp_path: Path) -> None:
-    """Bytes in a name that are no UTF-8 are replaced, so that printing the source cannot fail."""
+    """Bytes of a name that are not UTF-8 are replaced, so that printing it cannot fail."""
     os.mkdir(tmp_path / "in")
     path = os.path.join(os.fsencode(tmp_path / "in"), b"\xff.png")
     with open(path, "wb") as stream:

@@ -1,4 +1,4 @@
-"""A scan seen by both networks."""
+"""Reading a scan with both networks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_findings_tell_what_both_networks_say(tiny: Experiment) -> None:
 
 
 def test_a_probability_at_the_threshold_is_positive(tiny: Experiment) -> None:
-    """The decision is positive from the threshold on, not above it only."""
+    """A probability equal to the threshold is positive."""
     reader = Reader(tiny)
     at = {name: model.probability for name, model in reader.read(make_scan(0.4)).slices[0].models.items()}
     finding = reader.read(make_scan(0.4), at).slices[0]
@@ -62,7 +62,7 @@ def test_a_probability_at_the_threshold_is_positive(tiny: Experiment) -> None:
 
 
 def test_chosen_operating_points_replace_the_default_ones(tiny: Experiment) -> None:
-    """A threshold given for one network decides for it; the other keeps its own; they may disagree."""
+    """A threshold given for one network applies to it alone; the networks may then disagree."""
     finding = Reader(tiny).read(make_scan(0.8), {"keras": 1.0}).slices[0]
     assert ("Hemorrhage", "No hemorrhage") == tuple(model.decision for model in finding.models.values())
     assert tiny.threshold("pytorch") == finding.models["pytorch"].threshold
@@ -71,7 +71,7 @@ def test_chosen_operating_points_replace_the_default_ones(tiny: Experiment) -> N
 
 
 def test_probabilities_are_recalibrated_as_the_card_says(models: Path) -> None:
-    """Served probabilities go through the served recalibration; the network's own stand beside them."""
+    """Probabilities are recalibrated as served; the raw ones are given, too."""
     experiment = write_tiny_experiment(models, calibrated=True)
     finding = Reader(experiment).read(make_scan(0.42)).slices[0]
     image = prepare(make_scan(0.42).slices[0].pixels, experiment.recipe)
@@ -84,14 +84,14 @@ def test_probabilities_are_recalibrated_as_the_card_says(models: Path) -> None:
 
 
 def test_without_recalibration_a_probability_is_the_networks_own(tiny: Experiment) -> None:
-    """An older card: both probabilities are the same number, and nothing needs review."""
+    """With an older card both probabilities are the same number, and nothing needs review."""
     for model in Reader(tiny).read(make_scan(0.4)).slices[0].models.values():
         assert model.raw_probability == model.probability
         assert model.review is False
 
 
 def test_what_lies_in_the_band_needs_review(models: Path) -> None:
-    """A slice in a network's review band needs review, also in the band around a moved threshold."""
+    """A slice in the review band needs review, also in the band around another threshold."""
     experiment = write_tiny_experiment(models, calibrated=True)
     scan = make_scan(*np.linspace(0.3, 0.5, 41))
     for points in ({}, {"keras": 0.7}):
@@ -108,7 +108,7 @@ def test_an_operating_point_for_no_network_is_refused(tiny: Experiment) -> None:
 
 
 def test_a_slice_seen_in_training_is_said_to_be(models: Path) -> None:
-    """The warning stands on a scan whose hash was in training or validation, and on no other."""
+    """A scan whose hash was in training or validation gets a warning, and no other does."""
     experiment = write_tiny_experiment(models, "one", folds=1)
     reader = Reader(experiment)
     slices = experiment.slices().set_index("fold_0")["sha256"]
@@ -130,7 +130,7 @@ def test_a_long_scan_is_read_whole(tiny: Experiment) -> None:
 
 
 def test_slices_are_handed_on_as_they_are_read(tiny: Experiment) -> None:
-    """Together, what is handed on is what the findings hold, in their order."""
+    """The batches given to `on_slices` together are the findings, in order."""
     handed_on: list[SliceFinding] = []
     scan = make_scan(*np.linspace(0.15, 0.85, BATCH_SIZE * 2 + 1))
     findings = Reader(tiny).read(scan, on_slices=handed_on.extend)
@@ -138,7 +138,7 @@ def test_slices_are_handed_on_as_they_are_read(tiny: Experiment) -> None:
 
 
 def test_whoever_is_handed_slices_can_end_the_reading(tiny: Experiment) -> None:
-    """What is raised over the first slices ends the reading; no others are handed on."""
+    """An exception in `on_slices` ends the reading; no further batch is given."""
     handed_on = []
 
     def stop(slices: Sequence[SliceFinding]) -> None:
@@ -151,7 +151,7 @@ def test_whoever_is_handed_slices_can_end_the_reading(tiny: Experiment) -> None:
 
 
 def test_hounsfield_units_are_windowed(tiny: Experiment) -> None:
-    """A scan in Hounsfield units is read as its brain window."""
+    """A scan in Hounsfield units is read through the brain window."""
     gray = make_scan(0.5)
     hu = Scan("x", "0" * 64, "hu", tuple(Slice(piece.pixels * 120 - 20) for piece in gray.slices))
     reader = Reader(tiny)
@@ -168,7 +168,7 @@ def test_one_network_alone_reads(models: Path) -> None:
 
 
 def test_a_network_that_does_not_fit_the_recipe_is_refused(tiny: Experiment) -> None:
-    """A model for other images than the recipe makes is named before anything is read."""
+    """A model whose input does not fit the recipe is refused before anything is read."""
     write_tiny_model(tiny.folder / "keras" / "model.onnx", Recipe(64, "rgb", "whole", "unit").shape)
     experiment = write_experiment(tiny.folder, tiny.card)
     with pytest.raises(ExperimentError, match=r"keras model does not fit.*\(64, 64, 3\).*\(32, 32, 1\)"):
@@ -176,27 +176,27 @@ def test_a_network_that_does_not_fit_the_recipe_is_refused(tiny: Experiment) -> 
 
 
 def test_a_changed_network_is_not_loaded(tiny: Experiment) -> None:
-    """A model file that was swapped after the experiment was read is refused."""
+    """A model file swapped after the experiment was opened is refused."""
     write_tiny_model(tiny.folder / "keras" / "model.onnx", tiny.recipe.shape, slope=-1.0)
     with pytest.raises(ExperimentError, match="differs from its hash"):
         Reader(tiny)
 
 
 def make_photograph() -> Scan:
-    """Something that reaches to the borders of the picture."""
+    """A picture whose content reaches its borders."""
     rows, columns = np.mgrid[:64, :64] / 64
     return Scan("cat.png", "1" * 64, "gray", (Slice((0.3 + 0.3 * rows * columns).astype(np.float32)),))
 
 
 def test_what_is_no_head_ct_is_refused(tiny: Experiment) -> None:
-    """The gate's first reason is given, and no network is asked."""
+    """The gate's first reason is given, and no network runs."""
     with pytest.raises(ScanError, match="borders") as refused:
         Reader(tiny).read(make_photograph())
     assert "not_head_ct" == refused.value.code
 
 
 def test_a_refusal_can_be_overridden_and_leaves_a_mark(tiny: Experiment) -> None:
-    """Read all the same, the findings say so, and nothing in them votes."""
+    """When the gate is overridden, the findings say so, and no slice is counted."""
     findings = Reader(tiny).read(make_photograph(), override_gate=True)
     assert (True, "refuse") == (findings.overridden, findings.slices[0].gate.outcome)
     assert {} == findings.verdicts
@@ -204,7 +204,7 @@ def test_a_refusal_can_be_overridden_and_leaves_a_mark(tiny: Experiment) -> None
 
 
 def test_a_few_odd_slices_do_not_spoil_a_study(tiny: Experiment) -> None:
-    """Up to half of the slices may be refused: the others are read, and those do not vote."""
+    """Up to half of the slices may be refused: all are read, and the refused are not counted."""
     scan = make_scan(0.5, 0.6)
     mixed = Scan("s", "2" * 64, "gray", (*scan.slices, *make_photograph().slices))
     findings = Reader(tiny).read(mixed)
@@ -213,7 +213,7 @@ def test_a_few_odd_slices_do_not_spoil_a_study(tiny: Experiment) -> None:
 
 
 def test_a_file_that_says_mr_is_refused(tiny: Experiment) -> None:
-    """What the file says of its modality counts, however the picture looks."""
+    """A file that names another modality is refused, however the picture looks."""
     scan = make_scan(0.5)
     with pytest.raises(ScanError, match="MR, not CT"):
         Reader(tiny).read(Scan("s", "0" * 64, "gray", scan.slices, technical=Technical(modality="MR")))
@@ -223,7 +223,7 @@ def test_a_file_that_says_mr_is_refused(tiny: Experiment) -> None:
 def test_what_is_known_in_millimetres_is_measured(
     tiny: Experiment, spacing_mm: float, is_refused: bool
 ) -> None:
-    """A head in Hounsfield units that is 350 mm long is refused for its size; one of half of it is not."""
+    """A head in Hounsfield units is refused if it is 350 mm long, and not at half of that."""
     hu = np.where(render_head(0.5) > 0, 30, -1000).astype(np.float32)
     scan = Scan("s", "0" * 64, "hu", (Slice(hu),), technical=Technical(spacing_mm=(spacing_mm,) * 2))
     (finding,) = Reader(tiny).read(scan, override_gate=True).slices
@@ -231,7 +231,7 @@ def test_what_is_known_in_millimetres_is_measured(
 
 
 def test_a_file_that_says_chest_is_doubted(tiny: Experiment) -> None:
-    """What the file says of the part of the body is a reason beside the others, and makes the picture odd."""
+    """A header that names another body part is one more reason, and marks the picture as odd."""
     (finding,) = Reader(tiny).read(make_scan(0.5, warnings=(OTHER_PART,))).slices
     assert ("warn", True, OTHER_PART) == (finding.gate.outcome, finding.gate.odd, finding.gate.reasons[-1])
     assert not Reader(tiny).read(make_scan(0.5)).slices[0].gate.odd
@@ -244,7 +244,7 @@ def test_colour_reaches_the_gate(tiny: Experiment) -> None:
 
 
 def make_familiar(experiment: Experiment, grays: Sequence[float]) -> Experiment:
-    """The experiment, familiar with heads of these grays; those of the first half are the held-out ones."""
+    """Return the experiment with features of heads of these grays; the first half are held out."""
     images = np.stack([prepare(render_head(gray), experiment.recipe) for gray in grays])
     served = {
         name: ServedModel(experiment.model_path(name)).predict(images).features
@@ -256,7 +256,7 @@ def make_familiar(experiment: Experiment, grays: Sequence[float]) -> Experiment:
 
 
 def test_what_the_networks_do_not_know_is_refused(models: Path) -> None:
-    """A head far beyond all held-out ones is refused by the features, or read knowingly and marked."""
+    """A head far from all held-out ones is refused by its features, or read anyway and marked."""
     single = write_tiny_experiment(models, folds=1)
     reader = Reader(make_familiar(single, np.linspace(0.45, 0.55, 40)))
     known = reader.read(make_scan(0.5))
@@ -270,7 +270,7 @@ def test_what_the_networks_do_not_know_is_refused(models: Path) -> None:
 
 
 def test_a_copy_of_what_the_networks_were_made_from_is_told(models: Path) -> None:
-    """A picture like one of training is named, one like a slice that was only tested is not."""
+    """A copy of a training slice gets a warning; a copy of a slice that was only tested does not."""
     single = write_tiny_experiment(models, folds=1)
     known = make_familiar(single, np.linspace(0.45, 0.55, 40))
     other = np.where(render_head(0.5) > 0, np.random.default_rng(0).uniform(0.3, 0.7, (64, 64)), 0)
@@ -280,7 +280,7 @@ def test_a_copy_of_what_the_networks_were_made_from_is_told(models: Path) -> Non
 
 
 def test_one_slice_is_judged_by_its_own_decision(tiny: Experiment) -> None:
-    """The verdict on a scan of one slice is the slice's, also at another operating point."""
+    """The verdict on a scan of one slice is the slice's decision, also at another operating point."""
     findings = Reader(tiny).read(make_scan(0.5))
     for name, verdict in findings.verdicts.items():
         model = findings.slices[0].models[name]
@@ -294,7 +294,7 @@ def test_one_slice_is_judged_by_its_own_decision(tiny: Experiment) -> None:
 
 
 def test_a_study_is_judged_as_patients_are(tiny: Experiment) -> None:
-    """The verdict on several slices is that of core.reading, and stays when slices are decided anew."""
+    """The verdict on a study is that of core.reading.verdict, and stays when slices are redecided."""
     findings = Reader(tiny).read(make_scan(0.3, 0.5, 0.7))
     probabilities = {
         name: [finding.models[name].probability for finding in findings.slices] for name in tiny.frameworks

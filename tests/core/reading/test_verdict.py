@@ -1,4 +1,4 @@
-"""From slices to a study: who votes, what is decided, and on which operating point."""
+"""From slices to a study: counted slices, decision and operating point."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def test_the_score_is_the_mean_of_the_slices_that_vote() -> None:
 
 
 def test_the_driving_slices_come_strongest_first() -> None:
-    """At most five voting slices are named, by their place in the study."""
+    """At most five counted slices are named, by their index in the study."""
     probabilities = {"pytorch": [0.1, 0.9, 0.5, 0.99, 0.2, 0.3, 0.4]}
-    voting = [True, True, True, False, True, True, True]
-    verdict = reach_verdicts(probabilities, voting, {"pytorch": RULES["pytorch"]})["pytorch"]
+    counted = [True, True, True, False, True, True, True]
+    verdict = reach_verdicts(probabilities, counted, {"pytorch": RULES["pytorch"]})["pytorch"]
     assert (1, 2, 6, 5, 4) == verdict.key_slices
 
 
 def test_a_score_near_the_operating_point_needs_review() -> None:
-    """Within the band a verdict stands, and needs review; without a band it never does."""
+    """A verdict within the band needs review; without a band none does."""
     near = reach_verdicts({"pytorch": [0.41], "keras": [0.61]}, [True], RULES)
     assert [(True, True), (True, False)] == [(v.positive, v.review) for v in near.values()]
 
 
 def test_no_vote_no_verdict() -> None:
-    """A study none of whose slices shows brain gets no verdict."""
+    """A study without a slice of brain gets no verdict."""
     assert {} == reach_verdicts(PROBABILITIES, [False] * 4, RULES)
 
 
 def test_the_operating_point_is_that_of_validation_patients(tmp_path: Path) -> None:
-    """Without knowledge of brain all slices of the validation patients count, as in the evaluation."""
+    """If the experiment does not know which slices show brain, all count, as in the evaluation."""
     experiment = write_tiny_experiment(tmp_path)
     found = make_study_rules(experiment)
     table = experiment.calibrated_predictions()
@@ -57,7 +57,7 @@ def test_the_operating_point_is_that_of_validation_patients(tmp_path: Path) -> N
 
 
 def test_validation_patients_are_scored_on_brain_too(tmp_path: Path) -> None:
-    """Where the experiment knows which slices show brain, the operating point rests on these alone."""
+    """If the experiment knows which slices show brain, the operating point is chosen on these alone."""
     experiment = write_tiny_experiment(tmp_path)
     properties = experiment.slices()[["file"]].assign(brightness=0.5, position=0.5, level="middle")
     properties["brain_visible"] = np.arange(len(properties)) % 2
@@ -70,7 +70,7 @@ def test_validation_patients_are_scored_on_brain_too(tmp_path: Path) -> None:
 
 
 def test_unknown_patients_leave_no_rule(tmp_path: Path) -> None:
-    """Where patients are unknown nothing is said about studies."""
+    """If patients are unknown, there is no rule for studies."""
     slices = write_tiny_experiment(tmp_path, "known").slices()
     experiment = write_tiny_experiment(
         tmp_path, "unknown", split="random", table=slices.assign(patient=""), fingerprint="0" * 64
