@@ -1,4 +1,4 @@
-"""Out-of-sample slices one by one: cases, label errors, the quiz and people's annotations."""
+"""Single out-of-sample slices: cases, label errors, the reading quiz and annotations."""
 
 import lazy_loader
 

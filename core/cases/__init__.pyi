@@ -14,14 +14,14 @@ from .cases import (
     SORTS as SORTS,
     UNTAGGED as UNTAGGED,
     find_patients as find_patients,
+    format_rows as format_rows,
     list_cases as list_cases,
-    sort as sort,
-    write_rows as write_rows,
+    sort_cases as sort_cases,
 )
 from .quiz import (
     N_CASES as N_CASES,
     Score as Score,
-    deal_cases as deal_cases,
+    sample_cases as sample_cases,
     score_answers as score_answers,
 )
 from .suspects import (

@@ -1,7 +1,7 @@
-"""The cases of an experiment: its out-of-sample slices one by one, to be filtered, sorted and counted.
+"""Filter, sort and count the cases of an experiment: its out-of-sample slices.
 
-A case is a test row of the experiment's predictions, so that what is counted here is what the record counts:
-the cases with one outcome are as many as the cell of the confusion matrix of `core.evaluation.points` says.
+A case is a test row of the experiment's predictions. Counts therefore agree with the confusion matrices of
+`core.evaluation.points`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from core.evaluation import Bools
 
-# The cells of a confusion matrix; the last two only where the review band is set aside.
+# The cells of a confusion matrix; the last two only if the review band is set aside.
 OUTCOMES = (*reversed(CELLS), *reversed(SET_ASIDE))
-# Who of the first two models calls a case positive.
+# Which of the first two models call a case positive.
 AGREEMENTS = ("both", "only_first", "only_second", "neither")
-# How cases can be sorted: by the column and whether its largest value comes first.
+# Sort order -> column, and whether its largest value comes first.
 SORTS = {
     "wrong": ("loss", True),
     "uncertain": ("distance", False),
@@ -34,42 +34,41 @@ UNTAGGED = "untagged"
 
 
 def list_cases(slices: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """The cases in the order of the data set.
+    """Return the cases in the order of the data set.
 
     Args:
-        slices: of the experiment.
-        predictions: its calibrated ones, every part.
+        slices: the experiment's slices.
+        predictions: its calibrated predictions, all parts.
 
     Returns:
-        One row per test row: `row` (of `slices`, from 0), file, patient, number, folder_label, slice_label,
-        label, sha256, fold, and for each framework the calibrated probability.
+        One row per test row: `row` (position in `slices`, from 0), file, patient, number, folder_label,
+        slice_label, label, sha256, fold, and for each framework the calibrated probability in [0, 1].
     """
     tested = predictions[predictions["part"] == "test"].drop(columns="part")
     known = slices[["file", "folder_label", "slice_label"]].assign(row=np.arange(len(slices)))
     return tested.merge(known, on="file", validate="many_to_one").sort_values("row", ignore_index=True)
 
 
-def judge(
+def add_decisions(
     cases: pd.DataFrame,
     thresholds: Mapping[str, float],
     bands: Mapping[str, Band | None],
     *,
     set_aside: bool = False,
 ) -> pd.DataFrame:
-    """The same cases with what the models decide, and how that compares with the label.
+    """Return the cases with the decisions of the models, and the comparison with the label.
 
     Args:
-        cases: as `list_cases` gives them.
-        thresholds: framework -> operating point; positive from it on.
+        cases: from `list_cases`.
+        thresholds: framework -> decision threshold; positive if probability >= threshold.
         bands: framework -> review band; None where there is none.
-        set_aside: whether what needs review has an outcome of its own, "indeterminate_...", where there is a
-            band.
+        set_aside: whether cases in a review band get the outcome "indeterminate_...".
 
     Returns:
-        For each framework FW, FW_positive, FW_review (bool) and FW_outcome (one of OUTCOMES). Over all
-        frameworks: `loss`, the mean of -ln of the label's probability; `distance`, the smallest distance to
-        the operating point, on the logit; `highest` probability; `difference` of the highest and the lowest
-        one. With two or more: `agreement` of the first two (one of AGREEMENTS).
+        For each framework FW, the columns FW_positive, FW_review (bool) and FW_outcome (one of OUTCOMES).
+        Over all frameworks: `loss`, the mean of -ln of the label's probability; `distance`, the smallest
+        distance to the threshold on the logit scale; `highest`, the highest probability; `difference`,
+        highest minus lowest probability. With two or more: `agreement` of the first two (see AGREEMENTS).
     """
     label = cases["label"].to_numpy() == 1
     found = cases.copy()
@@ -100,27 +99,27 @@ def judge(
     return found
 
 
-def match(
+def match_filter(
     cases: pd.DataFrame, name: str, values: Sequence[str], tags: Mapping[str, Sequence[str]] | None = None
 ) -> Bools:
-    """Which cases (n,) one filter keeps.
+    """Return which cases (n,) match one filter.
 
     Args:
-        cases: as `judge` gives them.
-        name: "label", "fold", "patient", "agreement", "FW_outcome" (any of the values), "review" (of these
-            frameworks), "FW_range" (two ends, both within), "rows" (as `write_rows` writes them) or "tag".
-        values: as texts, as they stand in a link. A tag that is UNTAGGED keeps the cases without any.
+        cases: from `add_decisions`.
+        name: "label", "fold", "patient", "agreement" or "FW_outcome" (matches any of the values), "review"
+            (of the named frameworks), "FW_range" (from, to, inclusive), "rows" (see `format_rows`), "tag".
+        values: texts from a link. The tag UNTAGGED matches cases without tags.
         tags: sha256 -> its tags, for the filter "tag".
 
     Raises:
-        ValueError: an end of a range is no number, or rows that `read_rows` refuses.
+        ValueError: an end of a range is not a number, or `parse_rows` refuses the rows.
     """
     if name == "tag":
-        wanted = set(values)
+        chosen = set(values)
         own = [set((tags or {}).get(digest, ())) for digest in cases["sha256"]]
-        return np.array([bool(wanted & one) or (not one and UNTAGGED in wanted) for one in own], bool)
+        return np.array([bool(chosen & one) or (not one and UNTAGGED in chosen) for one in own], bool)
     if name == "rows":
-        return cases["row"].isin(read_rows(values, int(cases["row"].max()) + 1)).to_numpy()
+        return cases["row"].isin(parse_rows(values, int(cases["row"].max()) + 1)).to_numpy()
     if name == "review":
         return np.logical_or.reduce([cases[f"{framework}_review"].to_numpy() for framework in values])
     if name.endswith("_range"):
@@ -130,22 +129,22 @@ def match(
     return cases[name].astype(str).isin(values).to_numpy()
 
 
-def keep_all(n: int, masks: Iterable[Bools]) -> Bools:
-    """Which of n cases every one of the masks (n,) keeps."""
-    kept = np.ones(n, bool)
+def combine_masks(n: int, masks: Iterable[Bools]) -> Bools:
+    """Return which of n cases match all masks (n,)."""
+    matching = np.ones(n, bool)
     for mask in masks:
-        kept &= mask
-    return kept
+        matching &= mask
+    return matching
 
 
-def sort(cases: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The cases by one of SORTS; those alike stay in the order of the data set."""
+def sort_cases(cases: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the cases sorted by one of SORTS; equal ones keep the order of the data set."""
     column, descending = SORTS[by]
     return cases.sort_values([column, "row"], ascending=[not descending, True])
 
 
 def count_outcomes(cases: pd.DataFrame, framework: str) -> dict[str, int]:
-    """How many cases have each of OUTCOMES; those that none has are 0."""
+    """Return the number of cases for each of OUTCOMES."""
     counts = cases[f"{framework}_outcome"].value_counts()
     return {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
 
@@ -153,7 +152,7 @@ def count_outcomes(cases: pd.DataFrame, framework: str) -> dict[str, int]:
 def find_patients(
     cases: pd.DataFrame, framework: str, threshold: float, band: Band | None, outcome: str
 ) -> list[str]:
-    """The patients with one of OUTCOMES, by `patient_level`; `band` is None unless it is set aside.
+    """Return the patients with one of OUTCOMES, see `patient_level`; give `band` only if it is set aside.
 
     Raises:
         EvaluationError: patients are unknown.
@@ -165,10 +164,10 @@ def find_patients(
     return sorted(str(name) for name in names[np.where(review, aside, cells) == outcome])
 
 
-def write_rows(rows: Iterable[int]) -> list[str]:
-    """Rows as short as a link wants them: runs as "3-7".
+def format_rows(rows: Iterable[int]) -> list[str]:
+    """Return rows in a short form for links: runs as "3-7".
 
-    >>> write_rows([9, 3, 4, 5])
+    >>> format_rows([9, 3, 4, 5])
     ['3-5', '9']
     """
     runs: list[list[int]] = []
@@ -180,13 +179,13 @@ def write_rows(rows: Iterable[int]) -> list[str]:
     return [f"{low}-{high}" if high > low else str(low) for low, high in runs]
 
 
-def read_rows(texts: Iterable[str], n: int) -> list[int]:
-    """What `write_rows` wrote.
+def parse_rows(texts: Iterable[str], n: int) -> list[int]:
+    """Return the rows that `format_rows` wrote.
 
     Raises:
-        ValueError: not of this form, or a row that does not lie in 0..n-1.
+        ValueError: not in this form, or a row outside 0..n-1.
 
-    >>> read_rows(["3-5", "9"], 10)
+    >>> parse_rows(["3-5", "9"], 10)
     [3, 4, 5, 9]
     """
     rows: list[int] = []
@@ -194,6 +193,6 @@ def read_rows(texts: Iterable[str], n: int) -> list[int]:
         low, _, high = text.partition("-")
         first, last = int(low), int(high or low)
         if not 0 <= first <= last < n:
-            raise ValueError(f"{text!r} is no run of rows from 0 to {n - 1}")
+            raise ValueError(f"{text!r} is not a run of rows from 0 to {n - 1}")
         rows += range(first, last + 1)
     return rows

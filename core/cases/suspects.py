@@ -1,13 +1,14 @@
-"""Suspected label errors: slices whose label both networks, never having seen them, hold to be the other one.
+"""Suspected label errors: slices for which all networks favour the other class, out of sample.
 
-The rule is that of confident learning. A network is sure of a class from the mean probability on that it
-gives this class on slices that bear it as their label, so that a class which it always doubts is not
-suspected as a whole. A slice is suspected when the network is sure of the other class, and not of the slice's
-own or less so. The order is that of self-confidence, the probability of the label given, least first.
+The rule is that of confident learning. Each class has a bar: the network's mean probability of the class over
+the slices labelled with it. A network that generally doubts a class thus has a low bar for it. A slice is
+suspected if its probability of the other class reaches that class's bar, and its probability of its label
+either misses the label's bar or is lower. Suspects are sorted by self-confidence, the probability of the
+given label, lowest first.
 
-A suspect is worth a look and no verdict: the networks may be wrong, and are, where a finding is faint. Of
-the ten slices of the published set whose labels contradict the radiologists' own (nine are one patient's),
-the default experiment suspects none.
+A suspect deserves a look; it is not a verdict. The networks may be wrong, for example on faint findings. In
+the published data set, ten labels contradict the radiologists' own (nine of one patient); the default
+experiment suspects none of them.
 
 Source: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", Journal
 of Artificial Intelligence Research 70 (2021), 1373-1411, sections 3.1 and 3.2.
@@ -27,26 +28,26 @@ if TYPE_CHECKING:
 
 
 def find_suspects(predictions: pd.DataFrame, frameworks: Sequence[str]) -> pd.DataFrame:
-    """The slices whose label every network holds to be wrong.
+    """Return the slices whose label all networks doubt.
 
     Args:
         predictions: out-of-sample rows with `label` (0 or 1) and for each framework its calibrated
             probability of the positive class: the test rows of an experiment's `calibrated_predictions()`.
-        frameworks: which networks judge; at least one.
+        frameworks: the networks; at least one.
 
     Returns:
         The suspected rows with their index, and a column `self_confidence`: the mean over the networks of the
-        probability of the label given, in [0, 1], least first.
+        probability of the given label, in [0, 1]; lowest first.
 
     Raises:
-        EvaluationError: there are not slices of both labels, so that nothing tells when a network is sure.
+        EvaluationError: all slices have the same label.
     """
     label = predictions["label"].to_numpy(np.int64)
     if len(np.unique(label)) < 2:
         raise EvaluationError(
-            "Label errors cannot be looked for",
-            found="all slices have one label",
-            remedy="choose more slices",
+            "Label errors cannot be searched for",
+            found="all slices have the same label",
+            remedy="choose slices of both classes",
         )
     scores = [predictions[name].to_numpy(np.float64) for name in frameworks]
     suspected = np.logical_and.reduce([doubts_label(label, score) for score in scores])
@@ -56,18 +57,18 @@ def find_suspects(predictions: pd.DataFrame, frameworks: Sequence[str]) -> pd.Da
 
 
 def doubts_label(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Whether one network holds each slice for the other class, by the rule in this module's head.
+    """Return which labels one network doubts, by the rule in the module's docstring.
 
     Args:
         label: (n,) 0 or 1, both present.
-        probability: (n,) of class 1.
+        probability: (n,) of class 1, in [0, 1].
 
     Returns:
         (n,) bool.
     """
     given = np.where(label == 1, probability, 1 - probability)
     other = 1 - given
-    sure = np.array([given[label == side].mean() for side in (0, 1)])
-    sure_of_other, sure_of_given = other >= sure[1 - label], given >= sure[label]
-    doubts: np.ndarray = sure_of_other & (~sure_of_given | (other > given))
+    bar = np.array([given[label == side].mean() for side in (0, 1)])
+    reaches_other, reaches_given = other >= bar[1 - label], given >= bar[label]
+    doubts: np.ndarray = reaches_other & (~reaches_given | (other > given))
     return doubts

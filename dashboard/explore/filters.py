@@ -58,7 +58,7 @@ class Choice:
     def keep(self, *but: str) -> pd.DataFrame:
         """The cases that all filters keep, but for these."""
         masks = (mask for name, mask in self.masks.items() if name not in but)
-        return self.cases[every_case.keep_all(len(self.cases), masks)]
+        return self.cases[every_case.combine_masks(len(self.cases), masks)]
 
 
 def choose_cases(
@@ -73,7 +73,7 @@ def choose_cases(
     A filter of a link that says nothing about this experiment is named on the page, and left out.
     """
     bands = loaders.review_bands(experiment, thresholds)
-    table = every_case.judge(loaders.cases(experiment), thresholds, bands, set_aside=set_aside)
+    table = every_case.add_decisions(loaders.cases(experiment), thresholds, bands, set_aside=set_aside)
     masks, filters = {}, {}
     for name in list_filters(experiment):
         values = state.read_value(name, [], lambda value: isinstance(value, list))
@@ -81,7 +81,7 @@ def choose_cases(
             continue
         try:
             known = _check(table, name, values, experiment)
-            masks[name] = every_case.match(table, name, values, tags)
+            masks[name] = every_case.match_filter(table, name, values, tags)
         except (ValueError, KeyError):
             known = False
         if known:
@@ -148,7 +148,7 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
 
     def offer(name: str, title: str, options: list[str], told: Mapping[str, str]) -> None:
         rest = choice.keep(name)
-        counts = {one: int(every_case.match(rest, name, [one], choice.tags).sum()) for one in options}
+        counts = {one: int(every_case.match_filter(rest, name, [one], choice.tags).sum()) for one in options}
         st.pills(
             title, options, selection_mode="multi", wrap=True,
             format_func=lambda one: f"{told[one]} · {counts[one]}",

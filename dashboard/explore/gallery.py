@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.cases import SORTS, sort
+from core.cases import SORTS, sort_cases
 from core.errors import StrokeError
 from core.evaluation import WRONG_CELLS
 from core.experiments import Experiment
@@ -47,7 +47,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
             **state.persist_widget("heat", False, lambda value: isinstance(value, bool)),
         )  # fmt: skip
     page_scripts.listen_for_keys({"h": ".st-key-heat input"}, "explore_keys")
-    cases = sort(kept, by)
+    cases = sort_cases(kept, by)
     rows = cases["row"].tolist()
     if not rows:
         with st.container(border=True):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from core.cases import find_suspects, write_rows
+from core.cases import find_suspects, format_rows
 from core.errors import EvaluationError
 from core.evaluation import name_cells, pr_curve
 from core.experiments import Experiment
@@ -40,7 +40,7 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
         if boxes and len(names) > 1:
             ends = {key: _clip(boxes[0][axis]) for key, axis in zip(ranges, "xy", strict=False)}
         else:
-            rows = write_rows(int(np.ravel(point["customdata"])[0]) for point in points)
+            rows = format_rows(int(np.ravel(point["customdata"])[0]) for point in points)
         for key, values in {**ends, "rows": rows}.items():
             state.set_value(key, values)
 
@@ -138,7 +138,7 @@ def show_tags(experiment: Experiment) -> list[int]:
 
 def _offer_gallery(experiment: Experiment, rows: list[int]) -> None:
     def go() -> None:
-        filters.request_cases(experiment, rows=write_rows(rows))
+        filters.request_cases(experiment, rows=format_rows(rows))
         state.set_value("view", "cases")
 
     noun = "this one" if len(rows) == 1 else f"these {len(rows)}"

@@ -1,4 +1,4 @@
-"""Slices to read live: held out of an experiment's training where the data set is here, else synthetic."""
+"""Slices for the live reading and the quiz: held-out slices if the data set is here, else synthetic ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.cases import N_CASES, deal_cases
+from core.cases import N_CASES, sample_cases
 from core.errors import DatasetError, EvaluationError
 from core.experiments import Experiment
 from core.scans import read_scan
@@ -22,12 +22,12 @@ class Example:
     """A slice to read.
 
     Attributes:
-        upload: its picture; its name tells nothing.
+        upload: its picture, under a name that reveals nothing.
         label: 1 for the positive class.
         file: in the data set; "" for a synthetic slice.
         patient: "" if unknown.
-        scores: what the networks that never saw it said, by framework; None for a synthetic slice, which
-            the served networks read as they would any other.
+        scores: out-of-sample probability by framework; None for a synthetic slice, which the served networks
+            read.
     """
 
     upload: Upload
@@ -38,10 +38,11 @@ class Example:
 
 
 def pick_typical(experiment: Experiment, turn: int) -> Example:
-    """A positive slice: first the one in the middle of all positive ones by probability, then any other.
+    """Return a positive slice: first the one of median probability, then the others in random order.
 
     Args:
-        turn: how many slices were seen before it.
+        experiment: the experiment.
+        turn: number of slices shown before.
     """
     root = _pictures()
     if root is not None:
@@ -60,23 +61,23 @@ def pick_typical(experiment: Experiment, turn: int) -> Example:
 
 
 def sample_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
-    """The slices of a quiz, see `core.cases.quiz`, and why they are synthetic ("" where they are not)."""
+    """Return the slices of a quiz, see `core.cases.quiz`, and why they are synthetic ("" if they are not)."""
     root = _pictures()
     if root is None:
-        return _sample_quiz(seed), "The data set is not on this machine"
+        return _make_synthetic_quiz(seed), "The data set is not on this machine"
 
     def is_here(row: Any) -> bool:
         return isinstance(read_file(root, row.file, row.sha256), bytes)
 
     try:
-        dealt = deal_cases(loaders.cases(experiment), seed, is_usable=is_here)
+        dealt = sample_cases(loaders.cases(experiment), seed, is_usable=is_here)
     except EvaluationError:
-        return _sample_quiz(seed), "The data set on this machine is not the one of this experiment"
+        return _make_synthetic_quiz(seed), "The data set on this machine is not the one of this experiment"
     found = [_fetch(experiment, root, row) for _, row in dealt.iterrows()]
     return [one for one in found if one is not None], ""
 
 
-def _sample_quiz(seed: int) -> list[Example]:
+def _make_synthetic_quiz(seed: int) -> list[Example]:
     labels = np.random.default_rng(seed).permutation([1, 0] * (N_CASES // 2))
     return [
         Example(samples.synthetic_slice((seed, number), lesion=bool(label)), int(label))
@@ -85,7 +86,7 @@ def _sample_quiz(seed: int) -> list[Example]:
 
 
 def _fetch(experiment: Experiment, root: Path, row: Any) -> Example | None:
-    """A row of the cases with its picture; None where that is missing or another one."""
+    """Return a case with its picture; None if the file is missing or has changed."""
     data = read_file(root, row.file, row.sha256)
     if isinstance(data, str):
         return None
@@ -97,11 +98,11 @@ def _pictures() -> Path | None:
     try:
         return find_pictures("")
     except DatasetError:
-        return None  # the page Data says what is wrong with it
+        return None  # the page Data shows this error
 
 
 def find_picture(file: str, sha256: str, side: int) -> Image.Image | None:
-    """A slice of the data set with its longer side `side` pixels; None where it is not on this machine."""
+    """Return a slice of the data set, its longer side `side` pixels; None if it is not on this machine."""
     root = _pictures()
     data = "" if root is None else read_file(root, file, sha256)
     return None if isinstance(data, str) else to_thumbnail(read_scan(data, "").slices[0].pixels, side)

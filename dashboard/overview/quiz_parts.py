@@ -18,12 +18,13 @@ _PER_ROW = 5
 
 @dataclass(frozen=True)
 class Quiz:
-    """A quiz and how far this visitor has come.
+    """A quiz and this visitor's answers.
 
     Attributes:
-        name: of this quiz among all; the same slices of the same experiment have the same name.
+        name: identifies the slices and the experiment.
+        experiment: whose networks take part.
         examples: the slices.
-        synthetic: why they are synthetic ones; "" where they are not.
+        synthetic: why they are synthetic; "" if they are not.
     """
 
     name: str
@@ -33,16 +34,16 @@ class Quiz:
 
     @property
     def answers(self) -> tuple[int, ...]:
-        """What was answered so far: 0 or 1 for each slice, in order. An answer is final."""
+        """Return the answers so far, 0 or 1 for each slice in order. An answer is final."""
         return state.recall(_KIND, self.name, ((), 0))[0]
 
     @property
     def shown(self) -> int:
-        """The slice that is shown, from 0; as many as there are slices at the end."""
+        """Return the index of the shown slice; at the end the number of slices."""
         return state.recall(_KIND, self.name, ((), 0))[1]
 
     def answer(self, number: int, label: int) -> None:
-        """Answer slice `number`, unless it was answered; for the callback of a button."""
+        """Answer slice `number` unless it has an answer; for the callback of a button."""
         if len(self.answers) == number:
             state.remember(_KIND, self.name, ((*self.answers, label), number))
 
@@ -51,12 +52,12 @@ class Quiz:
         state.remember(_KIND, self.name, (self.answers, number))
 
     def forget(self) -> None:
-        """Begin from the start; for the callback of a button."""
+        """Start again; for the callback of a button."""
         state.remember(_KIND, self.name, ((), 0))
 
 
 def show_question(quiz: Quiz) -> None:
-    """The slice alone, and two buttons. Nothing on the page tells the answer."""
+    """Show the slice and two buttons, and nothing that reveals the answer."""
     number, total = quiz.shown, len(quiz.examples)
     with st.container(key="pair_question"):
         left, right = st.columns([1, 1], gap="large")
@@ -75,19 +76,19 @@ def show_question(quiz: Quiz) -> None:
                     f"{components.SIGNS[sign]} {name}", key=f"answer_{number}_{label}",
                     on_click=quiz.answer, args=(number, label), shortcut=shortcut,
                 )  # fmt: skip
-        st.caption("An answer is final. Then you see the label and what the networks say.")
+        st.caption("An answer is final. You then see the label and the networks' answers.")
         _show_rules(quiz)
 
 
 def show_answer(quiz: Quiz) -> None:
-    """The label, your answer and both networks', with their heat maps."""
+    """Show the label, the visitor's answer and the networks' answers with their heat maps."""
     number = quiz.shown
     example, given = quiz.examples[number], quiz.answers[number]
     last = number + 1 == len(quiz.examples)
     _show_progress(quiz)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         word = ":green[✓ **You are right.**]" if given == example.label else ":violet[✗ **You missed it.**]"
-        st.markdown(f"{word} &ensp;{_tell_truth(quiz, example)}", width="content")
+        st.markdown(f"{word} &ensp;{_name_label(quiz, example)}", width="content")
         st.button(
             "See the score" if last else "Next slice", key=f"next_{number}", type="primary",
             on_click=quiz.go_on, args=(number + 1,), shortcut="Enter",
@@ -97,7 +98,7 @@ def show_answer(quiz: Quiz) -> None:
 
 
 def show_score(quiz: Quiz) -> None:
-    """You beside both networks, then every slice with what each said."""
+    """Show the visitor's score next to the networks', then every slice with all answers."""
     labels = [example.label for example in quiz.examples]
     said = [live_reading.answers(quiz.experiment, example) for example in quiz.examples]
     scores = {"You": score_answers(labels, quiz.answers)}
@@ -109,7 +110,7 @@ def show_score(quiz: Quiz) -> None:
         with column, st.container(border=True):
             _show_one(quiz, "**You**" if name == "You" else components.name_framework(name), score)
     st.caption(
-        f"In gray: the 95 % interval of the share. {len(labels)} slices say little: where intervals overlap, "
+        f"In gray: the 95 % interval of the share. {len(labels)} slices are few: if intervals overlap, "
         "nobody has won."
     )
     _show_cases(quiz, said)
@@ -121,8 +122,8 @@ def _show_one(quiz: Quiz, who: str, score: Score) -> None:
     st.markdown(f"{who}")
     st.markdown(f"## {score.right} of {score.n} :gray[\\[{low}–{high} %\\]]")
     st.markdown(
-        f"{positive}: {score.found} of {score.positives} found  \n"
-        f"{negative}: {score.spared} of {score.negatives} recognised"
+        f"{positive}: {score.true_positives} of {score.positives} found  \n"
+        f"{negative}: {score.true_negatives} of {score.negatives} recognised"
     )
 
 
@@ -135,39 +136,39 @@ def _show_cases(quiz: Quiz, said: list[dict[str, tuple[float, int]]]) -> None:
             with column:
                 alt = f"Slice {number + 1}"
                 live_reading.show_picture(quiz.experiment, example, f"case_{number}", alt)
-                told = [f"You {_mark(given == example.label)}"] + [
+                answers = [f"You {_mark(given == example.label)}"] + [
                     f"{components.name_framework(name)} {score:.2f} {_mark(answer == example.label)}"
                     for name, (score, answer) in networks.items()
                 ]
-                st.markdown(f"{number + 1} · {_tell_truth(quiz, example)}  \n" + "  \n".join(told))
+                st.markdown(f"{number + 1} · {_name_label(quiz, example)}  \n" + "  \n".join(answers))
 
 
 def _show_progress(quiz: Quiz) -> None:
     labels = [example.label for example in quiz.examples]
     done = len(quiz.answers)
     right = sum(one == label for one, label in zip(quiz.answers, labels, strict=False))
-    told = f"Slice {quiz.shown + 1} of {len(labels)}" + (f" · {right} of {done} right" if done else "")
-    st.progress(done / len(labels), told)
+    text = f"Slice {quiz.shown + 1} of {len(labels)}" + (f" · {right} of {done} right" if done else "")
+    st.progress(done / len(labels), text)
 
 
 def _show_rules(quiz: Quiz) -> None:
     if quiz.synthetic:
         components.show_remarks(
             [
-                f"{quiz.synthetic}, so these slices are synthetic: drawn by this program, never trained on. "
-                "They show how the quiz goes, not who reads better"
+                f"{quiz.synthetic}, so these slices are synthetic: generated by this program, never used for "
+                "training. They show how the quiz works, not who reads better"
             ]
         )
-    source = "drawn by the program" if quiz.synthetic else "drawn at random among held-out ones"
+    source = "generated by this program" if quiz.synthetic else "sampled at random from the held-out slices"
     st.markdown(
-        f"{len(quiz.examples)} slices, half of each kind, {source}, whatever the networks say of them. The "
-        "networks answer at the operating point of their card."
+        f"{len(quiz.examples)} slices, half of each class, {source}; the networks' results play no part in "
+        "the choice. The networks answer at their default operating point."
     )
 
 
 def _ask(quiz: Quiz) -> str:
     if quiz.synthetic:
-        return "Does it hold a bright spot, the stand-in for fresh blood?"
+        return "Is there a bright spot, which stands for fresh blood here?"
     negative, positive = _name_answers(quiz)
     return f"{positive}, or {negative.lower()}?"
 
@@ -179,7 +180,7 @@ def _name_answers(quiz: Quiz) -> tuple[str, str]:
     return negative, positive
 
 
-def _tell_truth(quiz: Quiz, example: Example) -> str:
+def _name_label(quiz: Quiz, example: Example) -> str:
     kind = "positive" if example.label else "negative"
     name = _name_answers(quiz)[example.label]
     return f":{WORDS[kind]}[{components.SIGNS[kind]} **{name}**]"

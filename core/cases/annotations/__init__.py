@@ -1,8 +1,8 @@
-"""Tags and notes that people put on cases, kept in one small database that several may write at once.
+"""Tags and notes of users on cases, stored in one small database with concurrent writers.
 
-A case is a slice of a data set. An entry is one tag or one note on a case, and belongs to whoever wrote it:
-two people never overwrite each other. Nothing is erased: a removed entry can be put back, and a changed note
-is a new entry in the place of the old one. No name of a file and no patient is stored, only hashes.
+A case is a slice of a data set. An entry is one tag or one note on a case, by one author: two people never
+overwrite each other. Nothing is erased: a removed entry can be restored, and a changed note is a new entry
+that replaces the old one. No file names and no patients are stored, only hashes.
 """
 
 from core.cases.annotations.database import annotations_path

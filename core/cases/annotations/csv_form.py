@@ -1,7 +1,7 @@
-"""Entries as a CSV file, to hand from one machine to another: one row per entry, nothing of a patient.
+"""Export and import entries as CSV: one row per entry, no patient data.
 
-Spreadsheets take a text that begins with one of = + - @ for a formula, and run it. Such a text is written
-behind an apostrophe, and read without it (OWASP, CSV injection).
+Spreadsheets run a text that begins with one of = + - @ as a formula. Such a text is written after an
+apostrophe, which is removed again when it is read (OWASP, CSV injection).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_BYTES = 10_000_000
 
 
 def write_entries(entries: Iterable[Entry]) -> bytes:
-    """The entries as CSV: UTF-8, the columns COLUMNS, texts safe for spreadsheets."""
+    """Return the entries as CSV: UTF-8, columns COLUMNS, texts safe for spreadsheets."""
     target = io.StringIO(newline="")
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -30,33 +30,34 @@ def write_entries(entries: Iterable[Entry]) -> bytes:
 
 
 def read_entries(data: bytes, dataset: str, known: Collection[str]) -> tuple[list[Entry], list[str]]:
-    """The entries in a CSV file, and a sentence for each row that cannot be taken.
+    """Return the entries in a CSV file, and a sentence for each row that is refused.
 
-    Columns stand in any order, between commas or, as some spreadsheets write them, semicolons.
+    Columns may be in any order, separated by commas or (as some spreadsheets write) semicolons.
 
     Args:
-        data: the file's bytes.
-        dataset: fingerprint of the data set whose tags they should be.
-        known: SHA-256 of the slices of this set.
+        data: contents of the file.
+        dataset: fingerprint of the data set that the tags must belong to.
+        known: SHA-256 of the slices of this data set.
 
     Raises:
-        AnnotationError: the file is no CSV of entries; code "other_dataset" when a row names another set.
+        AnnotationError: the file is not a CSV file of entries, or (code "other_dataset") a row belongs to
+            another data set.
     """
     entries, refusals = [], []
     for line, row in _read_rows(data):
         if row["dataset"] != dataset:
             raise AnnotationError(
                 "The file holds tags of another data set",
-                found=f"fingerprint {row['dataset'][:12] or 'missing'}..., that of this experiment's set is "
+                found=f"fingerprint {row['dataset'][:12] or 'missing'}..., this experiment's data set has "
                 f"{dataset[:12]}...",
-                remedy="choose an experiment on that data set, or another file; nothing was taken in",
+                remedy="choose an experiment on that data set, or another file; nothing was imported",
                 code="other_dataset",
             )
         try:
             if row["sha256"] not in known:
                 raise AnnotationError("No slice of this data set has this hash", found=row["sha256"][:12])
             if not row["created"]:
-                raise AnnotationError("There is no time")
+                raise AnnotationError("The time is missing")
             case = Case(row["sha256"], dataset)
             texts = {name: _unescape(row[name]) for name in ("tag", "note", "author")}
             entries.append(make_entry(case, created=row["created"], **texts))
@@ -66,8 +67,8 @@ def read_entries(data: bytes, dataset: str, known: Collection[str]) -> tuple[lis
 
 
 def _read_rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
-    """(line, {column: text}) of each row; every column of COLUMNS is there."""
-    remedy = "choose a file that was exported here"
+    """Return (line, {column: text}) of each row, with all columns of COLUMNS."""
+    remedy = "choose a file exported by this program"
     if len(data) > MAX_BYTES:
         raise AnnotationError(
             f"The file is larger than {MAX_BYTES / 1e6:.0f} MB",
@@ -82,11 +83,11 @@ def _read_rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
         rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise AnnotationError(
-            "The file is no CSV file of tags", found=str(error)[:80], remedy=remedy
+            "The file is not a CSV file of tags", found=str(error)[:80], remedy=remedy
         ) from error
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise AnnotationError(
-            "The file is no CSV file of tags", found=f'it has no column "{missing[0]}"', remedy=remedy
+            "The file is not a CSV file of tags", found=f'it has no column "{missing[0]}"', remedy=remedy
         )
     return [(line, {name: row[name] for name in COLUMNS}) for line, row in rows]
 
@@ -96,7 +97,7 @@ def _needs_apostrophe(text: str) -> bool:
 
 
 def _escape(text: str) -> str:
-    """Put an apostrophe before a formula, and before one more so that it is kept; lines stay as they are."""
+    """Put an apostrophe before a formula, and before an apostrophe, so that `_unescape` restores the text."""
     return f"'{text}" if _needs_apostrophe(text) else text
 
 

@@ -1,4 +1,4 @@
-"""Opening the file of tags: creating its table, waiting for other writers, and failures told in words."""
+"""Open the tags file: create its table, wait for other writers, and explain failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VARIABLE = "STROKE_CT_ANNOTATIONS"
 FILE_NAME = "annotations.sqlite"
 WAIT_S = 5.0
 _PAUSE_S = 0.02
-# "CTag" as a number: tells our files from other programs'.
+# "CTag" as a number: identifies our files.
 _APPLICATION = 0x43546167
 _VERSION = 1
 _SCHEMA = """
@@ -37,14 +37,14 @@ _NOT_WRITTEN = (
 
 
 def annotations_path() -> Path:
-    """The file of tags: the variable STROKE_CT_ANNOTATIONS, else one in the folder of models."""
-    named = os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else models_root() / FILE_NAME
+    """Return the path of the tags file: STROKE_CT_ANNOTATIONS if set, else a file in the models folder."""
+    path = os.environ.get(VARIABLE)
+    return Path(path).expanduser() if path else models_root() / FILE_NAME
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
-    """A connection to read from; None where there is no file yet. Errors as `writing`."""
+    """Yield a connection for reading; None if there is no file yet. Errors as `writing`."""
     with _explained(path):
         if path.exists():
             with _open(path) as connection:
@@ -55,10 +55,10 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[sqlite3.Connection]:
-    """One transaction: committed when the block ends, undone when it fails. A new file gets its table.
+    """Run the block as one transaction: committed at its end, undone if it fails. Create a missing file.
 
     Raises:
-        AnnotationError: code "locked", "not_written", "damaged" or "foreign"; nothing was changed then.
+        AnnotationError: code "locked", "not_written", "damaged" or "foreign"; nothing is changed.
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,12 +76,12 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
         _prepare(connection, path.name)
         yield connection
     finally:
-        connection.close()  # what was not committed is undone
+        connection.close()  # undoes what was not committed
 
 
 def _prepare(connection: sqlite3.Connection, name: str) -> None:
-    """Create the table in a new file; refuse a file that is not ours."""
-    connection.execute("BEGIN")  # one look at all three, though another may be creating the table
+    """Create the table in a new file; refuse a file of another program or version."""
+    connection.execute("BEGIN")  # a consistent view, even if another process is creating the table
     version, schema, application = (
         _pragma(connection, key) for key in ("user_version", "schema_version", "application_id")
     )
@@ -89,7 +89,7 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
     if version == schema == 0:
         _use_log(connection)
         connection.execute("BEGIN IMMEDIATE")
-        if _pragma(connection, "user_version") == 0:  # nobody was faster
+        if _pragma(connection, "user_version") == 0:  # no other process was faster
             connection.execute(_SCHEMA)
             connection.execute(_INDEX)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
@@ -97,14 +97,14 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
         connection.execute("COMMIT")
     elif (version, application) != (_VERSION, _APPLICATION):
         raise AnnotationError(
-            f"{name} is no file of tags that this version of the program can read",
-            remedy=f"name another file in {VARIABLE}, or use the version that wrote it",
+            f"{name} is not a tags file that this version of the program can read",
+            remedy=f"set {VARIABLE} to another file, or use the version that wrote it",
             code="foreign",
         )
 
 
 def _use_log(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log: SQLite does not wait for other openers here, so we do."""
+    """Switch to the write-ahead log. SQLite does not wait for other processes here, so this function does."""
     deadline = time.monotonic() + WAIT_S
     while True:
         try:
@@ -122,7 +122,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what the database or the disk says into words."""
+    """Raise errors of the database or the disk as AnnotationError."""
     try:
         yield
     except OSError as error:
@@ -132,29 +132,29 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _explain(path: Path, error: sqlite3.Error) -> AnnotationError:
-    # The lowest byte is the kind of error, the others say more.
+    # The lowest byte is the primary error code.
     kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return AnnotationError(
-            "The tags are being written by someone else",
+            "Someone else is writing tags",
             remedy="try again in a moment; nothing was changed",
             code="locked",
         )
     if kind in _NOT_WRITTEN:
         return _not_written(path, str(error))
     return AnnotationError(
-        f"The file of tags {path.name} is damaged",
+        f"The tags file {path.name} is damaged",
         found=str(error),
-        remedy=f"move {path} aside, keep it, and take in the latest export; nothing was changed",
+        remedy=f"move {path} to another place, and import the latest export; nothing was changed",
         code="damaged",
     )
 
 
 def _not_written(path: Path, found: str) -> AnnotationError:
     return AnnotationError(
-        "The file of tags could not be opened or written",
+        "The tags file could not be opened or written",
         found=found,
-        remedy=f"check the free space of and the permissions on {path.parent}, or name another file in "
-        f"{VARIABLE}; nothing was changed",
+        remedy=f"check free space and permissions of {path.parent}, or set {VARIABLE} to another file; "
+        "nothing was changed",
         code="not_written",
     )

@@ -1,4 +1,4 @@
-"""Tests of core.cases: what is counted here is what the record counts, and filters keep what they say."""
+"""Cases are counted as in the record, and filters select the right ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.builders import write_tiny_experiment
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
-    """A tiny experiment with review bands."""
+    """Return a tiny experiment with review bands."""
     return write_tiny_experiment(tmp_path_factory.mktemp("models"), calibrated=True)
 
 
 @pytest.fixture(scope="module")
 def record(experiment: Experiment) -> dict[str, dict[str, dict[str, dict[str, dict[str, int]]]]]:
-    """Its record; few resamples, as intervals do not matter here."""
+    """Return its record, with few resamples because intervals do not matter here."""
     found: dict[str, dict[str, dict[str, dict[str, dict[str, int]]]]] = evaluate_experiment(
         experiment, n_resamples=20
     )
@@ -33,15 +33,15 @@ def _judge(experiment: Experiment, rule: str = "youden", *, set_aside: bool = Fa
     listed = cases.list_cases(experiment.slices(), experiment.calibrated_predictions())
     cuts = {name: experiment.threshold(name, "slice", rule) for name in experiment.frameworks}
     bands = {name: experiment.review_band(name, threshold=cut) for name, cut in cuts.items()}
-    return cases.judge(listed, cuts, bands, set_aside=set_aside)
+    return cases.add_decisions(listed, cuts, bands, set_aside=set_aside)
 
 
 @pytest.mark.parametrize("rule", ["youden", "sensitivity_90", "specificity_90", "f1"])
 @pytest.mark.parametrize("framework", ["pytorch", "keras"])
-def test_each_cell_has_as_many_cases_as_the_record_says(
+def test_outcomes_count_as_the_confusion_matrix(
     experiment: Experiment, record, framework: str, rule: str
 ) -> None:
-    """The cases with an outcome are as many as the cell of the record's confusion matrix says."""
+    """The number of cases with an outcome equals the cell of the record's confusion matrix."""
     counts = cases.count_outcomes(_judge(experiment, rule), framework)
     point = record["models"][framework]["slice"]["operating_points"][rule]
     assert point["confusion"] == {cell: counts[cell] for cell in ("tn", "fp", "fn", "tp")}
@@ -49,17 +49,17 @@ def test_each_cell_has_as_many_cases_as_the_record_says(
 
 
 @pytest.mark.parametrize("framework", ["pytorch", "keras"])
-def test_each_cell_counts_as_the_record_with_review_set_aside(
+def test_outcomes_count_as_the_record_with_review_set_aside(
     experiment: Experiment, record, framework: str
 ) -> None:
-    """With the review band set aside all six cells are the record's, and the band holds some."""
+    """With the review band set aside, all six counts equal the record's, and the band is not empty."""
     counts = cases.count_outcomes(_judge(experiment, set_aside=True), framework)
     assert record["models"][framework]["slice"]["review"]["counts"] == counts
     assert counts["indeterminate_positive"] + counts["indeterminate_negative"] > 0
 
 
 def test_agreement_counts_as_the_record(experiment: Experiment, record) -> None:
-    """Among the positive cases, who calls them so is counted as in the record's comparison."""
+    """Agreement on positive cases is counted as in the record's comparison."""
     found = _judge(experiment)
     positive = found[found["label"] == 1]["agreement"].value_counts()
     assert record["comparison"]["slice"]["disagreement"]["positives"] == {
@@ -68,10 +68,8 @@ def test_agreement_counts_as_the_record(experiment: Experiment, record) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["tp", "fn", "fp", "tn"])
-def test_patients_of_a_cell_are_as_many_as_the_record_says(
-    experiment: Experiment, record, outcome: str
-) -> None:
-    """The patients with an outcome are as many as the cell of the record's matrix of patients says."""
+def test_patients_count_as_the_confusion_matrix(experiment: Experiment, record, outcome: str) -> None:
+    """The number of patients with an outcome equals the cell of the record's patient matrix."""
     cut = experiment.threshold("keras", "patient")
     listed = cases.list_cases(experiment.slices(), experiment.calibrated_predictions())
     found = cases.find_patients(listed, "keras", cut, None, outcome)
@@ -79,7 +77,7 @@ def test_patients_of_a_cell_are_as_many_as_the_record_says(
 
 
 def test_a_case_is_a_test_row_in_the_order_of_the_data_set(experiment: Experiment) -> None:
-    """Each test row is one case; its `row` leads to the slice with its file and labels."""
+    """Each test row is one case; its `row` is the position of the slice with its file and labels."""
     listed = cases.list_cases(experiment.slices(), experiment.predictions())
     slices = experiment.slices()
     assert int((experiment.predictions()["part"] == "test").sum()) == len(listed)
@@ -89,7 +87,7 @@ def test_a_case_is_a_test_row_in_the_order_of_the_data_set(experiment: Experimen
 
 
 def _two() -> pd.DataFrame:
-    """Four cases of two networks, to be followed by hand."""
+    """Return four cases of two networks, with outcomes that can be checked by hand."""
     return pd.DataFrame(
         {
             "row": [0, 1, 2, 3], "sha256": ["a", "b", "c", "d"], "label": [1, 1, 0, 0], "fold": [0, 0, 1, 1],
@@ -99,31 +97,31 @@ def _two() -> pd.DataFrame:
 
 
 def _judged() -> pd.DataFrame:
-    return cases.judge(_two(), {"pytorch": 0.5, "keras": 0.5}, {"pytorch": (0.4, 0.7), "keras": None})
+    return cases.add_decisions(_two(), {"pytorch": 0.5, "keras": 0.5}, {"pytorch": (0.4, 0.7), "keras": None})
 
 
 def test_outcomes_and_agreement_by_hand() -> None:
-    """A case at or above the threshold is called positive; agreement names who does."""
+    """A case at or above the threshold is called positive; agreement says by which networks."""
     found = _judged()
     assert ["tp", "fn", "fp", "tn"] == found["pytorch_outcome"].tolist()
     assert ["tp", "tp", "tn", "tn"] == found["keras_outcome"].tolist()
     assert ["both", "only_second", "only_first", "neither"] == found["agreement"].tolist()
-    at = cases.judge(_two(), {"pytorch": 0.6, "keras": 0.5}, {"pytorch": None, "keras": None})
+    at = cases.add_decisions(_two(), {"pytorch": 0.6, "keras": 0.5}, {"pytorch": None, "keras": None})
     assert "fp" == at["pytorch_outcome"][2]
 
 
-def test_set_aside_takes_only_what_lies_in_the_band() -> None:
-    """A case in its network's band is indeterminate by its label; a network without a band decides all."""
+def test_only_cases_in_the_band_are_set_aside() -> None:
+    """A case in its network's band is indeterminate; a network without a band decides all cases."""
     bands = {"pytorch": (0.1, 0.7), "keras": None}
-    found = cases.judge(_two(), {"pytorch": 0.5, "keras": 0.5}, bands, set_aside=True)
+    found = cases.add_decisions(_two(), {"pytorch": 0.5, "keras": 0.5}, bands, set_aside=True)
     assert ["tp", "indeterminate_positive", "indeterminate_negative", "tn"] == found[
         "pytorch_outcome"
     ].tolist()
     assert ["tp", "tp", "tn", "tn"] == found["keras_outcome"].tolist()
 
 
-def test_how_wrong_how_uncertain_how_different() -> None:
-    """Loss is the mean -ln of the label's probability, distance the smallest on the logit, in odds."""
+def test_loss_distance_and_difference() -> None:
+    """Loss is the mean -ln of the label's probability, distance the smallest distance of logits."""
     found = _judged()
     assert np.allclose(found["loss"][0], -(np.log(0.9) + np.log(0.8)) / 2)
     assert np.allclose(found["distance"][2], np.log(0.6 / 0.4))
@@ -142,8 +140,8 @@ def test_how_wrong_how_uncertain_how_different() -> None:
     ],
 )
 def test_sorts(by: str, rows: list[int]) -> None:
-    """Each sort puts first what its name says."""
-    assert rows == cases.sort(_judged(), by)["row"].tolist()
+    """Each sort order puts the cases of its name first."""
+    assert rows == cases.sort_cases(_judged(), by)["row"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -161,36 +159,36 @@ def test_sorts(by: str, rows: list[int]) -> None:
         ("tag", [cases.UNTAGGED, "artefact"], [0, 2, 3]),
     ],
 )
-def test_each_filter_keeps_what_it_says(name: str, values: list[str], rows: list[int]) -> None:
-    """A filter keeps the cases that have any of its values; the ends of a range are in it."""
+def test_filters(name: str, values: list[str], rows: list[int]) -> None:
+    """A filter matches cases with any of its values; a range includes its ends."""
     found = _judged()
     tags = {"a": ("artefact",), "b": ("other",)}
-    assert rows == found[cases.match(found, name, values, tags)]["row"].tolist()
+    assert rows == found[cases.match_filter(found, name, values, tags)]["row"].tolist()
 
 
-def test_filters_together_keep_what_each_keeps() -> None:
-    """All filters must keep a case; without any, all are kept."""
+def test_combined_filters() -> None:
+    """A case must match all filters; without filters, all cases match."""
     one, other = np.array([True, True, False]), np.array([False, True, True])
-    assert [False, True, False] == cases.keep_all(3, [one, other]).tolist()
-    assert [True, True, True] == cases.keep_all(3, []).tolist()
+    assert [False, True, False] == cases.combine_masks(3, [one, other]).tolist()
+    assert [True, True, True] == cases.combine_masks(3, []).tolist()
 
 
 def test_rows_are_written_and_read_back() -> None:
-    """Runs of rows come back as they went."""
+    """Runs of rows are read back unchanged."""
     rows = [0, 1, 2, 7, 9, 10]
-    assert ["0-2", "7", "9-10"] == cases.write_rows(rows)
-    assert rows == cases.read_rows(cases.write_rows(rows), 11)
+    assert ["0-2", "7", "9-10"] == cases.format_rows(rows)
+    assert rows == cases.parse_rows(cases.format_rows(rows), 11)
 
 
 @pytest.mark.parametrize("text", ["11", "5-3", "-1", "x", "0-999999999", ""])
-def test_rows_of_another_set_are_refused(text: str) -> None:
-    """A run that is none, or that leaves the data set, is an error and not a list of rows."""
+def test_invalid_rows_are_refused(text: str) -> None:
+    """Text that is not a run, and rows outside the data set, raise an error."""
     with pytest.raises(ValueError, match=r"."):
-        cases.read_rows([text], 11)
+        cases.parse_rows([text], 11)
 
 
 def test_a_single_network_has_no_agreement(tmp_path: Path) -> None:
-    """With one framework everything but the agreement is there."""
+    """With one framework, there is no agreement column."""
     experiment = write_tiny_experiment(tmp_path, frameworks=("keras",))
     found = _judge(experiment)
     assert "agreement" not in found.columns

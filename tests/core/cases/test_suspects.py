@@ -10,16 +10,16 @@ from core.cases.suspects import doubts_label, find_suspects
 from core.errors import EvaluationError
 
 
-def test_a_network_doubts_what_it_is_sure_is_the_other_class() -> None:
-    """Sure is what reaches the mean probability of a class on slices that bear its label."""
+def test_a_network_doubts_labels_whose_other_class_reaches_its_bar() -> None:
+    """The bar of a class is its mean probability over the slices labelled with it."""
     label = np.array([1, 1, 1, 0, 0, 0])
     probability = np.array([0.9, 0.8, 0.1, 0.1, 0.2, 0.9])
     # Class 1 from 0.6 on, the mean of 0.9, 0.8, 0.1; class 0 from 0.6 on, the mean of 0.9, 0.8, 0.1.
     assert [False, False, True, False, False, True] == list(doubts_label(label, probability))
 
 
-def test_a_class_that_is_always_doubted_is_not_suspected_as_a_whole() -> None:
-    """Where positives get a tenth on the mean, one with a tenth is not suspected: no class is its rival."""
+def test_a_class_with_low_probabilities_is_not_suspected_as_a_whole() -> None:
+    """If positives have a mean probability of 0.1, a positive slice with 0.1 is not suspected."""
     label = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0])
     probability = np.array([0.2, 0.1, 0.0, 0.0, 0.01, 0.0, 0.0, 0.0, 0.3])
     # Negatives count from 1 - 0.31 / 6 = 0.948 on, positives from 0.1 on.
@@ -28,8 +28,8 @@ def test_a_class_that_is_always_doubted_is_not_suspected_as_a_whole() -> None:
     assert [8] == list(np.flatnonzero(doubts_label(label, probability) & (label == 0)))
 
 
-def test_where_both_classes_are_likely_the_likelier_counts() -> None:
-    """A slice that reaches both bars is suspected only if the other class is the likelier one."""
+def test_if_both_bars_are_reached_the_higher_probability_counts() -> None:
+    """A slice that reaches both bars is suspected only if the other class is more likely."""
     label = np.array([1, 1, 0, 0, 0])
     probability = np.array([0.6, 0.45, 0.6, 0.7, 0.7])
     # Positives from 0.525 on, negatives from 1 - 0.667 = 0.333 on: 0.6 reaches both bars.
@@ -37,7 +37,7 @@ def test_where_both_classes_are_likely_the_likelier_counts() -> None:
 
 
 def test_all_networks_must_agree_and_the_least_confident_comes_first() -> None:
-    """Rows that only one network doubts are left out; the others keep their index and columns."""
+    """Rows that only one network doubts are not returned; the others keep their index and columns."""
     table = pd.DataFrame(
         {
             "file": list("abcdef"),
@@ -54,8 +54,8 @@ def test_all_networks_must_agree_and_the_least_confident_comes_first() -> None:
     assert [11, 14, 12] == list(find_suspects(table, ("pytorch",)).index)
 
 
-def test_one_class_alone_tells_nothing() -> None:
-    """Without slices of both labels nothing says when a network is sure: an error in words."""
+def test_one_class_is_refused() -> None:
+    """Label errors cannot be searched for if all slices have the same label."""
     table = pd.DataFrame({"label": [1, 1], "keras": [0.1, 0.9]})
-    with pytest.raises(EvaluationError, match="all slices have one label"):
+    with pytest.raises(EvaluationError, match="all slices have the same label"):
         find_suspects(table, ("keras",))

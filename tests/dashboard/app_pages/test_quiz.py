@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.cases.quiz import deal_cases, score_answers
+from core.cases.quiz import sample_cases, score_answers
 from core.experiments import Experiment
 from tests.dashboard.conftest import OpenPage, read_texts
 from tests.dashboard.story_data import write_set, write_story
@@ -24,7 +24,7 @@ def _deal(experiment: Experiment, seed: int = 1):
     tested = experiment.calibrated_predictions()
     order = experiment.slices()["file"]
     tested = tested[tested["part"] == "test"].set_index("file", drop=False)
-    return deal_cases(tested.reindex(order).dropna(subset="label"), seed)
+    return sample_cases(tested.reindex(order).dropna(subset="label"), seed)
 
 
 def _answer(app: AppTest, number: int, label: int) -> AppTest:

@@ -16,7 +16,7 @@ from tests.dashboard.conftest import read_texts
 
 @pytest.fixture(autouse=True)
 def experiment(models: Path) -> Experiment:
-    """The tiny experiment; tags lie in its folder of models."""
+    """The tiny experiment; tags are stored in its models folder."""
     return write_tiny_experiment(models)
 
 
@@ -28,7 +28,7 @@ def case(experiment: Experiment) -> Case:
 
 @pytest.fixture(autouse=True)
 def no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tags lie in the folder of models."""
+    """Tags are stored in the models folder."""
     monkeypatch.delenv("STROKE_CT_ANNOTATIONS", raising=False)
 
 
@@ -100,7 +100,7 @@ def test_a_note_that_someone_else_changed_is_not_overwritten(case: Case) -> None
     field.input("from me")
     _press(app, "Save")
     assert ["from Bob"] == [one.note for one in Annotations().of(case)]
-    assert "The note was changed meanwhile (by Bob, 20" in _words(app)
+    assert "The note has been changed meanwhile (by Bob, 20" in _words(app)
     assert "from Bob" in _words(app)
     # The next action takes the message away.
     assert "changed meanwhile" not in _words(_press(app, "other"))
@@ -134,7 +134,7 @@ def test_a_file_comes_in_with_a_report(case: Case) -> None:
     bad = [row.replace("artefact", f"cat {number}") for number in range(12)]
     words = _upload(_open(), (",".join(COLUMNS) + "\n" + row + row + "".join(bad)).encode())
     assert "1 new entry, 1 known entry, 12 refused rows." in words.replace("**", "")
-    assert "Line 4: There is no such tag (cat 0)" in words
+    assert "Line 4: This tag is unknown (cat 0)" in words
     assert "and 2 more" in words
     assert ["artefact"] == [one.tag for one in Annotations().of(case)]
     assert ":gray-badge[:material/label: artefact]" in words

@@ -33,7 +33,7 @@ def _file(*rows: str) -> bytes:
     ["plain", "=1+1", "+1", "-1", "@x", "\t=1", "'quoted", "''", "'=1", 'say "x", y', "two\nlines", "ä 漢 ;"],
 )
 def test_texts_survive_and_are_no_formula(text: str) -> None:
-    """A note and a name come back as they were, and no cell begins with a formula's sign."""
+    """Notes and names are read back unchanged, and no cell begins with the sign of a formula."""
     entries = [make_entry(CASE, note=text, author=text), make_entry(CASE, tag="artefact", author="Ann")]
     written = write_entries(entries)
     cells = [cell for row in csv.reader(io.StringIO(written.decode(), newline="")) for cell in row]
@@ -42,19 +42,19 @@ def test_texts_survive_and_are_no_formula(text: str) -> None:
 
 
 def test_nothing_but_hashes_names_a_case() -> None:
-    """The columns are hashes, tag, note, author and time: no file name, no patient."""
+    """The columns are hashes, tag, note, author and time, without file name or patient."""
     assert b"sha256,dataset,tag,note,author,created\n" == write_entries([])
 
 
 def test_files_of_spreadsheets_are_read() -> None:
-    """Semicolons, a byte order mark, carriage returns, further columns and another order do no harm."""
+    """Semicolons, a byte order mark, carriage returns, more columns and another order are accepted."""
     text = f"created;extra;tag;note;author;dataset;sha256\r\n{TIME};1;other;;Ann;{OURS};{CASE.sha256}\r\n"
     entries, refusals = read_entries(b"\xef\xbb\xbf" + text.encode(), OURS, KNOWN)
     assert ([make_entry(CASE, tag="other", author="Ann", created=TIME)], []) == (entries, refusals)
 
 
 def test_a_file_of_another_set_is_refused_whole() -> None:
-    """One row of another set is enough, and both fingerprints are named."""
+    """One row of another data set is enough, and the error names both fingerprints."""
     with pytest.raises(AnnotationError) as refused:
         read_entries(_file(_row(), _row(dataset=THEIRS)), OURS, KNOWN)
     assert "other_dataset" == refused.value.code
@@ -66,14 +66,14 @@ def test_a_file_of_another_set_is_refused_whole() -> None:
     ("changes", "words"),
     [
         ({"sha256": "d" * 64}, "No slice of this data set has this hash (dddddddddddd)"),
-        ({"tag": "cat"}, "There is no such tag (cat)"),
+        ({"tag": "cat"}, "This tag is unknown (cat)"),
         ({"tag": ""}, "one tag or one note (neither)"),
-        ({"created": ""}, "There is no time"),
-        ({"created": "soon"}, "not ISO 8601"),
+        ({"created": ""}, "The time is missing"),
+        ({"created": "soon"}, "not in ISO 8601 format"),
     ],
 )
 def test_a_bad_row_is_refused_alone(changes: dict[str, str], words: str) -> None:
-    """The other rows come in; the refusal tells the line and the reason."""
+    """The other rows are read; the refusal names the line and the reason."""
     entries, refusals = read_entries(_file(_row(), _row(**changes)), OURS, KNOWN)
     assert 1 == len(entries)
     assert 1 == len(refusals)
@@ -85,15 +85,15 @@ def test_a_bad_row_is_refused_alone(changes: dict[str, str], words: str) -> None
     ("data", "words"),
     [
         (b"", 'no column "sha256"'),
-        (b"\x89PNG\r\n\x1a\n\xff", "no CSV file of tags"),
+        (b"\x89PNG\r\n\x1a\n\xff", "not a CSV file of tags"),
         (b"file,label\na,1\n", 'no column "sha256"'),
         (_file(_row(note="x" * 200_000)), "field larger than field limit"),
         (b"x" * (MAX_BYTES + 1), "larger than 10 MB"),
     ],
     ids=["empty", "picture", "other-csv", "huge-field", "huge-file"],
 )
-def test_what_is_no_file_of_tags_is_refused(data: bytes, words: str) -> None:
-    """An empty file, a picture, another CSV file and one that is too large are named for what they are."""
+def test_other_files_are_refused(data: bytes, words: str) -> None:
+    """An empty file, a picture, another CSV file and a file that is too large are refused with a reason."""
     with pytest.raises(AnnotationError) as refused:
         read_entries(data, OURS, KNOWN)
     assert words in str(refused.value)

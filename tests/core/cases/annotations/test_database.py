@@ -1,4 +1,4 @@
-"""Opening the file of tags, and what can be the matter with it."""
+"""Opening the tags file, and its failures."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CASE = Case("a" * 64, "b" * 64)
 
 @pytest.fixture
 def book(tmp_path: Path) -> Annotations:
-    """A book with one tag."""
+    """Return a database with one tag."""
     book = Annotations(tmp_path / "tags.sqlite")
     book.add(CASE, ["artefact"], author="Ann")
     return book
 
 
 def _refuse(book: Annotations, code: str, words: str) -> None:
-    """Reading and writing both fail with this code and these words."""
+    """Check that reading and writing fail with this code and these words."""
     for act in (lambda: book.of(CASE), lambda: book.add(CASE, ["other"])):
         with pytest.raises(AnnotationError) as refused:
             act()
@@ -34,8 +34,8 @@ def _refuse(book: Annotations, code: str, words: str) -> None:
         assert words in str(refused.value)
 
 
-def test_where_the_file_lies(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the folder of models, where git ignores it, unless the variable names another file."""
+def test_the_path_of_the_tags_file(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the models folder, ignored by git, unless the variable names another file."""
     monkeypatch.delenv("STROKE_CT_ANNOTATIONS", raising=False)
     assert models / "annotations.sqlite" == annotations_path()
     monkeypatch.setenv("STROKE_CT_ANNOTATIONS", "/elsewhere/tags.sqlite")
@@ -44,8 +44,8 @@ def test_where_the_file_lies(models: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert f"trained_models/{database.FILE_NAME}*" in ignored
 
 
-def test_it_is_kept_through_a_log(book: Annotations) -> None:
-    """The file is in write-ahead mode, so that readers and a writer do not stop each other."""
+def test_the_file_uses_a_write_ahead_log(book: Annotations) -> None:
+    """The file is in write-ahead mode, so that readers do not wait for a writer."""
     with sqlite3.connect(book.path) as connection:
         assert "wal" == connection.execute("PRAGMA journal_mode").fetchone()[0]
         connection.execute("BEGIN IMMEDIATE")
@@ -53,8 +53,8 @@ def test_it_is_kept_through_a_log(book: Annotations) -> None:
         assert ["Ann"] == [entry.author for entry in book.of(CASE)]
 
 
-def test_a_writer_that_never_ends_is_told(book: Annotations, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the file stays locked, writing ends with an error, and nothing was changed."""
+def test_a_locked_file_is_an_error(book: Annotations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the file stays locked, writing raises an error and changes nothing."""
     monkeypatch.setattr(database, "WAIT_S", 0.05)
     other = sqlite3.connect(book.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -65,8 +65,8 @@ def test_a_writer_that_never_ends_is_told(book: Annotations, monkeypatch: pytest
     assert ["artefact"] == [entry.tag for entry in book.of(CASE)]
 
 
-def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
-    """A text file is damaged, another program's database foreign; both stay byte for byte."""
+def test_other_files_are_not_changed(tmp_path: Path) -> None:
+    """A text file is reported as damaged, another program's database as foreign; both stay unchanged."""
     text = tmp_path / "notes.txt"
     text.write_bytes(b"these are my notes, not yours\n" * 40)
     before = text.read_bytes()
@@ -77,29 +77,29 @@ def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE recipes (name TEXT)")
     connection.close()
     before = foreign.read_bytes()
-    _refuse(Annotations(foreign), "foreign", "no file of tags")
+    _refuse(Annotations(foreign), "foreign", "not a tags file")
     assert before == foreign.read_bytes()
 
 
-def test_a_file_of_a_later_version_is_not_touched(book: Annotations) -> None:
-    """A version that this program does not know is refused."""
+def test_a_file_of_a_later_version_is_refused(book: Annotations) -> None:
+    """A file version that this program does not know is refused."""
     with sqlite3.connect(book.path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
     _refuse(book, "foreign", "this version of the program")
 
 
-def test_a_damaged_file_is_named_and_kept(book: Annotations) -> None:
-    """Bytes overwritten in the middle: an error that says what to do, and the file stays as it is."""
+def test_a_damaged_file_is_named_and_unchanged(book: Annotations) -> None:
+    """The error for a damaged file says what to do, and the file stays unchanged."""
     data = bytearray(book.path.read_bytes())
     data[4096:] = b"\xff" * (len(data) - 4096)
     book.path.write_bytes(data)
-    _refuse(book, "damaged", f"move {book.path} aside")
+    _refuse(book, "damaged", f"move {book.path} to another place")
     assert bytes(data) == book.path.read_bytes()
 
 
-def test_an_empty_file_becomes_a_book(tmp_path: Path) -> None:
-    """A file of no bytes, as a crash leaves it, is taken for a new one."""
+def test_an_empty_file_is_used(tmp_path: Path) -> None:
+    """An empty file, as a crash may leave it, is treated as a new one."""
     book = Annotations(tmp_path / "tags.sqlite")
     book.path.touch()
     assert [] == book.of(CASE)
@@ -107,8 +107,8 @@ def test_an_empty_file_becomes_a_book(tmp_path: Path) -> None:
     assert 1 == len(book.of(CASE))
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A file where the folder should be, and a folder where the file should be: where, and the variable."""
+def test_an_unusable_path_is_named(tmp_path: Path) -> None:
+    """A file instead of the folder, or a folder instead of the file: the error names path and variable."""
     (tmp_path / "file").touch()
     with pytest.raises(AnnotationError) as refused:
         Annotations(tmp_path / "file" / "tags.sqlite").add(CASE, ["other"])
@@ -117,8 +117,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     _refuse(Annotations(tmp_path), "not_written", str(tmp_path.parent))
 
 
-def test_a_read_only_file_keeps_what_it_holds(book: Annotations, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a database opened for reading alone, entries are read, and writing is refused."""
+def test_a_read_only_file_can_be_read(book: Annotations, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries are read from a read-only database, and writing is refused."""
     real = sqlite3.connect
 
     def open_for_reading(path: Path, **options: object) -> sqlite3.Connection:
@@ -154,19 +154,19 @@ except AnnotationError as error:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
 def test_a_full_disk_loses_nothing(book: Annotations) -> None:
-    """When the file can grow no more, writing ends with an error, and all that was written is there."""
+    """If the file cannot grow, writing raises an error, and all earlier entries are preserved."""
     done = subprocess.run(
         [sys.executable, "-c", _FULL_DISK, str(book.path)], capture_output=True, text=True, timeout=120,
         check=False,
     )  # fmt: skip
     assert "" == done.stderr
-    (written, code), (kept,) = (line.split() for line in done.stdout.splitlines())
-    assert ("not_written", written) == (code, kept)
+    (written, code), (found,) = (line.split() for line in done.stdout.splitlines())
+    assert ("not_written", written) == (code, found)
     assert int(written) == len(book.of(CASE)) > 1
 
 
 def test_a_killed_writer_leaves_no_half_entry(book: Annotations) -> None:
-    """A process that ends in the middle of its transaction leaves the file as it was, and free."""
+    """A process killed in the middle of a transaction leaves the file unchanged and unlocked."""
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom core.cases.annotations import database\n"
         "with database.writing(Path(sys.argv[1])) as connection:\n"
@@ -178,7 +178,7 @@ def test_a_killed_writer_leaves_no_half_entry(book: Annotations) -> None:
     book.add(CASE, ["other"])
 
 
-# What the program of 28 November 2026 wrote: version 1 of the file.
+# Version 1 of the file, as written by the program of 28 November 2026.
 _EARLIER = f"""
 CREATE TABLE entries (
     id TEXT PRIMARY KEY, sha256 TEXT NOT NULL, dataset TEXT NOT NULL, tag TEXT NOT NULL, note TEXT NOT NULL,
@@ -196,7 +196,7 @@ PRAGMA user_version = 1;
 
 
 def test_a_file_of_an_earlier_program_opens_unchanged(tmp_path: Path) -> None:
-    """Tags and notes written before the packages are read, and opening the file changes no byte of it."""
+    """Tags and notes of an earlier program are read, and reading does not change the file."""
     path = tmp_path / "tags.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = wal")

@@ -1,4 +1,4 @@
-"""What makes an entry valid."""
+"""Validation of entries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIME = "2026-01-02T03:04:05.000006+00:00"
 
 
 def test_a_tag_and_a_note_with_author_and_time() -> None:
-    """An entry says what it was given, in UTC; without a name its author is unknown."""
+    """An entry holds the given values, its time in UTC; without a name its author is unknown."""
     tag = make_entry(CASE, tag="artefact", author=" Ann ", created="2026-01-02T05:04:05.000006+02:00")
     assert (CASE, "artefact", "", "Ann", TIME) == (tag.case, tag.tag, tag.note, tag.author, tag.created)
     note = make_entry(CASE, note=" dark\r\nrim\x00\x1b[31m ")
@@ -23,8 +23,8 @@ def test_a_tag_and_a_note_with_author_and_time() -> None:
     assert abs((datetime.now(UTC) - datetime.fromisoformat(note.created)).total_seconds()) < 3600
 
 
-def test_the_id_is_made_of_what_the_entry_says() -> None:
-    """Equal entries have equal ids; another case, tag, note, author or time makes another id."""
+def test_the_id_depends_on_the_content() -> None:
+    """Equal entries have equal ids; another case, tag, note, author or time gives another id."""
     said = {"tag": "artefact", "author": "Ann", "created": TIME}
     entry = make_entry(CASE, **said)
     assert entry == make_entry(CASE, **said)
@@ -44,22 +44,22 @@ def test_the_id_is_made_of_what_the_entry_says() -> None:
     [
         ({}, "neither"),
         ({"tag": "other", "note": "x"}, "both"),
-        ({"tag": "cat"}, "no such tag (cat); choose one of wrong label"),
-        ({"note": "x" * (MAX_NOTE + 1)}, "at most 2000 characters (2001)"),
-        ({"tag": "other", "created": "yesterday"}, "not ISO 8601"),
+        ({"tag": "cat"}, "tag is unknown (cat); choose one of wrong label"),
+        ({"note": "x" * (MAX_NOTE + 1)}, "at most 2,000 characters (2,001)"),
+        ({"tag": "other", "created": "yesterday"}, "not in ISO 8601 format"),
         ({"tag": "other", "created": "2026-01-02T03:04:05"}, "no time zone"),
-        ({"case": replace(CASE, sha256="A" * 64), "tag": "other"}, "file hash is no SHA-256"),
-        ({"case": replace(CASE, dataset="b" * 63), "tag": "other"}, "fingerprint is no SHA-256"),
+        ({"case": replace(CASE, sha256="A" * 64), "tag": "other"}, "file hash is not a SHA-256"),
+        ({"case": replace(CASE, dataset="b" * 63), "tag": "other"}, "fingerprint is not a SHA-256"),
     ],
 )
-def test_what_is_no_entry_is_named(said: dict[str, str], words: str) -> None:
-    """Each thing that cannot be an entry is refused with its reason."""
+def test_invalid_entries_are_refused(said: dict[str, str], words: str) -> None:
+    """An invalid value is refused with its reason."""
     with pytest.raises(AnnotationError) as refused:
         make_entry(**{"case": CASE, **said})
     assert words in str(refused.value)
 
 
-def test_a_long_name_is_cut() -> None:
-    """An author's name is bounded, and stands on one line."""
+def test_a_long_name_is_shortened() -> None:
+    """An author's name is limited in length and put on one line."""
     assert "a b" == make_entry(CASE, tag="other", author="a\nb").author
     assert MAX_AUTHOR == len(make_entry(CASE, tag="other", author="x" * 500).author)

@@ -21,7 +21,7 @@ KNOWN = {CASE.sha256, SECOND.sha256}
 
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Annotations:
-    """An empty book of tags, by its variable, in a folder that is not there yet."""
+    """Return an empty database, named by the variable, in a folder that does not exist yet."""
     monkeypatch.setenv("STROKE_CT_ANNOTATIONS", str(tmp_path / "new" / "tags.sqlite"))
     return Annotations()
 
@@ -31,14 +31,14 @@ def _said(book: Annotations, case: Case = CASE) -> list[tuple[str, str]]:
 
 
 def test_reading_creates_nothing(book: Annotations) -> None:
-    """Before the first entry there is no file, and everything is empty."""
+    """Before the first entry there is no file, and all results are empty."""
     assert ([], [], {}, 0) == (book.of(CASE), book.removed(CASE), book.tags(SET), len(book.table(SET)))
     assert b"sha256,dataset,tag,note,author,created\n" == book.export_csv(SET)
     assert not book.path.parent.exists()
 
 
-def test_tags_and_a_note_are_entries_of_their_own(book: Annotations) -> None:
-    """They stand on their case in the order of their coming, with author and time, and on no other."""
+def test_tags_and_a_note_are_separate_entries(book: Annotations) -> None:
+    """They are listed for their case only, in the order of creation, with author and time."""
     added = book.add(CASE, ["artefact", "other", "artefact"], "dark rim", "Ann")
     book.add(CASE, ["other"])
     book.add(Case(CASE.sha256, OTHER_SET), ["interesting"])
@@ -53,15 +53,15 @@ def test_tags_and_a_note_are_entries_of_their_own(book: Annotations) -> None:
 
 
 def test_nothing_to_add_is_an_error(book: Annotations) -> None:
-    """No tag and an empty note are refused, as is an unknown tag; nothing is written then."""
+    """No tag with an empty note is refused, and an unknown tag too; nothing is written."""
     for tags, note in (([], " \n"), (["other", "cat"], "")):
         with pytest.raises(AnnotationError):
             book.add(CASE, tags, note)
     assert [] == book.of(CASE)
 
 
-def test_a_removed_entry_can_be_put_back(book: Annotations) -> None:
-    """Removing keeps the entry with who and when; putting it back makes it stand as before."""
+def test_a_removed_entry_can_be_restored(book: Annotations) -> None:
+    """A removed entry is stored with time and author of the removal, and can be restored unchanged."""
     (tag, note) = book.add(CASE, ["artefact"], "rim", "Ann")
     book.remove(tag.id, "Bob")
     book.remove(note.id, "Cid")
@@ -74,8 +74,8 @@ def test_a_removed_entry_can_be_put_back(book: Annotations) -> None:
     assert [tag] == book.of(CASE)
 
 
-def test_a_changed_note_replaces_the_one_that_was_seen(book: Annotations) -> None:
-    """The new note stands, the old one is history and cannot be put back beside it."""
+def test_a_changed_note_replaces_the_old_one(book: Annotations) -> None:
+    """The new note is listed; the old one is not, and cannot be restored."""
     (old,) = book.add(CASE, note="rim", author="Ann")
     new = book.change_note(old.id, "dark rim", "Bob")
     assert [new] == book.of(CASE)
@@ -86,15 +86,15 @@ def test_a_changed_note_replaces_the_one_that_was_seen(book: Annotations) -> Non
 
 
 def test_two_people_cannot_overwrite_each_other(book: Annotations) -> None:
-    """Whoever changes or removes what was changed or removed meanwhile is told by whom; nothing is lost."""
+    """Changing an entry that someone else has changed or removed is refused; the error says by whom."""
     (old,) = book.add(CASE, note="rim", author="Ann")
     (tag,) = book.add(CASE, ["other"], author="Ann")
     new = book.change_note(old.id, "from Bob", "Bob")
     book.remove(tag.id, "Bob")
     for act, words in (
-        (lambda: book.change_note(old.id, "from Cid", "Cid"), "note was changed meanwhile (by Bob, 20"),
-        (lambda: book.remove(old.id, "Cid"), "note was changed meanwhile (by Bob, 20"),
-        (lambda: book.remove(tag.id, "Cid"), "tag was removed meanwhile (by Bob, 20"),
+        (lambda: book.change_note(old.id, "from Cid", "Cid"), "note has been changed meanwhile (by Bob, 20"),
+        (lambda: book.remove(old.id, "Cid"), "note has been changed meanwhile (by Bob, 20"),
+        (lambda: book.remove(tag.id, "Cid"), "tag has been removed meanwhile (by Bob, 20"),
     ):
         with pytest.raises(AnnotationConflict) as refused:
             act()
@@ -102,18 +102,18 @@ def test_two_people_cannot_overwrite_each_other(book: Annotations) -> None:
     assert [new] == book.of(CASE)
 
 
-def test_what_is_not_there_or_no_note_cannot_be_changed(book: Annotations) -> None:
-    """An unknown id and a tag are refused by name."""
+def test_unknown_entries_and_tags_cannot_be_changed(book: Annotations) -> None:
+    """A tag cannot be changed, and an unknown id is refused."""
     (tag,) = book.add(CASE, ["other"])
     with pytest.raises(AnnotationError, match="Only a note"):
         book.change_note(tag.id, "x")
     for act in (book.remove, book.restore):
-        with pytest.raises(AnnotationError, match="no such entry"):
+        with pytest.raises(AnnotationError, match="entry is unknown"):
             act("f" * 24)
 
 
-def test_a_file_carries_the_entries_to_another_machine(book: Annotations, tmp_path: Path) -> None:
-    """What was exported comes in once, and a second time nothing changes."""
+def test_exported_entries_can_be_imported(book: Annotations, tmp_path: Path) -> None:
+    """Exported entries are imported once; a second import changes nothing."""
     book.add(CASE, ["artefact"], "=rim", "Ann")
     book.add(SECOND, ["other"])
     book.add(Case(CASE.sha256, OTHER_SET), ["interesting"])
@@ -125,8 +125,8 @@ def test_a_file_carries_the_entries_to_another_machine(book: Annotations, tmp_pa
     assert data == there.export_csv(SET)
 
 
-def test_a_file_does_not_bring_back_what_was_removed(book: Annotations) -> None:
-    """A removed entry is neither exported nor put back by an older file."""
+def test_an_import_does_not_restore_removed_entries(book: Annotations) -> None:
+    """A removed entry is not exported, and an older file does not restore it."""
     (tag,) = book.add(CASE, ["artefact"])
     data = book.export_csv(SET)
     book.remove(tag.id)
@@ -135,8 +135,8 @@ def test_a_file_does_not_bring_back_what_was_removed(book: Annotations) -> None:
     assert [] == book.of(CASE)
 
 
-def test_a_file_with_bad_rows_says_so(book: Annotations) -> None:
-    """Good rows come in, the others are told; a file of another set changes nothing."""
+def test_bad_rows_are_reported(book: Annotations) -> None:
+    """Valid rows are imported, the others reported; a file of another data set changes nothing."""
     book.add(CASE, ["artefact"])
     entry = make_entry(SECOND, tag="other")
     data = book.export_csv(SET) + f"{SECOND.sha256},{SET},other,,x,{entry.created}\nx,{SET},,,,\n".encode()
@@ -157,8 +157,8 @@ for number in range(15):
 """
 
 
-def test_processes_and_threads_write_at_once(book: Annotations) -> None:
-    """Two processes and two threads that begin with no file at all lose no entry, and none is doubled."""
+def test_processes_and_threads_write_concurrently(book: Annotations) -> None:
+    """Two processes and two threads that start without a file lose and repeat no entry."""
     children = [
         subprocess.Popen([sys.executable, "-c", _WRITER, name], stderr=subprocess.PIPE)
         for name in ("one", "two")
