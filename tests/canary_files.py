@@ -1,4 +1,4 @@
-"""Files with identifiers of an invented patient planted wherever a format has room for a text."""
+"""Files with identifiers of an invented patient wherever a format has room for text."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from tests.builders import render_head
 from tests.scan_files import render_dataset, render_hu, save, write_nifti
 
 NAME, DATE, UID = "KANARIE", "18770102", "1.2.826.0.1.771771"
-# What must be found nowhere; bytes as they stand in files.
+# Must not be found in any output.
 CANARIES = (NAME, DATE, UID)
-# What a file may be called: names of files are shown, and go no further.
+# For file names, which are shown but must go no further.
 FILE_NAME = "PARROT"
 
 _VALUES = dict.fromkeys(("LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE", "UR"), NAME)
 _VALUES |= {"PN": f"{NAME}^{NAME}", "DA": DATE, "DT": f"{DATE}030405", "UI": UID}
-# What decoding compares with the standard's own words.
+# Attributes that decoding compares with the standard's terms.
 _KEPT = ("PhotometricInterpretation", "Modality", "SOPClassUID", "DirectoryRecordSequence")
 _OVERLAYS = 0x6000
 
 
 def plant_dicom(dataset: Dataset) -> Dataset:
-    """The data set with canaries in every attribute of text, date or UID, in sequences and private ones."""
+    """Return the data set with canaries in every text, date and UID, also in sequences and private ones."""
     for tag, (vr, *_rest) in DicomDictionary.items():
         name = keyword_for_tag(tag)
         if not name or name in _KEPT or tag >> 16 in (0, 2, 4, 0xFFFE):
@@ -60,14 +60,14 @@ def plant_dicom(dataset: Dataset) -> Dataset:
 
 
 def save_planted(dataset: Dataset) -> bytes:
-    """The data set with canaries, as a file; pydicom warns of the character set that there is not."""
+    """Return the data set with canaries as a file, without pydicom's warning about the character set."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return save(plant_dicom(dataset))
 
 
 def write_dicom_files() -> dict[str, bytes]:
-    """A series of four slices, and files that are refused: each with canaries."""
+    """Return a series of four slices and files that are refused, all with canaries."""
     files = {f"slice{n}.dcm": save_planted(render_dataset(render_hu(n), z=5.0 * n)) for n in range(4)}
     wrong = (
         {"Rows": 0}, {"PhotometricInterpretation": NAME}, {"RescaleSlope": 0}, {"Modality": NAME},
@@ -76,14 +76,14 @@ def write_dicom_files() -> dict[str, bytes]:
     for number, tags in enumerate(wrong):
         files[f"wrong{number}.dcm"] = save_planted(render_dataset(**tags))
     odd = render_dataset()
-    odd.add_new(0x00280008, "LO", NAME)  # the number of frames: whoever makes a number of it quotes the name
+    odd.add_new(0x00280008, "LO", NAME)  # number of frames: an error on conversion would quote the name
     files["odd.dcm"] = save_planted(odd)
     whole = files["slice0.dcm"]
     return files | {"cut.dcm": whole[:-3000], "third.dcm": whole[: len(whole) // 3]}
 
 
 def write_volumes() -> dict[str, bytes]:
-    """A NIfTI volume with canaries in its header and in extensions, the same cut off, and one of MRI."""
+    """Return NIfTI volumes with canaries in header and extensions: CT, the same cut off, and MRI."""
     texts = {name: NAME.encode() for name in ("descrip", "aux_file", "db_name", "intent_name", "data_type")}
     plain = nibabel.Nifti1Image.from_bytes(write_nifti(**texts))
     for code in ("comment", "afni"):
@@ -94,7 +94,7 @@ def write_volumes() -> dict[str, bytes]:
 
 
 def write_pictures() -> dict[str, bytes]:
-    """Pictures of a head with canaries in EXIF, XMP, colour profiles, comments and tags; the same cut off."""
+    """Return pictures with canaries in EXIF, XMP, colour profiles, comments and tags, whole and cut off."""
     head = Image.fromarray(np.rint(255 * render_head(0.5, 128)).astype(np.uint8))
     exif = Image.Exif()
     for tag in (0x010E, 0x013B, 0x8298, 0x9286, 0x0132, 0x010F, 0x0110, 0x0131, 0xA430):
@@ -125,7 +125,7 @@ def write_pictures() -> dict[str, bytes]:
 
 
 def pack(files: Mapping[str, bytes], folder: str = NAME) -> bytes:
-    """A zip of files below a folder named with the canary, with comments on the archive and its members."""
+    """Return a zip with canaries in its folder name and in the comments of the archive and its members."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         archive.comment = f"{NAME} {DATE}".encode()
@@ -138,7 +138,7 @@ def pack(files: Mapping[str, bytes], folder: str = NAME) -> bytes:
 
 
 def find_canaries(text: str | bytes, *more: str) -> list[str]:
-    """Which of the canaries, and of these other words, are in a text or in bytes of any of its codings."""
+    """Return the canaries and other words found in a text, or in bytes in UTF-8 or UTF-16."""
     words = (*CANARIES, *more)
     if isinstance(text, str):
         return [word for word in words if word.lower() in text.lower()]

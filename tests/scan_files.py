@@ -1,4 +1,4 @@
-"""DICOM, NIfTI and zip files for tests: drawn here, with invented patients."""
+"""Synthetic DICOM, NIfTI and zip files for tests, with invented patients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 def render_hu(seed: int = 0, size: int = 64) -> np.ndarray:
-    """(size, size) int16 in Hounsfield units: a skull with brain in air, no two seeds alike, no symmetry."""
+    """Return (size, size) int16 Hounsfield units: skull and brain in air, asymmetric, with noise by seed."""
     rows, columns = np.mgrid[:size, :size] / (size - 1) - 0.5
     radius = np.hypot(rows * 1.1, columns * 1.3)
     hu = np.full((size, size), -1000.0)
@@ -31,12 +31,12 @@ def render_hu(seed: int = 0, size: int = 64) -> np.ndarray:
 def render_dataset(
     hu: np.ndarray | None = None, *, z: float | None = 0.0, directions: Sequence[float] = AXIAL, **tags: Any
 ) -> Dataset:
-    """A CT slice as a data set with its file meta information.
+    """Return a CT slice as a data set with its file meta information.
 
     Args:
         hu: (H, W) int16, or (n, H, W) for a file of many frames.
-        z: of the slice's corner, in mm; None leaves position and direction out.
-        tags: attributes by keyword, instead of or beside the usual ones; None removes one.
+        z: position of the slice in mm; None leaves out position and orientation.
+        tags: attributes by keyword that replace or extend the usual ones; None removes one.
     """
     hu = render_hu() if hu is None else hu
     dataset = Dataset()
@@ -72,7 +72,7 @@ def render_dataset(
 
 
 def save(dataset: Dataset, *, syntax: str | None = None) -> bytes:
-    """A data set as the bytes of a DICOM file, written in another (uncompressed) transfer syntax if given."""
+    """Return a data set as the bytes of a DICOM file, in another uncompressed transfer syntax if given."""
     if syntax is not None:
         dataset.file_meta.TransferSyntaxUID = syntax
         if dataset.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.2":
@@ -83,12 +83,12 @@ def save(dataset: Dataset, *, syntax: str | None = None) -> bytes:
 
 
 def write_dicom(hu: np.ndarray | None = None, **options: Any) -> bytes:
-    """`render_dataset`, saved."""
+    """Return `render_dataset` as the bytes of a file."""
     return save(render_dataset(hu, **options))
 
 
 def write_encapsulated(frames: Sequence[bytes], syntax: str, **options: Any) -> bytes:
-    """A DICOM file around frames that are compressed already."""
+    """Return a DICOM file of frames that are already compressed."""
     dataset = render_dataset(**options)
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.PixelData = encapsulate(list(frames))
@@ -97,7 +97,7 @@ def write_encapsulated(frames: Sequence[bytes], syntax: str, **options: Any) -> 
 
 
 def write_series(n_slices: int = 6, *, step: float = 5.0, **options: Any) -> list[bytes]:
-    """A series of slices, from the feet upwards."""
+    """Return a series of slices from the feet to the head."""
     return [
         write_dicom(render_hu(index), z=step * index, InstanceNumber=n_slices - index, **options)
         for index in range(n_slices)
@@ -105,7 +105,7 @@ def write_series(n_slices: int = 6, *, step: float = 5.0, **options: Any) -> lis
 
 
 def write_nifti(volume: np.ndarray | None = None, affine: np.ndarray | None = None, **header: Any) -> bytes:
-    """A NIfTI volume; by default four slices of 64 x 64, x to the right, y to the front, z to the head."""
+    """Return a NIfTI volume; by default four slices of 64 x 64, axes to the right, front and head."""
     if volume is None:
         volume = np.stack([render_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
     affine = np.diag([0.5, 0.5, 5.0, 1.0]) if affine is None else affine
@@ -116,7 +116,7 @@ def write_nifti(volume: np.ndarray | None = None, affine: np.ndarray | None = No
 
 
 def write_zip(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip archive."""
+    """Return a zip archive."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
         for name, data in members.items():

@@ -61,7 +61,7 @@ def window(
     if as_json:
         rows = [
             {
-                "level_hu": match.window.level_hu,
+                "level_hu": match.window.center_hu,
                 "width_hu": match.window.width_hu,
                 "distance": match.distance,
                 "own": match.window == own,
@@ -77,7 +77,7 @@ def window(
         [
             [
                 f"{match.window.width_hu:g}",
-                f"{match.window.level_hu:g}",
+                f"{match.window.center_hu:g}",
                 f"{match.distance:.3f}",
                 "its own" if match.window == own else "",
             ]

@@ -64,8 +64,8 @@ def compare_windows(
     models = {name: ServedModel(experiment.model_path(name)) for name in experiment.frameworks}
     windows = {own.window} | {Window(level, width) for level in LEVELS_HU for width in WIDTHS_HU}
     matches = []
-    for done, window in enumerate(sorted(windows, key=lambda one: (one.width_hu, one.level_hu)), start=1):
-        recipe = replace(own, level_hu=window.level_hu, width_hu=window.width_hu)
+    for done, window in enumerate(sorted(windows, key=lambda one: (one.width_hu, one.center_hu)), start=1):
+        recipe = replace(own, level_hu=window.center_hu, width_hu=window.width_hu)
         distances = []
         for start in range(0, len(shown), BATCH_SIZE):
             grays = [window_hu(pixels, recipe.window) for pixels in shown[start : start + BATCH_SIZE]]

@@ -1,4 +1,4 @@
-"""Bytes of files become Scans."""
+"""Read uploaded files (pictures, DICOM, NIfTI, zip archives) as `Scan`s."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""A zip archive of scans, member by member, in memory: one bad member costs itself only.
+"""Read a zip archive of scans in memory, one member at a time. A damaged member does not stop the others.
 
-What the directory claims is checked first, what is read is counted (core.system); the limits are on what
-really comes out.
+The archive's directory is checked first. Sizes are then limited by the bytes actually inflated, not by those
+declared (core.system).
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from core.errors import ScanError
 from core.system import (
     DamagedMember,
     Limits,
-    SwollenMember,
-    find_deceit,
-    has_long_list,
+    OversizedMember,
+    find_unsafe_member,
+    has_long_directory,
     inflate,
     is_encrypted,
 )
 
-# No picture or CT slice above the small size shrinks by more than the ratio; deflate itself ends near 1,000.
+# No picture or CT slice above `small_bytes` compresses by more than `ratio`; deflate can reach about 1,000.
 LIMITS = Limits(
     n_members=5000, member_bytes=200_000_000, total_bytes=2_000_000_000, ratio=200, small_bytes=10_000_000
 )
-DEEP = 20
+USUAL_DEPTH = 20
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# What archives of Macs hold beside the files themselves.
+# Files that macOS and Windows add to an archive.
 _CLUTTER = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 _DECEITS = {
-    "link": "it holds links",
-    "outside": "names in it lead out of the archive",
+    "link": "it contains links",
+    "outside": "some names point outside the archive",
     "overlap": "its members overlap",
 }
 
@@ -39,19 +39,19 @@ Member = tuple[str, zipfile.ZipInfo]
 
 
 def list_members(data: bytes) -> list[Member]:
-    """The files in an archive: a name to show, without its folders, and the entry to read.
+    """List the files in an archive as (name without folders, entry to read).
 
     Raises:
-        ScanError: code "truncated", "hostile_archive" (links, overlapping members, names that lead out of the
-            archive), "encrypted", "too_large" (more than 5,000 members) or "empty".
+        ScanError: code "truncated", "hostile_archive" (links, overlapping members, names that point
+            outside the archive), "encrypted", "too_large" (more than 5,000 members) or "empty".
     """
     source = BytesIO(data)
-    if has_long_list(source, LIMITS):
+    if has_long_directory(source, LIMITS):
         raise _too_many()
     try:
         with zipfile.ZipFile(source) as archive:
             entries = archive.infolist()
-            deceit = find_deceit(source, archive)
+            deceit = find_unsafe_member(source, archive)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -68,9 +68,9 @@ def list_members(data: bytes) -> list[Member]:
         raise _too_many()
     if deceit:
         raise ScanError(
-            "The zip archive is not read",
+            "The zip archive is unsafe and was not read",
             found=_DECEITS[deceit],
-            remedy="pack the files anew, by themselves",
+            remedy="make a new archive that holds only the files",
             code="hostile_archive",
         )
     members = [
@@ -82,7 +82,7 @@ def list_members(data: bytes) -> list[Member]:
     ]
     if not members:
         raise ScanError(
-            "The zip archive holds no file", remedy="hand in an archive with a study in it", code="empty"
+            "The zip archive holds no file", remedy="upload an archive with a study in it", code="empty"
         )
     if all(is_encrypted(entry) for _, entry in members):
         raise ScanError(
@@ -92,28 +92,28 @@ def list_members(data: bytes) -> list[Member]:
 
 
 def describe(data: bytes, members: list[Member]) -> tuple[str, ...]:
-    """What is odd about an archive, as sentences, though it can be read."""
+    """Return remarks about a readable archive, as sentences."""
     remarks = []
     if not data.startswith(b"PK"):
-        remarks.append("Other data stands before the zip archive; it was left out.")
-    if max(entry.filename.count("/") for _, entry in members) > DEEP:
-        remarks.append(f"Folders in the zip archive are more than {DEEP} deep.")
+        remarks.append("Other data precedes the zip archive; it was ignored.")
+    if max(entry.filename.count("/") for _, entry in members) > USUAL_DEPTH:
+        remarks.append(f"Folders in the zip archive are nested more than {USUAL_DEPTH} deep.")
     return tuple(remarks)
 
 
 def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """Inflate one member, counting.
+    """Inflate one member within the limits.
 
     Raises:
-        ScanError: code "encrypted", "unsupported_format" (packed by a rare method), "too_large" or
+        ScanError: code "encrypted", "unsupported_format" (compression other than deflate), "too_large" or
             "truncated".
     """
     if is_encrypted(entry):
         raise ScanError("The file is encrypted", remedy="unpack it with its password first", code="encrypted")
     if entry.compress_type not in _METHODS:
         raise ScanError(
-            "The file is packed by a method that is not read",
-            remedy="pack it anew, with the usual method (deflate)",
+            "The file is compressed by a method that is not supported",
+            remedy="compress it with the usual method (deflate)",
             code="unsupported_format",
         )
     limit = LIMITS.bytes_of(entry)
@@ -121,7 +121,7 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         raise _inflates(limit)
     try:
         return b"".join(inflate(archive, entry, limit))
-    except SwollenMember:
+    except OversizedMember:
         raise _inflates(limit) from None
     except DamagedMember:
         raise ScanError(
@@ -132,16 +132,16 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 def _too_many() -> ScanError:
     return ScanError(
         "The zip archive holds too many files",
-        found=f"the limit is {LIMITS.n_members}",
-        remedy="hand in one study at a time",
+        found=f"the limit is {LIMITS.n_members:,}",
+        remedy="upload one study at a time",
         code="too_large",
     )
 
 
 def _inflates(limit: int) -> ScanError:
     return ScanError(
-        "The file inflates beyond the limit",
+        "The file is too large when unpacked",
         found=f"more than {limit / 1e6:.0f} MB",
-        remedy="hand it in by itself",
+        remedy="upload it without the archive",
         code="too_large",
     )

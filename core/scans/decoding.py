@@ -1,6 +1,6 @@
-"""One file's bytes -> pieces: what kind it is, decoded. It runs in a worker (see core.scans.isolation).
+"""Decode the bytes of one file or archive into `Piece`s. This runs in a worker (see core.scans.isolation).
 
-The format is decided by the content alone. Nothing here knows of other files of the same upload.
+The format is identified from the content alone. Each file is decoded independently of the others.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ from core.scans import archive, formats, raster
 from core.scans.scan import Piece, Plane
 
 MIN_SIDE_PX = 32
-# Of the processor, for all members of an archive: 5,000 pictures take half of it.
+# Processor time for all members of an archive; 5,000 pictures take half of it.
 ARCHIVE_LIMIT_S = 180
 
 
 def decode_file(data: bytes, source: str, *, key: bytes = b"") -> Piece:
-    """Decode one file that is no archive.
+    """Decode one file that is not an archive.
 
     Args:
         data: the file's bytes.
-        source: what the user called it; its ending is compared with the content, nothing else is read from
-            it.
-        key: of the digests of identifiers; see core.scans.dicom.
+        source: the file's name; only its extension is used, to compare it with the content.
+        key: key of the identifier digests; see core.scans.dicom.
 
     Raises:
         ScanError: see `core.scans.read_scan`.
@@ -39,9 +38,9 @@ def decode_file(data: bytes, source: str, *, key: bytes = b"") -> Piece:
         raise ScanError("The file is empty", remedy="export or copy it again", code="empty")
     kind = formats.identify(data)
     if kind.remedy:
-        raise ScanError(f"This is {kind.name}, not a picture", remedy=kind.remedy, code=kind.refusal)
+        raise ScanError(f"The file is {kind.name}, not a picture", remedy=kind.remedy, code=kind.refusal)
     warnings = formats.compare_with_name(kind, source)
-    # Imported when first needed: a picture must not wait for either.
+    # Imported late, so that reading a picture does not wait for either library.
     if kind.name == "DICOM":
         from core.scans import dicom
 
@@ -53,7 +52,7 @@ def decode_file(data: bytes, source: str, *, key: bytes = b"") -> Piece:
     elif kind.name == "ZIP":
         raise ScanError(
             "An archive inside an archive is not opened",
-            remedy="unpack it, and hand in what is inside",
+            remedy="unpack it and upload the files inside",
             code="unsupported_format",
         )
     else:
@@ -76,20 +75,19 @@ def decode_all(
     """Decode a file, or every member of an archive.
 
     Args:
-        data, source, key: as of `decode_file`.
-        skip: so many files at the start are passed over.
+        data, source, key: as for `decode_file`.
+        skip: number of files to skip at the start.
 
     Yields:
-        for each file, first its name and None (so that a name is known should decoding it end this process),
-        then its name and what came of it. A member goes by the archive's name, a slash, and its own without
-        folders. An archive that goes beyond its limits of bytes (2 GB) or of time ends with an error under
-        the archive's own name.
+        Two pairs for each file: (name, None) before decoding, so that the caller knows the name if this
+        process dies, then (name, outcome). A member's name is "archive/file", without folders. An archive
+        beyond its limit of bytes (2 GB) or time ends with an error under the archive's own name.
     """
     if formats.identify(data).name != "ZIP":
         if skip:
             return
         yield source, None
-        yield source, _attempt(data, source, key)
+        yield source, _try_decode(data, source, key)
         return
     try:
         members = archive.list_members(data)
@@ -103,7 +101,12 @@ def decode_all(
     with zipfile.ZipFile(BytesIO(data)) as opened:
         for number, (name, entry) in enumerate(members[skip:], start=skip):
             if time.process_time() - began_s > ARCHIVE_LIMIT_S:
-                yield source, _rest("takes too long", f"{ARCHIVE_LIMIT_S} s", "timeout", number, members)
+                yield (
+                    source,
+                    _limit_error(
+                        "takes too long to read", f"{ARCHIVE_LIMIT_S} s", "timeout", number, members
+                    ),
+                )
                 return
             full = f"{source}/{name}"
             yield full, None
@@ -114,25 +117,27 @@ def decode_all(
                 continue
             n_bytes += len(inside)
             if n_bytes > archive.LIMITS.total_bytes:
-                came = f"{archive.LIMITS.total_bytes / 1e6:.0f} MB"
-                yield source, _rest("inflates too far", came, "too_large", number, members)
+                limit = f"{archive.LIMITS.total_bytes / 1e6:,.0f} MB"
+                yield source, _limit_error("is too large when unpacked", limit, "too_large", number, members)
                 return
-            outcome = _attempt(inside, full, key)
+            outcome = _try_decode(inside, full, key)
             if isinstance(outcome, Piece):
                 outcome = replace(outcome, warnings=(*remarks, *outcome.warnings))
             yield full, outcome
 
 
-def _rest(problem: str, limit: str, code: str, n_read: int, members: list[archive.Member]) -> ScanError:
+def _limit_error(
+    problem: str, limit: str, code: str, n_read: int, members: list[archive.Member]
+) -> ScanError:
     return ScanError(
-        f"The zip archive {problem} as a whole; the rest of it was not read",
-        found=f"more than {limit} after {n_read} of {len(members)} files",
-        remedy="hand in one study at a time",
+        f"The zip archive {problem}; the rest of it was not read",
+        found=f"more than {limit} after {n_read:,} of {len(members):,} files",
+        remedy="upload one study at a time",
         code=code,
     )
 
 
-def _attempt(data: bytes, source: str, key: bytes) -> Piece | ScanError:
+def _try_decode(data: bytes, source: str, key: bytes) -> Piece | ScanError:
     try:
         return decode_file(data, source, key=key)
     except ScanError as error:
@@ -140,7 +145,7 @@ def _attempt(data: bytes, source: str, key: bytes) -> Piece | ScanError:
     except MemoryError:
         return ScanError(
             "Decoding the file takes too much memory",
-            remedy="hand in single slices at their original size",
+            remedy="upload single slices at their original size",
             code="too_large",
         )
 
@@ -152,7 +157,7 @@ def _check_planes(piece: Piece) -> None:
             raise ScanError(
                 "The picture is too small to show a slice",
                 found=f"{width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed",
-                remedy="hand in the slice at its full size",
+                remedy="upload the slice at its full size",
                 code="degenerate",
             )
         if not np.isfinite(plane.pixels).all():

@@ -1,9 +1,9 @@
-"""One DICOM file -> `Piece`: Hounsfield units, geometry, and nothing about the patient.
+"""Decode one DICOM file into a `Piece`: Hounsfield units and geometry, nothing about the patient.
 
-pydicom parses; pydicom, Pillow and GDCM decode the pixels. Right after parsing all attributes are dropped but
-those of an allow-list: see core.scans.dicom_kept, and `Technical` for what is kept of a scan. Identifiers are
-needed for one thing only, to tell series and patients of one upload apart; they are compared as keyed digests
-whose key lives as long as the upload. No error or warning quotes an attribute's text.
+pydicom parses the file; pydicom, Pillow and GDCM decode the pixels. Right after parsing, every attribute is
+dropped except those on an allow-list (core.scans.dicom_allow_list); `Technical` lists what a scan retains.
+Identifiers serve only to separate the series and patients of one upload. They are compared as keyed digests
+whose key is discarded after the upload. No error or warning quotes an attribute's text.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from pydicom.pixels import pixel_array
 
 from core.errors import ScanError
 from core.scans import dicom_attributes, dicom_header
+from core.scans.dicom_allow_list import drop_others
 from core.scans.dicom_attributes import damaged
 from core.scans.dicom_header import Header
-from core.scans.dicom_kept import drop_the_rest
 from core.scans.geometry import check_directions
 from core.scans.scan import OTHER_PART, Piece, Plane
 
-# Air; scanners mark what lies outside the scanned circle with values below it.
+# Air. Scanners pad the area outside the scanned circle with lower values.
 LOWEST_HU = -1024.0
-# Nothing in or on a patient that is air reaches this.
+# Air never reaches this value.
 _NEVER_AIR_HU = 500.0
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
-# DICOM's words (PS3.16, annex L) for parts that are often scanned; others say nothing.
+# DICOM terms (PS3.16, annex L) for body parts that are often scanned. Other terms are ignored.
 _OTHER_PARTS = {
     "ABDOMEN", "ABDOMENPELVIS", "ANKLE", "AORTA", "ARM", "BREAST", "CHEST", "CHESTABDOMEN", "COLON", "CSPINE",
     "ELBOW", "EXTREMITY", "FOOT", "HAND", "HEART", "HIP", "KIDNEY", "KNEE", "LEG", "LIVER", "LSPINE", "LUNG",
     "PANCREAS", "PELVIS", "SHOULDER", "SPINE", "SPLEEN", "TSPINE", "WRIST",
 }  # fmt: skip
 
-# pydicom's log and warnings quote the attributes they stumble over.
+# pydicom's log and warnings quote the text of attributes.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 
-# What parsing and decoding damaged files is known to raise.
+# Errors that parsing and decoding damaged files may raise.
 _DECODER_ERRORS = (
     OSError,
     ValueError,
@@ -66,56 +66,60 @@ _DECODER_ERRORS = (
 
 
 def decode(data: bytes, source: str, *, key: bytes = b"") -> Piece:
-    """Decode one DICOM file, of one or many frames.
+    """Decode one DICOM file of one or more frames.
 
     Args:
         data: the file's bytes, with or without preamble.
-        source: what the user called it.
-        key: of the digests of identifiers; the same for all files that are to be compared.
+        source: the file's name.
+        key: key of the identifier digests; use the same key for all files to compare.
 
     Raises:
-        ScanError: code "no_pixels", "unsupported_format" (kind of picture or transfer syntax, named),
-            "truncated" (damaged or cut off), "too_large" or "degenerate" (absurd size or rescaling).
+        ScanError: code "no_pixels", "unsupported_format" (pixel encoding or transfer syntax),
+            "truncated" (damaged or cut off), "too_large" or "degenerate" (size or rescaling out of range).
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             dataset, remarks = dicom_header.parse(data)
-            noted = _note(dataset, key)
-            drop_the_rest(dataset)
+            notes = _take_notes(dataset, key)
+            drop_others(dataset)
             header = dicom_header.check(dataset, len(data))
-            return _to_piece(dataset, header, [*remarks, *header.remarks], noted, source, data)
+            return _to_piece(dataset, header, [*remarks, *header.remarks], notes, source, data)
         except MemoryError:
             raise ScanError(
-                "The DICOM file needs too much memory", remedy="hand in single slices", code="too_large"
+                "The DICOM file needs too much memory", remedy="upload single slices", code="too_large"
             ) from None
         except _DECODER_ERRORS:
-            # Not chained: the cause may quote a patient's name.
+            # Not chained, because the cause may quote a patient's name.
             raise damaged() from None
 
 
 @dataclass(frozen=True)
-class _Noted:
-    """What is noted of attributes before they are dropped: digests to compare, and doubts in our words."""
+class _Notes:
+    """Digests and remarks taken from attributes before these are dropped."""
 
     series: str
     patient: tuple[str, ...]
     remarks: tuple[str, ...]
 
 
-def _note(dataset: Dataset, key: bytes) -> _Noted:
+def _take_notes(dataset: Dataset, key: bytes) -> _Notes:
     remarks = []
-    kernel = dicom_attributes.text(dataset, "ConvolutionKernel")
+    kernel = dicom_attributes.read_text(dataset, "ConvolutionKernel")
     if any(word in kernel for word in ("BONE", "SHARP", "H60", "H70", "EDGE", "LUNG")):
-        remarks.append("The picture was reconstructed with a sharp (bone) kernel: brain looks noisy.")
-    if dicom_attributes.text(dataset, "BodyPartExamined").replace(" ", "") in _OTHER_PARTS:
+        remarks.append(
+            "The picture was reconstructed with a sharp (bone) kernel, which makes brain look noisy."
+        )
+    if dicom_attributes.read_text(dataset, "BodyPartExamined").replace(" ", "") in _OTHER_PARTS:
         remarks.append(OTHER_PART)
-    if dicom_attributes.text(dataset, "ContrastBolusAgent"):
-        remarks.append("The scan was made with contrast agent; the networks learned from scans without.")
+    if dicom_attributes.read_text(dataset, "ContrastBolusAgent"):
+        remarks.append(
+            "The scan was made with contrast agent; the networks were trained on scans without it."
+        )
     if any(0x6000 <= tag.group <= 0x601E for tag in set(dataset.keys())):
-        remarks.append("The file holds an overlay; it was left out.")
+        remarks.append("The file holds an overlay; it was ignored.")
     patient = ("PatientID", "PatientName", "PatientBirthDate")
-    return _Noted(
+    return _Notes(
         series=_digest(dataset, "SeriesInstanceUID", key),
         patient=tuple(_digest(dataset, name, key) for name in patient),
         remarks=tuple(remarks),
@@ -123,54 +127,54 @@ def _note(dataset: Dataset, key: bytes) -> _Noted:
 
 
 def _digest(dataset: Dataset, name: str, key: bytes) -> str:
-    value = " ".join(dicom_attributes.text(dataset, name).replace("^", " ").split())
+    value = " ".join(dicom_attributes.read_text(dataset, name).replace("^", " ").split())
     return hashlib.blake2b(value.encode(), key=key, digest_size=16).hexdigest() if value else ""
 
 
 def _to_piece(
-    dataset: Dataset, header: Header, remarks: list[str], noted: _Noted, source: str, data: bytes
+    dataset: Dataset, header: Header, remarks: list[str], notes: _Notes, source: str, data: bytes
 ) -> Piece:
     stored = _stored_frames(dataset, header, remarks)
-    windows = _windows(dataset)
+    window = _read_window(dataset)
     if header.modality == "CT" and header.photometric not in _COLOUR:
         unit, frames = "hu", _to_hounsfield(dataset, header, stored, remarks)
     else:
-        unit, frames = "gray", _to_gray(header, stored, windows, remarks)
+        unit, frames = "gray", _to_gray(header, stored, window, remarks)
     planes = [_to_plane(dataset, index, pixels) for index, pixels in enumerate(frames)]
-    if dicom_attributes.text(dataset, "BurnedInAnnotation") == "YES":
-        remarks.append("The file says that text is burnt into the picture; it may name the patient.")
-    if dicom_attributes.text(dataset, "LossyImageCompression") == "01":
-        remarks.append("The picture was compressed with loss before it came here.")
+    if dicom_attributes.read_text(dataset, "BurnedInAnnotation") == "YES":
+        remarks.append("The file says that text is burnt into the picture; it may identify the patient.")
+    if dicom_attributes.read_text(dataset, "LossyImageCompression") == "01":
+        remarks.append("The picture was stored with lossy compression.")
     return Piece(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),
         unit="hu" if unit == "hu" else "gray",
         kind="dicom",
         planes=tuple(planes),
-        warnings=tuple(dict.fromkeys([*remarks, *noted.remarks])),
+        warnings=tuple(dict.fromkeys([*remarks, *notes.remarks])),
         modality=header.modality,
-        window=windows,
-        localizer="LOCALIZER" in dicom_attributes.text(dataset, "ImageType"),
-        number=int(dicom_attributes.number(dataset, "InstanceNumber") or 0),
-        series=noted.series,
-        patient=noted.patient,
+        window=window,
+        localizer="LOCALIZER" in dicom_attributes.read_text(dataset, "ImageType"),
+        number=int(dicom_attributes.read_number(dataset, "InstanceNumber") or 0),
+        series=notes.series,
+        patient=notes.patient,
     )
 
 
 def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iterator[NDArray[Any]]:
-    """The frames as numbers, (H, W), or (H, W, 3) of colour; bits that are no picture are masked."""
+    """Yield each frame as stored, (H, W) or in colour (H, W, 3), with unused high bits cleared."""
     shift = 8 * (header.bits_allocated // 8) - header.bits_stored
     raw = header.photometric not in _COLOUR
     for index in range(header.frames):
-        # Not iter_pixels: its corrections of signs fail on the read-only frames that GDCM gives it.
+        # Not iter_pixels: its sign correction fails on the read-only frames from GDCM.
         frame = pixel_array(dataset, index=index, raw=raw, correct_unused_bits=False)
         if frame.shape[:2] != (header.rows, header.columns):
             raise damaged()
         if shift and header.masked and frame.ndim == 2:
-            # Shifted up and down again, so that the sign is carried along.
+            # Shifting left, then right, extends the sign bit.
             clean = (frame << shift) >> shift
             if not header.signed and not np.array_equal(clean, frame):
-                remarks.append("Bits above the stored ones were in use (an old overlay?); they were masked.")
+                remarks.append("The unused high bits held data, perhaps an old overlay; they were masked.")
             frame = clean
         yield frame
 
@@ -178,36 +182,40 @@ def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iter
 def _to_hounsfield(
     dataset: Dataset, header: Header, stored: Iterable[NDArray[Any]], remarks: list[str]
 ) -> list[NDArray[np.float32]]:
-    """One frame after the other: all of them, as stored and as Hounsfield units, may be too much."""
+    """Convert frame by frame, because all frames in both forms may not fit into memory."""
     frames = []
     for index, values in enumerate(stored):
         slope, intercept = _rescale(dataset, index, remarks)
         hu = values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
         if header.photometric == "MONOCHROME1":
-            remarks.append("The file asks for an inverted display (MONOCHROME1); it was shown upright.")
+            remarks.append(
+                "The file asks for an inverted display (MONOCHROME1); bone is shown bright, as usual."
+            )
             edge = np.concatenate([hu[0], hu[-1], hu[:, 0], hu[:, -1]])
             if np.median(edge) > _NEVER_AIR_HU:
-                # Not the display alone is inverted, the numbers are: air would be denser than bone.
+                # The numbers are inverted too: air would be denser than bone.
                 top = (1 << (header.bits_stored - header.signed)) - 1
-                turned = (-1 if header.signed else top) - values.astype(np.float32)
-                hu = turned * np.float32(slope) + np.float32(intercept)
+                inverted = (-1 if header.signed else top) - values.astype(np.float32)
+                hu = inverted * np.float32(slope) + np.float32(intercept)
         frames.append(np.maximum(hu, np.float32(LOWEST_HU)))
     return frames
 
 
 def _rescale(dataset: Dataset, index: int, remarks: list[str]) -> tuple[float, float]:
-    slope = dicom_attributes.frame_number(dataset, index, "PixelValueTransformationSequence", "RescaleSlope")
-    intercept = dicom_attributes.frame_number(
+    slope = dicom_attributes.read_frame_number(
+        dataset, index, "PixelValueTransformationSequence", "RescaleSlope"
+    )
+    intercept = dicom_attributes.read_frame_number(
         dataset, index, "PixelValueTransformationSequence", "RescaleIntercept"
     )
     if slope is None or intercept is None:
         remarks.append(
-            "The file has no rescale slope and intercept; its values were taken for Hounsfield units."
+            "The rescale slope or intercept is missing (1 or 0 was assumed); Hounsfield units may be wrong."
         )
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
     if not (1e-4 <= abs(slope) <= 100 and abs(intercept) <= 100_000):
         raise ScanError(
-            "The rescaling to Hounsfield units makes no sense",
+            "The rescaling to Hounsfield units is out of range",
             found=f"slope {slope:g}, intercept {intercept:g}",
             remedy="export the series again",
             code="degenerate",
@@ -229,22 +237,22 @@ def _to_gray(
     else:
         stored = list(stored)
         low, high = float(min(f.min() for f in stored)), float(max(f.max() for f in stored))
-        remarks.append("The file names no window; the lowest value was made black, the highest white.")
+        remarks.append("The file gives no window; the lowest value is shown black, the highest white.")
     span = np.float32(max(high - low, 1e-6))
     frames = [np.clip((f.astype(np.float32) - np.float32(low)) / span, 0, 1) for f in stored]
     return [1 - frame for frame in frames] if header.photometric == "MONOCHROME1" else frames
 
 
-def _windows(dataset: Dataset) -> tuple[float, float] | None:
-    """Level and width of the first window that the file asks for."""
-    level = dicom_attributes.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowCenter")
-    width = dicom_attributes.frame_number(dataset, 0, "FrameVOILUTSequence", "WindowWidth")
-    return (level, width) if level is not None and width is not None and 1 <= width <= 65536 else None
+def _read_window(dataset: Dataset) -> tuple[float, float] | None:
+    """Return the center and width of the first window in the file, or None."""
+    center = dicom_attributes.read_frame_number(dataset, 0, "FrameVOILUTSequence", "WindowCenter")
+    width = dicom_attributes.read_frame_number(dataset, 0, "FrameVOILUTSequence", "WindowWidth")
+    return (center, width) if center is not None and width is not None and 1 <= width <= 65536 else None
 
 
 def _to_plane(dataset: Dataset, index: int, pixels: NDArray[np.float32]) -> Plane:
     def numbers(sequence: str, name: str, count: int) -> tuple[float, ...] | None:
-        values = dicom_attributes.frame_numbers(dataset, index, sequence, name)
+        values = dicom_attributes.read_frame_numbers(dataset, index, sequence, name)
         return tuple(values) if values is not None and len(values) == count else None
 
     spacing = numbers("PixelMeasuresSequence", "PixelSpacing", 2)

@@ -1,4 +1,4 @@
-"""Attributes of a DICOM file, read with doubt: what is missing or damaged is told apart from a value."""
+"""Read single DICOM attributes that may be missing or damaged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydicom.errors import BytesLengthException
 
 from core.errors import ScanError
 
-# What converting a damaged attribute raises.
+# Errors that converting a damaged attribute may raise.
 _UNREADABLE = (
     ValueError,
     TypeError,
@@ -25,28 +25,28 @@ _UNREADABLE = (
 
 
 def damaged() -> ScanError:
-    """The error for whatever is broken inside a DICOM file."""
+    """Return the error for a DICOM file with damaged content."""
     return ScanError(
         "The DICOM file is damaged or cut off", remedy="copy or export it again", code="truncated"
     )
 
 
-def text(dataset: Dataset, name: str) -> str:
-    """An attribute as upper-case text, "" when it is missing; to be compared, never to be shown."""
+def read_text(dataset: Dataset, name: str) -> str:
+    """Return an attribute as upper-case text, "" when missing. For comparison only, never for display."""
     try:
         return str(dataset.get(name, "") or "").strip().upper()
     except _UNREADABLE:
         return ""
 
 
-def number(dataset: Dataset, name: str) -> float | None:
-    """An attribute's first finite number, or None."""
-    values = numbers(dataset, name)
+def read_number(dataset: Dataset, name: str) -> float | None:
+    """Return an attribute's first number, or None; see `read_numbers`."""
+    values = read_numbers(dataset, name)
     return values[0] if values else None
 
 
-def numbers(dataset: Dataset, name: str) -> list[float] | None:
-    """All numbers of an attribute; None when it is missing or any of them is not finite."""
+def read_numbers(dataset: Dataset, name: str) -> list[float] | None:
+    """Return all numbers of an attribute, or None when it is missing or any number is not finite."""
     try:
         value = dataset.get(name)
         if value is None or value == "":
@@ -60,28 +60,33 @@ def numbers(dataset: Dataset, name: str) -> list[float] | None:
     return values if values and all(map(math.isfinite, values)) else None
 
 
-def frame_numbers(dataset: Dataset, index: int, sequence: str, name: str) -> list[float] | None:
-    """Numbers that belong to one frame: its own, or shared by all (enhanced objects), or the file's."""
+def read_frame_numbers(dataset: Dataset, index: int, sequence: str, name: str) -> list[float] | None:
+    """Return the numbers for one frame: its own, those shared by all frames, or those of the whole file."""
     for groups, place in (("PerFrameFunctionalGroupsSequence", index), ("SharedFunctionalGroupsSequence", 0)):
         items = dataset.get(groups)
         if items is None or not place < len(items):
             continue
         inner = items[place].get(sequence)
-        if inner and (found := numbers(inner[0], name)) is not None:
+        if inner and (found := read_numbers(inner[0], name)) is not None:
             return found
-    single = whole(dataset, "NumberOfFrames", 1) == 1
-    # One position in the head of a file of many frames is that of none of them.
-    return numbers(dataset, name) if single or name != "ImagePositionPatient" else None
+    single = read_integer(dataset, "NumberOfFrames", 1) == 1
+    # In a file of many frames, a single position in its header belongs to no frame.
+    return read_numbers(dataset, name) if single or name != "ImagePositionPatient" else None
 
 
-def frame_number(dataset: Dataset, index: int, sequence: str, name: str) -> float | None:
-    """The first of `frame_numbers`."""
-    values = frame_numbers(dataset, index, sequence, name)
+def read_frame_number(dataset: Dataset, index: int, sequence: str, name: str) -> float | None:
+    """Return the first of `read_frame_numbers`, or None."""
+    values = read_frame_numbers(dataset, index, sequence, name)
     return values[0] if values else None
 
 
-def whole(dataset: Dataset, name: str, default: int | None = None) -> int:
-    """A whole number; the default when it is missing, and an error when there is none."""
+def read_integer(dataset: Dataset, name: str, default: int | None = None) -> int:
+    """Return an integer attribute, or the default when it is missing.
+
+    Raises:
+        ScanError: it is missing and there is no default.
+        ValueError, TypeError: it is not a number.
+    """
     value = dataset.get(name)
     if value is None or value == "":
         if default is None:

@@ -1,4 +1,4 @@
-"""The head of a DICOM file: parsed within a limit on what it may inflate to, and checked before decoding."""
+"""Parse a DICOM file's header, with a limit on inflated bytes, and check it before the pixels are decoded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 
 from core.errors import ScanError
-from core.scans.dicom_attributes import damaged, text, whole
+from core.scans.dicom_attributes import damaged, read_integer, read_text
 
 MAX_SIDE_PX = 8192
 MAX_FILE_PIXELS = 100_000_000
@@ -29,7 +29,7 @@ MAX_INFLATED_BYTES = 200_000_000
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-# The kinds of picture that may be shown and read with a warning; of others not even the name is repeated.
+# Modalities that may be read, with a warning unless CT. Other values are never repeated in a message.
 _PICTURES = ("CT", "MR", "CR", "DX", "MG", "US", "NM", "PT", "XA", "RF", "SC", "OT")
 _NO_PICTURES = {
     "SR": "a structured report",
@@ -47,7 +47,7 @@ _DICOMDIR = "1.2.840.10008.1.3.10"
 
 @dataclass(frozen=True)
 class Header:
-    """What decoding needs to know, checked; `masked`: whether bits above the stored ones are cleared."""
+    """Checked values that decoding needs; `masked` says whether unused high bits must be cleared."""
 
     modality: str
     rows: int
@@ -65,10 +65,10 @@ def parse(data: bytes) -> tuple[Dataset, list[str]]:
     """Parse a file without decoding its pixels.
 
     Returns:
-        the data set, with its file meta information, and remarks.
+        The data set with its file meta information, and remarks.
 
     Raises:
-        ScanError: no transfer syntax is told, or a deflated file inflates beyond the limit.
+        ScanError: there is no file meta information, or a deflated file inflates beyond the limit.
     """
     remarks: list[str] = []
     if data[128:132] == b"DICM":
@@ -92,7 +92,7 @@ def parse(data: bytes) -> tuple[Dataset, list[str]]:
     dataset = read_dataset(BytesIO(_inflate(data[stream.tell() :])), False, True)
     dataset.file_meta = FileMetaDataset(meta)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    # Pixels are decoded as they lie in memory now, which is no longer deflated.
+    # The bytes in memory are no longer deflated.
     dataset.set_original_encoding(False, True)
     return dataset, remarks
 
@@ -110,7 +110,7 @@ def _inflate(packed: bytes) -> bytes:
 
 def _too_large(found: str) -> ScanError:
     return ScanError(
-        "The DICOM file is too large", found=found, remedy="hand in single slices", code="too_large"
+        "The DICOM file is too large", found=found, remedy="upload single slices", code="too_large"
     )
 
 
@@ -118,15 +118,15 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     """Check everything that decoding relies on.
 
     Args:
-        dataset: as `parse` gives it.
-        n_bytes: of the file.
+        dataset: from `parse`.
+        n_bytes: size of the file.
 
     Raises:
         ScanError: see `core.scans.dicom.decode`.
     """
-    modality = text(dataset, "Modality")
+    modality = read_text(dataset, "Modality")
     if (
-        text(dataset.file_meta, "MediaStorageSOPClassUID") == _DICOMDIR
+        read_text(dataset.file_meta, "MediaStorageSOPClassUID") == _DICOMDIR
         or "DirectoryRecordSequence" in dataset
     ):
         raise _no_picture("the index of a DICOM medium (DICOMDIR)")
@@ -135,32 +135,32 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     if "PixelData" not in dataset:
         floating = any(name in dataset for name in _PIXELS)
         raise _no_picture("floating-point pixel data" if floating else "no pixel data")
-    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
-    frames = whole(dataset, "NumberOfFrames", 1)
+    rows, columns = read_integer(dataset, "Rows"), read_integer(dataset, "Columns")
+    frames = read_integer(dataset, "NumberOfFrames", 1)
     if not (0 < rows <= MAX_SIDE_PX and 0 < columns <= MAX_SIDE_PX and 0 < frames <= MAX_FRAMES):
         raise ScanError(
-            "The DICOM file's dimensions make no sense",
+            "The DICOM file's dimensions are out of range",
             found=f"{columns} x {rows} pixels, {frames} frames",
             remedy="export it again",
             code="degenerate",
         )
     if rows * columns * frames > MAX_FILE_PIXELS:
         raise _too_large(f"{rows * columns * frames / 1e6:.0f} megapixels in {frames} frames")
-    samples = whole(dataset, "SamplesPerPixel", 1)
-    allocated = whole(dataset, "BitsAllocated")
-    stored = whole(dataset, "BitsStored", allocated)
-    signed = whole(dataset, "PixelRepresentation", 0)
-    photometric = text(dataset, "PhotometricInterpretation")
+    samples = read_integer(dataset, "SamplesPerPixel", 1)
+    allocated = read_integer(dataset, "BitsAllocated")
+    stored = read_integer(dataset, "BitsStored", allocated)
+    signed = read_integer(dataset, "PixelRepresentation", 0)
+    photometric = read_text(dataset, "PhotometricInterpretation")
     if (samples, photometric in _GRAY, photometric in _COLOUR) not in ((1, True, False), (3, False, True)):
-        raise _unsupported("colours that are not read (gray, RGB and YBR are)")
+        raise _unsupported("another colour model than gray, RGB or YBR")
     if allocated not in (8, 16) or not 1 <= stored <= allocated or signed not in (0, 1):
-        raise _unsupported(f"{stored} of {allocated} bits per pixel (8 or 16 are read)")
+        raise _unsupported(f"{stored} of {allocated} bits per pixel; 8 or 16 are supported")
     syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
     remarks = _check_syntax(dataset, syntax, stored, rows * columns * samples * frames * (allocated // 8))
     if modality != "CT":
         known = modality if modality in _PICTURES else ""
         remarks.append(
-            f"This is no CT: the file says {known}." if known else "The file does not say that it is a CT."
+            f"This is not CT: the file says {known}." if known else "The file does not say that it is CT."
         )
     modality = modality if modality in _PICTURES else ("other" if modality else "")
     return Header(
@@ -178,7 +178,7 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
 
 
 def _check_syntax(dataset: Dataset, syntax: UID, stored: int, expected: int) -> list[str]:
-    """Refuse a transfer syntax that cannot be decoded, and pixels that are too few."""
+    """Refuse a transfer syntax that cannot be decoded, and a file with too little pixel data."""
     if syntax not in AllTransferSyntaxes:
         raise _unsupported("an unknown transfer syntax")
     try:
@@ -186,7 +186,7 @@ def _check_syntax(dataset: Dataset, syntax: UID, stored: int, expected: int) -> 
     except NotImplementedError:
         available = False
     if syntax == JPEGExtended12Bit and stored > 8:
-        # A decoder is there, but only for 8 bits.
+        # The decoder handles 8 bits only.
         available = False
     if not available:
         raise _unsupported(f"the transfer syntax {syntax.name}")
@@ -202,22 +202,22 @@ def _check_syntax(dataset: Dataset, syntax: UID, stored: int, expected: int) -> 
     if length < expected:
         raise damaged()
     if length > expected + 1:
-        return ["The file holds more pixel data than its dimensions say; the rest was left out."]
+        return ["The file holds more pixel data than its dimensions need; the rest was ignored."]
     return []
 
 
 def _no_picture(what: str) -> ScanError:
     return ScanError(
-        "The DICOM file holds no picture that can be read",
+        "The DICOM file holds no readable picture",
         found=what,
-        remedy="hand in the CT slices of the study",
+        remedy="upload the CT slices of the study",
         code="no_pixels",
     )
 
 
 def _unsupported(what: str) -> ScanError:
     return ScanError(
-        "The DICOM file is stored in a way that is not read",
+        "This encoding of a DICOM file is not supported",
         found=what,
         remedy="export it uncompressed (Explicit VR Little Endian, 16 bits, gray)",
         code="unsupported_format",

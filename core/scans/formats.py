@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes; the name is only compared with the answer."""
+"""Identify a file's format from its bytes, and compare the result with its name."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from core.errors import ScanError
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file turned out to be.
+    """The format of a file.
 
     Attributes:
-        name: a format's name; for pictures, Pillow's name of it ("JPEG", "PNG", "TIFF", "BMP", "WEBP"); for
-            what else is read "DICOM", "NIFTI", "GZIP" (a packed NIfTI volume, it may turn out) or "ZIP".
-        remedy: what to do about a kind that is not read; empty for those that are.
-        refusal: the error code of a kind that is not read.
+        name: the format's name. Supported are Pillow's "JPEG", "PNG", "TIFF", "BMP" and "WEBP", and "DICOM",
+            "NIFTI", "GZIP" (may hold a NIfTI volume) and "ZIP".
+        remedy: what to do about an unsupported format; empty for a supported one.
+        refusal: the error code of an unsupported format.
     """
 
     name: str
@@ -35,12 +35,12 @@ _ENDINGS = {
     "WEBP": (".webp",),
 }
 RASTER_ENDINGS = tuple(ending for endings in _ENDINGS.values() for ending in endings)
-# Names that promise Hounsfield units: a picture hiding behind one has lost them.
+# Extensions of formats with Hounsfield units; a plain picture with such a name has lost them.
 _MEDICAL_ENDINGS = (".dcm", ".dicom", ".nii", ".nii.gz", ".hdr", ".img", ".mha", ".nrrd")
 
 _AS_PICTURE = f"save the slice as {PICTURES}"
 _EXPORT = "export the study as DICOM or NIfTI"
-_UNPACK = "unpack it, and hand in the files inside or pack them as zip"
+_UNPACK = "unpack it, then upload the files or a zip archive of them"
 
 
 def _starts(*magics: bytes) -> Callable[[bytes], bool]:
@@ -48,7 +48,7 @@ def _starts(*magics: bytes) -> Callable[[bytes], bool]:
 
 
 def _is_dicom(data: bytes) -> bool:
-    """With its preamble, or bare: a first group of 2 or 8, explicit in either byte order, or implicit."""
+    """Recognise DICOM by its preamble, or without one by a first group of 2 or 8."""
     if data[128:132] == b"DICM":
         return True
     little, big = data[:2] in (b"\x02\x00", b"\x08\x00"), data[:2] == b"\x00\x08"
@@ -57,7 +57,7 @@ def _is_dicom(data: bytes) -> bool:
 
 
 def _is_nifti(data: bytes) -> bool:
-    """NIfTI-2 by its magic; NIfTI-1 also by its head's size, which Analyze shares."""
+    """Recognise NIfTI by its magic; version 1 also by its header's size, which Analyze shares."""
     if data[4:8] in (b"n+2\x00", b"ni2\x00"):
         return True
     return data[344:348] in (b"n+1\x00", b"ni1\x00") or data[:4] in (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")
@@ -71,7 +71,7 @@ def _is_svg(data: bytes) -> bool:
 _ZIP_END = b"PK\x05\x06"
 _ZIP_TAIL = 65_557  # the end record and the longest comment after it
 
-# In this order: DICOM first, because its free preamble may imitate a TIFF.
+# DICOM comes first, because its preamble may hold the magic of another format.
 _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (_is_dicom, Kind("DICOM")),
     (_starts(b"\xff\xd8"), Kind("JPEG")),
@@ -94,30 +94,30 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (_starts(b"8BPS"), Kind("a Photoshop file", _AS_PICTURE)),
     (_starts(b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"), Kind("a JPEG 2000 image", _AS_PICTURE)),
     (_starts(b"\x00\x00\x00\x0cJXL ", b"\xff\x0a"), Kind("a JPEG XL image", _AS_PICTURE)),
-    (lambda data: data[4:8] == b"ftyp", Kind("a HEIC or AVIF image, or a film", _AS_PICTURE)),
+    (lambda data: data[4:8] == b"ftyp", Kind("a HEIC or AVIF image, or a video", _AS_PICTURE)),
     (_starts(b"\x00\x00\x01\x00"), Kind("an icon", _AS_PICTURE)),
     (_starts(b"DDS ", b"icns", b"\x01\xda", b"\x0a\x05\x01"), Kind("a rare picture format", _AS_PICTURE)),
 )
 _UNKNOWN = Kind(
-    "a file of no known kind", f"hand in DICOM, NIfTI, or a CT slice as {PICTURES}", "not_an_image"
+    "a file of unknown format", f"upload DICOM, NIfTI, or a CT slice as {PICTURES}", "not_an_image"
 )
 
 
 def identify(data: bytes) -> Kind:
-    """Tell a file's kind from its first bytes; never raises, and reads no more than a few kilobytes."""
+    """Identify a file's format from its first bytes (and, for a zip archive, its last). Never raises."""
     for matches, kind in _KINDS:
         if matches(data):
             return kind
-    # A self-extractor: an archive with a program before it.
+    # A self-extracting archive begins with a program.
     return Kind("ZIP") if _ZIP_END in data[-_ZIP_TAIL:] else _UNKNOWN
 
 
 def compare_with_name(kind: Kind, source: str) -> list[str]:
-    """Warn when a name promises another format than the content has.
+    """Return a warning when the file's extension does not match its content; otherwise an empty list.
 
     Raises:
-        ScanError: code "unsupported_format", when the name promises a medical format: such a file has lost
-            the Hounsfield units its owner believes in.
+        ScanError: code "unsupported_format", for a plain picture with the extension of a medical format: it
+            has lost its Hounsfield units.
     """
     name = source.lower()
     if kind.name not in RASTER_NAMES:
@@ -127,9 +127,9 @@ def compare_with_name(kind: Kind, source: str) -> list[str]:
         return []
     if name.endswith(_MEDICAL_ENDINGS):
         raise ScanError(
-            "The name promises a medical file, the content is a picture without Hounsfield units",
+            "The file has a medical extension, but it is a picture without Hounsfield units",
             found=kind.name,
-            remedy="hand in the original, or rename the file if the picture is meant",
+            remedy="upload the original, or rename the file to read the picture",
             code="unsupported_format",
         )
     ending = PurePosixPath(name).suffix

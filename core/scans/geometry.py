@@ -1,7 +1,7 @@
-"""Where a slice lies in the patient, and how its picture is turned the usual way.
+"""Slice position and orientation in the patient, and the radiological display orientation.
 
-Coordinates are DICOM's (PS3.3 C.7.6.2.1.1): millimetres, x to the patient's left, y to the back, z to the
-head. The usual axial picture has the patient's right at its left and the front at its top.
+Coordinates follow DICOM (PS3.3 C.7.6.2.1.1): mm, x to the patient's left, y to the back, z to the head. In
+radiological orientation an axial slice shows the patient's right on the left and the front at the top.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from core.scans.scan import Marks, Plane
 
 # The letters at the two ends of each axis: negative, positive.
 _LETTERS = (("R", "L"), ("A", "P"), ("F", "H"))
-# Between an axial slice's normal and the patient's axis; gantries tilt by 30 degrees at most.
+# Between an axial slice's normal and the patient's long axis; gantries tilt by up to 30 degrees.
 MAX_TILT_DEG = 45.0
 
 
-def normal_of(directions: Sequence[float]) -> NDArray[np.float64]:
-    """The (3,) unit normal of a plane, pointing towards the head, or left, or back, whichever is its main
-    axis."""
+def compute_normal(directions: Sequence[float]) -> NDArray[np.float64]:
+    """Return the (3,) unit normal of a plane, positive along its main axis (left, back or head)."""
     normal = np.cross(directions[:3], directions[3:])
     normal = normal / np.linalg.norm(normal)
     main = int(np.argmax(np.abs(normal)))
@@ -31,7 +30,7 @@ def normal_of(directions: Sequence[float]) -> NDArray[np.float64]:
 
 
 def check_directions(values: Sequence[float] | None) -> tuple[float, ...] | None:
-    """The six direction cosines, or None when they describe no plane."""
+    """Return the six direction cosines, or None when they do not describe a plane."""
     if values is None or len(values) != 6 or not all(map(math.isfinite, values)):
         return None
     row, column = np.array(values[:3]), np.array(values[3:])
@@ -42,24 +41,24 @@ def check_directions(values: Sequence[float] | None) -> tuple[float, ...] | None
 
 
 def is_axial(directions: Sequence[float]) -> bool:
-    """Whether slices of this direction cut the patient across, tilted by at most 45 degrees."""
-    return tilt_of(directions) <= MAX_TILT_DEG
+    """Return whether the plane is axial, tilted by at most 45 degrees."""
+    return compute_tilt_deg(directions) <= MAX_TILT_DEG
 
 
-def tilt_of(directions: Sequence[float]) -> float:
-    """Angle in degrees between a plane's normal and the patient's long axis."""
-    return math.degrees(math.acos(min(1.0, abs(float(normal_of(directions)[2])))))
+def compute_tilt_deg(directions: Sequence[float]) -> float:
+    """Return the angle in degrees between a plane's normal and the patient's long axis."""
+    return math.degrees(math.acos(min(1.0, abs(float(compute_normal(directions)[2])))))
 
 
-def position_of(plane: Plane) -> float | None:
-    """Where a plane lies along its own normal, in mm; None when the file does not say."""
+def compute_position_mm(plane: Plane) -> float | None:
+    """Return a plane's position along its normal in mm, or None when the file does not give it."""
     if plane.corner_mm is None or plane.directions is None:
         return None
-    return float(np.dot(normal_of(plane.directions), plane.corner_mm))
+    return float(np.dot(compute_normal(plane.directions), plane.corner_mm))
 
 
-def marks_of(directions: Sequence[float]) -> Marks:
-    """What lies at the left, right, top and bottom of the picture."""
+def find_marks(directions: Sequence[float]) -> Marks:
+    """Return the orientation letters at the left, right, top and bottom of the picture."""
 
     def ends(direction: Sequence[float]) -> tuple[str, str]:
         axis = int(np.argmax(np.abs(direction)))
@@ -71,8 +70,8 @@ def marks_of(directions: Sequence[float]) -> Marks:
     return left, right, top, bottom
 
 
-def turn_usual(plane: Plane) -> Plane:
-    """An axial plane turned and mirrored until the right is at its left and the front at its top."""
+def orient_plane(plane: Plane) -> Plane:
+    """Return an axial plane in radiological orientation; other planes are returned unchanged."""
     if plane.directions is None or not is_axial(plane.directions):
         return plane
     pixels, row, column = plane.pixels, np.array(plane.directions[:3]), np.array(plane.directions[3:])
@@ -86,7 +85,7 @@ def turn_usual(plane: Plane) -> Plane:
         if main >= 0:
             continue
         if corner is not None and spacing is not None:
-            # The first pixel is now what was the last.
+            # The first pixel is now the former last one.
             corner = corner + direction * spacing[axis] * (pixels.shape[axis] - 1)
         pixels = np.flip(pixels, axis)
         direction *= -1

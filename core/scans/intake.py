@@ -1,11 +1,11 @@
-"""File bytes -> `Scan`: the one door for whatever a person hands in.
+"""Read files as `Scan`s: the entry point for uploads and for the pictures of a data set.
 
-`read_study` takes what came from a person: it decodes in a process of its own (core.scans.isolation) and
-sorts the files into scans (core.scans.series). `read_scan` decodes one file in this process, for what
-the program keeps itself, such as the pictures of a data set.
+`read_study` is for files from users. It decodes them in a separate process (core.scans.isolation) and sorts
+them into scans (core.scans.series). `read_scan` decodes one file in this process, for trusted files such as
+the pictures of a data set.
 
-The format is decided by the content alone, never by the name. Nothing here logs, keeps a copy, or keeps the
-patient's name; `source` is whatever the user called the file and is only ever shown as plain text.
+The format is identified from the content, never from the name. Nothing here logs, stores a copy or retains
+the patient's name. `source` is the file's name as the user gave it; show it as plain text only.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ __all__ = [
 ]
 
 MAX_FILE_BYTES = 200_000_000
-# All slices of one upload's series together: 600 of 512 x 512.
+# For all DICOM slices of one upload: 600 of 512 x 512.
 MAX_STUDY_PIXELS = 160_000_000
 
 
 def read_study(files: Iterable[tuple[str, bytes | Path]]) -> Study:
-    """Read what a person handed in at once: everything that `iterate_study` yields."""
+    """Read all files of one upload; see `iterate_study`."""
     outcomes = list(iterate_study(files))
     return Study(
         tuple(outcome for outcome in outcomes if isinstance(outcome, Scan)),
@@ -53,19 +53,19 @@ def read_study(files: Iterable[tuple[str, bytes | Path]]) -> Study:
 def iterate_study(
     files: Iterable[tuple[str, bytes | Path]], *, on_file: Callable[[int], None] | None = None
 ) -> Iterator[Scan | Refused]:
-    """Read what a person handed in at once: pictures, volumes, archives, and DICOM files in any order.
+    """Read the files of one upload: pictures, volumes, archives, and DICOM files in any order.
 
-    Every file is decoded in a worker process under limits of time and memory. Each picture and each volume is
-    a scan, yielded as soon as it is read; DICOM files come last, sorted into series by their geometry, from
-    the feet to the head. What cannot be read is named, and the rest is read.
+    Every file is decoded in a worker process with limits on time and memory. Each picture and each volume is
+    a scan and is yielded as soon as it is read. DICOM files come last, sorted into series, each from the feet
+    to the head. A file that cannot be read does not stop the others.
 
     Args:
-        files: what each is called, and its bytes or where it lies; asked for one after the other.
-        on_file: called with the number of files decoded so far, members of archives among them; what it
-            raises ends the reading.
+        files: pairs of a name and the bytes or path; read one at a time.
+        on_file: called with the number of files decoded so far, counting members of archives. An error that
+            it raises ends the reading.
 
     Yields:
-        scans, and refusals whose error has a code of `read_scan`, or "timeout", "crashed", "encrypted",
+        Scans and refusals. The code of a refusal is one of `read_scan`, or "timeout", "crashed", "encrypted",
         "hostile_archive", "two_patients" or "localizer_only".
     """
     key = secrets.token_bytes(32)
@@ -98,20 +98,20 @@ def iterate_study(
 def read_scan(file: bytes | str | Path, source: str | None = None) -> Scan:
     """Read one picture, volume or DICOM file in this process.
 
-    For a study of several files, or for files that may be hostile, take `read_study`.
+    For a study of several files, or for files that may be hostile, use `read_study`.
 
     Args:
-        file: its path, or its bytes. A file above 200 MB is refused before it is read.
-        source: what to call it; the name of the file when None, "" for bytes. Its ending is compared with the
-            content, nothing else is read from it.
+        file: the path or the bytes. A file above 200 MB is refused before it is read.
+        source: name for the scan; by default the file's name, or "" for bytes. Only its extension is used, to
+            compare it with the content.
 
     Returns:
-        A scan with at least one slice, each at least 32 x 32 pixels and not constant.
+        A scan with at least one slice. Each slice has at least 32 x 32 pixels and is not constant.
 
     Raises:
-        ScanError: with code "empty", "too_large", "not_an_image", "unsupported_format", "no_pixels" (a DICOM
+        ScanError: code "empty", "too_large", "not_an_image", "unsupported_format", "no_pixels" (a DICOM
             file without a picture), "truncated" (damaged or cut off), "degenerate" (smaller than 32 pixels,
-            constant, not finite, or of absurd size or rescaling) or "unreadable" (the file cannot be opened).
+            constant, not finite, or out-of-range size or rescaling) or "unreadable" (cannot be opened).
     """
     if not isinstance(file, bytes):
         path = Path(file)
@@ -126,7 +126,7 @@ def check_file_size(n_bytes: int) -> None:
         raise ScanError(
             "The file is too large",
             found=f"{n_bytes / 1e6:.0f} MB; the limit is {MAX_FILE_BYTES / 1e6:.0f} MB",
-            remedy="hand in single slices or a smaller export",
+            remedy="upload single slices or a smaller export",
             code="too_large",
         )
 
@@ -134,9 +134,9 @@ def check_file_size(n_bytes: int) -> None:
 def _open(path: Path) -> bytes:
     if os.path.isdir(path):
         raise ScanError("The folder cannot be opened", remedy="check its permissions", code="unreadable")
-    # A pipe or a device would keep us waiting for ever.
+    # Reading a pipe or a device may never end.
     if os.path.exists(path) and not os.path.isfile(path):
-        raise ScanError("This is no file", remedy="hand in a file or a folder", code="not_an_image")
+        raise ScanError("This is not a file", remedy="choose a file or a folder", code="not_an_image")
     try:
         check_file_size(path.stat().st_size)
         return path.read_bytes()
@@ -157,8 +157,8 @@ def _try_build(piece: Piece) -> Scan | Refused:
 
 def _study_too_large() -> ScanError:
     return ScanError(
-        "The study is too large; this part of it was not read",
+        "The study is too large; this file was not read",
         found=f"more than {MAX_STUDY_PIXELS // 1_000_000} million pixels",
-        remedy="hand in one series at a time",
+        remedy="upload one series at a time",
         code="too_large",
     )

@@ -1,7 +1,7 @@
-"""Decoding in a process of its own: what hangs, crashes or swells there costs one file, and not this process.
+"""Decode files in worker processes, so that a hang, crash or memory overrun costs one file only.
 
-A worker is kept for the next file, because starting one takes a third of a second. How the two processes talk
-is told in core.scans.messages.
+Workers are reused, because starting one takes a third of a second. core.scans.messages defines the messages
+between the processes.
 """
 
 from __future__ import annotations
@@ -20,68 +20,67 @@ from core.scans.messages import UNREADABLE, read_message, read_outcome, write_me
 from core.scans.scan import Piece, Refused
 from core.system import child_environment
 
-# For one file, or one member of an archive: of the processor, and of the clock, sending and answering
-# included.
+# Limits for one file or archive member: processor time, and wall-clock time including the messages.
 CPU_LIMIT_S = 15
 TIME_LIMIT_S = 19.0
-# What a worker may take, the libraries and the file itself included.
+# Includes the worker's libraries and the file itself.
 MEMORY_LIMIT_BYTES = 960_000_000
-# An archive whose members keep ending the worker is not read further.
+# After this many worker deaths in one archive, the rest of it is not read.
 MAX_DEATHS = 3
 MAX_IDLE = 2
 _idle: list[_Worker] = []
 _lock = threading.Lock()
-# Beyond this many workers, callers wait for each other.
+# With more workers than this, callers wait.
 _slots = threading.BoundedSemaphore(4)
-# Beyond this many files at once, none would have the time that it may take.
+# Decoding more files at once than there are cores would use up their wall-clock time.
 _turns = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
-def decode_apart(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piece | Refused]:
+def decode_isolated(data: bytes, source: str, *, key: bytes = b"") -> Iterator[Piece | Refused]:
     """Decode a file, or every member of an archive, in a worker process; see core.scans.decoding.
 
     Yields:
-        a piece for each file that was decoded, and a refusal for each that was not: also for one that took
-        too long (code "timeout") or ended the worker (code "crashed").
+        A piece for each decoded file and a refusal for each other one, with code "timeout" if it took too
+        long and "crashed" if it ended the worker.
     """
     done = deaths = 0
     with _slots:
         while True:
-            worker = _take()
+            worker = _borrow_worker()
             death, whole = None, False
             try:
-                for outcome in worker.ask(data, source, key, done):
+                for outcome in worker.decode(data, source, key, done):
                     done += 1
                     yield outcome
                 whole = True
             except _WorkerDied as died:
                 death = died
             finally:
-                # Dead, or whoever asked has gone away, and the answer's rest would be in the pipe.
+                # The worker died, or the caller stopped early and left the rest of the answer in the pipe.
                 if not whole:
                     worker.close()
             if death is None:
-                _keep(worker)
+                _return_worker(worker)
                 return
             done, deaths = done + 1, deaths + 1
             yield Refused(death.source, death.error)
             if deaths >= MAX_DEATHS:
-                yield Refused(source, _give_up())
+                yield Refused(source, _archive_error())
                 return
 
 
 class _WorkerDied(Exception):
-    """While it decoded `source`."""
+    """A worker ended while it decoded `source`."""
 
     def __init__(self, source: str, error: ScanError) -> None:
         self.source, self.error = source, error
         super().__init__(str(error))
 
 
-def _give_up() -> ScanError:
+def _archive_error() -> ScanError:
     return ScanError(
-        "Too many files of the archive ended the decoder; the rest was not read",
-        remedy="hand in the files by themselves",
+        "Too many files of the archive crashed the decoder; the rest was not read",
+        remedy="unpack it and upload the files",
         code="crashed",
     )
 
@@ -95,7 +94,7 @@ class _Worker:
             [sys.executable, "-m", "core.scans.worker", str(MEMORY_LIMIT_BYTES), str(CPU_LIMIT_S)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # What decoders print may quote the patient.
+            # Decoders may print the patient's name.
             stderr=subprocess.DEVNULL,
             env={**child_environment(), **threads},
         )
@@ -106,17 +105,17 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, data: bytes, source: str, key: bytes, skip: int) -> Iterator[Piece | Refused]:
-        """Send a file; yield what came of it, or of every member of an archive.
+    def decode(self, data: bytes, source: str, key: bytes, skip: int) -> Iterator[Piece | Refused]:
+        """Send a file and yield its outcome, or that of every member of an archive.
 
         Raises:
-            _WorkerDied: it ended, or was ended because a file took too long.
+            _WorkerDied: the process ended, or was killed because a file took too long.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._source = source
         try:
-            with self._taking_turns():
+            with self._timed_turn():
                 head = {"source": source, "key": key.hex(), "skip": skip, "n_bytes": len(data)}
                 write_message(self._process.stdin, head)
                 self._process.stdin.write(data)
@@ -124,13 +123,13 @@ class _Worker:
                 outcome = self._receive_outcome(self._process.stdout)
             while outcome:
                 yield outcome
-                with self._taking_turns():
+                with self._timed_turn():
                     outcome = self._receive_outcome(self._process.stdout)
         except UNREADABLE as error:
-            raise _WorkerDied(self._source, self._explain()) from error
+            raise _WorkerDied(self._source, self._describe_end()) from error
 
     def _receive_outcome(self, stream: IO[bytes]) -> Piece | Refused | None:
-        """Return what came of the next file; None after the last."""
+        """Return the outcome of the next file, or None after the last."""
         while True:
             head, _ = read_message(stream)
             if head["kind"] == "end":
@@ -140,10 +139,10 @@ class _Worker:
             self._source = head["source"]
 
     @contextlib.contextmanager
-    def _taking_turns(self) -> Iterator[None]:
-        """Wait for a free core, and then end the worker when this takes too long: its pipes close."""
+    def _timed_turn(self) -> Iterator[None]:
+        """Wait for a free core, then kill the worker if the block takes longer than TIME_LIMIT_S."""
         with _turns:
-            timer = threading.Timer(TIME_LIMIT_S, self._end_late)
+            timer = threading.Timer(TIME_LIMIT_S, self._kill_late)
             timer.daemon = True
             timer.start()
             try:
@@ -151,24 +150,23 @@ class _Worker:
             finally:
                 timer.cancel()
 
-    def _end_late(self) -> None:
+    def _kill_late(self) -> None:
         self._late = True
         self._process.kill()
 
-    def _explain(self) -> ScanError:
+    def _describe_end(self) -> ScanError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         if self._late or self._process.returncode == -getattr(signal, "SIGXCPU", 0):
             return ScanError(
                 "Reading the file took too long",
                 found=f"more than {TIME_LIMIT_S if self._late else CPU_LIMIT_S:g} s",
-                remedy="try again when the machine has less to do, or export it again; it may be damaged on"
-                " purpose",
+                remedy="try again when the machine is less busy, or export the file again; it may be damaged",
                 code="timeout",
             )
         return ScanError(
-            "The file ended the program that decodes it",
-            remedy="export it again; the file may be damaged on purpose",
+            "The file crashed the decoder",
+            remedy="export it again; the file may be damaged",
             code="crashed",
         )
 
@@ -181,7 +179,7 @@ class _Worker:
         self._process.wait()
 
 
-def _take() -> _Worker:
+def _borrow_worker() -> _Worker:
     with _lock:
         while _idle:
             worker = _idle.pop()
@@ -191,7 +189,7 @@ def _take() -> _Worker:
     return _Worker()
 
 
-def _keep(worker: _Worker) -> None:
+def _return_worker(worker: _Worker) -> None:
     with _lock:
         if len(_idle) < MAX_IDLE:
             _idle.append(worker)

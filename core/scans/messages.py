@@ -1,7 +1,6 @@
-"""The messages between this process and the one that decodes: safetensors, each after its length.
+"""Messages between this process and a decoding worker: safetensors, each preceded by its length.
 
-Reading one runs no code and takes no more memory than its limit: the other side may have been taken over by a
-hostile file.
+Reading a message runs no code and allocates at most its limit, because a hostile file may control the worker.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from core.errors import ScanError
 from core.scans.scan import Piece, Plane, Refused, pack_plane
 
 MAX_MESSAGE_BYTES = 32_000_000
-# Pixels are sent in parts, so that neither process holds a large picture thrice.
+# Pixels are sent in parts, so that neither process holds a large picture three times.
 PART_PIXELS = 2_000_000
-# 100 million pixels: no kind of file may hold more.
+# 100 million float32 pixels, the most that any format allows.
 MAX_ANSWER_BYTES = 400_000_000
-# What reading an answer may raise, of a worker that ended or sends nonsense.
+# Errors while reading from a worker that ended or sends invalid data.
 UNREADABLE = (OSError, EOFError, ValueError, LookupError, TypeError, RecursionError, SafetensorError)
 
 _LENGTH = struct.Struct(">Q")
@@ -32,7 +31,7 @@ _PIXELS = (np.dtype(np.float32), np.dtype(np.int16))
 
 
 def write_message(stream: IO[bytes], head: dict[str, Any], values: np.ndarray = _NOTHING) -> None:
-    """Write a head, which JSON must be able to hold, and values."""
+    """Write a JSON-serialisable head and an array of values."""
     text = np.frombuffer(json.dumps(head, allow_nan=False).encode("ascii"), np.uint8)
     message = save({"head": text, "values": values})
     stream.write(_LENGTH.pack(len(message)))
@@ -41,11 +40,11 @@ def write_message(stream: IO[bytes], head: dict[str, Any], values: np.ndarray = 
 
 
 def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], np.ndarray]:
-    """Read a message: its head and its values.
+    """Read a message as (head, values).
 
     Raises:
         EOFError: the stream ended.
-        ValueError, KeyError, RecursionError, SafetensorError: this is no message.
+        ValueError, KeyError, RecursionError, SafetensorError: the data is not a message.
     """
     (length,) = _LENGTH.unpack(_read(stream, _LENGTH.size))
     if length > MAX_MESSAGE_BYTES:
@@ -53,12 +52,12 @@ def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], np.ndarray]:
     parts = load(_read(stream, length))
     head = json.loads(parts["head"].tobytes())
     if not isinstance(head, dict):
-        raise ValueError("this is no message")
+        raise ValueError("the head of a message is not an object")
     return head, parts["values"]
 
 
 def write_outcome(stream: IO[bytes], source: str, outcome: Piece | ScanError) -> None:
-    """Write what came of a file: a refusal, or a piece and after it the pixels of every plane."""
+    """Write the outcome of one file: a refusal, or a piece followed by the pixels of every plane."""
     if isinstance(outcome, ScanError):
         texts = {name: getattr(outcome, name) for name in ("problem", "found", "remedy", "code")}
         write_message(stream, {"kind": "refused", "source": source, **texts})
@@ -72,7 +71,7 @@ def write_outcome(stream: IO[bytes], source: str, outcome: Piece | ScanError) ->
     del piece["planes"]
     write_message(stream, {"kind": "piece", "piece": piece, "planes": numbers})
     for plane in outcome.planes:
-        # One by one: all planes packed beside all as they were decoded would not fit.
+        # Packed one by one, because a second copy of all planes would not fit into memory.
         plane = pack_plane(plane) if outcome.kind == "dicom" and outcome.unit == "hu" else plane
         values = np.ascontiguousarray(plane.pixels).reshape(-1)
         for start in range(0, len(values), PART_PIXELS):
@@ -80,17 +79,21 @@ def write_outcome(stream: IO[bytes], source: str, outcome: Piece | ScanError) ->
 
 
 def read_outcome(stream: IO[bytes], head: dict[str, Any]) -> Piece | Refused:
-    """Read what `write_outcome` wrote; `head` is of its first message. Raises what UNREADABLE lists."""
+    """Read an outcome from `write_outcome`, given the head of its first message.
+
+    Raises:
+        Exception: one of UNREADABLE.
+    """
     if head["kind"] == "refused":
         error = ScanError(head["problem"], found=head["found"], remedy=head["remedy"], code=head["code"])
         return Refused(head["source"], error)
     planes = []
-    left = MAX_ANSWER_BYTES
+    n_bytes_left = MAX_ANSWER_BYTES
     for numbers in head["planes"]:
         height, width = numbers.pop("shape")
-        left -= height * width * 4
-        if min(height, width) < 1 or left < 0:
-            raise ValueError("the worker's answer makes no sense")
+        n_bytes_left -= height * width * 4
+        if min(height, width) < 1 or n_bytes_left < 0:
+            raise ValueError("a plane is empty or the answer is too large")
         pixels = _read_pixels(stream, height * width).reshape(height, width)
         planes.append(Plane(pixels=pixels, **_freeze(numbers)))
     return Piece(**_freeze(head["piece"]), planes=tuple(planes))
@@ -101,12 +104,12 @@ def _freeze(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_pixels(stream: IO[bytes], n_pixels: int) -> np.ndarray:
-    """Read (n_pixels,) float32 or int16, as `write_outcome` writes them."""
+    """Read (n_pixels,) float32 or int16 as written by `write_outcome`."""
     whole = np.empty(0)
     for start in range(0, n_pixels, PART_PIXELS):
         part = read_message(stream)[1]
         if part.dtype not in _PIXELS or part.shape != (min(PART_PIXELS, n_pixels - start),):
-            raise ValueError("these are not the pixels of the plane")
+            raise ValueError("a part has the wrong type or number of pixels")
         if len(part) == n_pixels:
             return part
         if start == 0:

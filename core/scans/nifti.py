@@ -1,7 +1,7 @@
-"""One NIfTI file (.nii, .nii.gz; NIfTI-1 and -2) -> `Piece`, its slices turned as a radiologist sees them.
+"""Decode a NIfTI file (.nii, .nii.gz; NIfTI-1 and -2) into a `Piece` in radiological orientation.
 
-nibabel reads the header and the orientation; the numbers are taken from the bytes directly, so that nothing
-is inflated or allocated before the header's claims were checked. The header's free texts are not read.
+nibabel reads the header and the orientation. The voxels are read from the bytes directly, so that nothing is
+inflated or allocated before the header is checked. The header's free text is not read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD_BYTES = 544
 _WORLD_TO_DICOM = np.array([-1.0, -1.0, 1.0])
 
-# nibabel's log repeats what it finds in headers.
+# nibabel's log quotes headers.
 logging.getLogger("nibabel").setLevel(logging.CRITICAL + 1)
 
 
@@ -38,19 +38,19 @@ def decode(data: bytes, source: str) -> Piece:
 
     Args:
         data: the file's bytes, gzipped or not.
-        source: what the user called it.
+        source: the file's name.
 
     Raises:
         ScanError: code "truncated", "unsupported_format" (not NIfTI inside, four dimensions, header and data
             in two files, unknown number type), "too_large" or "degenerate".
     """
-    head = _take(data, _HEAD_BYTES)
+    head = _read_start(data, _HEAD_BYTES)
     size = int.from_bytes(head[:4], "little")
     kind = _HEADERS.get(size) or _HEADERS.get(int.from_bytes(head[:4], "big"))
     if kind is None:
         raise ScanError(
-            "This is a gzip file, but no NIfTI volume inside",
-            remedy="unpack it, and hand in what is inside",
+            "This gzip file does not hold a NIfTI volume",
+            remedy="unpack it and upload the file inside",
             code="unsupported_format",
         )
     length = kind.template_dtype.itemsize
@@ -73,7 +73,7 @@ def decode(data: bytes, source: str) -> Piece:
             code="degenerate",
         )
     low = float(min(plane.pixels.min() for plane in planes))
-    # NIfTI names no modality: air is below water, and half of any head CT is no denser than bone.
+    # NIfTI gives no modality. CT holds air, far below water, and half of a head CT is below dense bone.
     is_ct = low < AIR_HU and float(np.median([plane.pixels[::4, ::4] for plane in planes])) < DENSE_HU
     if not is_ct:
         _to_gray(planes, low, remarks)
@@ -93,8 +93,8 @@ def _damaged() -> ScanError:
     )
 
 
-def _take(data: bytes, n_bytes: int) -> bytes:
-    """The first bytes, inflated when they are packed, and not one more than asked for."""
+def _read_start(data: bytes, n_bytes: int) -> bytes:
+    """Return the first `n_bytes`, inflated if the file is gzipped; no more is inflated."""
     if not data.startswith(_GZIP_MAGIC):
         return data[:n_bytes]
     try:
@@ -105,18 +105,18 @@ def _take(data: bytes, n_bytes: int) -> bytes:
 
 def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int, float, float]:
     if bytes(header["magic"]).startswith(b"ni"):
-        raise _unsupported("header and data are two files; one file (.nii) is read")
+        raise _unsupported("header and data in two files; one file (.nii) is supported")
     if bytes(header["magic"])[:2] != b"n+":
-        raise _unsupported("an Analyze header, which lacks what NIfTI adds")
+        raise _unsupported("an Analyze header")
     n_dims = int(header["dim"][0])
     shape = tuple(int(length) for length in header["dim"][1 : n_dims + 1])
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) > 3:
-        raise _unsupported(f"{len(shape)} dimensions; hand in one volume of a series")
+        raise _unsupported(f"{len(shape)} dimensions; upload one volume of a series")
     if len(shape) < 2 or not all(0 < length <= MAX_SIDE for length in shape):
         raise ScanError(
-            "The volume's dimensions make no sense",
+            "The volume's dimensions are out of range",
             found=" x ".join(map(str, shape)) or "none",
             remedy="export it again",
             code="degenerate",
@@ -126,7 +126,7 @@ def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int
         raise ScanError(
             "The volume is too large",
             found=f"{np.prod(shape, dtype=np.int64) / 1e6:.0f} million voxels",
-            remedy="hand in a part of it",
+            remedy="upload a part of it",
             code="too_large",
         )
     dtype = header.get_data_dtype()
@@ -137,7 +137,7 @@ def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int
 
 def _unsupported(found: str) -> ScanError:
     return ScanError(
-        "This kind of NIfTI file is not read",
+        "This kind of NIfTI file is not supported",
         found=found,
         remedy="save it as a 3-D .nii",
         code="unsupported_format",
@@ -145,11 +145,11 @@ def _unsupported(found: str) -> ScanError:
 
 
 def _read_numbers(data: bytes, shape: tuple[int, ...], dtype: np.dtype, offset: int) -> NDArray:
-    """The numbers as stored, on the file's own bytes where these are not packed."""
+    """Return the voxels as stored, without a copy if the file is not gzipped."""
     n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if not 0 <= offset <= 2 * len(data) + _HEAD_BYTES:
         raise _damaged()
-    unpacked = _take(data, offset + n_bytes) if data.startswith(_GZIP_MAGIC) else data
+    unpacked = _read_start(data, offset + n_bytes) if data.startswith(_GZIP_MAGIC) else data
     if len(unpacked) < offset + n_bytes:
         raise _damaged()
     numbers = np.frombuffer(unpacked, dtype, offset=offset, count=int(np.prod(shape, dtype=np.int64)))
@@ -159,22 +159,20 @@ def _read_numbers(data: bytes, shape: tuple[int, ...], dtype: np.dtype, offset: 
 def _to_planes(
     volume: NDArray, affine: NDArray, rescale: tuple[float, float] | None, remarks: list[str]
 ) -> list[Plane]:
-    """Axial slices, the patient's right at their left and the front at their top, from the feet upwards.
+    """Return axial slices in radiological orientation, from the feet to the head.
 
-    One after the other is made float and rescaled: a whole volume may be half of the memory there is.
+    Slices are converted one at a time, because a volume may take half of the memory.
     """
     known = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-9
-    # Numbers of absurd size leave no axis to tell from another.
+    # With extreme values the axes cannot be distinguished.
     known = known and not np.isnan(io_orientation(affine)).any()
     if not known:
-        remarks.append(
-            "The file does not say how the volume lies in the patient; left and right are unknown."
-        )
+        remarks.append("The file does not give the orientation of the volume; left and right are unknown.")
         affine = np.eye(4)
     turns = io_orientation(affine)
     affine = affine @ inv_ornt_aff(turns, volume.shape)
     volume = apply_orientation(volume, turns)
-    # From right, front, head to columns towards the left and rows towards the back.
+    # From (right, front, head) to columns towards the left and rows towards the back.
     volume = volume[::-1, ::-1]
     corner = affine @ [volume.shape[0] - 1, volume.shape[1] - 1, 0, 1]
     steps = affine[:3, :3] * [-1, -1, 1] * _WORLD_TO_DICOM[:, None]
@@ -199,11 +197,11 @@ def _to_planes(
 
 
 def _to_gray(planes: list[Plane], low: float, remarks: list[str]) -> None:
-    """Bring the pixels, where they are, to [0, 1]."""
+    """Scale the pixels to [0, 1] in place."""
     high = float(max(plane.pixels.max() for plane in planes))
     remarks.append(
-        f"The values ({low:g} to {high:g}) are no Hounsfield units;"
-        " the lowest was made black, the highest white."
+        f"The values ({low:g} to {high:g}) are not Hounsfield units;"
+        " the lowest is shown black, the highest white."
     )
     span = np.float32(max(high - low, 1e-6))
     for plane in planes:

@@ -1,8 +1,7 @@
-"""Pictures (JPEG, PNG, TIFF, BMP, WebP) -> display gray in [0, 1].
+"""Decode pictures (JPEG, PNG, TIFF, BMP, WebP) to display gray in [0, 1].
 
-Pillow decodes; what it would do silently is done here openly: 16-bit and float values are scaled by a rule
-that is told, colour and transparency are reported, the EXIF orientation is applied, sizes are checked before
-decoding.
+Pillow decodes. Sizes are checked before decoding and the EXIF orientation is applied. Colour, transparency
+and the scaling of 16-bit and float values are reported as warnings.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from core.scans.windows import LEARNED, window_hu
 MAX_PIXELS = 64_000_000
 MAX_FRAMES = 500
 
-# A picture is called coloured when more than this share of its pixels differ by more than this between
-# channels; JPEG compression alone makes gray pictures differ by a few steps.
 COLOURED = "This is a colour image; a CT slice is gray. Its colours were converted to gray."
+# A picture is in colour when the channels differ by more than COLOUR_STEPS in more than COLOUR_SHARE of its
+# pixels. JPEG compression makes the channels of a gray picture differ by a few steps.
 COLOUR_SHARE = 0.001
 COLOUR_STEPS = 16
 
-# Values below this can only be Hounsfield units of fat or air.
+# Lower values can only be Hounsfield units, of fat or air.
 AIR_HU = -100.0
-# What unsigned pictures of more than 8 bits are scaled by: 8, 12 and 16 bit.
+# Divisors for unsigned values of more than 8 bits: the maxima of 8, 12 and 16 bits.
 FULL_SCALES = (255, 4095, 65535)
 
 _ORIENTATION_TAG = 0x0112
@@ -49,7 +48,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Everything Pillow's decoders are known to raise on damaged input; MemoryError is told apart below.
+# Errors of Pillow's decoders on damaged input; MemoryError is handled separately.
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -65,8 +64,7 @@ _DECODER_ERRORS = (
     RuntimeError,
 )
 
-# Pillow's debug log prints tags, which may hold names; its warnings about them only repeat what is refused
-# here.
+# Pillow's debug log prints tags, which may hold names. Its warnings concern files that are refused here.
 logging.getLogger("PIL").setLevel(logging.WARNING)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -74,7 +72,7 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Decoded frames, each (H, W) float32 in [0, 1] and all of one size, with what was assumed on the way."""
+    """Decoded frames, each (H, W) float32 in [0, 1] and all of one size, with warnings about assumptions."""
 
     frames: tuple[NDArray[np.float32], ...]
     warnings: tuple[str, ...]
@@ -83,12 +81,12 @@ class Picture:
 def decode(data: bytes, format_name: str) -> Picture:
     """Decode a picture of a known format.
 
-    Every page of a TIFF is a slice, if all have one size (reduced copies of a page are passed over). Of an
-    animated PNG or WebP and of a multi-picture JPEG only the first picture is read, with a warning.
+    Every page of a TIFF is a slice; reduced copies of a page are skipped. Of an animated PNG or WebP and of a
+    multi-picture JPEG only the first picture is read, with a warning.
 
     Args:
         data: the file's bytes.
-        format_name: one of "JPEG", "PNG", "TIFF", "BMP", "WEBP"; no other of Pillow's decoders is tried.
+        format_name: one of "JPEG", "PNG", "TIFF", "BMP", "WEBP"; only this decoder is tried.
 
     Raises:
         ScanError: code "too_large" (more than 64 megapixels over all pages, or 500 pages), "truncated"
@@ -97,7 +95,7 @@ def decode(data: bytes, format_name: str) -> Picture:
     """
     try:
         if format_name == "PNG":
-            # Only verify() checks the checksums of all chunks, and it uses the opened file up.
+            # Only verify() checks all checksums. The file must be opened again afterwards.
             _open(data, format_name).verify()
         with _open(data, format_name) as image:
             remarks: list[str] = []
@@ -132,21 +130,21 @@ def _too_many_pixels(found: str) -> ScanError:
     return ScanError(
         "The picture has too many pixels",
         found=f"{found}; the limit is {MAX_PIXELS // 1_000_000} megapixels",
-        remedy="hand in single slices at their original size",
+        remedy="upload single slices at their original size",
         code="too_large",
     )
 
 
 def _read_orientation(image: Image.Image, remarks: list[str]) -> int:
-    """The EXIF orientation, 1 to 8; a broken EXIF block does the picture no harm."""
+    """Return the EXIF orientation, 1 to 8; it is 1 if the EXIF block is damaged."""
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except _DECODER_ERRORS:
-        remarks.append("The EXIF block is damaged; the picture was read as it is stored.")
+        remarks.append("The EXIF block is damaged; the picture is shown as stored.")
         return 1
     if orientation not in _UPRIGHT:
         return 1
-    remarks.append("The picture was turned upright, as its EXIF orientation says.")
+    remarks.append("The picture was turned upright by its EXIF orientation.")
     return int(orientation)
 
 
@@ -154,7 +152,7 @@ def _read_first(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
     if getattr(image, "n_frames", 1) > 1:
         remarks.append("The file holds several pictures; only the first was read.")
     values = _read_values(image, remarks)
-    # After the pixels, because a PNG may hold its EXIF block behind them.
+    # After the pixels, because the EXIF block of a PNG may follow them.
     orientation = _read_orientation(image, remarks)
     if orientation in _UPRIGHT:
         values = np.asarray(Image.fromarray(values).transpose(_UPRIGHT[orientation]))
@@ -162,7 +160,7 @@ def _read_first(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
 
 
 def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
-    """Every full-size page of a TIFF; Pillow turns each upright on loading and stops at pages that loop."""
+    """Read every full-size page of a TIFF. Pillow turns each upright and stops at a loop of pages."""
     _read_orientation(image, remarks)
     frames: list[NDArray[Any]] = []
     n_pixels = 0
@@ -175,7 +173,7 @@ def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
             raise ScanError(
                 "The TIFF has too many pages",
                 found=f"more than {MAX_FRAMES}",
-                remedy="hand in the study in parts",
+                remedy="upload the study in parts",
                 code="too_large",
             )
         n_pixels = _check_size(*image.size, n_pixels)
@@ -188,7 +186,7 @@ def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
         raise ScanError(
             "The pages of the TIFF do not belong to one series",
             found=f"sizes {sizes}" if len(shapes) > 1 else "pages of different number types",
-            remedy="save each slice as a file of its own",
+            remedy="save each slice as a separate file",
             code="unsupported_format",
         )
     if len(frames) > 1:
@@ -197,7 +195,7 @@ def _read_pages(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
 
 
 def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
-    """Decode the current frame to one number per pixel: uint8 for display gray, else the values as stored."""
+    """Decode the current frame to (H, W): uint8 display gray, or the stored values if they are not 8-bit."""
     if image.mode.startswith(("I", "F")):
         return np.asarray(image)
     if image.mode != "L" and any(";16" in str(tile) for tile in getattr(image, "tile", ())):
@@ -209,9 +207,9 @@ def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
         remarks.append("The picture is in Lab colour; its lightness was read.")
         return np.asarray(image.getchannel("L"))
     if image.mode == "CMYK":
-        remarks.append("The picture is in CMYK, made for print; it was converted to gray.")
+        remarks.append("The picture is in CMYK colour; it was converted to gray.")
     if image.has_transparency_data:
-        image = _lay_on_black(image, remarks)
+        image = _flatten_on_black(image, remarks)
     if image.mode == "L":
         return np.asarray(image)
     image = image.convert("RGB")
@@ -220,19 +218,19 @@ def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
     return np.asarray(image.convert("L"))
 
 
-def _lay_on_black(image: Image.Image, remarks: list[str]) -> Image.Image:
-    """Colours hidden under full transparency must not become visible."""
+def _flatten_on_black(image: Image.Image, remarks: list[str]) -> Image.Image:
+    """Composite on black, so that colours under full transparency stay hidden."""
     is_gray = image.mode in ("L", "LA", "La")
     *bands, alpha = image.convert("LA" if is_gray else "RGBA").split()
     if alpha.getextrema() == (255, 255):
         return bands[0] if is_gray else Image.merge("RGB", bands)
-    remarks.append("The picture has transparent parts; it was laid on black.")
+    remarks.append("The picture has transparent parts; they are shown on black.")
     bands = [ImageChops.multiply(band, alpha) for band in bands]
     return bands[0] if is_gray else Image.merge("RGB", bands)
 
 
 def _is_coloured(image: Image.Image) -> bool:
-    """Tell colour from gray stored as RGB, by the widest difference between channels."""
+    """Return whether an RGB picture is in colour, by the largest difference between its channels."""
     red, green, blue = image.split()
     widest = ImageChops.lighter(ImageChops.difference(red, green), ImageChops.difference(green, blue))
     widest = ImageChops.lighter(widest, ImageChops.difference(red, blue))
@@ -241,7 +239,7 @@ def _is_coloured(image: Image.Image) -> bool:
 
 
 def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArray[np.float32]]:
-    """Bring the stored values of all frames to [0, 1] by one rule, and tell which."""
+    """Scale the stored values of all frames to [0, 1] by one rule, and report which."""
     if all(frame.dtype == np.uint8 for frame in frames):
         return [np.divide(frame, 255, dtype=np.float32) for frame in frames]
     if not all(np.isfinite(frame).all() for frame in frames):
@@ -252,20 +250,20 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
         )
     low = float(min(frame.min() for frame in frames))
     high = float(max(frame.max() for frame in frames))
-    came = f"The values ({low:g} to {high:g})"
+    values_text = f"The values ({low:g} to {high:g})"
     if AIR_HU > low >= -32768 and high <= 32767:
         remarks.append(
-            f"{came} were taken for Hounsfield units and shown with the brain window"
-            f" (level {LEARNED.level_hu:g}, width {LEARNED.width_hu:g})."
+            f"{values_text} were read as Hounsfield units and are shown in the brain window"
+            f" (center {LEARNED.center_hu:g} HU, width {LEARNED.width_hu:g} HU)."
         )
         return [window_hu(frame) for frame in frames]
     if low < 0 or high > FULL_SCALES[-1]:
-        remarks.append(f"{came} fit no known scale; the lowest was made black, the highest white.")
+        remarks.append(f"{values_text} fit no known scale; the lowest is shown black, the highest white.")
         return [_stretch(frame, low, high) for frame in frames]
     if frames[0].dtype.kind == "f" and high <= 1:
         return [frame.astype(np.float32) for frame in frames]
     scale = _choose_scale(frames, high)
-    remarks.append(f"{came} were scaled to gray by {scale}.")
+    remarks.append(f"{values_text} were divided by {scale} to give gray.")
     return [np.divide(frame, scale, dtype=np.float32) for frame in frames]
 
 
@@ -277,8 +275,10 @@ def _stretch(frame: NDArray[Any], low: float, high: float) -> NDArray[np.float32
 
 
 def _choose_scale(frames: list[NDArray[Any]], high: float) -> int:
-    """The smallest full scale that holds the maximum; 8 bits widened to 16 (times 257) are known by their
-    steps."""
+    """Return the smallest full scale that holds the maximum.
+
+    Values that are all multiples of 257 are 8-bit values stored with 16 bits.
+    """
     if high > FULL_SCALES[0] and all((frame % 257 == 0).all() for frame in frames):
         return FULL_SCALES[-1]
     return next(scale for scale in FULL_SCALES if high <= scale)

@@ -1,4 +1,4 @@
-"""What a person handed in, decoded: `Scan`, `Slice`, and the few technical facts that are kept of a file."""
+"""The types of decoded uploads: `Scan`, `Slice`, and the technical facts retained from a file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from core.errors import ScanError
 from core.scans.windows import Window
 
 Unit = Literal["gray", "hu"]
-# A warning that the gate listens to.
-OTHER_PART = "The file says that it shows another part of the body than the head."
-# Left, right, top and bottom of the picture, as letters: R L A P, H (head) and F (feet).
+# The gate treats this warning as evidence against a head CT.
+OTHER_PART = "The file names another body part than the head."
+# Orientation letters at the left, right, top and bottom of the picture: R, L, A, P, H (head), F (feet).
 Marks = tuple[str, str, str, str]
 
 
@@ -23,10 +23,10 @@ class Slice:
     """One decoded slice.
 
     Attributes:
-        pixels: (H, W), read-only; float32 in [0, 1] when the scan's unit is "gray"; Hounsfield units when
-            "hu", float32, or int16 for a study of DICOM files with whole numbers, which is half as large.
-        position_mm: where the slice lies along the scan's axis, in the patient's coordinates, higher towards
-            the head; None where the file does not say.
+        pixels: (H, W), read-only. float32 in [0, 1] if the scan's unit is "gray". Hounsfield units if "hu":
+            float32, or int16 for DICOM files with integer values, to halve the memory.
+        position_mm: position along the scan's axis in patient coordinates, rising towards the head; None if
+            the file does not give it.
     """
 
     pixels: NDArray[Any]
@@ -35,15 +35,15 @@ class Slice:
 
 @dataclass(frozen=True)
 class Technical:
-    """Everything that is kept of a file beside its pixels: nothing here names or dates anyone.
+    """All facts retained from a file besides its pixels; none identifies or dates a patient.
 
     Attributes:
-        modality: "CT", "MR", ...; "other" for one that is not on our list, "" where the file does not say.
+        modality: "CT", "MR", ...; "other" for a modality not on our list, "" if the file gives none.
         spacing_mm: distance between rows and between columns.
-        slice_spacing_mm: median distance between neighbouring slices.
-        marks: what lies at the left, right, top and bottom of the picture, such as ("R", "L", "A", "P").
-        window: the one the file asks to be shown with.
-        gantry_tilt_deg: angle between the slices and the patient's axial plane; 0 is upright.
+        slice_spacing_mm: median distance between adjacent slices.
+        marks: orientation letters at the left, right, top and bottom, such as ("R", "L", "A", "P").
+        window: the display window given in the file.
+        gantry_tilt_deg: angle between the slices and the patient's axial plane; 0 without tilt.
     """
 
     modality: str = ""
@@ -56,17 +56,17 @@ class Technical:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What a person handed in, decoded.
+    """A decoded picture, volume or series.
 
     Attributes:
-        source: what the user called it; from outside, so to be shown as plain text only.
-        sha256: of the file's bytes, in lower-case hexadecimal; of a series, of the sorted hashes of its
-            files, so that neither their order nor their names matter.
+        source: its name as the user gave it; show it as plain text only.
+        sha256: lower-case hexadecimal hash of the file's bytes. For a series, the hash of its files' sorted
+            hashes, which does not depend on their order or names.
         unit: "gray" (display gray in [0, 1]) or "hu" (Hounsfield units).
-        slices: one or more slices of equal size: those of a volume from the feet towards the head, pages of a
-            picture in the order of the file.
-        warnings: whatever was changed, left out or assumed while decoding, as sentences.
-        technical: geometry and the like.
+        slices: one or more slices of equal size: those of a volume or series from the feet to the head, pages
+            of a picture in file order.
+        warnings: sentences about everything changed, left out or assumed while decoding.
+        technical: modality, geometry and window.
     """
 
     source: str
@@ -79,7 +79,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file, or a part of what was handed in, that was not read, and why."""
+    """A file, or part of an upload, that was not read, and the reason."""
 
     source: str
     error: ScanError
@@ -87,7 +87,7 @@ class Refused:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """All that came of one upload: what was read, and what was not."""
+    """The outcome of one upload: scans, and files that were not read."""
 
     scans: tuple[Scan, ...]
     refused: tuple[Refused, ...]
@@ -95,15 +95,15 @@ class Study:
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """One decoded frame of a file, before the frames of a series are put in order.
+    """One decoded frame of a file, before the frames of a series are sorted.
 
     Attributes:
-        pixels: (H, W) float32, or int16 as of a Slice.
-        corner_mm: centre of the first pixel in the patient's coordinates (DICOM: x to the left, y to the
-            back, z to the head).
-        directions: unit vectors along a row and along a column, one after the other.
-        spacing_mm: between rows and between columns.
-        thickness_mm: of the slice.
+        pixels: (H, W) float32 or int16, as for `Slice`.
+        corner_mm: center of the first pixel in patient coordinates (DICOM: x to the left, y to the back, z to
+            the head).
+        directions: the six direction cosines: unit vectors along a row, then along a column.
+        spacing_mm: distance between rows and between columns.
+        thickness_mm: slice thickness.
     """
 
     pixels: NDArray[Any]
@@ -118,14 +118,15 @@ class Piece:
     """One decoded file: a picture, a volume, or a part of a series.
 
     Attributes:
-        source, sha256, unit, warnings: as of a Scan.
+        source, sha256, unit, warnings: as for `Scan`.
         kind: "picture", "dicom" or "volume".
-        planes: its frames, in the order of the file.
-        modality, window: as of Technical.
-        localizer: whether the file says that it is one.
-        number: its place in the series by its own count; used only where no position is known.
-        series, patient: keyed digests of identifiers (see core.scans.dicom), to be compared within
-            one upload and then forgotten. `patient` holds those of id, name and birth date, "" where empty.
+        planes: its frames in file order.
+        modality: as for `Technical`.
+        window: center and width in HU of the window given in the file.
+        localizer: whether the file is marked as a localizer.
+        number: instance number; used only if no position is known.
+        series, patient: keyed digests of identifiers (see core.scans.dicom), compared within one upload and
+            then discarded. `patient` holds the digests of id, name and birth date, "" if empty.
     """
 
     source: str
@@ -143,7 +144,7 @@ class Piece:
 
 
 def pack_plane(plane: Plane) -> Plane:
-    """Return the plane with its Hounsfield units as int16 where that changes no value: half the memory."""
+    """Return the plane with int16 pixels if that changes no value, to halve the memory."""
     bounds = np.iinfo(np.int16)
     packed = np.clip(plane.pixels, bounds.min, bounds.max).astype(np.int16)
     return replace(plane, pixels=packed) if np.array_equal(packed, plane.pixels) else plane

@@ -1,4 +1,4 @@
-"""Pieces -> scans: DICOM files of one upload told apart by patient, series and geometry, and put in order."""
+"""Sort the DICOM files of one upload into scans by patient, series and geometry."""
 
 from __future__ import annotations
 
@@ -12,110 +12,108 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from core.errors import ScanError
-from core.scans.geometry import is_axial, marks_of, position_of, tilt_of, turn_usual
+from core.scans.geometry import compute_position_mm, compute_tilt_deg, find_marks, is_axial, orient_plane
 from core.scans.scan import Piece, Plane, Refused, Scan, Slice, Technical, Unit
 from core.scans.windows import Window
 from core.system import natural_key
 
-# Below this share of pixels that differ from the commonest gray, a picture shows next to nothing.
+# A picture is nearly empty if a smaller share of its pixels differs from the most common value.
 NEARLY_EMPTY_SHARE = 0.005
-# Slices nearer to each other than this lie at the same place.
-SAME_PLACE_MM = 0.05
-# A distance this much above the usual one means that a slice is missing.
-GAP = 1.5
+# Slices closer together than this are at the same position.
+SAME_POSITION_MM = 0.05
+# A slice is missing where the spacing exceeds the median by this factor.
+GAP_RATIO = 1.5
 MAX_NAMED_GAPS = 3
-# So few pictures along the patient beside axial slices serve to find one's way.
+# Up to this many non-axial slices beside a larger axial series are localizers.
 MAX_LOCALIZERS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class _Member:
-    """One frame, with the file it came from."""
+    """One frame and its file."""
 
     plane: Plane
     piece: Piece
     position: float | None
 
 
-def to_scans(pieces: Sequence[Piece]) -> Iterator[Scan | Refused]:
-    """Sort the DICOM files of one upload into scans, in an order that their names and order do not touch.
+def sort_into_scans(pieces: Sequence[Piece]) -> Iterator[Scan | Refused]:
+    """Sort the DICOM files of one upload into scans, independently of the files' names and order.
 
-    A scan is what agrees in series, size, direction and unit. Several slices at one place are several scans,
-    unless they are the same slice twice. Localizers are left out, and said.
+    The slices of a scan agree in series, size, orientation and unit. Different slices at one position belong
+    to different scans; duplicates are read once. Localizers are left out, with a warning.
 
     Yields:
-        scans with at least one slice, and what could not become one: code "two_patients", "localizer_only" or
+        Scans with at least one slice, and refusals with code "two_patients", "localizer_only" or
         "degenerate".
     """
     if not pieces:
         return
-    if _n_patients(pieces) > 1:
-        yield Refused(_name([piece.source for piece in pieces]), _two_patients())
+    if _count_patients(pieces) > 1:
+        yield Refused(_name_group([piece.source for piece in pieces]), _patients_error())
         return
     groups = _group(pieces)
     axial = [group for group in groups if not _is_localizer(group, groups)]
     left_out = sum(len(group) for group in groups) - sum(len(group) for group in axial)
     if not axial:
         yield Refused(
-            _name([piece.source for piece in pieces]),
+            _name_group([piece.source for piece in pieces]),
             ScanError(
                 "There are only localizers, no axial slices",
                 found=f"{left_out} pictures",
-                remedy="hand in the axial series of the study",
+                remedy="upload the axial series of the study",
                 code="localizer_only",
             ),
         )
         return
-    scans = [members for group in axial for members in _split_by_place(group)]
+    scans = [members for group in axial for members in _split_by_position(group)]
     remarks: list[str] = []
     if left_out:
         remarks.append(f"Localizers were left out: {left_out}.")
     if len(scans) > 1:
-        remarks.append(
-            f"What was handed in holds {len(scans)} series (of different number, size, direction or time);"
-            " each is a scan of its own."
-        )
+        remarks.append(f"The upload holds {len(scans)} series or passes; each is read as a separate scan.")
     for number, (members, repeated) in enumerate(scans, start=1):
-        name = _name([member.piece.source for member in members])
+        name = _name_group([member.piece.source for member in members])
         source = f"{name} (series {number})" if len(scans) > 1 else name
         try:
-            yield _to_scan(members, source, repeated, remarks)
+            yield _assemble_scan(members, source, repeated, remarks)
         except ScanError as error:
             yield Refused(source, error)
 
 
-def to_scan(piece: Piece) -> Scan:
-    """Make a scan of one picture, volume or DICOM file, its frames in the order of the file unless they have
-    positions.
+def build_scan(piece: Piece) -> Scan:
+    """Make a scan from one picture, volume or DICOM file.
+
+    Slices are sorted by position where positions are known; otherwise they stay in file order.
 
     Raises:
-        ScanError: code "degenerate": it shows nothing.
+        ScanError: code "degenerate", if every slice is blank.
     """
     members = _order([_member(plane, piece) for plane in piece.planes])
-    return _to_scan(members, piece.source, 0, [])
+    return _assemble_scan(members, piece.source, 0, [])
 
 
 def _member(plane: Plane, piece: Piece) -> _Member:
-    turned = turn_usual(plane)
-    return _Member(turned, piece, position_of(turned))
+    turned = orient_plane(plane)
+    return _Member(turned, piece, compute_position_mm(turned))
 
 
-def _n_patients(pieces: Sequence[Piece]) -> int:
-    """How many patients the ids, names and birth dates are of; what is empty says nothing."""
+def _count_patients(pieces: Sequence[Piece]) -> int:
+    """Count the patients by their ids, names and birth dates; empty values are ignored."""
     kinds = zip(*(piece.patient for piece in pieces if piece.patient), strict=True)
     return max((len({value for value in values if value}) for values in kinds), default=1)
 
 
-def _two_patients() -> ScanError:
+def _patients_error() -> ScanError:
     return ScanError(
-        "What was handed in belongs to more than one patient",
-        remedy="hand in one patient at a time",
+        "The upload holds files of more than one patient",
+        remedy="upload one patient at a time",
         code="two_patients",
     )
 
 
 def _group(pieces: Sequence[Piece]) -> list[list[_Member]]:
-    """Frames that belong together; the groups, and the frames in each, in an order of the content alone."""
+    """Group the frames by series; the order of groups and frames depends on the content alone."""
     groups: dict[tuple[object, ...], list[_Member]] = defaultdict(list)
     for piece in pieces:
         for plane in piece.planes:
@@ -126,7 +124,7 @@ def _group(pieces: Sequence[Piece]) -> list[list[_Member]]:
                 piece.modality,
                 piece.unit,
                 piece.localizer,
-                # A file of many frames is a series by itself.
+                # A file of many frames is a separate series.
                 piece.sha256 if len(piece.planes) > 1 else "",
                 member.plane.pixels.shape,
                 None if directions is None else tuple(round(value, 2) + 0.0 for value in directions),
@@ -137,7 +135,7 @@ def _group(pieces: Sequence[Piece]) -> list[list[_Member]]:
 
 
 def _order(members: list[_Member]) -> list[_Member]:
-    """From the feet to the head; without positions, by the files' own count."""
+    """Sort from the feet to the head, or by instance number if positions are missing."""
     if all(member.position is not None for member in members):
         return sorted(members, key=lambda m: (m.position, m.piece.number, m.piece.sha256))
     if len({member.piece.sha256 for member in members}) == 1:
@@ -158,16 +156,16 @@ def _is_localizer(group: list[_Member], groups: list[list[_Member]]) -> bool:
     )
 
 
-def _split_by_place(group: list[_Member]) -> Iterator[tuple[list[_Member], int]]:
-    """Passes through the same places as lists of their own, with the number of repeated slices left out."""
+def _split_by_position(group: list[_Member]) -> Iterator[tuple[list[_Member], int]]:
+    """Yield the frames of each pass over the same positions, and the number of duplicates left out."""
     passes: list[list[_Member]] = []
     repeated = 0
     for member in group:
-        rivals = [one[-1] for one in passes if _same_place(one[-1], member)]
-        if any(_same_slice(rival, member) for rival in rivals):
+        at_position = [one[-1] for one in passes if _is_same_position(one[-1], member)]
+        if any(_is_same_slice(other, member) for other in at_position):
             repeated += 1
             continue
-        free = [one for one in passes if not _same_place(one[-1], member)]
+        free = [one for one in passes if not _is_same_position(one[-1], member)]
         if free:
             free[0].append(member)
         else:
@@ -176,26 +174,26 @@ def _split_by_place(group: list[_Member]) -> Iterator[tuple[list[_Member], int]]
         yield one, repeated if number == 0 else 0
 
 
-def _same_place(one: _Member, other: _Member) -> bool:
+def _is_same_position(one: _Member, other: _Member) -> bool:
     if one.position is None or other.position is None:
-        # Nothing but the numbers can tell then, and a file's frames are never repetitions.
-        return one.piece is not other.piece and _same_slice(one, other)
-    return abs(one.position - other.position) <= SAME_PLACE_MM
+        # Only equal pixels show a duplicate then; frames of one file never count as duplicates.
+        return one.piece is not other.piece and _is_same_slice(one, other)
+    return abs(one.position - other.position) <= SAME_POSITION_MM
 
 
-def _same_slice(one: _Member, other: _Member) -> bool:
+def _is_same_slice(one: _Member, other: _Member) -> bool:
     return np.array_equal(one.plane.pixels, other.plane.pixels)
 
 
-def _to_scan(members: list[_Member], source: str, repeated: int, remarks: Sequence[str]) -> Scan:
+def _assemble_scan(members: list[_Member], source: str, repeated: int, remarks: Sequence[str]) -> Scan:
     first = members[0]
     pieces = list({member.piece.sha256: member.piece for member in members}.values())
     notes = [note for piece in pieces for note in piece.warnings]
     if repeated:
-        notes.append(f"Slices that came twice were read once: {repeated}.")
+        notes.append(f"Duplicate slices were read once: {repeated}.")
     if first.piece.kind != "picture":
         notes += _describe_geometry(members)
-    slices, blank = _keep_usable(members, first.piece.unit)
+    slices, blank = _select_usable(members, first.piece.unit)
     hashes = sorted(piece.sha256 for piece in pieces)
     directions, spacing = first.plane.directions, first.plane.spacing_mm
     return Scan(
@@ -208,9 +206,9 @@ def _to_scan(members: list[_Member], source: str, repeated: int, remarks: Sequen
             modality=first.piece.modality,
             spacing_mm=None if spacing is None else (spacing[0], spacing[1]),
             slice_spacing_mm=_spacing(members),
-            marks=None if directions is None else marks_of(directions),
+            marks=None if directions is None else find_marks(directions),
             window=None if first.piece.window is None else Window(*first.piece.window),
-            gantry_tilt_deg=None if directions is None else round(tilt_of(directions), 1),
+            gantry_tilt_deg=None if directions is None else round(compute_tilt_deg(directions), 1),
         ),
     )
 
@@ -226,17 +224,19 @@ def _spacing(members: list[_Member]) -> float | None:
 
 
 def _describe_geometry(members: list[_Member]) -> list[str]:
-    """What a reader must know about where the slices lie."""
+    """Return warnings about slice positions, orientation and spacing."""
     notes: list[str] = []
     directions = members[0].plane.directions
     if len(members) == 1:
-        notes.append("This is one slice of a study; the others may show what it does not.")
+        notes.append("This is a single slice; findings on other slices of the study are not seen.")
     elif members[0].position is None:
-        notes.append("The file tells no positions; its slices are in the order of its own count.")
+        notes.append(
+            "Slice positions are missing; slices are in the order of the file or of their instance numbers."
+        )
     if directions is not None and not is_axial(directions):
-        notes.append("The slices are not axial; the networks learned from axial slices.")
-    elif directions is not None and tilt_of(directions) >= 1:
-        notes.append(f"The slices are tilted by {tilt_of(directions):.0f}° (gantry tilt).")
+        notes.append("The slices are not axial; the networks were trained on axial slices.")
+    elif directions is not None and compute_tilt_deg(directions) >= 1:
+        notes.append(f"The slices are tilted by {compute_tilt_deg(directions):.0f}° (gantry tilt).")
     steps = _steps(members)
     if not len(steps):
         return notes
@@ -244,18 +244,18 @@ def _describe_geometry(members: list[_Member]) -> list[str]:
     gaps = []
     for number, (step, kind) in enumerate(zip(steps, kinds, strict=True), start=1):
         alike = [float(other) for other, its in zip(steps, kinds, strict=True) if its == kind]
-        if len(alike) > 1 and step > GAP * float(np.median(alike)):
+        if len(alike) > 1 and step > GAP_RATIO * float(np.median(alike)):
             gaps.append(f"{step:.1f} mm between slices {number} and {number + 1}")
     if gaps:
         more = f", and {len(gaps) - MAX_NAMED_GAPS} more" if len(gaps) > MAX_NAMED_GAPS else ""
         notes.append(f"Slices are missing: {', '.join(gaps[:MAX_NAMED_GAPS])}{more}.")
-    elif steps.max() > GAP * steps.min():
-        notes.append(f"The distance between slices changes, from {steps.min():.1f} to {steps.max():.1f} mm.")
+    elif steps.max() > GAP_RATIO * steps.min():
+        notes.append(f"Slice spacing varies from {steps.min():.1f} to {steps.max():.1f} mm.")
     return notes
 
 
-def _keep_usable(members: list[_Member], unit: Unit) -> tuple[tuple[Slice, ...], list[str]]:
-    """Leave out blank frames by their place, and refuse a scan that shows nothing at all."""
+def _select_usable(members: list[_Member], unit: Unit) -> tuple[tuple[Slice, ...], list[str]]:
+    """Leave out blank frames, and refuse a scan in which every frame is blank."""
     slices: list[Slice] = []
     blank: list[int] = []
     for index, member in enumerate(members):
@@ -267,26 +267,26 @@ def _keep_usable(members: list[_Member], unit: Unit) -> tuple[tuple[Slice, ...],
         slices.append(Slice(pixels, member.position))
     if not slices:
         raise ScanError(
-            "The picture shows nothing",
+            "The picture is blank",
             found="every pixel has the same value",
-            remedy="export the slice again, with a brain window",
+            remedy="export the slice again in a brain window",
             code="degenerate",
         )
     notes = []
     if blank:
         notes.append(f"Blank frames were left out: {', '.join(map(str, blank))} (counted from 1).")
     if unit == "gray" and any(_is_nearly_empty(slice_.pixels) for slice_ in slices):
-        notes.append("Almost every pixel has the same value; there is next to nothing to read.")
+        notes.append("Almost every pixel has the same value; the picture is nearly empty.")
     return tuple(slices), notes
 
 
 def _is_nearly_empty(pixels: np.ndarray) -> bool:
-    # Every fourth pixel finds the commonest gray well enough, and far faster.
+    # The median of every fourth row and column is close enough, and much faster.
     return bool(np.mean(pixels != np.median(pixels[::4, ::4])) < NEARLY_EMPTY_SHARE)
 
 
-def _name(sources: Sequence[str]) -> str:
-    """What to call files together: their own name, their common folder or archive, or the first of them."""
+def _name_group(sources: Sequence[str]) -> str:
+    """Name a group of files: the only name, the common folder or archive, or the first name and a count."""
     names = sorted(set(sources), key=natural_key)
     if len(names) == 1:
         return names[0]

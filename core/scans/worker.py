@@ -1,7 +1,7 @@
-"""The process in which files are decoded, within limits: `python -m core.scans.worker BYTES SECONDS`.
+"""The worker process that decodes files within limits: `python -m core.scans.worker BYTES SECONDS`.
 
-It reads requests from standard input and answers on standard output (see core.scans.messages), until its
-input ends, which it does when the program that started it ends.
+It reads requests from standard input and answers on standard output (see core.scans.messages). It ends when
+its input ends, at the latest with the program that started it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from core.scans.messages import read_message, write_message, write_outcome
 
 
 def main(memory_limit: int, cpu_limit: int) -> None:
-    """Answer until the input ends.
+    """Answer requests until the input ends.
 
     Args:
-        memory_limit: bytes that this process may take, libraries included.
-        cpu_limit: seconds of the processor that each file may take.
+        memory_limit: most memory of this process in bytes, libraries included.
+        cpu_limit: most processor time for each file in seconds.
     """
-    # Decoders print on standard output: it is led away, and only this program writes to the pipe.
+    # Decoders may print to standard output, so it is redirected and only this module writes to the pipe.
     answers = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)
     _limit_memory(memory_limit)
@@ -46,7 +46,7 @@ def _answer(data: bytes, head: dict[str, Any], answers: IO[bytes], cpu_limit: in
 
 
 def _limit_memory(n_bytes: int) -> None:
-    """Let this process grow so far, where the system can be told (not on Windows, nor well on macOS)."""
+    """Limit the memory of this process; on Linux only."""
     if not sys.platform.startswith("linux"):
         return
     import resource
@@ -56,7 +56,7 @@ def _limit_memory(n_bytes: int) -> None:
 
 
 def _limit_time(seconds: int) -> None:
-    """End this process (SIGXCPU) when it computes for so long from now on, where the system can be told."""
+    """End this process (SIGXCPU) after this much more processor time; not on Windows."""
     if sys.platform == "win32":
         return
     import resource

@@ -154,7 +154,7 @@ def _list_windows(experiment: Experiment, reading: Reading) -> list[dict[str, An
     if reading.technical.window is not None:
         named["file's own"] = reading.technical.window
     return [
-        {"name": name, "level": round(window.level_hu), "width": max(2, round(window.width_hu))}
+        {"name": name, "level": round(window.center_hu), "width": max(2, round(window.width_hu))}
         for name, window in named.items()
     ]
 

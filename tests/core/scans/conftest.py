@@ -1,4 +1,4 @@
-"""Pictures to read, made in memory."""
+"""Pictures made in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def gray() -> np.ndarray:
 
 @pytest.fixture
 def encode() -> Encode:
-    """encode(values or Pillow image, format, **options) -> the file's bytes."""
+    """Return encode(values or Pillow image, format, **options), which gives the file's bytes."""
 
     def write(picture: np.ndarray | Image.Image, format_name: str = "PNG", **options: Any) -> bytes:
         image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)

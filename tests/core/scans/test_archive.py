@@ -1,4 +1,4 @@
-"""Zip archives from strangers."""
+"""Zip archives from unknown sources: read, refused, or read in part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.scan_files import write_series, write_zip
 
 
 def refusal(data: bytes) -> ScanError:
-    """The one refusal of an archive of which nothing was read."""
+    """Return the only refusal of an archive from which nothing was read."""
     study = read_study([("a.zip", data)])
     assert () == study.scans
     (refused,) = study.refused
@@ -25,7 +25,7 @@ def refusal(data: bytes) -> ScanError:
 
 
 def link() -> bytes:
-    """An archive that holds a link."""
+    """Return an archive that holds a link."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as opened:
         entry = zipfile.ZipInfo("link.png")
@@ -35,7 +35,7 @@ def link() -> bytes:
 
 
 def overlap() -> bytes:
-    """An archive whose directory lists its only member twice."""
+    """Return an archive whose directory lists its only member twice."""
     data = write_zip({"a.dcm": b"x" * 100})
     start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
     directory = data[start:end]
@@ -46,7 +46,7 @@ def overlap() -> bytes:
 
 
 def reach(n_bytes: int) -> bytes:
-    """An archive whose last member claims so many bytes of the directory behind it."""
+    """Return an archive whose last member overlaps the directory by `n_bytes`."""
     data = bytearray(write_zip({"a.dcm": b"x" * 100}, zipfile.ZIP_STORED))
     at = data.index(b"PK\x01\x02")
     data[at + 20 : at + 24] = (100 + n_bytes).to_bytes(4, "little")
@@ -54,14 +54,14 @@ def reach(n_bytes: int) -> bytes:
 
 
 def widen(n_bytes: int) -> bytes:
-    """An archive whose first member's own head says that it is so much longer than the directory knows."""
+    """Return an archive whose first member's local header is `n_bytes` longer than the directory says."""
     data = bytearray(write_zip({"a.dcm": b"x" * 100, "b.dcm": b"x" * 100}, zipfile.ZIP_STORED))
     data[28:30] = n_bytes.to_bytes(2, "little")
     return bytes(data)
 
 
 def encrypt(data: bytes) -> bytes:
-    """The same archive, its members marked as encrypted."""
+    """Return the archive with its members marked as encrypted."""
     changed = bytearray(data)
     for magic, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = changed.find(magic)
@@ -92,12 +92,12 @@ def encrypt(data: bytes) -> bytes:
     ],
 )
 def test_zip_hostile(data: bytes, code: str) -> None:
-    """Links, overlaps, ways out, encryption, archives in archives and bombs are refused, each by its code."""
+    """Links, overlaps, outside names, encryption, nested archives and bombs are refused with a code."""
     assert code == refusal(data).code
 
 
 def test_zip_hostile_sizes_are_counted() -> None:
-    """A member that declares 1,000 bytes and inflates to far more is not believed."""
+    """A member that declares 1,000 bytes and inflates to far more is refused."""
     data = bytearray(write_zip({"lie.dcm": bytes(12_000_000)}))
     data[22:26] = (1000).to_bytes(4, "little")
     at = data.index(b"PK\x01\x02")
@@ -106,7 +106,7 @@ def test_zip_hostile_sizes_are_counted() -> None:
 
 
 def test_zip_hostile_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive of too many members is refused by its directory, or by the directory's size alone."""
+    """Too many members are refused from the directory, or from the directory's size alone."""
     data = write_zip({str(index): b"x" for index in range(4)})
     for n_members, listed in ((3, True), (0, False)):
         monkeypatch.setattr(archive, "LIMITS", replace(archive.LIMITS, n_members=n_members))
@@ -118,13 +118,13 @@ def test_zip_hostile_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read_here(data: bytes) -> list[str]:
-    """What becomes of each member in this process: "read", or a code."""
+    """Return "read" or the error code of each member, decoded in this process."""
     outcomes = [outcome for _, outcome in decoding.decode_all(data, "a.zip") if outcome is not None]
     return ["read" if isinstance(outcome, Piece) else outcome.code for outcome in outcomes]
 
 
 def test_zip_hostile_total(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an archive that inflates to too much in all, what came until then is read and the rest refused."""
+    """Members before the limit on total bytes are read, the rest is refused."""
     files = write_series(5)
     monkeypatch.setattr(archive, "LIMITS", replace(archive.LIMITS, total_bytes=3 * len(files[0]) + 100))
     data = write_zip({str(index): one for index, one in enumerate(files)})
@@ -133,8 +133,8 @@ def test_zip_hostile_total(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ("a.zip", True) == (source, "after 3 of 5 files" in str(last))
 
 
-def test_zip_hostile_total_counts_what_was_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that goes on where another one ended has no bytes more than that one had."""
+def test_zip_hostile_total_counts_skipped_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skipped members count towards the limit on total bytes."""
     files = write_series(5)
     monkeypatch.setattr(archive, "LIMITS", replace(archive.LIMITS, total_bytes=3 * len(files[0]) + 100))
     data = write_zip({str(index): one for index, one in enumerate(files)}, zipfile.ZIP_STORED)
@@ -143,7 +143,7 @@ def test_zip_hostile_total_counts_what_was_passed_over(monkeypatch: pytest.Monke
 
 
 def test_zip_hostile_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an archive whose members take too long in all, those read in time are kept and the rest refused."""
+    """Members read before the limit on total time are kept, the rest is refused."""
     seconds = iter([0.0, 1.0, 2.0, decoding.ARCHIVE_LIMIT_S + 1.0])
     monkeypatch.setattr(decoding, "time", SimpleNamespace(process_time=lambda: next(seconds)))
     data = write_zip({str(index): one for index, one in enumerate(write_series(5))})
@@ -151,7 +151,7 @@ def test_zip_hostile_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_zip_hostile_writes_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading an archive makes no file."""
+    """Reading an archive writes no file."""
     monkeypatch.chdir(tmp_path)
     read_study(
         [("a.zip", write_zip({"x/evil.txt": b"x", **{str(i): d for i, d in enumerate(write_series(2))}}))]
@@ -159,8 +159,8 @@ def test_zip_hostile_writes_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch) -
     assert [] == list(tmp_path.iterdir())
 
 
-def test_one_encrypted_member_costs_itself_only() -> None:
-    """The others are read."""
+def test_one_encrypted_member_does_not_stop_the_others() -> None:
+    """An encrypted member is refused; the others are read."""
     data = write_zip({str(index): one for index, one in enumerate(write_series(3))})
     at = data.index(b"PK\x01\x02")
     changed = bytearray(data)
@@ -172,10 +172,10 @@ def test_one_encrypted_member_costs_itself_only() -> None:
     )  # fmt: skip
 
 
-def test_a_self_extractor_and_deep_folders_are_told() -> None:
-    """A program before the archive, and folders without end, are read past with a remark."""
+def test_a_self_extractor_and_deep_folders_are_reported() -> None:
+    """A program before the archive and deeply nested folders are skipped with a remark."""
     deep = write_zip({"d/" * 60 + str(index): one for index, one in enumerate(write_series(2))})
     (scan,) = read_study([("a.exe", b"MZ program" + deep)]).scans
-    assert ("Other data stands before the zip archive; it was left out.", True) == (
+    assert ("Other data precedes the zip archive; it was ignored.", True) == (
         scan.warnings[0], "deep" in scan.warnings[1]
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Files that others made to break readers: the corpus that STROKE_CT_CORPUS names, and pydicom's own."""
+"""Files made to break readers: the corpus named by STROKE_CT_CORPUS, and pydicom's test files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_files
 
 from core.errors import ScanError
 from core.scans import read_study
-from core.scans.decoding import _attempt
+from core.scans.decoding import _try_decode
 
 CORPUS_VARIABLE = "STROKE_CT_CORPUS"
 _FOLDER = Path(os.environ.get(CORPUS_VARIABLE, "/nonexistent"))
@@ -24,29 +24,29 @@ _PARTS = (
 needs_corpus = pytest.mark.skipif(
     not (_FOLDER / "MANIFEST.csv").is_file(), reason=f"{CORPUS_VARIABLE} names no corpus"
 )
-# Where we differ from the manifest, how the file ends instead ("read", or the code of a refusal), and why.
-_ONE_COLOUR = "every pixel has one colour; what shows nothing is refused, however whole the file"
-_CONTENT = "the format is told by the content, never by the name"
+# Differences from the manifest: our outcome ("read", or the code of the refusal) and the reason.
+_ONE_COLOUR = "every pixel has one colour; a blank picture is refused, even if the file is intact"
+_CONTENT = "the format is identified from the content, never from the name"
 _TOO_SMALL = "pixels, below the minimum of 32 x 32"
 DIFFERENT = {
     "images_broken/broken_exif_dpi.jpg": ("degenerate", _ONE_COLOUR),
     "images_broken/truncated_exif_dpi.jpg": ("degenerate", _ONE_COLOUR),
     "images_hostile/chunk_no_fdat.png": ("degenerate", _ONE_COLOUR),
-    "images_valid/hopper.bmp": ("read", "BMP is on our list: without compression, it is the plainest of all"),
-    "disguised/looks-like-svg.webp": ("read", "WebP is on our list; Pillow's decoder of it alone is asked"),
-    "disguised/webp_named.jpg": ("read", f"{_CONTENT}; WebP is on our list, and the wrong name is told"),
-    "filenames/no_extension": ("read", f"{_CONTENT}; files of a medium have none"),
-    "nifti/made_not_gz.nii.gz": ("read", f"{_CONTENT}; the wrong name is told"),
-    "dicom/made_no_preamble.dcm": ("read", "the file meta information tells the transfer syntax, no guess"),
+    "images_valid/hopper.bmp": ("read", "BMP is supported"),
+    "disguised/looks-like-svg.webp": ("read", "WebP is supported; only Pillow's WebP decoder is tried"),
+    "disguised/webp_named.jpg": ("read", f"{_CONTENT}; WebP is supported, and the wrong name is reported"),
+    "filenames/no_extension": ("read", f"{_CONTENT}; files of a DICOM medium have no extension"),
+    "nifti/made_not_gz.nii.gz": ("read", f"{_CONTENT}; the wrong name is reported"),
+    "dicom/made_no_preamble.dcm": ("read", "the file meta information gives the transfer syntax"),
     "dicom/MAROTECH_CT_JP2Lossy.dcm": ("localizer_only", "its image type says LOCALIZER; it is coronal"),
     "dicom/JPEGLSNearLossless_08.dcm": ("degenerate", f"10 x 45 {_TOO_SMALL}"),
-    "nifti/functional.nii": ("unsupported_format", f"a film of 20 volumes; 17 x 21 {_TOO_SMALL}, besides"),
+    "nifti/functional.nii": ("unsupported_format", f"20 volumes; also 17 x 21 {_TOO_SMALL}"),
     "nifti/standard.nii.gz": ("degenerate", f"4 x 5 {_TOO_SMALL}"),
 }
 
 
 def rows() -> list[dict[str, str]]:
-    """What the manifest says of the scans and archives."""
+    """Return the manifest's rows on scans and archives."""
     if not (_FOLDER / "MANIFEST.csv").is_file():
         return []
     with (_FOLDER / "MANIFEST.csv").open(newline="", encoding="utf-8") as stream:
@@ -54,7 +54,7 @@ def rows() -> list[dict[str, str]]:
 
 
 class Ending(NamedTuple):
-    """What becomes of a file: whether anything was read of it, with a warning, and what was refused."""
+    """The outcome of a file: whether any of it was read, with a warning, and the errors."""
 
     read: bool
     warned: bool
@@ -63,7 +63,7 @@ class Ending(NamedTuple):
 
 @cache
 def read_file(file: str) -> Ending:
-    """How a file of the corpus ends."""
+    """Return the outcome of a file of the corpus."""
     path = _FOLDER / file
     study = read_study([(path.name, path.read_bytes())])
     assert study.scans or study.refused
@@ -73,7 +73,7 @@ def read_file(file: str) -> Ending:
 
 @needs_corpus
 def test_corpus_no_crash() -> None:
-    """Nothing of the corpus ends the decoder, except by its limit of time."""
+    """No file of the corpus crashes the decoder."""
     crashed = [
         row["file"] for row in rows() for error in read_file(row["file"]).errors if error.code == "crashed"
     ]
@@ -82,7 +82,7 @@ def test_corpus_no_crash() -> None:
 
 @needs_corpus
 def test_corpus_outcomes() -> None:
-    """Each file is read or refused as the manifest says; those that differ are listed, with how they end."""
+    """Each file is read or refused as the manifest says, except those listed in DIFFERENT."""
     different = {}
     for row in rows():
         ending = read_file(row["file"])
@@ -93,7 +93,7 @@ def test_corpus_outcomes() -> None:
 
 @needs_corpus
 def test_corpus_warnings() -> None:
-    """Volumes, series and archives that deserve a warning have one."""
+    """Volumes, series and archives that the manifest marks have a warning."""
     silent = [
         row["file"]
         for row in rows()
@@ -119,6 +119,6 @@ PYDICOMS_OWN = [path for path in sorted(get_testdata_files()) if Path(path).is_f
 
 @pytest.mark.parametrize("path", PYDICOMS_OWN, ids=lambda path: Path(path).name)
 def test_pydicoms_own_files_are_read_or_refused(path: str) -> None:
-    """Each of pydicom's test files ends as a scan or as a refusal with something to do about it."""
-    outcome = _attempt(Path(path).read_bytes(), "a", b"")
+    """Each of pydicom's test files gives a scan, or a refusal with a remedy."""
+    outcome = _try_decode(Path(path).read_bytes(), "a", b"")
     assert outcome.remedy if isinstance(outcome, ScanError) else outcome.planes

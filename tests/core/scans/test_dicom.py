@@ -26,12 +26,12 @@ from tests.scan_files import render_dataset, render_hu, save, write_dicom, write
 
 
 def decode(data: bytes) -> np.ndarray:
-    """The first frame in Hounsfield units."""
+    """Return the first frame in Hounsfield units."""
     return dicom.decode(data, "a.dcm").planes[0].pixels
 
 
 def refusal(data: bytes) -> ScanError:
-    """The error that decoding ends with."""
+    """Return the error that decoding raises."""
     with pytest.raises(ScanError) as caught:
         dicom.decode(data, "a.dcm")
     return caught.value
@@ -80,7 +80,7 @@ def test_compressed_transfer_syntaxes_give_the_same_numbers() -> None:
 
 
 def test_a_file_without_preamble_is_read_with_a_remark() -> None:
-    """The meta header alone says what the file is."""
+    """A file that begins with its meta header is read, with a remark."""
     piece = dicom.decode(write_dicom()[132:], "a")
     np.testing.assert_array_equal(render_hu(), piece.planes[0].pixels)
     assert ("The file has no DICOM preamble.",) == piece.warnings
@@ -94,8 +94,8 @@ def test_the_frames_of_a_file_are_its_planes() -> None:
 
 
 @pytest.mark.slow
-def test_300_frames_fit_into_the_memory_there_is() -> None:
-    """A file of 300 frames of 512 x 512 is read within the limits of the process that decodes it."""
+def test_300_frames_fit_into_memory() -> None:
+    """A file of 300 frames of 512 x 512 is read within the worker's limits."""
     one = np.kron(render_hu(), np.ones((8, 8), np.int16))
     study = read_study([("a.dcm", write_dicom(np.repeat(one[None], 300, axis=0)))])
     assert ([300], ()) == ([len(scan.slices) for scan in study.scans], study.refused)
@@ -120,7 +120,7 @@ def test_enhanced_frames_have_their_own_geometry() -> None:
 
 
 def test_orientation_equivalence() -> None:
-    """A MONOCHROME1 file reads as its MONOCHROME2 twin, be the display inverted or the numbers."""
+    """MONOCHROME1 gives the same pixels as MONOCHROME2, whether display or stored values are inverted."""
     shown = write_dicom(PhotometricInterpretation="MONOCHROME1")
     np.testing.assert_array_equal(render_hu(), decode(shown))
     inverted = write_dicom((-1 - render_hu()).astype(np.int16), PhotometricInterpretation="MONOCHROME1")
@@ -153,26 +153,26 @@ def test_bits_above_the_stored_ones_are_masked() -> None:
 @pytest.mark.parametrize(
     ("tags", "word"),
     [
-        ({"Modality": "MR"}, "no CT: the file says MR"),
-        ({"Modality": "SECRET"}, "does not say that it is a CT"),
+        ({"Modality": "MR"}, "not CT: the file says MR"),
+        ({"Modality": "SECRET"}, "does not say that it is CT"),
         ({"BurnedInAnnotation": "YES"}, "burnt into"),
-        ({"LossyImageCompression": "01"}, "with loss"),
+        ({"LossyImageCompression": "01"}, "lossy"),
         ({"ConvolutionKernel": "BONEPLUS"}, "sharp"),
         ({"ContrastBolusAgent": "SECRET"}, "contrast"),
-        ({"BodyPartExamined": "CHEST"}, "another part of the body"),
+        ({"BodyPartExamined": "CHEST"}, "another body part"),
         ({"RescaleSlope": -1}, "negative"),
-        ({"RescaleSlope": None}, "taken for Hounsfield"),
+        ({"RescaleSlope": None}, "may be wrong"),
     ],
 )
-def test_doubts_are_told(tags: dict[str, object], word: str) -> None:
-    """What should make the reader doubt is said, without repeating the file's own text."""
+def test_warnings_do_not_quote_the_file(tags: dict[str, object], word: str) -> None:
+    """Each condition gives its warning, which does not quote the file's text."""
     (*_, warning) = [w for w in dicom.decode(write_dicom(**tags), "a").warnings if word in w]
     assert "SECRET" not in warning
 
 
 @pytest.mark.parametrize("part", ["HEAD", "BRAIN", "", "SECRET"])
-def test_a_head_or_an_unknown_part_is_no_doubt(part: str) -> None:
-    """Only words of DICOM's own for other parts of the body make a doubt."""
+def test_a_head_or_an_unknown_part_gives_no_warning(part: str) -> None:
+    """Only DICOM's own terms for other body parts give the warning."""
     assert OTHER_PART not in dicom.decode(write_dicom(BodyPartExamined=part), "a").warnings
 
 
@@ -197,15 +197,15 @@ def test_a_head_or_an_unknown_part_is_no_doubt(part: str) -> None:
         ({"Modality": "SR"}, "no_pixels"),
     ],
 )
-def test_absurd_headers_are_refused(tags: dict[str, object], code: str) -> None:
-    """What decoding relies on is checked before it; each refusal has its code."""
+def test_headers_out_of_range_are_refused(tags: dict[str, object], code: str) -> None:
+    """Header values that decoding relies on are checked first; each refusal has its code."""
     assert code == refusal(write_dicom(**tags)).code
 
 
 def test_dicom_bombs() -> None:
-    """A deflated file that would inflate beyond the limit, a false length, a false JPEG 2000: refused."""
+    """A deflate bomb, a false length and a false JPEG 2000 stream are refused."""
     deflated = save(render_dataset(), syntax=DeflatedExplicitVRLittleEndian)
-    # The data set begins after the meta header, whose length its first element tells.
+    # The data set begins after the meta header, whose first element gives its length.
     start = 144 + struct.unpack("<I", deflated[140:144])[0]
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     bomb = b"".join(packer.compress(bytes(10_000_000)) for _ in range(21)) + packer.flush()
@@ -218,13 +218,13 @@ def test_dicom_bombs() -> None:
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
 def test_a_file_cut_off_is_refused(share: float) -> None:
-    """A file that ends early is refused, wherever it ends."""
+    """A file cut off at any place is refused."""
     data = write_dicom()
     assert refusal(data[: int(len(data) * share)]).code in ("truncated", "no_pixels")
 
 
 def test_an_unknown_transfer_syntax_is_refused_and_a_known_one_named() -> None:
-    """A syntax without a decoder is named by the standard's own words."""
+    """A known syntax without a decoder is named by the standard's term."""
     plain = write_dicom()
     assert "unknown transfer syntax" in str(
         refusal(plain.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.99999.1.2.1\0"))
@@ -234,6 +234,6 @@ def test_an_unknown_transfer_syntax_is_refused_and_a_known_one_named() -> None:
 
 
 def test_errors_are_not_chained_to_what_quotes_the_file() -> None:
-    """A refusal carries no cause, whose text might hold a patient's name."""
+    """A refusal has no cause, because its text might hold a patient's name."""
     error = refusal(write_dicom(PixelData=b"\0" * 100))
     assert (None, True) == (error.__cause__, error.__cause__ is None)

@@ -1,4 +1,4 @@
-"""Formats are told by content, never by name."""
+"""Formats are identified from the content, never from the name."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_pictures_are_known_by_content(gray, encode, format_name):
     ],
 )
 def test_volumes_and_archives_are_known_by_content(data, name):
-    """DICOM, NIfTI, gzip and zip are recognised, also behind another kind's beginning."""
+    """DICOM, NIfTI, gzip and zip are recognised, also after the magic of another format."""
     kind = identify(data)
     assert (name, "") == (kind.name, kind.remedy)
 
@@ -49,7 +49,7 @@ def test_volumes_and_archives_are_known_by_content(data, name):
     ],
 )
 def test_other_kinds_are_named_with_a_remedy(data, word):
-    """A file of a kind that is not read is named for what it is, with something to do about it."""
+    """A file of an unsupported format is named, with a remedy."""
     kind = identify(data)
     assert word in kind.name
     assert kind.remedy
@@ -57,11 +57,11 @@ def test_other_kinds_are_named_with_a_remedy(data, word):
 
 
 def test_unknown_bytes_are_no_image():
-    """Bytes of no known kind are refused as no image."""
+    """Bytes of unknown format are refused as not an image."""
     assert "not_an_image" == identify(b"hello, this is text").refusal
 
 
-def test_wrong_picture_ending_is_told(gray, encode):
+def test_wrong_picture_ending_is_reported(gray, encode):
     """A PNG called .jpg is read, with a warning that names both."""
     (warning,) = compare_with_name(identify(encode(gray)), "scan.JPG")
     assert ".jpg" in warning
@@ -70,7 +70,7 @@ def test_wrong_picture_ending_is_told(gray, encode):
 
 @pytest.mark.parametrize("name", ["scan.png", "scan.PNG", "scan", "scan.v2", "folder.jpg/scan.png"])
 def test_fitting_or_missing_ending_is_fine(gray, encode, name):
-    """A fitting ending, an unknown one or none gives no warning."""
+    """A matching, unknown or missing extension gives no warning."""
     assert [] == compare_with_name(identify(encode(gray)), name)
 
 

@@ -1,4 +1,4 @@
-"""Decoding apart: what ends the worker costs one file, and the next is read."""
+"""Decoding in workers: a file that ends its worker is refused, and the next is read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from core.scans import isolation, messages, read_study
 from tests.core.scans.test_messages import NONSENSE
 from tests.scan_files import render_hu, write_dicom, write_series, write_zip
 
-# Instead of the real worker's module: what stands in for a decoder that a file has broken.
+# Replaces the worker module: a decoder that certain files break.
 _BROKEN = """
 import os, sys, time
 from core.scans import decoding, worker
-real = decoding._attempt
+real = decoding._try_decode
 def attempt(data, source, key):
     if b"HANG" in data:
         while True: pass
@@ -30,14 +30,14 @@ def attempt(data, source, key):
     if b"CHATTER" in data:
         os.write(1, b"x" * 100)
     return real(data, source, key)
-decoding._attempt = attempt
+decoding._try_decode = attempt
 worker.main(int(sys.argv[-2]), int(sys.argv[-1]))
 """
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers that hang, crash, swell or chatter when a file tells them to."""
+    """Make workers hang, crash, use memory or print when a file says so."""
     start = isolation.subprocess.Popen
     monkeypatch.setattr(isolation, "_idle", [])
     monkeypatch.setattr(isolation, "CPU_LIMIT_S", 2)
@@ -55,8 +55,7 @@ needs_linux = pytest.mark.skipif(
 
 @needs_linux
 def test_the_limits_in_force_keep_a_file_below_20_s_and_1_gb(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock's limit leaves room for the processor's and ends below 20 s; a worker is held to less than
-    1 GB, its libraries included."""
+    """The time limit exceeds the processor limit and is below 20 s; a worker gets less than 1 GB."""
     assert isolation.CPU_LIMIT_S + 1 < isolation.TIME_LIMIT_S < 20
     monkeypatch.setattr(isolation, "_idle", [])
     read_study([("a", write_dicom())])
@@ -70,7 +69,7 @@ def test_the_limits_in_force_keep_a_file_below_20_s_and_1_gb(monkeypatch: pytest
 @needs_linux
 @pytest.mark.parametrize(("word", "code"), [(b"HANG", "timeout"), (b"CRASH", "crashed")])
 def test_one_file_ends_the_worker_and_the_others_are_read(broken: None, word: bytes, code: str) -> None:
-    """A file that hangs or crashes is named with its code; its neighbours in the archive are read."""
+    """A file that hangs or crashes is named with its code; the other members of the archive are read."""
     members = {str(index): data for index, data in enumerate(write_series(4))}
     members["2"] += word
     study = read_study([("a.zip", write_zip(members)), ("b", write_dicom(render_hu(9), z=99))])
@@ -80,7 +79,7 @@ def test_one_file_ends_the_worker_and_the_others_are_read(broken: None, word: by
 
 @needs_linux
 def test_a_file_that_waits_is_ended_by_the_clock(broken: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who computes nothing and answers nothing is late as well; that it has begun gives it no more time."""
+    """A file that neither computes nor answers is ended by the time limit too."""
     monkeypatch.setattr(isolation, "TIME_LIMIT_S", 3.0)
     study = read_study([("a.zip", write_zip({"0": write_dicom(), "1": b"SLEEP"}))])
     assert (1, [("a.zip/1", "timeout")]) == (
@@ -88,8 +87,8 @@ def test_a_file_that_waits_is_ended_by_the_clock(broken: None, monkeypatch: pyte
     )  # fmt: skip
 
 
-def test_an_answer_of_absurd_size_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pixels of one answer are limited in all, so that a worker taken over cannot fill this process."""
+def test_an_answer_that_is_too_large_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pixels of one answer are limited, so that a hostile worker cannot fill this process's memory."""
     monkeypatch.setattr(isolation, "_idle", [])
     data = write_dicom(np.stack([render_hu(seed) for seed in range(3)]))
     for n_frames, codes in ((3, []), (2, ["crashed"])):
@@ -105,19 +104,19 @@ def test_memory_is_limited(broken: None) -> None:
     assert 1 == len(study.scans)
 
 
-def test_what_decoders_print_does_no_harm(broken: None) -> None:
-    """Words on standard output do not spoil the answers."""
+def test_printing_decoders_do_no_harm(broken: None) -> None:
+    """Text that a decoder prints to standard output does not corrupt the answers."""
     assert 1 == len(read_study([("a", write_dicom() + b"CHATTER")]).scans)
 
 
 def test_an_archive_that_keeps_ending_workers_is_given_up(broken: None) -> None:
-    """After three of its files ended the worker, the rest is not read."""
+    """After three files of an archive have ended a worker, the rest is not read."""
     study = read_study([("a.zip", write_zip({str(index): b"CRASH" for index in range(9)}))])
     assert ["a.zip/0", "a.zip/1", "a.zip/2", "a.zip"] == [refused.source for refused in study.refused]
 
 
 def test_a_worker_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One process decodes file after file, and it is not this one."""
+    """One other process decodes several files."""
     monkeypatch.setattr(isolation, "_idle", [])
     read_study([("a", write_dicom())])
     (worker,) = isolation._idle
@@ -128,7 +127,7 @@ def test_a_worker_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_dead_idle_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that died while it waited costs no file."""
+    """After an idle worker has died, the next file is still read."""
     monkeypatch.setattr(isolation, "_idle", [])
     read_study([("a", write_dicom())])
     isolation._idle[0]._process.kill()
@@ -140,7 +139,7 @@ def test_a_dead_idle_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None
 def test_nonsense_from_a_worker_is_a_refusal(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes
 ) -> None:
-    """Whatever a worker answers, the file is refused with a code, and its worker is not used again."""
+    """After an invalid answer the file is refused with a code, and the worker is not used again."""
     (tmp_path / "answer").write_bytes(answer)
     start = isolation.subprocess.Popen
     monkeypatch.setattr(isolation, "_idle", [])
@@ -157,12 +156,12 @@ def test_nonsense_from_a_worker_is_a_refusal(
 
 
 def test_an_abandoned_answer_ends_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever goes away in the midst of an archive leaves no worker behind with half an answer."""
+    """When the caller stops early, the worker with the rest of the answer is closed."""
     closed = []
     original = isolation._Worker.close
     monkeypatch.setattr(isolation._Worker, "close", lambda worker: closed.append(worker) or original(worker))
     members = {f"{number}.dcm": data for number, data in enumerate(write_series(3))}
-    outcomes = isolation.decode_apart(write_zip(members), "study.zip", key=b"0" * 32)
+    outcomes = isolation.decode_isolated(write_zip(members), "study.zip", key=b"0" * 32)
     next(outcomes)
     outcomes.close()
     assert 1 == len(closed)

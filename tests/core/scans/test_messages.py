@@ -1,4 +1,4 @@
-"""What two processes say to each other: it comes as it was sent, and nonsense is an error with a name."""
+"""Messages between processes arrive as sent, and invalid data raises a known error."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NONSENSE = {
 
 
 def test_answers_survive_the_pipe() -> None:
-    """A piece is the same on both sides, and so is a refusal."""
+    """A piece and a refusal are the same after writing and reading."""
     piece = decoding.decode_file(write_dicom(z=3), "a")
     error = ScanError("Wrong", found="this", remedy="that", code="truncated")
     stream = io.BytesIO()
@@ -68,7 +68,7 @@ def test_answers_survive_the_pipe() -> None:
 
 @pytest.mark.parametrize("part", [1000, 4096, 5000])
 def test_large_planes_come_in_parts(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
-    """However many messages a plane takes, its pixels are the same; whole numbers travel as int16."""
+    """A plane sent in any number of parts has the same pixels; integer values are sent as int16."""
     monkeypatch.setattr(messages, "PART_PIXELS", part)
     piece = decoding.decode_file(write_dicom(), "a")
     stream = io.BytesIO()
@@ -80,8 +80,8 @@ def test_large_planes_come_in_parts(monkeypatch: pytest.MonkeyPatch, part: int) 
     assert b"" == stream.read()
 
 
-def test_no_changed_byte_of_a_message_harms_its_reader() -> None:
-    """A message with any one byte changed is read, or is one of the errors that end a worker."""
+def test_a_changed_byte_raises_only_known_errors() -> None:
+    """A message with any one byte changed is read, or raises one of the errors that end a worker."""
     message = _write(({"kind": "piece"}, np.arange(4, dtype=np.float32)))
     outcomes = set()
     for place in range(len(message)):
@@ -96,7 +96,7 @@ def test_no_changed_byte_of_a_message_harms_its_reader() -> None:
 
 
 def test_a_message_beyond_its_limit_is_not_read() -> None:
-    """Its length alone refuses it: nothing after that is taken from the pipe."""
+    """A message that is too long is refused from its length; nothing more is read from the pipe."""
     stream = io.BytesIO(NONSENSE["too long"])
     with pytest.raises(ValueError, match="too long"):
         read_message(stream)

@@ -1,4 +1,4 @@
-"""Valid files of every format, damaged at random: each is read or refused, and nothing else ever escapes."""
+"""Valid files of every format, damaged at random, are read or refused; no other error escapes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _rle() -> bytes:
 
 
 def _transcode(syntax: int) -> bytes:
-    """The DICOM file in a compressed transfer syntax, as GDCM writes it."""
+    """Return the DICOM file in a compressed transfer syntax, written by GDCM."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.dcm")
         path.write_bytes(write_dicom())
@@ -88,16 +88,16 @@ VALID = {
     "NIfTI packed": gzip.compress(write_nifti()),
     "zip": write_zip({"a/1": write_dicom(), "b.png": _picture("PNG")}),
 }
-# Written in C++: it may end the process on damaged files, which therefore is never this one.
+# Written in C++, so a damaged file may crash the process that decodes it.
 BY_GDCM = ("DICOM JPEG lossless", "DICOM JPEG-LS", "DICOM JPEG 2000")
-# Headers are where decoders believe things.
+# Mostly in the headers, which decoders trust.
 _PLACES = st.one_of(st.integers(0, 700), st.integers(0, 40_000))
 _CHANGES = st.lists(st.tuples(_PLACES, st.binary(min_size=1, max_size=4)), min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize("name", sorted(VALID))
-def test_what_is_mutated_is_valid(name: str) -> None:
-    """Undamaged, each of the files is read."""
+def test_undamaged_files_are_read(name: str) -> None:
+    """Each of the files is read before it is damaged."""
     assert all(isinstance(outcome, Piece) for _, outcome in decode_all(VALID[name], "a") if outcome)
 
 
@@ -106,8 +106,7 @@ def test_what_is_mutated_is_valid(name: str) -> None:
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(changes=_CHANGES, keep=st.one_of(st.just(1.0), st.floats(0, 1)))
 def test_mutated_files_are_read_or_refused(name: str, changes: list[tuple[int, bytes]], keep: float) -> None:
-    """A damaged file gives a scan of finite pixels or a refusal with a remedy; nothing but GDCM ever ends the
-    process that decodes it."""
+    """A damaged file gives finite pixels or a refusal with a remedy; only GDCM may crash its worker."""
     data = bytearray(VALID[name])
     for place, new in changes:
         place %= len(data)

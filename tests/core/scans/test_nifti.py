@@ -1,4 +1,4 @@
-"""NIfTI volumes: orientation honoured, claims checked before anything is inflated."""
+"""NIfTI volumes: orientation is honoured, and headers are checked before anything is inflated."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.scan_files import render_hu, write_nifti
 
 
 def read(data: bytes) -> Scan:
-    """The scan of a volume."""
+    """Return the scan of a volume."""
     return read_scan(data, "v.nii")
 
 
 def refusal(data: bytes) -> ScanError:
-    """The error that reading ends with."""
+    """Return the error that reading raises."""
     with pytest.raises(ScanError) as caught:
         read(data)
     return caught.value
 
 
 def check_slices(scan: Scan) -> None:
-    """The slices are those drawn, upright and from the feet to the head."""
+    """Assert that the slices are those rendered, upright and from the feet to the head."""
     assert ("hu", 4, ("R", "L", "A", "P")) == (scan.unit, len(scan.slices), scan.technical.marks)
     for index, slice_ in enumerate(scan.slices):
         np.testing.assert_array_equal(render_hu(index), slice_.pixels)
@@ -36,7 +36,7 @@ def check_slices(scan: Scan) -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_volume_is_a_scan(pack) -> None:
-    """Packed or not, slices come as a radiologist sees them, with their voxel size."""
+    """Slices of a plain or gzipped volume are in radiological orientation, with their voxel size."""
     scan = read(pack(write_nifti()))
     check_slices(scan)
     assert ((0.5, 0.5), 5.0, [0, 5, 10, 15]) == (
@@ -49,7 +49,7 @@ def test_a_volume_is_a_scan(pack) -> None:
 @pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, -1)])
 def test_orientation_is_honoured(axes, signs) -> None:
-    """However the axes are stored and mirrored, the slices are the same."""
+    """Any order and direction of the stored axes gives the same slices."""
     volume = np.stack([render_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
     size = np.array([0.5, 0.5, 5.0])
     affine = np.eye(4)
@@ -79,8 +79,8 @@ def test_slope_and_intercept_are_applied() -> None:
     assert 900 < read(bytes(stored)).slices[0].pixels.max() < 910
 
 
-def test_an_unknown_orientation_is_told() -> None:
-    """Without a usable affine the slices are taken as stored, and the sides are said to be unknown."""
+def test_an_unknown_orientation_is_reported() -> None:
+    """Without a usable affine the slices stay as stored, with a warning that left and right are unknown."""
     data = bytearray(write_nifti())
     data[280:328] = np.full(12, np.nan, "<f4").tobytes()
     scan = read(bytes(data))
@@ -89,17 +89,16 @@ def test_an_unknown_orientation_is_told() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pack", [bytes, partial(gzip.compress, compresslevel=1)])
-def test_300_slices_fit_into_the_memory_there_is(pack) -> None:
-    """A volume of 300 slices of 512 x 512, rescaled, is read within the limits of the process that decodes
-    it."""
+def test_300_slices_fit_into_memory(pack) -> None:
+    """A rescaled volume of 300 slices of 512 x 512 is read within the worker's limits."""
     one = np.kron(render_hu(), np.ones((8, 8), np.int16))
     data = write_nifti(np.repeat(one[:, :, None], 300, axis=2), scl_slope=2, scl_inter=3)
     study = read_study([("v.nii", pack(data))])
     assert ([300], ()) == ([len(scan.slices) for scan in study.scans], study.refused)
 
 
-def test_numbers_that_lie_as_they_are_shown_can_be_scaled() -> None:
-    """A float volume that needs neither turning nor rescaling becomes gray like any other."""
+def test_a_volume_in_display_orientation_can_be_scaled() -> None:
+    """A float volume that needs neither reorientation nor rescaling is scaled to gray."""
     values = np.random.default_rng(0).uniform(0, 500, (40, 40, 3)).astype(np.float32)
     data = write_nifti(values, np.diag([-0.5, -0.5, 5.0, 1.0]))
     scan = read(data[:112] + bytes(8) + data[120:])
@@ -107,10 +106,10 @@ def test_numbers_that_lie_as_they_are_shown_can_be_scaled() -> None:
     np.testing.assert_allclose((values[:, :, 0].T - low) / (high - low), scan.slices[0].pixels, atol=1e-6)
 
 
-def test_values_that_are_no_hounsfield_units_are_told() -> None:
+def test_values_that_are_not_hounsfield_units_are_reported() -> None:
     """A volume without air, such as an MRI, becomes display gray, with a warning."""
     scan = read(write_nifti((np.arange(40 * 40 * 3) % 900).reshape(40, 40, 3).astype(np.int16)))
-    assert ("gray", True) == (scan.unit, "no Hounsfield units" in scan.warnings[0])
+    assert ("gray", True) == (scan.unit, "not Hounsfield units" in scan.warnings[0])
     values = np.stack([slice_.pixels for slice_ in scan.slices])
     assert (0.0, 1.0) == (values.min(), values.max())
 
@@ -132,21 +131,23 @@ def test_values_that_are_no_hounsfield_units_are_told() -> None:
     ],
 )
 def test_damaged_volumes_are_refused(change, code) -> None:
-    """Cut off, negative, of unknown type, beyond the end, in two files, too large: each has its code."""
+    """Each kind of damaged or unsupported volume is refused with its code."""
     assert code == refusal(change(write_nifti())).code
 
 
 def test_four_dimensions_are_refused() -> None:
-    """A series of volumes is refused; a fourth dimension of one is none."""
+    """A series of volumes is refused; a fourth dimension of length 1 is ignored."""
     volume = np.stack([np.stack([render_hu(i).T[::-1, ::-1] for i in range(4)], axis=2)] * 2, axis=3)
     assert "4 dimensions" in str(refusal(write_nifti(volume)))
     check_slices(read(write_nifti(volume[..., :1])))
 
 
 def test_nothing_beyond_the_volume_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What follows the volume in a packed file is never inflated."""
-    taken = []
-    take = nifti._take
-    monkeypatch.setattr(nifti, "_take", lambda data, n: taken.append(take(data, n)) or taken[-1])
+    """Data after the volume in a gzipped file is never inflated."""
+    starts = []
+    read_start = nifti._read_start
+    monkeypatch.setattr(
+        nifti, "_read_start", lambda data, n: starts.append(read_start(data, n)) or starts[-1]
+    )
     check_slices(read(gzip.compress(write_nifti() + bytes(50_000_000))))
-    assert len(write_nifti()) == max(map(len, taken))
+    assert len(write_nifti()) == max(map(len, starts))

@@ -1,4 +1,4 @@
-"""Identifiers of a patient, planted wherever a file has room, never enter a scan, an error or a log."""
+"""Patient identifiers, planted wherever a file has room, never enter a scan, an error or a log."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.canary_files import NAME, find_canaries, pack, write_dicom_files, wri
 
 @cache
 def write_all() -> dict[str, bytes]:
-    """Every file of tests.canary_files, by name."""
+    """Return every file of tests.canary_files by name."""
     return {**write_dicom_files(), **write_volumes(), **write_pictures()}
 
 
 def describe(value: Any) -> str:
-    """Everything that an object holds, however deep, as text; of pixels their size alone."""
+    """Return everything in an object, at any depth, as text; for pixels only shape and type."""
     if isinstance(value, np.ndarray):
         return f"pixels {value.shape} {value.dtype}"
     if isinstance(value, BaseException):
@@ -38,14 +38,14 @@ def describe(value: Any) -> str:
     return repr(value)
 
 
-def test_each_file_holds_what_is_looked_for() -> None:
-    """A name is planted in every file, but for those cut off that have room only behind their pixels."""
+def test_each_file_holds_a_canary() -> None:
+    """The name is in every file, except cut-off ones whose only room for text follows the pixels."""
     bare = [name for name, data in write_all().items() if NAME not in find_canaries(data)]
     assert ["cut-a.webp", "cut-a.bmp"] == bare
 
 
 def test_phi_canary() -> None:
-    """Scans and refusals of files in a zip hold nothing of their texts, of folders, or of comments."""
+    """Scans and refusals from a zip hold no text of its files, folder names or comments."""
     study = read_study([("a.zip", pack(write_all()))])
     assert (9, 17) == (len(study.scans), len(study.refused))
     assert 4 in {len(scan.slices) for scan in study.scans if scan.unit == "hu"}
@@ -55,7 +55,7 @@ def test_phi_canary() -> None:
 def test_phi_canary_in_this_process(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither what comes of a file, nor the causes of an error, nor any log or print hold its texts."""
+    """Outcomes, causes of errors, logs and printed output hold no text of the files."""
     files = write_all()
     caplog.set_level(logging.DEBUG)
     caplog.clear()
@@ -76,9 +76,9 @@ def test_the_description_goes_deep() -> None:
     technical = dataclasses.replace(scan.technical, modality=NAME)
     error = ScanError("It failed")
     error.__cause__ = ValueError(NAME)
-    for held in (
+    for value in (
         dataclasses.replace(scan, warnings=(f"of {NAME}",)),
         dataclasses.replace(scan, technical=technical),
         (error,),
     ):
-        assert [NAME] == find_canaries(describe(held))
+        assert [NAME] == find_canaries(describe(value))

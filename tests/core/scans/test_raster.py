@@ -1,4 +1,4 @@
-"""Pictures to gray: what Pillow would do silently is done openly."""
+"""Pictures are decoded to gray, and conversions are reported."""
 
 import struct
 import subprocess
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def only(picture):
-    """The pixels of a picture of one frame."""
+    """Return the pixels of a picture of one frame."""
     (frame,) = picture.frames
     return frame
 
 
 def png_of_size(width, height):
-    """A PNG whose header claims a size, with hardly any data behind it."""
+    """Return a PNG whose header claims a size, with hardly any data."""
 
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -63,8 +63,7 @@ def test_bit_depth_equivalence(gray, encode, format_name, brightest):
 
 @pytest.mark.parametrize(("highest", "scale"), [(200, 255), (3071, 4095), (4095, 4095), (4096, 65535)])
 def test_16_bit_is_scaled_by_the_smallest_full_scale(gray, encode, highest, scale):
-    """16-bit values are divided by the smallest of 255, 4095 and 65535 that holds them, and the scale is
-    told."""
+    """16-bit values are divided by the smallest sufficient of 255, 4095 and 65535, which is reported."""
     values = (gray.astype(np.uint32) * highest // 255).astype(np.uint16)
     picture = decode(encode(values), "PNG")
     np.testing.assert_allclose(values / scale, only(picture), atol=1e-7)
@@ -72,7 +71,7 @@ def test_16_bit_is_scaled_by_the_smallest_full_scale(gray, encode, highest, scal
 
 
 def test_16_bit_colour_keeps_its_gray(gray, encode):
-    """A 16-bit RGB picture, which Pillow reads with 8 bits, says so."""
+    """A 16-bit RGB picture, which Pillow reads with 8 bits, gives a warning."""
     rows = b"".join(b"\0" + np.repeat(row.astype(">u2") * 257, 3).tobytes() for row in gray)
 
     def chunk(kind, body):
@@ -87,7 +86,7 @@ def test_16_bit_colour_keeps_its_gray(gray, encode):
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
 def test_hounsfield_units_are_windowed(gray, encode, dtype):
-    """Signed or float values that reach air are taken for Hounsfield units and shown in the brain window."""
+    """Signed or float values that reach air are read as Hounsfield units in the brain window."""
     values = (gray.astype(np.int32) * 8 - 1000).astype(dtype)
     image = Image.fromarray(values.astype(np.int32) if dtype == np.int16 else values)
     picture = decode(encode(image, "TIFF"), "TIFF")
@@ -103,7 +102,7 @@ def test_float_in_unit_range_is_kept(gray, encode):
     assert () == picture.warnings
 
 
-def test_unknown_scale_is_stretched_and_told(gray, encode):
+def test_unknown_scale_is_stretched_and_reported(gray, encode):
     """Values that fit no scale run from black to white, with a warning."""
     picture = decode(encode(gray.astype(np.float32) / 40 - 3, "TIFF"), "TIFF")
     assert (0, 1) == (only(picture).min(), only(picture).max())
@@ -128,7 +127,7 @@ def test_gray_in_other_modes_is_the_same_gray(gray, encode, mode):
     assert () == picture.warnings
 
 
-def test_cmyk_is_converted_and_told(gray, encode):
+def test_cmyk_is_converted_and_reported(gray, encode):
     """A CMYK picture comes out as its gray, not as its negative, with a warning."""
     smooth = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
     picture = decode(encode(Image.fromarray(smooth).convert("CMYK"), "TIFF"), "TIFF")
@@ -136,7 +135,7 @@ def test_cmyk_is_converted_and_told(gray, encode):
     assert any("CMYK" in warning for warning in picture.warnings)
 
 
-def test_one_bit_is_told(encode, gray):
+def test_one_bit_is_reported(encode, gray):
     """A picture of 1 bit is read as black and white, with a warning."""
     picture = decode(encode(Image.fromarray(gray > 100)), "PNG")
     assert {0.0, 1.0} == set(np.unique(only(picture)).tolist())
@@ -152,7 +151,7 @@ def test_lab_lightness_is_read(gray, encode):
     assert any("Lab" in warning for warning in picture.warnings)
 
 
-def test_colour_is_told(gray, encode):
+def test_colour_is_reported(gray, encode):
     """A coloured picture is converted by its luminance, with a warning."""
     colour = np.dstack([gray, np.zeros_like(gray), np.zeros_like(gray)])
     picture = decode(encode(colour), "PNG")
@@ -167,8 +166,8 @@ def test_small_colour_differences_are_no_colour(gray, encode):
 
 
 @pytest.mark.parametrize("with_colour", [False, True])
-def test_transparency_is_laid_on_black(gray, encode, with_colour):
-    """What hides under full transparency becomes black, half transparency half as bright, with a warning."""
+def test_transparency_is_shown_on_black(gray, encode, with_colour):
+    """Full transparency gives black, half transparency half the brightness, with a warning."""
     alpha = np.full_like(gray, 255)
     alpha[:10], alpha[10:20] = 0, 128
     values = np.full_like(gray, 200)
@@ -177,17 +176,16 @@ def test_transparency_is_laid_on_black(gray, encode, with_colour):
         encode(Image.merge("RGBA" if with_colour else "LA", list(map(Image.fromarray, bands)))), "PNG"
     )
     assert [0.0, 100 / 255, 200 / 255] == pytest.approx(only(picture)[[5, 15, 30], 0].tolist(), abs=1e-6)
-    assert any("laid on black" in warning for warning in picture.warnings)
+    assert any("shown on black" in warning for warning in picture.warnings)
 
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_equivalence(encode, format_name, orientation):
-    """A picture stored turned, with its EXIF orientation, gives the pixels of the upright one, and says
-    so."""
+    """A rotated picture with its EXIF orientation gives the pixels of the upright one, with a warning."""
     upright = np.zeros((40, 64), np.uint8)
     upright[:16, :16], upright[:16, 48:] = 250, 120
-    # What a camera held in each of the eight ways would have stored.
+    # The pixels that a camera stores in each of the eight orientations.
     stored = {
         1: upright,
         2: upright[:, ::-1],
@@ -207,7 +205,7 @@ def test_orientation_equivalence(encode, format_name, orientation):
 
 
 def test_16_bit_picture_is_turned_too(gray, encode):
-    """The EXIF orientation holds for 16-bit pictures as well."""
+    """The EXIF orientation is applied to 16-bit pictures too."""
     exif = Image.Exif()
     exif[0x0112] = 6
     picture = decode(encode(gray.astype(np.uint16) * 257, exif=exif), "PNG")
@@ -215,7 +213,7 @@ def test_16_bit_picture_is_turned_too(gray, encode):
 
 
 def test_broken_exif_does_no_harm(gray, encode):
-    """A picture with an EXIF block of rubbish is read as it is stored."""
+    """A picture with a damaged EXIF block is read as stored."""
     data = encode(gray, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\xee" * 40)
     assert (40, 48) == only(decode(data, "JPEG")).shape
 
@@ -238,7 +236,7 @@ def test_pages_share_one_scale(gray, encode):
 
 
 def test_pages_of_different_size_are_refused(gray, encode):
-    """A TIFF whose pages have different sizes is no series."""
+    """A TIFF whose pages have different sizes is refused."""
     other = Image.fromarray(gray[:36])
     data = encode(Image.fromarray(gray), "TIFF", save_all=True, append_images=[other])
     with pytest.raises(ScanError, match="48 x 36, 48 x 40") as caught:
@@ -247,14 +245,14 @@ def test_pages_of_different_size_are_refused(gray, encode):
 
 
 def test_pages_of_different_kind_are_refused(gray, encode):
-    """A TIFF that mixes whole and float numbers is no series."""
+    """A TIFF that mixes integer and float pages is refused."""
     other = Image.fromarray(gray.astype(np.float32))
     data = encode(Image.fromarray(gray), "TIFF", save_all=True, append_images=[other])
     with pytest.raises(ScanError, match="number types"):
         decode(data, "TIFF")
 
 
-def test_reduced_copy_is_passed_over(gray, encode):
+def test_reduced_copy_is_skipped(gray, encode):
     """A thumbnail inside a TIFF is not a slice."""
     small = Image.fromarray(gray[::2, ::2])
     small.encoderinfo = {"tiffinfo": {254: 1}}
@@ -282,7 +280,7 @@ def test_pixel_flood_is_refused_from_the_header(width, height):
 
 @pytest.mark.parametrize("area", [90_000_000, 200_000_000])
 def test_pixel_flood_warning_is_an_error(area):
-    """What Pillow alone would warn of and decode, it refuses once our reader is loaded."""
+    """Once our reader is loaded, Pillow refuses sizes that it would otherwise only warn about."""
     code = """if True:
         import io, sys
         from core.scans import raster
@@ -298,7 +296,7 @@ def test_pixel_flood_warning_is_an_error(area):
 
 
 def test_pixels_of_all_pages_count(gray, encode, monkeypatch):
-    """The limit holds for all pages of a TIFF together."""
+    """The pixel limit applies to all pages of a TIFF together."""
     monkeypatch.setattr(raster, "MAX_PIXELS", 40 * 48 * 2)
     pages = [Image.fromarray(gray)] * 3
     assert 2 == len(decode(encode(pages[0], "TIFF", save_all=True, append_images=pages[:1]), "TIFF").frames)
@@ -307,7 +305,7 @@ def test_pixels_of_all_pages_count(gray, encode, monkeypatch):
 
 
 def test_pages_are_limited(gray, encode, monkeypatch):
-    """A TIFF may have as many pages as the limit says, and not one more."""
+    """A TIFF with more pages than the limit is refused."""
     monkeypatch.setattr(raster, "MAX_FRAMES", 2)
     page = Image.fromarray(gray)
     assert 2 == len(decode(encode(page, "TIFF", save_all=True, append_images=[page]), "TIFF").frames)
@@ -319,7 +317,7 @@ def test_pages_are_limited(gray, encode, monkeypatch):
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "BMP", "WEBP"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
 def test_truncated_files_are_refused(gray, encode, format_name, share):
-    """A picture of any format cut off anywhere is refused as truncated, never half read."""
+    """A picture of any format that is cut off anywhere is refused as truncated."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     data = encode(noise, format_name)
     with pytest.raises(ScanError, match="damaged or cut off") as caught:
@@ -338,7 +336,7 @@ def test_wrong_checksum_is_refused(gray, encode):
 
 @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "TIFF", "BMP", "WEBP"])
 def test_random_damage_never_escapes(gray, encode, format_name):
-    """200 random corruptions of a file end in a picture or a ScanError, and in nothing else."""
+    """200 random corruptions of a file give a picture or a ScanError, nothing else."""
     rng = np.random.default_rng(1)
     whole = np.frombuffer(encode(gray, format_name), np.uint8)
     for _ in range(200):

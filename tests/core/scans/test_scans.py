@@ -28,7 +28,7 @@ def test_a_picture_becomes_a_scan(gray, encode):
 
 
 def test_pixels_cannot_be_changed(gray, encode):
-    """The pixels of a scan are read-only, so that no reader spoils them for the next."""
+    """The pixels of a scan are read-only."""
     pixels = read_scan(encode(gray), "a.png").slices[0].pixels
     with pytest.raises(ValueError, match="read-only"):
         pixels[0, 0] = 1
@@ -46,7 +46,7 @@ def test_pixels_cannot_be_changed(gray, encode):
     ],
 )
 def test_refusals_have_codes_and_remedies(data, code):
-    """What cannot be read is refused with a stable code and something to do."""
+    """A file that cannot be read is refused with a stable code and a remedy."""
     with pytest.raises(ScanError) as caught:
         read_scan(data, "scan.jpg")
     assert code == caught.value.code
@@ -55,8 +55,8 @@ def test_refusals_have_codes_and_remedies(data, code):
 
 @pytest.mark.parametrize("value", [0, 77, 255])
 def test_constant_picture_is_refused(encode, value):
-    """A picture of one gray shows nothing, and is refused as degenerate."""
-    with pytest.raises(ScanError, match="shows nothing") as caught:
+    """A picture of one gray value is refused as degenerate."""
+    with pytest.raises(ScanError, match="is blank") as caught:
         read_scan(encode(np.full((64, 64), value, np.uint8)), "a.png")
     assert "degenerate" == caught.value.code
 
@@ -76,16 +76,16 @@ def test_smallest_picture_is_read(encode):
     assert (32, 32) == read_scan(encode(values), "a.png").slices[0].pixels.shape
 
 
-def test_nearly_empty_picture_is_told(encode):
+def test_nearly_empty_picture_is_reported(encode):
     """A picture with a single bright pixel is read, with a warning."""
     values = np.zeros((64, 64), np.uint8)
     values[30, 30] = 255
     (warning,) = read_scan(encode(values), "a.png").warnings
-    assert "next to nothing" in warning
+    assert "nearly empty" in warning
 
 
 def test_blank_pages_of_a_stack_are_left_out_by_name(gray, encode):
-    """A blank page does not refuse the stack; it is left out and named."""
+    """A blank page is left out and named; the other pages are read."""
     pages = [Image.fromarray(gray), Image.fromarray(np.zeros_like(gray)), Image.fromarray(255 - gray)]
     scan = read_scan(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "a.tif")
     assert 2 == len(scan.slices)
@@ -93,7 +93,7 @@ def test_blank_pages_of_a_stack_are_left_out_by_name(gray, encode):
 
 
 def test_name_from_outside_stays_out_of_messages(gray, encode):
-    """A hostile file name is kept as the source and appears in no error message."""
+    """A hostile file name is stored as the source and appears in no error message."""
     name = "<img src=x onerror=alert(1)>.dcm"
     with pytest.raises(ScanError) as caught:
         read_scan(encode(gray), name)
@@ -110,7 +110,7 @@ def test_large_file_is_refused(gray, encode, monkeypatch):
 
 
 def test_large_file_is_not_even_opened(tmp_path, monkeypatch):
-    """A file above the size limit is refused by its size alone, before it is read into memory."""
+    """A file above the size limit is refused before it is read into memory."""
     path = tmp_path / "huge.png"
     with path.open("wb") as stream:
         stream.truncate(scans.MAX_FILE_BYTES + 1)
@@ -128,7 +128,7 @@ def test_file_is_read_under_its_name_or_another(gray, encode, tmp_path):
 
 
 def test_missing_file_is_a_scan_error(tmp_path):
-    """A file that is not there is refused with its own code, not with a traceback."""
+    """A missing file is refused with its own code."""
     with pytest.raises(ScanError, match="cannot be opened") as caught:
         read_scan(tmp_path / "gone.png")
     assert "unreadable" == caught.value.code
@@ -144,7 +144,7 @@ def test_texts_in_a_picture_reach_no_log(gray, encode, caplog):
 
 
 def test_reading_loads_nothing_heavy():
-    """Importing the reader loads no framework, no pandas, no scipy and no scikit-learn."""
+    """Importing the reader loads no framework, pandas, scipy or scikit-learn."""
     heavy = ("torch", "tensorflow", "keras", "pandas", "scipy", "sklearn")
     code = f"import sys, core.scans; print([name for name in {heavy} if name in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

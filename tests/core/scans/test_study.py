@@ -1,4 +1,4 @@
-"""What a person hands in at once: series sorted by geometry, archives, parts, patients kept apart."""
+"""Uploads: series sorted by geometry, archives, partial uploads, and separate patients."""
 
 from __future__ import annotations
 
@@ -27,25 +27,24 @@ CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
 
 def read(*files: bytes) -> Study:
-    """A study of files called 0, 1, 2, ..."""
+    """Read files named 0, 1, 2, ... as a study."""
     return read_study([(str(index), data) for index, data in enumerate(files)])
 
 
 def only(study: Study) -> Scan:
-    """The one scan in a study from which nothing was refused."""
+    """Return the only scan of a study without refusals."""
     assert () == study.refused
     (scan,) = study.scans
     return scan
 
 
 def codes(study: Study) -> list[str]:
-    """The codes of what was refused."""
+    """Return the codes of the refusals."""
     return [refused.error.code for refused in study.refused]
 
 
 def test_series_integrity() -> None:
-    """Slices come from the feet to the head whatever their order, count and names; nothing of it changes the
-    scan."""
+    """Slices are sorted from the feet to the head; order and names of the files do not change the scan."""
     files = write_series(6)
     expected = only(read(*files))
     assert [0, 5, 10, 15, 20, 25] == [slice_.position_mm for slice_ in expected.slices]
@@ -62,7 +61,7 @@ def test_series_integrity() -> None:
 
 
 def test_a_series_knows_its_geometry() -> None:
-    """Voxel size, marks, window and modality are kept."""
+    """Voxel size, orientation marks, modality and gantry tilt are read."""
     technical = only(read(*write_series(3))).technical
     assert ((0.5, 0.5), 5.0) == (technical.spacing_mm, technical.slice_spacing_mm)
     assert (("R", "L", "A", "P"), "CT", 0.0) == (
@@ -71,7 +70,7 @@ def test_a_series_knows_its_geometry() -> None:
 
 
 def test_series_integrity_two_patients() -> None:
-    """Different ids, names or birth dates in one upload refuse all of it, and none is quoted."""
+    """An upload with different ids, names or birth dates is refused, and none is quoted."""
     for tags in ({"PatientID": "8"}, {"PatientName": "Other^One"}, {"PatientBirthDate": "19700101"}):
         study = read(write_dicom(z=0), write_dicom(z=5, **tags))
         assert ((), ["two_patients"]) == (study.scans, codes(study))
@@ -79,7 +78,7 @@ def test_series_integrity_two_patients() -> None:
 
 
 def test_series_integrity_two_patients_in_one_zip() -> None:
-    """The refusal goes by the archive's name, and a volume beside them is read."""
+    """The refusal has the archive's name, and a volume in the same upload is read."""
     members = {"ONE/0": write_dicom(z=0), "TWO/1": write_dicom(z=5, PatientID="8")}
     study = read_study([("a.zip", write_zip(members)), ("v.nii", write_nifti())])
     assert (["v.nii"], [("a.zip", "two_patients")]) == (
@@ -88,8 +87,8 @@ def test_series_integrity_two_patients_in_one_zip() -> None:
     )
 
 
-def test_a_patient_named_in_part_of_the_files_is_one() -> None:
-    """What is empty, or written in other capitals, makes no second patient."""
+def test_missing_patient_names_are_no_second_patient() -> None:
+    """Empty values and different capitals do not count as a second patient."""
     files = [
         write_dicom(render_hu(0), z=0),
         write_dicom(render_hu(1), z=5, PatientID=""),
@@ -99,37 +98,37 @@ def test_a_patient_named_in_part_of_the_files_is_one() -> None:
 
 
 def test_series_integrity_gaps() -> None:
-    """Gaps are named by the slices that they lie between, three at most; another thickness is no gap."""
+    """Up to three gaps are named by their slices; a change of slice thickness is not a gap."""
     files = write_series(16)
-    told = [
+    found = [
         only(read(*(file for index, file in enumerate(files) if index not in missing))).warnings
         for missing in ([2], [2, 5, 8, 11])
     ]
     one = "10.0 mm between slices 2 and 3"
     more = "10.0 mm between slices 4 and 5, 10.0 mm between slices 6 and 7, and 1 more"
-    assert [(f"Slices are missing: {one}.",), (f"Slices are missing: {one}, {more}.",)] == told
+    assert [(f"Slices are missing: {one}.",), (f"Slices are missing: {one}, {more}.",)] == found
     thin = [write_dicom(render_hu(i), z=4.0 * i, SliceThickness=4) for i in range(4)]
     thick = [write_dicom(render_hu(9 + i), z=13.0 + 7 * i, SliceThickness=7) for i in range(4)]
     warnings = only(read(*thin, *thick)).warnings
-    assert ("The distance between slices changes, from 1.0 to 7.0 mm.",) == warnings
+    assert ("Slice spacing varies from 1.0 to 7.0 mm.",) == warnings
 
 
-def test_slices_that_came_twice_are_read_once() -> None:
-    """The same slice twice is one slice, and it is said."""
+def test_duplicate_slices_are_read_once() -> None:
+    """A duplicate slice is read once, with a warning."""
     files = write_series(3)
     scan = only(read(*files, files[1]))
-    assert (3, ("Slices that came twice were read once: 1.",)) == (len(scan.slices), scan.warnings)
+    assert (3, ("Duplicate slices were read once: 1.",)) == (len(scan.slices), scan.warnings)
 
 
-def test_two_passes_through_the_same_places_are_two_scans() -> None:
-    """Slices of other content at the same places are scans of their own."""
+def test_two_passes_over_the_same_positions_are_two_scans() -> None:
+    """Different slices at the same positions are separate scans."""
     study = read(*write_series(3), *[write_dicom(render_hu(20 + i), z=5.0 * i) for i in range(3)])
     assert [3, 3] == [len(scan.slices) for scan in study.scans]
     assert all("2 series" in scan.warnings[0] for scan in study.scans)
 
 
-def test_series_sizes_and_directions_are_told_apart() -> None:
-    """Another series, another matrix: each a scan of its own."""
+def test_series_and_sizes_are_separate_scans() -> None:
+    """Slices of another series or another matrix are a separate scan."""
     study = read(
         *write_series(3),
         *write_series(2, SeriesInstanceUID="9.9"),
@@ -140,18 +139,18 @@ def test_series_sizes_and_directions_are_told_apart() -> None:
 
 
 def test_localizers_are_left_out() -> None:
-    """A picture along the patient beside axial slices is left out and said; alone it is refused."""
-    said = write_dicom(render_hu(50), z=0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    seen = write_dicom(render_hu(51), z=0, directions=CORONAL)
-    for localizer in (said, seen):
+    """A localizer beside axial slices is left out with a warning; alone it is refused."""
+    marked = write_dicom(render_hu(50), z=0, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    coronal = write_dicom(render_hu(51), z=0, directions=CORONAL)
+    for localizer in (marked, coronal):
         scan = only(read(localizer, *write_series(3)))
         assert (3, "Localizers were left out: 1.") == (len(scan.slices), scan.warnings[0])
-    study = read(said)
+    study = read(marked)
     assert ((), ["localizer_only"]) == (study.scans, codes(study))
 
 
-def test_slices_that_are_not_axial_are_told() -> None:
-    """A coronal series is read, and said to be none that the networks know."""
+def test_slices_that_are_not_axial_are_reported() -> None:
+    """A coronal series is read with a warning."""
     files = [
         save(render_dataset(render_hu(i), directions=CORONAL, ImagePositionPatient=[0, 5.0 * i, 0]))
         for i in range(5)
@@ -163,7 +162,7 @@ def test_slices_that_are_not_axial_are_told() -> None:
 
 
 def test_gantry_tilt_orders_along_the_normal() -> None:
-    """Tilted slices are a series, its distances measured across the slices, and the tilt is said."""
+    """Spacing of tilted slices is measured along their normal, and the tilt is reported."""
     tilt = np.radians(20)
     directions = (1.0, 0.0, 0.0, 0.0, float(np.cos(tilt)), float(-np.sin(tilt)))
     scan = only(read(*write_series(4, directions=directions)))
@@ -183,29 +182,29 @@ def test_gantry_tilt_orders_along_the_normal() -> None:
         ((0.0, -1.0, 0.0, 1.0, 0.0, 0.0), lambda hu: np.flipud(hu).T),
     ],
 )
-def test_axial_slices_are_turned_the_usual_way(directions, turn) -> None:
-    """However a slice is stored, the right is shown at its left and the front at its top."""
+def test_axial_slices_are_in_radiological_orientation(directions, turn) -> None:
+    """A slice stored in any orientation is shown with the right on the left and the front at the top."""
     data = write_dicom(np.ascontiguousarray(turn(render_hu())), directions=directions)
     scan = only(read(data))
     np.testing.assert_array_equal(render_hu(), scan.slices[0].pixels)
     assert ("R", "L", "A", "P") == scan.technical.marks
 
 
-def test_without_positions_the_files_own_count_decides() -> None:
-    """Files without geometry come in the order of their instance number, which is said."""
+def test_without_positions_instance_numbers_decide() -> None:
+    """Files without geometry are sorted by instance number, with a warning."""
     files = [write_dicom(render_hu(i), z=None, InstanceNumber=9 - i) for i in range(3)]
     scan = only(read(*files))
     np.testing.assert_array_equal(render_hu(2), scan.slices[0].pixels)
-    assert (None, True) == (scan.slices[0].position_mm, "no positions" in scan.warnings[0])
+    assert (None, True) == (scan.slices[0].position_mm, "positions are missing" in scan.warnings[0])
 
 
-def test_one_slice_of_a_study_is_told() -> None:
-    """A single slice is read, with the remark that the others were not seen."""
-    assert "one slice of a study" in only(read(write_dicom())).warnings[0]
+def test_a_single_slice_is_reported() -> None:
+    """A single slice is read, with the warning that other slices are not seen."""
+    assert "single slice" in only(read(write_dicom())).warnings[0]
 
 
 def test_partial_upload(tmp_path: Path, encode) -> None:
-    """One bad slice in ten, zipped or not: nine are read, the tenth is named."""
+    """Of ten slices with a damaged one, zipped or not, nine are read and one is named."""
     files = write_series(10)
     files[4] = files[4][:5000]
     study = read(*files)
@@ -219,8 +218,7 @@ def test_partial_upload(tmp_path: Path, encode) -> None:
 
 
 def test_pictures_volumes_and_series_of_one_archive(gray, encode) -> None:
-    """Each picture and each volume in an archive is a scan, its DICOM files are series; clutter is passed
-    over."""
+    """Each picture and volume in an archive is a scan and its DICOM files are series; clutter is skipped."""
     members = {"a.png": encode(gray), "b/v.nii": write_nifti(), "__MACOSX/a.png": b"", "b/": b""}
     members |= {f"s/{i}": data for i, data in enumerate(write_series(3))}
     study = read_study([("all.zip", write_zip(members))])
@@ -229,20 +227,20 @@ def test_pictures_volumes_and_series_of_one_archive(gray, encode) -> None:
     assert () == study.refused
 
 
-def test_files_are_asked_for_one_by_one(gray, encode) -> None:
-    """A picture comes back before the next file is asked for, so that a folder need not fit into memory."""
+def test_files_are_read_one_at_a_time(gray, encode) -> None:
+    """A picture is returned before the next file is read, so that a folder need not fit into memory."""
     from core.scans import iterate_study
 
-    asked = []
+    requested = []
 
     def files():
         for index in range(3):
-            asked.append(index)
+            requested.append(index)
             yield str(index), encode(gray)
 
     outcomes = iterate_study(files())
     next(outcomes)
-    assert [0] == asked
+    assert [0] == requested
 
 
 def test_a_study_is_limited_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,13 +266,13 @@ def test_degenerate_pixels(encode) -> None:
 
 
 def test_blank_slices_of_a_series_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Air above the head does not refuse the series."""
+    """A blank slice above the head is left out; the series is read."""
     scan = only(read(*write_series(3), write_dicom(np.full((64, 64), -1000, np.int16), z=15)))
     assert (3, True) == (len(scan.slices), "Blank frames were left out: 4" in scan.warnings[0])
 
 
 def test_disguised(gray, encode) -> None:
-    """The content decides: DICOM under a picture's name is read with a warning, EPS is never opened."""
+    """DICOM with a picture's name is read with a warning; EPS is never opened."""
     (scan,) = read_study([("a.jpg", write_dicom())]).scans
     assert "the content is DICOM" in scan.warnings[0]
     assert ["unsupported_format"] == codes(read_study([("b.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n")]))
@@ -282,7 +280,7 @@ def test_disguised(gray, encode) -> None:
 
 
 def test_filename_injection(gray, encode) -> None:
-    """Names from outside stay text: they appear as the source and nowhere else, and lead to no file."""
+    """A hostile file name appears as the source only, not in warnings or errors."""
     name = "<svg onload=alert(1)>$(touch PWNED)../../x.png"
     study = read_study([(name, encode(gray)), (name, b"text")])
     assert (name, name) == (study.scans[0].source, study.refused[0].source)
@@ -290,10 +288,10 @@ def test_filename_injection(gray, encode) -> None:
 
 
 def test_sources_of_series_are_their_common_folder() -> None:
-    """A series goes by its folder, or by its first file and a count."""
-    assert "a/b" == series._name(["a/b/1.dcm", "a/b/2.dcm"])
-    assert "a" == series._name(["a/b/1.dcm", "a/c/2.dcm"])
-    assert "2.dcm and 1 more" == series._name(["10.dcm", "2.dcm"])
+    """A series is named after its folder, or after its first file and a count."""
+    assert "a/b" == series._name_group(["a/b/1.dcm", "a/b/2.dcm"])
+    assert "a" == series._name_group(["a/b/1.dcm", "a/c/2.dcm"])
+    assert "2.dcm and 1 more" == series._name_group(["10.dcm", "2.dcm"])
 
 
 def test_positions_rise(encode) -> None:
@@ -304,14 +302,14 @@ def test_positions_rise(encode) -> None:
 
 
 def test_a_picture_has_no_position(gray, encode) -> None:
-    """Pages of a picture have none, and keep their order."""
+    """Pages of a picture have no position and keep their order."""
     pages = [Image.fromarray(gray), Image.fromarray(255 - gray)]
     scan = only(read(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])))
     assert [None, None] == [slice_.position_mm for slice_ in scan.slices]
 
 
-def test_whole_hounsfield_units_are_kept_in_half_the_memory() -> None:
-    """A series with a slope of 1 is int16, one with fractions float32; both with the file's values."""
+def test_integer_hounsfield_units_are_int16() -> None:
+    """A series with slope 1 is int16, one with fractions float32; both hold the file's values."""
     for slope, kind in ((1, np.int16), (0.3, np.float32)):
         (scan,) = read_study([("a.dcm", write_dicom(render_hu(1), RescaleSlope=slope))]).scans
         assert kind == scan.slices[0].pixels.dtype

@@ -1,4 +1,4 @@
-"""Hounsfield units to gray."""
+"""Windows map Hounsfield units to gray."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from core.scans.windows import Window, window_hu
 
 
 def test_brain_window_maps_its_ends_to_black_and_white():
-    """Level 40, width 120: -20 HU is black, 100 HU white, 40 HU middle gray, and nothing leaves [0, 1]."""
+    """With center 40 and width 120, -20 HU is black, 40 HU middle gray, 100 HU white; all is in [0, 1]."""
     gray = window_hu(np.array([-1000, -20, 40, 100, 3000], dtype=np.int16))
     assert [0, 0, 0.5, 1, 1] == pytest.approx(gray.tolist())
     assert np.float32 == gray.dtype

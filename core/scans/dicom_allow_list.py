@@ -1,7 +1,7 @@
-"""The attributes of a DICOM file that decoding may look at; all others are dropped right after parsing.
+"""The allow-list of DICOM attributes: all others are dropped right after parsing.
 
-An allow-list. The reference for what must go is DICOM PS3.15, table E.1-1: no attribute here is in it. Names,
-identifiers, dates, free texts and private attributes are not among them.
+The list holds no name, identifier, date, free text or private attribute, and none of the attributes that
+DICOM's confidentiality profile removes (PS3.15, table E.1-1).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 
-KEPT = (
-    # what kind of picture it is
+ALLOWED = (
+    # kind of picture
     "Modality",
     "ImageType",
     "BurnedInAnnotation",
     "LossyImageCompression",
     "DirectoryRecordSequence",
-    # how its pixels are stored
+    # pixel storage
     "Rows",
     "Columns",
     "NumberOfFrames",
@@ -33,18 +33,18 @@ KEPT = (
     "DoubleFloatPixelData",
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
-    # what they mean
+    # how values are displayed and rescaled
     "RescaleSlope",
     "RescaleIntercept",
     "WindowCenter",
     "WindowWidth",
-    # where it lies
+    # slice geometry
     "InstanceNumber",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
     "SliceThickness",
-    # the same of files of many frames
+    # the same in files of many frames
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     "PixelMeasuresSequence",
@@ -53,28 +53,28 @@ KEPT = (
     "PixelValueTransformationSequence",
     "FrameVOILUTSequence",
 )
-KEPT_META = ("TransferSyntaxUID", "MediaStorageSOPClassUID")
+ALLOWED_META = ("TransferSyntaxUID", "MediaStorageSOPClassUID")
 _FRAMES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 
 
-def drop_the_rest(dataset: Dataset) -> None:
-    """Drop every attribute that is not kept, in place: of the file, of its head, and of each frame's groups.
+def drop_others(dataset: Dataset) -> None:
+    """Drop, in place, every attribute not on the list: from the data set, file meta and per-frame groups.
 
     Raises:
-        whatever pydicom raises for a sequence that is damaged.
+        Exception: any error that pydicom raises for a damaged sequence.
     """
-    _drop(dataset, KEPT)
-    _drop(dataset.file_meta, KEPT_META)
+    _drop(dataset, ALLOWED)
+    _drop(dataset.file_meta, ALLOWED_META)
     dataset.preamble = None
     for name in _FRAMES:
         for groups in dataset.get(name) or ():
-            _drop(groups, KEPT)
+            _drop(groups, ALLOWED)
             for group in groups:
                 for item in group.value if group.VR == "SQ" else ():
-                    _drop(item, KEPT)
+                    _drop(item, ALLOWED)
 
 
 def _drop(dataset: Dataset, names: tuple[str, ...]) -> None:
-    kept = {Tag(tag) for name in names if (tag := tag_for_keyword(name)) is not None}
-    for tag in set(dataset.keys()) - kept:
+    allowed = {Tag(tag) for name in names if (tag := tag_for_keyword(name)) is not None}
+    for tag in set(dataset.keys()) - allowed:
         del dataset[BaseTag(tag)]

@@ -1,4 +1,4 @@
-"""What is kept of a DICOM file is an allow-list that DICOM's own profile of confidentiality lets stand."""
+"""The allow-list of DICOM attributes holds none that DICOM's confidentiality profile removes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from core.scans import dicom, dicom_header
-from core.scans.dicom_kept import KEPT, KEPT_META, drop_the_rest
+from core.scans.dicom_allow_list import ALLOWED, ALLOWED_META, drop_others
 from tests.scan_files import render_dataset, render_hu, save
 
-# DICOM PS3.15 2024b, table E.1-1: its attributes in the groups that KEPT and KEPT_META take from. Of others
-# in it (0010, 0012, 0032, 0038, 0040, 0400, 4008 ...) nothing is kept at all.
+# DICOM PS3.15 2024b, table E.1-1: its attributes in the groups that occur in ALLOWED and ALLOWED_META.
+# Nothing is allowed of its other groups (0010, 0012, 0032, 0038, 0040, 0400, 4008 ...).
 PROFILE = {
     0x0002: "0003",
     0x0004: "1511",
@@ -28,36 +28,36 @@ PROFILE = {
     0x5200: "",
     0x7FE0: "",
 }  # fmt: skip
-# What names, dates, identifies or describes freely has one of these kinds of values.
-TELLING = {"PN", "DA", "DT", "TM", "AS", "UI", "AE", "LO", "LT", "SH", "ST", "UC", "UR", "UT", "UN"}
+# Value representations of names, dates, identifiers and free text.
+IDENTIFYING = {"PN", "DA", "DT", "TM", "AS", "UI", "AE", "LO", "LT", "SH", "ST", "UC", "UR", "UT", "UN"}
 
 
 def tags_of(dataset: Dataset) -> set[str]:
-    """Keywords of all attributes, of those within sequences too; a private one's is its tag."""
+    """Return the keywords of all attributes, also within sequences; for a private one, its tag."""
     return {keyword_for_tag(element.tag) or str(element.tag) for element in dataset.iterall()}
 
 
-@pytest.mark.parametrize("name", [*KEPT, *KEPT_META])
-def test_nothing_is_kept_that_the_profile_removes(name: str) -> None:
-    """Each attribute stands in a group whose rows of the table are listed here, and is none of these rows."""
+@pytest.mark.parametrize("name", [*ALLOWED, *ALLOWED_META])
+def test_nothing_is_allowed_that_the_profile_removes(name: str) -> None:
+    """Each attribute's group is listed in PROFILE, and the attribute is not."""
     tag = tag_for_keyword(name)
     assert tag is not None
     removed = {int(element, 16) for element in PROFILE[tag >> 16].split()}
     assert tag & 0xFFFF not in removed
 
 
-def test_nothing_is_kept_that_could_tell_a_name() -> None:
-    """No text, date or UID; but the UIDs of DICOM itself that tell the kind of object and its encoding."""
-    assert set() == {name for name in KEPT if set(dictionary_VR(name).split(" or ")) & TELLING}
-    assert ("TransferSyntaxUID", "MediaStorageSOPClassUID") == KEPT_META
+def test_nothing_is_allowed_that_could_hold_a_name() -> None:
+    """No text, date or UID is allowed, except two file meta UIDs for the object's kind and encoding."""
+    assert set() == {name for name in ALLOWED if set(dictionary_VR(name).split(" or ")) & IDENTIFYING}
+    assert ("TransferSyntaxUID", "MediaStorageSOPClassUID") == ALLOWED_META
 
 
 def test_everything_else_is_dropped() -> None:
-    """Of a file with every attribute of the dictionary, at three depths, only those of the list are left."""
+    """From a file with every attribute of the dictionary, at three depths, only those listed remain."""
     dataset = render_dataset(render_hu()[None])
     for tag, (vr, *_rest) in DicomDictionary.items():
         name = keyword_for_tag(tag)
-        if name and tag >> 16 not in (0, 2, 0xFFFE) and name not in KEPT:
+        if name and tag >> 16 not in (0, 2, 0xFFFE) and name not in ALLOWED:
             dataset.add_new(tag, vr.split(" or ")[0], [Dataset()] if vr == "SQ" else None)
     inner, measures = Dataset(), Dataset()
     measures.PixelSpacing, measures.PatientName = [1, 1], "A^B"
@@ -67,18 +67,18 @@ def test_everything_else_is_dropped() -> None:
     dataset.file_meta.SourceApplicationEntityTitle = "A B"
     dataset.preamble = b"A B".ljust(128)
     assert len(tags_of(dataset)) > 4000
-    drop_the_rest(dataset)
-    assert set() == tags_of(dataset) - set(KEPT)
+    drop_others(dataset)
+    assert set() == tags_of(dataset) - set(ALLOWED)
     assert {"PixelSpacing", "PixelMeasuresSequence", "Rows"} < tags_of(dataset)
-    assert set() == tags_of(dataset.file_meta) - set(KEPT_META)
+    assert set() == tags_of(dataset.file_meta) - set(ALLOWED_META)
     assert dataset.preamble is None
 
 
-def test_decoding_sees_only_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The data set that is checked and decoded has lost the patient."""
+def test_decoding_sees_only_allowed_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data set that is checked and decoded holds no other attribute."""
     seen: list[Dataset] = []
     check = dicom_header.check
     monkeypatch.setattr(dicom_header, "check", lambda dataset, n: seen.append(dataset) or check(dataset, n))
     dicom.decode(save(render_dataset()), "a")
-    assert set() == {name for dataset in seen for name in tags_of(dataset)} - set(KEPT)
+    assert set() == {name for dataset in seen for name in tags_of(dataset)} - set(ALLOWED)
     assert 1 == len(seen)
