@@ -57,7 +57,7 @@ class Recipe:
     channels: Channels = "rgb"
     framing: Framing = "whole"
     intensity: Intensity = "unit"
-    level_hu: Annotated[float, Field(ge=-_FARTHEST_HU, le=_FARTHEST_HU), _UNCONVERTED] = LEARNED.level_hu
+    level_hu: Annotated[float, Field(ge=-_FARTHEST_HU, le=_FARTHEST_HU), _UNCONVERTED] = LEARNED.center_hu
     width_hu: Annotated[float, Field(ge=1, le=_FARTHEST_HU), _UNCONVERTED] = LEARNED.width_hu
 
     @model_validator(mode="wrap")
