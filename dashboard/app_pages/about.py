@@ -1,4 +1,4 @@
-"""About: what this is and is not, read off the experiments' own cards."""
+"""About: what this program is for and not for, and the limits on the experiments' cards."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _LEAD = (
 
 
 def show_page() -> None:
-    """What it is for, what it is not for, and what each experiment says of itself."""
+    """Show the intended use, and each experiment's summary and limits."""
     with st.container(key="pair_about"):
         left, right = st.columns(2, gap="large")
     with left:
         st.subheader("What it is for", anchor=False)
         st.markdown(
-            "- To see what the two networks make of a slice, where they looked, and whether they agree.\n"
-            "- To compare them honestly: same slices, same split, figures from slices the network never "
-            "saw.\n"
-            "- To learn how much a result depends on how the data were split and labelled."
+            "- To see how the two networks read a slice, where they look, and whether they agree.\n"
+            "- To compare them honestly: same slices, same split, and figures only from slices that the "
+            "network never saw.\n"
+            "- To learn how much a result depends on how the data are split and labelled."
         )
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
         st.page_link("app_pages/compare.py", label="Compare the networks", icon=":material/balance:")
@@ -30,9 +30,9 @@ def show_page() -> None:
         st.markdown(
             "- No diagnosis, no triage, no treatment decision: it has been tested on one small public "
             "data set.\n"
-            "- Each slice is read alone, as a gray picture: the networks know no neighbouring slice and no "
-            "patient.\n"
-            "- A heat map shows where a network looked. It is no outline of a lesion, and no proof of one."
+            "- Each slice is read alone, as a gray image: the networks see no adjacent slice and nothing "
+            "else of the patient.\n"
+            "- A heat map shows where a network looked. It neither outlines a lesion nor proves one."
         )
     found, damaged = loaders.experiments()
     for error in damaged:

@@ -1,4 +1,4 @@
-"""Model card: what the record says of an experiment's networks, as a document to read, print and keep."""
+"""Model card: the record of an experiment's networks as a document to read, print and save."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from core.model_card import ModelCard, render_model_card
 from dashboard.shared import components, loaders
 
 _LEAD = (
-    "What these networks are for, how they were made and measured, where they fail, and what nobody knows."
+    "What these networks are for, how they were trained and evaluated, where they fail, and what is unknown."
 )
-_KEPT = 8
+_MOST = 8  # cards in memory
 
 
 def show_page() -> None:
-    """The choice of the experiment, then contents at the left and the document at the right."""
+    """Show the choice of the experiment, then the contents on the left and the document on the right."""
     with st.container(key="pair_card_choice"):
         left, right = st.columns([1.3, 2.3], gap="medium", vertical_alignment="bottom")
     with left:
@@ -32,7 +32,7 @@ def show_page() -> None:
         contents, document = st.columns([1, 4], gap="large")
     with contents, st.container(key="card_contents"):
         st.markdown("\n".join(f"- [{section.title}](#{section.anchor})" for section in card.sections))
-        st.caption("Prints as a document: the browser's own print command.")
+        st.caption("To print the document, use the browser's print command.")
     with document, st.container(key="card_document"):
         _show(card)
 
@@ -48,15 +48,15 @@ def _show(card: ModelCard) -> None:
 
 
 def _find_card(experiment: Experiment) -> ModelCard:
-    """The card, drawn once for each state of the record."""
-    kept = loaders.memory("model cards")
-    if experiment.digest not in kept:
-        with st.spinner("Drawing the model card from the record ..."):
+    """Return the card, rendered once for each state of the record."""
+    stored = loaders.memory("model cards")
+    if experiment.digest not in stored:
+        with st.spinner("Preparing the model card ..."):
             card = render_model_card(experiment)
-        while len(kept) >= _KEPT:
-            kept.pop(next(iter(kept)), None)
-        kept[experiment.digest] = card
-    return kept[experiment.digest]
+        while len(stored) >= _MOST:
+            stored.pop(next(iter(stored)), None)
+        stored[experiment.digest] = card
+    return stored[experiment.digest]
 
 
 with components.page("Model card", _LEAD):

@@ -1,4 +1,4 @@
-"""Overview: what this is and is not, the three experiments as a story, a live reading, and where to go."""
+"""Overview: what this program is and is not, the three experiments, a live reading, and links."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _TITLE = "Read brain CT with two networks, and know how far to trust them"
 _LEAD = (
     "**It is** a PyTorch and a Keras network, built from one description, trained on the same slices and "
     "compared honestly, for research and teaching.  \n"
-    "**It is not** a medical device: no decision about a person may rest on it."
+    "**It is not** a medical device: base no decision about a person on it."
 )
 
 
 def show_page() -> None:
-    """Story at the left, live reading at the right, below them a card for each kind of visitor."""
+    """Show the story on the left, a live reading on the right, and below a card for each kind of visitor."""
     found, _ = loaders.experiments()
     experiment = components.open_default() if found else None
     with st.container(key="pair_overview"):
@@ -31,19 +31,19 @@ def show_page() -> None:
     _show_ways()
     if not found:
         with place.container():
-            components.invite_training("Three experiments tell how a famous number falls apart.")
+            components.invite_training("Three experiments show how much of a high accuracy is leakage.")
         return
-    # Last, because intervals take a moment when they are asked for the first time: all else is there before.
-    parts = story.cast(found)
+    # Last, because the first computation of the intervals takes a moment.
+    parts = story.assign_roles(found)
     with place:
-        story_parts.reserve(len(parts))
-    told, errors = story_parts.measure(parts)
+        story_parts.reserve_space(len(parts))
+    roles, errors = story_parts.read_parts(parts)
     with place.container():
         for error in errors:
             components.show_error(error)
-        if told:
-            story_parts.show_figure(told, "story")
-            story_parts.show_words(told)
+        if roles:
+            story_parts.show_story(roles, "story")
+            story_parts.show_words(roles)
         story_parts.show_missing(parts)
 
 
@@ -52,13 +52,13 @@ def _show_live(experiment: Experiment | None) -> None:
     if experiment is None:
         found, damaged = loaders.experiments()
         if not found and not damaged:
-            components.invite_training("Both networks of an experiment read a slice here.")
+            components.invite_training("Here both networks of an experiment read a slice.")
         return
     turn = int(state.read_value("example", "0", str.isdecimal))
     try:
         example = held_out.pick_typical(experiment, turn)
         live_reading.show_reading(experiment, example, "overview")
-        first = "In the middle of all positive slices by probability: " if turn == 0 else ""
+        first = "A typical positive slice (median probability): " if turn == 0 else ""
         live_reading.show_origin(experiment, example, first)
     except StrokeError as error:
         components.show_error(error)
@@ -73,10 +73,10 @@ def _show_ways() -> None:
     with st.container(key="pair_ways"):
         first, second, third = st.columns(3, gap="medium")
     with first, st.container(border=True, height="stretch"):
-        st.markdown("**A scan at hand**  \nWhat both networks make of it, and how sure.")
+        st.markdown("**Read**  \nUpload a scan: probabilities, heat maps and warnings of both networks.")
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
     with second, st.container(border=True, height="stretch"):
-        st.markdown("**An audience**  \nSix steps by arrow key; you against the networks.")
+        st.markdown("**Present**  \nA tour of six steps for an audience, and a quiz against the networks.")
         with st.container(horizontal=True):
             st.page_link(
                 "app_pages/tour.py", label="Start the tour", icon=":material/slideshow:",
@@ -84,7 +84,7 @@ def _show_ways() -> None:
             )  # fmt: skip
             st.page_link("app_pages/quiz.py", label="Take the quiz", icon=":material/quiz:")
     with third, st.container(border=True, height="stretch"):
-        st.markdown("**A question**  \nEvery misread slice, every figure with its interval.")
+        st.markdown("**Investigate**  \nEvery misread slice, and every figure with its interval.")
         with st.container(horizontal=True):
             st.page_link("app_pages/explore.py", label="Explore cases", icon=":material/grid_view:")
             st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")

@@ -13,7 +13,7 @@ _HIGHEST = 9999
 
 
 def show_page() -> None:
-    """Choice and number of the quiz, then the question, its answer, or the score."""
+    """Show the choice and number of the quiz, then the question, its answer, or the score."""
     with st.container(key="pair_quiz_choice"):
         left, right = st.columns([1.3, 2.3], gap="medium", vertical_alignment="bottom")
     with left:
@@ -36,9 +36,9 @@ def show_page() -> None:
 
 
 def _show_number(quiz: Quiz, number: int) -> None:
-    """Which quiz it is; the link leads others to the same slices."""
+    """Show the number of the quiz and the buttons for other slices and a new start."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Quiz {number}** :gray[The link leads to the same slices.]", width="content")
+        st.markdown(f"**Quiz {number}** :gray[The page's link opens the same slices.]", width="content")
         following = str(number % _HIGHEST + 1)
         st.button(
             "Other slices", key="other_quiz", on_click=state.set_value, args=("quiz", following),

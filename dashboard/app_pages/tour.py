@@ -1,4 +1,4 @@
-"""Tour: six steps for an audience, on the whole screen, walked with the arrow keys."""
+"""Tour: six full-screen steps for an audience, with the arrow keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboard.shared import components, loaders, state
 
 
 def show_page() -> None:
-    """The bar with the keys, and the step that the link names."""
+    """Show the bar with the buttons and the step that the link names."""
     numbers = [str(number) for number in range(1, len(STEPS) + 1)]
     number = int(state.read_value("step", "1", numbers.__contains__))
     _show_bar(number)
@@ -23,13 +23,13 @@ def show_page() -> None:
         if experiment is None:
             return
         try:
-            step.draw(experiment, found)
+            step.show(experiment, found)
         except StrokeError as error:
             components.show_error(error)
 
 
 def _show_bar(number: int) -> None:
-    """At the foot of the screen. Each key moves from where the presenter is by then."""
+    """Show the buttons at the bottom of the screen; each press moves from the current step."""
     with st.container(
         key="tour_bar", horizontal=True, vertical_alignment="center", horizontal_alignment="center"
     ):

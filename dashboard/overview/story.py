@@ -1,7 +1,7 @@
-"""The three experiments as a story: which of those here plays which role, and its figures from the record.
+"""The story of three experiments: which experiment has which role, and its figures from the record.
 
-A role is found from an experiment's card, its labels and its split. Where several fit, the names that this
-project gives its own experiments come first.
+An experiment's role follows from the labels and the split on its card. If several fit, the project's own
+experiments come first.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Levels = dict[str, dict[str, Any]]  # by framework: LEVEL of core.evaluation.sum
 
 @dataclass(frozen=True)
 class Role:
-    """A part in the story: what an experiment's card must say to play it."""
+    """A role in the story: its words, and the labels and split of the experiment that has it."""
 
     key: str
     title: str
-    told: str
+    subtitle: str
     labels: str
     split: str
 
@@ -34,11 +34,11 @@ ROLES = (
 )
 
 
-def cast(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
-    """The experiment for each role, by its key; a role that nothing here can play is left out.
+def assign_roles(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
+    """Return {role: experiment}, without the roles that no experiment fits.
 
-    "apart" is played by the same network as "famous" where there is a famous one: the same architecture,
-    recipe and data.
+    If there is a "famous" experiment, "apart" must be the same network: the same architecture, recipe and
+    data.
     """
     fitting = {role.key: [one for one in experiments if _fits(one, role)] for role in ROLES}
     pairs = [
@@ -55,8 +55,8 @@ def cast(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
     return {key: min(found, key=_rank) for key, found in fitting.items() if found}
 
 
-def levels(experiment: Experiment) -> Levels:
-    """The figures per slice of each network, from the record; none where they cannot be estimated."""
+def read_levels(experiment: Experiment) -> Levels:
+    """Return each network's figures per slice from the record, without those that are not estimable."""
     models = records.record(experiment)["models"]
     return {name: model["slice"] for name, model in models.items() if "reason" not in model["slice"]}
 

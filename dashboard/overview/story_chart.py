@@ -1,4 +1,4 @@
-"""The story of the three experiments as one figure."""
+"""The AUROC of the three experiments as one figure."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _GUESS = 0.5  # AUROC of guessing
 
 @dataclass(frozen=True)
 class StoryRow:
-    """An experiment's row: what it is called, and the AUROC of each network as a FIGURE of the record."""
+    """An experiment's row: its words, and each network's AUROC as a FIGURE of the record."""
 
     title: str
-    told: str
+    subtitle: str
     aurocs: Mapping[str, Mapping[str, Any]]
 
 
 def plot_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = False) -> go.Figure:
-    """AUROC with 95 % intervals, one row per experiment, on one axis; guessing is a dotted line.
+    """Plot AUROC with 95 % intervals, one row per experiment; a dotted line marks guessing.
 
     Args:
-        rows: from top to bottom; titles as plain text of a plot.
+        rows: from top to bottom; words escaped for a plot.
         palette: the theme's colours.
-        large: whether it is looked at from afar.
+        large: for a projector.
     """
     size = _LARGE if large else 1.0
     frameworks = list(dict.fromkeys(name for row in rows for name in row.aurocs))
@@ -54,7 +54,7 @@ def plot_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = Fals
     }  # fmt: skip
     line = {"color": palette.chance, "dash": "dot", "width": 2}
     shape = {"type": "line", "x0": _GUESS, "x1": _GUESS, "y0": 0, "y1": 1, "yref": "paper", "line": line}
-    ticks = [f"<b>{row.title}</b><br>{row.told}" for row in rows]
+    ticks = [f"<b>{row.title}</b><br>{row.subtitle}" for row in rows]
     axes = {
         "xaxis": {"title": "AUROC", "range": [min(0.38, lowest - 0.02), 1.02], "dtick": 0.1,
                   "tickformat": ".1f"},
@@ -71,7 +71,7 @@ def plot_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = Fals
 
 
 def height_of(n_rows: int) -> int:
-    """Height of the figure in pixels."""
+    """Return the height of the figure in pixels."""
     return 78 + _ROW_PX * n_rows
 
 

@@ -1,4 +1,4 @@
-"""The parts of the story that Overview and the tour are made of: one figure, and its words."""
+"""The story of the three experiments on Overview and in the tour: one figure and its sentences."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import streamlit as st
 from core.errors import StrokeError
 from core.experiments import SHIPPED, Experiment
 from core.frameworks import TITLES
-from dashboard.overview.story import ROLES, Levels, levels
+from dashboard.overview.story import ROLES, Levels, read_levels
 from dashboard.overview.story_chart import StoryRow, height_of, plot_story
 from dashboard.shared import charts, components, state, write_percent
 
-Told = Mapping[str, tuple[Experiment, Levels]]  # by role
+Roles = Mapping[str, tuple[Experiment, Levels]]  # by role
 
 
-def measure(parts: Mapping[str, Experiment]) -> tuple[Told, list[StrokeError]]:
-    """The figures of each part, and why one that is left out has none."""
-    told, errors = {}, []
+def read_parts(parts: Mapping[str, Experiment]) -> tuple[Roles, list[StrokeError]]:
+    """Return each role's experiment with its figures, and the errors of those that cannot be read."""
+    roles, errors = {}, []
     for key, experiment in parts.items():
         try:
-            found = levels(experiment)
+            found = read_levels(experiment)
         except StrokeError as error:
             errors.append(error)
             continue
         if found:
-            told[key] = (experiment, found)
-    return told, errors
+            roles[key] = (experiment, found)
+    return roles, errors
 
 
-def reserve(n_rows: int) -> None:
-    """Where the figure will stand."""
+def reserve_space(n_rows: int) -> None:
+    """Show a placeholder of the figure's height."""
     st.skeleton(height=height_of(n_rows))
 
 
-def show_figure(told: Told, key: str, *, large: bool = False) -> None:
-    """AUROC of every experiment on one axis; `large` for an audience, without its data."""
+def show_story(roles: Roles, key: str, *, large: bool = False) -> None:
+    """Show the AUROC of every experiment on one axis; `large` for an audience, without the CSV file."""
     rows, spoken, table = [], [], []
     for role in ROLES:
-        if role.key not in told:
+        if role.key not in roles:
             continue
-        experiment, found = told[role.key]
-        # A role that another experiment than the project's own plays says whose figures these are.
-        told_as = role.told if experiment.name in SHIPPED else f"{role.told}: {experiment.name}"
-        rows.append(StoryRow(role.title, told_as, {name: level["auroc"] for name, level in found.items()}))
+        experiment, found = roles[role.key]
+        # Name the experiment unless it is one of the project's own.
+        subtitle = role.subtitle if experiment.name in SHIPPED else f"{role.subtitle}: {experiment.name}"
+        rows.append(StoryRow(role.title, subtitle, {name: level["auroc"] for name, level in found.items()}))
         for name, level in found.items():
             value, ends = level["auroc"]["value"], level["auroc"]["interval"] or (None, None)
             table.append((role.title, experiment.name, name, value, *ends))
@@ -55,32 +55,33 @@ def show_figure(told: Told, key: str, *, large: bool = False) -> None:
     alt = f"AUROC with 95 % intervals; guessing gives 0.50. {'; '.join(spoken)}"
     with st.container(key=f"figure_{key}", gap=None):
         st.plotly_chart(figure, key=key, config=charts.CONFIG, alt=alt)
-        told_bars = "Bars: 95 % intervals, drawn over patients." + (
-            " The first row's say nothing about new patients." if "famous" in told else ""
+        bars = "Bars: 95 % intervals by bootstrap over patients." + (
+            " Those of the first row do not apply to new patients." if "famous" in roles else ""
         )
         columns = ["role", "experiment", "framework", "auroc", "low", "high"]
         with st.container(
             horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap=None
         ):
-            st.caption(told_bars, width="content")
+            st.caption(bars, width="content")
             if not large:
                 components.offer_csv(pd.DataFrame(table, columns=columns), f"{key}.csv")
 
 
-def show_words(told: Told) -> None:
-    """The story in three sentences at most, one for each experiment that is here."""
+def show_words(roles: Roles) -> None:
+    """Show one sentence for each experiment."""
     sentences = []
-    if "famous" in told:
+    if "famous" in roles:
         sentences.append(
-            f"**Famous:** accuracy {write_each(told['famous'][1], 'accuracy', True)}, on patients already met."
+            f"**Famous:** accuracy {write_each(roles['famous'][1], 'accuracy', True)}, on patients seen in "
+            "training."
         )
-    if "apart" in told:
+    if "apart" in roles:
         sentences.append(
-            f"**Patients apart:** accuracy {write_each(told['apart'][1], 'accuracy', True)}, where "
-            f"{write_guess(*told['apart'])}."
+            f"**Patients apart:** accuracy {write_each(roles['apart'][1], 'accuracy', True)}; "
+            f"{write_guess(*roles['apart'])}."
         )
-    if "honest" in told:
-        found = told["honest"][1]
+    if "honest" in roles:
+        found = roles["honest"][1]
         sentences.append(
             f"**Honest:** sensitivity {write_each(found, 'recall', True)}, specificity "
             f"{write_each(found, 'specificity', True)}."
@@ -89,27 +90,26 @@ def show_words(told: Told) -> None:
 
 
 def show_missing(parts: Mapping[str, Experiment]) -> None:
-    """Say which roles nobody plays, and how to train an experiment for them."""
+    """Say which roles no experiment has, and link to the page Train."""
     missing = [role for role in ROLES if role.key not in parts]
     if not missing:
         return
     named = "; ".join(f"{role.title.lower()} (labels {role.labels}, split {role.split})" for role in missing)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"Missing in this story: {named}.", width="content")
+        st.caption(f"Experiments missing here: {named}.", width="content")
         st.page_link("app_pages/train.py", label="Train it", icon=":material/model_training:")
 
 
 def write_each(found: Levels, key: str, percent: bool) -> str:
-    """A figure of each network with its interval, as "PyTorch 91 % [84–96] and Keras ..."."""
-    told = [
+    """Return a figure of each network with its interval: "PyTorch 91 % [84–96] and Keras ..."."""
+    return " and ".join(
         f"{components.name_framework(name)} {components.write_figure(level[key], percent)}"
         for name, level in found.items()
-    ]
-    return " and ".join(told)
+    )
 
 
 def write_guess(experiment: Experiment, found: Levels) -> str:
-    """What always giving the commoner answer reaches, as "always answering “Normal” is right in 62 %"."""
+    """Return the accuracy of the majority class as "always answering “Normal” is right in 62 %"."""
     share = next(iter(found.values()))["prevalence"]
-    commoner = components.plain(experiment.classes[int(share > 0.5)])
-    return f"always answering “{commoner}” is right in {write_percent(max(share, 1 - share))}"
+    majority = components.plain(experiment.classes[int(share > 0.5)])
+    return f"always answering “{majority}” is right in {write_percent(max(share, 1 - share))}"

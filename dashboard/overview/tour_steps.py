@@ -1,4 +1,4 @@
-"""The six steps of the tour, each made of the same live parts as the pages."""
+"""The six steps of the tour, made of the same live parts as the pages."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FIGURE_PX = 320
 
 
 class Step(NamedTuple):
-    """A step: its title, what is said of it, and what draws the rest from the default experiment and all."""
+    """A step of the tour; `show` is given the default experiment and all experiments."""
 
     title: str
     lead: str
-    draw: Callable[[Experiment, list[Experiment]], None]
+    show: Callable[[Experiment, list[Experiment]], None]
 
 
 def _show_reading(experiment: Experiment, found: list[Experiment]) -> None:
@@ -34,10 +34,10 @@ def _show_reading(experiment: Experiment, found: list[Experiment]) -> None:
 
 
 def _show_famous(_: Experiment, found: list[Experiment]) -> None:
-    experiment = _play(found, "famous")
+    experiment = _find_role(found, "famous")
     if experiment is None:
         return
-    levels = story.levels(experiment)
+    levels = story.read_levels(experiment)
     with st.container(key="tour_numbers"):
         columns = st.columns(max(len(levels), 1), gap="large")
     for column, (name, level) in zip(columns, levels.items(), strict=True):
@@ -52,14 +52,14 @@ def _show_famous(_: Experiment, found: list[Experiment]) -> None:
                 "test slices are misread"
             )
     st.markdown(
-        "The way it is published: label each slice by its folder, deal the slices at random into training "
-        "and test, train a small network."
+        "The usual published method: label each slice by its folder, split the slices at random into "
+        "training and test, train a small network."
     )
     _show_strip(experiment)
 
 
 def _show_strip(experiment: Experiment) -> None:
-    """Some of these test slices, with what both networks say of them; none where the set is not here."""
+    """Show some of these test slices with both networks' results; nothing if the data set is not here."""
     shown = samples.sample_slices(experiment, 0)
     if not shown:
         return
@@ -69,22 +69,22 @@ def _show_strip(experiment: Experiment) -> None:
     for column, sample in zip(columns, shown, strict=True):
         with column:
             st.image(sample.picture, width="stretch", alt=f"Test slice {sample.file}")
-            told = [
+            results = [
                 f"{components.name_framework(name)} {score:.2f} "
                 + components.SIGNS["correct" if (score >= cuts[name]) == bool(sample.label) else "wrong"]
                 for name, score in sample.probabilities.items()
             ]
             name = components.name_decision(experiment, bool(sample.label))
-            st.markdown("  \n".join([name, *told]))
+            st.markdown("  \n".join([name, *results]))
 
 
 def _show_leak(_: Experiment, found: list[Experiment]) -> None:
-    experiment = _play(found, "famous")
+    experiment = _find_role(found, "famous")
     if experiment is None:
         return
     shared = loaders.share_of_leaks(experiment)
     if shared is None:
-        st.markdown("The files of this set do not name their patients, so nobody can say who leaks.")
+        st.markdown("The file names of this data set do not name patients, so leakage cannot be measured.")
         return
     table = loaders.slices(experiment)
     part = table["fold_0"].to_numpy()
@@ -92,7 +92,7 @@ def _show_leak(_: Experiment, found: list[Experiment]) -> None:
     dealt = deal_slices(table, fold)
     st.markdown(
         f"**{write_percent(shared)}** of the test slices have a slice of the same patient in training. A "
-        "network can recognise the head and answer what it learned of it."
+        "network can recognise the head and repeat the label that it learned for it."
     )
     with st.container(key="pair_tour_leak"):
         left, right = st.columns([1.9, 1], gap="large")
@@ -121,21 +121,22 @@ def _show_neighbours(experiment: Experiment, fold: Fold) -> None:
                 st.image(picture or overlays.render_empty_frame(_PICTURE_PX), width="stretch", alt=title)
                 st.markdown(f"**{title}**  \n:gray[{components.plain(file)}]")
         if None in pictures:
-            st.caption("The pictures appear when the data set is on this machine: page *Data*.")
+            st.caption("The pictures appear once the data set is on this machine: see the page *Data*.")
 
 
 def _show_apart(_: Experiment, found: list[Experiment]) -> None:
-    parts = {key: one for key, one in story.cast(found).items() if key != "honest"}
-    told, errors = story_parts.measure(parts)
+    parts = {key: one for key, one in story.assign_roles(found).items() if key != "honest"}
+    roles, errors = story_parts.read_parts(parts)
     for error in errors:
         components.show_error(error)
     marks = []
     for role in story.ROLES[:2]:
-        for name, level in told[role.key][1].items() if role.key in told else ():
+        for name, level in roles[role.key][1].items() if role.key in roles else ():
             ends = level["accuracy"]["interval"] or (None, None)
             guess = max(level["prevalence"], 1 - level["prevalence"])
             if level["accuracy"]["value"] is not None:
-                marks.append(Mark(role.told.capitalize(), name, level["accuracy"]["value"], *ends, guess))
+                row = role.subtitle.capitalize()
+                marks.append(Mark(row, name, level["accuracy"]["value"], *ends, guess))
     if marks:
         spoken = "; ".join(f"{mark.row}, {TITLES[mark.series]} {write_percent(mark.value)}" for mark in marks)
         st.markdown("**Accuracy** of one network, tested in two ways. Only the split differs.")
@@ -143,26 +144,26 @@ def _show_apart(_: Experiment, found: list[Experiment]) -> None:
         figure.update_layout(height=_FIGURE_PX).update_xaxes(tickfont_size=16).update_yaxes(tickfont_size=18)
         alt = f"Accuracy with 95 % intervals: {spoken}"
         st.plotly_chart(figure, key="tour_apart", config=charts.CONFIG, alt=alt)
-    if "apart" in told:
-        experiment, levels = told["apart"]
+    if "apart" in roles:
+        experiment, levels = roles["apart"]
         st.markdown(
-            f"Meeting new patients, it is right in {story_parts.write_each(levels, 'accuracy', True)}; "
+            f"On new patients, its accuracy is {story_parts.write_each(levels, 'accuracy', True)}; "
             f"{story_parts.write_guess(experiment, levels)}. Its AUROC is "
-            f"{story_parts.write_each(levels, 'auroc', False)}, and guessing gives 0.50."
+            f"{story_parts.write_each(levels, 'auroc', False)}; guessing gives 0.50."
         )
     story_parts.show_missing(parts | _only(found, "honest"))
 
 
 def _show_honest(experiment: Experiment, found: list[Experiment]) -> None:
-    parts = story.cast(found)
-    told, errors = story_parts.measure(parts)
+    parts = story.assign_roles(found)
+    roles, errors = story_parts.read_parts(parts)
     for error in errors:
         components.show_error(error)
     with st.container(key="pair_tour_honest"):
         left, right = st.columns([1.5, 1], gap="large")
     with left:
-        if told:
-            story_parts.show_figure(told, "tour_story", large=True)
+        if roles:
+            story_parts.show_story(roles, "tour_story", large=True)
         story_parts.show_missing(parts)
     with right:
         _show_reading(experiment, found)
@@ -173,13 +174,13 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
         left, right = st.columns([1, 1.2], gap="large")
     with left:
         st.subheader("What it does on slices it never saw", anchor=False)
-        for name, level in story.levels(experiment).items():
+        for name, level in story.read_levels(experiment).items():
             counts = level["operating_points"][level["rule"]]["confusion"]
             positive = components.plain(experiment.classes[1])
             st.markdown(
                 f"{components.name_framework(name)} misses **{counts['fn']}** of {level['positives']} slices "
-                f"with “{positive}”, and calls **{counts['fp']}** of {level['n'] - level['positives']} "
-                "without it positive."
+                f"with “{positive}”, and calls **{counts['fp']}** of the {level['n'] - level['positives']} "
+                "others positive."
             )
         st.subheader("Where to go", anchor=False)
         st.page_link("app_pages/quiz.py", label="You against both networks", icon=":material/quiz:")
@@ -192,24 +193,24 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
         st.markdown("\n".join(f"- {components.plain(limit)}" for limit in experiment.card["limits"]))
 
 
-def _play(found: list[Experiment], key: str) -> Experiment | None:
-    """The experiment in this role; None, and how to get one, where there is none."""
-    parts = story.cast(found)
+def _find_role(found: list[Experiment], key: str) -> Experiment | None:
+    """Return the experiment in this role; if there is none, say how to get one."""
+    parts = story.assign_roles(found)
     if key not in parts:
         story_parts.show_missing({role.key: found[0] for role in story.ROLES if role.key != key})
     return parts.get(key)
 
 
 def _only(found: list[Experiment], key: str) -> dict[str, Experiment]:
-    """A role that this step does not miss."""
+    """Return a role as taken, so that this step does not call it missing."""
     return {key: found[0]}
 
 
 STEPS = (
     Step(
         "Two networks read a brain CT slice",
-        "One in PyTorch, one in Keras, built from one description and trained on the same slices. Heat shows "
-        "where each finds evidence. For research and teaching, **not a medical device**.",
+        "One in PyTorch, one in Keras, built from one description and trained on the same slices. Heat maps "
+        "show where each finds evidence. For research and teaching, **not a medical device**.",
         _show_reading,
     ),
     Step(
@@ -219,7 +220,7 @@ STEPS = (
     ),
     Step(
         "Why it is an artefact",
-        "Neighbouring slices of one head are nearly one picture, and they stand on both sides of the test.",
+        "Adjacent slices of one head look almost the same, and they are in both training and test.",
         _show_leak,
     ),
     Step(
@@ -229,12 +230,13 @@ STEPS = (
     ),
     Step(
         "The honest model",
-        "A question that a slice can answer: does **this slice** show it? Patients apart, another network.",
+        "Each slice now has its own label: does **this slice** show a hemorrhage? Patients are kept apart, "
+        "and the network is another one.",
         _show_honest,
     ),
     Step(
         "How far to trust it",
-        "What it gets wrong, and what nobody can promise.",
+        "What it gets wrong, and what it cannot do.",
         _show_trust,
     ),
 )

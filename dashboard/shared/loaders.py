@@ -39,7 +39,9 @@ def slices(experiment: Experiment) -> pd.DataFrame:
 
 def features(experiment: Experiment) -> pd.DataFrame:
     """Return the map position and neighbours of each slice; the experiment must have features."""
-    return _features(experiment.digest, experiment)
+    found = _features(experiment.digest, experiment)
+    assert found is not None
+    return found
 
 
 def cases(experiment: Experiment) -> pd.DataFrame:

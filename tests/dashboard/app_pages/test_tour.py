@@ -80,7 +80,7 @@ def test_a_missing_role_is_told(open_page: OpenPage, models: Path, number: int) 
     """With the honest experiment alone, the steps about the others say what is missing."""
     write_story(models, "tiny")
     app = open_page("tour", step=str(number))
-    assert "Missing in this story" in read_texts(app)
+    assert "Experiments missing here" in read_texts(app)
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_neighbours_are_shown_where_the_set_is_here(
     )  # fmt: skip
     app = open_page("tour", step="3")
     assert ["Tested", "Learned from"] == [image.proto.imgs[0].alt for image in app.image]
-    assert "The pictures appear when" not in read_texts(app)
+    assert "The pictures appear once" not in read_texts(app)

@@ -18,7 +18,7 @@ def _figure(value: float | None, interval: list[float] | None = None) -> dict[st
 
 
 def _cast(*experiments) -> dict[str, str]:
-    return {key: one.name for key, one in story.cast(experiments).items()}
+    return {key: one.name for key, one in story.assign_roles(experiments).items()}
 
 
 def test_labels_and_split_give_the_role(models: Path) -> None:
@@ -50,7 +50,7 @@ def test_names_of_this_project_come_first(models: Path) -> None:
 
 def test_marks_stand_at_the_figures_and_bars_at_their_ends() -> None:
     """A figure of 0.8 [0.7, 0.95] is a mark at 0.8 whose bar reaches from 0.7 to 0.95."""
-    row = StoryRow("Famous", "told", {"pytorch": _figure(0.8, [0.7, 0.95]), "keras": _figure(0.6)})
+    row = StoryRow("Famous", "at random", {"pytorch": _figure(0.8, [0.7, 0.95]), "keras": _figure(0.6)})
     pytorch, keras = plot_story([row], LIGHT).data
     assert (0.8,) == tuple(pytorch.x)
     assert pytest.approx(0.15) == pytorch.error_x.array[0]
@@ -61,7 +61,7 @@ def test_marks_stand_at_the_figures_and_bars_at_their_ends() -> None:
 
 def test_guessing_is_a_line_at_one_half() -> None:
     """The dotted line stands at an AUROC of 0.5, and the axis shows it however good the figures are."""
-    figure = plot_story([StoryRow("Honest", "told", {"keras": _figure(0.9, [0.88, 0.93])})], LIGHT)
+    figure = plot_story([StoryRow("Honest", "apart", {"keras": _figure(0.9, [0.88, 0.93])})], LIGHT)
     (line,) = figure.layout.shapes
     assert (0.5, 0.5) == (line.x0, line.x1)
     assert figure.layout.xaxis.range[0] < 0.5
@@ -69,12 +69,12 @@ def test_guessing_is_a_line_at_one_half() -> None:
 
 def test_an_interval_below_guessing_is_in_sight() -> None:
     """The axis reaches below the lowest end of an interval."""
-    figure = plot_story([StoryRow("Honest", "told", {"keras": _figure(0.4, [0.1, 0.7])})], LIGHT)
+    figure = plot_story([StoryRow("Honest", "apart", {"keras": _figure(0.4, [0.1, 0.7])})], LIGHT)
     assert figure.layout.xaxis.range[0] < 0.1
 
 
 def test_a_figure_that_cannot_be_estimated_has_no_mark() -> None:
     """It is said in words instead."""
-    figure = plot_story([StoryRow("Honest", "told", {"keras": _figure(None)})], LIGHT)
+    figure = plot_story([StoryRow("Honest", "apart", {"keras": _figure(None)})], LIGHT)
     assert () == tuple(figure.data[0].x)
     assert "not estimable" in [note.text for note in figure.layout.annotations]
