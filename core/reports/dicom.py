@@ -1,11 +1,11 @@
-"""What was read, as DICOM: the report as an Encapsulated PDF, the heat maps as a Secondary Capture.
+"""Write a reading as DICOM: the report as an Encapsulated PDF, the heat maps as a Secondary Capture.
 
-Each object is a study of its own with new random UIDs and with empty attributes for the patient: no text of
-the scan gets into it, nor does the UID by which the object would refer to the scan (DICOM PS3.3, A.45.1 and
-A.8.5). The program knows nothing of the patient, so it claims no method of de-identification.
+Each object is a new study with random UIDs and empty patient attributes. It holds no text from the scan and
+no UID that refers to it (DICOM PS3.3, A.45.1 and A.8.5). The program knows nothing about the patient, so it
+claims no method of de-identification.
 
-Pixels are not cleaned: a picture may have a name burnt into it. "Burned In Annotation" is therefore "YES" for
-all but synthetic scans, which tells archives to have a look before they pass the object on.
+Pixels are not cleaned: a name may be burnt into a picture. "Burned In Annotation" is therefore "YES" for all
+but synthetic scans, so that archives check the object before they pass it on.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: boo
     """Wrap a PDF in an Encapsulated PDF object (DICOM PS3.3, A.45.1).
 
     Args:
-        pdf: the document; core.reports.pdf makes one.
-        title: what it is, in words of the program: nothing of the scan belongs here.
-        made: when, with its time zone.
-        synthetic: whether all scans in it were drawn by a program and are no person's.
+        pdf: the document, from core.reports.pdf.
+        title: of the document; it must hold no text from the scan.
+        made: time of the report, with its time zone.
+        synthetic: whether all scans in it were made by a program, not from a person.
 
     Returns:
         The bytes of a DICOM file.
 
     Raises:
-        ValueError: these are not the bytes of a PDF, or `made` has no time zone.
+        ValueError: `pdf` is not a PDF, or `made` has no time zone.
     """
     from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
 
@@ -55,7 +55,7 @@ def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: boo
     dataset.ConceptNameCodeSequence = []
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    # DICOM knows even lengths only, so pydicom pads: the true length tells where the document ends.
+    # pydicom pads to an even length, as DICOM requires; the true length says where the document ends.
     dataset.EncapsulatedDocumentLength = len(pdf)
     dataset.EncapsulatedDocument = pdf
     return _to_bytes(dataset, ExplicitVRLittleEndian)
@@ -65,10 +65,10 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
     """Put pictures into a Multi-frame True Color Secondary Capture object (DICOM PS3.3, A.8.5).
 
     Args:
-        frames: at least one RGB picture, all of equal size; `render_capture` draws them. Asked for one after
-            the other, and kept as JPEG.
-        made: when, with its time zone.
-        synthetic: whether the scan was drawn by a program and is no person's.
+        frames: at least one RGB picture, all of one size, from `render_capture`. They are taken one at a
+            time and stored as JPEG.
+        made: time of the capture, with its time zone.
+        synthetic: whether the scan was made by a program, not from a person.
 
     Returns:
         The bytes of a DICOM file.
@@ -86,15 +86,17 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
         sizes.add(frame.size)
         target, bare = BytesIO(), frame.convert("RGB")
         bare.info.clear()  # Pillow would write a picture's comment into the JPEG
-        # DICOM knows JPEG in colour as YBR_FULL_422: half as many colours as brightnesses along a row.
+        # Colour JPEG in DICOM is YBR_FULL_422: chroma at half the horizontal resolution.
         bare.save(target, "JPEG", quality=_JPEG_QUALITY, subsampling="4:2:2")
         packed.append(target.getvalue())
     if len(sizes) != 1:
-        raise ValueError(f"a capture needs frames of one size, not of {sorted(sizes)}")
+        raise ValueError(f"a capture needs frames of one size; found {sorted(sizes)}")
     (width, height) = sizes.pop()
     dataset = _start("OT", MultiFrameTrueColorSecondaryCaptureImageStorage, made, synthetic)
     dataset.ImageType = ["DERIVED", "SECONDARY"]
-    dataset.DerivationDescription = "Slices framed to the head, bare and under the heat map of each network"
+    dataset.DerivationDescription = (
+        "Slices as framed for the networks, without and with the heat map of each network"
+    )
     dataset.PatientOrientation = []
     dataset.NumberOfFrames = len(packed)
     dataset.FrameIncrementPointer = Tag("PageNumberVector")
@@ -121,17 +123,17 @@ def render_capture(
     overlays: Mapping[str, Image],
     marks: Marks | None = None,
 ) -> Image:
-    """Draw a slice beside its heat maps, with what each network says below, and what it is not for.
+    """Render a slice next to its heat maps, above each network's result and the disclaimer.
 
     Args:
-        finding: of the slice.
-        n_slices: of the scan it belongs to.
+        finding: on the slice.
+        n_slices: number of slices in its scan.
         picture: the slice, gray.
-        overlays: framework -> the same picture, of the same size, under the network's heat map.
-        marks: what lies at the left, right, top and bottom of the picture, where it is known.
+        overlays: framework -> the same picture, of the same size, with the network's heat map.
+        marks: orientation marks at the left, right, top and bottom of the picture, if known.
 
     Returns:
-        An RGB picture: the pictures side by side, and a strip of words below.
+        An RGB picture: the pictures side by side above a strip of text.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -152,22 +154,22 @@ def render_capture(
     last = height + _STRIP // 2 + 2
     pen.text((6, last), NOT_FOR_DIAGNOSIS, fill="white", font=font)
     if marks:
-        told = f"Left of each picture: {marks[0]}, top: {marks[2]}"
-        pen.text((width + 6, last), told, fill="white", font=font)
+        text = f"Left of each picture: {marks[0]}, top: {marks[2]}"
+        pen.text((width + 6, last), text, fill="white", font=font)
     return drawn
 
 
 def _start(modality: str, kind: UID, made: datetime, synthetic: bool) -> Dataset:
-    """What both kinds of objects have: an unnamed patient, a study and a series of their own, the mark."""
+    """Return a data set with what both kinds of object share: empty patient, new UIDs, disclaimer."""
     from pydicom import Dataset
     from pydicom.uid import generate_uid
 
     if made.utcoffset() is None:
-        raise ValueError("the time needs its time zone")
+        raise ValueError("`made` has no time zone")
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = kind
-    # Without a prefix pydicom makes UIDs of random UUIDs: nothing of this machine is in them.
+    # Without a prefix pydicom makes UIDs from random UUIDs, which say nothing about this machine.
     for uid in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         setattr(dataset, uid, generate_uid(prefix=None))
     for unknown in (

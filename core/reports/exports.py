@@ -1,7 +1,7 @@
-"""What was read, as whole files to pass on: CSV, JSON, PDF and DICOM.
+"""Export readings as whole files: CSV, JSON, PDF and DICOM.
 
-A file's name may be that of a patient. Whoever passes a result on leaves it out: a scan is called "Scan 1"
-and so on with the first 12 characters of its SHA-256, a refused file "File 1 (refused)".
+A file name may be a patient's name, so it can be replaced before results are shared: a scan becomes "Scan 1"
+with the first 12 characters of its SHA-256, a refused file "File 1 (refused)".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def remove_names(scans: Sequence[Findings]) -> list[Findings]:
-    """The same scans, named by their place and their content."""
+    """Return the same scans, named by number and by hash of their content."""
     return [
         replace(scan, source=f"Scan {place} ({scan.sha256[:12]})")
         for place, scan in enumerate(scans, start=1)
@@ -33,43 +33,43 @@ def remove_names(scans: Sequence[Findings]) -> list[Findings]:
 
 
 def remove_refused_names(refused: Sequence[Refusal]) -> list[Refusal]:
-    """The same refusals, named by their place."""
+    """Return the same refusals, named by number."""
     return [
         replace(refusal, source=f"File {place} (refused)") for place, refusal in enumerate(refused, start=1)
     ]
 
 
 def make_csv(experiment: Experiment, scans: Sequence[Findings], refused: Sequence[Refusal]) -> bytes:
-    """The worklist of core.reports.tables, with the mark by which spreadsheets know UTF-8."""
+    """Return the worklist of core.reports.tables in UTF-8, with the byte-order mark for spreadsheets."""
     return write_worklist(experiment, scans, refused).encode("utf-8-sig")
 
 
 def make_json(experiment: Experiment, scans: Sequence[Findings], refused: Sequence[Refusal]) -> bytes:
-    """Form predict/1; see core.cli.app."""
+    """Return the readings as JSON in form predict/1; see core.cli.app."""
     record = predict_record(experiment, scans, refused)
     return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
 
 
 def make_pdf(experiment: Experiment, reports: Sequence[ScanReport]) -> bytes:
-    """The report, made now; see `core.reports.pdf.write_pdf`."""
+    """Return the report, dated now; see `core.reports.pdf.write_pdf`."""
     return write_pdf(experiment, reports, made=datetime.now(UTC))
 
 
 def make_dicom_report(experiment: Experiment, report: ScanReport) -> bytes:
-    """The report of one scan as an object of DICOM, which never holds the name of a file."""
+    """Return the report on one scan as a DICOM object, which never holds a file name."""
     (unnamed,) = remove_names([report.findings])
     pdf, now = make_pdf(experiment, [replace(report, findings=unnamed)]), datetime.now(UTC)
     return write_dicom_report(pdf, title="Reading report", made=now, synthetic=report.synthetic)
 
 
 def make_dicom_capture(report: ScanReport) -> bytes:
-    """All slices of one scan with their heat maps as an object of DICOM; asks for the picture of each."""
+    """Return all slices of one scan with their heat maps as a DICOM object; needs the picture of each."""
     slices = report.findings.slices
 
-    def draw(index: int) -> Image:
+    def render(index: int) -> Image:
         picture, finding = report.picture(index), slices[index]
         heated = {name: overlay_heat(picture, m.heat, HEAT_OPACITY) for name, m in finding.models.items()}
         return render_capture(finding, len(slices), to_gray(picture), heated, report.findings.technical.marks)
 
-    frames = (draw(index) for index in range(len(slices)))
+    frames = (render(index) for index in range(len(slices)))
     return write_dicom_capture(frames, made=datetime.now(UTC), synthetic=report.synthetic)

@@ -1,6 +1,6 @@
-"""A report of one or more scans as PDF: what both networks say of each, and how far to trust them.
+"""Write a PDF report on one or more scans: the findings of each network, and how far to trust them.
 
-File names come from outside: they are drawn as plain characters, never read as markup.
+File names come from outside: they are written as plain characters, never read as markup.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ _MOST_SIDE, _STUDY_SIDE = 190, 138
 
 @dataclass(frozen=True, eq=False)
 class ScanReport:
-    """One scan to be reported.
+    """One scan to report.
 
     Attributes:
-        findings: of the whole scan.
-        picture: the (H, W) uint8 gray picture of a slice, by its index; asked for slices of `choose_report_slices`.
-        synthetic: whether the scan was drawn by a program and is no person's.
+        findings: on the whole scan.
+        picture: returns the (H, W) uint8 gray picture of a slice by its index; it is called for the slices of
+            `choose_report_slices`.
+        synthetic: whether the scan was made by a program, not from a person.
     """
 
     findings: Findings
@@ -61,19 +62,19 @@ def write_pdf(
     made: datetime,
     on_scan: Callable[[int, int], None] | None = None,
 ) -> bytes:
-    """Write a report: each scan on pages of its own, and what the networks have never seen.
+    """Write a report: each scan on its own pages, and the limits of the networks.
 
     Args:
         experiment: whose networks read the scans.
         reports: at least one scan, in the order of the pages.
-        made: when, with its time zone.
-        on_scan: called with the number of scans done and their total after each.
+        made: time of the report, with its time zone.
+        on_scan: called after each scan with the number of scans done and their total.
 
     Returns:
-        The bytes of an A4 document. It holds no text of a file but its name, and no author.
+        The bytes of an A4 document. It holds a file's name but no other text of it, and names no author.
 
     Raises:
-        ValueError: there is no scan to report.
+        ValueError: `reports` is empty.
     """
     if not reports:
         raise ValueError("a report needs at least one scan")
@@ -84,9 +85,9 @@ def write_pdf(
     width = A4[0] - 2 * _MARGIN
     story: list[Any] = []
     for done, report in enumerate(reports, start=1):
-        story += _tell_scan(experiment, report, width)
+        story += _describe_scan(experiment, report, width)
         if len(reports) == 1:
-            story += _tell_limits(experiment)
+            story += _describe_limits(experiment)
         if len(report.findings.slices) > 1:
             story += [PageBreak(), *_show_slices(report, width)]
         if len(reports) > 1:
@@ -94,7 +95,7 @@ def write_pdf(
         if on_scan:
             on_scan(done, len(reports))
     if len(reports) > 1:
-        story += _tell_limits(experiment)
+        story += _describe_limits(experiment)
     origin = (
         f"Experiment {experiment.name}, {experiment.digest[:16]}.  Program {program_version()}.  "
         f"{made:%Y-%m-%d %H:%M %Z}"
@@ -117,17 +118,17 @@ def write_pdf(
     return target.getvalue()
 
 
-def _tell_scan(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
+def _describe_scan(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
     from reportlab.platypus import Spacer
 
     findings = report.findings
     if len(findings.slices) > 1:
-        told = describe_study(experiment, findings, width)
+        parts = describe_study(experiment, findings, width)
     else:
-        told = _tell_slice(experiment, report, width)
+        parts = _describe_slice(experiment, report, width)
     story = [
         make_paragraph(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"),
-        told[0],
+        parts[0],
         make_paragraph(findings.source),
     ]
     story.append(make_paragraph(f"SHA-256: {findings.sha256}", "small"))
@@ -136,38 +137,34 @@ def _tell_scan(experiment: Experiment, report: ScanReport, width: float) -> list
     if findings.overridden:
         story.append(make_paragraph(OVERRIDE_NOTE, "review"))
     if report.synthetic:
-        story.append(make_paragraph("Synthetic: drawn by this program, no person's scan."))
-    story += told[1:]
+        story.append(make_paragraph("Synthetic: made by this program, not a scan of a person."))
+    story += parts[1:]
     if remarks := group_warnings(findings):
         story += [
             Spacer(0, 8),
-            make_paragraph("Doubts", "heading"),
+            make_paragraph("Warnings", "heading"),
             *(make_paragraph(f"• {remark}") for remark in remarks),
         ]
     return story
 
 
 def _show_slices(report: ScanReport, width: float) -> list[Any]:
-    """The strongest slices of a study, each with its heat maps."""
+    """Return the key slices of a study, each with its heat maps."""
     from reportlab.platypus import KeepTogether, Spacer
 
     findings = report.findings
-    story = [
-        make_paragraph(
-            "Slices that drove the verdict" if findings.verdicts else "Highest probability", "heading"
-        )
-    ]
+    story = [make_paragraph("Key slices" if findings.verdicts else "Highest probability", "heading")]
     for index in choose_report_slices(findings):
         finding = findings.slices[index]
         place = "" if finding.position_mm is None else f", {finding.position_mm:.1f} mm along the axis"
-        named = make_paragraph(f"Slice {index + 1}{place}. {_tell_models(finding)}", "cell")
+        named = make_paragraph(f"Slice {index + 1}{place}. {_describe_models(finding)}", "cell")
         drawn = _place_pictures(report, finding, width, _STUDY_SIDE)
         story.append(KeepTogether([named, drawn, Spacer(0, 4)]))
     return [*story, *_explain_pictures(findings)]
 
 
-def _tell_slice(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
-    """The verdict on a scan of one slice, its pictures, and a row of figures for each network."""
+def _describe_slice(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
+    """Return the verdict on a scan of one slice, its pictures, and a row of figures for each network."""
     from reportlab.platypus import Spacer
 
     (shown,) = report.findings.slices
@@ -178,26 +175,26 @@ def _tell_slice(experiment: Experiment, report: ScanReport, width: float) -> lis
     ]
     near = [TITLES[name] for name, model in shown.models.items() if model.review]
     if near:
-        told = f"Needs review: too near to the operating point of {' and '.join(near)} to decide."
-        story.append(make_paragraph(told, "review"))
+        text = f"Needs review: too close to the decision threshold of {' and '.join(near)}."
+        story.append(make_paragraph(text, "review"))
     story += [
         Spacer(0, 8),
         _place_pictures(report, shown, width, _MOST_SIDE),
         *_explain_pictures(report.findings),
     ]
     rows: list[list[Any]] = [
-        ["Network", "Probability", "Decision", "Operating point", "Needs review", "0 to 1"]
+        ["Network", "Probability", "Decision", "Decision threshold", "Needs review (band)", "0 to 1"]
     ]
     for name, model in shown.models.items():
         band = experiment.review_band(name, threshold=model.threshold)
-        told = f"{band[0]:.2f} to {band[1]:.2f}" if band else "no band known"
+        text = f"{band[0]:.2f} to {band[1]:.2f}" if band else "no band"
         rows.append(
             [
                 TITLES[name],
                 f"{model.probability:.2f}",
                 model.decision,
-                f"from {model.threshold:.2f}",
-                f"{'yes' if model.review else 'no'} ({told})",
+                f">= {model.threshold:.2f}",
+                f"{'yes' if model.review else 'no'} ({text})",
                 plot_scale(name, model.probability, model.threshold, band),
             ]
         )
@@ -206,11 +203,12 @@ def _tell_slice(experiment: Experiment, report: ScanReport, width: float) -> lis
 
 
 def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, most_side: float) -> Any:
-    """A slice beside the same under the heat map of each network."""
+    """Return a slice next to the same slice with the heat map of each network."""
     picture = report.picture(finding.index)
     pictures = {"Slice": to_gray(picture)}
     pictures |= {
-        TITLES[name]: overlay_heat(picture, model.heat, HEAT_OPACITY) for name, model in finding.models.items()
+        TITLES[name]: overlay_heat(picture, model.heat, HEAT_OPACITY)
+        for name, model in finding.models.items()
     }
     side = min(most_side, (width - _PICTURE_GAP * (len(pictures) - 1)) / len(pictures))
     cells = [
@@ -226,29 +224,29 @@ def _explain_pictures(findings: Findings) -> list[Any]:
         bar,
         make_paragraph("1 (strongest in this slice)", "small"),
     ]
-    told = (
-        "Each heat map is scaled to its own strongest point: it shows where a network looks, not how sure "
-        "it is."
+    text = (
+        "Colours are scaled for each heat map: compare places, not intensity. A heat map shows where a "
+        "network looks, not how sure it is."
     )
     if marks := findings.technical.marks:
-        told += f" Each picture has {marks[0]} at its left and {marks[2]} at its top."
-    return [place_side_by_side(cells, [66, 128, 160], middle=True), make_paragraph(told, "small")]
+        text += f" In each picture, {marks[0]} is on the left and {marks[2]} at the top."
+    return [place_side_by_side(cells, [66, 128, 160], middle=True), make_paragraph(text, "small")]
 
 
-def _tell_models(finding: SliceFinding) -> str:
+def _describe_models(finding: SliceFinding) -> str:
     return ", ".join(
         f"{TITLES[name]} {model.probability:.2f} {model.decision}{' (needs review)' if model.review else ''}"
         for name, model in finding.models.items()
     )
 
 
-def _tell_limits(experiment: Experiment) -> list[Any]:
+def _describe_limits(experiment: Experiment) -> list[Any]:
     from reportlab.platypus import KeepTogether, Spacer
 
     card = experiment.card
     story = [
         Spacer(0, 12),
-        make_paragraph("What these networks are, and what they have never seen", "heading"),
+        make_paragraph("These networks and their limits", "heading"),
         make_paragraph(f"Experiment {experiment.name}: {card['summary']}"),
         make_paragraph(experiment.meaning),
         *(make_paragraph(f"• {limit}") for limit in card["limits"]),

@@ -1,6 +1,6 @@
-"""Probabilities drawn for a PDF: one on a scale from 0 to 1, and those of a study along its slices.
+"""Plot probabilities for a PDF: one on a scale from 0 to 1, or those of a study along its slices.
 
-PyTorch has a solid line and round marks, Keras a dashed line and square ones.
+PyTorch has a solid line and round marks, Keras a dashed line and square marks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_TICKS = 15
 def plot_scale(
     framework: str, probability: float, threshold: float, band: tuple[float, float] | None = None
 ) -> Any:
-    """A mark at the probability, a line at the operating point, and the review band below."""
+    """Return a scale with a mark at the probability, a line at the threshold, and the review band below."""
     from reportlab.graphics.shapes import Circle, Drawing, Line, Rect
     from reportlab.lib.colors import HexColor
 
@@ -47,21 +47,21 @@ def plot_scale(
 
 
 def plot_curve(
-    probabilities: Mapping[str, Sequence[float]], votes: Sequence[bool], shown: Sequence[int], width: float
+    probabilities: Mapping[str, Sequence[float]], counted: Sequence[bool], shown: Sequence[int], width: float
 ) -> Any:
-    """The probabilities of a study along its slices, counted from 1.
+    """Return a plot of the probabilities of a study along its slices, numbered from 1.
 
     Args:
         probabilities: framework -> one for each slice.
-        votes: whether each slice votes; the marks of those that do not are hollow.
-        shown: indices of slices whose pictures follow; a line marks them.
-        width: of the drawing.
+        counted: whether each slice counts in the verdict; the marks of the others are hollow.
+        shown: indices of the slices whose pictures follow; a line marks them.
+        width: of the plot, in points.
     """
     from reportlab.graphics.shapes import Drawing, Line, PolyLine, String
     from reportlab.lib.colors import HexColor
 
     register_fonts()
-    n = len(votes)
+    n = len(counted)
     span, rise = width - _LEFT - 10, _CURVE_HEIGHT - _BOTTOM - _TOP
     grid, quiet = HexColor(COLORS["grid"]), HexColor(COLORS["negative"])
     words = {"fontName": FONT, "fontSize": 7, "fillColor": quiet}
@@ -73,9 +73,9 @@ def plot_curve(
     def up(probability: float) -> float:
         return _BOTTOM + rise * probability
 
-    for level in (0, 0.5, 1):
-        drawing.add(Line(_LEFT, up(level), _LEFT + span, up(level), strokeColor=grid, strokeWidth=0.7))
-        drawing.add(String(_LEFT - 4, up(level) - 2.5, f"{level:g}", textAnchor="end", **words))
+    for tick in (0, 0.5, 1):
+        drawing.add(Line(_LEFT, up(tick), _LEFT + span, up(tick), strokeColor=grid, strokeWidth=0.7))
+        drawing.add(String(_LEFT - 4, up(tick) - 2.5, f"{tick:g}", textAnchor="end", **words))
     for index in shown:
         x = across(index)
         drawing.add(Line(x, up(0), x, up(1), strokeColor=quiet, strokeWidth=0.6))
@@ -91,14 +91,14 @@ def plot_curve(
         points = [place for index, value in enumerate(values) for place in (across(index), up(value))]
         drawing.add(PolyLine(points, strokeColor=color, strokeWidth=1.1, strokeDashArray=dash))
         for index, value in enumerate(values):
-            drawing.add(_mark(framework, across(index), up(value), size, filled=votes[index]))
+            drawing.add(_mark(framework, across(index), up(value), size, filled=counted[index]))
         high = _CURVE_HEIGHT - 7
         drawing.add(Line(legend, high, legend + 22, high, strokeColor=color, strokeDashArray=dash))
         drawing.add(_mark(framework, legend + 11, high, 2.2, filled=True))
         drawing.add(String(legend + 27, high - 2.5, TITLES[framework], **words))
         legend += 78
-    told = "hollow: does not vote" if not all(votes) else ""
-    drawing.add(String(_LEFT + span, _CURVE_HEIGHT - 9.5, told, textAnchor="end", **words))
+    note = "hollow: not counted" if not all(counted) else ""
+    drawing.add(String(_LEFT + span, _CURVE_HEIGHT - 9.5, note, textAnchor="end", **words))
     return drawing
 
 

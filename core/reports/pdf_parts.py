@@ -1,4 +1,4 @@
-"""Words and pictures of a PDF: colours, fonts, kinds of paragraphs, texts from outside as plain words."""
+"""Parts of a PDF report: colours, fonts, paragraphs, tables and pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLORS = {"negative": "#5B6673", "review": "#8A6A00", "text": "#1B232C", "grid":
 
 
 class Look(NamedTuple):
-    """The looks of a framework: its colour, the dashes of its line (None for none), round marks or square."""
+    """A framework's style: colour, dashes of its line (None for a solid one), round or square marks."""
 
     color: str
     dash: list[int] | None
@@ -33,15 +33,17 @@ LOOKS = dict(zip(FRAMEWORKS, (Look("#BD4B34", None, True), Look("#28628F", [4, 2
 
 
 def make_paragraph(text: str, style: str = "body") -> Any:
-    """A paragraph of plain words; `style` is one of "body", "quiet", "small", "cell", "review", "heading" and
-    "verdict"."""
+    """Return a paragraph of plain text.
+
+    The style is "body", "quiet", "small", "cell", "review", "heading" or "verdict".
+    """
     from reportlab.platypus import Paragraph
 
     return Paragraph(escape_text(text), _make_styles()[style])
 
 
 def escape_text(text: str) -> str:
-    """A text of whatever origin as words of a paragraph: no markup, and only signs that the font has."""
+    """Return any text as plain words of a paragraph: no markup, and "?" for characters the font lacks."""
     known = _known_signs()
     line = replace_unprintable(text)
     return escape("".join(char if ord(char) in known else "?" for char in line))
@@ -57,7 +59,7 @@ def _known_signs() -> frozenset[int]:
 
 @cache
 def register_fonts() -> None:
-    """Take Bitstream Vera, which comes with reportlab: embedded, so that every reader shows the same."""
+    """Register Bitstream Vera, part of reportlab; it is embedded, so that all viewers show the same."""
     import reportlab
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
@@ -72,7 +74,7 @@ def _make_styles() -> dict[str, Any]:
     from reportlab.lib.styles import ParagraphStyle
 
     register_fonts()
-    # File names may be one long word: they break anywhere.
+    # A file name may be one long word, so it may break anywhere.
     body = ParagraphStyle(
         "body", fontName=FONT, fontSize=9, leading=12.5, textColor=COLORS["text"], splitLongWords=1
     )
@@ -92,10 +94,10 @@ def _make_styles() -> dict[str, Any]:
 
 
 def place_table(rows: list[list[Any]], widths: list[float]) -> Any:
-    """A table with lines between its rows; the first row is the head. Texts become paragraphs."""
+    """Return a table with lines between its rows; the first row is the header. Texts become paragraphs."""
     from reportlab.platypus import Table
 
-    told = [
+    cells = [
         [
             make_paragraph(cell, "small" if place == 0 else "cell") if isinstance(cell, str) else cell
             for cell in row
@@ -106,11 +108,11 @@ def place_table(rows: list[list[Any]], widths: list[float]) -> Any:
         ("LINEBELOW", (0, 0), (-1, -1), 0.5, COLORS["grid"]), ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
         ("LEFTPADDING", (0, 0), (0, -1), 0),
     ]  # fmt: skip
-    return Table(told, colWidths=widths, hAlign="LEFT", style=style, repeatRows=1)
+    return Table(cells, colWidths=widths, hAlign="LEFT", style=style, repeatRows=1)
 
 
 def place_side_by_side(cells: list[Any], widths: list[float], *, middle: bool = False) -> Any:
-    """Words and pictures in one row, without lines; `middle`: aligned by their middles, not their tops."""
+    """Return text and pictures in one row without lines, aligned at their tops or their middles."""
     from reportlab.platypus import Table
 
     style: list[Any] = [("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0)]
@@ -119,7 +121,7 @@ def place_side_by_side(cells: list[Any], widths: list[float], *, middle: bool = 
 
 
 def place_picture(image: Image, width: float, height: float) -> Any:
-    """A picture of the document, without whatever else its file may have held."""
+    """Return a picture for the document, without other data from its file."""
     from reportlab.platypus import Image as Placed
 
     target = BytesIO()

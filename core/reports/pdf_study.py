@@ -1,4 +1,4 @@
-"""What the report of a study tells in words: the verdict by its rule, the curve, the strongest slices."""
+"""The report on a study: its verdict and rule, the curve along the slices, and the key slices."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 def describe_study(experiment: Experiment, findings: Findings, width: float) -> list[Any]:
-    """The verdict as one line, then its figures, the curve, and the slices that drove it, on this width."""
+    """Return the verdict in one line, then its figures, the curve and the key slices; width in points."""
     from reportlab.platypus import Spacer
 
-    driving = list_key_slices(findings)
-    told = [*_tell_verdict(experiment, findings, width), Spacer(0, 8)]
-    told.append(make_paragraph(f"Probability of {experiment.classes[1]} along the slices", "heading"))
-    told.append(make_paragraph(_tell_direction(findings), "small"))
+    key_slices = list_key_slices(findings)
+    parts = [*_describe_verdict(experiment, findings, width), Spacer(0, 8)]
+    parts.append(make_paragraph(f"Probability of {experiment.classes[1]} along the slices", "heading"))
+    parts.append(make_paragraph(_describe_direction(findings), "small"))
     probabilities = {
         name: [piece.models[name].probability for piece in findings.slices]
         for name in findings.slices[0].models
     }
-    votes = [piece.is_counted for piece in findings.slices]
-    told.append(plot_curve(probabilities, votes, choose_report_slices(findings), width))
-    if driving:
-        told += [Spacer(0, 4), make_paragraph("Slices that drove the verdict", "heading"), Spacer(0, 2)]
-        told.append(_list_slices(findings, driving, width))
-    return told
+    counted = [piece.is_counted for piece in findings.slices]
+    parts.append(plot_curve(probabilities, counted, choose_report_slices(findings), width))
+    if key_slices:
+        parts += [Spacer(0, 4), make_paragraph("Key slices", "heading"), Spacer(0, 2)]
+        parts.append(_list_slices(findings, key_slices, width))
+    return parts
 
 
-def _tell_verdict(experiment: Experiment, findings: Findings, width: float) -> list[Any]:
-    """Who says what of the whole study, and by which rule."""
+def _describe_verdict(experiment: Experiment, findings: Findings, width: float) -> list[Any]:
+    """Return each network's verdict on the study, and the rule behind it."""
     from reportlab.platypus import Spacer
 
     verdicts = findings.verdicts
@@ -46,22 +46,22 @@ def _tell_verdict(experiment: Experiment, findings: Findings, width: float) -> l
             make_paragraph(explain_no_verdict(findings)),
         ]
     decisions = {name: experiment.classes[int(verdict.positive)] for name, verdict in verdicts.items()}
-    told = [make_paragraph(summarize_decisions(decisions), "verdict")]
+    parts = [make_paragraph(summarize_decisions(decisions), "verdict")]
     near = [TITLES[name] for name, verdict in verdicts.items() if verdict.review]
     if near:
-        told.append(
+        parts.append(
             make_paragraph(
-                f"Needs review: too near to the operating point of {' and '.join(near)} to decide.", "review"
+                f"Needs review: too close to the decision threshold of {' and '.join(near)}.", "review"
             )
         )
-    rows: list[list[Any]] = [["Network", "Score", "Decision", "Operating point", "Needs review", "0 to 1"]]
+    rows: list[list[Any]] = [["Network", "Score", "Decision", "Decision threshold", "Needs review", "0 to 1"]]
     for name, verdict in verdicts.items():
         rows.append(
             [
                 TITLES[name],
                 f"{verdict.score:.2f}",
                 decisions[name],
-                f"from {verdict.threshold:.2f}",
+                f">= {verdict.threshold:.2f}",
                 "yes" if verdict.review else "no",
                 plot_scale(name, verdict.score, verdict.threshold),
             ]
@@ -69,23 +69,23 @@ def _tell_verdict(experiment: Experiment, findings: Findings, width: float) -> l
     widths = [54.0, 54, 104, 94, 88]
     n_counted = next(iter(verdicts.values())).n_counted
     rule = (
-        f"The score of a study is {RULE}: {n_counted} of {len(findings.slices)} here. From the operating "
-        "point on it is positive; that point was chosen on studies of validation patients, scored alike. "
-        "The score ranks studies and is no probability."
+        f"The score of a study is {RULE}: {n_counted} of {len(findings.slices)} here. A study is "
+        "positive at or above the decision threshold, which was chosen on validation patients scored in the "
+        "same way. The score ranks studies; it is not a probability."
     )
     return [
-        *told,
+        *parts,
         Spacer(0, 6),
         place_table(rows, [*widths, width - sum(widths)]),
         make_paragraph(rule, "small"),
     ]
 
 
-def _list_slices(findings: Findings, driving: list[int], width: float) -> Any:
-    """A row for each slice that drove a verdict: what each network says, and its place with that network."""
+def _list_slices(findings: Findings, key_slices: list[int], width: float) -> Any:
+    """Return a row for each key slice: each network's finding, and the slice's rank for that network."""
     frameworks = list(findings.verdicts)
-    rows = [["Slice", "Position", *(TITLES[name] for name in frameworks), "Drove it for"]]
-    for index in driving:
+    rows = [["Slice", "Position", *(TITLES[name] for name in frameworks), "Rank"]]
+    for index in key_slices:
         finding = findings.slices[index]
         row = [str(index + 1), "-" if finding.position_mm is None else f"{finding.position_mm:.1f} mm"]
         row += [
@@ -94,7 +94,7 @@ def _list_slices(findings: Findings, driving: list[int], width: float) -> Any:
             for n in frameworks
         ]
         places = [
-            f"{TITLES[name]} ({findings.verdicts[name].key_slices.index(index) + 1}.)"
+            f"{TITLES[name]} {findings.verdicts[name].key_slices.index(index) + 1}"
             for name in frameworks
             if index in findings.verdicts[name].key_slices
         ]
@@ -103,6 +103,6 @@ def _list_slices(findings: Findings, driving: list[int], width: float) -> Any:
     return place_table(rows, [36, 64, *([rest / len(frameworks)] * len(frameworks)), 118])
 
 
-def _tell_direction(findings: Findings) -> str:
+def _describe_direction(findings: Findings) -> str:
     direction = "" if findings.slices[0].position_mm is None else " from the feet to the head"
-    return f"Slices are counted{direction}; lines mark those shown on the next page."
+    return f"Slices are numbered{direction}; lines mark those shown on the next page."

@@ -1,6 +1,6 @@
-"""Readings to take along: as JSON (form predict/1, see core.cli.app) and as CSV.
+"""Readings as JSON (form predict/1, see core.cli.app) and as CSV.
 
-File names come from outside. They appear as plain text only, and never in the name of a file made here.
+File names come from outside: they appear as plain text only, and never in the name of a file written here.
 """
 
 from __future__ import annotations
@@ -19,23 +19,25 @@ if TYPE_CHECKING:
 
 PREDICT_SCHEMA = "predict/1"
 NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."
-OVERRIDE_NOTE = "This does not look like a head CT: it was read at the reader's own wish, and means little."
+OVERRIDE_NOTE = (
+    "This does not look like a head CT. It was read anyway, at the user's request, and means little."
+)
 
 
 def highest_probability(finding: SliceFinding) -> float:
-    """The highest probability that any network gives a slice."""
+    """Return the highest probability that any network gives to a slice."""
     return max(model.probability for model in finding.models.values())
 
 
 def find_most_suspicious(findings: Findings) -> SliceFinding:
-    """The slice of a scan with the highest probability of any network; the first of equals."""
+    """Return the slice with the highest probability from any network; of equal ones the first."""
     return max(findings.slices, key=highest_probability)
 
 
 def predict_record(
     experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]
 ) -> dict[str, Any]:
-    """The JSON of `python -m core predict`, form predict/1; documented at the head of core.cli.app."""
+    """Return the JSON of `python -m core predict`, form predict/1, which core.cli.app documents."""
     scans = [
         {
             "source": scan.source,
@@ -92,21 +94,21 @@ def predict_record(
 
 
 def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]) -> str:
-    """The worklist as CSV: a row for each slice, in the order of `findings`, then one for each refused file.
+    """Return the worklist as CSV: a row for each slice in the order of `findings`, then one a refused file.
 
-    What is said of a scan as a whole stands in each of its rows, so that rows can be sorted and filtered
-    alone. Columns:
+    Facts about a whole scan are repeated in each of its rows, so that rows can be sorted and filtered.
+    Columns:
 
-    - file, sha256, slices (how many the scan has), slice (from 1), position_mm (empty when unknown),
+    - file, sha256, slices (number in the scan), slice (from 1), position_mm (empty if unknown),
       brain_visible, gate ("read", "warn" or "refuse"), gate_reasons, votes (does it count in the verdict);
-    - for each network NAME of a slice: NAME_probability, NAME_operating_point, NAME_decision,
-      NAME_needs_review; then agree, and remarks on the scan;
-    - of the scan (see core.reading.verdict; empty where there is no verdict): NAME_verdict_score,
-      NAME_verdict_operating_point, NAME_verdict, NAME_verdict_needs_review, NAME_voting_slices, and
-      NAME_driving_place: 1 for the slice that drove the verdict most, up to 5, empty for the others;
-    - refused (why), experiment, experiment_digest, note.
+    - for each network NAME, on the slice: NAME_probability, NAME_operating_point, NAME_decision,
+      NAME_needs_review; then agree, and remarks (warnings on the scan);
+    - for each network NAME, on the scan (see core.reading.verdict; empty if there is no verdict):
+      NAME_verdict_score, NAME_verdict_operating_point, NAME_verdict, NAME_verdict_needs_review,
+      NAME_voting_slices (number counted), and NAME_driving_place: rank of a key slice, 1 to 5, else empty;
+    - refused (the reason), experiment, experiment_digest, note.
 
-    Probabilities have four decimals; answers are "yes" or "no". Texts that a spreadsheet would take for a
+    Probabilities have four decimals; answers are "yes" or "no". Texts that a spreadsheet would read as a
     formula begin with an apostrophe.
     """
     of_scan = ("verdict_score", "verdict_operating_point", "verdict", "verdict_needs_review", "voting_slices")
@@ -144,11 +146,11 @@ def _describe_slice(
         "sha256": scan.sha256,
         "slices": len(scan.slices),
         "slice": finding.index + 1,
-        "brain_visible": _say(finding.gate.brain_visible),
+        "brain_visible": _yes_or_no(finding.gate.brain_visible),
         "gate": finding.gate.outcome,
         "gate_reasons": " ".join(finding.gate.reasons),
-        "votes": _say(finding.is_counted),
-        "agree": _say(finding.agree),
+        "votes": _yes_or_no(finding.is_counted),
+        "agree": _yes_or_no(finding.agree),
         "remarks": " ".join((*([OVERRIDE_NOTE] if scan.overridden else []), *finding.warnings)),
     }
     if finding.position_mm is not None:
@@ -157,12 +159,12 @@ def _describe_slice(
         row[f"{name}_probability"] = f"{model.probability:.4f}"
         row[f"{name}_operating_point"] = f"{model.threshold:.4f}"
         row[f"{name}_decision"] = model.decision
-        row[f"{name}_needs_review"] = _say(model.review)
+        row[f"{name}_needs_review"] = _yes_or_no(model.review)
     for name, verdict in scan.verdicts.items():
         row[f"{name}_verdict_score"] = f"{verdict.score:.4f}"
         row[f"{name}_verdict_operating_point"] = f"{verdict.threshold:.4f}"
         row[f"{name}_verdict"] = experiment.classes[int(verdict.positive)]
-        row[f"{name}_verdict_needs_review"] = _say(verdict.review)
+        row[f"{name}_verdict_needs_review"] = _yes_or_no(verdict.review)
         row[f"{name}_voting_slices"] = verdict.n_counted
         if finding.index in verdict.key_slices:
             row[f"{name}_driving_place"] = verdict.key_slices.index(finding.index) + 1
@@ -176,12 +178,12 @@ def _write_row(writer: csv.DictWriter[str], row: Mapping[str, str | int | float]
 
 
 def program_version() -> str:
-    """Version of this program, "unknown" where it runs without being installed."""
+    """Return the version of this program, "unknown" if it is not installed."""
     try:
         return version("stroke-ct")
     except PackageNotFoundError:
         return "unknown"
 
 
-def _say(answer: bool) -> str:
+def _yes_or_no(answer: bool) -> str:
     return "yes" if answer else "no"

@@ -1,4 +1,4 @@
-"""What reports say of a scan in words: the verdict, the strongest slices, doubts, geometry."""
+"""The words of reports on a scan: verdict, key slices, warnings and geometry."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from core.reports.tables import find_most_suspicious
 if TYPE_CHECKING:
     from core.reading import Findings
 
-# More slices than so many nobody looks at in a report.
 _MOST_SHOWN = 4
-_NO_BRAIN = "No brain visible: does not vote"
+_NO_BRAIN = "No brain visible: not counted"
 
 
 def summarize_decisions(decisions: Mapping[str, str]) -> str:
-    """What all networks say together, in one line; `decisions`: framework -> name of a class."""
-    said = list(decisions.values())
-    if len(set(said)) > 1:
+    """Return the decisions of all networks in one line; `decisions`: framework -> name of a class."""
+    classes = list(decisions.values())
+    if len(set(classes)) > 1:
         each = ", ".join(f"{TITLES[name]} says {decision}" for name, decision in decisions.items())
         return f"The networks disagree: {each}"
-    return f"{said[0]} ({'both networks agree' if len(said) > 1 else 'by one network'})"
+    return f"{classes[0]} ({'both networks agree' if len(classes) > 1 else 'one network'})"
 
 
 def explain_no_verdict(findings: Findings) -> str:
-    """Why there is no verdict on a study."""
+    """Return the reason why there is no verdict on a study."""
     if not any(piece.is_counted for piece in findings.slices):
-        return "None of its slices shows brain."
-    return "The experiment knows no patients, so nothing says from where on a study is positive."
+        return "No slice is counted: each shows no brain or was refused."
+    return (
+        "The experiment has no decision threshold for studies: it could not be chosen on validation patients."
+    )
 
 
 def list_key_slices(findings: Findings) -> list[int]:
-    """Indices of the slices that drove the verdicts, each once: the first of each network, the second, ..."""
+    """Return the indices of all key slices, each once: first the top one of each network, then the second."""
     places: dict[int, int] = {}
     for verdict in findings.verdicts.values():
         for place, index in enumerate(verdict.key_slices):
@@ -43,46 +44,46 @@ def list_key_slices(findings: Findings) -> list[int]:
 
 
 def choose_report_slices(findings: Findings) -> list[int]:
-    """Indices of the slices whose pictures a report holds.
+    """Return the indices of the slices whose pictures a report shows.
 
-    At most four that drove the verdict; where there is none, the one of highest probability.
+    These are at most four key slices or, if there are none, the slice of highest probability.
     """
     return list_key_slices(findings)[:_MOST_SHOWN] or [find_most_suspicious(findings).index]
 
 
 def describe_geometry(findings: Findings) -> str:
-    """How many slices, how large their voxels are, how they are tilted; "" for a picture that tells none."""
+    """Return number of slices, voxel size and gantry tilt in words; "" if none is known."""
     technical, n = findings.technical, len(findings.slices)
-    told = [f"{n} slices"] if n > 1 else []
+    parts = [f"{n} slices"] if n > 1 else []
     if technical.spacing_mm is not None:
         rows, columns = technical.spacing_mm
-        told.append(f"pixels of {rows:.2f} x {columns:.2f} mm")
+        parts.append(f"pixels of {rows:.2f} x {columns:.2f} mm")
     if technical.slice_spacing_mm is not None:
-        told.append(f"slices {technical.slice_spacing_mm:.2f} mm apart")
+        parts.append(f"slices {technical.slice_spacing_mm:.2f} mm apart")
     if technical.gantry_tilt_deg is not None:
-        told.append(f"gantry tilt {technical.gantry_tilt_deg:.1f}°")
-    return ", ".join(told)
+        parts.append(f"gantry tilt {technical.gantry_tilt_deg:.1f}°")
+    return ", ".join(parts)
 
 
 def group_warnings(findings: Findings) -> list[str]:
-    """Every doubt once: on the scan, then by the gate, with the slices it is about."""
-    remarks = list(dict.fromkeys(warning for piece in findings.slices for warning in piece.warnings))
-    doubted: dict[str, list[int]] = {}
+    """Return each warning once: those on the scan, then those of the gate with their slices."""
+    warnings = list(dict.fromkeys(warning for piece in findings.slices for warning in piece.warnings))
+    by_gate: dict[str, list[int]] = {}
     for piece in findings.slices:
         if not piece.gate.brain_visible:
-            doubted.setdefault(_NO_BRAIN, []).append(piece.index)
+            by_gate.setdefault(_NO_BRAIN, []).append(piece.index)
         for reason in piece.gate.reasons:
-            doubted.setdefault(reason.removesuffix("."), []).append(piece.index)
+            by_gate.setdefault(reason.removesuffix("."), []).append(piece.index)
     if len(findings.slices) == 1:
-        return [*remarks, *(f"{reason}." for reason in doubted)]
+        return [*warnings, *(f"{reason}." for reason in by_gate)]
     return [
-        *remarks,
-        *(f"{reason} (slice{'s' * (len(n) > 1)} {write_ranges(n)})." for reason, n in doubted.items()),
+        *warnings,
+        *(f"{reason} (slice{'s' * (len(n) > 1)} {write_ranges(n)})." for reason, n in by_gate.items()),
     ]
 
 
 def write_ranges(indices: Iterable[int]) -> str:
-    """Rising indices as numbers from 1, neighbours joined.
+    """Return ascending indices as numbers from 1, with runs joined.
 
     >>> write_ranges([0, 1, 2, 6])
     '1-3, 7'

@@ -1,4 +1,4 @@
-"""The objects of DICOM made of a reading, read back with pydicom."""
+"""DICOM objects written from a reading, read back with pydicom."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def capture(*grays: int, **options) -> bytes:
 
 
 def read(data: bytes) -> Dataset:
-    """The object; a value that its kind does not allow is an error."""
+    """Read the object; a value that its VR does not allow is an error."""
     settings = pydicom.config.settings
     before, settings.reading_validation_mode = settings.reading_validation_mode, pydicom.config.RAISE
     try:
@@ -55,7 +55,7 @@ def read(data: bytes) -> Dataset:
 
 
 def read_slices(experiment: Experiment, source: str = "a.png") -> Findings:
-    """Findings of a dark and a bright slice; both come with a doubt."""
+    """Findings of a dark and a bright slice; both come with a warning."""
     slices = []
     for gray in (0.1, 0.9):
         pixels = np.full((64, 64), gray, dtype=np.float32)
@@ -73,7 +73,7 @@ def draw(experiment: Experiment, findings: Findings) -> list[Image.Image]:
 
 
 def test_the_report_holds_the_pdf_byte_by_byte() -> None:
-    """A PDF of odd length is padded for DICOM, and its true length is told."""
+    """A PDF of odd length is padded for DICOM, and its true length is given."""
     dataset = read(report())
     assert (
         pydicom.uid.EncapsulatedPDFStorage == dataset.SOPClassUID == dataset.file_meta.MediaStorageSOPClassUID
@@ -96,8 +96,8 @@ def test_the_capture_holds_the_pictures() -> None:
     )  # fmt: skip
 
 
-def test_the_colours_are_packed_as_is_told() -> None:
-    """YBR_FULL_422 is a JPEG with half as many colours as brightnesses along a row, and as many down."""
+def test_the_jpeg_is_packed_as_the_header_says() -> None:
+    """The JPEG has chroma at half the horizontal and at full vertical resolution, as in YBR_FULL_422."""
     dataset = read(capture())
     frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=2)
     half_along_a_row = 1  # Pillow's number for it
@@ -112,7 +112,7 @@ def test_a_capture_of_one_frame_can_be_read() -> None:
 
 
 def test_gdcm_reads_the_capture_as_pydicom_does() -> None:
-    """The colours that a second decoder finds are those that were put in."""
+    """A second decoder finds the colours that were written."""
     red = Image.new("RGB", (48, 32), (200, 30, 30))
     dataset = read(write_dicom_capture([red], made=MADE))
     for plugin in ("gdcm", "pillow"):
@@ -122,7 +122,7 @@ def test_gdcm_reads_the_capture_as_pydicom_does() -> None:
 
 @pytest.mark.parametrize("made", [report, capture])
 def test_the_object_is_marked_as_not_for_diagnosis(made) -> None:
-    """The mark stands in the description of study and series, and in the title of a report."""
+    """The disclaimer is in the description of study and series, and in the title of a report."""
     dataset = read(made())
     assert (MARK, MARK) == (dataset.StudyDescription, dataset.SeriesDescription)
     assert "RESEARCH" == dataset.ContentQualification
@@ -131,7 +131,7 @@ def test_the_object_is_marked_as_not_for_diagnosis(made) -> None:
 
 @pytest.mark.parametrize("made", [report, capture])
 def test_the_patient_is_empty_and_nothing_is_claimed(made) -> None:
-    """What must be there is there, the patient without a value; no method of de-identification is named."""
+    """Required attributes exist, those of the patient empty; no method of de-identification is named."""
     dataset = read(made())
     assert set() == {name for name in KNOWN if not dataset.get(name)}
     assert set() == {name for name in UNKNOWN if name not in dataset or dataset.get(name)}
@@ -141,14 +141,14 @@ def test_the_patient_is_empty_and_nothing_is_claimed(made) -> None:
 
 @pytest.mark.parametrize("made", [report, capture])
 def test_only_a_synthetic_scan_is_said_to_hold_no_burnt_in_names(made) -> None:
-    """Pixels from outside may hold a name; those that the program drew do not."""
-    told = [read(made(synthetic=synthetic)) for synthetic in (False, True)]
-    assert [("YES", "WSD"), ("NO", "SYN")] == [(d.BurnedInAnnotation, d.ConversionType) for d in told]
+    """Pixels from outside may show a name; those of a synthetic scan do not."""
+    objects = [read(made(synthetic=synthetic)) for synthetic in (False, True)]
+    assert [("YES", "WSD"), ("NO", "SYN")] == [(d.BurnedInAnnotation, d.ConversionType) for d in objects]
 
 
 @pytest.mark.parametrize("made", [report, capture])
 def test_two_exports_share_no_uid(made) -> None:
-    """Six UIDs of two exports of the same are six different random ones."""
+    """The six UIDs of two exports of one reading all differ."""
     uids = [getattr(read(made()), name) for name in UIDS for _ in range(2)]
     assert 6 == len(set(uids))
     assert all(uid.startswith("2.25.") and uid.is_valid for uid in uids)
@@ -175,7 +175,7 @@ def test_nothing_of_the_input_is_in_a_text(tiny: Experiment) -> None:
 
 
 def test_a_frame_shows_the_slice_the_heat_maps_and_words(tiny: Experiment) -> None:
-    """The pictures stand side by side over a strip with white words in each column and the mark below."""
+    """The pictures are side by side above a strip with white words in each column and the disclaimer."""
     frame = np.asarray(draw(tiny, read_slices(tiny))[0])
     assert (256 + 56, 3 * 256, 3) == frame.shape
     assert [90, 90, 90] == frame[128, 128].tolist()
@@ -186,7 +186,7 @@ def test_a_frame_shows_the_slice_the_heat_maps_and_words(tiny: Experiment) -> No
 
 
 def test_the_words_tell_one_slice_from_another(tiny: Experiment) -> None:
-    """A slice's number, a network's probability and a review change the strip; nothing else does."""
+    """The strip depends on slice number, probability and review, and on nothing else."""
     findings = read_slices(tiny)
     one, two = (np.asarray(frame)[256:] for frame in draw(tiny, findings))
     assert not np.array_equal(one[:28, :256], two[:28, :256])
@@ -202,8 +202,8 @@ def test_the_words_tell_one_slice_from_another(tiny: Experiment) -> None:
     assert not np.array_equal(one[:28, 256:512], again[:28, 256:512])
 
 
-def test_the_sides_of_the_patient_are_told_where_they_are_known(tiny: Experiment) -> None:
-    """Words below the second picture name what lies left and on top; without marks nothing stands there."""
+def test_the_sides_of_the_patient_are_written_if_known(tiny: Experiment) -> None:
+    """Orientation marks are written below the second picture; without marks there is no text."""
     finding = read_slices(tiny).slices[0]
     gray = Image.new("L", (512, 512), 90)
     overlays = dict.fromkeys(tiny.frameworks, gray)
@@ -214,7 +214,7 @@ def test_the_sides_of_the_patient_are_told_where_they_are_known(tiny: Experiment
 
 
 def test_what_the_gate_refused_is_marked_on_its_frame(tiny: Experiment) -> None:
-    """A slice read, one without brain, and one that is no head CT have three different first captions."""
+    """A slice that was read, one without brain and one refused have three different captions."""
     findings = read_slices(tiny)
     gates = (GateFinding("read"), GateFinding("read", (), False), GateFinding("refuse", ("No bone.",), False))
     slices = tuple(replace(findings.slices[0], gate=gate) for gate in gates)
@@ -229,7 +229,7 @@ def test_what_is_no_pdf_is_refused() -> None:
 
 
 def test_a_time_without_its_zone_is_refused() -> None:
-    """What has no zone could not be told from local time."""
+    """A time without a time zone is refused, as it might be local time."""
     with pytest.raises(ValueError, match="time zone"):
         write_dicom_report(PDF, title="Reading report", made=MADE.replace(tzinfo=None))
 

@@ -1,4 +1,4 @@
-"""The report of scans as PDF, read back as text."""
+"""The PDF report, read back as text."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_pages(pdf: bytes) -> list[str]:
 
 
 def test_the_report_tells_what_both_networks_say(models) -> None:
-    """One page holds probability, operating point, band and decision of both, doubts, and its origin."""
+    """One page holds probability, operating point, band and decision of both, warnings, and its origin."""
     experiment = write_tiny_experiment(models, calibrated=True)
     findings = read_gray(experiment, 0.9)
     (page,) = read_pages(write(experiment, findings))
@@ -69,7 +69,7 @@ def test_the_report_tells_what_both_networks_say(models) -> None:
         model = findings.slices[0].models[name]
         low, high = experiment.review_band(name, threshold=model.threshold)
         needs = "yes" if model.review else "no"
-        row = f"{title} {model.probability:.2f} {model.decision} from {model.threshold:.2f}"
+        row = f"{title} {model.probability:.2f} {model.decision} >= {model.threshold:.2f}"
         assert f"{row} {needs} ({low:.2f} to {high:.2f})" in page
     assert "Hemorrhage (both networks agree)" in page
     assert "The picture was turned." in page
@@ -80,7 +80,7 @@ def test_the_report_tells_what_both_networks_say(models) -> None:
 
 
 def test_disagreement_comes_first(tiny: Experiment) -> None:
-    """Where the networks disagree, the headline says who says what."""
+    """If the networks disagree, the headline gives the decision of each."""
     (scan,) = apply_operating_points([read_gray(tiny, 0.5)], tiny, {"pytorch": 1.0, "keras": 0.0})
     (page,) = read_pages(write(tiny, scan))
     assert "The networks disagree: PyTorch says No hemorrhage, Keras says Hemorrhage" in page
@@ -91,7 +91,7 @@ def test_each_scan_has_its_page_in_the_order_given(tiny: Experiment) -> None:
     pages = read_pages(write(tiny, *(read_gray(tiny, 0.5, f"{name}.png") for name in "cab")))
     assert 4 == len(pages)
     assert [True] * 3 == [f"{name}.png" in page for name, page in zip("cab", pages, strict=False)]
-    assert "what they have never seen" in pages[3]
+    assert "These networks and their limits" in pages[3]
     assert all("Not for diagnosis" in page and tiny.digest[:16] in page for page in pages)
     assert 1 == len(read_pages(write(tiny, read_gray(tiny, 0.5))))
 
@@ -109,45 +109,45 @@ def test_a_very_long_name_does_not_break_the_page(tiny: Experiment) -> None:
     assert 3000 <= "".join(pages).count("x")
 
 
-def test_no_author_is_told(tiny: Experiment) -> None:
-    """The document's own information names the program and the mark, and nobody."""
-    told = pypdf.PdfReader(BytesIO(write(tiny, read_gray(tiny, 0.5)))).metadata
-    assert not told.author
-    assert {"Reading report", NOT_FOR_DIAGNOSIS, f"stroke-ct {program_version()}"} < set(told.values())
+def test_no_author_is_named(tiny: Experiment) -> None:
+    """The document's metadata name the program and the disclaimer, and no person."""
+    metadata = pypdf.PdfReader(BytesIO(write(tiny, read_gray(tiny, 0.5)))).metadata
+    assert not metadata.author
+    assert {"Reading report", NOT_FOR_DIAGNOSIS, f"stroke-ct {program_version()}"} < set(metadata.values())
 
 
 def test_a_study_tells_its_verdict_by_its_rule(tiny: Experiment) -> None:
-    """Score, operating point and decision of both networks, the rule in words, and the slices that vote."""
+    """Score, operating point and decision of both networks, the rule, and the number of counted slices."""
     findings = read_study(tiny)
     first, *_ = read_pages(write(tiny, findings))
     assert "Hemorrhage (both networks agree)" in first
     for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
         verdict = findings.verdicts[name]
-        assert f"{title} {verdict.score:.2f} Hemorrhage from {verdict.threshold:.2f}" in first
+        assert f"{title} {verdict.score:.2f} Hemorrhage >= {verdict.threshold:.2f}" in first
     assert f"The score of a study is {RULE}: 4 of 5 here." in first
     assert "5 slices, pixels of 0.50 x 0.40 mm, slices 5.00 mm apart, gantry tilt 12.0°" in first
-    assert "No brain visible: does not vote (slice 1)." in first
+    assert "No brain visible: not counted (slice 1)." in first
 
 
-def test_a_study_lists_and_shows_the_slices_that_drove_it(tiny: Experiment) -> None:
-    """Four voting slices, the highest probability first, are rows of a table and then pictures."""
+def test_a_study_lists_and_shows_its_key_slices(tiny: Experiment) -> None:
+    """The four counted slices, the highest probability first, are rows of a table and then pictures."""
     findings = read_study(tiny)
     pdf = write(tiny, findings)
     first, second = read_pages(pdf)
-    driving = findings.verdicts["pytorch"].key_slices
-    assert (4, 3, 2, 1) == driving == findings.verdicts["keras"].key_slices
-    for place, index in enumerate(driving, start=1):
+    key_slices = findings.verdicts["pytorch"].key_slices
+    assert (4, 3, 2, 1) == key_slices == findings.verdicts["keras"].key_slices
+    for place, index in enumerate(key_slices, start=1):
         finding = findings.slices[index]
         row = f"{index + 1} {finding.position_mm:.1f} mm {finding.models['pytorch'].probability:.2f}"
         assert row in first
-        assert f"PyTorch ({place}.), Keras ({place}.)" in first
-    shown = [second.index(f"Slice {index + 1}, {5 * index:.1f} mm along the axis") for index in driving]
+        assert f"PyTorch {place}, Keras {place}" in first
+    shown = [second.index(f"Slice {index + 1}, {5 * index:.1f} mm along the axis") for index in key_slices]
     assert sorted(shown) == shown
-    assert "Each picture has R at its left and A at its top." in second
+    assert "In each picture, R is on the left and A at the top." in second
 
 
 def test_the_curve_has_a_mark_for_each_slice() -> None:
-    """PyTorch is a solid line with circles, Keras a dashed one with squares; who does not vote is hollow."""
+    """PyTorch is a solid line with circles, Keras a dashed one with squares; not counted is hollow."""
     drawn = plot_curve({"pytorch": [0, 0.5, 1], "keras": [1, 1, 0]}, [False, True, True], [1], 300)
     solid, dashed = (shape for shape in drawn.contents if isinstance(shape, PolyLine))
     assert (None, [4, 2]) == (solid.strokeDashArray, dashed.strokeDashArray)
@@ -161,33 +161,33 @@ def test_the_curve_has_a_mark_for_each_slice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("visible", "told"), [(False, "None of its slices shows brain."), (True, "patients")]
+    ("visible", "reason"), [(False, "each shows no brain"), (True, "validation patients")]
 )
-def test_a_study_without_a_verdict_says_why(tiny: Experiment, visible: bool, told: str) -> None:
-    """No brain at all, or an experiment that knows no patients; the strongest slice is shown all the same."""
+def test_a_study_without_a_verdict_says_why(tiny: Experiment, visible: bool, reason: str) -> None:
+    """Without brain or a rule for studies there is no verdict; the strongest slice is still shown."""
     findings = read_study(tiny)
     gate = GateFinding("read", (), visible)
     slices = tuple(replace(finding, gate=gate) for finding in findings.slices)
     first, second = read_pages(write(tiny, replace(findings, slices=slices, verdicts={})))
     assert "No verdict on this study" in first
-    assert told in first
+    assert reason in first
     assert "Slice 5, 20.0 mm" in second
 
 
-def test_a_study_of_300_slices_is_told_on_two_pages(tiny: Experiment) -> None:
-    """Curve, table and remarks do not grow with the number of slices."""
+def test_a_study_of_300_slices_has_two_pages(tiny: Experiment) -> None:
+    """Curve, table and warnings do not grow with the number of slices."""
     assert 2 == len(read_pages(write(tiny, read_study(tiny, n_slices=300))))
 
 
 def test_a_synthetic_scan_is_named_as_such(tiny: Experiment) -> None:
-    """Only a phantom's report says that it is no person's."""
+    """Only the report of a phantom says that it is not a scan of a person."""
     findings = read_gray(tiny, 0.5)
     assert "Synthetic" in read_pages(write(tiny, findings, synthetic=True))[0]
     assert "Synthetic" not in read_pages(write(tiny, findings))[0]
 
 
-def test_progress_is_told_scan_by_scan(tiny: Experiment) -> None:
-    """`on_scan` hears the number done and the total, in order."""
+def test_progress_is_reported_scan_by_scan(tiny: Experiment) -> None:
+    """`on_scan` is called with the number done and the total, in order."""
     heard: list[tuple[int, int]] = []
     findings = read_gray(tiny, 0.5)
     report = ScanReport(findings, lambda index: np.zeros((32, 32), np.uint8))
@@ -196,6 +196,6 @@ def test_progress_is_told_scan_by_scan(tiny: Experiment) -> None:
 
 
 def test_a_report_of_nothing_is_refused(tiny: Experiment) -> None:
-    """No scan, no document."""
+    """A report without a scan is refused."""
     with pytest.raises(ValueError, match="at least one scan"):
         write(tiny)

@@ -1,4 +1,4 @@
-"""What was read, as CSV."""
+"""Readings as CSV."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def test_the_brightest_slice_is_the_most_suspicious(tiny: Experiment) -> None:
-    """A scan stands for its slice with the highest probability of any network."""
+    """The most suspicious slice has the highest probability of any network."""
     findings = read_grays(tiny, 0.2, 0.9, 0.5)
     worst = find_most_suspicious(findings)
     assert 1 == worst.index
@@ -44,7 +44,7 @@ def test_the_brightest_slice_is_the_most_suspicious(tiny: Experiment) -> None:
 
 
 def test_the_worklist_has_a_row_for_each_slice_and_refusal(tiny: Experiment) -> None:
-    """Figures, operating points, decisions and the experiment's digest stand beside the file's name."""
+    """Figures, operating points, decisions and the experiment's digest are in the row of the file."""
     findings = read_grays(tiny, 0.2, 0.9)
     refusal = Refusal("broken.png", "truncated", "The picture is cut off.")
     first, second, third = rows_of(write_worklist(tiny, [findings], [refusal]))
@@ -79,7 +79,7 @@ def read_study(experiment: Experiment) -> Findings:
 
 
 def test_the_worklist_tells_the_verdict_in_every_row_of_a_study(tiny: Experiment) -> None:
-    """Score, operating point, decision and votes are the same in all rows; the places of slices are not."""
+    """Score, operating point, decision and number counted are the same in all rows; ranks are not."""
     findings = read_study(tiny)
     rows = rows_of(write_worklist(tiny, [findings], []))
     for name, verdict in findings.verdicts.items():
@@ -102,7 +102,7 @@ def test_the_worklist_tells_the_verdict_in_every_row_of_a_study(tiny: Experiment
 
 
 def test_the_worklist_tells_of_each_slice_where_it_lies_and_what_the_gate_says(tiny: Experiment) -> None:
-    """A negative position stays a number; a slice without brain does not vote."""
+    """A negative position stays a number; a slice without brain is not counted."""
     rows = rows_of(write_worklist(tiny, [read_study(tiny)], []))
     assert ["-10", "-4.75", "0.5", "5.75"] == [f"{float(row['position_mm']):g}" for row in rows]
     assert {"4"} == {row["slices"] for row in rows}
@@ -113,7 +113,7 @@ def test_the_worklist_tells_of_each_slice_where_it_lies_and_what_the_gate_says(t
 
 
 def test_what_has_no_verdict_and_no_position_has_empty_cells(tiny: Experiment) -> None:
-    """Nothing is made up for a picture of which no verdict was reached."""
+    """The cells of a scan without a verdict are empty."""
     (row,) = rows_of(write_worklist(tiny, [replace(read_grays(tiny, 0.5), verdicts={})], []))
     assert "" == row["position_mm"]
     assert {""} == {value for column, value in row.items() if "verdict" in column or "driving" in column}
@@ -133,7 +133,7 @@ def test_the_worklist_holds_what_was_decided_anew(tiny: Experiment) -> None:
     "name", ['=HYPERLINK("http://x")', "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1+1", "\n=1"]
 )
 def test_no_file_name_becomes_a_formula(tiny: Experiment, name: str) -> None:
-    """A name that a spreadsheet would compute begins with an apostrophe, and stays on one line."""
+    """A name that a spreadsheet would read as a formula begins with an apostrophe, and stays on one line."""
     findings = replace(read_grays(tiny, 0.5), source=name)
     text = write_worklist(tiny, [findings], [Refusal(name, "empty", name)])
     for row in rows_of(text):
@@ -144,5 +144,5 @@ def test_no_file_name_becomes_a_formula(tiny: Experiment, name: str) -> None:
 
 
 def test_a_plain_cell_is_left_as_it_is() -> None:
-    """Commas, quotes and letters of any script stay."""
+    """Commas, quotes and letters of any script are unchanged."""
     assert 'Müller, "1" 日本.png' == escape_for_cell('Müller, "1" 日本.png')

@@ -1,4 +1,4 @@
-"""What reports say of a scan in words."""
+"""The words of reports on a scan."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.builders import render_head
 
 @pytest.fixture
 def study(tiny: Experiment) -> Findings:
-    """Findings of six equal slices of which nothing is doubted."""
+    """Findings of six equal slices without warnings."""
     findings = Reader(tiny).read(Scan("a", "0" * 64, "gray", (Slice(render_head(0.5)),) * 6))
     slices = tuple(replace(piece, gate=GateFinding("read"), warnings=()) for piece in findings.slices)
     return replace(findings, slices=slices)
@@ -38,27 +38,27 @@ def test_the_examples_run() -> None:
 
 
 def test_networks_agree_or_not() -> None:
-    """One line says the common decision, or who says what."""
+    """One line gives the common decision, or the decision of each."""
     assert "A (both networks agree)" == summarize_decisions({"pytorch": "A", "keras": "A"})
-    assert "A (by one network)" == summarize_decisions({"keras": "A"})
+    assert "A (one network)" == summarize_decisions({"keras": "A"})
     assert "The networks disagree: PyTorch says A, Keras says B" == summarize_decisions(
         {"pytorch": "A", "keras": "B"}
     )
 
 
-def test_driving_slices_come_in_turn(study: Findings) -> None:
-    """First what drove either network most, then the seconds; a slice that drove both stands once."""
+def test_key_slices_come_in_turn(study: Findings) -> None:
+    """The top slices of both networks come first, then the seconds; a slice of both appears once."""
 
-    def drive(*driving: int) -> Verdict:
-        return Verdict(0.5, 0.5, True, False, 6, driving)
+    def reach(*key_slices: int) -> Verdict:
+        return Verdict(0.5, 0.5, True, False, 6, key_slices)
 
-    verdicts = {"pytorch": drive(5, 1, 2), "keras": drive(3, 5, 0)}
+    verdicts = {"pytorch": reach(5, 1, 2), "keras": reach(3, 5, 0)}
     assert [5, 3, 1, 2, 0] == list_key_slices(replace(study, verdicts=verdicts))
     assert [] == list_key_slices(replace(study, verdicts={}))
 
 
-def test_a_doubt_is_told_once_with_its_slices(study: Findings) -> None:
-    """Doubts on the scan come first and bare, those of the gate with ranges of slices."""
+def test_a_warning_is_given_once_with_its_slices(study: Findings) -> None:
+    """Warnings on the scan come first, those of the gate follow with their slices."""
     gates = [GateFinding("warn", ("The outline is odd.",), n > 1) for n in range(5)]
     slices = tuple(
         replace(piece, gate=gate, warnings=("It was turned.",))
@@ -66,23 +66,21 @@ def test_a_doubt_is_told_once_with_its_slices(study: Findings) -> None:
     )
     assert [
         "It was turned.",
-        "No brain visible: does not vote (slices 1-2).",
+        "No brain visible: not counted (slices 1-2).",
         "The outline is odd (slices 1-5).",
     ] == group_warnings(replace(study, slices=slices))
     one = replace(study, slices=slices[:1])
-    assert ["It was turned.", "No brain visible: does not vote.", "The outline is odd."] == group_warnings(
-        one
-    )
+    assert ["It was turned.", "No brain visible: not counted.", "The outline is odd."] == group_warnings(one)
 
 
-@pytest.mark.parametrize(("indices", "told"), [([], ""), ([4], "5"), ([0, 1], "1-2"), ([0, 2, 3], "1, 3-4")])
-def test_neighbours_are_joined(indices: list[int], told: str) -> None:
-    """Numbers count from 1."""
-    assert told == write_ranges(indices)
+@pytest.mark.parametrize(("indices", "text"), [([], ""), ([4], "5"), ([0, 1], "1-2"), ([0, 2, 3], "1, 3-4")])
+def test_neighbours_are_joined(indices: list[int], text: str) -> None:
+    """Indices from 0 become numbers from 1."""
+    assert text == write_ranges(indices)
 
 
-def test_only_what_is_known_of_the_geometry_is_told(study: Findings) -> None:
-    """A picture that tells none has nothing but its number of slices, and alone nothing at all."""
+def test_only_known_geometry_is_described(study: Findings) -> None:
+    """Without geometry only the number of slices is given, and for one slice nothing."""
     assert "6 slices" == describe_geometry(study)
     assert "" == describe_geometry(replace(study, slices=study.slices[:1]))
     known = replace(study, technical=Technical("CT", (0.5, 0.25), 4.0, None, None, 0.0))
