@@ -1,4 +1,4 @@
-"""Refuse what is no head CT, and warn of what is unlike training."""
+"""Refuse pictures that are not head CT, and warn about those unlike the training data."""
 
 import lazy_loader
 

@@ -1,15 +1,14 @@
-"""Is it a head CT? What is measured of a picture before a network may judge it.
+"""Check whether a picture is a slice of a head CT, before a network reads it.
 
-A network gives a probability for anything, a chest or a cat as well. So a slice is looked at first (`judge`):
-whether something lies alone on black as a head does on CT, whether its outline is a head's, and above all
-whether it has bone. On CT in any window for soft tissue bone is cut off at the brightest gray, so much of the
-picture has one brightest value; on MRI compact bone gives no signal and nothing is cut off; an X-ray or a
-photograph reaches to the borders of the picture. What the networks' own features say of it comes on top
-(`weigh_familiarity`), before any probability is shown.
+A network gives a probability for any picture, even of a chest or a cat. `judge` therefore first checks for a
+black margin, the outline of a head and, above all, bone. On CT in a soft-tissue window, bone is clipped to
+the brightest gray, so many pixels share one value. On MRI, compact bone gives no signal and nothing is
+clipped. X-rays and photographs reach the borders of the picture. `judge_familiarity` then adds the evidence
+of the networks' features, before any probability is shown.
 
-The limits were set on slices of the data set, on other head CT in seven windows, and on MRI, X-rays and
-photographs kept for development. Doubts become warnings; what is surely no head CT is refused, as is what
-both the picture and the features speak against.
+The limits were set on slices of the data set, other head CT in seven windows, and a development set of MRI,
+X-rays and photographs. Weak evidence against a head CT gives a warning. Strong evidence gives a refusal, and
+so does weak evidence from both the picture and the features.
 """
 
 from __future__ import annotations
@@ -27,47 +26,48 @@ from core.imaging import AIR, BONE, Recipe, find_head, to_frame, trim_margins
 
 Outcome = Literal["read", "warn", "refuse"]
 
-# The picture is measured on a small copy, framed to the head.
+# Measurements use a small copy, framed to the head.
 _FRAME = Recipe(size=160, channels="gray", framing="head", intensity="unit")
 _N_RAYS, _N_STEPS = 72, 64
-# Of a ray from the middle of the head (0) to its outline (1): brain ends, and scalp and skull begin.
+# Steps of a ray from the center of the head to its outline: brain ends, and skull and scalp begin.
 _BRAIN_ENDS, _RIM_BEGINS = 38, 42
-# As bright as this share of the head's brightest is cut off by the window.
+# Pixels above this share of the head's brightest value count as clipped by the window.
 _CUT_OFF = 0.97
 
-# A rim of bone is as bright as this share of the head's brightest, and so many times its inside.
+# A rim of bone exceeds this share of the head's brightest value, and its median inside by this factor.
 _BRIGHT_RIM, _OVER_INSIDE = 0.65, 1.35
 
-# The data set's slices: at most 0.07 of the border is not black, ellipse at least 0.66, aspect 0.54, and 0.04
-# of the frame cut off; MRI for development: at most 0.015 cut off.
+# In the data set at most 0.07 of the border is not black, the ellipse share is at least 0.66, the aspect 0.54
+# and the clipped share 0.04. In the MRI of the development set at most 0.015 is clipped.
 _FULL_BORDER, _BRIGHT_BORDER = 0.25, 0.8
 _LEAST_ELLIPSE, _LEAST_ASPECT = 0.60, 0.45
 _NO_BONE, _LITTLE_BONE = 0.012, 0.035
 _OPEN_RING = 0.35
 
-# Made so small that the head is 128 pixels wide, one slice in six of the data set is decided otherwise than
-# at its own size (531 at the median); at 192 pixels one in twenty.
+# With the head reduced to 128 pixels, the decision changes for one slice in six of the data set (median size
+# 531 pixels); with 192 pixels, for one in twenty.
 _SMALL_HEAD_PX = 160
-# Between lung or air and the body's surface; the longest head measures some 230 mm.
+# Separates body from air and lung. The longest head measures about 230 mm.
 _BODY_HU, _LARGEST_HEAD_MM = -300.0, 270.0
-# Of the picture's side: what is smaller is the tip of a head, or a thing beside it.
+# Share of the picture's side; a smaller object is the tip of a head or something beside it.
 _TIP = 0.2
 
-# Even tissue: so little deviation of gray within 5 x 5 pixels; brain: so much of it in one piece.
+# Homogeneous tissue has at most this deviation of gray in 5 x 5 pixels; brain is a patch of this share or
+# more.
 _PATCH, _EVEN, _LEAST_BRAIN = 5, 0.08, 0.05
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """What is measured of a slice; shares lie in [0, 1].
+    """Measurements of a slice; shares are in [0, 1].
 
     Attributes:
         border: share of the pixels at the picture's border that are not black.
         border_gray: median gray at the border.
         ellipse: area of the largest object as a share of the ellipse with the same moments.
-        aspect: its shorter side by its longer.
-        cut_off: share of the frame that is as bright as the head's brightest part.
-        ring: share of 72 directions in which the head's rim holds something much brighter than its inside.
+        aspect: shorter side of the largest object divided by the longer.
+        cut_off: share of the frame clipped to the head's brightest value.
+        ring: share of 72 directions in which the head's rim is much brighter than its inside.
     """
 
     border: float
@@ -80,13 +80,13 @@ class Appearance:
 
 @dataclass(frozen=True)
 class GateFinding:
-    """Whether a slice may be read, and what speaks against it.
+    """The gate's decision on a slice, with its reasons.
 
     Attributes:
-        outcome: "read"; "warn": read, with the reasons beside it; "refuse": not to be judged.
-        reasons: sentences; empty with "read".
+        outcome: "read"; "warn" (read, but show the reasons); "refuse" (do not read).
+        reasons: sentences; empty for "read".
         brain_visible: see `is_brain_visible`.
-        odd: whether something speaks against a head CT, and not only against how well it can be read.
+        odd: whether any reason speaks against a head CT, not only against picture quality.
     """
 
     outcome: Outcome
@@ -95,81 +95,80 @@ class GateFinding:
     odd: bool = False
 
 
-# Of a slice in Hounsfield units: above the head, or of its tip. There is nothing to compare with training.
-NEXT_TO_NOTHING = GateFinding("warn", ("The slice shows next to nothing.",), brain_visible=False)
+# For a slice in Hounsfield units above the head or through its tip, with nothing to compare with training.
+NEARLY_EMPTY = GateFinding("warn", ("The slice is nearly empty.",), brain_visible=False)
 
 
-def judge(pixels: NDArray[np.float32], *, coloured: bool = False, measured: bool = False) -> GateFinding:
-    """Decide whether a slice is one of a head CT.
+def judge(pixels: NDArray[np.float32], *, coloured: bool = False, from_hu: bool = False) -> GateFinding:
+    """Decide whether a slice is from a head CT.
 
     Args:
         pixels: (H, W) float32 display gray in [0, 1].
-        coloured: whether the file held colours.
-        measured: whether the gray was made from Hounsfield units. These hold no words, and may hold next to
-            nothing: the slices at the top of a head do.
+        coloured: whether the file was in colour.
+        from_hu: whether the gray was made from Hounsfield units. Such slices are not searched for burnt-in
+            text, and a nearly empty one (at the top of the head) is not refused.
 
     Raises:
-        ScanError: the pixels are no picture; see `core.imaging.preprocessing.to_frame`.
+        ScanError: the pixels are not a valid picture; see `core.imaging.preprocessing.to_frame`.
     """
     trimmed = trim_margins(np.asarray(pixels, dtype=np.float32))
     frame = to_frame(trimmed, _FRAME)
     appearance = _measure(trimmed, frame)
     side = find_head(trimmed)[2]
-    if measured and (appearance is None or side < _TIP * min(trimmed.shape)):
-        return NEXT_TO_NOTHING
+    if from_hu and (appearance is None or side < _TIP * min(trimmed.shape)):
+        return NEARLY_EMPTY
     if appearance is None:
-        return GateFinding("refuse", ("Nothing lies on the black of the picture.",), False, odd=True)
+        return GateFinding("refuse", ("The picture shows no object.",), False, odd=True)
     brain_visible = _has_brain(frame)
-    refusals, doubts = [], []
+    refusals, warnings = [], []
     bony = appearance.cut_off >= _LITTLE_BONE
     if appearance.border > _FULL_BORDER:
         if appearance.border_gray > _BRIGHT_BORDER:
-            refusals.append("The surroundings are white: the picture looks inverted.")
+            refusals.append("The background is white; the picture looks inverted.")
         else:
             refusals.append(
-                "The picture is filled to its borders, as photographs and X-rays are; a head on CT lies "
-                "alone on black."
+                "The picture reaches its borders, like a photograph or X-ray; head CT normally has a black "
+                "margin."
             )
     if coloured and not bony:
         refusals.append("The picture is in colour; CT is gray.")
     elif coloured:
-        doubts.append("The picture is in colour; CT is gray.")
+        warnings.append("The picture is in colour; CT is gray.")
     if appearance.ellipse < _LEAST_ELLIPSE or appearance.aspect < _LEAST_ASPECT:
-        doubts.append("The outline is not that of a head.")
+        warnings.append("The outline is not that of a head.")
     if appearance.cut_off < _NO_BONE and appearance.ring < _OPEN_RING:
-        refusals.append("No bone is seen: it is the brightest part of a head CT. This may be MRI.")
+        refusals.append("No bone is visible, the brightest part of a head CT. This may be MRI.")
     elif not bony:
-        doubts.append(
-            "The bone is not as bright as it is on CT in a window for soft tissue: this may be MRI, or CT in "
-            "a wide window."
+        warnings.append(
+            "Bone is less bright than on CT in a soft-tissue window. This may be MRI, or CT in a wide window."
         )
-    remarks = [] if measured else _remark(trimmed, side)
-    reasons = (*refusals, *doubts, *remarks)
+    remarks = [] if from_hu else _list_remarks(trimmed, side)
+    reasons = (*refusals, *warnings, *remarks)
     outcome: Outcome = "refuse" if refusals else "warn" if reasons else "read"
-    return GateFinding(outcome, reasons, brain_visible, odd=bool(refusals or doubts))
+    return GateFinding(outcome, reasons, brain_visible, odd=bool(refusals or warnings))
 
 
-def _remark(trimmed: NDArray[np.float32], side: int) -> list[str]:
-    """What makes a picture hard to read, or unfit to be passed on."""
+def _list_remarks(trimmed: NDArray[np.float32], side: int) -> list[str]:
+    """Return remarks on a small head and on burnt-in text."""
     remarks = []
     if side < _SMALL_HEAD_PX:
         remarks.append(
-            f"The head is small in the picture ({side} pixels): details that the networks look for are lost."
+            f"The head is small in the picture ({side} pixels); details that the networks need may be lost."
         )
     if holds_text(trimmed):
-        remarks.append("Words are burnt into the picture; they may name the patient.")
+        remarks.append("Text is burnt into the picture; it may identify the patient.")
     return remarks
 
 
 def judge_size(
     found: GateFinding, pixels_hu: NDArray[np.float32], spacing_mm: tuple[float, float]
 ) -> GateFinding:
-    """What the gate says once it is known how large the object in a slice is: a chest is no head.
+    """Add a refusal if the object in a slice is larger than a head.
 
     Args:
-        found: what `judge` says of the picture.
+        found: result of `judge` for the slice.
         pixels_hu: (H, W) float32 Hounsfield units.
-        spacing_mm: between rows and between columns.
+        spacing_mm: distance between rows and between columns.
     """
     from scipy import ndimage
 
@@ -185,41 +184,42 @@ def judge_size(
     wide = (columns.stop - columns.start) * width / small.shape[1] * spacing_mm[1]
     if max(tall, wide) <= _LARGEST_HEAD_MM:
         return found
-    reason = f"What is seen is {max(tall, wide):.0f} mm across; a head is smaller."
+    reason = f"The object is {max(tall, wide):.0f} mm across, larger than a head."
     return replace(found, outcome="refuse", reasons=(reason, *found.reasons), odd=True)
 
 
-def weigh_familiarity(found: GateFinding, distance: float, familiarity: Familiarity) -> GateFinding:
-    """What the gate says once the networks' features are known.
+def judge_familiarity(found: GateFinding, distance: float, familiarity: Familiarity) -> GateFinding:
+    """Add the evidence of the networks' features.
 
     Args:
-        found: what `judge` says of the picture.
-        distance: the slice's own; see core.gate.familiarity.
+        found: result of `judge` for the slice.
+        distance: the slice's distance from training; see core.gate.familiarity.
+        familiarity: limits of the experiment.
 
     Returns:
-        The same for a slice within the limit, or of nothing. Beyond it a warning; a refusal when the picture
-        is odd as well, or when no slice that the networks could be tested on was as far away.
+        `found`, unchanged if the distance is within the limit or the slice is nearly empty. Beyond the limit
+        a warning; a refusal if the picture is odd too, or if it is farther than every held-out slice.
     """
-    if distance <= familiarity.limit or found is NEXT_TO_NOTHING:
+    if distance <= familiarity.limit or found is NEARLY_EMPTY:
         return found
-    how_far = "anything" if distance > familiarity.farthest else "nearly all"
-    reason = f"To the networks the picture is unlike {how_far} they learned from."
+    how_many = "any training slice" if distance > familiarity.farthest else "nearly all training slices"
+    reason = f"By the networks' features the picture is unlike {how_many}."
     sure = found.odd or distance > familiarity.farthest
     return replace(found, outcome="refuse" if sure else "warn", reasons=(*found.reasons, reason), odd=True)
 
 
 def is_brain_visible(pixels: NDArray[np.float32]) -> bool:
-    """Whether a slice of a head CT shows brain: not the neck, the face or the bone of the vertex alone.
+    """Return whether a slice of a head CT shows brain, rather than only neck, face or the vertex.
 
-    Brain is the largest even patch of soft tissue in the head; muscle lies in strands, and the slices through
-    the vertex hold bone. A patch of a twentieth of the framed picture counts. Of the data set's 308 slices
-    labelled with hemorrhage none has less.
+    Brain is a homogeneous patch of soft tissue that covers at least a twentieth of the framed picture. Muscle
+    lies in strands, and slices through the vertex hold bone. All 308 slices of the data set labelled with
+    hemorrhage pass.
 
     Args:
-        pixels: (H, W) float32 display gray in [0, 1], in a window 80 HU wide or wider.
+        pixels: (H, W) float32 display gray in [0, 1], in a window at least 80 HU wide.
 
     Raises:
-        ScanError: the pixels are no picture; see `core.imaging.preprocessing.to_frame`.
+        ScanError: the pixels are not a valid picture; see `core.imaging.preprocessing.to_frame`.
     """
     return _has_brain(to_frame(np.asarray(pixels, dtype=np.float32), _FRAME))
 
@@ -232,7 +232,7 @@ def _measure(trimmed: NDArray[np.float32], frame: NDArray[np.float32]) -> Appear
         return None
     sizes = np.bincount(objects.ravel())
     sizes[0] = 0
-    # Closed widely, so that air in the nose and black fat under a window belong to the head.
+    # A wide closing includes nasal air and fat that the window shows black.
     closed = ndimage.binary_closing(np.pad(objects == sizes.argmax(), 8), iterations=6)[8:-8, 8:-8]
     head = ndimage.binary_fill_holes(closed)
     rows, columns = np.nonzero(head)
@@ -266,14 +266,14 @@ def _has_brain(frame: NDArray[np.float32]) -> bool:
 
 
 def _border(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The outermost fortieth of the picture, as one row."""
+    """Return the pixels in the outermost fortieth of the picture, as one row."""
     width = max(1, min(pixels.shape) // 40)
     sides = (pixels[:width], pixels[-width:], pixels[:, :width], pixels[:, -width:])
     return np.concatenate([side.ravel() for side in sides])
 
 
 def _cast_rays(frame: NDArray[np.float32], head: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(72, 64) gray along lines from the middle of the head to where it ends."""
+    """Return (72, 64) gray values along rays from the center of the head to its outline."""
     from scipy import ndimage
 
     rows, columns = np.nonzero(head)

@@ -1,7 +1,7 @@
-"""Words that were written into a picture: the name of a patient, a date, settings of the scanner.
+"""Detect text burnt into a picture, such as a patient's name, a date or scanner settings.
 
-Nothing is read: letters are told by their shape alone. A line of text is several small bright pieces of about
-one height, side by side, away from the head. Words that touch the head are not found.
+The text is not read; letters are recognised by shape. A line of text is a row of small bright pieces of
+similar height, away from the head. Text that touches the head is not found.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from PIL import Image
 
 from core.imaging import AIR
 
-# A larger picture is made smaller: letters stay large enough.
+# Larger pictures are reduced to this side in pixels; letters remain large enough.
 _LARGEST = 768
-# Of the picture's height: letters are that high. Below, noise looks alike; above, it is an object.
+# Height of letters as a share of the picture's height. Smaller pieces may be noise, larger ones are objects.
 _LOWEST, _HIGHEST = 0.009, 0.07
 _LEAST_PX = 5
-# Letters by their height: width, and the gap to the next one (spaces between words included).
+# In units of a letter's height: its width, and the gap to the next letter (spaces included).
 _NARROWEST, _WIDEST, _GAP = 0.12, 1.6, 1.6
 _LETTERS = 4
 _BRIGHT = 0.35
@@ -27,11 +27,11 @@ _SEARCH = 160
 
 
 def holds_text(pixels: NDArray[np.float32]) -> bool:
-    """Whether a line of at least four letters stands beside the head.
+    """Return whether a line of at least four letters is found away from the head.
 
     Args:
-        pixels: (H, W) float32 display gray in [0, 1]. Letters brighter than what lies around them are found,
-            as scanners and viewers write them.
+        pixels: (H, W) float32 display gray in [0, 1]. Only bright letters on a dark background are found, as
+            written by scanners and viewers.
     """
     height, width = pixels.shape
     scale = _LARGEST / max(height, width)
@@ -42,7 +42,7 @@ def holds_text(pixels: NDArray[np.float32]) -> bool:
 
 
 def _find_letters(pixels: NDArray[np.float32]) -> list[tuple[int, int, int, int]]:
-    """Top, bottom, left and right of each bright piece beside the head that may be a letter."""
+    """Return (top, bottom, left, right) of each bright piece away from the head that may be a letter."""
     from scipy import ndimage
 
     height = len(pixels)
@@ -54,27 +54,27 @@ def _find_letters(pixels: NDArray[np.float32]) -> list[tuple[int, int, int, int]
         rows, columns = place
         tall, wide = rows.stop - rows.start, columns.stop - columns.start
         filled = sizes[number] / (tall * wide)
-        # A full rectangle is a part of a scale, a thin one of a line; "I" and "l" alone make no word.
+        # A filled rectangle is part of a scale bar, a thin one part of a line.
         if lowest <= tall <= highest and _NARROWEST * tall <= wide <= _WIDEST * tall and 0.15 < filled < 0.95:
             letters.append((rows.start, rows.stop, columns.start, columns.stop))
     return letters
 
 
 def _find_objects(pixels: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """What is too large for a letter, with a margin: the head, and whatever it lies on."""
+    """Return a mask of objects too large to be letters (head, head holder), with a margin."""
     from scipy import ndimage
 
     height, width = pixels.shape
     scale = max(height, width) / _SEARCH
     size = (max(2, round(width / scale)), max(2, round(height / scale)))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-    # Words are thin: they are worn away, however many lines of them stand together.
+    # Opening removes text, which is thin, even several close lines of it.
     mask = ndimage.binary_dilation(ndimage.binary_opening(small > AIR, iterations=2), iterations=3)
     return np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
 
 
 def _to_lines(letters: list[tuple[int, int, int, int]]) -> list[list[tuple[int, int, int, int]]]:
-    """Letters that stand side by side on one line, from left to right."""
+    """Group letters into horizontal lines, each from left to right."""
     lines: list[list[tuple[int, int, int, int]]] = []
     for letter in sorted(letters, key=lambda one: one[2]):
         for line in lines:
@@ -83,7 +83,7 @@ def _to_lines(letters: list[tuple[int, int, int, int]]) -> list[list[tuple[int, 
                 break
         else:
             lines.append([letter])
-    return [line for line in lines if _is_level(line)]
+    return [line for line in lines if _shares_baseline(line)]
 
 
 def _follows(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
@@ -96,8 +96,8 @@ def _follows(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -
     )
 
 
-def _is_level(line: list[tuple[int, int, int, int]]) -> bool:
-    """Whether the letters stand on one level, as those of words do and scattered bits do not."""
+def _shares_baseline(line: list[tuple[int, int, int, int]]) -> bool:
+    """Return whether the letters share a baseline, unlike scattered pieces."""
     tall = float(np.median([bottom - top for top, bottom, _, _ in line]))
     steps = [abs(other[1] - one[1]) for one, other in pairwise(line)]
     return not steps or float(np.median(steps)) <= max(1.0, 0.15 * tall)

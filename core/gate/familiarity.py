@@ -1,19 +1,17 @@
-"""How familiar a slice is to the networks of an experiment: unlike what they learned from, or a copy of it.
+"""Measure how a slice relates to an experiment's training data: its distance, and whether it is a copy.
 
-Both are measured against the data set that the networks were made from and kept with the experiment
-(familiarity.safetensors). No picture can be drawn from what is kept.
+Both use reference values stored with the experiment (familiarity.safetensors), from which no picture can be
+reconstructed.
 
-**Distance.** A network gives a probability for anything; its features tell whether it has seen the like. In
-each fold the features of the fold's own network, of its training slices, span a space: their first principal
-components, each with its variance. A slice's distance is the root mean square of its coordinates there, by
-their standard deviations (Hotelling's T), plus that of what the components leave over, by the usual
-remainder (Q); the mean over folds and frameworks, near 2 for slices like those of training (Jackson and
-Mudholkar, Technometrics 1979, 21(3):341-349). The limits are those of slices that the fold's network had not
-seen: of the data set's held-out slices one in 200 lies beyond `limit`, none beyond `farthest`.
+**Distance.** For each fold, a principal component analysis is fitted to the features of the fold's network on
+its training slices. A slice's distance is the root mean square of its component scores, in standard
+deviations (Hotelling's T), plus its root mean square residual, divided by that of training (Q), averaged over
+folds and frameworks (Jackson and Mudholkar, Technometrics 1979, 21(3):341-349). It is near 2 for slices like
+those of training. The limits come from slices that the fold's network did not train on: one in 200 of the
+held-out slices is beyond `limit`, none beyond `farthest`.
 
-**Copies.** A picture that looks the same as one of the data set's, once prepared, is no test of networks that
-were made from it. Compared are perceptual hashes of the networks' input images, so that another size,
-margin, place or file format changes little.
+**Copies.** A copy of a training slice is no fair test of the networks. Perceptual hashes of the networks'
+input images are compared; these change little with size, margin, position or file format.
 """
 
 from __future__ import annotations
@@ -35,9 +33,9 @@ FAMILIARITY_FILE = "familiarity.safetensors"
 N_COMPONENTS = 16
 HELD_OUT_BEYOND_LIMIT = 0.005
 
-# A perceptual hash of 16 x 16 bits. Between framed slices of different patients of the published set 18 bits
-# or more differ, for one slice in 600 fewer than 24; between a slice and its copy in another size or format
-# usually fewer than 10.
+# Largest difference of a copy, in bits of a 16 x 16 hash. Framed slices of different patients of the
+# published set differ in 18 bits or more (fewer than 24 for one slice in 600), copies in another size or
+# format usually in fewer than 10.
 COPY_BITS = 22
 
 _FORM = "familiarity/1"
@@ -48,50 +46,50 @@ class Space:
     """The features of one fold's network over its training slices.
 
     Attributes:
-        mean, scale: (d,) of each feature; scale above 0.
+        mean, scale: (d,) mean and standard deviation of each feature; scale is above 0.
         axes: (d, k) orthonormal principal components of the standardised features.
-        spread: (k,) standard deviations along them.
-        remainder: root mean square of what the components leave over.
+        spread: (k,) standard deviation along each component.
+        residual: root mean square residual of the training slices.
     """
 
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     axes: NDArray[np.float32]
     spread: NDArray[np.float32]
-    remainder: float
+    residual: float
 
     @classmethod
     def fit(cls, features: NDArray[np.float32]) -> Space:
-        """The space that (n, d) features of training slices span; features that never vary count nothing."""
+        """Fit the space to (n, d) features of training slices; constant features are ignored."""
         mean, scale = features.mean(axis=0), features.std(axis=0)
         scale = np.where(scale > 0, scale, np.inf).astype(np.float32)
         standard = (features - mean) / scale
         _, values, axes = np.linalg.svd(standard, full_matrices=False)
         k = min(N_COMPONENTS, max(1, int((values > 1e-6 * values[0]).sum())))
         spread = np.maximum(values[:k] / np.sqrt(len(features)), 1e-6)
-        left = standard - standard @ axes[:k].T @ axes[:k]
-        remainder = float(np.sqrt(np.mean(left**2)))
-        # Where the components hold everything, rounding alone is left: it counts nothing.
-        return cls(mean, scale, axes[:k].T, spread, remainder if remainder > 1e-4 else np.inf)
+        residuals = standard - standard @ axes[:k].T @ axes[:k]
+        residual = float(np.sqrt(np.mean(residuals**2)))
+        # A residual that is only rounding error is ignored.
+        return cls(mean, scale, axes[:k].T, spread, residual if residual > 1e-4 else np.inf)
 
     def distances(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n,) distances of (n, d) features; see this module's head."""
+        """Return the (n,) distances of (n, d) features; see the module's docstring."""
         standard = (features - self.mean) / self.scale
         places = standard @ self.axes
-        left = standard - places @ self.axes.T
+        residuals = standard - places @ self.axes.T
         within = np.sqrt(np.mean((places / self.spread) ** 2, axis=1))
-        return np.asarray(within + np.sqrt(np.mean(left**2, axis=1)) / self.remainder, dtype=np.float64)
+        return np.asarray(within + np.sqrt(np.mean(residuals**2, axis=1)) / self.residual, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class Familiarity:
-    """What the networks of an experiment are familiar with.
+    """Reference values of an experiment's training data.
 
     Attributes:
         spaces: framework -> one space for each fold.
-        limit: of the data set's held-out slices one in 200 has a greater distance.
-        farthest: the greatest distance of any held-out slice.
-        hashes: (n, 32) uint8 perceptual hashes of the slices that the networks were made from, each once.
+        limit: distance exceeded by one in 200 of the held-out slices.
+        farthest: greatest distance of any held-out slice.
+        hashes: (n, 32) uint8 perceptual hashes of the slices used for training or validation, each once.
     """
 
     spaces: Mapping[str, tuple[Space, ...]]
@@ -100,39 +98,42 @@ class Familiarity:
     hashes: NDArray[np.uint8]
 
     def distances(self, features: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
-        """(n,) distances of slices by their served features, framework -> (n, d) float32.
+        """Return the (n,) distances of slices from their served features.
+
+        Args:
+            features: framework -> (n, d) float32.
 
         Raises:
-            ExperimentError: the features are not those of the experiment's networks.
+            ExperimentError: the features are not from the experiment's networks.
         """
         parts = []
         for framework, spaces in self.spaces.items():
             for fold, space in enumerate(spaces):
-                own = part_of_fold(features[framework], fold, len(spaces))
+                own = select_fold_features(features[framework], fold, len(spaces))
                 if own.shape[1] != len(space.mean):
                     raise ExperimentError(
                         f"{FAMILIARITY_FILE} does not fit the {framework} network",
                         found=f"{own.shape[1]} features of a fold, {len(space.mean)} in the file",
-                        remedy="measure anew with: python -m core features NAME",
+                        remedy="run again: python -m core features NAME",
                     )
                 parts.append(space.distances(own))
         return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
 
     def is_copy(self, image: NDArray[np.float32]) -> bool:
-        """Whether an input image (see `hash_image`) looks the same as one the networks were made from."""
+        """Return whether an input image (h, w, c) in [0, 1] is a copy of a training or validation slice."""
         differing = count_differing_bits(hash_image(image), self.hashes)
         return bool(differing.size and differing.min() <= COPY_BITS)
 
 
-def part_of_fold(features: np.ndarray, fold: int, n_folds: int) -> np.ndarray:
-    """The (n, d / n_folds) features of the network of one fold out of the (n, d) served ones.
+def select_fold_features(features: np.ndarray, fold: int, n_folds: int) -> np.ndarray:
+    """Select one fold's (n, d / n_folds) features from the (n, d) served features.
 
     Raises:
-        ExperimentError: d is no multiple of the number of folds.
+        ExperimentError: d is not a multiple of the number of folds.
     """
     if features.shape[1] % n_folds:
         raise ExperimentError(
-            "The served features cannot be parted into those of the folds",
+            "The served features cannot be divided among the folds",
             found=f"{features.shape[1]} features, {n_folds} folds",
             remedy="train the experiment again",
         )
@@ -141,18 +142,18 @@ def part_of_fold(features: np.ndarray, fold: int, n_folds: int) -> np.ndarray:
 
 
 def hash_image(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The (32,) uint8 perceptual hash of an input image, (h, w, c) in [0, 1], see core.imaging."""
+    """Return the (32,) uint8 perceptual hash of an input image, (h, w, c) in [0, 1]."""
     return hash_picture(image[..., 0])
 
 
 def fit_familiarity(
     slices: pd.DataFrame, served: Mapping[str, NDArray[np.float32]], hashes: NDArray[np.uint8]
 ) -> Familiarity:
-    """Learn it from a data set's slices.
+    """Fit the reference values to a data set's slices.
 
     Args:
-        slices: the experiment's `slices()`, with the part of each in fold_0, fold_1, ...
-        served: framework -> (n, d) float32 served features of the slices, in that order.
+        slices: the experiment's `slices()`; columns fold_0, fold_1, ... hold "train", "validation" or "test".
+        served: framework -> (n, d) float32 served features of the slices, in the same order.
         hashes: (n, 32) uint8, see `hash_image`.
     """
     n_folds = sum(column.startswith("fold_") for column in slices.columns)
@@ -160,7 +161,7 @@ def fit_familiarity(
     held_out = []
     parts = [slices[f"fold_{fold}"].to_numpy() for fold in range(n_folds)]
     for framework, features in served.items():
-        own = [part_of_fold(features, fold, n_folds) for fold in range(n_folds)]
+        own = [select_fold_features(features, fold, n_folds) for fold in range(n_folds)]
         spaces[framework] = tuple(Space.fit(own[fold][parts[fold] == "train"]) for fold in range(n_folds))
         tested = [
             spaces[framework][fold].distances(own[fold][parts[fold] == "test"]) for fold in range(n_folds)
@@ -168,12 +169,12 @@ def fit_familiarity(
         held_out.append(np.concatenate(tested))
     distances = np.mean(held_out, axis=0)
     limit = float(np.quantile(distances, 1 - HELD_OUT_BEYOND_LIMIT))
-    taught = np.any([part != "test" for part in parts], axis=0)
-    return Familiarity(spaces, limit, float(distances.max()), np.unique(hashes[taught], axis=0))
+    developed_on = np.any([part != "test" for part in parts], axis=0)
+    return Familiarity(spaces, limit, float(distances.max()), np.unique(hashes[developed_on], axis=0))
 
 
 def pack_familiarity(familiarity: Familiarity) -> bytes:
-    """The bytes of familiarity.safetensors: numbers only, no code."""
+    """Return the bytes of familiarity.safetensors."""
     from safetensors.numpy import save
 
     limits = np.array([familiarity.limit, familiarity.farthest])
@@ -185,16 +186,16 @@ def pack_familiarity(familiarity: Familiarity) -> bytes:
                 f"{key}.mean": space.mean,
                 f"{key}.scale": space.scale,
                 f"{key}.axes": np.ascontiguousarray(space.axes, np.float16),
-                f"{key}.spread": np.append(space.spread, np.float32(space.remainder)),
+                f"{key}.spread": np.append(space.spread, np.float32(space.residual)),
             }
     return save(tensors, metadata={"form": _FORM})
 
 
 def unpack_familiarity(data: bytes, frameworks: Sequence[str], n_folds: int) -> Familiarity:
-    """What `pack_familiarity` packed of an experiment with these frameworks and folds.
+    """Read the bytes from `pack_familiarity` for an experiment with these frameworks and folds.
 
     Raises:
-        ValueError: it is damaged, or not of this experiment's networks.
+        ValueError: the data is damaged or belongs to other networks.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -208,7 +209,7 @@ def unpack_familiarity(data: bytes, frameworks: Sequence[str], n_folds: int) -> 
         }
         hashes = tensors["hashes"]
     except (SafetensorError, KeyError, TypeError) as error:
-        raise ValueError("is not in the form of this program") from error
+        raise ValueError("has another format") from error
     if hashes.dtype != np.uint8 or hashes.shape[1:] != (HASH_BITS // 8,) or not 0 < limit <= farthest:
         raise ValueError("holds no usable hashes or limits")
     return Familiarity(spaces, limit, farthest, hashes)
@@ -219,5 +220,5 @@ def _to_space(tensors: Mapping[str, NDArray], key: str) -> Space:
     spread = tensors[f"{key}.spread"].astype(np.float32)
     usable = axes.shape == (len(mean), len(spread) - 1) and scale.shape == mean.shape
     if not usable or not np.isfinite(axes).all() or not (spread > 0).all() or not (scale > 0).all():
-        raise ValueError("holds a space of features that makes no sense")
+        raise ValueError("holds an invalid space of features")
     return Space(mean, scale, axes, spread[:-1], float(spread[-1]))

@@ -1,23 +1,22 @@
-"""Which slices look alike to the networks: nearest training slices, a map, and near-copies.
+"""Similarity of slices to the networks: nearest training slices, a map, and near-duplicates.
 
-What a new slice is compared with, core.gate.familiarity, is learned in the same pass.
+The reference for familiarity (`core.gate.familiarity`) is computed in the same pass.
 
-Both are read off the "features" of the served networks, the activations before their last layer. A served
-network is the mean of K, one per fold, and its features are theirs side by side, in the order of the folds.
+Features are the activations before the last layer of a served network. A served network is the mean of K
+networks, one per fold; its features are theirs, concatenated in the order of the folds.
 
-Neighbours of a slice that was tested in fold k are slices that fold k was trained on, compared by the part of
-the features that is fold k's network's own. So the network that compares has not seen the slice it is asked
-about, and the neighbours are what it can have learned its answer from. Similarity is the cosine of the angle
-between two feature vectors, seen from the mean of the fold's training slices: from -1 through 0 (nothing in
-common that others have not) to 1, the mean of both frameworks'. Seen from the origin all slices would be
-alike by 0.97 and more, as activations are not negative.
+The neighbours of a slice tested in fold k are training slices of fold k, compared in the features of fold k's
+network alone. That network did not train on the tested slice, but it did train on the neighbours. Similarity
+is the cosine between two feature vectors after subtracting the mean of the fold's training slices, averaged
+over the frameworks: -1 to 1. Without the subtraction it would be 0.97 or more for all slices, because
+activations are not negative.
 
-The map is a principal component analysis of all served features, each brought to mean 0 and variance 1. It
-is for looking around, not for measuring: every slice was training data to most of the networks, and two axes
-hold only a part of what differs. They are scaled so that the variance of an axis is the share that it holds.
+The map is a principal component analysis of all served features, each scaled to mean 0 and variance 1. Use it
+to explore, not to measure: most of the networks trained on any given slice, and two axes hold only part of
+the variance. The variance of an axis is its share of the total.
 
-Near-copies are pictures that look the same by their perceptual hash, see `core.datasets`: a file saved
-again, or neighbouring slices that hardly differ.
+Near-duplicates are pictures that look the same by their perceptual hash, see `core.datasets`: a file saved
+again, or adjacent slices that hardly differ.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from core.gate import (
     fit_familiarity,
     hash_image,
     pack_familiarity,
-    part_of_fold,
+    select_fold_features,
 )
 from core.imaging import prepare_many
 from core.measurements.verification import check_dataset
@@ -53,14 +52,14 @@ _PERCENT = 100
 
 
 class Neighbour(NamedTuple):
-    """A slice like another one: its row in the experiment's `slices()`, and its similarity, -1 to 1."""
+    """A similar slice: its row in the experiment's `slices()`, and its similarity, -1 to 1."""
 
     row: int
     similarity: float
 
 
-def nearest(features: pd.DataFrame, row: int) -> list[Neighbour]:
-    """The training slices most like the slice in this row, the most similar first; none if never tested.
+def find_neighbours(features: pd.DataFrame, row: int) -> list[Neighbour]:
+    """Return the most similar training slices, the most similar first; empty if the slice was never tested.
 
     Args:
         features: the experiment's `features()`.
@@ -73,33 +72,33 @@ def nearest(features: pd.DataFrame, row: int) -> list[Neighbour]:
     ]
 
 
-def copies(features: pd.DataFrame, row: int) -> list[int]:
-    """The rows of copies and near-copies of the slice in this row, anywhere in the data set."""
+def find_copies(features: pd.DataFrame, row: int) -> list[int]:
+    """Return the rows of all duplicates and near-duplicates of the slice in this row."""
     return [int(other) for other in features["copies"].iloc[row].split()]
 
 
 def measure_features(
     experiment: Experiment, dataset: Dataset, on_progress: Progress | None = None
 ) -> tuple[pd.DataFrame, Familiarity]:
-    """Compute the table features.csv and what the networks are familiar with; takes minutes on two cores.
+    """Compute the table features.csv and the reference for familiarity; this takes minutes on two cores.
 
     Args:
         experiment: its served networks are used.
         dataset: the data set it was trained on.
         on_progress: called as on_progress(done, total); a step is one slice read by the networks, or
-            looked at for copies.
+            compared with others to find duplicates.
 
     Returns:
         The table, one row per slice, in the order of the experiment's `slices()`: `x`, `y` on the map (NaN
-        where the features do not vary); `neighbours`, up to N_NEIGHBOURS rows with a blank between them, ""
-        for a slice that no fold tested; `similarities`, theirs in percent; `copies`, rows. And what new
-        slices are compared with.
+        where the features do not vary); `neighbours`, up to N_NEIGHBOURS rows separated by blanks, "" for a
+        slice that no fold tested; `similarities`, theirs in percent; `copies`, rows. And the reference for
+        familiarity, with which new slices are compared.
 
     Raises:
         DatasetError: the data set is not the one the experiment was trained on.
-        ExperimentError: the features of a network cannot be parted into those of its folds.
+        ExperimentError: the features of a network cannot be divided among its folds.
         ScanError: a file has vanished or been damaged since it was indexed.
-        MissingExtraError: a library for finding copies is not installed.
+        MissingExtraError: a library for finding duplicates is not installed.
     """
     check_dataset(experiment, dataset)
     slices = experiment.slices()
@@ -113,8 +112,8 @@ def measure_features(
     audit = audit_dataset(dataset, lambda done, _: step(done, n))
     pairs = [(first, second) for first, second, _ in audit.near_duplicates]
     pairs += [pair for group in audit.duplicates for pair in combinations(group, 2)]
-    x, y = map_features(np.hstack(list(served.values())))
-    neighbours, similarities = _find_neighbours(experiment, slices, served)
+    x, y = project_features(np.hstack(list(served.values())))
+    neighbours, similarities = _list_neighbours(experiment, slices, served)
     table = pd.DataFrame(
         {
             "x": x,
@@ -128,17 +127,18 @@ def measure_features(
 
 
 def store_features(experiment: Experiment, table: pd.DataFrame, familiarity: Familiarity) -> Experiment:
-    """Keep both with the experiment, in the place of older ones; errors as `add_files`."""
+    """Store both with the experiment, replacing older ones; return it as read again. Errors as `add_files`."""
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
     return add_files(
         experiment, {FEATURES_TABLE: text.encode(), FAMILIARITY_FILE: pack_familiarity(familiarity)}
     )
 
 
-def map_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The places x and y, (n,) each, of features (n, d) on a map; NaN when they do not vary.
+def project_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return map coordinates x and y, (n,) each, of features (n, d); NaN when these do not vary.
 
-    The variance of x is the share of the standardised features' variance that it holds, as is that of y.
+    They are the first two principal components of the standardised features. The variance of each is its
+    share of the total variance.
     """
     from sklearn.decomposition import PCA
 
@@ -149,7 +149,7 @@ def map_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         unknown = np.full(len(features), np.nan)
         return unknown, unknown.copy()
     standard = (varying - varying.mean(axis=0, dtype=np.float64)) / spread[spread > 0]
-    # The signs of the axes are fixed by scikit-learn; with a seed the same features make the same map.
+    # Scikit-learn fixes the signs of the axes; with the seed, the same features give the same map.
     places = PCA(n_components=2, svd_solver="randomized", random_state=0).fit_transform(standard)
     x, y = (places / np.sqrt(d)).T
     return x, y
@@ -158,7 +158,7 @@ def map_features(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _read_features(
     experiment: Experiment, dataset: Dataset, files: list[str], on_file: Callable[[int], None]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Framework -> (n, d) float32 served features of these files, and the (n, 32) hashes of their images."""
+    """Return the served features (n, d) float32 of these files by framework, and their hashes (n, 32)."""
     from core.models import ServedModel
 
     models = {name: ServedModel(experiment.model_path(name)) for name in experiment.frameworks}
@@ -174,16 +174,16 @@ def _read_features(
     return {name: np.concatenate(rows) for name, rows in parts.items()}, np.stack(hashes)
 
 
-def _find_neighbours(
+def _list_neighbours(
     experiment: Experiment, slices: pd.DataFrame, served: dict[str, np.ndarray]
 ) -> tuple[list[str], list[str]]:
-    """The texts of the columns neighbours and similarities."""
+    """Return the columns neighbours and similarities."""
     neighbours, similarities = [""] * len(slices), [""] * len(slices)
     n_folds = experiment.card["protocol"]["folds"]
     for fold in range(n_folds):
         part = slices[f"fold_{fold}"].to_numpy()
         tested, trained = np.flatnonzero(part == "test"), np.flatnonzero(part == "train")
-        parts = [part_of_fold(features, fold, n_folds) for features in served.values()]
+        parts = [select_fold_features(features, fold, n_folds) for features in served.values()]
         cosine = np.mean([_compare(own[tested], own[trained]) for own in parts], axis=0)
         order = np.argsort(-cosine, axis=1, kind="stable")[:, :N_NEIGHBOURS]
         for row, best, similarity in zip(tested, order, cosine, strict=True):
@@ -193,14 +193,14 @@ def _find_neighbours(
 
 
 def _compare(tested: np.ndarray, trained: np.ndarray) -> np.ndarray:
-    """(n, m) cosines between n tested and m training slices, seen from the mean of the latter."""
+    """Return cosines (n, m) between n tested and m training slices, after subtracting the latter's mean."""
     middle = trained.mean(axis=0)
     cosines: np.ndarray = _unit(tested - middle) @ _unit(trained - middle).T
     return cosines
 
 
 def _unit(features: np.ndarray) -> np.ndarray:
-    """Rows of length 1; a row of zeros stays one, and is like no other."""
+    """Return the rows scaled to length 1; a row of zeros stays zero, so its similarities are 0."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     unit: np.ndarray = np.divide(features, length, out=np.zeros_like(features), where=length > 0)
     return unit

@@ -11,7 +11,7 @@ import numpy as np
 
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
-from core.gate import GateFinding, judge, judge_size, weigh_familiarity
+from core.gate import GateFinding, judge, judge_familiarity, judge_size
 from core.imaging import Recipe, prepare_frame, to_frame
 from core.models import BATCH_SIZE, Served, ServedModel
 from core.reading.decision import Rule, make_rules
@@ -155,7 +155,7 @@ class Reader:
             return gates
         distances = self._familiarity.distances({name: answer.features for name, answer in served.items()})
         return [
-            weigh_familiarity(gate, float(distance), self._familiarity)
+            judge_familiarity(gate, float(distance), self._familiarity)
             for gate, distance in zip(gates, distances, strict=True)
         ]
 
@@ -188,7 +188,7 @@ def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
     coloured, measured = COLOURED in scan.warnings, scan.unit == "hu"
 
     def look(piece: Slice) -> GateFinding:
-        found = judge(_to_gray(scan, piece, recipe), coloured=coloured, measured=measured)
+        found = judge(_to_gray(scan, piece, recipe), coloured=coloured, from_hu=measured)
         spacing = scan.technical.spacing_mm
         return judge_size(found, piece.pixels, spacing) if measured and spacing else found
 

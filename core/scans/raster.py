@@ -263,7 +263,7 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
     if frames[0].dtype.kind == "f" and high <= 1:
         return [frame.astype(np.float32) for frame in frames]
     scale = _choose_scale(frames, high)
-    remarks.append(f"{values_text} were divided by {scale} to give gray.")
+    remarks.append(f"{values_text} were scaled to gray by dividing by {scale}.")
     return [np.divide(frame, scale, dtype=np.float32) for frame in frames]
 
 

@@ -1,4 +1,4 @@
-"""The gate: what is read, what is read with a warning, and what is refused."""
+"""The gate reads a picture, reads it with a warning, or refuses it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from core.gate.appearance import (
     GateFinding,
     is_brain_visible,
     judge,
+    judge_familiarity,
     judge_size,
-    weigh_familiarity,
 )
 from core.gate.familiarity import Familiarity
 from core.synthetic.phantoms import render_phantom
@@ -27,17 +27,17 @@ def head(request: pytest.FixtureRequest) -> np.ndarray:
 
 
 def as_mri(head: np.ndarray) -> np.ndarray:
-    """The same head as MRI shows it: no signal from bone, nothing cut off."""
+    """Return the head as on MRI: no signal from bone, nothing clipped."""
     return np.where(head > 0.85, 0.05, 0.9 * head).astype(np.float32)
 
 
 def test_a_head_ct_is_read(head: np.ndarray) -> None:
-    """A head with bright bone on black is read, without a reason against it."""
+    """A head with bright bone on black is read without a warning."""
     assert ("read", ()) == (judge(head).outcome, judge(head).reasons)
 
 
 def test_framing_does_not_matter(head: np.ndarray) -> None:
-    """The same head, larger, off the middle, or with a white margin, is read as well."""
+    """The same head enlarged, off center or with a white margin is read too."""
     shifted = np.zeros((400, 500), np.float32)
     shifted[100:356, 30:286] = head
     page = np.pad(head, 12, constant_values=1.0)
@@ -46,15 +46,15 @@ def test_framing_does_not_matter(head: np.ndarray) -> None:
     ]
 
 
-def test_mri_is_never_read_without_a_word(head: np.ndarray) -> None:
-    """A head without bright bone is refused, or read with a warning, and MRI is named."""
+def test_mri_is_never_read_without_a_warning(head: np.ndarray) -> None:
+    """A head without bright bone is refused or gives a warning that names MRI."""
     found = judge(as_mri(head))
     assert found.outcome in ("warn", "refuse")
     assert "MRI" in found.reasons[0]
 
 
 def test_a_head_without_any_bright_rim_is_refused(head: np.ndarray) -> None:
-    """Where neither bone nor a bright rim is, no warning is enough."""
+    """A head without bone and without a bright rim is refused."""
     assert "refuse" == judge(np.where(head > 0.6, 0.05, head).astype(np.float32)).outcome
 
 
@@ -68,21 +68,21 @@ def test_a_photograph_is_refused() -> None:
 
 
 def test_an_inverted_picture_is_refused(head: np.ndarray) -> None:
-    """Black on white is refused and called inverted, although its margin is plain."""
+    """A black head on white is refused as inverted."""
     inverted = (1 - head).astype(np.float32)
     found = judge(inverted)
     assert "refuse" == found.outcome
     assert "inverted" in found.reasons[0]
 
 
-def test_colour_makes_doubtful_and_settles_a_doubt(head: np.ndarray) -> None:
-    """Colours are warned of where bone is seen, and refused where it is not."""
+def test_colour_warns_with_bone_and_refuses_without(head: np.ndarray) -> None:
+    """A picture in colour gives a warning if bone is visible, and is refused otherwise."""
     assert "warn" == judge(head, coloured=True).outcome
     assert "refuse" == judge(as_mri(head), coloured=True).outcome
 
 
 def test_a_wide_window_is_warned_of(head: np.ndarray) -> None:
-    """Bone that is bright but nowhere cut off may be CT in a wide window: read, with a warning."""
+    """Bright but unclipped bone, as on CT in a wide window, is read with a warning."""
     rng = np.random.default_rng(0)
     wide = np.clip(0.4 * head + (head > 0.85) * rng.uniform(0.1, 0.6, head.shape), 0, 1).astype(np.float32)
     found = judge(wide)
@@ -91,7 +91,7 @@ def test_a_wide_window_is_warned_of(head: np.ndarray) -> None:
 
 
 def test_an_odd_outline_is_warned_of(head: np.ndarray) -> None:
-    """Half of a head has no head's outline."""
+    """Half of a head gives a warning about its outline."""
     half = np.zeros_like(head)
     half[:, :88] = head[:, :88]
     found = judge(half)
@@ -107,30 +107,30 @@ def test_a_small_head_is_warned_of(head: np.ndarray) -> None:
 
 
 def test_burnt_in_words_are_warned_of(head: np.ndarray) -> None:
-    """Words beside the head make a warning, unless the picture was made from Hounsfield units."""
+    """Text beside the head gives a warning, unless the picture was made from Hounsfield units."""
     picture = Image.fromarray(np.rint(head.repeat(2, 0).repeat(2, 1) * 255).astype(np.uint8))
     ImageDraw.Draw(picture).text((6, 4), "DOE JOHN 1970", fill=220, font=ImageFont.load_default(14))
-    worded = np.asarray(picture, dtype=np.float32) / 255
-    found = judge(worded)
-    assert ("warn", "read") == (found.outcome, judge(worded, measured=True).outcome)
-    assert "Words" in found.reasons[0]
+    with_text = np.asarray(picture, dtype=np.float32) / 255
+    found = judge(with_text)
+    assert ("warn", "read") == (found.outcome, judge(with_text, from_hu=True).outcome)
+    assert "Text" in found.reasons[0]
 
 
-def test_next_to_nothing_in_hounsfield_units_is_no_other_kind(head: np.ndarray) -> None:
-    """The tip of a head, and air, are read without brain when measured; a picture of nothing is refused."""
+def test_nearly_empty_slices_in_hounsfield_units_are_read(head: np.ndarray) -> None:
+    """The tip of a head and air in Hounsfield units give a warning; an empty picture is refused."""
     tip = np.zeros_like(head)
     tip[100:116, 100:118] = 0.5
     for picture in (tip, np.zeros_like(head)):
-        found = judge(picture, measured=True)
+        found = judge(picture, from_hu=True)
         assert ("warn", False, False) == (found.outcome, found.brain_visible, found.odd)
         known = Familiarity({}, limit=2.0, farthest=3.0, hashes=np.empty((0, 32), np.uint8))
-        assert found == weigh_familiarity(found, 9.0, known)
+        assert found == judge_familiarity(found, 9.0, known)
     assert "refuse" == judge(np.zeros_like(head)).outcome
 
 
 @pytest.mark.parametrize(("spacing_mm", "outcome"), [(0.5, "read"), (1.5, "refuse")])
 def test_what_is_larger_than_a_head_is_refused(spacing_mm: float, outcome: str) -> None:
-    """An object 200 pixels long is a head when they measure 100 mm, and none when they measure 300."""
+    """An object 200 pixels long is read at 100 mm and refused at 300 mm."""
     rows, columns = np.mgrid[:256, :256] - 127.5
     body = np.where(np.hypot(rows / 100, columns / 80) < 1, 30, -1000).astype(np.float32)
     found = judge_size(GateFinding("read"), body, (spacing_mm, spacing_mm))
@@ -149,37 +149,37 @@ def test_what_is_larger_than_a_head_is_refused(spacing_mm: float, outcome: str) 
 def test_features_and_picture_are_weighed_together(
     outcome: Any, odd: bool, distance: float, expected: str
 ) -> None:
-    """Beyond the limit is a doubt, with an odd picture a refusal, as is beyond the farthest."""
+    """A distance beyond the limit gives a warning; with an odd picture, or beyond the farthest, a refusal."""
     known = Familiarity({}, limit=2.0, farthest=3.0, hashes=np.empty((0, 32), np.uint8))
     reasons = () if outcome == "read" else ("A reason.",)
-    found = weigh_familiarity(GateFinding(outcome, reasons, brain_visible=False, odd=odd), distance, known)
+    found = judge_familiarity(GateFinding(outcome, reasons, brain_visible=False, odd=odd), distance, known)
     assert (expected, False) == (found.outcome, found.brain_visible)
     assert reasons == found.reasons[: len(reasons)]
     assert (distance > 2.0) == (len(found.reasons) > len(reasons))
 
 
 def test_nothing_on_black_is_refused() -> None:
-    """A picture without any object is refused."""
+    """A picture without an object is refused."""
     empty = np.zeros((64, 64), np.float32)
     empty[10, 10] = 1
     assert "refuse" == judge(empty).outcome
 
 
-def test_what_is_no_picture_is_an_error() -> None:
-    """Values that are not finite are a named error, never a verdict."""
+def test_an_invalid_picture_is_an_error() -> None:
+    """Values that are not finite raise a ScanError."""
     with pytest.raises(ScanError):
         judge(np.full((64, 64), np.nan, np.float32))
 
 
 def test_brain_is_visible_within_the_skull(head: np.ndarray) -> None:
-    """A slice through the brain shows it, however it is framed; the skull may be open on one side."""
+    """Brain is found with and without a margin, and in a skull open on one side."""
     opened = head.copy()
     opened[:, :80] = np.minimum(opened[:, :80], 0.6)
     assert [True] * 3 == [is_brain_visible(picture) for picture in (head, np.pad(head, 60), opened)]
 
 
-def test_strands_of_muscle_and_bone_are_no_brain(head: np.ndarray) -> None:
-    """Tissue in strands, and bone alone, are no brain."""
+def test_strands_of_muscle_and_bone_are_not_brain(head: np.ndarray) -> None:
+    """Tissue in strands and bone alone are not brain."""
     rows = np.arange(len(head))[:, None]
     strands = np.where((rows // 4) % 2 == 0, head, np.minimum(head, 0.05)).astype(np.float32)
     vertex = np.where(head > 0.2, 1.0, 0.0).astype(np.float32)

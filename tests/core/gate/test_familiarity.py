@@ -1,4 +1,4 @@
-"""What networks are familiar with: distances in their features, copies of their slices, the file of both."""
+"""Distance from training in the networks' features, copies of training slices, and the file for both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.gate.familiarity import (
     fit_familiarity,
     hash_image,
     pack_familiarity,
-    part_of_fold,
+    select_fold_features,
     unpack_familiarity,
 )
 from core.imaging.preprocessing import Recipe, prepare
@@ -46,7 +46,7 @@ def experiment(models: Path, phantoms: Dataset) -> Experiment:
 
 @pytest.fixture
 def features() -> np.ndarray:
-    """(400, 30) features that vary in five directions, and a little in all."""
+    """(400, 30) features that vary mainly in five directions."""
     rng = np.random.default_rng(0)
     return (rng.normal(size=(400, 5)) @ rng.normal(size=(5, 30)) + 0.05 * rng.normal(size=(400, 30))).astype(
         np.float32
@@ -54,7 +54,7 @@ def features() -> np.ndarray:
 
 
 def _slices(n: int) -> pd.DataFrame:
-    """Two folds, each testing a quarter and keeping another for validation."""
+    """Return two folds, each with a quarter for test and another for validation."""
     quarter = np.arange(n) % 4
     return pd.DataFrame(
         {
@@ -65,7 +65,7 @@ def _slices(n: int) -> pd.DataFrame:
 
 
 def test_distances_are_those_of_hotelling(features: np.ndarray) -> None:
-    """With all components kept the distance is the Mahalanobis distance over the root of their number."""
+    """With all components the distance is the Mahalanobis distance over the root of their number."""
     space = Space.fit(features[:, :10])
     standard = (features[:, :10] - features[:, :10].mean(0)) / features[:, :10].std(0)
     inverse = np.linalg.inv(np.cov(standard.T, bias=True))
@@ -73,16 +73,16 @@ def test_distances_are_those_of_hotelling(features: np.ndarray) -> None:
     np.testing.assert_allclose(expected, space.distances(features[:, :10]), rtol=2e-2)
 
 
-def test_what_lies_off_the_components_is_far(features: np.ndarray) -> None:
-    """A point of usual coordinates that leaves the components is farther than any training slice."""
+def test_points_off_the_components_are_far(features: np.ndarray) -> None:
+    """A point with usual component scores but a large residual is farther than any training slice."""
     space = Space.fit(np.hstack([features] * 2)[:, :40])
     usual = np.hstack([features] * 2)[:, :40]
     off = usual[:1] + np.random.default_rng(1).normal(size=(1, 40)).astype(np.float32)
     assert space.distances(off)[0] > space.distances(usual).max()
 
 
-def test_features_that_never_vary_count_nothing(features: np.ndarray) -> None:
-    """A constant feature changes no distance, whatever a new slice shows there; alone it gives 0."""
+def test_constant_features_are_ignored(features: np.ndarray) -> None:
+    """A constant feature changes no distance; alone it gives 0."""
     constant = np.full((400, 1), 3, np.float32)
     space, plain = Space.fit(np.hstack([features, constant])), Space.fit(features)
     new = np.hstack([features[:5], constant[:5] + 9])
@@ -91,13 +91,13 @@ def test_features_that_never_vary_count_nothing(features: np.ndarray) -> None:
 
 
 def test_limits_are_those_of_held_out_slices(features: np.ndarray) -> None:
-    """The farthest is a held-out slice's, by its own fold's space; training and validation set no limit."""
+    """Limits come from test slices in their own fold's space, not from training or validation."""
     slices = _slices(400)
     served = {"pytorch": np.hstack([features, features[::-1]])}
     found = fit_familiarity(slices, served, np.zeros((400, 32), np.uint8))
     expected = []
     for fold in range(2):
-        own = part_of_fold(served["pytorch"], fold, 2)
+        own = select_fold_features(served["pytorch"], fold, 2)
         space = Space.fit(own[slices[f"fold_{fold}"] == "train"])
         expected.append(space.distances(own[slices[f"fold_{fold}"] == "test"]))
     assert float(np.concatenate(expected).max()) == found.farthest
@@ -105,11 +105,11 @@ def test_limits_are_those_of_held_out_slices(features: np.ndarray) -> None:
 
 
 def test_served_distances_are_the_mean_over_folds_and_frameworks(features: np.ndarray) -> None:
-    """Each fold's part of each framework's features is measured in its own space."""
+    """Each fold's features of each framework are measured in their own space."""
     served = {"pytorch": np.hstack([features, features[::-1]]), "keras": np.hstack([features * 2, -features])}
     found = fit_familiarity(_slices(400), served, np.zeros((400, 32), np.uint8))
     parts = [
-        space.distances(part_of_fold(served[name], fold, 2))
+        space.distances(select_fold_features(served[name], fold, 2))
         for name, spaces in found.spaces.items()
         for fold, space in enumerate(spaces)
     ]
@@ -118,8 +118,8 @@ def test_served_distances_are_the_mean_over_folds_and_frameworks(features: np.nd
         found.distances({name: one[:, :10] for name, one in served.items()})
 
 
-def test_only_slices_that_taught_are_copied() -> None:
-    """Hashes of slices that every fold only tested are not kept; the others are, each once."""
+def test_only_training_and_validation_slices_have_hashes() -> None:
+    """Slices that every fold only tested have no hash; the others have one each."""
     slices = pd.DataFrame({"fold_0": ["train", "train", "validation", "test"] * 10})
     hashes = np.repeat(np.array([[1], [1], [2], [3]], np.uint8), 32, axis=1)
     features = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
@@ -132,9 +132,9 @@ def _image(pixels: np.ndarray) -> np.ndarray:
 
 
 def test_copies_are_found_in_other_sizes_and_places() -> None:
-    """A head made larger, moved, padded, or on a white page is a copy; another head is none."""
-    drawn = [np.random.default_rng(seed) for seed in range(6)]
-    heads = [render_phantom(rng, lesion=True, size=320).pixels for rng in drawn]
+    """A head enlarged, moved, padded or on a white page is a copy; another head is not."""
+    rngs = [np.random.default_rng(seed) for seed in range(6)]
+    heads = [render_phantom(rng, lesion=True, size=320).pixels for rng in rngs]
     known = Familiarity({}, 1.0, 1.0, np.stack([hash_image(_image(head)) for head in heads[1:4]]))
     larger = ndimage.zoom(heads[3], 1.3, order=1)
     padded = np.pad(heads[3], ((40, 80), (60, 20)))
@@ -145,7 +145,7 @@ def test_copies_are_found_in_other_sizes_and_places() -> None:
 
 
 def test_a_copy_differs_in_few_bits() -> None:
-    """The limit counts bits: at COPY_BITS a picture is a copy, with one more it is none."""
+    """A picture that differs in COPY_BITS bits is a copy; with one more bit it is not."""
     image = _image(render_phantom(np.random.default_rng(0), lesion=False, size=256).pixels)
     bits = np.unpackbits(hash_image(image))
     found = []
@@ -156,16 +156,16 @@ def test_a_copy_differs_in_few_bits() -> None:
     assert [True, False] == found
 
 
-def test_parts_of_folds() -> None:
-    """The parts lie side by side in the order of the folds; an uneven number of features is an error."""
+def test_features_of_a_fold() -> None:
+    """Features are in the order of the folds; a number of features that does not divide is an error."""
     features = np.arange(12).reshape(2, 6)
-    assert [[2, 3], [8, 9]] == part_of_fold(features, 1, 3).tolist()
+    assert [[2, 3], [8, 9]] == select_fold_features(features, 1, 3).tolist()
     with pytest.raises(ExperimentError, match="6 features, 4 folds"):
-        part_of_fold(features, 0, 4)
+        select_fold_features(features, 0, 4)
 
 
-def test_the_file_brings_back_what_was_learned(features: np.ndarray) -> None:
-    """Distances from the file differ by less than a hundredth, hashes and limits not at all."""
+def test_the_file_restores_the_reference_values(features: np.ndarray) -> None:
+    """Distances from the file differ by less than 0.01; hashes and limits are equal."""
     served = {"pytorch": np.hstack([features, features[::-1]])}
     rng = np.random.default_rng(3)
     found = fit_familiarity(_slices(400), served, rng.integers(0, 256, (400, 32), dtype=np.uint8))
@@ -177,26 +177,26 @@ def test_the_file_brings_back_what_was_learned(features: np.ndarray) -> None:
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-5], lambda data: b"{}", lambda data: b""])
 def test_damaged_files_are_named(features: np.ndarray, damage) -> None:
-    """A file cut off, or of another kind, is no familiarity; neither is one of fewer folds."""
+    """A file that is cut off, of another kind or with fewer folds is refused."""
     found = fit_familiarity(
         _slices(400), {"pytorch": np.hstack([features] * 2)}, np.zeros((400, 32), np.uint8)
     )
     data = pack_familiarity(found)
-    with pytest.raises(ValueError, match="not in the form"):
+    with pytest.raises(ValueError, match="another format"):
         unpack_familiarity(damage(data), ["pytorch"], 2)
-    with pytest.raises(ValueError, match="not in the form"):
+    with pytest.raises(ValueError, match="another format"):
         unpack_familiarity(data, ["pytorch"], 3)
 
 
-def test_an_experiment_keeps_it(experiment: Experiment, phantoms: Dataset) -> None:
-    """It is read from the experiment's folder, its own slices are copies, damage is named with the file."""
+def test_an_experiment_stores_familiarity(experiment: Experiment, phantoms: Dataset) -> None:
+    """It is read from the experiment's folder; its training slices are copies; a damaged file is named."""
     _, learned = measure_features(experiment, phantoms)
     assert experiment.familiarity() is None
     stored = add_files(experiment, {FAMILIARITY_FILE: pack_familiarity(learned)})
     found = stored.familiarity()
     assert found is not None
-    taught = (stored.slices()[["fold_0", "fold_1"]] != "test").any(axis=1)
-    pixels = [read_pixels(phantoms, file) for file in stored.slices()["file"][taught][:5]]
+    developed_on = (stored.slices()[["fold_0", "fold_1"]] != "test").any(axis=1)
+    pixels = [read_pixels(phantoms, file) for file in stored.slices()["file"][developed_on][:5]]
     assert [True] * 5 == [found.is_copy(prepare(one, stored.recipe)) for one in pixels]
     damaged = add_files(experiment, {FAMILIARITY_FILE: b"nothing"})
     with pytest.raises(ExperimentError, match=FAMILIARITY_FILE):

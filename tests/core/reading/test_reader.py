@@ -266,7 +266,7 @@ def test_what_the_networks_do_not_know_is_refused(models: Path) -> None:
     assert "not_head_ct" == refused.value.code
     found = reader.read(make_scan(0.9), override_gate=True)
     assert (True, "refuse") == (found.overridden, found.slices[0].gate.outcome)
-    assert "unlike anything" in found.slices[0].gate.reasons[-1]
+    assert "unlike any" in found.slices[0].gate.reasons[-1]
 
 
 def test_a_copy_of_what_the_networks_were_made_from_is_told(models: Path) -> None:
