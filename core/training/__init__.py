@@ -1,4 +1,4 @@
-"""From a protocol to an experiment: run, child processes, state and queue."""
+"""Training of experiments: protocol, run, child processes, state and queue."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What an experiment's card says about its data and classes, and what follows from its predictions."""
+"""The parts of an experiment's card that describe its protocol, data, classes and results."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from core.models import get_architecture
 if TYPE_CHECKING:
     import pandas as pd
 
-_COMMON = "Research and teaching. Not a medical device: no decision about a person may rest on it."
+_COMMON = "Research and teaching. Not a medical device: base no decision about a person on it."
 _KNOWN = (
-    "The data hold no ischemic stroke: the networks have never seen one and cannot tell one.",
-    "One hospital, 82 patients after head trauma, one brain window burnt into 8-bit JPEG slices: other "
-    "scanners, windows and patients may be read worse than these figures say.",
+    "The data hold no ischemic stroke: the networks have never seen one and cannot detect one.",
+    "One hospital, 82 patients after head trauma, one brain window burnt into 8-bit JPEG slices: on other "
+    "scanners, windows and patients the figures may be worse.",
     "The slice labels are recovered from the file numbers; 10 of 2,501 are known to be wrong.",
     "Sex is confounded with the folder label; age, sex and scanner are not in the data set.",
 )
 
 
 def describe_protocol(dataset: Dataset, labels: str) -> dict[str, Any]:
-    """Class names, what a positive slice means, and the limits: {negative, positive, meaning, limits}."""
+    """Return class names, the meaning of positive, and limits: {negative, positive, meaning, limits}."""
     negative, positive = dataset.class_names("slice" if labels == "slice" else "folder")
     known = dataset.fingerprint == KNOWN_DATASET["fingerprint"]
     if labels == "slice":
@@ -40,14 +40,14 @@ def describe_protocol(dataset: Dataset, labels: str) -> dict[str, Any]:
     limits = [_COMMON, *(_KNOWN if known else ())]
     if not dataset.has_patients:
         limits.append(
-            "The patients are unknown: slices of one patient may stand in training and in test, so "
-            "the figures may be far too good."
+            "The patients are unknown: slices of one patient may be in both training and test, so the "
+            "figures may be far too good."
         )
     return {"negative": negative, "positive": positive, "meaning": meaning, "limits": limits}
 
 
 def describe_dataset(dataset: Dataset, y_true: np.ndarray) -> dict[str, Any]:
-    """Counts and fingerprint; n_patients is None when the patients are unknown."""
+    """Return counts and fingerprint; n_patients is None when the patients are unknown."""
     return {
         "fingerprint": dataset.fingerprint,
         "n_slices": len(y_true),
@@ -58,10 +58,10 @@ def describe_dataset(dataset: Dataset, y_true: np.ndarray) -> dict[str, Any]:
 
 
 def describe_results(predictions: pd.DataFrame, frameworks: Sequence[str]) -> dict[str, Any]:
-    """What the raw predictions make the card say: {"calibration", "operating_points", "review_bands"}.
+    """Return {"calibration", "operating_points", "review_bands"}, fitted on the validation rows.
 
-    Recalibrations are fitted first; thresholds and bands are then chosen on validation rows in calibrated
-    probability. See core.evaluation.recalibration, operating_points and review.
+    Calibrations are fitted first. Thresholds and bands are then chosen on calibrated probabilities. See
+    `recalibration`, `operating_points` and `review` in `core.evaluation`.
 
     Raises:
         EvaluationError: the validation slices give no operating point.
@@ -76,11 +76,11 @@ def describe_results(predictions: pd.DataFrame, frameworks: Sequence[str]) -> di
     }
 
 
-def summarise(protocol: dict[str, Any]) -> str:
-    """The protocol of a card in one sentence."""
+def summarise_protocol(protocol: dict[str, Any]) -> str:
+    """Return the protocol of a card in one sentence."""
     labels = {"folder": "the folder's label", "slice": "the slice's own label"}[protocol["labels"]]
     split = {
-        "random": "slices split at random, so that patients stand on both sides",
+        "random": "slices split at random, so a patient may be in both training and test",
         "patient": "patients kept apart",
     }[protocol["split"]]
     folds = "one hold-out" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
@@ -88,7 +88,7 @@ def summarise(protocol: dict[str, Any]) -> str:
 
 
 def describe_served(n_folds: int) -> str:
-    """How the served network relates to those that were measured."""
+    """Return how the served model relates to the networks that were evaluated."""
     if n_folds == 1:
         return (
             "The served network is the measured one: it was trained on the training part alone, and the "
@@ -96,7 +96,7 @@ def describe_served(n_folds: int) -> str:
         )
     return (
         f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every "
-        "measured probability comes from the single network that had not seen the slice (nor, where patients "
-        "are kept apart, its patient); a scan from elsewhere is read by all of them together. The mean "
-        "itself was not measured on this data set, for each of its slices was seen by some of the networks."
+        "measured probability comes from the one network that did not train on the slice (nor, where "
+        "patients are kept apart, on its patient). New scans are read by all of them together. Their mean "
+        "was not measured on this data set, because some of the networks trained on each of its slices."
     )

@@ -1,4 +1,4 @@
-"""The child process that holds one framework: it trains, exports and re-computes, and then ends.
+"""The child process for one framework: it trains and exports networks, or runs their native weights.
 
 python -m core.training.child train --work FOLDER --framework pytorch
 python -m core.training.child probabilities --experiment FOLDER --framework pytorch --images IN --out OUT
@@ -23,25 +23,25 @@ from core.frameworks import name_weights
 from core.models import CNN, architecture_of, build_cnn
 from core.system import write_whole
 from core.training.fitting import fit_fold
-from core.training.training_data import TrainingData, map_data
+from core.training.training_data import TrainingData, embed_data
 
 PARITY_TOLERANCE = 1e-4
 _N_PARITY = 64
 _PROGRESS_EVERY_S = 0.5
-# Of the time that a training with a backbone takes: mapping the slices.
-_MAPPING_SHARE = 0.5
+# The share of a training's time in which a backbone computes its feature maps.
+_EMBEDDING_SHARE = 0.5
 
 
 def train(work: Path, framework: str) -> None:
     """Train every fold of a plan with one framework, export the served model and check it.
 
-    Reads `plan.json`, `images.npy` and `folds.npz` in `work`; writes `{framework}/progress.json`, and in
-    `built/{framework}/` the weights of every fold and `model.onnx`, and last `{framework}/result.json` and
-    `{framework}/probabilities.npz`.
+    Reads `plan.json`, `images.npy` and `folds.npz` in `work`. Writes `{framework}/progress.json` on the way,
+    the weights of every fold and `model.onnx` to `built/{framework}/`, and at the end
+    `{framework}/probabilities.npz` and `{framework}/result.json`.
 
     Raises:
         TrainingError: see `fit_fold`.
-        ParityError: the served model does not compute what the networks compute.
+        ParityError: the probabilities of the served model differ from those of the networks.
     """
     plan = json.loads((work / "plan.json").read_text())
     architecture = architecture_of(plan)
@@ -54,15 +54,15 @@ def train(work: Path, framework: str) -> None:
         work / framework / "progress.json",
         len(folds),
         architecture.epochs,
-        mapping=_MAPPING_SHARE if architecture.has_backbone else 0.0,
+        embedding=_EMBEDDING_SHARE if architecture.has_backbone else 0.0,
     )
     if architecture.has_backbone:
-        data = map_data(
+        data = embed_data(
             build_cnn(framework, architecture, seed=seed, n_threads=n_threads),
             data,
             work / framework,
             seed=seed,
-            on_progress=progress.report_mapping,
+            on_progress=progress.report_embedding,
         )
 
     history: list[dict[str, Any]] = []
@@ -101,10 +101,15 @@ def train(work: Path, framework: str) -> None:
 
 
 def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]:
-    """Export the mean of the networks and compare it with them on evenly spaced slices.
+    """Export the mean of the networks, and compare its probabilities with theirs on evenly spaced slices.
+
+    Args:
+        members: the networks, one per fold.
+        path: the ONNX file to write.
+        images: (n, h, w, c) uint8.
 
     Returns:
-        {"max_difference": largest difference in probability, "n_slices": compared slices}.
+        {"max_difference": largest difference in probability, "n_slices": number of slices compared}.
 
     Raises:
         ParityError: the difference is above 1e-4 or not a number; the file is removed.
@@ -120,8 +125,8 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
     if not difference <= PARITY_TOLERANCE:
         path.unlink()
         raise ParityError(
-            f"The exported {members[0].framework} model does not compute what the network computes",
-            found=f"a difference in probability of {difference:.2g}, at most {PARITY_TOLERANCE:g} is allowed",
+            f"The exported {members[0].framework} model gives other probabilities than the network",
+            found=f"a difference of {difference:.2g}, at most {PARITY_TOLERANCE:g} is allowed",
             remedy="the experiment is refused; check the versions of the framework and of its ONNX exporter",
         )
     return {"max_difference": difference, "n_slices": len(sample)}
@@ -130,13 +135,13 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
 def compute_probabilities(
     experiment: Path, framework: str, images: np.ndarray, fold: int | None = None
 ) -> np.ndarray:
-    """Probabilities (K, n) of an experiment's K networks, from their native weights.
+    """Return the probabilities (K, n) of an experiment's K networks, from their native weights.
 
     Args:
         experiment: the experiment's folder.
         framework: one of FRAMEWORKS.
         images: (n, h, w, c) uint8.
-        fold: only this fold's network is asked, and the answer is (1, n).
+        fold: run only this fold's network, and return (1, n).
     """
     card = json.loads((experiment / "experiment.json").read_text())
     architecture = architecture_of(card)
@@ -151,33 +156,34 @@ def compute_probabilities(
 
 
 class _Progress:
-    """Writes how far a training is, at most twice a second, and ends a child whose training is gone."""
+    """Writes a training's progress, at most twice a second, and ends the child if its parent has ended."""
 
-    def __init__(self, path: Path, n_folds: int, n_epochs: int, *, mapping: float = 0.0) -> None:
+    def __init__(self, path: Path, n_folds: int, n_epochs: int, *, embedding: float = 0.0) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._parent = os.getppid()
-        self._path, self._n_folds, self._n_epochs, self._mapping = path, n_folds, n_epochs, mapping
+        self._path, self._n_folds, self._n_epochs, self._embedding = path, n_folds, n_epochs, embedding
         self._started, self._start_fraction, self._last = time.monotonic(), -1.0, 0.0
 
-    def report_mapping(self, share: float) -> None:
-        """Report how much of the backbone's work, which comes before all folds, is done."""
-        self._write(0, 0, self._mapping * share, force=False)
+    def report_embedding(self, share: float) -> None:
+        """Report the share done of the backbone's work, which comes before all folds."""
+        self._write(0, 0, self._embedding * share, force=False)
 
     def report(self, fold: int, share: float, epoch: int, *, force: bool = False) -> None:
-        """How much of a fold (from 0) is done, and in which epoch it is."""
+        """Report the share done of a fold (from 0), and its epoch (from 1)."""
         fraction = (fold + share) / self._n_folds
-        self._write(fold, epoch, self._mapping + (1 - self._mapping) * fraction, force=force)
+        self._write(fold, epoch, self._embedding + (1 - self._embedding) * fraction, force=force)
 
     def _write(self, fold: int, epoch: int, fraction: float, *, force: bool) -> None:
-        # A training that was killed cannot end its children: left alone, one would write into the folder in
-        # which a resumed training works.
+        # A killed training cannot end its children. A child that went on would write into the folder of the
+        # resumed training.
         if os.getppid() != self._parent:
             raise TrainingError(
-                "The training that this process belongs to was killed", remedy="go on with --resume"
+                "The training that this process belongs to was killed",
+                remedy="resume the training (in a terminal: --resume)",
             )
         now = time.monotonic()
         if self._start_fraction < 0:
-            # A resumed training starts further on; its speed is measured from there.
+            # A resumed training does not start at 0: measure its speed from where it starts.
             self._start_fraction = fraction
         if now - self._last < _PROGRESS_EVERY_S and not force:
             return
@@ -212,7 +218,7 @@ def _read_folds(work: Path, n_folds: int) -> list[Fold]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one job; 0 when it is done, 1 with the reason on stderr when it failed."""
+    """Run one job; return 0 on success, 1 on failure with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m core.training.child", description=__doc__)
     jobs = parser.add_subparsers(dest="job", required=True)
     train_parser = jobs.add_parser("train")
@@ -221,7 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     probabilities.add_argument("--experiment", type=Path, required=True)
     probabilities.add_argument("--images", type=Path, required=True)
     probabilities.add_argument("--out", type=Path, required=True)
-    probabilities.add_argument("--fold", type=int, help="ask this fold's network only")
+    probabilities.add_argument("--fold", type=int, help="run only this fold's network")
     for one in (train_parser, probabilities):
         one.add_argument("--framework", required=True)
     options = parser.parse_args(arguments)

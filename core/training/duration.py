@@ -1,4 +1,4 @@
-"""How long a training will take, from trainings that were measured on this machine; never guessed."""
+"""Estimates of a training's duration, from trainings measured on this machine."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from core.system import write_whole
 from core.training.protocol import Protocol
 from core.training.state import trainings_folder
 
-_N_KEPT = 40
-# A measurement is carried over to a training of at most so many times more, or less, work.
-_FARTHEST = 12.0
+_MAX_NOTES = 40
+# A measurement is used for trainings of at most so many times more, or less, work.
+_MAX_RATIO = 12.0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long a training takes at most (it may stop early).
+    """The longest time a training is expected to take (it may stop early).
 
     Attributes:
-        seconds: all epochs of all folds, and what comes before them.
-        rests_on: name of the training that was measured.
-        n_slices: slices of that one's data set.
+        seconds: all epochs of all folds, and the preparation before them.
+        reference: name of the training that was measured.
+        n_slices: number of slices in that training's data set.
     """
 
     seconds: float
-    rests_on: str
+    reference: str
     n_slices: int
 
 
 def remember_duration(root: Path, experiment: Experiment, seconds: float) -> None:
-    """Note how long an unbroken training took on this machine; that this fails harms nothing.
+    """Note how long an uninterrupted training took on this machine; a failure to write is ignored.
 
     Args:
-        root: the folder of experiments; the notes lie beside its trainings.
+        root: the folder of experiments; the notes are in its folder of trainings.
         experiment: as published.
-        seconds: from its beginning to its publication.
+        seconds: from its start to its publication.
     """
     history = experiment.history()
     frameworks = {
@@ -59,25 +59,25 @@ def remember_duration(root: Path, experiment: Experiment, seconds: float) -> Non
         "frameworks": frameworks,
         "seconds": seconds,
     }
-    notes = [*_read_notes(root), note][-_N_KEPT:]
+    notes = [*_read_notes(root), note][-_MAX_NOTES:]
     with contextlib.suppress(StrokeError):
         write_whole(_path(root), json.dumps(notes).encode())
 
 
 def estimate_duration(root: Path, protocol: Protocol, n_slices: int) -> Estimate | None:
-    """How long a training takes at most, from the nearest one measured on this machine.
+    """Estimate the longest time a training takes, from the most similar one measured on this machine.
 
-    Counted are seconds per slice and epoch, and for what comes before (reading and preparing slices, and
-    mapping them by a backbone) seconds per slice. The frameworks run side by side; the slower one counts.
+    Epochs take so many seconds per slice and epoch. The preparation (reading slices, preprocessing, feature
+    maps of a backbone) takes so many seconds per slice. The frameworks run at the same time, so the slower
+    one counts.
 
     Args:
         root: the folder of experiments.
-        protocol: what is to be trained.
-        n_slices: of the data set.
+        protocol: the planned training.
+        n_slices: number of slices in its data set.
 
     Returns:
-        None when no training of this architecture and these frameworks, of a size that can be compared, was
-        measured.
+        None if no training of this architecture, these frameworks and a similar amount of work was measured.
     """
     epochs = protocol.epochs or get_architecture(protocol.architecture).epochs
     work = n_slices * protocol.folds * epochs
@@ -99,10 +99,10 @@ def estimate_duration(root: Path, protocol: Protocol, n_slices: int) -> Estimate
             name = str(note["name"])
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             continue
-        # One fold sees less than all slices in an epoch; both are counted alike, so that this cancels out.
+        # An epoch sees fewer than all slices. Both trainings are counted the same way, so this cancels out.
         distance = abs(math.log(work / measured))
         estimate = Estimate(per_slice * work + before * n_slices, name, n_measured)
-        if distance <= math.log(_FARTHEST):
+        if distance <= math.log(_MAX_RATIO):
             found.append((distance, estimate))
     return min(found, key=lambda one: one[0])[1] if found else None
 

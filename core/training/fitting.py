@@ -1,4 +1,4 @@
-"""Training one network on one fold: the schedule that both frameworks share, resumable after every epoch."""
+"""Training of one network on one fold, the same for both frameworks, resumable after every epoch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from core.models import CNN, Architecture
 from core.system import write_whole
 from core.training.training_data import TrainingData
 
-# The learning rate climbs in the first epoch and falls along half a cosine to this share of its peak.
+# After warm-up in the first epoch the learning rate falls along half a cosine to this share of its peak.
 _LAST_LEARNING_RATE = 0.02
-# Slices, at the least, that fix the scale of normalised inputs.
+# The least number of training slices (all if fewer) from which `adapt` computes mean and variance.
 _N_ADAPT = 256
 STATE_NAME = "state.json"
 
@@ -34,25 +34,25 @@ def fit_fold(
     class_weights: bool,
     on_progress: Callable[[float, int], None] = lambda share, epoch: None,
 ) -> list[dict[str, Any]]:
-    """Train as the architecture's schedule says, and keep the weights of the best or the last epoch.
+    """Train with the architecture's schedule, and save the weights of the best or the last epoch.
 
-    After every epoch a checkpoint is written; called again with the same folder the training goes on there,
-    and what it then computes is what an unbroken run computes, for all that an epoch draws at random follows
-    from `seed` and the epoch's number.
+    A checkpoint is written after every epoch, and a second call with the same folder resumes from it. All
+    random values of an epoch follow from `seed` and the epoch's number, so a resumed run computes the same
+    as an uninterrupted one.
 
     Args:
-        make_cnn: gives the untrained network.
+        make_cnn: returns the untrained network.
         data: all slices.
-        fold: which of them train and which validate. The test part is not touched.
+        fold: the rows of its training and validation slices. Its test slices are not used.
         folder: for `state.json`, `checkpoint-*` and `best` + the network's suffix for weights.
         seed: of this fold.
-        class_weights: weigh each class by the inverse of its frequency among the slices of the training
-            part. A planted copy weighs as much as a negative: it is plentiful and cheap.
+        class_weights: weight each class by the inverse of its frequency among the fold's training slices. A
+            planted copy gets the weight of a negative slice, because there are many of them.
         on_progress: called with the share of this fold that is done and the epoch (from 1).
 
     Returns:
         One row per epoch: epoch, learning_rate, train_loss, train_accuracy, validation_loss,
-        validation_accuracy, validation_auroc, seconds, best (1 for the epoch whose weights were kept).
+        validation_accuracy, validation_auroc, seconds, best (1 for the epoch whose weights were saved).
 
     Raises:
         TrainingError: the loss is no longer a finite number, or the folder holds a damaged state.
@@ -74,14 +74,14 @@ def fit_fold(
     while not state["finished"]:
         epoch = len(state["history"]) + 1
         started = time.monotonic()
-        learning_rate = learning_rate_at(epoch, architecture)
+        learning_rate = compute_learning_rate(epoch, architecture)
 
         def report(done: int, epoch: int = epoch) -> None:
             on_progress((epoch - 1 + done / len(rows)) / architecture.epochs, epoch)
 
         epoch_seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
         train_loss, train_accuracy = cnn.train_epoch(
-            data.draw(rows, architecture.augmentation, epoch_seed),
+            data.augment_rows(rows, architecture.augmentation, epoch_seed),
             y_train,
             weight,
             order=np.random.default_rng(epoch_seed).permutation(len(rows)),
@@ -122,8 +122,8 @@ def fit_fold(
     return [{**row, "best": int(row["epoch"] == best_epoch)} for row in state["history"]]
 
 
-def learning_rate_at(epoch: int, architecture: Architecture) -> float:
-    """The learning rate of an epoch (from 1): half the peak in the first, then half a cosine down."""
+def compute_learning_rate(epoch: int, architecture: Architecture) -> float:
+    """Return the learning rate of an epoch (from 1): half the peak in the first, then half a cosine down."""
     if epoch == 1 and architecture.epochs > 1:
         return architecture.learning_rate / 2
     share = (epoch - 2) / max(1, architecture.epochs - 2)
@@ -132,7 +132,7 @@ def learning_rate_at(epoch: int, architecture: Architecture) -> float:
 
 
 def balance_classes(y_true: np.ndarray) -> np.ndarray:
-    """Weights (2,) that give both classes the same sum; their mean over the slices is 1.
+    """Return class weights (2,) that give both classes the same sum; their mean over the slices is 1.
 
     >>> balance_classes(np.array([0, 0, 0, 1])).round(2).tolist()
     [0.67, 2.0]
@@ -142,7 +142,7 @@ def balance_classes(y_true: np.ndarray) -> np.ndarray:
 
 
 def cross_entropy(y_true: np.ndarray, probability: np.ndarray, weight: np.ndarray) -> float:
-    """Weighted mean of the cross-entropy; probabilities are kept 1e-7 away from 0 and 1."""
+    """Return the weighted mean cross-entropy, with probabilities clipped to [1e-7, 1 - 1e-7]."""
     clipped = np.clip(probability, 1e-7, 1 - 1e-7)
     loss = -np.where(y_true == 1, np.log(clipped), np.log1p(-clipped))
     return float((loss * weight).sum() / weight.sum())
@@ -161,7 +161,7 @@ def _best_epoch(history: list[dict[str, Any]], architecture: Architecture) -> in
 
 
 def _commit(cnn: CNN, folder: Path, state: dict[str, Any], epoch: int) -> None:
-    """Write the checkpoint, then the state that names it: a crash in between leaves the state before."""
+    """Write the checkpoint, then the state that names it, so that a crash in between loses nothing."""
     old, new = state["checkpoint"], f"checkpoint-{epoch}"
     if state["finished"]:
         new = ""
@@ -184,5 +184,6 @@ def _read_state(folder: Path) -> dict[str, Any]:
         raise TrainingError(
             f"The training's state in {path.parent.name} is damaged",
             found=str(error),
-            remedy=f"delete the folder {path.parent} and go on with --resume: this fold is trained anew",
+            remedy=f"delete the folder {path.parent}, then resume the training (in a terminal: --resume); "
+            "this fold starts again",
         ) from error

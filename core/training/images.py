@@ -1,4 +1,4 @@
-"""The pictures that a training learns from, prepared once for both frameworks."""
+"""The prepared images of a training, computed once for both frameworks."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from core.training.state import OnProgress
 
 _PLANTING_TRIES = 20
 # For checkpoints, weights and tables.
-_ROOM_BYTES = 200_000_000
+_RESERVE_BYTES = 200_000_000
 
 
 def check_space(work: Path, n_slices: int, architecture: Architecture, n_frameworks: int) -> None:
-    """Raise unless the disk has room for the prepared slices and, of each framework, the backbone's maps.
+    """Raise unless the disk has space for the prepared slices and each framework's feature maps.
 
-    They are written through memory maps, and a process that does so on a full disk is killed unheard.
+    They are written through memory maps, and on a full disk the system kills such a process without an error.
 
     Raises:
-        TrainingError: with what is needed and what is free.
+        TrainingError: the disk has too little space; the message names the space needed and free.
     """
     planted = round(architecture.augmentation.planted * n_slices)
     needed = (n_slices + planted) * math.prod(architecture.recipe.shape)
@@ -37,13 +37,13 @@ def check_space(work: Path, n_slices: int, architecture: Architecture, n_framewo
         halves = 2 + architecture.augmentation.views
         n_numbers = math.prod(architecture.input_shape)
         needed += n_frameworks * 2 * (n_slices * halves + planted) * n_numbers
-    there = sum(path.stat().st_size for path in work.rglob("*.np[yz]"))
+    written = sum(path.stat().st_size for path in work.rglob("*.np[yz]"))
     free = shutil.disk_usage(work).free
-    if free < (needed - there) + _ROOM_BYTES:
+    if free < (needed - written) + _RESERVE_BYTES:
         raise TrainingError(
-            "The disk has too little room for this training",
-            found=f"{(needed - there) / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free",
-            remedy=f"make room on the disk of {work.parent}, and resume",
+            "The disk has too little space for this training",
+            found=f"{(needed - written) / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free",
+            remedy=f"free space on the disk of {work.parent}, then resume the training",
         )
 
 
@@ -69,7 +69,7 @@ def prepare_images(work: Path, dataset: Dataset, recipe: Recipe, on_progress: On
 def plant_copies(
     work: Path, dataset: Dataset, architecture: Architecture, seed: int, on_progress: OnProgress
 ) -> None:
-    """Prepare copies of slices without hemorrhage in which one is planted, as many as the protocol says."""
+    """Prepare copies of negative slices with a planted hemorrhage, as many as the protocol says."""
     path, recipe = work / "planted.npz", architecture.recipe
     y_true = np.load(work / "labels.npy")
     n_copies = round(architecture.augmentation.planted * len(y_true))
@@ -80,7 +80,7 @@ def plant_copies(
 
     def plant_one(number: int) -> tuple[int, np.ndarray] | None:
         rng = np.random.default_rng([seed, number])
-        # Not every slice shows the inside of a skull.
+        # Planting fails on slices that do not show the inside of the skull.
         for source in rng.choice(negatives, _PLANTING_TRIES):
             planted = plant_hemorrhage(to_frame(read_pixels(dataset, files[source]), recipe), rng)
             if planted is not None:

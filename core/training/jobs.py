@@ -1,10 +1,10 @@
-"""Trainings as jobs: what runs, what waits and what has ended.
+"""Trainings as jobs: running, queued or ended.
 
-A job is a folder in `trained_models/.training/` (see core.training.run and core.training.state). Its state is
-what the training, or before it the queue, wrote into `job.json`, never guessed from its log; "running"
-without a living process means "interrupted".
+A job is a folder in `trained_models/.training/` (see `core.training.run` and `core.training.state`). Its
+state is read from `job.json`, which the queue or the training itself writes; "running" without a living
+process means "interrupted".
 
-What a person may do with one: core.training.queue. Who starts those that wait: core.training.runner.
+`core.training.queue` changes jobs; `core.training.runner` starts the queued ones.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ class Job:
     """A training that is not published yet.
 
     Args:
-        name: of the experiment that it makes.
-        state: "queued", "running", "failed", "cancelled" or "interrupted" (its process ended without a word).
-        message: the stage it is in, or why it ended.
-        started: seconds since 1970; of a queued one, since when it waits.
-        command: the choices it was started with (the fields of a Protocol, and "dataset"); empty when it was
-            started elsewhere.
+        name: the name of its experiment.
+        state: "queued", "running", "failed", "cancelled" or "interrupted" (its process ended without giving a
+            reason).
+        message: its stage, or the reason why it ended.
+        started: seconds since 1970; for a queued job, when it was queued.
+        command: its settings (the fields of a Protocol, and "dataset"); empty when it was started in a
+            terminal.
         progress: for each framework: fold, folds, epoch, epochs, fraction, seconds_left (None until known).
-        log_tail: the last lines that the processes wrote.
-        folder: where it lies.
-        memory: bytes that its processes hold; 0 unless it runs.
+        log_tail: the last lines of its logs.
+        folder: its folder.
+        memory: bytes used by its processes; 0 unless it is running.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Job:
     memory: int = 0
 
     def read_history(self) -> pd.DataFrame:
-        """The epochs so far, with the columns of an experiment's history.csv (but `best`)."""
+        """Return the epochs so far, with the columns of an experiment's history.csv except `best`."""
         import pandas as pd
 
         rows = []
@@ -72,12 +73,11 @@ class Job:
 
 
 def list_jobs(root: Path | None = None) -> list[Job]:
-    """All trainings that are not published yet: what runs, what waits in its order, and the rest, newest
-    first."""
+    """Return all unpublished trainings: the running, the queued in their order, the ended, newest first."""
     root = root or models_root()
     jobs = []
     for path in trainings_folder(root).glob("*/job.json"):
-        # One that is published or deleted at this moment is no job any more.
+        # A job may be published or deleted at this moment.
         with contextlib.suppress(TrainingError):
             if not _is_leftover(path.parent):
                 jobs.append(read_job(path.parent.name, root))
@@ -89,22 +89,22 @@ def list_jobs(root: Path | None = None) -> list[Job]:
 
 
 def read_job(name: str, root: Path | None = None) -> Job:
-    """The training of this name.
+    """Return the training of this name.
 
     Raises:
-        TrainingError: there is none; it may have been published or deleted meanwhile.
+        TrainingError: there is none; it may have been published or deleted since.
     """
     try:
         return _read(work_folder(root or models_root(), name))
-    # The folder may go at any moment, as a training that is done removes it.
+    # The folder may vanish at any moment: a finished training removes it.
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f'There is no training "{name}"', remedy="look among the experiments: it may be done"
+            f'There is no training "{name}"', remedy="look among the experiments: it may have finished"
         ) from error
 
 
 def clear_leftovers(root: Path) -> None:
-    """Remove the folders of trainings that were killed between their publication and their own cleaning."""
+    """Remove the folders of trainings that were killed after their publication, before they removed them."""
     for path in trainings_folder(root).glob("*/job.json"):
         if _is_leftover(path.parent):
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -112,25 +112,25 @@ def clear_leftovers(root: Path) -> None:
 
 @contextlib.contextmanager
 def lock_queue(root: Path) -> Iterator[None]:
-    """Let nobody else change the queue meanwhile: no other visitor, no other dashboard."""
+    """Lock the queue against changes by other visitors and other dashboards."""
     trainings_folder(root).mkdir(parents=True, exist_ok=True)
     with FileLock(trainings_folder(root) / ".queue.lock"):
         yield
 
 
 def first_waiting(root: Path) -> str | None:
-    """Name of the training that is to start next."""
+    """Return the name of the training that starts next, or None."""
     return next((job.name for job in list_jobs(root) if job.state == "queued"), None)
 
 
 def read_process(folder: Path) -> tuple[int, float | None]:
-    """Id of a job's process, and when that process began."""
+    """Return the id of a job's process, and the time when that process started."""
     values = json.loads((folder / "job.json").read_text())
     return int(values["process"]), values.get("born")
 
 
 def _is_leftover(folder: Path) -> bool:
-    """Whether its experiment was moved into place and its process is gone."""
+    """Return whether a training's experiment is published and its process has ended."""
     published = (folder.parent.parent / folder.name / CARD_NAME).exists() and not (folder / "built").exists()
     try:
         return published and not is_alive(*read_process(folder))
@@ -142,7 +142,8 @@ def _read(folder: Path) -> Job:
     values = json.loads((folder / "job.json").read_text())
     state, message, process = values["state"], values["message"], int(values["process"])
     if state == "running" and not is_alive(process, values.get("born")):
-        state, message = "interrupted", "Its process ended without a word, as at a power cut; resume goes on."
+        state = "interrupted"
+        message = "Its process ended without giving a reason, as after a power cut; resume it to continue."
     command = folder / COMMAND_NAME
     frameworks = [path.parent.name for path in folder.glob("*/progress.json")]
     logs = [folder / "log.txt", *(folder / framework / "log.txt" for framework in frameworks)]

@@ -1,4 +1,4 @@
-"""What an experiment does: the choices that a person makes before a training."""
+"""The protocol of an experiment: the settings that are chosen before a training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.frameworks import FRAMEWORKS
 from core.imaging import Augmentation
 from core.models import SCHEDULE, Architecture, get_architecture
 
-# How strongly pictures are changed at random: the architecture's own sizes times this.
+# The strength of augmentation: the architecture's own values are multiplied by this factor.
 Strength = Literal["none", "light", "usual", "strong"]
 STRENGTHS: dict[Strength, float] = {"none": 0.0, "light": 0.5, "usual": 1.0, "strong": 1.5}
 _SIZES = ("rotation_degrees", "translation", "zoom", "brightness", "contrast", "noise", "blur")
@@ -40,18 +40,22 @@ def _check_frameworks(names: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, config={"strict": True, "extra": "forbid"})
 class Protocol:
-    """What an experiment does. Schedule values of None are the architecture's own.
+    """The settings of an experiment.
 
     Args:
         labels: "folder" or "slice".
         split: "random" or "patient".
-        folds: 1 holds out a tenth; K > 1 gives every slice an out-of-sample prediction.
+        folds: 1 holds out a tenth for testing; K > 1 gives every slice an out-of-sample prediction.
         architecture: a name in `ARCHITECTURES`.
-        frameworks: which to train.
+        frameworks: the frameworks to train, of FRAMEWORKS.
         seed: of the split, the weights, the order, the augmentation and dropout.
-        class_weights: weigh the classes to the same sum in the loss.
-        augmentation: how strongly training pictures are changed at random, a name in `STRENGTHS`; "usual" is
+        class_weights: give both classes the same total weight in the loss.
+        epochs, batch_size, learning_rate: the schedule; None: the architecture's own.
+        augmentation: the strength of random changes of training images, a name in `STRENGTHS`; "usual" is
             the architecture's own.
+
+    Raises:
+        StrokeError: a value is unknown or out of range.
     """
 
     labels: Labels = "slice"
@@ -72,13 +76,13 @@ class Protocol:
         try:
             return check(values)
         except ValidationError as error:
-            field, wanted, found = explain_refusal(error)
-            raise TrainingError(f"{field} {wanted}", found=found) from error
+            field, rule, found = explain_refusal(error)
+            raise TrainingError(f"{field} {rule}", found=found) from error
 
     def _augmentation(self, architecture: Architecture) -> Augmentation:
-        """The architecture's, of the chosen strength.
+        """Return the architecture's augmentation at the chosen strength.
 
-        Hemorrhage is planted only where a positive slice is one that shows it.
+        Hemorrhage is planted only with slice labels, where a positive slice shows it.
         """
         own, factor = architecture.augmentation, STRENGTHS[self.augmentation]
         changed = replace(own, **{name: factor * getattr(own, name) for name in _SIZES})
@@ -87,7 +91,7 @@ class Protocol:
         return changed if self.labels == "slice" else replace(changed, planted=0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """The protocol as a card holds it: every choice of the schedule spelled out."""
+        """Return the protocol as a card holds it, with every value of the schedule."""
         architecture = get_architecture(self.architecture)
         chosen = {
             name: getattr(self, name, None) or getattr(architecture, name)

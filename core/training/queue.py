@@ -1,4 +1,4 @@
-"""What a person may do with trainings: put one in the queue, resume, cancel, move up, delete.
+"""The queue of trainings: start, resume, cancel, move up and delete.
 
 Every change is made under one lock, so that two visitors or two dashboards cannot start a training twice.
 """
@@ -38,11 +38,11 @@ _CANCEL_WAIT_S = 20.0
 
 
 def start_training(dataset: Path, name: str, protocol: Protocol, *, root: Path | None = None) -> Job:
-    """Put a training in the queue: it starts, in a process of its own, when those before it have ended.
+    """Put a training in the queue. It starts in its own process when those before it have ended.
 
     Raises:
         TrainingError: there is an experiment or an unfinished training of this name.
-        ExperimentError: the name is no folder name.
+        ExperimentError: the name is not a folder name.
     """
     root = root or models_root()
     check_name(name)
@@ -61,16 +61,17 @@ def start_training(dataset: Path, name: str, protocol: Protocol, *, root: Path |
             "dataset": str(dataset.resolve()),
         }
         write_whole(work / COMMAND_NAME, json.dumps(choices).encode())
-        _put_last(work)
+        _enqueue(work)
     ensure_runner(root)
     return read_job(name, root)
 
 
 def resume_job(name: str, root: Path | None = None) -> Job:
-    """Put a training that was cancelled, interrupted or failed in the queue again; it goes on where it was.
+    """Put a cancelled, interrupted or failed training back in the queue; it continues where it stopped.
 
     Raises:
-        TrainingError: there is none, it runs or waits, or it was started elsewhere with choices unknown here.
+        TrainingError: there is none, it is running or queued, or it was started in a terminal, so that its
+            settings are unknown here.
     """
     root = root or models_root()
     with lock_queue(root):
@@ -79,16 +80,16 @@ def resume_job(name: str, root: Path | None = None) -> Job:
             raise TrainingError(f'The training "{name}" is {job.state} already')
         if not job.command:
             raise TrainingError(
-                f'The training "{name}" was begun in a terminal',
-                remedy="go on there, with the same choices and --resume",
+                f'The training "{name}" was started in a terminal',
+                remedy="resume it there, with the same settings and --resume",
             )
-        _put_last(job.folder)
+        _enqueue(job.folder)
     ensure_runner(root)
     return read_job(name, root)
 
 
 def cancel_job(name: str, root: Path | None = None) -> None:
-    """End a training, or take it out of the queue; what it has trained is kept, and it can be resumed.
+    """Stop a training, or remove it from the queue. Finished epochs are kept, and it can be resumed.
 
     Raises:
         TrainingError: there is no such training, or it does not end.
@@ -97,7 +98,7 @@ def cancel_job(name: str, root: Path | None = None) -> None:
     with lock_queue(root):
         job = read_job(name, root)
         if job.state == "queued":
-            write_job(job.folder, "cancelled", "Taken out of the queue.", started=job.started)
+            write_job(job.folder, "cancelled", "Removed from the queue.", started=job.started)
     if job.state != "running":
         return
     process, born = read_process(job.folder)
@@ -108,14 +109,14 @@ def cancel_job(name: str, root: Path | None = None) -> None:
         if time.monotonic() > deadline:
             raise TrainingError(f'The training "{name}" does not end', found=f"process {process}")
         time.sleep(0.1)
-    # One that had not yet begun to listen could not say so itself.
+    # A process that ended before it could handle the signal did not write its state.
     with contextlib.suppress(TrainingError):
         if read_job(name, root).state == "interrupted":
-            write_job(job.folder, "cancelled", "Cancelled before it began.", started=job.started)
+            write_job(job.folder, "cancelled", "Cancelled before it started.", started=job.started)
 
 
 def move_up(name: str, root: Path | None = None) -> None:
-    """Let a queued training change places with the one before it; the first stays where it is."""
+    """Swap a queued training with the one before it; the first stays where it is."""
     root = root or models_root()
     with lock_queue(root):
         waiting = [job for job in list_jobs(root) if job.state == "queued"]
@@ -129,7 +130,7 @@ def move_up(name: str, root: Path | None = None) -> None:
 
 
 def discard_job(name: str, root: Path | None = None) -> None:
-    """Delete a training that does not run, with all it has trained.
+    """Delete a training that is not running, with everything it has trained.
 
     Raises:
         TrainingError: it is running, or there is none.
@@ -143,7 +144,7 @@ def discard_job(name: str, root: Path | None = None) -> None:
 
 
 def ensure_runner(root: Path) -> None:
-    """Start a runner if trainings wait and none is there, as after a restart of the machine."""
+    """Start a runner if trainings are queued and none is running, as after a restart of the machine."""
     clear_leftovers(root)
     if first_waiting(root) is None:
         return
@@ -151,7 +152,7 @@ def ensure_runner(root: Path) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        return  # it looks at the queue once more after giving the lock back
+        return  # the runner looks at the queue once more after it releases the lock
     lock.release()
     with open(trainings_folder(root) / ".queue-log.txt", "ab") as log:
         subprocess.Popen(
@@ -166,9 +167,9 @@ def ensure_runner(root: Path) -> None:
 
 
 def runner_lock(root: Path) -> FileLock:
-    """Held by the one runner of a folder of experiments."""
+    """Return the lock that the one runner of a folder of experiments holds."""
     return FileLock(trainings_folder(root) / ".runner.lock")
 
 
-def _put_last(work: Path) -> None:
+def _enqueue(work: Path) -> None:
     write_job(work, "queued", started=time.time())

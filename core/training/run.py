@@ -1,12 +1,12 @@
-"""From a protocol to an experiment: plan, train both frameworks in child processes, gather, publish.
+"""From a protocol to an experiment: plan, train both frameworks in child processes, collect, publish.
 
-Framework-free. A training lives in a folder of its own, `trained_models/.training/NAME/`:
+No framework is imported here. A training has its own folder, `trained_models/.training/NAME/`:
 
-    plan.json  slices.csv  labels.npy  folds.npz  images.npy     what is to be done
+    plan.json  slices.csv  labels.npy  folds.npz  images.npy     the plan and its data
     planted.npz                                                  copies with planted hemorrhage
     {framework}/fold-K/  progress.json  log.txt  result.json     written by the framework's child
     job.json                                                     state, written by the training itself
-    spare                                                        room to tell of a full disk
+    spare                                                        space reserved to report a full disk
     built/                                                       the experiment, renamed into place last
 """
 
@@ -45,18 +45,18 @@ from core.training.card import (
     describe_protocol,
     describe_results,
     describe_served,
-    summarise,
+    summarise_protocol,
 )
 from core.training.duration import remember_duration
 from core.training.images import check_space, plant_copies, prepare_images
 from core.training.protocol import Protocol
 from core.training.state import (
     OnProgress,
-    and_report,
-    only_one,
+    describe_end,
+    hold_slot,
     read_progress,
     record_job,
-    tell_end,
+    report_stages,
     work_folder,
 )
 
@@ -76,30 +76,33 @@ def train_experiment(
     """Train, check and publish an experiment.
 
     Args:
-        dataset_folder: two class folders of pictures.
-        protocol: what to do.
+        dataset_folder: the data set, two class folders of pictures.
+        protocol: the settings.
         name: of the experiment and its folder.
-        root: where experiments live; `trained_models` by default.
-        resume: go on with an unfinished training of this name; nothing finished is computed again.
-        on_progress: told how far it is.
+        root: the folder of experiments; None: that of the program (`core.experiments.models_root`).
+        resume: continue an unfinished training of this name; nothing finished is computed again.
+        on_progress: called with the stage and its progress, see `core.training.state.OnProgress`.
+
+    Returns:
+        The published experiment.
 
     Raises:
-        TrainingError: a training of this name is unfinished (and resume is False), was planned otherwise or
-            on other data, or a child failed.
-        ExperimentError: the name is taken or unfit, or the experiment was refused (parity).
+        TrainingError: a training of this name is unfinished (and resume is False) or has other settings or
+            data, the disk has too little space, or a child failed (also at its parity check).
+        ExperimentError: the name is taken or not a folder name.
         DatasetError: the data set does not allow the protocol.
     """
     root = root or models_root()
     check_name(name)
     work = work_folder(root, name)
     _check_free(root, work, resume)
-    with only_one(root, lambda: on_progress("waiting", {})):
-        _check_free(root, work, resume)  # it may have come meanwhile
+    with hold_slot(root, lambda: on_progress("waiting", {})):
+        _check_free(root, work, resume)  # the name may have been taken while this one waited
         work.mkdir(parents=True, exist_ok=True)
         clear_parts(work)
         is_new, started = not (work / "plan.json").exists(), time.monotonic()
         with record_job(work) as report:
-            on_progress = and_report(on_progress, report)
+            on_progress = report_stages(on_progress, report)
             dataset = index_dataset(
                 dataset_folder, lambda done, n: on_progress("reading", {"files": {"fraction": done / n}})
             )
@@ -128,12 +131,12 @@ def _check_free(root: Path, work: Path, resume: bool) -> None:
     if (work / "plan.json").exists() and not resume:
         raise TrainingError(
             f'A training "{work.name}" is unfinished',
-            remedy=f"resume it (--resume), or discard it by deleting {work}",
+            remedy=f"resume it (in a terminal: --resume), or discard it by deleting {work}",
         )
 
 
 def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[dict[str, Any], list[Fold]]:
-    """Write the plan, or check that the plan which is there is this one."""
+    """Write the plan and its folds, or check that the existing plan is the same."""
     y_true = dataset.labels(protocol.labels)
     folds = make_folds(
         y_true,
@@ -144,7 +147,7 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
     )
     architecture = get_architecture(protocol.architecture)
     values = protocol.to_dict()
-    # Both frameworks share the cores: one thread each wastes least on waiting.
+    # The frameworks share the cores.
     values["n_threads"] = max(1, count_cores() // len(values["frameworks"]))
     plan: dict[str, Any] = {
         "name": name,
@@ -161,9 +164,9 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
         differs = [key for key in plan if old.get(key) != json.loads(json.dumps(plan[key]))]
         if differs:
             raise TrainingError(
-                f'The unfinished training "{name}" was planned otherwise',
+                f'The unfinished training "{name}" has other settings or data',
                 found=f"another {' and '.join(differs)}",
-                remedy=f"give the same choices and data, or discard it by deleting {work}",
+                remedy=f"use the same settings and data, or discard it by deleting {work}",
             )
         return plan, folds
     np.save(work / "labels.npy", y_true)
@@ -185,7 +188,7 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
 
 
 def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress) -> None:
-    """Run one child per framework side by side until all are done; when one fails, end the others."""
+    """Run one child per framework at the same time until all are done; when one fails, end the others."""
     waiting = [
         framework
         for framework in plan["protocol"]["frameworks"]
@@ -202,8 +205,9 @@ def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress)
                 if code:
                     raise TrainingError(
                         f"The {framework} training ended with an error",
-                        found=tell_end(code, work / framework / "log.txt"),
-                        remedy="what was trained is kept: mend the cause and resume (--resume)",
+                        found=describe_end(code, work / framework / "log.txt"),
+                        remedy="fix the cause, then resume the training (in a terminal: --resume); finished "
+                        "epochs are kept",
                     )
             if all(code == 0 for code in codes.values()):
                 return
@@ -241,7 +245,7 @@ def _start_child(work: Path, framework: str, n_threads: int) -> subprocess.Popen
 
 
 def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold]) -> Experiment:
-    """Put predictions, history and card beside the weights that the children left in `built`."""
+    """Write predictions, history and card next to the weights that the children wrote into `built`."""
     import pandas as pd
 
     built = work / "built"
@@ -266,7 +270,7 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
     card = {
         "name": plan["name"],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "summary": summarise(plan["protocol"]),
+        "summary": summarise_protocol(plan["protocol"]),
         "protocol": plan["protocol"],
         "recipe": plan["recipe"],
         "layers": plan["layers"],

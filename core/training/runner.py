@@ -1,10 +1,10 @@
-"""The runner of the queue: a process of its own that starts one training after the other, and then ends.
+"""The runner of the queue: a process that starts one training after the other, and then ends.
 
 python -m core.training.runner ROOT
 
-It belongs to no dashboard: closing the tab or the dashboard leaves it and the trainings running. There is one
-per folder of experiments, by a lock; and a training itself waits for the one slot (core.training.state), so
-that not even a runner that was killed and replaced lets two train at once.
+It is independent of the dashboard: closing the tab or the dashboard does not stop it or the trainings. A lock
+allows one runner per folder of experiments. In addition, each training waits for the one slot
+(`core.training.state`), so that two never train at once, even if a runner was killed and replaced.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from core.errors import TrainingError
 from core.system import child_environment
 from core.training.jobs import COMMAND_NAME, first_waiting, lock_queue, read_job
 from core.training.queue import runner_lock
-from core.training.state import only_one, tell_end, work_folder, write_job
+from core.training.state import describe_end, hold_slot, work_folder, write_job
 
 
 def run_queue(root: Path) -> None:
-    """Start the waiting trainings one after the other, until none is left; a second runner ends at once."""
+    """Start the queued trainings one after the other until none is left; a second runner ends at once."""
     while first_waiting(root) is not None:
         lock = runner_lock(root)
         try:
@@ -35,13 +35,13 @@ def run_queue(root: Path) -> None:
             return
         with lock:
             while first_waiting(root) is not None:
-                with only_one(root):
-                    pass  # until one that was begun in a terminal, or by a killed runner, has ended
+                with hold_slot(root):
+                    pass  # wait for a training that was started in a terminal, or by a killed runner
                 _run_first(root)
 
 
 def _run_first(root: Path) -> None:
-    """Start the training whose turn it is now and wait for its end."""
+    """Start the first training of the queue, and wait for its end."""
     with lock_queue(root):
         name = first_waiting(root)
         if name is None:
@@ -52,11 +52,11 @@ def _run_first(root: Path) -> None:
         except (OSError, ValueError) as error:
             write_job(work, "failed", str(error), started=read_job(name, root).started)
             return
-        # Until the training itself speaks.
+        # Until the training itself writes its state.
         write_job(work, "running", "starting", process=process.pid, started=time.time())
     code = process.wait()
     with lock_queue(root):
-        _tell_unheard_end(root, name, code)
+        _record_end(root, name, code)
 
 
 def _start(root: Path, work: Path) -> subprocess.Popen[bytes]:
@@ -74,7 +74,7 @@ def _start(root: Path, work: Path) -> subprocess.Popen[bytes]:
 
 
 def write_command(name: str, choices: dict[str, Any]) -> list[str]:
-    """The arguments of `python -m core` that train, or go on training, with these choices.
+    """Return the arguments of `python -m core` that start or resume a training with these settings.
 
     Args:
         name: of the experiment.
@@ -92,15 +92,15 @@ def write_command(name: str, choices: dict[str, Any]) -> list[str]:
     return arguments
 
 
-def _tell_unheard_end(root: Path, name: str, code: int) -> None:
-    """Write down why a training ended that could not say so itself: killed, or ended before it began."""
+def _record_end(root: Path, name: str, code: int) -> None:
+    """Write the state of a training that could not write it itself: killed, or ended before it started."""
     try:
         job = read_job(name, root)
     except TrainingError:
-        return  # it is published, or was deleted
+        return  # it was published or deleted
     if job.state == "interrupted":
         state = "interrupted" if code < 0 else "failed"
-        reason = f"Its process ended: {tell_end(code, job.folder / 'log.txt')}"
+        reason = f"Its process ended: {describe_end(code, job.folder / 'log.txt')}"
         write_job(job.folder, state, reason, started=job.started)
 
 

@@ -1,4 +1,4 @@
-"""A training's folder, its lock, its job's state and its progress, as other processes see them."""
+"""The folder, lock, state and progress of a training, shared between processes."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ from filelock import FileLock, Timeout
 from core.errors import StrokeError
 from core.system import read_start_time, write_whole
 
-# Called with the stage ("waiting", "reading", "preparing", "training", "publishing") and, per track of that
-# stage, what is known of its progress: at least {"fraction": share done}.
+# Called with the stage ("waiting", "reading", "preparing", "training", "publishing") and the progress of each
+# track of that stage (files, slices, a framework): at least {"fraction": share done}.
 OnProgress = Callable[[str, dict[str, dict[str, Any]]], None]
 
 _WAIT_S = 0.5
-# POSIX's signals for a kill, and for memory that a full disk cannot back; Windows names neither.
+# POSIX signals: killed, and memory-mapped file on a full disk. Windows does not define them.
 _SIGKILL, _SIGBUS = 9, 7
-# Set aside while a training runs, so that on a full disk there is room to say that it failed.
+# Reserved while a training runs, so that its failure can be written even on a full disk.
 _SPARE_NAME = "spare"
 _SPARE_BYTES = 64 * 1024
 
 
 def trainings_folder(root: Path) -> Path:
-    """Where the trainings of a folder of experiments keep their state."""
+    """Return the folder of unfinished trainings in a folder of experiments."""
     return root / ".training"
 
 
 def work_folder(root: Path, name: str) -> Path:
-    """Where a training of this name keeps its state until it is published."""
+    """Return the folder of the training of this name, used until it is published."""
     return trainings_folder(root) / name
 
 
 def read_progress(work: Path, frameworks: list[str]) -> dict[str, dict[str, Any]]:
-    """How far each framework is: fold, folds, epoch, epochs, fraction, seconds_left (None until known)."""
+    """Return each framework's fold, folds, epoch, epochs, fraction and seconds_left (None until known).
+
+    Before a child has written anything there is {"fraction": 0.0} alone.
+    """
     tracks = {}
     for framework in frameworks:
         path = work / framework / "progress.json"
@@ -47,15 +50,15 @@ def read_progress(work: Path, frameworks: list[str]) -> dict[str, dict[str, Any]
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log that says something; empty when there is none."""
+    """Return the last non-blank line of a log; "" if there is none."""
     if not path.exists():
         return ""
     lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
 
-def tell_end(code: int, log: Path) -> str:
-    """Why a process ended, in words: killed by the system, or the last line of its log."""
+def describe_end(code: int, log: Path) -> str:
+    """Return why a process ended: killed by the system, the last line of its log, or its exit code."""
     if code == -_SIGKILL:
         return "the system killed it, most likely because memory ran out"
     if code == -_SIGBUS:
@@ -64,14 +67,14 @@ def tell_end(code: int, log: Path) -> str:
 
 
 @contextlib.contextmanager
-def only_one(root: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the one slot for trainings of this folder of experiments; wait for it while another one holds it.
+def hold_slot(root: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold the one training slot of a folder of experiments; wait while another training holds it.
 
-    The system gives the lock back when its holder ends, however it ends.
+    The system releases the lock when the holder's process ends, even if it is killed.
 
     Args:
-        root: where experiments live.
-        on_wait: called once when it has to wait.
+        root: the folder of experiments.
+        on_wait: called once if it has to wait.
     """
     folder = trainings_folder(root)
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ def only_one(root: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator
 
 
 def write_job(work: Path, state: str, message: str = "", *, process: int = 0, **more: Any) -> None:
-    """Write `job.json`: the state, why, whose it is (with the time that process began), and when."""
+    """Write `job.json`: state, reason, process and its start time, and the current time."""
     born = read_start_time(process) if process else None
     values = {"name": work.name, "state": state, "message": message, "process": process, "born": born}
     write_whole(work / "job.json", json.dumps({**values, "heartbeat": time.time(), **more}).encode())
@@ -96,7 +99,7 @@ def write_job(work: Path, state: str, message: str = "", *, process: int = 0, **
 
 @contextlib.contextmanager
 def record_job(work: Path) -> Iterator[Callable[[str, str], None]]:
-    """Keep `job.json` true: running with a heartbeat, then done, failed or cancelled, with the reason."""
+    """Keep `job.json` up to date: running with a heartbeat, then done, failed or cancelled with a reason."""
     started = time.time()
 
     def write(state: str, message: str) -> None:
@@ -104,7 +107,7 @@ def record_job(work: Path) -> Iterator[Callable[[str, str], None]]:
 
     def write_last(state: str, message: str) -> None:
         (work / _SPARE_NAME).unlink(missing_ok=True)
-        # Where not even this can be written, the state stays "running" without a process: interrupted.
+        # If even this cannot be written, the state stays "running" without a process: interrupted.
         with contextlib.suppress(StrokeError):
             write(state, message)
 
@@ -113,7 +116,7 @@ def record_job(work: Path) -> Iterator[Callable[[str, str], None]]:
     try:
         yield write
     except KeyboardInterrupt:
-        write_last("cancelled", "Cancelled; what was trained is kept, and resuming goes on.")
+        write_last("cancelled", "Cancelled. Finished epochs are kept; resume it to continue.")
         raise
     except BaseException as error:
         write_last("failed", str(error) or type(error).__name__)
@@ -121,15 +124,15 @@ def record_job(work: Path) -> Iterator[Callable[[str, str], None]]:
     write_last("done", "")
 
 
-def and_report(on_progress: OnProgress, report: Callable[[str, str], None]) -> OnProgress:
-    """Tell `on_progress`, and once a second the job's state as well."""
+def report_stages(on_progress: OnProgress, report: Callable[[str, str], None]) -> OnProgress:
+    """Return a callback that calls `on_progress`, and `report` with the stage at most once a second."""
     last = 0.0
 
-    def tell(stage: str, tracks: dict[str, dict[str, Any]]) -> None:
+    def report_both(stage: str, tracks: dict[str, dict[str, Any]]) -> None:
         nonlocal last
         if time.monotonic() - last > 1:
             last = time.monotonic()
             report("running", stage)
         on_progress(stage, tracks)
 
-    return tell
+    return report_both

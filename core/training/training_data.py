@@ -1,4 +1,4 @@
-"""The slices that networks train on, and copies with planted hemorrhage, changed at random or mapped."""
+"""The training slices and their planted copies, as images or as feature maps of a frozen backbone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _CHUNK = 32
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """The prepared data set: n slices, and behind them m planted copies (rows n to n + m - 1).
+    """The prepared data set: n slices, followed by m planted copies (rows n to n + m - 1).
 
     Args:
         images: (n, h, w, c) uint8, prepared values times 255; may be a memory map.
         y_true: (n,) int, 0 or 1.
-        planted: (m, h, w, c) uint8: copies of slices without hemorrhage, with one planted.
-        sources: (m,) the row of the slice that each is a copy of.
+        planted: (m, h, w, c) uint8: copies of slices without hemorrhage, each with a planted one.
+        sources: (m,) the row of the original slice of each copy.
     """
 
     images: np.ndarray
@@ -33,24 +33,24 @@ class TrainingData:
     sources: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def training_rows(self, fold: Fold) -> np.ndarray:
-        """Rows that train: the fold's own, and the planted copies of slices among these."""
+        """Return the rows to train on: the fold's training slices and their planted copies."""
         copies = np.flatnonzero(np.isin(self.sources, fold.train))
         return np.concatenate([fold.train, len(self.y_true) + copies])
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
-        """(k,) labels of rows; a planted hemorrhage is positive."""
+        """Return the labels (k,) of rows; planted copies are positive."""
         return np.concatenate([self.y_true, np.ones(len(self.planted), self.y_true.dtype)])[rows]
 
     def is_planted(self, rows: np.ndarray) -> np.ndarray:
-        """(k,) whether a row is a planted copy."""
+        """Return for each row whether it is a planted copy, (k,) bool."""
         return rows >= len(self.y_true)
 
     def inputs(self, rows: np.ndarray) -> np.ndarray:
-        """(k, ...) what the networks take for rows of slices, unchanged."""
+        """Return the networks' inputs (k, ...) for rows of slices, without augmentation."""
         return np.asarray(self.images[rows])
 
-    def draw(self, rows: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
-        """(k, ...) what the networks take for any rows in one epoch, changed at random."""
+    def augment_rows(self, rows: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
+        """Return the networks' inputs (k, ...) for any rows in one epoch, augmented."""
         planted = self.is_planted(rows)
         images = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
         images[~planted] = self.images[rows[~planted]]
@@ -60,13 +60,13 @@ class TrainingData:
 
 
 @dataclass(frozen=True, eq=False)
-class MappedData(TrainingData):
-    """The same, mapped by a frozen backbone once and for all: `views` changed copies of each slice are drawn.
+class EmbeddedData(TrainingData):
+    """The data set as feature maps of a frozen backbone, of each slice and of its augmented views.
 
     Args:
-        maps: (n, h', w', k) float32 of the unchanged slices.
-        views: each (n, h', w', k) float16 of changed slices.
-        planted_maps: (m, h', w', k) float16 of changed planted copies.
+        maps: (n, h', w', k) float32, of the unchanged slices.
+        views: each (n, h', w', k) float16, of augmented slices.
+        planted_maps: (m, h', w', k) float16, of augmented planted copies.
     """
 
     maps: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -77,31 +77,31 @@ class MappedData(TrainingData):
         """See TrainingData."""
         return np.asarray(self.maps[rows])
 
-    def draw(self, rows: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
-        """See TrainingData; a slice comes unchanged or as one of its views, each as likely."""
+    def augment_rows(self, rows: np.ndarray, augmentation: Augmentation, seed: int) -> np.ndarray:
+        """See TrainingData; a slice is unchanged or one of its views, with equal probability."""
         chosen = np.random.default_rng(seed).integers(0, 1 + len(self.views), len(rows))
         planted = self.is_planted(rows)
-        drawn = np.empty((len(rows), *self.maps.shape[1:]), np.float16)
+        inputs = np.empty((len(rows), *self.maps.shape[1:]), np.float16)
         for view, maps in enumerate((self.maps, *self.views)):
-            taken = ~planted & (chosen == view)
-            drawn[taken] = maps[rows[taken]]
+            selected = ~planted & (chosen == view)
+            inputs[selected] = maps[rows[selected]]
         if planted.any():
-            drawn[planted] = self.planted_maps[rows[planted] - len(self.y_true)]
-        return drawn
+            inputs[planted] = self.planted_maps[rows[planted] - len(self.y_true)]
+        return inputs
 
 
-def map_data(
+def embed_data(
     cnn: CNN, data: TrainingData, folder: Path, *, seed: int, on_progress: Callable[[float], None]
-) -> MappedData:
-    """Let a network's backbone map every slice, its changed views and the planted copies.
+) -> EmbeddedData:
+    """Compute the backbone's feature maps of every slice, its augmented views and the planted copies.
 
-    What an earlier, interrupted call finished is taken from `folder`.
+    Files that an earlier, interrupted call finished in `folder` are not computed again.
 
     Args:
         cnn: any network with the backbone.
         data: the slices.
-        folder: for `maps.npy`, `view-1.npy`, ... and `planted.npy`, which stay there as memory maps.
-        seed: of the changes.
+        folder: for `maps.npy`, `view-1.npy`, ... and `planted.npy`, which are read as memory maps.
+        seed: of the augmentation.
         on_progress: called with the share that is done.
     """
     augmentation = cnn.architecture.augmentation
@@ -121,7 +121,7 @@ def map_data(
                 rows = np.arange(start, min(start + _CHUNK, len(images)))
                 chunk = np.asarray(images[rows])
                 if number:
-                    # Another number for each view: the seed alone would change all views alike.
+                    # Other numbers for each view: with the seed alone all views would be equal.
                     chunk = augment_many(chunk, augmentation, seed, numbers=rows + number * len(data.images))
                 maps[rows] = cnn.embed(chunk)
                 on_progress((done + rows[-1] + 1) / total)
@@ -130,7 +130,7 @@ def map_data(
             os.replace(aside, path)
         done += len(images)
         found.append(np.load(path, mmap_mode="r") if len(images) else np.empty((0, *shape), kind))
-    return MappedData(
+    return EmbeddedData(
         data.images,
         data.y_true,
         data.planted,

@@ -20,7 +20,7 @@ from core.exchange.smoke import N_IMAGES
 from core.experiments import Experiment, list_experiments
 from core.measurements.verification import run_in_child
 from tests.builders import write_tiny_experiment, write_tiny_model
-from tests.core.played_jobs import play_job
+from tests.core.job_folders import write_job_folder
 
 Members = dict[str, bytes]
 
@@ -189,7 +189,7 @@ def test_a_name_that_is_taken_is_refused(packed: bytes, models: Path, tiny: Expe
 @pytest.mark.usefixtures("smokeless")
 def test_the_name_of_a_training_is_refused(packed: bytes, models: Path) -> None:
     """What is being trained will need its name."""
-    play_job(models, "tiny", "failed", 1)
+    write_job_folder(models, "tiny", "failed", 1)
     refuse(io.BytesIO(packed), models, "already")
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from core.system.processes import is_alive, memory_of, read_start_time
-from tests.core.played_jobs import dead_process
+from tests.core.job_folders import dead_process
 
 
 def test_is_alive() -> None:

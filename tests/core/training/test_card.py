@@ -1,4 +1,4 @@
-"""What a card says of its predictions."""
+"""The parts of a card that are computed from predictions or describe the protocol."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.evaluation.operating_points import operating_points_of
 from core.evaluation.recalibration import fit_calibrations, recalibrate
 from core.experiments import Experiment
 from core.frameworks import FRAMEWORKS
-from core.training.card import describe_results, describe_served, summarise
+from core.training.card import describe_results, describe_served, summarise_protocol
 from core.training.protocol import Protocol
 
 
@@ -29,8 +29,8 @@ def test_results_are_chosen_on_calibrated_validation_rows(tiny: Experiment) -> N
     json.dumps(found, allow_nan=False)
 
 
-def test_what_cannot_be_calibrated_has_the_reason(tiny: Experiment) -> None:
-    """A network whose probabilities run against the labels keeps them raw, and has operating points."""
+def test_a_failed_calibration_has_a_reason(tiny: Experiment) -> None:
+    """A network that ranks in reverse is not calibrated, with a reason, and has operating points."""
     raw = tiny.predictions()
     raw["keras"] = 1 - raw["keras"]
     found = describe_results(raw, FRAMEWORKS)
@@ -40,15 +40,17 @@ def test_what_cannot_be_calibrated_has_the_reason(tiny: Experiment) -> None:
 
 
 def test_a_protocol_is_summarised_in_one_sentence() -> None:
-    """Architecture, labels, split and folds, in words."""
+    """The sentence names architecture, labels, split and folds."""
     protocol = Protocol("folder", "random", 1, "plain").to_dict()
-    expected = "Plain CNN on the whole picture, the folder's label, slices split at random, so that patients "
-    assert expected + "stand on both sides, one hold-out." == summarise(protocol)
-    assert summarise(Protocol().to_dict()).endswith("the slice's own label, patients kept apart, 5 folds.")
+    expected = "Plain CNN on the whole picture, the folder's label, slices split at random, so a patient may "
+    assert expected + "be in both training and test, one hold-out." == summarise_protocol(protocol)
+    assert summarise_protocol(Protocol().to_dict()).endswith(
+        "the slice's own label, patients kept apart, 5 folds."
+    )
 
 
-def test_what_is_served_is_told_apart_from_what_was_measured() -> None:
-    """One network is the measured one; several are served as their mean, which was not measured."""
+def test_the_served_model_is_distinguished_from_the_measured_networks() -> None:
+    """A single network is the measured one; several are served as their mean, which was not measured."""
     assert "is the measured one" in describe_served(1)
     assert "the mean of the 5 networks" in describe_served(5)
     assert "was not measured" in describe_served(5)

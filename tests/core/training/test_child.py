@@ -1,4 +1,4 @@
-"""What a framework's child process tells, and when it ends; its networks are tested by the contract."""
+"""The child process: progress, failures and native weights. The contract tests cover its networks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.core.models.numpy_cnn import MeanGray
 
 
 def read(path: Path) -> dict[str, float]:
-    """What is written."""
+    """Return the values of a JSON file."""
     values: dict[str, float] = json.loads(path.read_text())
     return values
 
 
 def test_progress_over_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folds count from 1, the fraction is of all folds, and the time left follows from the speed so far."""
+    """Folds count from 1, the fraction is that of all folds, and the time left follows from the speed."""
     clock = iter([100.0, 110.0, 120.0, 130.0])
     monkeypatch.setattr(child.time, "monotonic", lambda: next(clock))
     progress = _Progress(tmp_path / "keras" / "progress.json", 4, 10)
@@ -40,7 +40,7 @@ def test_progress_over_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_resumed_training_measures_its_own_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an earlier run had done does not count as done by this one."""
+    """The work of an earlier run does not count for the speed of this one."""
     clock = iter([0.0, 1.0, 10.0])
     monkeypatch.setattr(child.time, "monotonic", lambda: next(clock))
     progress = _Progress(tmp_path / "progress.json", 2, 10)
@@ -50,7 +50,7 @@ def test_a_resumed_training_measures_its_own_speed(tmp_path: Path, monkeypatch: 
 
 
 def test_progress_is_written_twice_a_second_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports in between are dropped, but not the last one, which is forced."""
+    """Reports in between are dropped, except the last one, which is forced."""
     clock = iter([10.0, 10.6, 10.7, 10.8])
     monkeypatch.setattr(child.time, "monotonic", lambda: next(clock))
     progress = _Progress(tmp_path / "progress.json", 1, 10)
@@ -73,13 +73,13 @@ def test_a_child_whose_training_was_killed_ends(tmp_path: Path, monkeypatch: pyt
 
 
 def test_weights_have_their_framework_s_name() -> None:
-    """The names that cards and verification count on."""
+    """The names are those that cards and verification use."""
     assert "weights-3.pt" == name_weights("pytorch", 3)
     assert "model-3.keras" == name_weights("keras", 3)
 
 
-def test_all_folds_or_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a fold every network answers, in order; with one, only its network is read."""
+def test_all_folds_or_one_are_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a fold every network is run, in order; with one, only its network."""
     folder = tmp_path / "experiment"
     (folder / "pytorch").mkdir(parents=True)
     card = {"protocol": {"folds": 3}, "recipe": {}}
@@ -101,8 +101,8 @@ def test_all_folds_or_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(every[2:], np.load(tmp_path / "out.npy"))
 
 
-def test_a_failure_is_told_in_one_line(tmp_path: Path) -> None:
-    """An expected failure ends with code 1 and its sentence on standard error, for the training to quote."""
+def test_a_failure_is_reported_in_one_line(tmp_path: Path) -> None:
+    """An expected failure ends with code 1 and one line on standard error, which the training quotes."""
     folder = tmp_path / "experiment"
     folder.mkdir()
     card = {"protocol": {"architecture": "resnet", "folds": 1}, "recipe": {}, "layers": []}

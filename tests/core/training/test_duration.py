@@ -1,4 +1,4 @@
-"""How long a training will take: from measured ones, or not known."""
+"""Estimates of a training's duration, from measured trainings or None."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.builders import write_tiny_experiment
 
 @pytest.fixture
 def measured(models: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
-    """One that had 96 slices, 3 folds and 5 epochs of one second, and took 45 seconds in all."""
+    """A training of 96 slices, 3 folds and 5 epochs of one second, which took 45 seconds in all."""
     experiment = write_tiny_experiment(models, "measured")
     experiment.card["protocol"]["architecture"] = "plain"
     trainings_folder(models).mkdir()
@@ -23,17 +23,17 @@ def measured(models: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
     return experiment
 
 
-def test_without_measurements_nothing_is_known(models: Path) -> None:
-    """No number is made up."""
+def test_without_measurements_there_is_no_estimate(models: Path) -> None:
+    """No measured training gives None."""
     assert estimate_duration(models, Protocol(), 100) is None
 
 
 def test_the_same_training_takes_the_same_time(models: Path, measured: Experiment) -> None:
-    """15 s of epochs and 30 s before them give 45 s again; it says on what this rests."""
+    """15 s of epochs and 30 s before them give 45 s again, with the name of the measured training."""
     found = estimate_duration(models, Protocol(folds=3, architecture="plain", epochs=5), 96)
     assert found is not None
     assert 45.0 == pytest.approx(found.seconds)
-    assert ("measured", 96) == (found.rests_on, found.n_slices)
+    assert ("measured", 96) == (found.reference, found.n_slices)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_same_training_takes_the_same_time(models: Path, measured: Experimen
 def test_time_grows_with_the_work(
     models: Path, measured: Experiment, folds: int, epochs: int, n_slices: int, seconds: float
 ) -> None:
-    """Twice the folds or epochs: twice the epochs' time. Twice the slices: twice all of it."""
+    """Twice the folds or epochs double the epochs' time; twice the slices double all of it."""
     protocol = Protocol(folds=folds, architecture="plain", epochs=epochs)
     found = estimate_duration(models, protocol, n_slices)
     assert found is not None
@@ -58,21 +58,21 @@ def test_time_grows_with_the_work(
         (Protocol(folds=3, architecture="plain", epochs=5), 4),
     ],
 )
-def test_what_cannot_be_compared_gives_no_estimate(
+def test_different_trainings_give_no_estimate(
     models: Path, measured: Experiment, protocol: Protocol, n_slices: int
 ) -> None:
-    """Another architecture, other frameworks, or a very different amount of work."""
+    """Another architecture, other frameworks or a very different amount of work give None."""
     assert estimate_duration(models, protocol, n_slices) is None
 
 
-def test_the_nearest_counts(models: Path, measured: Experiment) -> None:
-    """Of two measurements the one with more similar work is taken."""
+def test_the_most_similar_training_is_used(models: Path, measured: Experiment) -> None:
+    """Of two measurements the one with the more similar amount of work is used."""
     larger = write_tiny_experiment(models, "larger", n_patients=48)
     larger.card["protocol"]["architecture"] = "plain"
     remember_duration(models, larger, 100.0)
     found = estimate_duration(models, Protocol(folds=3, architecture="plain", epochs=5), 350)
     assert found is not None
-    assert "larger" == found.rests_on
+    assert "larger" == found.reference
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_the_nearest_counts(models: Path, measured: Experiment) -> None:
         '[{"architecture": "plain", "frameworks": {"pytorch": {}, "keras": {}}}]',
     ],
 )
-def test_damaged_notes_are_passed_over(models: Path, content: str) -> None:
-    """They are a help, not a record."""
+def test_damaged_notes_are_ignored(models: Path, content: str) -> None:
+    """Damaged notes give no estimate and no error."""
     trainings_folder(models).mkdir()
     (trainings_folder(models) / ".durations.json").write_text(content)
     assert estimate_duration(models, Protocol(architecture="plain"), 100) is None

@@ -1,4 +1,4 @@
-"""Trainings as jobs: what their folders say."""
+"""Trainings as jobs, read from their folders."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from core.frameworks import FRAMEWORKS
 from core.system.processes import read_start_time
 from core.training.jobs import clear_leftovers, first_waiting, list_jobs, read_job
 from core.training.state import work_folder
-from tests.core.played_jobs import dead_process, play_job
+from tests.core.job_folders import dead_process, write_job_folder
 
 
-def test_a_running_job_is_told_with_its_progress(models: Path, living: subprocess.Popen[bytes]) -> None:
+def test_a_running_job_is_read_with_its_progress(models: Path, living: subprocess.Popen[bytes]) -> None:
     """Stage, progress, history, command and the tails of all logs are read from the folder."""
-    folder = play_job(models, "one", "running", living.pid, message="training")
+    folder = write_job_folder(models, "one", "running", living.pid, message="training")
     for framework, fraction in zip(FRAMEWORKS, (0.25, 0.5), strict=True):
         fold = folder / framework / "fold-0"
         fold.mkdir(parents=True)
@@ -46,75 +46,73 @@ def test_a_running_job_is_told_with_its_progress(models: Path, living: subproces
 
 
 def test_a_job_without_epochs_has_an_empty_history(models: Path) -> None:
-    """Before the first epoch there is a table, and nothing in it."""
-    play_job(models, "one", "failed", 1)
+    """Before the first epoch the table is empty."""
+    write_job_folder(models, "one", "failed", 1)
     job = read_job("one")
     assert 0 == len(job.read_history())
     assert ({}, {}, "") == (job.command, job.progress, job.log_tail)
 
 
 def test_running_without_a_process_is_interrupted(models: Path) -> None:
-    """A job that says it runs, and whose process is gone, was interrupted; resuming is told of."""
-    play_job(models, "one", "running", dead_process(), message="training")
+    """A running job whose process has ended is interrupted; the message says that it can be resumed."""
+    write_job_folder(models, "one", "running", dead_process(), message="training")
     job = read_job("one")
     assert "interrupted" == job.state
     assert "resume" in job.message
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-def test_an_ended_job_keeps_its_word(models: Path, state: str) -> None:
-    """State and reason are what the training wrote, whether or not its process id is in use again."""
-    play_job(models, "gone", state, dead_process(), message="no memory left")
-    play_job(models, "reused", state, os.getpid(), message="no memory left")
+def test_an_ended_job_keeps_its_state(models: Path, state: str) -> None:
+    """State and reason are those that the training wrote, even if its process id is in use again."""
+    write_job_folder(models, "gone", state, dead_process(), message="no memory left")
+    write_job_folder(models, "reused", state, os.getpid(), message="no memory left")
     for name in ("gone", "reused"):
         job = read_job(name)
         assert (state, "no memory left") == (job.state, job.message)
 
 
-def test_an_id_given_again_is_no_living_training(models: Path, living: subprocess.Popen[bytes]) -> None:
-    """After a restart of the machine another process may have the id: the time it began tells them apart."""
+def test_a_reused_process_id_is_not_a_running_training(models: Path, living: subprocess.Popen[bytes]) -> None:
+    """After a restart another process may have the id; its start time shows that it is another one."""
     born = read_start_time(living.pid)
     assert born is not None
-    play_job(models, "mine", "running", living.pid, born=born)
-    play_job(models, "before", "running", living.pid, born=born - 3600)
+    write_job_folder(models, "mine", "running", living.pid, born=born)
+    write_job_folder(models, "before", "running", living.pid, born=born - 3600)
     assert ("running", "interrupted") == (read_job("mine").state, read_job("before").state)
 
 
-def test_memory_is_told_of_what_runs(models: Path, living: subprocess.Popen[bytes]) -> None:
-    """A running training's memory is that of its processes; of one that has ended there is none."""
-    play_job(models, "one", "running", living.pid)
-    play_job(models, "two", "failed", living.pid)
+def test_memory_is_measured_for_running_jobs(models: Path, living: subprocess.Popen[bytes]) -> None:
+    """A running training's memory is that of its processes; an ended one's is 0."""
+    write_job_folder(models, "one", "running", living.pid)
+    write_job_folder(models, "two", "failed", living.pid)
     assert read_job("one").memory > 1_000_000
     assert 0 == read_job("two").memory
 
 
-def test_what_runs_comes_first_then_the_queue_in_its_order(
-    models: Path, living: subprocess.Popen[bytes]
-) -> None:
-    """Running, then waiting by the time of queueing, then the ended, newest first."""
-    play_job(models, "ended", "failed", 1, started=99.0)
-    play_job(models, "second", "queued", 0, started=20.0)
-    play_job(models, "first", "queued", 0, started=10.0)
+def test_jobs_are_ordered_by_state(models: Path, living: subprocess.Popen[bytes]) -> None:
+    """Running jobs come first, then the queued by time of queueing, then the ended, newest first."""
+    write_job_folder(models, "ended", "failed", 1, started=99.0)
+    write_job_folder(models, "second", "queued", 0, started=20.0)
+    write_job_folder(models, "first", "queued", 0, started=10.0)
     assert "first" == first_waiting(models)
-    play_job(models, "now", "running", living.pid, started=5.0)
+    write_job_folder(models, "now", "running", living.pid, started=5.0)
     assert ["now", "first", "second", "ended"] == [job.name for job in list_jobs()]
 
 
 @pytest.mark.parametrize("state", ["running", "done"])
-def test_what_a_killed_training_left_after_publishing_is_no_job(tiny: Experiment, state: str) -> None:
-    """Its experiment is there and nothing is left to build: the folder is not listed, and cleared away."""
+def test_leftovers_of_a_published_training_are_not_a_job(tiny: Experiment, state: str) -> None:
+    """A training killed after publishing its experiment is not listed, and its folder is removed."""
     root = tiny.folder.parent
-    left = play_job(root, tiny.name, state, dead_process())
+    left = write_job_folder(root, tiny.name, state, dead_process())
     assert [] == list_jobs()
     clear_leftovers(root)
     assert not left.exists()
     assert tiny.folder.exists()
 
 
-def test_an_unfinished_training_is_no_leftover(models: Path, tiny: Experiment) -> None:
-    """Without its experiment, or with something still built, a training stays."""
-    play_job(models, "half", "running", dead_process())
-    (play_job(models, tiny.name, "running", dead_process()) / "built").mkdir()
+def test_an_unfinished_training_is_not_a_leftover(models: Path, tiny: Experiment) -> None:
+    """A training without a published experiment, or with a folder `built`, stays."""
+    write_job_folder(models, "half", "running", dead_process())
+    (write_job_folder(models, tiny.name, "running", dead_process()) / "built").mkdir()
     clear_leftovers(models)
     assert {"half", tiny.name} == {job.name for job in list_jobs()}
     shutil.rmtree(tiny.folder)
@@ -122,25 +120,25 @@ def test_an_unfinished_training_is_no_leftover(models: Path, tiny: Experiment) -
 
 
 def test_jobs_are_listed_newest_first(models: Path) -> None:
-    """The order is that of starting; folders without a job are no jobs."""
+    """Ended jobs are ordered by start time; folders without job.json are not listed."""
     for name, started in (("old", 10.0), ("new", 30.0), ("middle", 20.0)):
-        play_job(models, name, "failed", 1, started=started)
+        write_job_folder(models, name, "failed", 1, started=started)
     (models / ".training" / "empty").mkdir()
     assert ["new", "middle", "old"] == [job.name for job in list_jobs()]
 
 
 def test_without_trainings_the_list_is_empty(models: Path) -> None:
-    """No folder of trainings is needed."""
+    """A missing folder of trainings gives an empty list."""
     assert [] == list_jobs()
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", "{}", '{"state": "running"}'])
 def test_a_job_that_cannot_be_read_is_named(models: Path, content: str | None) -> None:
-    """A missing or damaged job.json raises a TrainingError with the job's name, and spoils no list."""
+    """A missing or damaged job.json raises a TrainingError with the job's name; other jobs are listed."""
     if content is not None:
         work_folder(models, "one").mkdir(parents=True)
         (work_folder(models, "one") / "job.json").write_text(content)
     with pytest.raises(TrainingError, match="one"):
         read_job("one")
-    play_job(models, "other", "failed", 1)
+    write_job_folder(models, "other", "failed", 1)
     assert ["other"] == [job.name for job in list_jobs()]

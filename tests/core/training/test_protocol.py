@@ -1,4 +1,4 @@
-"""The choices before a training: what they may be, and what they come to."""
+"""The protocol: valid settings, and the values it puts on a card."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from core.training.protocol import Protocol
     ],
 )
 def test_an_unfit_protocol_is_refused(change: dict[str, Any], word: str) -> None:
-    """Each choice out of its range or kind raises a StrokeError that names it."""
+    """Each setting of the wrong range or type raises a StrokeError that names it."""
     with pytest.raises(StrokeError, match=word):
         Protocol(**change)
 
 
-def test_a_protocol_spells_every_choice_out() -> None:
-    """What is not chosen is the architecture's own; what is chosen counts; frameworks have one order."""
+def test_a_protocol_writes_out_every_setting() -> None:
+    """Settings not given are the architecture's own; frameworks are in a fixed order."""
     own = Protocol(architecture="framed").to_dict()
     framed = get_architecture("framed")
     assert {name: getattr(framed, name) for name in SCHEDULE} == {name: own[name] for name in SCHEDULE}
@@ -53,7 +53,7 @@ def test_a_protocol_spells_every_choice_out() -> None:
 
 @pytest.mark.parametrize(("strength", "factor"), [("light", 0.5), ("usual", 1.0), ("strong", 1.5)])
 def test_augmentation_has_a_strength(strength: str, factor: float) -> None:
-    """The architecture's sizes are multiplied; whether slices are mirrored or planted stays its own."""
+    """The architecture's values are multiplied, except flip, planted copies and views."""
     own = get_architecture("framed").augmentation
     found = Protocol(augmentation=strength).to_dict()["augmentation"]
     assert factor * own.rotation_degrees == found["rotation_degrees"]
@@ -62,6 +62,6 @@ def test_augmentation_has_a_strength(strength: str, factor: float) -> None:
 
 
 def test_no_augmentation_changes_nothing() -> None:
-    """With "none" slices are neither changed nor mirrored, and no changed views are made."""
+    """With "none" slices are not changed or flipped, and there are no views."""
     found = Protocol(augmentation="none").to_dict()["augmentation"]
     assert not any(found[name] for name in found if name != "planted")

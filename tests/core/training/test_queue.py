@@ -1,4 +1,4 @@
-"""What a person may do with trainings: queue, resume, cancel, move up, delete."""
+"""The queue of trainings: start, resume, cancel, move up, delete."""
 
 from __future__ import annotations
 
@@ -28,22 +28,24 @@ from core.training.queue import (
     start_training,
 )
 from core.training.state import work_folder
-from tests.core.played_jobs import play_job
+from tests.core.job_folders import write_job_folder
 
 PROTOCOL = Protocol(labels="folder", split="random", folds=1, frameworks=("keras",), seed=5, epochs=3)
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, Any]]]:
-    """The runners that would have been started."""
+    """A list of the runners that would have been started."""
     calls: list[tuple[list[str], dict[str, Any]]] = []
-    played = SimpleNamespace(Popen=lambda command, **more: calls.append((command, more)), DEVNULL=-3)
-    monkeypatch.setattr(job_queue, "subprocess", played)
+    recorder = SimpleNamespace(Popen=lambda command, **more: calls.append((command, more)), DEVNULL=-3)
+    monkeypatch.setattr(job_queue, "subprocess", recorder)
     return calls
 
 
-def test_a_started_training_waits_with_every_choice(models: Path, tmp_path: Path, started: list[Any]) -> None:
-    """It is queued with its choices, and a runner is started in a session of its own."""
+def test_a_started_training_is_queued_with_its_settings(
+    models: Path, tmp_path: Path, started: list[Any]
+) -> None:
+    """A training is queued with its settings, and a runner is started in its own session."""
     job = start_training(tmp_path, "one", PROTOCOL)
     assert ("queued", str(tmp_path)) == (job.state, job.command["dataset"])
     assert (["keras"], 3, None, "usual") == tuple(
@@ -57,8 +59,8 @@ def test_a_started_training_waits_with_every_choice(models: Path, tmp_path: Path
 def test_others_wait_in_their_order(
     models: Path, tmp_path: Path, living: subprocess.Popen[bytes], started: list[Any]
 ) -> None:
-    """While one runs, two more are taken, and wait as they came."""
-    play_job(models, "now", "running", living.pid)
+    """While one training runs, two more are queued in the order of their start."""
+    write_job_folder(models, "now", "running", living.pid)
     for name in ("first", "second"):
         start_training(tmp_path, name, PROTOCOL)
     assert ["now", "first", "second"] == [job.name for job in list_jobs()]
@@ -70,11 +72,11 @@ def test_others_wait_in_their_order(
 
 
 def test_a_runner_is_started_only_where_one_is_missing(models: Path, started: list[Any]) -> None:
-    """Not for an empty queue, nor beside a living runner; but when trainings wait for none."""
-    play_job(models, "ended", "failed", 1)
+    """No runner is started for an empty queue or next to a running one, but for queued trainings."""
+    write_job_folder(models, "ended", "failed", 1)
     ensure_runner(models)
     assert [] == started
-    play_job(models, "waiting", "queued", 0)
+    write_job_folder(models, "waiting", "queued", 0)
     with runner_lock(models):
         ensure_runner(models)
     assert [] == started
@@ -83,8 +85,8 @@ def test_a_runner_is_started_only_where_one_is_missing(models: Path, started: li
 
 
 def test_start_refuses_names(tiny: Experiment, models: Path, tmp_path: Path, started: list[Any]) -> None:
-    """A taken name, an unfinished training's and one that is no folder name are refused."""
-    play_job(models, "half", "cancelled", 1)
+    """A taken name, that of an unfinished training, and one that is not a folder name are refused."""
+    write_job_folder(models, "half", "cancelled", 1)
     for name, words in ((tiny.name, "already"), ("half", "unfinished")):
         with pytest.raises(TrainingError, match=words):
             start_training(tmp_path, name, PROTOCOL)
@@ -95,18 +97,18 @@ def test_start_refuses_names(tiny: Experiment, models: Path, tmp_path: Path, sta
 
 @pytest.mark.parametrize("state", ["cancelled", "failed", "interrupted"])
 def test_resume_queues_again(models: Path, started: list[Any], state: str) -> None:
-    """A training that has ended waits again, with the choices it had; and a runner is started."""
+    """An ended training is queued again with the same settings, and a runner is started."""
     command = {"dataset": "/data", "folds": 2}
-    play_job(models, "one", state, 1, command=command)
+    write_job_folder(models, "one", state, 1, command=command)
     job = resume_job("one")
     assert ("queued", command, 1) == (job.state, job.command, len(started))
 
 
 def test_resume_refuses(models: Path, living: subprocess.Popen[bytes], started: list[Any]) -> None:
-    """What runs or waits already, what was begun in a terminal, and what is not there."""
-    play_job(models, "now", "running", living.pid, command={"folds": 1})
-    play_job(models, "waiting", "queued", 0, command={"folds": 1})
-    play_job(models, "terminal", "failed", 1)
+    """Running, queued and missing trainings and those started in a terminal are not resumed."""
+    write_job_folder(models, "now", "running", living.pid, command={"folds": 1})
+    write_job_folder(models, "waiting", "queued", 0, command={"folds": 1})
+    write_job_folder(models, "terminal", "failed", 1)
     expected = {"now": "running already", "waiting": "queued already", "terminal": "--resume", "gone": "gone"}
     for name, words in expected.items():
         with pytest.raises(TrainingError, match=words):
@@ -115,13 +117,13 @@ def test_resume_refuses(models: Path, living: subprocess.Popen[bytes], started: 
 
 
 def test_discard_refuses_while_running(models: Path, living: subprocess.Popen[bytes]) -> None:
-    """A running training stays; one that does not run is deleted with all it has."""
-    running = play_job(models, "one", "running", living.pid)
+    """A running training is not deleted; others are deleted with their folder."""
+    running = write_job_folder(models, "one", "running", living.pid)
     with pytest.raises(TrainingError, match="cancel"):
         discard_job("one")
     assert running.exists()
     for state in ("failed", "queued"):
-        folder = play_job(models, state, state, 1)
+        folder = write_job_folder(models, state, state, 1)
         discard_job(state)
         assert not folder.exists()
     with pytest.raises(TrainingError, match="failed"):
@@ -129,33 +131,33 @@ def test_discard_refuses_while_running(models: Path, living: subprocess.Popen[by
 
 
 def test_cancel_ends_the_process(models: Path, living: subprocess.Popen[bytes]) -> None:
-    """Cancelling asks the process to end and waits for it; cancelling what has ended does nothing."""
-    play_job(models, "one", "running", living.pid)
+    """Cancelling asks the process to end and waits for it; on an ended training it does nothing."""
+    write_job_folder(models, "one", "running", living.pid)
     cancel_job("one")
     assert not is_alive(living.pid)
     assert "cancelled" == read_job("one").state
     cancel_job("one")
-    play_job(models, "two", "failed", os.getpid())
+    write_job_folder(models, "two", "failed", os.getpid())
     cancel_job("two")
     assert "failed" == read_job("two").state
 
 
-def test_cancel_takes_out_of_the_queue(models: Path) -> None:
-    """A waiting training is kept, and waits no more."""
-    play_job(models, "one", "queued", 0, command={"folds": 1})
+def test_cancel_removes_from_the_queue(models: Path) -> None:
+    """A queued training becomes cancelled, and keeps its settings."""
+    write_job_folder(models, "one", "queued", 0, command={"folds": 1})
     cancel_job("one")
     job = read_job("one")
     assert ("cancelled", {"folds": 1}) == (job.state, job.command)
 
 
 def test_cancel_names_a_process_that_does_not_end(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that takes no notice is told of, and not killed."""
-    deaf = "from signal import *; signal(SIGTERM, SIG_IGN); print(flush=True); import time; time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    """A process that ignores the signal raises an error, and is not killed."""
+    code = "from signal import *; signal(SIGTERM, SIG_IGN); print(flush=True); import time; time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     monkeypatch.setattr(job_queue, "_CANCEL_WAIT_S", 0.3)
-    play_job(models, "one", "running", process.pid)
+    write_job_folder(models, "one", "running", process.pid)
     try:
         with pytest.raises(TrainingError, match="does not end"):
             cancel_job("one")
@@ -165,10 +167,10 @@ def test_cancel_names_a_process_that_does_not_end(models: Path, monkeypatch: pyt
         process.communicate()
 
 
-def test_a_restarted_dashboard_finds_what_waited(models: Path, tmp_path: Path, started: list[Any]) -> None:
-    """The queue lies on the disk: another process reads the same, and starts a runner for it."""
+def test_a_restarted_dashboard_finds_the_queue(models: Path, tmp_path: Path, started: list[Any]) -> None:
+    """The queue is on the disk, so another process reads the same queue."""
     start_training(tmp_path, "one", PROTOCOL)
-    ask = "from core.training.jobs import list_jobs; print([(job.name, job.state) for job in list_jobs()])"
-    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    assert "[('one', 'queued')]" == told.stdout.strip()
+    code = "from core.training.jobs import list_jobs; print([(job.name, job.state) for job in list_jobs()])"
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[('one', 'queued')]" == listed.stdout.strip()
     assert json.loads((work_folder(models, "one") / "job.json").read_text())["process"] == 0

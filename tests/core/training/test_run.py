@@ -1,4 +1,4 @@
-"""Plans, what is refused before a training begins, and what is told when one fails."""
+"""Plans, refusals before a training starts, and messages when one fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from core.system.files import PART_PREFIX, write_whole
 from core.training.jobs import read_job
 from core.training.protocol import Protocol
 from core.training.run import _plan, train_experiment
-from core.training.state import only_one, work_folder
+from core.training.state import hold_slot, work_folder
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def few(tmp_path: Path) -> Path:
 
 
 def test_a_name_that_is_taken_is_refused(tiny: Experiment, few: Path) -> None:
-    """An experiment is never overwritten, and nothing is begun."""
+    """An experiment is never overwritten, and no folder is made."""
     with pytest.raises(ExperimentError, match="already"):
         train_experiment(few, Protocol(), tiny.name)
     assert not work_folder(tiny.folder.parent, tiny.name).exists()
@@ -47,14 +47,14 @@ def test_a_name_that_is_taken_is_refused(tiny: Experiment, few: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden"])
 def test_an_unfit_name_is_refused(models: Path, few: Path, name: str) -> None:
-    """A name that is no plain folder name is refused before anything is written."""
+    """A name that is not a plain folder name is refused before anything is written."""
     with pytest.raises(ExperimentError):
         train_experiment(few, Protocol(), name)
     assert [] == list(models.iterdir())
 
 
-def test_an_unfinished_training_is_not_begun_anew(models: Path, few: Path) -> None:
-    """Without `resume` a plan that is there is refused, and left as it is."""
+def test_an_unfinished_training_is_not_started_again(models: Path, few: Path) -> None:
+    """Without `resume` an existing plan is refused, and not changed."""
     work = work_folder(models, "half")
     work.mkdir(parents=True)
     (work / "plan.json").write_text("{}")
@@ -63,8 +63,8 @@ def test_an_unfinished_training_is_not_begun_anew(models: Path, few: Path) -> No
     assert "{}" == (work / "plan.json").read_text()
 
 
-def test_a_plan_holds_for_the_same_choices_only(tmp_path: Path, few: Path) -> None:
-    """The same choices and data give the same plan and folds; another choice or data set is named."""
+def test_a_plan_is_for_the_same_settings_only(tmp_path: Path, few: Path) -> None:
+    """The same settings and data give the same plan and folds; a difference is named."""
     dataset = index_dataset(few)
     protocol = Protocol(folds=2, epochs=2)
     plan, folds = _plan(tmp_path, dataset, protocol, "one")
@@ -94,7 +94,7 @@ def test_a_plan_survives_another_number_of_cores(
 
 
 def test_a_plan_writes_the_parts_of_every_slice(tmp_path: Path, few: Path) -> None:
-    """slices.csv and folds.npz say the same; no patient stands in two parts of a fold."""
+    """slices.csv and folds.npz agree; no patient is in two parts of a fold."""
     dataset = index_dataset(few)
     _, folds = _plan(tmp_path, dataset, Protocol(folds=2), "one")
     table = pd.read_csv(tmp_path / "slices.csv", dtype={"patient": str})
@@ -112,7 +112,7 @@ def test_a_plan_writes_the_parts_of_every_slice(tmp_path: Path, few: Path) -> No
 
 
 def test_a_child_that_fails_says_why(models: Path, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error carries the child's last words, the job says failed, and what is there can be resumed."""
+    """The error quotes the last line of the child's log, the job is failed, and its plan is kept."""
 
     def start(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
         (work / framework).mkdir()
@@ -128,12 +128,12 @@ def test_a_child_that_fails_says_why(models: Path, few: Path, monkeypatch: pytes
     assert "no memory left" in job["message"]
     assert (work / "plan.json").exists()
     assert not (models / "broken").exists()
-    with only_one(models, lambda: pytest.fail("the slot is held")):
+    with hold_slot(models, lambda: pytest.fail("the slot is held")):
         pass
 
 
-def play_children(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Let every framework's child be this code, with its folder as the first argument."""
+def replace_children(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Run this code as every framework's child, with its folder as the first argument."""
 
     def start(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
         (work / framework).mkdir(exist_ok=True)
@@ -142,13 +142,13 @@ def play_children(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr("core.training.run._start_child", start)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no signals that kill")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that kill")
 @pytest.mark.parametrize(("signal", "words"), [(9, "memory ran out"), (7, "disk is full")])
-def test_a_killed_child_is_told_in_words(
+def test_a_killed_child_has_a_reason_in_words(
     models: Path, few: Path, monkeypatch: pytest.MonkeyPatch, signal: int, words: str
 ) -> None:
-    """A child that the system killed cannot say why; what is likely is said instead of a number."""
-    play_children(monkeypatch, f"import os; os.kill(os.getpid(), {signal})")
+    """For a child that the system killed, the likely cause is named instead of a number."""
+    replace_children(monkeypatch, f"import os; os.kill(os.getpid(), {signal})")
     with pytest.raises(TrainingError, match=words):
         train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "broken")
     assert "failed" == read_job("broken").state
@@ -167,7 +167,7 @@ def damage_all(folder: Path) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Leave the folder alone."""
+    """Delete everything in the folder."""
     for path in folder.iterdir():
         shutil.rmtree(path)
 
@@ -183,8 +183,7 @@ def empty(folder: Path) -> None:
     ],
 )
 def test_dataset_faults(models: Path, few: Path, spoil: Callable[[Path], None], words: str) -> None:
-    """A missing, empty, one-class, one-slice or damaged set: the training fails before it begins, and says
-    why."""
+    """A missing, empty, one-class, one-slice or damaged set fails before the training, with the reason."""
     spoil(few)
     with pytest.raises(StrokeError, match=words):
         train_experiment(few, Protocol(labels="folder", split="random", folds=1), "one")
@@ -196,13 +195,13 @@ def test_dataset_faults(models: Path, few: Path, spoil: Callable[[Path], None], 
 def test_dataset_faults_while_the_slices_are_prepared(
     models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder that vanishes in the middle fails the training; with the folder back it can be resumed."""
+    """A folder that vanishes meanwhile fails the training; when it is back, the training can be resumed."""
 
     def vanish(stage: str, tracks: dict[str, Any]) -> None:
         if stage == "preparing" and few.exists():
             few.rename(few.with_name("away"))
 
-    play_children(monkeypatch, "raise SystemExit(3)")
+    replace_children(monkeypatch, "raise SystemExit(3)")
     protocol = Protocol(folds=2, frameworks=("keras",))
     with pytest.raises(StrokeError):
         train_experiment(few, protocol, "one", on_progress=vanish)
@@ -210,18 +209,18 @@ def test_dataset_faults_while_the_slices_are_prepared(
     with pytest.raises(StrokeError, match="no folder"):
         train_experiment(few, protocol, "one", resume=True)
     few.with_name("away").rename(few)
-    with pytest.raises(TrainingError, match="exit code 3"):  # it got as far as the children
+    with pytest.raises(TrainingError, match="exit code 3"):  # it reached the children
         train_experiment(few, protocol, "one", resume=True)
 
 
 def test_enospc(models: Path, few: Path, tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a full disk the run is marked failed and says so; experiments that are there stay as they are."""
-    play_children(monkeypatch, "")
+    """On a full disk the job is failed, with the reason; existing experiments do not change."""
+    replace_children(monkeypatch, "")
     before = read_experiment(tiny.folder).digest
 
     def fill(*_: Any) -> None:
         def refuse(handle: int) -> None:
-            # What was set aside to tell of this is the only room left.
+            # The file reserved for this message is the only space left.
             if (work_folder(models, "full") / "spare").exists():
                 raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -237,12 +236,12 @@ def test_enospc(models: Path, few: Path, tiny: Experiment, monkeypatch: pytest.M
     assert before == read_experiment(tiny.folder).digest
 
 
-def test_too_little_room_is_told_before_the_work(
+def test_too_little_space_is_reported_before_the_work(
     models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A training that cannot fit on the disk ends before anything is prepared, and says what it needs."""
+    """A training that does not fit on the disk ends before anything is prepared, with the space it needs."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
-    with pytest.raises(TrainingError, match="too little room"):
+    with pytest.raises(TrainingError, match="too little space"):
         train_experiment(few, Protocol(folds=2), "one")
     assert not (work_folder(models, "one") / "images.npy").exists()
 
@@ -250,11 +249,11 @@ def test_too_little_room_is_told_before_the_work(
 def test_part_files_of_a_killed_writer_are_cleared(
     models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a kill in the middle of writing left behind goes when the training is resumed."""
+    """A partly written file of a killed training is removed when the training starts again."""
     part = work_folder(models, "one") / "keras" / f"{PART_PREFIX}0123abcd-best.keras"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"half")
-    play_children(monkeypatch, "raise SystemExit(3)")
+    replace_children(monkeypatch, "raise SystemExit(3)")
     with pytest.raises(TrainingError):
         train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "one")
     assert not part.exists()
@@ -263,8 +262,8 @@ def test_part_files_of_a_killed_writer_are_cleared(
 def test_a_second_training_waits_for_the_first(
     models: Path, few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the slot is held it says that it waits and begins nothing; then it goes on."""
-    play_children(monkeypatch, "raise SystemExit(3)")
+    """While the slot is held, a training reports that it waits and writes nothing; then it continues."""
+    replace_children(monkeypatch, "raise SystemExit(3)")
     stages: list[str] = []
     ended: list[str] = []
 
@@ -277,7 +276,7 @@ def test_a_second_training_waits_for_the_first(
         except TrainingError as error:
             ended.append(str(error))
 
-    with only_one(models):
+    with hold_slot(models):
         second = threading.Thread(target=train)
         second.start()
         second.join(1)

@@ -1,4 +1,4 @@
-"""The runner of the queue: one training after the other, never two; it speaks for those that cannot."""
+"""The runner of the queue: one training at a time; it records the end of those that were killed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from core.training import runner as queue_runner
 from core.training.jobs import list_jobs, read_job
 from core.training.protocol import Protocol
 from core.training.runner import run_queue, write_command
-from core.training.state import only_one, work_folder
-from tests.core.played_jobs import play_job
+from core.training.state import hold_slot, work_folder
+from tests.core.job_folders import write_job_folder
 
 COMMAND = {"dataset": "/nowhere", "folds": 1}
 
 
-def play_trainings(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    """Let every training be this code, with its work folder as the first argument."""
+def replace_trainings(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Run this code as every training, with its work folder as the first argument."""
 
     def start(root: Path, work: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", code, str(work)], stderr=subprocess.DEVNULL)
@@ -47,10 +47,10 @@ shutil.rmtree(work)
 
 
 def test_waiting_trainings_run_one_after_the_other(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each begins when the one before has ended, in the order of the queue; then the runner ends."""
-    play_trainings(monkeypatch, _NOTE)
-    play_job(models, "second", "queued", 0, started=2.0, command=COMMAND)
-    play_job(models, "first", "queued", 0, started=1.0, command=COMMAND)
+    """Each starts when the one before has ended, in the order of the queue; then the runner ends."""
+    replace_trainings(monkeypatch, _NOTE)
+    write_job_folder(models, "second", "queued", 0, started=2.0, command=COMMAND)
+    write_job_folder(models, "first", "queued", 0, started=1.0, command=COMMAND)
     run_queue(models)
     assert ["begin first", "end first", "begin second", "end second"] == (
         (models / "notes").read_text().splitlines()
@@ -59,10 +59,10 @@ def test_waiting_trainings_run_one_after_the_other(models: Path, monkeypatch: py
 
 
 def test_two_trainers(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two runners on one folder, as of two dashboards, start each training once and never two at a time."""
-    play_trainings(monkeypatch, _NOTE)
+    """Two runners on one folder, such as those of two dashboards, start each training once, one at a time."""
+    replace_trainings(monkeypatch, _NOTE)
     for place, name in enumerate("abc"):
-        play_job(models, name, "queued", 0, started=float(place), command=COMMAND)
+        write_job_folder(models, name, "queued", 0, started=float(place), command=COMMAND)
     runners = [threading.Thread(target=run_queue, args=(models,)) for _ in range(2)]
     for runner in runners:
         runner.start()
@@ -72,14 +72,14 @@ def test_two_trainers(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert expected == (models / "notes").read_text().splitlines()
 
 
-def test_the_runner_waits_for_a_training_that_was_begun_elsewhere(
+def test_the_runner_waits_for_a_training_started_elsewhere(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the slot is held nothing is started; when it is given back the queue goes on."""
-    play_trainings(monkeypatch, _NOTE)
-    play_job(models, "one", "queued", 0, command=COMMAND)
+    """While the slot is held nothing is started; when it is released the queue continues."""
+    replace_trainings(monkeypatch, _NOTE)
+    write_job_folder(models, "one", "queued", 0, command=COMMAND)
     runner = threading.Thread(target=run_queue, args=(models,))
-    with only_one(models):
+    with hold_slot(models):
         runner.start()
         runner.join(1.0)
         assert runner.is_alive()
@@ -95,13 +95,13 @@ def test_the_runner_waits_for_a_training_that_was_begun_elsewhere(
         ("import os; os.kill(os.getpid(), 9)", "interrupted", "memory ran out"),
     ],
 )
-def test_a_training_that_could_not_speak_is_spoken_for(
+def test_the_runner_records_the_end_of_a_training(
     models: Path, monkeypatch: pytest.MonkeyPatch, code: str, state: str, words: str
 ) -> None:
-    """Ended before it began, or killed: the runner writes why, and goes on with the next."""
-    play_trainings(monkeypatch, code)
+    """For a training that ended early or was killed the runner writes the reason, and starts the next."""
+    replace_trainings(monkeypatch, code)
     for name in ("one", "two"):
-        play_job(models, name, "queued", 0, command=COMMAND)
+        write_job_folder(models, name, "queued", 0, command=COMMAND)
     run_queue(models)
     for name in ("one", "two"):
         job = read_job(name)
@@ -110,38 +110,38 @@ def test_a_training_that_could_not_speak_is_spoken_for(
 
 
 def test_a_training_without_choices_fails_alone(models: Path) -> None:
-    """A damaged queue entry is marked, and does not stop the queue."""
-    play_job(models, "broken", "queued", 0)
+    """A damaged entry is marked as failed, and does not stop the queue."""
+    write_job_folder(models, "broken", "queued", 0)
     run_queue(models)
     assert "failed" == read_job("broken").state
 
 
-def test_the_command_says_every_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What the runner writes, the program's own command reads back as the same protocol."""
+def test_the_command_holds_every_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runner's arguments give the same protocol when the command reads them."""
     protocol = Protocol(
         "folder", "random", 2, "plain", ("keras",), 7, class_weights=False, epochs=3, batch_size=5,
         learning_rate=0.01, augmentation="strong",
     )  # fmt: skip
-    taken = []
+    calls = []
     monkeypatch.setattr(
-        "core.training.run.train_experiment", lambda *args, **more: taken.append((args, more)) or 1 / 0
+        "core.training.run.train_experiment", lambda *args, **more: calls.append((args, more)) or 1 / 0
     )
     choices = {**vars(protocol), "frameworks": list(protocol.frameworks), "dataset": str(tmp_path)}
     CliRunner().invoke(cli.app, write_command("one", choices))
-    ((args, more),) = taken
+    ((args, more),) = calls
     assert (tmp_path, protocol, "one") == args
     assert more["resume"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no SIGKILL")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_restart_mid_training(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training outlives the runner and is found by who comes next; a new runner waits for its end."""
+    """A training outlives the runner; other processes see it, and a new runner waits for its end."""
     holds = """
 import sys, time, pathlib
 sys.path.insert(0, sys.argv[2])
-from core.training.state import record_job, only_one
+from core.training.state import record_job, hold_slot
 root = pathlib.Path(sys.argv[1])
-with only_one(root):
+with hold_slot(root):
     (root / ".training" / "one").mkdir(parents=True, exist_ok=True)
     with record_job(root / ".training" / "one"):
         print("begun", flush=True)
@@ -156,8 +156,8 @@ with only_one(root):
         ask = "from core.training.jobs import read_job; print(read_job('one').state)"
         found = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
         assert "running" == found.stdout.strip()
-        play_trainings(monkeypatch, _NOTE)
-        play_job(models, "two", "queued", 0, command=COMMAND)
+        replace_trainings(monkeypatch, _NOTE)
+        write_job_folder(models, "two", "queued", 0, command=COMMAND)
         runner = threading.Thread(target=run_queue, args=(models,))
         runner.start()
         time.sleep(0.5)

@@ -14,19 +14,19 @@ from core.errors import StrokeError
 from core.frameworks import FRAMEWORKS
 from core.training import state as training_state
 from core.training.jobs import read_job
-from core.training.state import last_line, only_one, read_progress, record_job, tell_end, work_folder
+from core.training.state import describe_end, hold_slot, last_line, read_progress, record_job, work_folder
 
 _HOLD = """
 import pathlib, sys, time
-from core.training.state import only_one
-with only_one(pathlib.Path(sys.argv[1])):
+from core.training.state import hold_slot
+with hold_slot(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
 def test_the_slot_of_a_killed_training_is_free(tmp_path: Path) -> None:
-    """Another process waits while it is held, and has it as soon as its holder is killed."""
+    """Another process waits while the slot is held, and gets it when its holder is killed."""
     holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path)], stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None
@@ -37,18 +37,18 @@ def test_the_slot_of_a_killed_training_is_free(tmp_path: Path) -> None:
             waited.append(True)
             holder.kill()
 
-        with only_one(tmp_path, kill):
+        with hold_slot(tmp_path, kill):
             assert [True] == waited
     finally:
         holder.kill()
         holder.communicate()
 
 
-def test_the_slot_goes_when_a_training_fails(tmp_path: Path) -> None:
-    """An error inside gives it back."""
-    with pytest.raises(ZeroDivisionError), only_one(tmp_path):
+def test_the_slot_is_free_after_a_failure(tmp_path: Path) -> None:
+    """An error while the slot is held releases it."""
+    with pytest.raises(ZeroDivisionError), hold_slot(tmp_path):
         raise ZeroDivisionError
-    with only_one(tmp_path, lambda: pytest.fail("it is held")):
+    with hold_slot(tmp_path, lambda: pytest.fail("it is held")):
         pass
 
 
@@ -61,8 +61,10 @@ def test_the_slot_goes_when_a_training_fails(tmp_path: Path) -> None:
         (ZeroDivisionError(), "failed", "ZeroDivisionError"),
     ],
 )
-def test_a_job_ends_with_its_word(models: Path, error: BaseException | None, state: str, words: str) -> None:
-    """It runs while it runs; then it is done, cancelled or failed, with the reason; nothing is left over."""
+def test_a_job_ends_with_its_reason(
+    models: Path, error: BaseException | None, state: str, words: str
+) -> None:
+    """A job is running, then done, cancelled or failed, with the reason; no other file is left."""
     work = work_folder(models, "one")
     work.mkdir(parents=True)
     with contextlib.suppress(*([type(error)] if error else [])), record_job(work):
@@ -74,10 +76,10 @@ def test_a_job_ends_with_its_word(models: Path, error: BaseException | None, sta
     assert ["job.json"] == [path.name for path in work.iterdir()]
 
 
-def test_where_not_even_the_end_can_be_written_the_reason_comes_out(
+def test_the_reason_is_raised_even_if_the_end_cannot_be_written(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error that ended the training is raised, not the one of telling about it."""
+    """The error that ended the training is raised, not the one of writing its state."""
     work = work_folder(models, "one")
     work.mkdir(parents=True)
 
@@ -90,8 +92,8 @@ def test_where_not_even_the_end_can_be_written_the_reason_comes_out(
     assert "running" == json.loads((work / "job.json").read_text())["state"]
 
 
-def test_progress_and_last_words(tmp_path: Path) -> None:
-    """Before a child has spoken its share is 0; the last line that says something is the reason."""
+def test_progress_and_reasons(tmp_path: Path) -> None:
+    """Before a child writes its progress its share is 0; the last non-blank line of a log is the reason."""
     (tmp_path / "keras").mkdir()
     (tmp_path / "keras/progress.json").write_text('{"fraction": 0.5}')
     assert {"pytorch": {"fraction": 0.0}, "keras": {"fraction": 0.5}} == read_progress(
@@ -100,5 +102,5 @@ def test_progress_and_last_words(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("one\n  two \n\n")
     assert "two" == last_line(tmp_path / "log.txt")
     assert "" == last_line(tmp_path / "none.txt")
-    assert "two" == tell_end(1, tmp_path / "log.txt")
-    assert "exit code 3" == tell_end(3, tmp_path / "none.txt")
+    assert "two" == describe_end(1, tmp_path / "log.txt")
+    assert "exit code 3" == describe_end(3, tmp_path / "none.txt")

@@ -1,4 +1,4 @@
-"""Trainings for tests that are played by their records."""
+"""Folders of trainings, as tests need them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from core.training.state import work_folder
 
 
 def dead_process() -> int:
-    """The id of a process that has ended."""
+    """Return the id of a process that has ended."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     return ended.pid
 
 
-def play_job(
+def write_job_folder(
     root: Path,
     name: str,
     state: str,
@@ -29,7 +29,7 @@ def play_job(
     born: float | None = None,
     command: dict[str, Any] | None = None,
 ) -> Path:
-    """A training's folder as core.training.run leaves it."""
+    """Write a training's folder as `core.training.run` does, and return it."""
     folder = work_folder(root, name)
     folder.mkdir(parents=True)
     values = {"name": name, "state": state, "message": message, "process": process, "started": started}
