@@ -1,4 +1,4 @@
-"""Compare: the networks of an experiment on slices they never saw, every figure from its record."""
+"""Compare: the networks of an experiment on held-out slices, with all figures from its record."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from core.experiments import Experiment
 from dashboard.compare import operating_point, paired_tests, slice_counts, tabs as compare_tabs
 from dashboard.shared import Scene, components, loaders, records, state, write_percent
 
-_LEAD = "Each network on the same slices, none of which the network that scored it has trained on."
-# Tabs that the operating point moves.
+_LEAD = "The networks on the same slices. Each slice is scored by a network that never trained on it."
+# Tabs that depend on the operating point.
 _MOVED = ("Utility", "Tests", "Slices")
 _LEVELS = {"slice": "Slice", "patient": "Patient"}
 
 
 def show_page() -> None:
-    """Choices, provenance, the operating point with all that it moves, then the tabs."""
+    """Show the choices, the provenance, the operating point with its figures, then the tabs."""
     with st.container(key="pair_choices"):
         first, second = st.columns([1.3, 2.3], gap="medium", vertical_alignment="top")
     with first:
@@ -31,7 +31,8 @@ def show_page() -> None:
             list(_LEVELS),
             required=True,
             format_func=_LEVELS.__getitem__,
-            help="A patient's score is the mean over the slices; a patient is positive if any slice is.",
+            help="A patient's score is the mean over the slices. A patient's label is positive if that of "
+            "any slice is.",
             **state.persist_widget("level", "slice", _LEVELS.__contains__),
         )
     st.markdown(components.plain(experiment.card["summary"]))
@@ -44,9 +45,9 @@ def show_page() -> None:
 
 @st.fragment
 def _show_point(experiment: Experiment, level: str) -> Scene | None:
-    """The operating point and what it moves, a part that runs alone unless the open tab moves as well.
+    """Show the operating point and its figures; return them, or None if this level has none.
 
-    None, and the reason on the page, where nothing can be said of this level.
+    This part of the page runs alone, except if the open tab depends on the operating point too.
     """
     with state.gather_part("operating_point") as alone:
         with st.container(key="operating_point_bar", border=True):
@@ -62,9 +63,9 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Right and wrong", anchor=False)
             set_aside = st.toggle(
-                "Set aside what needs review",
-                help="Probabilities close to the operating point decide little. The band around it was "
-                "chosen on validation data, so that at most 15 % of them fall into it.",
+                f"Exclude uncertain {operating_point.UNITS[level]}",
+                help="Probabilities close to the operating point are uncertain and need review. The review "
+                "band was chosen so that at most 15 % of the validation data are in it.",
                 **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
             )
         operating_point.show_confusions(experiment, level, scene, set_aside)
@@ -73,7 +74,7 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
 
 
 def _show_tabs(experiment: Experiment, level: str, scene: Scene) -> None:
-    """Only the tab that is open computes anything."""
+    """Show the tabs; only the open one computes anything."""
     thresholds = {name: model["threshold"] for name, model in scene.models.items()}
     shows: dict[str, Callable[[], None]] = {
         "Calibration": lambda: compare_tabs.show_calibration(experiment, level, scene),
@@ -97,11 +98,9 @@ def _show_provenance(experiment: Experiment) -> None:
     shared = loaders.share_of_leaks(experiment)
     if shared:
         st.warning(
-            f"**These figures leak.** The slices were split at random: {write_percent(shared)} of the "
-            "test slices have a slice "
-            "of the same patient in training. The networks can recognise the patient instead of the "
-            "finding, so the "
-            "figures say little about new patients.",
+            f"**These figures suffer from leakage.** The slices were split at random: {write_percent(shared)} of the test "
+            "slices have a slice of the same patient in training. The networks can recognise the patient "
+            "instead of the finding, so the figures say little about new patients.",
             icon=components.SIGNS["warning"],
         )
     elif shared == 0:
@@ -111,16 +110,16 @@ def _show_provenance(experiment: Experiment) -> None:
         )
     else:
         st.warning(
-            "It is not known which slices belong to one patient, so nobody can say whether the figures leak.",
+            "It is not known which slices belong to one patient, so leakage cannot be measured.",
             icon=components.SIGNS["warning"],
         )
     with st.expander("How this was made"):
-        folds = "one held-out part" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
+        folds = "one held-out fold" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
         data = experiment.card["dataset"]
         st.markdown(
             f"- Labels from the {components.plain(protocol['labels'])}; split by "
             f"{'patient' if protocol['split'] == 'patient' else 'slice'}, {folds}, seed {protocol['seed']}.\n"
-            f"- Data set: {data['n_slices']} slices, fingerprint `{data['fingerprint'][:12]}`.\n"
+            f"- Data set: {data['n_slices']:,} slices, fingerprint `{data['fingerprint'][:12]}`.\n"
             f"- Architecture {components.plain(protocol['architecture'])}, {experiment.recipe.size} × "
             f"{experiment.recipe.size} pixels.\n"
             "- Operating points were chosen on validation slices, never on test slices.\n"

@@ -1,4 +1,4 @@
-"""Data: what the data set holds, and the leakage laboratory in three steps."""
+"""Data: the contents of the data set, and the leakage laboratory in three steps."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from core.errors import StrokeError
 from dashboard.data import Source, laboratory, leaks, numbers, source as data_source
 from dashboard.shared import charts, components, figures, loaders, mark_charts, overlays, state
 
-_LEAD = "What a data set holds, what a split of it leaks, and what its labels are worth."
+_LEAD = "What a data set holds, how much its split leaks, and what its labels mean."
 
 
 def show_page() -> None:
-    """What is loaded, then the three steps, each of which stands by itself."""
+    """Show what is loaded, then the three steps."""
     for error in loaders.experiments()[1]:
         components.show_error(error)
     source = data_source.choose_source()
     if source is not None:
-        with _step("1 · Who leaks"):
+        with _step("1 · Leakage between training and test"):
             leaks.show_leaks(source)
-    with _step("2 · What it does to the number"):
+    with _step("2 · What leakage does to the figures"):
         numbers.show_same_network()
     control = st.container()
     if source is not None:
-        with _step("3 · What the labels really say"):
+        with _step("3 · What the labels mean"):
             _show_labels(source)
-        # Last, because it may take a while: all else is there before it.
+        # Last, because it may take a while.
         with control, _step(""):
             numbers.show_control(source)
 
 
 @contextmanager
 def _step(title: str) -> Iterator[None]:
-    """A step of the laboratory; what goes wrong in it spoils no other."""
+    """Frame a step of the laboratory; an error in it does not stop the other steps."""
     if title:
         st.header(title, anchor=False, divider="gray")
     try:
@@ -49,8 +49,8 @@ def _step(title: str) -> Iterator[None]:
 def _show_labels(source: Source) -> None:
     if not source.has_slice_labels:
         st.markdown(
-            "Here every slice carries the label of its folder. What the single slice shows is not known for "
-            "this set: it can only be read off the file numbers of the published one."
+            "Here every slice has the label of its folder. What a single slice shows is not known: slice "
+            "labels can be derived only for the published data set, from its file numbers."
         )
         return
     draw = int(state.read_value("examples", "0", str.isdecimal))
@@ -60,11 +60,11 @@ def _show_labels(source: Source) -> None:
     n_negative = int((source.table["folder_label"] == 0).sum())
     patients = labels.patients_showing_in_negative
     st.markdown(
-        f"The folder's label belongs to the patient and was copied to every slice. Only "
+        f"The folder's label belongs to the patient and is copied to every slice. Only "
         f"**{labels.n_showing_in_positive} of {labels.n_positive_folder}** slices in {positive} "
         f"(**{100 * labels.share_showing_in_positive:.1f} %**) show a hemorrhage. "
         + (
-            f"So do **{labels.n_showing_in_negative}** slices in {negative}, of {len(patients)} patients "
+            f"So do **{labels.n_showing_in_negative}** slices in {negative}, from {len(patients)} patients "
             f"({', '.join(map(components.plain, patients))})."
             if patients
             else f"In {negative} none does."
@@ -72,10 +72,10 @@ def _show_labels(source: Source) -> None:
     )
     if source.is_known:
         st.markdown(
-            "The slice labels are read off the file numbers, which agree with the radiologists on 2491 of "
-            "2501 slices. The ten that they miss hold a hemorrhage: nine are of patient 49, so that in truth "
-            f"**five** patients in {negative} have one. What the set calls {positive} is bleeding after an "
-            "accident: **not one slice is labelled as an ischemic stroke.**"
+            "The slice labels are derived from the file numbers. They agree with the radiologists on 2,491 "
+            "of 2,501 slices. The other ten show a hemorrhage too; nine of them are of patient 49. So in "
+            f"truth **five** patients in {negative} have one. What the data set calls {positive} is "
+            "traumatic hemorrhage: **not one slice is labelled as an ischemic stroke.**"
         )
     with st.container(key="pair_labels"):
         left, right = st.columns([1, 1.6], gap="large")
@@ -112,14 +112,14 @@ def _show_examples(source: Source, found: LabelExamples, draw: int) -> None:
     )
     with st.container(key="scan_labels"):
         columns = st.columns(3, gap="small")
-    for column, (file, told) in zip(columns, examples, strict=True):
+    for column, (file, title) in zip(columns, examples, strict=True):
         with column:
             if file is None:
                 st.image(overlays.render_empty_frame(), width="stretch", alt="")
-                st.markdown(f"**{told}**  \nThere is none.")
+                st.markdown(f"**{title}**  \nThere is none.")
             else:
-                st.image(laboratory.picture(source.images, file), width="stretch", alt=f"{told}: {file}")
-                st.markdown(f"**{told}**  \n:gray[{components.plain(file)}]")
+                st.image(laboratory.picture(source.images, file), width="stretch", alt=f"{title}: {file}")
+                st.markdown(f"**{title}**  \n:gray[{components.plain(file)}]")
     again = ("examples", str(draw + 1))
     st.button("Show other slices", on_click=state.set_value, args=again, icon=":material/shuffle:")
 

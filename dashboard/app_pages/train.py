@@ -1,4 +1,4 @@
-"""Train: choose a protocol, start it in a process of its own, watch it learn, and keep what it made."""
+"""Train: choose a protocol, start and watch a training, and manage the finished experiments."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dashboard.train import show_finished, show_plan, show_runs
 
 _LEAD = (
     "Train both networks under one protocol: the same slices, the same split, the same architecture. "
-    "One training runs at a time; others wait in the queue."
+    "One training runs at a time; the others wait in the queue."
 )
 _LIBRARIES = (*LIBRARIES, "onnx", "onnxscript", "tf2onnx")
 
 
 def show_page() -> None:
-    """Lay the page out: the plan on the left, the trainings and what came of them on the right."""
+    """Show the plan on the left, the trainings and finished experiments on the right."""
     with st.container(key="pair_train"):
         plan, runs = st.columns([1, 1.5], gap="large")
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
     with plan:
         if missing:
-            _tell_missing(missing)
+            _show_missing(missing)
         else:
             show_plan()
     with runs:
@@ -32,11 +32,11 @@ def show_page() -> None:
         show_finished()
 
 
-def _tell_missing(missing: list[str]) -> None:
+def _show_missing(missing: list[str]) -> None:
     st.subheader("Plan", anchor=False)
     st.info(
         f"Training needs libraries that are not installed: {', '.join(missing)}. Install them with"
-        '\n\n```\npip install -e ".[train]"\n```\n\nand start the dashboard again. Reading scans and '
+        '\n\n```\npip install -e ".[train]"\n```\n\nand restart the dashboard. Reading scans and '
         "comparing experiments work without them.",
         icon=":material/download:",
     )

@@ -1,4 +1,4 @@
-"""The figures under the operating point: calibration, utility, robustness, and one model against another."""
+"""The figures of the tabs of Compare: calibration, utility, robustness, and the two models compared."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROW_PX = 34
 
 @dataclass(frozen=True)
 class Gap:
-    """The difference of two models in one figure, with its interval."""
+    """The difference between two models in one metric, with its interval."""
 
     title: str
     value: float
@@ -27,20 +27,20 @@ class Gap:
 def plot_reliability(
     bins: Mapping[str, Sequence[Mapping[str, float]]], framework: str, palette: Palette
 ) -> go.Figure:
-    """What came true of each probability, with how many there were of it below.
+    """Plot a reliability diagram: observed share by predicted probability, with counts below.
 
     Args:
         bins: "before" and "after" calibration, each the BINs of the record; one of them may be empty.
-        framework: gives title and hue of "after"; "before" is gray.
+        framework: gives the title and the colour of "after"; "before" is gray.
         palette: the theme's colours.
     """
     hue = palette.of_framework(framework)
-    looks = {
+    styles = {
         "before": (palette.negative, f"{MARKERS[framework]}-open", "dot"),
         "after": (hue, MARKERS[framework], DASHES[framework]),
     }
     traces = [_line("as predicted", [0, 1], [0, 1], palette.chance, "dot")]
-    for part, (color, symbol, dash) in looks.items():
+    for part, (color, symbol, dash) in styles.items():
         if bins.get(part):
             traces += _list_reliability(bins[part], framework, part, color, symbol, dash)
     return compose(
@@ -48,7 +48,7 @@ def plot_reliability(
         {
             "xaxis": {"title": "predicted probability", "range": [-0.02, 1.02], "dtick": 0.2,
                       "tickformat": ".1f", "anchor": "y2"},
-            "yaxis": {"title": "share that came true", "range": [-0.02, 1.02], "dtick": 0.2,
+            "yaxis": {"title": "observed share", "range": [-0.02, 1.02], "dtick": 0.2,
                       "tickformat": ".1f", "domain": [0.28, 1]},
             "yaxis2": {"title": "count", "type": "log", "dtick": 1, "domain": [0, 0.22]},
         },
@@ -60,11 +60,11 @@ def plot_reliability(
 def plot_decision_curves(
     curves: Mapping[str, Mapping[str, Any]], marks: Mapping[str, float], palette: Palette
 ) -> go.Figure:
-    """Net benefit over threshold probability with 95 % bands, beside acting on all and on none.
+    """Plot decision curves (Vickers and Elkin, Medical Decision Making, 2006) with 95 % bands.
 
     Args:
         curves: framework -> "decision_curve" of the record.
-        marks: framework -> the chosen threshold, where it is one on these probabilities.
+        marks: framework -> the chosen threshold, if it is on the scale of these probabilities.
         palette: the theme's colours.
     """
     first = next(iter(curves.values()))
@@ -86,19 +86,19 @@ def plot_decision_curves(
         )  # fmt: skip
         if framework in marks:
             distances = [abs(threshold - marks[framework]) for threshold in curve["thresholds"]]
-            place = distances.index(min(distances))
+            nearest = distances.index(min(distances))
             outline = {"color": palette.surface, "width": 2}
             traces.append(
                 {
-                    "type": "scatter", "x": [curve["thresholds"][place]], "y": [curve["net_benefit"][place]],
-                    "mode": "markers", "showlegend": False, "legendgroup": framework,
-                    "name": f"{title} operating point",
+                    "type": "scatter", "x": [curve["thresholds"][nearest]],
+                    "y": [curve["net_benefit"][nearest]], "mode": "markers", "showlegend": False,
+                    "name": f"{title} operating point", "legendgroup": framework,
                     "marker": {"color": color, "symbol": MARKERS[framework], "size": 12, "line": outline},
                     "hovertemplate": f"<b>{title}, operating point</b><extra></extra>",
                 }
             )  # fmt: skip
     highest = max(everyone[0], *(max(curve["net_benefit"]) for curve in curves.values()), 0.01)
-    worth = [
+    useful = [
         threshold
         for curve in curves.values()
         for threshold, high in zip(curve["thresholds"], curve["high"], strict=True)
@@ -108,7 +108,7 @@ def plot_decision_curves(
         traces,
         {
             "xaxis": {"title": "threshold probability", "tickformat": ".2f",
-                      "range": [0, min(1.0, max(worth, default=0.3) + 0.05)]},
+                      "range": [0, min(1.0, max(useful, default=0.3) + 0.05)]},
             "yaxis": {"title": "net benefit", "range": [-0.25 * highest, 1.25 * highest]},
         },
         palette, height=430, margin={**MARGIN, "l": 64, "t": 36},
@@ -116,11 +116,11 @@ def plot_decision_curves(
 
 
 def plot_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette: Palette) -> go.Figure:
-    """One figure under each change of the slices; a line per framework stands at the unchanged ones.
+    """Plot AUROC under each change of the slices; a line per framework marks the unchanged slices.
 
     Args:
         rows: (the change in words, framework, AUROC as a FIGURE of the record), the unchanged slices first.
-            What could not be estimated is not drawn.
+            A figure without a value is omitted.
         palette: the theme's colours.
     """
     changes = list(dict.fromkeys(change for change, _, _ in rows))
@@ -163,11 +163,11 @@ def plot_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette:
 
 
 def plot_gaps(gaps: Sequence[Gap], sides: tuple[str, str], palette: Palette) -> go.Figure:
-    """Differences of two models, first minus second, with their intervals; zero is no difference.
+    """Plot differences between two models, first minus second, with their intervals.
 
     Args:
-        gaps: from top to bottom; one without an interval is drawn hollow.
-        sides: what lies to the left and to the right of zero, in words.
+        gaps: from top to bottom; one without an interval is hollow.
+        sides: words for left and right of zero.
         palette: the theme's colours.
     """
     certain = [gap.low is not None and gap.high is not None for gap in gaps]
@@ -199,13 +199,13 @@ def plot_gaps(gaps: Sequence[Gap], sides: tuple[str, str], palette: Palette) -> 
 def plot_agreement(
     cells: Mapping[str, int], title: str, models: tuple[str, str], correct: bool, palette: Palette
 ) -> go.Figure:
-    """Who calls the rows of one class positive: one model against the other.
+    """Plot which rows of one class the two models call positive.
 
     Args:
         cells: counts "both", "only_first", "only_second", "neither".
-        title: what the rows are, as plain text of a plot.
+        title: describes the rows, escaped for a plot.
         models: the two frameworks.
-        correct: whether calling them positive is right.
+        correct: whether positive is the right answer for these rows.
         palette: the theme's colours.
     """
     total = sum(cells.values())
@@ -248,7 +248,7 @@ def _list_reliability(
         "marker": {"color": color, "symbol": symbol, "size": 9},
         "error_y": _reach(columns["observed"], columns["low"], columns["high"], fade(color, 0.6)),
         "hovertemplate": f"<b>{TITLES[framework]}, {part}</b><br>predicted %{{x:.2f}}<br>"
-        "came true %{y:.2f} [%{customdata[2]:.2f}–%{customdata[3]:.2f}]<br>"
+        "observed %{y:.2f} [%{customdata[2]:.2f}–%{customdata[3]:.2f}]<br>"
         "%{customdata[0]} of %{customdata[1]}<extra></extra>",
     }  # fmt: skip
     middles = [(low + high) / 2 for low, high in zip(columns["low_edge"], columns["high_edge"], strict=True)]
@@ -261,7 +261,7 @@ def _list_reliability(
 
 
 def _spread(framework: str, curve: Mapping[str, Any], palette: Palette) -> dict[str, Any]:
-    """The band between the curve's lower and upper ends, where there is one."""
+    """Return the curve's 95 % band, where it has one."""
     known = [place for place, low in enumerate(curve["low"]) if low is not None]
     x = [curve["thresholds"][place] for place in known]
     high, low = ([curve[end][place] for place in known] for end in ("high", "low"))
@@ -284,7 +284,7 @@ def _line(
 def _reach(
     values: Sequence[float], low: Sequence[float | None], high: Sequence[float | None], color: str
 ) -> dict[str, Any]:
-    """Bars from `low` to `high`; none where there is no interval."""
+    """Return error bars from `low` to `high`; of length 0 where there is no interval."""
     return {
         "type": "data", "symmetric": False, "color": color, "thickness": 1.6, "width": 5,
         "array": [0 if end is None else end - value for value, end in zip(values, high, strict=True)],
@@ -293,7 +293,7 @@ def _reach(
 
 
 def _list_rows(titles: Sequence[str], palette: Palette) -> dict[str, Any]:
-    """An axis of words, from top to bottom."""
+    """Return an axis of words, from top to bottom."""
     return {"tickvals": list(range(len(titles))), "ticktext": list(titles), "showgrid": False,
             "range": [len(titles) - 0.4, -0.6], "automargin": True,
             "tickfont": {"color": palette.text}}  # fmt: skip

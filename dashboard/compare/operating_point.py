@@ -1,4 +1,4 @@
-"""The operating point of the page Compare, and everything that it moves."""
+"""The operating point on the page Compare, and all figures that depend on it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STEP = 0.005
 
 
 def choose_operating_point(experiment: Experiment, level: str) -> dict[str, float]:
-    """A preset of the card, or one threshold for all networks by the slider; the threshold of each."""
+    """Let the visitor choose a preset or one threshold for all networks; return {framework: threshold}."""
     rules = components.list_rules(experiment, level)
     options = [*rules, "custom"]
     with st.container(key="pair_point"):
@@ -61,28 +61,28 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
             state.set_value(f"{name}_threshold", threshold)
 
     middle.slider(
-        "Decide from this probability on",
+        "Decision threshold",
         0.0,
         1.0,
         step=_STEP,
         format="%.3f",
-        help="Sets all networks to one threshold on their calibrated probabilities. Under a preset each has "
-        "its own, and the slider stands midway.",
+        help="Sets one threshold on the calibrated probabilities of all networks. With a preset each network "
+        "has its own, and the slider shows their mean.",
         **state.set_widget("threshold", round(sum(cuts.values()) / len(cuts) / _STEP) * _STEP, move),
     )
     right.markdown(
-        "  \n".join(f"{components.name_framework(name)} from **{cut:.3f}** on" for name, cut in cuts.items())
+        "  \n".join(f"{components.name_framework(name)} ≥ **{cut:.3f}**" for name, cut in cuts.items())
     )
     return cuts
 
 
 def list_figures() -> list[Measure]:
-    """Return the metrics of the table of figures, in its order."""
+    """Return the metrics in the order of the table."""
     return [*list_measures("ranking"), *list_measures("rate")]
 
 
 def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bool) -> None:
-    """The table: the networks with intervals, and how far they differ."""
+    """Show the table of the networks' figures with intervals, and their differences."""
     one = next(iter(scene.models.values()))
     compared = "reason" not in scene.comparison and not set_aside
     rows = []
@@ -106,11 +106,11 @@ def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bo
         components.offer_csv(lambda: _list_figures(scene), f"{experiment.name}-{level}-figures.csv")
     with right:
         _show_counts(experiment, level, one)
-        _show_interval(scene, set_aside)
+        _show_interval(scene, level, set_aside)
 
 
 def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
-    """Precision-recall and ROC side by side, with the operating points and review bands."""
+    """Show the precision-recall and ROC curves with operating points and review bands."""
     try:
         found = records.curves(experiment, level)
     except EvaluationError as error:
@@ -135,23 +135,23 @@ def show_curves(experiment: Experiment, level: str, scene: Scene) -> None:
     with st.container(key="pair_curves"):
         left, right = st.columns(2, gap="large")
     file = f"{experiment.name}-{level}"
-    told = ", ".join(
+    marks = ", ".join(
         f"{TITLES[name]} at threshold {model['threshold']:.3f}" for name, model in scene.models.items()
     )
     with left:
         figure = point_charts.plot_precision_recall(precision_recall, prevalence, state.palette())
-        alt = f"Precision-recall curves of the networks, marked: {told}"
+        alt = f"Precision-recall curves of the networks, marked: {marks}"
         table = partial(_list_points, precision_recall, "recall", "precision")
         figures.show_figure(figure, "pr", f"{file}-precision-recall", alt, table)
     with right:
         figure = point_charts.plot_roc(roc, state.palette())
-        alt = f"ROC curves of the networks, marked: {told}"
+        alt = f"ROC curves of the networks, marked: {marks}"
         table = partial(_list_points, roc, "false_positive_rate", "true_positive_rate")
         figures.show_figure(figure, "roc", f"{file}-roc", alt, table)
 
 
 def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside: bool) -> None:
-    """Right and wrong of each network, with what needs review."""
+    """Show the confusion matrix of each network, with the cases that need review."""
     with st.container(key="pair_confusion"):
         columns = st.columns(len(scene.models), gap="large")
     for column, (name, model) in zip(columns, scene.models.items(), strict=True):
@@ -161,8 +161,8 @@ def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside:
             model["confusion"], experiment.classes, name, state.palette(), review=counts, set_aside=set_aside
         )
         shown = counts if set_aside and counts else model["confusion"]
-        told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in shown.items())
-        alt = f"Confusion matrix of the {TITLES[name]} network: {told}"
+        cells = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in shown.items())
+        alt = f"Confusion matrix of the {TITLES[name]} network: {cells}"
         table = pd.DataFrame({"cell": list(shown), "count": list(shown.values())})
         with column:
             file = f"{experiment.name}-{level}-confusion-{name}"
@@ -174,7 +174,7 @@ def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside:
 def _open_cell(
     experiment: Experiment, level: str, name: str, model: Mapping[str, Any], set_aside: bool, cell: str
 ) -> None:
-    """Go to the cases of a cell; of a cell of patients, to all their slices."""
+    """Open the cases of a cell on the page Explore; for a cell of patients, all their slices."""
     if level == "slice":
         case_links.request_cases(experiment, **{f"{name}_outcome": [cell]})
     else:
@@ -189,7 +189,7 @@ def _open_cell(
 
 
 def _list_points(curves: Mapping[str, point_charts.Curve], x: str, y: str) -> pd.DataFrame:
-    """All points of the curves, with these names for what they are."""
+    """Return all points of the curves, with these column names for x and y."""
     return pd.concat(
         pd.DataFrame({"model": name, "threshold": curve.threshold, x: curve.x, y: curve.y})
         for name, curve in curves.items()
@@ -197,20 +197,20 @@ def _list_points(curves: Mapping[str, point_charts.Curve], x: str, y: str) -> pd
 
 
 def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
-    """ "+3 [-1 to +8]" in percent points, or "+0.03 [...]"; bold where the interval leaves out zero."""
+    """Return "+3 [−1 to +8]" in percentage points, or "+0.03 [...]"; bold if the interval excludes zero."""
     if figure["value"] is None:
         return ":gray[not estimable]"
     scale, digits = (100, 0) if percent else (1, 2)
 
-    def tell(value: float) -> str:
+    def write(value: float) -> str:
         text = f"{scale * value:+.{digits}f}"
         return (text.lstrip("+-") if float(text) == 0 else text).replace("-", "−")
 
-    value = tell(figure["value"])
+    value = write(figure["value"])
     if figure["interval"] is None:
         return f"{value} :gray[no interval]"
     low, high = figure["interval"]
-    ends = f":gray[\\[{tell(low)} to {tell(high)}\\]]"
+    ends = f":gray[\\[{write(low)} to {write(high)}\\]]"
     return f"**{value}** {ends}" if low > 0 or high < 0 else f"{value} {ends}"
 
 
@@ -229,13 +229,11 @@ def _write_share(review: Mapping[str, Any]) -> str:
 def _show_counts(experiment: Experiment, level: str, model: Mapping[str, Any]) -> None:
     patients = f" of {model['n_patients']} patients" if level == "slice" and model["n_patients"] else ""
     share = f" ({write_percent(model['prevalence'])})" if model["n"] else ""
-    st.metric(f"Held-out {UNITS[level]}{patients}", f"{model['n']:,}".replace(",", " "))
-    st.metric(
-        f"With {components.plain(experiment.classes[1])}{share}", f"{model['positives']:,}".replace(",", " ")
-    )
+    st.metric(f"Held-out {UNITS[level]}{patients}", f"{model['n']:,}")
+    st.metric(f"With {components.plain(experiment.classes[1])}{share}", f"{model['positives']:,}")
 
 
-def _show_interval(scene: Scene, set_aside: bool) -> None:
+def _show_interval(scene: Scene, level: str, set_aside: bool) -> None:
     interval = scene.interval
     st.caption(
         f"In brackets: {write_percent(interval['level'])} intervals, {interval['method']} over "
@@ -244,22 +242,22 @@ def _show_interval(scene: Scene, set_aside: bool) -> None:
     )
     if set_aside:
         st.caption(
-            "Rates are among what each network decides. The two set other cases aside, so that no "
-            "differences are told."
+            f"Rates are over the {UNITS[level]} that each network decides. The networks exclude different "
+            "ones, so no differences are shown."
         )
     elif "reason" in scene.comparison:
         st.caption(f"No differences: {components.plain(scene.comparison['reason'])}.")
     else:
         st.caption(
-            "Differences are of the same resamples; percentages differ in percentage points. **Bold**: the "
-            "interval leaves out zero."
+            "Differences use the same resamples, and are in percentage points for percentages. **Bold**: the "
+            "interval excludes zero."
         )
     for note in [*scene.notes, *_list_reasons(scene.models.values())]:
         st.caption(components.plain(note))
 
 
 def _list_reasons(models: Sequence[Mapping[str, Any]] | Any) -> list[str]:
-    """Why some figures have no interval, each reason once."""
+    """Return the reasons why figures have no interval, each once."""
     keys = [measure.key for measure in list_figures()]
     found = [model[key] for model in models for key in keys]
     reasons = {one["reason"] for one in found if one["value"] is not None and one["interval"] is None}
@@ -267,7 +265,7 @@ def _list_reasons(models: Sequence[Mapping[str, Any]] | Any) -> list[str]:
 
 
 def _list_figures(scene: Scene) -> pd.DataFrame:
-    """The table's figures at full precision, those among decided cases and at other prevalences as well."""
+    """Return the table's figures at full precision, also over decided cases and at other prevalences."""
     rows: list[dict[str, Any]] = []
     keys = [measure.key for measure in list_figures()]
 
@@ -283,13 +281,8 @@ def _list_figures(scene: Scene) -> pd.DataFrame:
             add(name, model["threshold"], key, "all", model[key])
         for values in model["predictive_values"]:
             for key in ("ppv", "npv"):
-                add(
-                    name,
-                    model["threshold"],
-                    f"{key} at prevalence {values['prevalence']:g}",
-                    "all",
-                    values[key],
-                )
+                title = f"{key} at prevalence {values['prevalence']:g}"
+                add(name, model["threshold"], title, "all", values[key])
         if "share" in model["review"]:
             add(name, model["threshold"], "needs review", "all", model["review"]["share"])
             for measure in list_measures("rate"):

@@ -1,4 +1,4 @@
-"""Tabs of the page Compare that set one model against another, within an experiment and across them."""
+"""The tabs Tests and Other experiments of Compare: models compared within and across experiments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CLASSES = ("positives", "negatives")
 
 
 def show_tests(experiment: Experiment, level: str, scene: Scene) -> None:
-    """Is one network better, by how much, and how sure is that?"""
+    """Show the differences between the two networks, with intervals and tests."""
     found = scene.comparison
     if "reason" in found:
         st.markdown(f"Nothing to test: {components.plain(found['reason'])}.")
@@ -49,20 +49,20 @@ def show_tests(experiment: Experiment, level: str, scene: Scene) -> None:
         rows = [_write_mcnemar(found["mcnemar"], pair, level), *_list_delong(found, level)]
         st.table(rows, hide_index=True, border="horizontal", alt="Tests of one network against the other")
         st.caption(
-            f"McNemar's exact test and plain DeLong take {UNITS[level]} as independent"
+            f"McNemar's exact test and plain DeLong assume independent {UNITS[level]}"
             + (
-                ", which those of one patient are not: read the interval over patients first."
+                "; slices of one patient are not: rely on the interval over patients first."
                 if level == "slice"
                 else "."
             )
-            + " No correction for several tests is made."
+            + " No correction for multiple tests."
         )
-    st.subheader("One model against the other", anchor=False)
+    st.subheader("Agreement of the two models", anchor=False)
     _show_agreement(experiment, found["disagreement"], pair, level, file)
 
 
 def show_others(experiment: Experiment, level: str) -> None:
-    """AUROC and average precision of every experiment on this level, and whether they can be compared."""
+    """Show AUROC and average precision of every experiment, and whether they can be compared."""
     everyone = loaders.experiments()[0]
     rows, marks = [], {key: [] for key in list_keys("ranking")}
     data = []
@@ -87,7 +87,7 @@ def show_others(experiment: Experiment, level: str) -> None:
                 if figure["value"] is not None:
                     chance = model["prevalence"] if measure.chance is None else measure.chance
                     marks[key].append(Mark(other.name, name, figure["value"], low, high, chance))
-        row["Against this one"] = _write_comparable(experiment, other)
+        row["Comparable with this one"] = _write_comparable(experiment, other)
         rows.append(row)
     columns = ["experiment", "model", "level", "figure", "value", "low", "high", "reason"]
     table = pd.DataFrame(data, columns=columns)
@@ -109,8 +109,8 @@ def show_others(experiment: Experiment, level: str) -> None:
         hide_index=True, border="horizontal", alt=f"Ranking figures of every experiment per {level}",
     )  # fmt: skip
     st.caption(
-        "Bars: 95 % intervals by bootstrap; dotted is chance, which for average precision is the share of "
-        "positives. Two experiments compare only where labels and held-out slices are the same."
+        "Bars: 95 % intervals by bootstrap; dotted: chance, which for average precision is the share of "
+        "positives. Compare two experiments only if their labels and held-out slices are the same."
     )
 
 
@@ -138,17 +138,17 @@ def _write_mcnemar(found: Mapping[str, Any], pair: tuple[str, str], level: str) 
     row = {"": "McNemar, exact  \n:gray[decisions at the operating point]"}
     if "reason" in found:
         return row | {"Result": f":gray[not estimable: {components.plain(found['reason'])}]", "p": ""}
-    told = ", ".join(
+    counts = ", ".join(
         f"only {components.name_framework(name)} right **{found[key]}**"
         for name, key in zip(pair, ("only_first_right", "only_second_right"), strict=True)
     )
-    return row | {"Result": f"{told} {UNITS[level]}", "p": _write_p(found["p_value"])}
+    return row | {"Result": f"{counts} {UNITS[level]}", "p": _write_p(found["p_value"])}
 
 
 def _list_delong(found: Mapping[str, Any], level: str) -> list[dict[str, str]]:
     titles = {"delong": f"DeLong  \n:gray[AUROC, {UNITS[level]} independent]"}
     if level == "slice":
-        titles["delong_by_patient"] = "DeLong by patient  \n:gray[AUROC, slices of a patient may depend]"
+        titles["delong_by_patient"] = "DeLong by patient  \n:gray[AUROC, slices of a patient correlated]"
     rows = []
     for key, title in titles.items():
         one = found[key]
@@ -175,14 +175,14 @@ def _show_agreement(
         cells = found[kind]
         title = f"{sum(cells.values())} {kind} ({UNITS[level]})"
         figure = compare_charts.plot_agreement(cells, title, pair, kind == "positives", state.palette())
-        told = ", ".join(f"{key.replace('_', ' ')} {count}" for key, count in cells.items())
+        spoken = ", ".join(f"{key.replace('_', ' ')} {count}" for key, count in cells.items())
         table = pd.DataFrame({"calls positive": list(cells), "count": list(cells.values())})
         with column:
-            alt = f"Who calls the {kind} positive: {told}"
+            alt = f"Which models call the {kind} positive: {spoken}"
             figures.show_figure(figure, f"agreement_{kind}", f"{file}-agreement-{kind}", alt, table)
     apart = sum(found[kind][key] for kind in _CLASSES for key in ("only_first", "only_second"))
     total = sum(sum(found[kind].values()) for kind in _CLASSES)
-    st.caption(f"The two disagree on {apart} of {total} {UNITS[level]} ({write_percent(apart / total)}).")
+    st.caption(f"They disagree on {apart:,} of {total:,} {UNITS[level]} ({write_percent(apart / total)}).")
 
 
 def _write_p(p_value: float) -> str:
@@ -190,18 +190,18 @@ def _write_p(p_value: float) -> str:
 
 
 def _write_comparable(one: Experiment, other: Experiment) -> str:
-    """What keeps the figures of two experiments from being compared, if anything."""
+    """Return why the figures of two experiments cannot be compared, or that they can."""
     if other is one:
         return ""
     ours, theirs = one.card["protocol"], other.card["protocol"]
-    doubts: Sequence[str] = [
+    differences: Sequence[str] = [
         f"{what} differ"
         for what, key in (("labels", "labels"), ("splits", "split"), ("folds", "folds"))
         if ours[key] != theirs[key]
     ]
     share = records.share_in_common(one, other)
     if share < 1:
-        doubts = [*doubts, f"{write_percent(share)} of held-out slices and labels in common"]
-    if not doubts:
+        differences = [*differences, f"{write_percent(share)} of held-out slices and labels in common"]
+    if not differences:
         return f":green[{components.SIGNS['correct']} same slices, labels and split]"
-    return f":{WORDS['review']}[{components.SIGNS['warning']}] {', '.join(doubts)}"
+    return f":{WORDS['review']}[{components.SIGNS['warning']}] {', '.join(differences)}"

@@ -1,4 +1,4 @@
-"""The figures that an operating point moves: curves with their marks, and tables of right and wrong."""
+"""The figures that depend on the operating point: PR and ROC curves, and confusion matrices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dashboard.shared import (
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve of one framework: x, y and threshold (n,), the marked operating point, and the review band."""
+    """A curve of one framework: x, y and threshold, each (n,), its operating point and review band."""
 
     x: np.ndarray
     y: np.ndarray
@@ -37,14 +37,14 @@ class Curve:
 
 
 def plot_precision_recall(curves: Mapping[str, Curve], prevalence: float, palette: Palette) -> go.Figure:
-    """Precision over recall, one line per framework; the dotted line is a coin of this prevalence."""
+    """Plot precision by recall, one line per framework; the dotted line is chance at this prevalence."""
     hover = "threshold %{customdata:.2f}<br>precision %{y:.2f}<br>recall %{x:.2f}"
     traces = [_chance([0, 1], [prevalence, prevalence], palette), *_list_curves(curves, "AP", hover, palette)]
     return _square(traces, "Precision-recall", "recall", "precision", palette)
 
 
 def plot_roc(curves: Mapping[str, Curve], palette: Palette) -> go.Figure:
-    """Sensitivity over 1 - specificity, one line per framework; the dotted diagonal is chance."""
+    """Plot sensitivity by 1 - specificity, one line per framework; the dotted diagonal is chance."""
     hover = "threshold %{customdata:.2f}<br>sensitivity %{y:.2f}<br>1 - specificity %{x:.2f}"
     traces = [_chance([0, 1], [0, 1], palette), *_list_curves(curves, "AUROC", hover, palette)]
     return _square(traces, "ROC", "1 - specificity", "sensitivity", palette)
@@ -59,15 +59,15 @@ def plot_confusion(
     review: Mapping[str, int] | None = None,
     set_aside: bool = False,
 ) -> go.Figure:
-    """Draw the table of right and wrong of one framework: one hue by share of the row, wrong cells outlined.
+    """Plot the confusion matrix of one framework: coloured by share of the row, wrong cells outlined.
 
     Args:
-        confusion: counts of all rows by cell.
+        confusion: counts by cell.
         classes: names of the negative and the positive class.
-        framework: gives title and hue.
+        framework: gives title and colour.
         palette: the theme's colours.
-        review: counts with the band set aside, as in the record's "review"; None without a band.
-        set_aside: whether what needs review stands in a column of its own, or is noted in each cell.
+        review: counts without the review band, as in the record's "review"; None without a band.
+        set_aside: whether cases that need review have their own column; if not, each cell notes their number.
     """
     shown, notes, columns = dict(confusion), {}, [shorten(name) for name in classes]
     cells = np.reshape(list(CELLS), (2, 2)).tolist()
@@ -101,7 +101,7 @@ def plot_confusion(
     outlines = [_outline("wrong", wrong, palette.wrong)]
     if len(columns) > 2:
         outlines.append(_outline("needs review", [(2, 0), (2, 1)], palette.review))
-    # A heat map hands on no click, a point does: one lies unseen on the middle of each cell.
+    # Clicks on a heat map are not reported, those on a point are: each cell has an invisible one.
     middles = {
         "type": "scatter", "mode": "markers", "x": [x for _ in cells for x in places], "hoverinfo": "none",
         "y": [y for y in range(2) for _ in places], "customdata": [cell for row in cells for cell in row],
@@ -121,7 +121,7 @@ def plot_confusion(
 
 
 def _outline(name: str, places: Sequence[tuple[int, int]], color: str) -> dict[str, Any]:
-    """Dotted frames around these cells."""
+    """Return dotted frames around these cells."""
     x: list[float | None] = []
     y: list[float | None] = []
     for left, top in places:
@@ -143,7 +143,7 @@ def _square(traces: list[dict[str, Any]], title: str, x: str, y: str, palette: P
 def _list_curves(
     curves: Mapping[str, Curve], area: str, hover: str, palette: Palette
 ) -> Iterator[dict[str, Any]]:
-    """The review bands first, so that they lie under the curves."""
+    """Yield the review bands first, so that they are under the curves."""
     inside: dict[str, np.ndarray] = {}
     for framework, curve in curves.items():
         if curve.band is not None:

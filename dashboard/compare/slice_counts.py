@@ -1,4 +1,4 @@
-"""Tabs of the page Compare on where the figures come from: how the networks learned, and single slices."""
+"""The tabs Learning and Slices of Compare: training history, and single slices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.shared import WORDS, charts, components, figures, loaders, state
 
 
 def show_learning(experiment: Experiment) -> None:
-    """Loss and accuracy by epoch."""
+    """Show loss and accuracy by epoch."""
     history = loaders.history(experiment)
     with st.container(key="pair_learning"):
         columns = st.columns(len(experiment.frameworks), gap="large")
@@ -25,25 +25,25 @@ def show_learning(experiment: Experiment) -> None:
             figures.show_figure(figure, f"learning_{name}", f"{experiment.name}-learning-{name}", alt, own)
     if experiment.card["protocol"]["folds"] > 1:
         st.caption(
-            "Faint: each fold. Bold: their mean, as far as all folds have come. Marks: the epochs that "
-            "were kept."
+            "Faint: each fold. Bold: their mean, over the epochs that all folds have. Marks: the epochs "
+            "whose weights were kept."
         )
 
 
 def show_samples(experiment: Experiment, level: str, thresholds: Mapping[str, float]) -> None:
-    """A handful of test slices with what both networks say of them."""
+    """Show a few test slices with both networks' probabilities and decisions."""
     handful = samples.sample_slices(experiment, state.sample_number())
     if handful is None:
         st.markdown(
             "The data set is not on this machine, so its pictures cannot be shown. "
-            "`python -m core download` fetches it."
+            "Download it on the page *Data*, or with `python -m core download`."
         )
         return
     if not handful:
         st.markdown("The data set on this machine is not the one this experiment was trained on.")
         return
     if level == "patient":
-        st.markdown("Single slices, decided at the networks' usual operating points for slices.")
+        st.markdown("Single slices, at the networks' default operating points for slices.")
         thresholds = {name: _usual_threshold(experiment, name) for name in experiment.frameworks}
     st.button("Show others", on_click=state.sample_again, icon=":material/shuffle:")
     with st.container(key="scan_samples"):
@@ -59,7 +59,7 @@ def _usual_threshold(experiment: Experiment, framework: str) -> float:
     return 0.5 if rule == "custom" else experiment.threshold(framework, "slice", rule)
 
 
-def _show_sample(experiment: Experiment, sample: loaders.Sample, thresholds: Mapping[str, float]) -> None:
+def _show_sample(experiment: Experiment, sample: samples.Sample, thresholds: Mapping[str, float]) -> None:
     st.image(sample.picture, width="stretch", alt=f"Test slice {sample.file}")
     actual = components.name_decision(experiment, bool(sample.label))
     lines = [f"Actual: {actual}"]

@@ -1,4 +1,4 @@
-"""Tabs of the page Compare about each network by itself: calibration, utility, subgroups, robustness."""
+"""The tabs Calibration, Utility, Subgroups and Robustness of the page Compare."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from core.imaging import Perturbation
 from dashboard.compare import compare_charts
 from dashboard.shared import Mark, Scene, components, figures, mark_charts, records, state
 
-_GROUPS = {"level": "Level in the head", "brightness": "Brightness of the tissue"}
+_GROUPS = {"level": "Region of the head", "brightness": "Brightness of the tissue"}
 _PARTS = ("before", "after")
 
 
 def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
-    """Do probabilities mean what they say, before and after recalibration?"""
+    """Show how well probabilities are calibrated, before and after recalibration."""
     st.markdown(
         "Of all slices with a predicted probability of 20 %, about 20 % should be positive. Points on the "
-        "dotted line are right; below it, the network claims too much."
+        "dotted line are well calibrated; below it, the predicted probability is too high."
         if level == "slice"
-        else "A patient's score, the mean over the slices, is no probability. **Before** is that score; "
-        "**after** is its recalibration to a probability, which only this tab and *Utility* use."
+        else "A patient's score, the mean over the slices, is not a probability. **Before** is that score. "
+        "**After** is its recalibration to a probability, used only in this tab and *Utility*."
     )
     parts = {name: _calibration_of(model) for name, model in scene.models.items()}
     with st.container(key="pair_reliability"):
@@ -57,19 +57,18 @@ def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
     columns = ["model", "part", "figure", "value", "low", "high", "reason"]
     components.offer_csv(pd.DataFrame(data, columns=columns), f"{experiment.name}-{level}-calibration.csv")
     st.caption(
-        "Bars on the points: 95 % Clopper-Pearson intervals, which take slices as independent. In brackets: "
+        "Bars on the points: 95 % Clopper-Pearson intervals, which assume independent slices. In brackets: "
         f"95 % intervals by bootstrap over {scene.interval['resampled']}. {_write_fits(parts)}"
     )
 
 
 def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
-    """Would acting on the networks do more good than harm?"""
+    """Show the net benefit of acting on the networks, by threshold."""
     found = {name: model["decision_curve"] for name, model in scene.models.items()}
     known = {name: curve for name, curve in found.items() if "reason" not in curve}
     st.markdown(
-        "A threshold of 10 % says: missing one hemorrhage weighs as much as nine needless alarms. Where a "
-        "network's line lies above both others, consulting it is worth more than acting on everyone, or on "
-        "no one."
+        "A threshold of 10 % means: missing one hemorrhage is as bad as nine false alarms. Where a network's "
+        "line is above both others, using it is better than acting on all or on none."
     )
     for name, curve in found.items():
         if "reason" in curve:
@@ -79,26 +78,25 @@ def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
     marks = {name: scene.models[name]["threshold"] for name in known} if level == "slice" else {}
     figure = compare_charts.plot_decision_curves(known, marks, state.palette())
     table = pd.concat(pd.DataFrame({"model": name, **curve}) for name, curve in known.items())
-    alt = "Decision curves of the networks beside acting on all and on none"
+    alt = "Decision curves of the networks, and of acting on all and on none"
     figures.show_figure(figure, "utility", f"{experiment.name}-{level}-decision-curves", alt, table)
-    told = [f"{components.name_framework(name)} {_write_worth(curve)}" for name, curve in known.items()]
-    st.markdown("; ".join(told) + ".")
+    ranges = [f"{components.name_framework(name)} {_write_range(curve)}" for name, curve in known.items()]
+    st.markdown("; ".join(ranges) + ".")
     marked = " Marks: the operating points." if marks else ""
     st.caption(
-        f"Net benefit: true positives per {level}, less the false ones at the weight of the threshold, on "
-        f"recalibrated probabilities. Bands: pointwise 95 % intervals.{marked}"
+        f"Net benefit: true positives per {level} minus false positives weighted by the threshold's odds, "
+        f"from recalibrated probabilities. Bands: pointwise 95 % intervals.{marked}"
     )
 
 
 def show_subgroups(experiment: Experiment, level: str) -> None:
-    """Where in the head, and in how bright pictures, do the networks rank well?"""
+    """Show AUROC by region of the head and by brightness of the tissue."""
     found = {name: levels["slice"] for name, levels in records.subgroups(experiment).items()}
     if any("reason" in kinds for kinds in found.values()):
-        _show_missing(experiment, "how well the networks rank in each part of the head, and in dark and "
-                      "bright pictures")  # fmt: skip
+        _show_missing(experiment, "the AUROC in each region of the head, and in dark and bright pictures")
         return
     if level == "patient":
-        st.markdown("A place in the head belongs to a slice: these figures are per slice.")
+        st.markdown("These figures are per slice: region and brightness belong to a slice.")
     with st.container(key="pair_subgroups"):
         columns = st.columns(len(_GROUPS), gap="large")
     for column, (kind, title) in zip(columns, _GROUPS.items(), strict=True):
@@ -106,16 +104,15 @@ def show_subgroups(experiment: Experiment, level: str) -> None:
             st.markdown(f"**{title}**")
             _show_groups(experiment, kind, {name: kinds[kind] for name, kinds in found.items()})
     st.caption(
-        "AUROC with 95 % intervals by bootstrap over the patients of each group; dotted is chance. Base, "
-        "middle and vertex are thirds of what was scanned of each patient, no landmarks."
+        "AUROC with 95 % intervals by bootstrap over the patients of each group; dotted: chance. Base, "
+        "middle and vertex are thirds of each patient's scan, not anatomical landmarks."
     )
 
 
 def show_robustness(experiment: Experiment, level: str) -> None:
-    """How much do the networks lose when slices come noisier, turned or in another window?"""
+    """Show AUROC on slices that are noisy, rotated, shifted or in another window."""
     if "robustness.csv" not in experiment.card["files"]:
-        _show_missing(experiment, "what the networks lose when slices are noisy, turned, shifted, or come in "
-                      "another window")  # fmt: skip
+        _show_missing(experiment, "the AUROC on slices that are noisy, rotated, shifted or in another window")
         return
     parts = {name: levels[level] for name, levels in records.robustness(experiment).items()}
     conditions = [(name, one) for name, part in parts.items() for one in part.get("conditions", ())]
@@ -137,14 +134,14 @@ def show_robustness(experiment: Experiment, level: str) -> None:
         else "No intervals were measured here."
     )
     st.caption(
-        f"{conditions[0][1]['n']} held-out {level}s. Each slice was changed as its file might have been, "
-        "prepared anew, and scored by the network of its own fold. Lines stand at the unchanged slices, "
-        f"dotted is chance. {bars}"
+        f"{conditions[0][1]['n']:,} held-out {level}s. Each slice was changed, preprocessed again, and "
+        "scored by the network that never trained on it. Lines: the unchanged slices; dotted: chance. "
+        f"{bars}"
     )
 
 
 def _calibration_of(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The LEVEL's "calibration" with every part there, however little could be estimated."""
+    """Return the LEVEL's "calibration" with all parts; what was not estimable has a reason."""
     found = dict(model["calibration"])
     for part in _PARTS:
         given = found.get(part, found)
@@ -174,20 +171,20 @@ def _sentence(text: str) -> str:
     return components.sentence(text) if text else ""
 
 
-def _write_worth(curve: Mapping[str, Any]) -> str:
-    """The longest run of thresholds where the curve lies above both other ways, and how far that is sure."""
+def _write_range(curve: Mapping[str, Any]) -> str:
+    """Return the longest range of thresholds where the curve is above both alternatives."""
     thresholds = curve["thresholds"]
     above = [own > max(all_, 0.0) for own, all_ in zip(curve["net_benefit"], curve["treat_all"], strict=True)]
     start, stop = _longest_run(above)
     if start == stop:
-        return "lies above both at no threshold"
+        return "is above both at no threshold"
     first, last = _longest_run([low is not None and low > 0 for low in curve["low"]])
-    sure = f", its interval above 0 up to {thresholds[last - 1]:.2f}" if first < last else ""
-    return f"lies above both from **{thresholds[start]:.2f}** to **{thresholds[stop - 1]:.2f}**{sure}"
+    certain = f" (interval above 0 up to {thresholds[last - 1]:.2f})" if first < last else ""
+    return f"is above both from **{thresholds[start]:.2f}** to **{thresholds[stop - 1]:.2f}**{certain}"
 
 
 def _longest_run(values: Sequence[bool]) -> tuple[int, int]:
-    """Start and stop of the longest run of true values; equal when there is none."""
+    """Return start and stop of the longest run of true values; equal if there is none."""
     best, start = (0, 0), 0
     for place, value in enumerate([*values, False]):
         if value:
@@ -239,29 +236,29 @@ def _list_conditions(conditions: Sequence[tuple[str, Mapping[str, Any]]]) -> pd.
 
 
 def _write_losses(rows: Sequence[tuple[str, str, Mapping[str, Any]]], experiment: Experiment) -> list[str]:
-    """For each network the change under which it loses most."""
-    told = []
+    """Return for each network the change with the lowest AUROC."""
+    parts = []
     for name in experiment.frameworks:
         own = [(change, figure) for change, framework, figure in rows if framework == name]
         known = [(change, figure) for change, figure in own[1:] if figure["value"] is not None]
         if not own or own[0][1]["value"] is None or not known:
-            told.append(f"{components.name_framework(name)}: not estimable")
+            parts.append(f"{components.name_framework(name)}: not estimable")
             continue
         change, worst = min(known, key=lambda pair: pair[1]["value"])
-        told.append(
+        parts.append(
             f"{components.name_framework(name)} {_write_area(own[0][1])} unchanged, at worst "
             f"{_write_area(worst)} :gray[({components.plain(change)})]"
         )
-    return told
+    return parts
 
 
 def _write_area(figure: Mapping[str, Any]) -> str:
-    """With its interval, where there is one; the caption says where none was measured."""
+    """Return an AUROC with its interval, if it has one; the caption says if none was measured."""
     return components.write_figure(figure, False).removesuffix(" :gray[no interval]")
 
 
 def _show_missing(experiment: Experiment, what: str) -> None:
     with st.container(border=True):
-        st.markdown(f"**Not measured yet.** Here it will be seen {what}.")
-        st.markdown("With the data set and the frameworks installed, this measures it, in minutes:")
+        st.markdown(f"**Not measured yet.** This tab shows {what}.")
+        st.markdown("To measure it in a few minutes, with the data set and the frameworks installed:")
         st.code(f"python -m core robustness {experiment.name}", language="bash")

@@ -1,5 +1,7 @@
-"""What the page Data computes under a progress bar, and what is kept of it: shared by all, bounded, by
-content. A visitor who leaves the page while it is computed stops it at the next step of the bar.
+"""The computations of the page Data, with progress bars.
+
+Results are stored by content, shared by all visitors and limited in number. A visitor who leaves the page
+stops a computation at the next step of its bar.
 """
 
 from __future__ import annotations
@@ -29,7 +31,14 @@ _MOST = {"controls": 8, "audits": 4, "folds": 8, "pictures": 96}
 
 @dataclass(frozen=True)
 class Source:
-    """Slices (as the table of `core.datasets.Dataset`), what is known of them, and `images` if here."""
+    """The slices that the page is about.
+
+    Attributes:
+        table: as that of `core.datasets.Dataset`.
+        classes: names of the folders, (negative, positive).
+        fingerprint: of the data set.
+        images: the data set; None if it is not on this machine.
+    """
 
     table: pd.DataFrame
     classes: tuple[str, str]
@@ -38,22 +47,22 @@ class Source:
 
     @property
     def is_known(self) -> bool:
-        """Whether this is the published set."""
+        """Return whether this is the published data set."""
         return self.fingerprint == KNOWN_DATASET["fingerprint"]
 
     @property
     def has_patients(self) -> bool:
-        """Whether every slice names its patient."""
+        """Return whether the patient of every slice is known."""
         return bool((self.table["patient"] != "").all())
 
     @property
     def has_slice_labels(self) -> bool:
-        """Whether it is known what each slice shows."""
+        """Return whether every slice has a slice label."""
         return bool(self.table["slice_label"].notna().all())
 
 
 def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -> Control:
-    """The control of a set with this seed; errors as `core.datasets.leakage.run_control`."""
+    """Return the leakage control of a data set; errors as `core.datasets.run_control`."""
     return compute_once(
         "controls",
         (found.fingerprint, seed),
@@ -63,27 +72,27 @@ def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -
 
 
 def audit(found: Dataset, progress: Progress) -> Audit:
-    """The audit of a set; errors as `core.datasets.audit.audit_dataset`."""
+    """Return the audit of a data set; errors as `core.datasets.audit_dataset`."""
     return compute_once(
         "audits", (found.folder, found.fingerprint), _MOST["audits"], lambda: audit_dataset(found, progress)
     )
 
 
 def fold(table: pd.DataFrame, split: Split, seed: int) -> Fold:
-    """The 90/10 parting of a table of slices; errors as `core.datasets.splits.make_folds`."""
+    """Return a 90/10 split of a table of slices; errors as `core.datasets.make_folds`."""
 
-    def part() -> Fold:
+    def split_table() -> Fold:
         y, patients = table["folder_label"].to_numpy(), table["patient"].to_numpy(dtype=str)
         return make_folds(y, patients, split=split, folds=1, seed=seed)[0]
 
-    return compute_once("folds", (tuple(table["file"]), split, seed), _MOST["folds"], part)
+    return compute_once("folds", (tuple(table["file"]), split, seed), _MOST["folds"], split_table)
 
 
 def picture(found: Dataset, file: str) -> Image.Image:
-    """A slice of the set, small.
+    """Return a thumbnail of a slice of the data set.
 
     Raises:
-        ScanError: when it has vanished or been damaged.
+        ScanError: the file is missing or damaged.
     """
     digest = found.table.loc[found.table["file"] == file, "sha256"].iloc[0]
     return compute_once(

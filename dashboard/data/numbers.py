@@ -1,4 +1,4 @@
-"""Step 2 of the leakage laboratory: what a leak does to the figures, by record and by live control."""
+"""Step 2 of the leakage laboratory: the effect of leakage on the figures, by records and a live control."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HIGHEST_SEED = 9999
 
 
 def show_same_network() -> None:
-    """The naive figures beside the honest ones, from the records of the first two experiments."""
+    """Show the figures of one network under both splits, from the records of two experiments."""
     st.markdown(
         "**One network, the same labels, tested in two ways.** Only the split differs. The figures are "
         "computed from the records of the experiments; bars are 95 % intervals."
@@ -50,42 +50,42 @@ def show_same_network() -> None:
     protocols = [{key: one.card["protocol"][key] for key in ("labels", "architecture")} for one in found]
     if protocols[0] != protocols[1]:
         st.warning(
-            "These two experiments differ in more than their split, so the figures are not to be compared.",
+            "These two experiments differ in more than their split, so their figures cannot be compared.",
             icon=components.SIGNS["warning"],
         )
     else:
-        st.markdown(_tell_network(marks))
+        st.markdown(_describe_network(marks))
 
 
 def show_control(source: Source) -> None:
-    """Run the control when asked to, and say what follows from it."""
-    st.subheader("The control: labels that mean nothing", anchor=False)
+    """Run the control on request, and show its conclusion."""
+    st.subheader("The control: meaningless labels", anchor=False)
     st.markdown(
-        "Is it patients that are recognised? The proof needs no network. A model that looks up the most "
-        "similar small picture and copies its label knows nothing of disease. It is tested with the true "
-        "labels, and with labels **shuffled between patients**: the slices of a patient keep one label, but "
-        "the wrong one. Nobody could predict those in a patient never met."
+        "Does a model recognise patients? This test needs no network. The model finds the most similar small "
+        "picture and copies its label, so it knows nothing of disease. It is tested with the true labels, "
+        "and with labels **shuffled between patients**: all slices of a patient share one meaningless label. "
+        "For a new patient nothing could predict it."
     )
-    asked = state.read_value("control", "", _is_seed)
+    requested = state.read_value("control", "", _is_seed)
     if source.images is None:
         st.markdown("The control needs the pictures, and they are not on this machine.")
         return
-    if not asked:
+    if not requested:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Run the control on this data set", on_click=state.set_value, args=("control", "0"),
                 type="primary", icon=":material/play_arrow:",
             )  # fmt: skip
-            st.caption("Computed here and now, in less than a minute.")
+            st.caption("It runs on this machine, in less than a minute.")
         return
-    seed = int(asked)
+    seed = int(requested)
     bar, space = st.empty(), st.empty()
     with space:
         st.skeleton(height=_RESULT_PX)
     control = laboratory.control(
         source.images, seed,
         components.show_progress(bar, "Reading the pictures"),
-        components.show_progress(bar, "Testing the model, setting by setting"),
+        components.show_progress(bar, "Testing the model"),
     )  # fmt: skip
     bar.empty()
     with space.container():
@@ -126,14 +126,14 @@ def _show_result(control: Control) -> None:
         part = (
             ""
             if control.n_slices == control.n_slices_in_set
-            else f" Of {control.n_slices_in_set} slices, {control.n_slices} took part: whole patients, drawn "
-            "at random."
+            else f" {control.n_slices:,} of {control.n_slices_in_set:,} slices were used: whole patients, "
+            "sampled at random."
         )
         runs = max(outcome.n_runs for outcome in control.outcomes)
         st.caption(
-            f"In brackets: the lowest and highest of {runs} splits or shuffles; of true labels with patients "
-            f"apart, the 95 % interval over patients, each of whom is left out once.{part} Slice labels are "
-            "not shuffled, because they do not belong to patients."
+            f"In brackets: the lowest and highest of {runs} splits or shuffles. For true labels "
+            f"with patients apart: the 95 % interval over patients, each left out once.{part} Slice labels "
+            "are not shuffled, because they do not belong to patients."
         )
     seed = (control.seed + 1) % (_HIGHEST_SEED + 1)
     again = ("control", str(seed))
@@ -148,17 +148,17 @@ def _show_marks(marks: list[Mark], key: str, alt: str) -> None:
 
 
 def _mark_figure(row: str, framework: str, level: dict[str, Any], key: str) -> Mark:
-    """A figure of `core.evaluation.summary` as a mark."""
+    """Return a figure of `core.evaluation.summary` as a mark."""
     share = level["positives"] / level["n"]
     chance = 0.5 if key == "auroc" else max(share, 1 - share)
     low, high = level[key]["interval"] or (None, None)
     return Mark(row, framework, level[key]["value"], low, high, chance)
 
 
-def _tell_network(marks: list[Mark]) -> str:
-    """The lesson of the two experiments, in their own numbers."""
+def _describe_network(marks: list[Mark]) -> str:
+    """Return the conclusion from the two experiments, in their own figures."""
 
-    def tell(row: str, percent: bool) -> str:
+    def write(row: str, percent: bool) -> str:
         own = [mark for mark in marks if mark.row == row]
         return " and ".join(
             f"{components.name_framework(mark.series)} **{_write_value(mark.value, percent)}**"
@@ -167,11 +167,11 @@ def _tell_network(marks: list[Mark]) -> str:
         )
 
     return (
-        f"Accuracy with slices at random: {tell('Accuracy, slices at random', True)}. With patients apart: "
-        f"{tell('Accuracy, patients apart', True)}, where always answering the commoner label is right in "
-        f"{write_percent(max(mark.chance for mark in marks))}. Their AUROC is then "
-        f"{tell('AUROC, patients apart', False)}; guessing gives 0.50. **The first number is the famous one. "
-        "The second is what it is worth for a new patient.**"
+        f"Accuracy with slices at random: {write('Accuracy, slices at random', True)}. With patients apart: "
+        f"{write('Accuracy, patients apart', True)}; always answering the more frequent label is right in "
+        f"{write_percent(max(mark.chance for mark in marks))}. AUROC with patients apart: "
+        f"{write('AUROC, patients apart', False)}; guessing gives 0.50. **The first number is the famous "
+        "one. The second is what to expect for a new patient.**"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which slices the page Data is about: a data set on this machine, or the record of one."""
+"""The choice of the slices that the page Data is about: a data set on this machine, or a record of one."""
 
 from __future__ import annotations
 
@@ -13,20 +13,17 @@ from core.experiments import SHIPPED
 from dashboard.data.laboratory import Source
 from dashboard.shared import components, datasets, loaders
 
-_POLL_S = 1
-_MB = 1_000_000
-
 
 def choose_source() -> Source | None:
-    """Say what is loaded, or how to get it; None when there is neither a data set nor a record of one."""
+    """Show what is loaded, or how to get it; return None if there is no data set and no record of one."""
     here = find_dataset()
     named = st.text_input(
         "Folder of the data set",
         placeholder=str(here) if here else "a folder on this machine with Normal and Stroke inside",
         key="data_folder",
         persist_state="session",
-        help="Any folder on this machine with two folders of pictures, one for each class. Left empty: the "
-        f"one that `{DATASET_VARIABLE}` names, or the one that was downloaded.",
+        help="Any folder on this machine with two folders of pictures, one per class. If empty: the folder "
+        f"in `{DATASET_VARIABLE}`, or the downloaded data set.",
     ).strip()
     folder = Path(named).expanduser() if named else here
     if folder is None:
@@ -50,7 +47,7 @@ def _read(folder: Path) -> Dataset:
 
 
 def _read_record() -> Source | None:
-    """What the first experiment of the story recorded of its data set: everything but the pixels."""
+    """Return the data set as an experiment recorded it: everything except the pixels."""
     experiments = {experiment.name: experiment for experiment in loaders.experiments()[0]}
     recorded = next((experiments[name] for name in SHIPPED if name in experiments), None)
     if recorded is None:
@@ -66,11 +63,11 @@ def _show_loaded(source: Source, found: Dataset) -> None:
     table = source.table
     if source.is_known:
         st.markdown(
-            f":green[{components.SIGNS['correct']} **The published set, byte by byte:**] "
+            f":green[{components.SIGNS['correct']} **The published data set, byte for byte:**] "
             f"[{KNOWN_DATASET['name']}]({KNOWN_DATASET['url']}) · fingerprint `{source.fingerprint[:12]}`"
         )
     else:
-        st.markdown(f"**Not the published set.** Fingerprint `{source.fingerprint[:12]}`")
+        st.markdown(f"**Not the published data set.** Fingerprint `{source.fingerprint[:12]}`")
     with st.container(key="counts"):
         columns = st.columns(4)
     per_class = [int((table["folder_label"] == label).sum()) for label in (0, 1)]
@@ -92,7 +89,7 @@ def _show_loaded(source: Source, found: Dataset) -> None:
 
 
 def _list_patients(source: Source) -> pd.DataFrame:
-    """One row per patient, in the order of the table."""
+    """Return one row per patient, in the order of the table."""
     names = dict(enumerate(source.classes))
     rows = source.table.assign(folder=source.table["folder_label"].map(names))
     columns = {"folder": ("folder", "first"), "slices": ("file", "size")}
@@ -104,15 +101,15 @@ def _list_patients(source: Source) -> pd.DataFrame:
 def _invite() -> None:
     with st.container(border=True):
         st.markdown(
-            "**No data set is on this machine.** With one, this page shows its slices side by side and runs "
-            "the control on it."
+            "**No data set is on this machine.** With one, this page shows its slices and runs the control "
+            "on it."
         )
         datasets.show_download()
         st.caption(
-            f"Or name a folder above. On the command line: `python -m core download`; or set "
-            f"`{DATASET_VARIABLE}` to a folder and start again."
+            "Or name a folder above, run `python -m core download`, or set "
+            f"`{DATASET_VARIABLE}` to a folder and restart the dashboard."
         )
 
 
 def _write_count(n: int) -> str:
-    return f"{n:,}".replace(",", " ")
+    return f"{n:,}"

@@ -13,7 +13,7 @@ from core.cases import N_CASES, sample_cases
 from core.errors import DatasetError, EvaluationError
 from core.experiments import Experiment
 from core.scans import read_scan
-from dashboard.readings import Upload, find_pictures, read_file, samples
+from dashboard.readings import Upload, find_picture_folder, read_file, samples
 from dashboard.shared import loaders, to_thumbnail
 
 
@@ -57,7 +57,7 @@ def pick_typical(experiment: Experiment, turn: int) -> Example:
             found = _fetch(experiment, root, cases.iloc[row])
             if found is not None:
                 return found
-    return Example(samples.samples()[turn % 2], label=1)
+    return Example(samples.make_synthetic_slices()[turn % 2], label=1)
 
 
 def sample_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
@@ -80,7 +80,7 @@ def sample_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
 def _make_synthetic_quiz(seed: int) -> list[Example]:
     labels = np.random.default_rng(seed).permutation([1, 0] * (N_CASES // 2))
     return [
-        Example(samples.synthetic_slice((seed, number), lesion=bool(label)), int(label))
+        Example(samples.make_synthetic_slice((seed, number), lesion=bool(label)), int(label))
         for number, label in enumerate(labels)
     ]
 
@@ -96,7 +96,7 @@ def _fetch(experiment: Experiment, root: Path, row: Any) -> Example | None:
 
 def _pictures() -> Path | None:
     try:
-        return find_pictures("")
+        return find_picture_folder("")
     except DatasetError:
         return None  # the page Data shows this error
 

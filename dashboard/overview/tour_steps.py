@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core.datasets import Fold, deal_slices, sample_shared_pairs
+from core.datasets import Fold, sample_shared_pairs, tabulate_split
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.overview import held_out, live_reading, story, story_parts
@@ -89,7 +89,7 @@ def _show_leak(_: Experiment, found: list[Experiment]) -> None:
     table = loaders.slices(experiment)
     part = table["fold_0"].to_numpy()
     fold = Fold(*(np.flatnonzero(part == name) for name in ("train", "validation", "test")))
-    dealt = deal_slices(table, fold)
+    sides = tabulate_split(table, fold)
     st.markdown(
         f"**{write_percent(shared)}** of the test slices have a slice of the same patient in training. A "
         "network can recognise the head and repeat the label that it learned for it."
@@ -98,7 +98,7 @@ def _show_leak(_: Experiment, found: list[Experiment]) -> None:
         left, right = st.columns([1.9, 1], gap="large")
     negative, positive = (charts.shorten(name) for name in experiment.classes)
     with left:
-        figure = mark_charts.plot_sides(dealt, (negative, positive), state.palette())
+        figure = mark_charts.plot_sides(sides, (negative, positive), state.palette())
         st.plotly_chart(
             figure.update_layout(height=_FIGURE_PX + 60), key="tour_sides", config=charts.CONFIG,
             alt=f"Each patient a column, each slice a square, tested or learned from: "
@@ -112,7 +112,7 @@ def _show_neighbours(experiment: Experiment, fold: Fold) -> None:
     table = loaders.slices(experiment)
     hashes = dict(zip(table["file"], table["sha256"], strict=True))
     for pair in sample_shared_pairs(table, fold, 1):
-        files = (("Tested", pair.test_file), ("Learned from", pair.learned_file))
+        files = (("Tested", pair.test_file), ("Learned from", pair.training_file))
         pictures = [held_out.find_picture(file, hashes[file], _PICTURE_PX) for _, file in files]
         with st.container(key="scan_neighbours"):
             columns = st.columns(2, gap="small")

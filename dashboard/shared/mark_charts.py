@@ -32,16 +32,16 @@ class Mark:
     chance: float
 
 
-def plot_sides(dealt: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
+def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
     """Plot a split: one column per patient, one square per slice, tested or learned from.
 
     Args:
-        dealt: from `core.datasets.deal_slices`; at most `MOST_PATIENTS` patients are plotted.
+        sides: from `core.datasets.tabulate_split`; at most `MOST_PATIENTS` patients are plotted.
         classes: names of the folders, (negative, positive), escaped for a plot.
         palette: the theme's colours.
     """
-    patients = dealt["patient"].drop_duplicates().to_list()[:MOST_PATIENTS]
-    shown = dealt[dealt["patient"].isin(patients)]
+    patients = sides["patient"].drop_duplicates().to_list()[:MOST_PATIENTS]
+    shown = sides[sides["patient"].isin(patients)]
     table = shown.pivot_table(index="place", columns="patient", values="tested", aggfunc="max")[patients]
     values = table.to_numpy(dtype=float)
     words = np.where(values == 1, "tested", "learned from")

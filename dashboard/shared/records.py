@@ -100,7 +100,7 @@ def _record(digest: str, _experiment: Experiment) -> dict[str, Any]:
 def _scene(
     digest: str, level: str, thresholds: tuple[tuple[str, float], ...], _experiment: Experiment
 ) -> Scene:
-    from core.evaluation import choose_band, compare_models, point_and_draws
+    from core.evaluation import choose_band, compare_models, measure_point
 
     whole = record(_experiment)
     levels = {name: whole["models"][name][level] for name, _ in thresholds}
@@ -112,7 +112,7 @@ def _scene(
     for name, cut in thresholds:
         rows, seen = measured.rows[name], measured.validation[name]
         band: Band | None = choose_band(seen, cut) if seen.size else None
-        point, drawn = point_and_draws(rows.y_true, rows.score, cut, measured.bootstrap, band=band)
+        point, drawn = measure_point(rows.y_true, rows.score, cut, measured.bootstrap, band=band)
         models[name] = {**levels[name], **point}
         draws[name] = {**drawn, **measured.ranking[name]}
     comparison = whole["comparison"][level]
@@ -122,7 +122,7 @@ def _scene(
         cuts = dict(thresholds)
         found = compare_models(
             one.y_true, one.score, other.score, (cuts[pair[0]], cuts[pair[1]]), measured.bootstrap,
-            drawn=(draws[pair[0]], draws[pair[1]]),
+            resampled=(draws[pair[0]], draws[pair[1]]),
         )  # fmt: skip
         comparison = {**comparison, **found}
     return Scene(models, comparison, whole["interval"], whole["notes"])

@@ -1,4 +1,4 @@
-"""The lower part of the page Train: finished experiments, compared, handed out, taken in and deleted."""
+"""The finished experiments on the page Train: compare, export, import and delete them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UPLOAD_MB = 1_000
 
 
 def show_finished() -> None:
-    """The finished experiments as rows, their AUROC in one figure, and the way in for one from elsewhere."""
+    """Show the finished experiments as rows, their AUROC in one figure, and the import."""
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="finished_head"
     ):
@@ -26,9 +26,7 @@ def show_finished() -> None:
     for error in damaged:
         components.show_error(error)
     if not found:
-        st.caption(
-            "There is none yet. A training that ends well becomes one; Import takes one from elsewhere."
-        )
+        st.caption("There is none yet. A successful training becomes one; Import adds one from elsewhere.")
         return
     for experiment in sorted(found, key=lambda one: one.card["created"], reverse=True):
         with st.container(border=True, key=f"experiment_{experiment.name}"):
@@ -40,7 +38,7 @@ def show_finished() -> None:
         on_change="rerun",
     )
     with compared:
-        # Every figure of every experiment would be computed for a figure that nobody has asked for.
+        # Closed, it would compute the figures of every experiment for nothing.
         if compared.open:
             _show_comparison(found)
 
@@ -64,7 +62,7 @@ def _show_row(experiment: Experiment) -> None:
                 "Export", lambda: pack_experiment(experiment), f"{experiment.name}.zip",
                 "application/zip", key=f"export_{experiment.name}", on_click="ignore",
                 icon=":material/download:",
-                help="Card, tables and served networks as a zip file; native weights stay here.",
+                help="Card, tables and served networks as a zip file, without native weights.",
             )  # fmt: skip
             if experiment.name not in SHIPPED:
                 with st.popover("Delete", icon=":material/delete:", key=f"remove_{experiment.name}"):
@@ -72,7 +70,7 @@ def _show_row(experiment: Experiment) -> None:
 
 
 def _show_delete(experiment: Experiment) -> None:
-    st.markdown("Its networks, predictions and figures are deleted for everybody, and cannot be had back.")
+    st.markdown("This deletes its networks, predictions and figures for everybody. It cannot be undone.")
     if st.button("Delete it", key=f"remove_now_{experiment.name}", icon=":material/delete:"):
         try:
             delete_experiment(experiment)
@@ -85,11 +83,11 @@ def _show_delete(experiment: Experiment) -> None:
 
 def _show_import() -> None:
     upload = st.file_uploader(
-        "A zip file that Export wrote", type=["zip"], max_upload_size=_UPLOAD_MB, key="import_file"
+        "A zip file made by Export", type=["zip"], max_upload_size=_UPLOAD_MB, key="import_file"
     )
     st.caption(
-        "Everything in it is checked before it appears: names, sizes, hashes, and that its networks "
-        "say what they are recorded to say."
+        "Everything in it is checked first: names, sizes, hashes, and that its networks give the recorded "
+        "probabilities."
     )
     if st.button("Import it", key="import_now", type="primary", disabled=upload is None):
         assert upload is not None
@@ -108,17 +106,17 @@ def _show_comparison(experiments: list[Experiment]) -> None:
         (one.name, {name: level["slice"]["auroc"] for name, level in records.record(one)["models"].items()})
         for one in experiments
     ]
-    told = "; ".join(
+    spoken = "; ".join(
         f"{name}: " + ", ".join(f"{framework} {_write(figure)}" for framework, figure in found.items())
         for name, found in reached
     )
     st.plotly_chart(
         plot_reached(reached, state.palette()), key="reached_figure", config=charts.CONFIG,
-        alt=f"AUROC with 95 % interval. {told}",
+        alt=f"AUROC with 95 % interval. {spoken}",
     )  # fmt: skip
     st.caption(
         "Points with 95 % intervals by bootstrap over patients; dotted: chance. Labels, splits and data sets "
-        "differ between experiments: the page Compare says how."
+        "may differ between experiments: see the page Compare."
     )
 
 

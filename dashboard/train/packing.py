@@ -1,4 +1,4 @@
-"""Files that go in and out on the page Train: data sets as zip files, experiments as zip files."""
+"""Zip files of the page Train: uploaded data sets and exported experiments."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from dashboard.shared import loaders
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-# Uploaded data sets whose unpacked folders are remembered.
-_N_KNOWN = 32
+_N_KNOWN = 32  # unpacked uploads to remember
 
 
 def unpack_upload(upload: UploadedFile, progress: Callable[[int, int], None]) -> UploadedSet:
-    """Unpack a visitor's data set, once, into the working area of the experiments.
+    """Unpack an uploaded data set into the work folder of the trainings, once per upload.
 
     Raises:
-        DatasetError, StrokeError: see `core.datasets.uploads.unpack_dataset`.
+        DatasetError, StrokeError: see `core.datasets.unpack_dataset`.
     """
     known = loaders.memory("uploads")
     found: UploadedSet | None = known.get(upload.file_id)
@@ -39,17 +38,17 @@ def unpack_upload(upload: UploadedFile, progress: Callable[[int, int], None]) ->
 
 
 def count_pictures(folder: Path) -> dict[str, int]:
-    """Files in each of the two class folders, (negative, positive); none is opened.
+    """Count the files in each class folder, (negative, positive), without opening them.
 
     Raises:
-        DatasetError: there are no two class folders.
+        DatasetError: there are not exactly two class folders.
     """
     root, classes = find_class_folders(folder)
     return {name: len(list_files(root / name)) for name in classes}
 
 
 def pack_experiment(experiment: Experiment) -> bytes:
-    """An experiment as a zip file; see `core.exchange.experiment_zip`."""
+    """Return an experiment as the bytes of a zip file, see `core.exchange.export_experiment`."""
     with TemporaryDirectory(prefix="stroke-ct-") as folder:
         target = Path(folder, "experiment.zip")
         export_experiment(experiment, target)

@@ -1,4 +1,4 @@
-"""The left side of the page Train: the choices before a training, the plan in words, and the start."""
+"""The plan on the page Train: the choices before a training, the plan in words, and the start."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from core.training import STRENGTHS, Protocol, estimate_duration, start_training
 from dashboard.shared import components, state
 from dashboard.train.packing import count_pictures, unpack_upload
 
-_PLACES = {"known": "The published set", "folder": "A folder here", "zip": "A zip file"}
+_PLACES = {"known": "Published data set", "folder": "Folder", "zip": "Zip file"}
 _LABELS = {
     "slice": "Slice labels: does this slice show a hemorrhage?",
-    "folder": "Folder labels: the patient's folder, for every slice",
+    "folder": "Folder labels: in which folder is this slice's patient?",
 }
 _SPLITS = {"patient": "Patients kept apart", "random": "Slices at random"}
 _CHANGES = {"none": "None", "light": "Light", "usual": "Usual", "strong": "Strong"}
@@ -26,24 +26,24 @@ _UPLOAD_MB = 2_000
 
 
 def show_plan() -> None:
-    """The choices, what they mean and how long they take, and the button that starts."""
+    """Show the choices, what they mean, how long they take, and the start button."""
     st.subheader("Plan", anchor=False)
     folder = _choose_dataset()
     n_slices = _show_counts(folder) if folder else 0
     name = st.text_input(
-        "Name", key="name", placeholder="my-experiment", help="Small letters, digits and hyphens."
+        "Name", key="name", placeholder="my-experiment", help="Lower-case letters, digits and hyphens."
     )
     try:
         protocol = _choose_protocol()
     except StrokeError as error:
         components.show_error(error)
         return
-    st.markdown(_tell_plan(protocol))
-    st.markdown(_tell_duration(protocol, n_slices))
+    st.markdown(_describe_plan(protocol))
+    st.markdown(_describe_duration(protocol, n_slices))
     if protocol.split == "random":
         st.warning(
-            "Slices of one patient will be in training and in test. The score will be flattering and "
-            "says little about new patients.",
+            "Slices of one patient will be in both training and test. The figures will be too optimistic and "
+            "say little about new patients.",
             icon=components.SIGNS["warning"],
         )
     ready = bool(folder and n_slices and name.strip())
@@ -61,7 +61,7 @@ def show_plan() -> None:
 
 
 def _choose_dataset() -> Path | None:
-    """The folder of the data set that is to be learned from; None until there is one."""
+    """Let the visitor choose the data set; return its folder, None until there is one."""
     known = find_dataset()
     place = st.segmented_control(
         "Data set", list(_PLACES), format_func=_PLACES.get, default="known", required=True, key="place"
@@ -76,7 +76,7 @@ def _choose_dataset() -> Path | None:
             "Folder",
             key="folder",
             placeholder="a folder with Normal and Stroke inside",
-            help="On the machine that the dashboard runs on: two folders of pictures, one for each class.",
+            help="On the machine that runs the dashboard: two folders of pictures, one per class.",
         ).strip()
         return Path(given) if given else None
     upload = st.file_uploader(
@@ -84,8 +84,8 @@ def _choose_dataset() -> Path | None:
         type=["zip"],
         max_upload_size=_UPLOAD_MB,
         key="upload",
-        help="Two folders of pictures, one for each class, and nothing else. Of the names only "
-        "'PATIENT (NUMBER)' in digits is kept. It stays on the machine that the dashboard runs on.",
+        help="Two folders of pictures, one per class, and nothing else. Of file names, only "
+        "'PATIENT (NUMBER)' in digits is kept. The upload stays on the machine that runs the dashboard.",
     )
     if upload is None:
         return None
@@ -100,22 +100,21 @@ def _choose_dataset() -> Path | None:
 
 
 def _show_counts(folder: Path) -> int:
-    """Tell how many pictures the class folders hold, or why they cannot be trained on; their number."""
+    """Show the number of pictures in each class folder, or an error; return the total."""
     try:
         counts = count_pictures(folder)
     except StrokeError as error:
         components.show_error(error)
         return 0
-    told = " and ".join(f"{n:,} in {components.plain(name)}".replace(",", " ") for name, n in counts.items())
-    st.caption(f"{told}.")
+    st.caption(" and ".join(f"{n:,} in {components.plain(name)}" for name, n in counts.items()) + ".")
     return sum(counts.values())
 
 
 def _choose_protocol() -> Protocol:
-    """What is to be done.
+    """Let the visitor choose the protocol.
 
     Raises:
-        TrainingError: the choices do not go together.
+        TrainingError: the choices cannot be combined.
     """
     labels = st.radio("Labels", list(_LABELS), format_func=_LABELS.get, key="labels")
     split = st.radio("Split", list(_SPLITS), format_func=_SPLITS.get, key="split", horizontal=True)
@@ -138,14 +137,14 @@ def _choose_protocol() -> Protocol:
     )
     epochs = middle.number_input("Epochs, at most", 1, 200, own.epochs, key=f"epochs_{architecture}")
     seed = right.number_input(
-        "Seed", 0, 99999, 0, key="seed", help="Of the split, the weights, the order and the augmentation."
+        "Seed", 0, 99999, 0, key="seed", help="For split, initial weights, order and augmentation."
     )
     with st.expander("More choices", key="more_choices"):
         left, right = st.columns(2)
         rate = left.number_input(
             "Learning rate", 1e-6, 0.1, own.learning_rate, step=1e-4, format="%.5f",
             key=f"rate_{architecture}",
-            help="The highest: it climbs in the first epoch and falls along a cosine.",
+            help="The peak: it rises in the first epoch and then falls along a cosine.",
         )  # fmt: skip
         batch = right.number_input(
             "Batch size", 1, 512, own.batch_size, key=f"batch_{architecture}", help="Slices per step."
@@ -156,11 +155,14 @@ def _choose_protocol() -> Protocol:
             "usual",
             format_func=_CHANGES.__getitem__,
             key="augmentation",
-            help="How much training slices are turned, shifted, brightened and so on; Usual is the "
-            "architecture's own.",
+            help="How strongly training slices are rotated, shifted, brightened and so on. Usual is the "
+            "architecture's default.",
         )
         weights = st.checkbox(
-            "Weigh both classes alike", True, key="class_weights", help="However many slices each has."
+            "Weight both classes equally",
+            True,
+            key="class_weights",
+            help="Regardless of how many slices each has.",
         )
     return Protocol(
         labels, split, int(folds), architecture, tuple(frameworks), int(seed), class_weights=weights,
@@ -168,8 +170,8 @@ def _choose_protocol() -> Protocol:
     )  # fmt: skip
 
 
-def _tell_plan(protocol: Protocol) -> str:
-    """The plan in plain words."""
+def _describe_plan(protocol: Protocol) -> str:
+    """Return the plan in words."""
     who = " and ".join(TITLES[name] for name in FRAMEWORKS if name in protocol.frameworks)
     what = "whether a slice shows a hemorrhage"
     if protocol.labels == "folder":
@@ -178,23 +180,24 @@ def _tell_plan(protocol: Protocol) -> str:
     how = f"One tenth of the {unit} is held out and never trained on; the figures come from it."
     if protocol.folds > 1:
         how = (
-            f"The {unit} are dealt into {protocol.folds} parts; {protocol.folds} networks per framework are "
-            "trained, each with one part held out, so that every slice gets a prediction by a network that "
-            "never saw it."
+            f"The {unit} are split into {protocol.folds} folds, and {protocol.folds} networks per framework "
+            "are trained, each with another fold held out. So every slice gets a prediction by a network "
+            "that never saw it."
         )
     return (
-        f"{who} will learn to tell **{what}**. {how} Training runs for at most {protocol.epochs} epochs per "
-        "network. It goes on when you close this page."
+        f"{who} will learn to predict **{what}**. {how} Training runs for at most {protocol.epochs} epochs "
+        "per network. It continues when you close this page."
     )
 
 
-def _tell_duration(protocol: Protocol, n_slices: int) -> str:
-    """How long it takes, and on what that rests."""
+def _describe_duration(protocol: Protocol, n_slices: int) -> str:
+    """Return the estimated duration and its basis."""
     estimate = estimate_duration(models_root(), protocol, n_slices) if n_slices else None
     if estimate is None:
-        why = "nothing like it was trained on this machine" if n_slices else "no data set is chosen"
-        return f"**Time:** :gray[not known yet: {why}. It is shown once a training has begun.]"
+        why = "no similar training has run on this machine" if n_slices else "no data set is chosen"
+        return f"**Time:** :gray[not known yet: {why}. An estimate appears once training has begun.]"
     return (
-        f"**Time:** at most about {components.format_duration(estimate.seconds)} :gray[once it has begun, going by "
-        f"{components.plain(estimate.rests_on)}, trained on this machine with {estimate.n_slices} slices.]"
+        f"**Time:** at most about {components.format_duration(estimate.seconds)} once started, :gray[judging "
+        f"by {components.plain(estimate.reference)}, trained on this machine with {estimate.n_slices:,} "
+        "slices.]"
     )

@@ -1,4 +1,4 @@
-"""The right side of the page Train: what runs, what waits and what has ended, and the course of one."""
+"""The trainings on the page Train: running, queued and ended ones, and the curves of one."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _SIGNS = {
 }
 _STAGES = {
     "starting": "starting",
-    "waiting": "waits for a training that was begun elsewhere",
+    "waiting": "waits for a training that was started elsewhere",
     "reading": "reads the data set",
     "preparing": "prepares the slices",
     "training": "trains",
     "publishing": "checks and publishes",
 }
-# How often the page looks: while something runs or waits, and otherwise, for what other visitors start.
+# Seconds between updates: while a training runs or waits, and otherwise (another visitor may start one).
 _BUSY_S, _QUIET_S = 2, 10
 
 
 def show_runs() -> None:
-    """The trainings, looked at again and again without drawing the rest of the page."""
+    """Show the trainings as a part of the page that updates itself."""
     ensure_runner(models_root())
     seen = _look(list_jobs())
     st.fragment(_show, run_every=_BUSY_S if seen[0] else _QUIET_S)(seen)
 
 
 def _look(jobs: list[Job]) -> tuple[bool, int]:
-    """What, when it changes, changes the rest of the page: whether anything goes on, and experiments."""
+    """Return what the rest of the page depends on: whether a training is active, and the experiments."""
     busy = any(job.state in ("running", "queued") for job in jobs)
     return busy, len(loaders.experiments()[0])
 
@@ -54,7 +54,7 @@ def _show(seen: tuple[bool, int]) -> None:
         _show_result(watched)
     elif not jobs:
         with st.container(border=True):
-            st.markdown("No training is going on. Choose a plan and start: its curves appear here.")
+            st.markdown("No training is running. Choose a plan and start it: its curves appear here.")
     waiting = [job.name for job in jobs if job.state == "queued"]
     shown = next((job for job in jobs if job.name == watched), jobs[0] if jobs else None)
     for job in jobs:
@@ -63,7 +63,7 @@ def _show(seen: tuple[bool, int]) -> None:
     if shown is not None:
         _show_course(shown, len(jobs) > 1)
     if seen != _look(jobs):
-        st.rerun()  # look more often, or less, and show what was published below
+        st.rerun()  # for another interval, and the new experiment below
 
 
 def _show_result(name: str) -> None:
@@ -79,7 +79,7 @@ def _show_result(name: str) -> None:
 
 def _show_row(job: Job, waiting: list[str], *, is_shown: bool, is_alone: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"{_SIGNS[job.state]} **{components.plain(job.name)}** · {_tell_state(job, waiting)}")
+        st.markdown(f"{_SIGNS[job.state]} **{components.plain(job.name)}** · {_describe_state(job, waiting)}")
         with st.container(horizontal=True, width="content"):
             if not is_alone and not is_shown and job.state != "queued":
                 st.button("Show", key=f"show_{job.name}", on_click=state.watch_job, args=(job.name,))
@@ -89,21 +89,21 @@ def _show_row(job: Job, waiting: list[str], *, is_shown: bool, is_alone: bool) -
     if job.state != "queued":
         for framework, track in job.progress.items():
             share = min(1.0, max(0.0, float(track["fraction"])))
-            text = f"{components.name_framework(framework)} · {_tell_progress(track, job.state)}"
+            text = f"{components.name_framework(framework)} · {_describe_progress(track, job.state)}"
             st.progress(share, text)
 
 
-def _tell_state(job: Job, waiting: list[str]) -> str:
+def _describe_state(job: Job, waiting: list[str]) -> str:
     if job.state == "queued":
         place = waiting.index(job.name) + 1
         return "waits, next in the queue" if place == 1 else f"waits, number {place} in the queue"
     if job.state == "running":
-        memory = f" · {_tell_memory(job.memory)} of memory" if job.memory else ""
+        memory = f" · {_format_memory(job.memory)} of memory" if job.memory else ""
         return f"running, {_STAGES.get(job.message, 'starting')}{memory}"
     return job.state
 
 
-def _tell_memory(n_bytes: int) -> str:
+def _format_memory(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
 
 
@@ -114,20 +114,20 @@ def _show_actions(job: Job, waiting: list[str]) -> None:
     if job.state == "queued":
         if waiting.index(job.name):
             _offer("Move up", f"move_up_{job.name}", ":material/arrow_upward:", move_up, job.name)
-        _offer("Take out", f"cancel_{job.name}", ":material/close:", cancel_job, job.name)
+        _offer("Remove", f"cancel_{job.name}", ":material/close:", cancel_job, job.name)
         return
     if job.command:
         _offer("Resume", f"resume_{job.name}", ":material/play_arrow:", resume_job, job.name)
     with st.popover("Delete", icon=":material/delete:", key=f"delete_{job.name}"):
-        st.markdown("All that this training has learned is deleted.")
+        st.markdown("This deletes everything that this training has learned.")
         _offer("Delete it", f"discard_{job.name}", ":material/delete:", discard_job, job.name)
 
 
 def _offer(label: str, key: str, icon: str, act: Callable[[str], Any], name: str) -> None:
-    """A button that does something to a training, and draws the trainings anew."""
+    """Show a button that acts on a training and updates the list."""
     if st.button(label, key=key, icon=icon):
         try:
-            with st.spinner("A moment ..."):
+            with st.spinner("Please wait ..."):
                 act(name)
         except StrokeError as error:
             components.show_error(error)
@@ -144,7 +144,7 @@ def _show_course(job: Job, is_named: bool) -> None:
             plot_course(history, _count_epochs(job, int(history["epoch"].max())), state.palette()),
             key="course",
             config=charts.CONFIG,
-            alt=_tell_course(job),
+            alt=_describe_course(job),
         )
     elif job.state in ("running", "queued"):
         st.caption("Curves appear after the first epoch.")
@@ -155,32 +155,34 @@ def _show_course(job: Job, is_named: bool) -> None:
 
 
 def _count_epochs(job: Job, trained: int) -> int:
-    """How many epochs there will be at most."""
-    told = [int(track["epochs"]) for track in job.progress.values() if "epochs" in track]
-    return max([trained, *told])
+    """Return the maximum number of epochs."""
+    planned = [int(track["epochs"]) for track in job.progress.values() if "epochs" in track]
+    return max([trained, *planned])
 
 
-def _tell_course(job: Job) -> str:
-    """The curves in words, for those who cannot see them."""
+def _describe_course(job: Job) -> str:
+    """Return the curves in words, for screen readers."""
     history = job.read_history()
-    told = []
+    parts = []
     for framework in FRAMEWORKS:
         own = history[history["framework"] == framework]
         if len(own):
             last = own.iloc[-1]
-            told.append(
+            parts.append(
                 f"{TITLES[framework]}: fold {last['fold'] + 1}, epoch {last['epoch']}, validation loss "
                 f"{last['validation_loss']:.2f}, validation AUROC {last['validation_auroc']:.2f}"
             )
-    return "Loss, accuracy and validation AUROC by epoch. " + "; ".join(told)
+    return "Loss, accuracy and validation AUROC by epoch. " + "; ".join(parts)
 
 
-def _tell_progress(track: dict[str, Any], job_state: str) -> str:
+def _describe_progress(track: dict[str, Any], job_state: str) -> str:
     if "epoch" not in track:
-        return "getting ready"
+        return "preparing"
     if not track["epoch"]:
-        told = "the backbone maps the slices"
+        step = "computing features"
     else:
-        told = f"fold {track['fold']} of {track['folds']} · epoch {track['epoch']} of {track['epochs']}"
+        step = f"fold {track['fold']} of {track['folds']} · epoch {track['epoch']} of {track['epochs']}"
     left = track.get("seconds_left")
-    return f"{told} · about {components.format_duration(left)} left" if left and job_state == "running" else told
+    return (
+        f"{step} · about {components.format_duration(left)} left" if left and job_state == "running" else step
+    )

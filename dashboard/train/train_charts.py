@@ -1,4 +1,4 @@
-"""The figures of the page Train: the course of a training, and what finished experiments reached."""
+"""The figures of the page Train: the curves of a training, and the AUROC of finished experiments."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ COURSE_HEIGHT = 520
 
 
 def plot_course(history: pd.DataFrame, epochs: int, palette: Palette) -> go.Figure:
-    """Draw loss, accuracy and validation AUROC of all frameworks over the epochs.
+    """Plot loss, accuracy and validation AUROC of all frameworks by epoch.
+
+    Folds are faint lines, their mean is bold. Training is gray, validation in the framework's colour. A
+    marker shows each fold's lowest validation loss so far.
 
     Args:
-        history: the columns of an experiment's history.csv (but `best`), as far as the training is.
-        epochs: how many there will be at most; the axis reaches so far from the start, and does not jump.
+        history: the columns of an experiment's history.csv except `best`, for the epochs so far.
+        epochs: the maximum number of epochs; the axis has this length from the start.
         palette: the theme's colours.
-
-    Returns:
-        Folds are faint lines, their mean a bold one; gray is training, a framework's colour validation. A
-        marker stands where a fold's validation loss is lowest so far.
     """
     frameworks = [name for name in TITLES if (history["framework"] == name).any()]
     traces: list[dict[str, Any]] = []
@@ -73,7 +72,7 @@ def _plot_lines(
         for fold in by_epoch.columns
         if by_epoch.shape[1] > 1 and len(line := by_epoch[fold].dropna())
     ]  # fmt: skip
-    # As far as all folds that have begun have come.
+    # Over the epochs that all started folds have.
     mean = by_epoch.dropna().mean(axis=1)
     bold = {
         **places, "x": mean.index.tolist(), "y": mean.tolist(), "name": f"{TITLES[framework]}, {part}",
@@ -106,16 +105,16 @@ def _mark_lowest(
 def plot_reached(
     reached: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]], palette: Palette
 ) -> go.Figure:
-    """Draw the AUROC of experiments with its 95 % interval, one line per experiment.
+    """Plot the AUROC of experiments with its 95 % interval, one row per experiment.
 
     Args:
         reached: (name, {framework: {"value", "interval"} of the record}) from the top; a figure without a
-            value is left out, one without an interval is a point.
+            value is omitted, one without an interval is a point.
         palette: the theme's colours.
     """
     traces: list[dict[str, Any]] = []
     for index, framework in enumerate(FRAMEWORKS):
-        # Side by side around the experiment's line, however many there are.
+        # Frameworks are spread around the experiment's row.
         shift = 0.28 * (0.5 - index / max(1, len(FRAMEWORKS) - 1))
         known = [
             (len(reached) - 1 - row + shift, name, found[framework])

@@ -227,7 +227,7 @@ def test_other_experiments_are_told_apart(open_page: OpenPage, models: Path) -> 
     write_tiny_experiment(models, "tiny", labels="folder", split="random", folds=1)
     app = open_page("compare", tab="Other experiments", experiment="one")
     rows = app.table[1].value
-    told = dict(zip(rows[""].str.extract(r"\*\*(\w+)")[0], rows["Against this one"], strict=True))
+    told = dict(zip(rows[""].str.extract(r"\*\*(\w+)")[0], rows["Comparable with this one"], strict=True))
     assert ("", True) == (told["one"], "same slices, labels and split" in told["two"])
     assert "labels differ, splits differ, folds differ" in told["tiny"]
 
@@ -279,7 +279,7 @@ def test_a_random_split_is_called_a_leak(open_page: OpenPage, models: Path) -> N
     """Where slices of one patient are on both sides, the page says how many, loudly."""
     write_tiny_experiment(models, split="random", folds=1)
     warning = open_page("compare").warning[0].value
-    assert "These figures leak" in warning
+    assert "These figures suffer from leakage" in warning
     assert re.search(r"\d+ % of the test slices", warning)
 
 

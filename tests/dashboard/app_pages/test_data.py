@@ -80,7 +80,7 @@ def test_counts_of_the_set_on_this_machine(open_page: OpenPage, data: Path) -> N
         shown[key] for key in ("Slices", "Patients", "Slices in Normal", "Slices in Stroke")
     )
     assert f"`{index_dataset(data).fingerprint[:12]}`" in _words(app)
-    assert "Not the published set" in _words(app)
+    assert "Not the published data set" in _words(app)
 
 
 def test_refused_files_are_named(open_page: OpenPage, data: Path) -> None:
@@ -106,16 +106,16 @@ def test_a_random_split_leaks_and_patients_apart_do_not(open_page: OpenPage, dat
     """Both splits as shares; neighbours are shown side by side only where there are any."""
     app = open_page("data")
     shown = _metrics(app)
-    assert "100 %" == shown["Test slices, patient learned"]
+    assert "100 %" == shown["Test slices, same patient in training"]
     assert 6 == sum("Tested" in c.value or "Learned from  " in c.value for c in app.caption)
     app = open_page("data", shown_split="patient")
     shown = _metrics(app)
     assert ("0 of 10", "0 %", "0 %") == (
         shown["Patients on both sides"],
-        shown["Test slices, patient learned"],
-        shown["Test slices, neighbour learned"],
+        shown["Test slices, same patient in training"],
+        shown["Test slices, adjacent slice in training"],
     )
-    assert "Nearly the same picture" not in _words(app)
+    assert "Almost the same picture" not in _words(app)
 
 
 def test_near_copies_are_searched_on_demand(open_page: OpenPage, data: Path) -> None:
@@ -123,26 +123,26 @@ def test_near_copies_are_searched_on_demand(open_page: OpenPage, data: Path) -> 
     app = _press(open_page("data"), "Search all pictures for near-copies")
     assert "are near-copies" in _words(app)
     assert "yes" == app.query_params["copies"]
-    assert "are near-copies" not in _words(_press(app, "Show neighbours instead"))
+    assert "are near-copies" not in _words(_press(app, "Show adjacent slices instead"))
 
 
 def test_other_pairs_can_be_drawn(open_page: OpenPage, data: Path) -> None:
     """The button draws other patients, and the link keeps them."""
     app = open_page("data")
     before = [caption.value for caption in app.caption if "Tested" in caption.value]
-    _press(app, "Show others")
+    _press(app, "Show other pairs")
     assert before != [caption.value for caption in app.caption if "Tested" in caption.value]
     assert "1" == app.query_params["pairs"]
 
 
 def test_unknown_patients_are_said_to_be(open_page: OpenPage, data: Path) -> None:
-    """Where files name no patients, nobody can say who leaks, and no label is made up."""
+    """Where files name no patients, leakage cannot be measured, and no label is made up."""
     for number, path in enumerate(sorted(data.rglob("*.jpg"))):
         path.rename(path.with_name(f"slice{number}.jpg"))
     app = open_page("data", control="0")
     words = _words(app)
-    assert "nobody can say who leaks" in words
-    assert "What the single slice shows is not known" in words
+    assert "leakage cannot be measured" in words
+    assert "What a single slice shows is not known" in words
     assert "cannot be told here: it is not known which slices belong to one patient" in words
     assert "unknown" == _metrics(app)["Patients"]
 

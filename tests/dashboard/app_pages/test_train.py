@@ -23,7 +23,7 @@ from core.training.jobs import list_jobs, read_job
 from core.training.state import work_folder
 from dashboard.train import finished, plan, runs
 from tests.builders import write_tiny_experiment
-from tests.core.played_jobs import play_job
+from tests.core.job_folders import write_job_folder
 from tests.dashboard.conftest import OpenPage, read_texts
 
 COMMAND = {"dataset": "/data", "labels": "folder", "split": "random", "folds": 2, "architecture": "plain"}
@@ -51,7 +51,7 @@ def play_course(models: Path, tmp_path: Path, name: str, state: str, **more: Any
     import os
 
     more = {"born": read_start_time(os.getpid()), "command": COMMAND} | more
-    folder = play_job(models, name, state, os.getpid(), **more)
+    folder = write_job_folder(models, name, state, os.getpid(), **more)
     history = write_tiny_experiment(tmp_path / "other").history()
     for (framework, fold), rows in history.groupby(["framework", "fold"]):
         (folder / framework / f"fold-{fold}").mkdir(parents=True)
@@ -73,7 +73,7 @@ def labels_of(app: Any) -> set[str]:
 def test_with_no_training_the_page_invites_to_start_one(open_page: OpenPage) -> None:
     """The plan stands on the left; on the right one sentence says what will appear."""
     app = open_page("train")
-    assert "No training is going on" in read_texts(app)
+    assert "No training is running" in read_texts(app)
     assert "There is none yet" in read_texts(app)
     assert "not on this machine yet" in read_texts(app)
     assert app.button(key="start").disabled
@@ -82,10 +82,10 @@ def test_with_no_training_the_page_invites_to_start_one(open_page: OpenPage) -> 
 def test_the_plan_is_told_in_words(open_page: OpenPage) -> None:
     """Choosing a random split changes the summary and warns of the leak."""
     app = open_page("train")
-    assert "The patients are dealt into 5 parts" in read_texts(app)
+    assert "The patients are split into 5 folds" in read_texts(app)
     app.radio(key="split").set_value("random").run()
     assert "The slices are dealt into 5 parts" in read_texts(app)
-    assert any("in training and in test" in warning.value for warning in app.warning)
+    assert any("in both training and test" in warning.value for warning in app.warning)
     app.number_input(key="folds").set_value(1).run()
     assert "One tenth of the slices is held out" in read_texts(app)
 
@@ -104,7 +104,7 @@ def test_the_time_is_told_with_what_it_rests_on(
     )
     app.number_input(key="folds").set_value(3).run()
     assert "at most about 14 min" in read_texts(app)
-    assert "earlier, trained on this machine with 2501 slices" in read_texts(app)
+    assert "earlier, trained on this machine with 2,501 slices" in read_texts(app)
     assert (3, 16) == (asked[-1][1].folds, asked[-1][2])
 
 
@@ -185,11 +185,11 @@ def test_a_refused_start_is_told_calmly(open_page: OpenPage, models: Path, phant
 def test_a_running_training_shows_progress_memory_and_curves(
     open_page: OpenPage, models: Path, tmp_path: Path
 ) -> None:
-    """Fold, epoch and time left of one framework, "getting ready" of the other, memory, curves and log."""
+    """Fold, epoch and time left of one framework, "preparing" of the other, memory, curves and log."""
     play_course(models, tmp_path, "mine", "running", message="training")
     app = open_page("train")
     bars = sorted(bar.proto.text for bar in app.get("progress"))
-    assert "getting ready" in bars[0]
+    assert "preparing" in bars[0]
     assert "fold 2 of 5 · epoch 3 of 20 · about 10 min left" in bars[1]
     assert "running, trains" in read_texts(app)
     assert "B of memory" in read_texts(app)
@@ -199,7 +199,7 @@ def test_a_running_training_shows_progress_memory_and_curves(
 
 def test_before_the_first_epoch_the_place_of_the_curves_is_kept(open_page: OpenPage, models: Path) -> None:
     """Without any history yet, a line says when curves appear."""
-    play_job(models, "mine", "queued", 0)
+    write_job_folder(models, "mine", "queued", 0)
     app = open_page("train")
     assert "Curves appear after the first epoch." in read_texts(app)
     assert 0 == len(app.get("plotly_chart"))
@@ -208,7 +208,7 @@ def test_before_the_first_epoch_the_place_of_the_curves_is_kept(open_page: OpenP
 def test_the_queue_is_seen_and_changed(open_page: OpenPage, models: Path) -> None:
     """Each waiting training tells its place; the second can go first, and either be taken out."""
     for place, name in enumerate(("first", "second")):
-        play_job(models, name, "queued", 0, started=float(place), command=COMMAND)
+        write_job_folder(models, name, "queued", 0, started=float(place), command=COMMAND)
     app = open_page("train")
     assert "**second** · waits, number 2 in the queue" in read_texts(app)
     app.button(key="move_up_second").click().run()
@@ -216,7 +216,7 @@ def test_the_queue_is_seen_and_changed(open_page: OpenPage, models: Path) -> Non
     assert "**first** · waits, number 2 in the queue" in read_texts(app)
     app.button(key="cancel_second").click().run()
     assert "cancelled" == read_job("second").state
-    assert "Taken out of the queue" in read_texts(app)
+    assert "Removed from the queue" in read_texts(app)
 
 
 def test_cancel_cancels_that_training(
@@ -255,10 +255,10 @@ def test_delete_asks_first(open_page: OpenPage, models: Path, tmp_path: Path) ->
     """The button that deletes stands behind a sentence that says what is lost."""
     play_course(models, tmp_path, "mine", "failed")
     app = open_page("train")
-    assert "is deleted" in read_texts(app)
+    assert "This deletes everything" in read_texts(app)
     app.button(key="discard_mine").click().run()
     assert not work_folder(models, "mine").exists()
-    assert "No training is going on" in read_texts(app)
+    assert "No training is running" in read_texts(app)
 
 
 def test_what_cannot_be_done_is_told(
@@ -287,7 +287,7 @@ def test_a_failed_training_says_why(open_page: OpenPage, models: Path, tmp_path:
 def test_one_of_several_is_shown(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
     """The curves are those of the training that was asked for; the others are rows."""
     play_course(models, tmp_path, "one", "failed", started=2.0)
-    play_job(models, "two", "failed", 1, command=COMMAND)
+    write_job_folder(models, "two", "failed", 1, command=COMMAND)
     app = open_page("train")
     assert 1 == len(app.get("plotly_chart"))
     app.button(key="show_two").click().run()
@@ -337,7 +337,7 @@ def test_an_import_that_is_refused_says_why(open_page: OpenPage, models: Path) -
     app = open_page("train")
     app.file_uploader(key="import_file").upload("x.zip", target.getvalue(), "application/zip").run()
     app.button(key="import_now").click().run()
-    assert any("no exported experiment holds" in warning.value for warning in app.warning)
+    assert any("not part of an exported experiment" in warning.value for warning in app.warning)
     assert [] == [path for path in models.iterdir() if not path.name.startswith(".training")]
 
 

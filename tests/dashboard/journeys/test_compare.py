@@ -73,10 +73,10 @@ def test_a_preset_moves_everything_back(page, address: str) -> None:
 def test_the_open_tab_moves_as_well(page, address: str) -> None:
     """The tests follow the operating point: with everything called negative the networks agree."""
     _open(page, f"{address}/compare?tab=Tests")
-    page.get_by_text("The two disagree on").wait_for()
+    page.get_by_text("They disagree on").wait_for()
     page.locator(".st-key-threshold input[type=range]").focus()
     page.keyboard.press("End")
-    page.get_by_text("The two disagree on 0 of").wait_for()
+    page.get_by_text("They disagree on 0 of").wait_for()
     page.wait_for_url("**tab=Tests**")
 
 

@@ -70,11 +70,11 @@ def test_keeping_patients_apart_empties_the_leak(page, address: str, data: Path)
     """The switch to patients kept apart brings the shares to nothing, and stands in the link."""
     page.goto(f"{address}/data")
     _name_folder(page, data)
-    page.get_by_text("Nearly the same picture, on both sides").wait_for()
+    page.get_by_text("Almost the same picture in training and test").wait_for()
     page.get_by_role("radio", name="Patients kept apart").click()
     page.wait_for_url("**shown_split=patient**")
     page.get_by_text("0 of 10").wait_for()
-    assert 0 == page.get_by_text("Nearly the same picture, on both sides").count()
+    assert 0 == page.get_by_text("Almost the same picture in training and test").count()
 
 
 def test_leaving_while_the_control_runs_loses_nothing(page, address: str, data: Path) -> None:

@@ -10,7 +10,7 @@ from dashboard.shared.mark_charts import MOST_PATIENTS, Mark, plot_label_counts,
 from dashboard.shared.palette import DARK, LIGHT
 
 
-def _dealt(n_patients: int = 3) -> pd.DataFrame:
+def _list_sides(n_patients: int = 3) -> pd.DataFrame:
     rows = [
         (f"{patient + 1}", place, int(patient >= n_patients / 2), place == 1, "")
         for patient in range(n_patients)
@@ -22,7 +22,7 @@ def _dealt(n_patients: int = 3) -> pd.DataFrame:
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_every_slice_is_a_square(palette) -> None:
     """Each patient is a column, each slice a cell: 1 where it is tested, 0 where it is learned from."""
-    figure = plot_sides(_dealt(), ("Normal", "Stroke"), palette)
+    figure = plot_sides(_list_sides(), ("Normal", "Stroke"), palette)
     assert [[1, 1, 1], [0, 0, 0]] == np.asarray(figure.data[0].z).tolist()
     assert ["1", "tested"] == list(figure.data[0].customdata[0][0])
     assert ("Normal: 2 patients", "Stroke: 1 patients") == figure.layout.xaxis.ticktext
@@ -30,13 +30,13 @@ def test_every_slice_is_a_square(palette) -> None:
 
 def test_short_series_leave_gaps() -> None:
     """Where a patient has no slice the cell is empty."""
-    figure = plot_sides(_dealt().iloc[:-1], ("Normal", "Stroke"), LIGHT)
+    figure = plot_sides(_list_sides().iloc[:-1], ("Normal", "Stroke"), LIGHT)
     assert np.isnan(np.asarray(figure.data[0].z)[1][2])
 
 
 def test_too_many_patients_are_cut() -> None:
     """No more columns than can be told apart are drawn."""
-    figure = plot_sides(_dealt(MOST_PATIENTS + 9), ("Normal", "Stroke"), LIGHT)
+    figure = plot_sides(_list_sides(MOST_PATIENTS + 9), ("Normal", "Stroke"), LIGHT)
     assert MOST_PATIENTS == np.asarray(figure.data[0].z).shape[1]
 
 
