@@ -1,4 +1,4 @@
-"""The model card of an experiment, drawn from its record alone."""
+"""The model card of an experiment, made from its record alone."""
 
 import lazy_loader
 

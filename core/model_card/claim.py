@@ -2,8 +2,8 @@
 
 Source: Tejani et al., Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update,
 Radiology: Artificial Intelligence 2024;6(4):e240300. Numbers, order and subjects of the 44 items were
-compared with two public copies of its table (the publication itself was out of reach); their words here are
-our own.
+compared with two public copies of its table (the publication itself was out of reach); the words here are
+ours.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ITEMS = {
     12: "Handling of missing data",
     13: "Protocol of image acquisition",
     14: "Definition of the reference standard",
-    15: "Why this reference standard",
+    15: "Reason for this reference standard",
     16: "Source of the annotations",
     17: "Annotation of the test set",
     18: "Variability between and within annotators",
@@ -45,7 +45,7 @@ ITEMS = {
     23: "Software, frameworks, packages",
     24: "Initial values of the parameters",
     25: "Training",
-    26: "How the final model was selected",
+    26: "Selection of the final model",
     27: "Ensembling",
     28: "Measures of performance",
     29: "Measures of significance and uncertainty",
@@ -61,7 +61,7 @@ ITEMS = {
     39: "Analysis of wrong results",
     40: "Limitations",
     41: "Implications for practice",
-    42: "Where the protocol or technical details are",
+    42: "Place of the protocol or technical details",
     43: "Availability of software, model and data",
     44: "Funding and the funders' role",
 }
@@ -69,7 +69,7 @@ ITEMS = {
 
 @dataclass(frozen=True)
 class Coverage:
-    """How one item is covered: the card's section that does ("" for none), and a remark or reason."""
+    """Coverage of one item: the card's section ("" for none), and a remark or reason."""
 
     number: int
     status: Status
@@ -78,24 +78,24 @@ class Coverage:
 
 
 def judge_items(facts: Facts) -> list[Coverage]:
-    """All 44 items in order."""
+    """Return the coverage of all 44 items in order."""
     return [*_judge_framing(facts), *_judge_data(facts), *_judge_methods(facts), *_judge_results(facts)]
 
 
 def describe_claim(facts: Facts) -> str:
-    """The table of coverage, and how many items have each status."""
+    """Return the table of coverage, and the number of items of each status."""
     found = judge_items(facts)
     totals = [f"{sum(one.status == status for one in found)} {status}" for status in STATUSES]
     rows = [[str(one.number), ITEMS[one.number], one.status, _link(one.section), one.remark] for one in found]
     return paragraphs(
-        f"Items of CLAIM 2024 ({SOURCE}), in words of our own: {', '.join(totals)}. A model card is no "
-        "publication; the checklist shows what a reader of one would miss.",
+        f"Items of CLAIM 2024 ({SOURCE}), in our words: {', '.join(totals)}. A model card is not a "
+        "publication; the checklist shows what a publication would need beyond it.",
         table(["item", "asks for", "status", "where", "remark"], rows),
     )
 
 
 def _judge_framing(facts: Facts) -> list[Coverage]:
-    """Items 1-6: title, summary, aim, design."""
+    """Judge items 1-6: title, summary, aim, design."""
     return [
         Coverage(1, "covered", "In short"),
         Coverage(2, "covered", "In short"),
@@ -107,20 +107,20 @@ def _judge_framing(facts: Facts) -> list[Coverage]:
 
 
 def _judge_data(facts: Facts) -> list[Coverage]:
-    """Items 7-21: data, reference standard, partitions, sample size."""
+    """Judge items 7-21: data, reference standard, partitions, sample size."""
     known = facts.is_known
-    unrecorded = "not recorded for a data set of the user's own"
+    unrecorded = "not recorded for the user's own data set"
     patients = (
         "no patient is in two of them" if facts.shared == 0 else "partitions share patients: see the warning"
     )
     return [
         Coverage(7, "covered", "Data") if known else Coverage(7, "not available", "", unrecorded),
-        Coverage(8, "partly", "Data", "of pictures; how patients were selected is not in the record"),
+        Coverage(8, "partly", "Data", "of pictures only; the selection of patients is not recorded"),
         Coverage(9, "covered", "Preprocessing"),
         Coverage(10, "covered", "Data", "no subset was chosen"),
         Coverage(11, "not available", "", "how the data were de-identified is not documented"),
         Coverage(12, "covered", "Data"),
-        Coverage(13, "not available", "", "acquisition parameters are not in the record"),
+        Coverage(13, "not available", "", "acquisition parameters are not recorded"),
         Coverage(14, "covered", "Labels")
         if known
         else Coverage(14, "partly", "Labels", "the rule is stated; who read the pictures is not recorded"),
@@ -129,24 +129,24 @@ def _judge_data(facts: Facts) -> list[Coverage]:
             16,
             "partly",
             "Labels",
-            "radiologists of the original set; their labels are recovered, not shipped",
+            "radiologists of the original set; their labels are recovered, not included",
         )
         if known
         else Coverage(16, "not available", "", unrecorded),
-        Coverage(17, "partly", "Labels", "labelled like the training part, by no reader of its own")
+        Coverage(17, "partly", "Labels", "labelled like the training slices, without a separate reader")
         if known
         else Coverage(17, "not available", "", unrecorded),
-        Coverage(18, "not available", "", "no reader's own labels are in the record"),
+        Coverage(18, "not available", "", "individual readers' labels are not recorded"),
         Coverage(19, "covered", "Partitions"),
         Coverage(20, "not available", "", "patients are unknown")
         if facts.shared is None
         else Coverage(20, "covered", "Partitions", patients),
-        Coverage(21, "not available", "", "none was calculated: the whole data set was taken"),
+        Coverage(21, "not available", "", "none was calculated: the whole data set was used"),
     ]
 
 
 def _judge_methods(facts: Facts) -> list[Coverage]:
-    """Items 22-34: model, training, evaluation."""
+    """Judge items 22-34: model, training, evaluation."""
     folds = facts.protocol["folds"]
     return [
         Coverage(22, "covered", "Networks")
@@ -160,11 +160,11 @@ def _judge_methods(facts: Facts) -> list[Coverage]:
         Coverage(28, "covered", "Results"),
         Coverage(29, "covered", "Results")
         if facts.knows_patients
-        else Coverage(29, "partly", "Results", "intervals take slices as independent: patients are unknown"),
+        else Coverage(29, "partly", "Results", "intervals treat slices as independent: patients are unknown"),
         Coverage(30, "not available", "", "not measured for this experiment")
         if not facts.has_table("robustness.csv")
         else Coverage(30, "covered", "Robustness"),
-        Coverage(31, "partly", "Networks", "Grad-CAM; whether it points at the finding was not measured"),
+        Coverage(31, "partly", "Networks", "Grad-CAM; it was not measured whether it points at the finding"),
         _judge_internal(facts),
         Coverage(33, "not available", "", "no other data set was measured with this experiment"),
         Coverage(34, "not applicable", "", "no clinical trial"),
@@ -179,17 +179,19 @@ def _judge_internal(facts: Facts) -> Coverage:
 
 
 def _judge_results(facts: Facts) -> list[Coverage]:
-    """Items 35-44: results, discussion, other information."""
+    """Judge items 35-44: results, discussion, other information."""
     patients = facts.knows_patients
     by_slice = "per slice only: patients are unknown"
     return [
         Coverage(35, "covered", "Data") if patients else Coverage(35, "partly", "Data", by_slice),
-        Coverage(36, "not available", "", "age, sex and clinical findings are not in the record"),
+        Coverage(36, "not available", "", "age, sex and clinical findings are not recorded"),
         Coverage(37, "covered", "Results"),
         Coverage(38, "covered", "Results") if patients else Coverage(38, "partly", "Results", by_slice),
-        Coverage(39, "partly", "Failures", "counted; subgroups were not measured, no radiologist looked")
+        Coverage(39, "partly", "Failures", "counted; no subgroups measured, no radiologist reviewed them")
         if not facts.has_table("properties.csv")
-        else Coverage(39, "covered", "Failures", "counted, by patient and subgroup; no radiologist looked"),
+        else Coverage(
+            39, "covered", "Failures", "counted by patient and subgroup; no radiologist reviewed them"
+        ),
         Coverage(40, "covered", "Limits"),
         Coverage(41, "covered", "Intended use", "none for care"),
         Coverage(42, "covered", "Checks", "the whole record; no protocol was published beforehand"),

@@ -12,7 +12,7 @@ from core.model_card.facts import Facts, gather_facts
 from core.model_card.markdown import plain
 from core.model_card.prose import render
 
-# In the order of reading: what it is and is not, what it was made of, what it does, where it fails.
+# In the order of reading: purpose, data, methods, results, weaknesses.
 SECTIONS: dict[str, Callable[[Facts], str]] = {
     "In short": origin.describe_overview,
     "Intended use": origin.describe_use,
@@ -47,7 +47,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """What a link to it ends with; the one that GitHub makes of the title."""
+        """Return the anchor of a link to it, as GitHub makes it from the title."""
         return self.title.lower().replace(" ", "-")
 
 
@@ -57,8 +57,8 @@ class ModelCard:
 
     Attributes:
         name: of the experiment.
-        summary: one sentence, Markdown.
-        warnings: what must be read before any figure, Markdown; empty for an honest task.
+        summary: one sentence, in Markdown.
+        warnings: to be read before any figure, in Markdown; may be empty.
         sections: in order.
     """
 
@@ -69,19 +69,19 @@ class ModelCard:
 
     @property
     def markdown(self) -> str:
-        """The whole as one file, with a table of contents."""
+        """Return the whole card as Markdown, with a table of contents."""
         return render("model-card", card=self) + "\n"
 
 
 def render_model_card(experiment: Experiment, *, n_resamples: int = 2000) -> ModelCard:
-    """The model card of an experiment; nothing in it is typed by hand, and the same record gives the same.
+    """Return the model card of an experiment; the same record always gives the same card.
 
     Args:
-        experiment: as it was read.
-        n_resamples: of the bootstrap behind the intervals; as `python -m core evaluate` takes it.
+        experiment: from core.experiments.
+        n_resamples: bootstrap resamples behind the intervals, as in `python -m core evaluate`.
 
     Raises:
-        ExperimentError: a table is missing, damaged or not as its form says.
+        ExperimentError: a table is missing, damaged or of the wrong form.
         EvaluationError: the predictions are unusable.
     """
     facts = gather_facts(experiment, n_resamples)

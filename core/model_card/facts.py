@@ -1,4 +1,4 @@
-"""What a model card is drawn from: the experiment's card and tables, and the evaluation's record."""
+"""The facts behind a model card: the experiment's card and tables, and the record of its evaluation."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Facts:
     """One experiment's record, read once.
 
     Attributes:
-        experiment: whose card it is.
+        experiment: the subject of the card.
         record: all its figures, form evaluate/2 (see core.evaluation.summary), completed.
-        slices: every slice with its labels and its part in each fold.
+        slices: all slices with their labels and their partition in each fold.
         tested: the held-out slices with calibrated probabilities.
         history: of the training.
     """
@@ -36,42 +36,42 @@ class Facts:
 
     @property
     def card(self) -> dict[str, Any]:
-        """The experiment's card."""
+        """Return the experiment's card."""
         return self.experiment.card
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """The card's protocol."""
+        """Return the card's protocol."""
         return dict(self.card["protocol"])
 
     @property
     def titles(self) -> dict[str, str]:
-        """The frameworks' names, for people: {framework: title}."""
+        """Return framework -> title, the name shown to people."""
         return {framework: TITLES[framework] for framework in self.experiment.frameworks}
 
     @property
     def is_known(self) -> bool:
-        """Whether the data set is the published one, of which more is known than the record says."""
+        """Return whether the data set is the published one, whose source and readers are known."""
         return bool(self.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"])
 
     @property
     def knows_patients(self) -> bool:
-        """Whether every slice names its patient."""
+        """Return whether every slice names its patient."""
         return patient_names(self.slices) is not None
 
     @property
     def knows_slices(self) -> bool:
-        """Whether every slice has a label of its own, beside its folder's."""
+        """Return whether every slice has its own label in addition to its folder's."""
         return bool(self.slices["slice_label"].notna().all())
 
     @property
     def folds(self) -> list[str]:
-        """The columns of `slices` that hold the parts."""
+        """Return the columns of `slices` that hold the partitions, one for each fold."""
         return [f"fold_{fold}" for fold in range(self.protocol["folds"])]
 
     @property
     def shared(self) -> float | None:
-        """Share of the test slices with a slice of the same patient in training; None: patients unknown."""
+        """Return the share of test slices with their patient in training; None if patients are unknown."""
         if not self.knows_patients:
             return None
         n_test = n_shared = 0
@@ -83,25 +83,25 @@ class Facts:
         return n_shared / n_test
 
     def has_table(self, table: str) -> bool:
-        """Whether the experiment has this one of its optional tables."""
+        """Return whether the experiment has this optional table."""
         return table in self.card["files"]
 
     def level(self, framework: str, level: str = "slice") -> dict[str, Any]:
-        """A LEVEL of the record."""
+        """Return the figures of one network per "slice" or per "patient": a LEVEL of the record."""
         return dict(self.record["models"][framework][level])
 
     def errors(self, framework: str) -> tuple[np.ndarray, np.ndarray]:
-        """Which held-out slices (n,) are false negatives, and which false positives, at the default point."""
+        """Return masks (n,) of false negatives and false positives among the held-out slices."""
         positive = self.tested["label"].to_numpy() == 1
         called = self.tested[framework].to_numpy() >= self.experiment.threshold(framework)
         return positive & ~called, ~positive & called
 
 
 def gather_facts(experiment: Experiment, n_resamples: int = 2000) -> Facts:
-    """Read an experiment's tables and evaluate it; the same record gives the same facts.
+    """Read an experiment's tables and evaluate it; the same record always gives the same facts.
 
     Raises:
-        ExperimentError: a table is missing, damaged or not as its form says.
+        ExperimentError: a table is missing, damaged or of the wrong form.
         EvaluationError: the predictions are unusable.
     """
     predictions = experiment.calibrated_predictions()

@@ -1,4 +1,4 @@
-"""Pieces of Markdown: tables, lists, figures with their intervals, and texts from outside made harmless."""
+"""Parts of Markdown: tables, lists, numbers, and figures with their intervals."""
 
 from __future__ import annotations
 
@@ -15,38 +15,43 @@ Figure = Mapping[str, Any]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells hold no line ends and no bare "|"."""
+    """Return a table; cells must hold no line ends and no bare "|"."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def bullets(items: Iterable[str]) -> str:
-    """A list, one line an item."""
+    """Return a list with one line for each item."""
     return "\n".join(f"- {item}" for item in items)
 
 
 def paragraphs(*parts: str) -> str:
-    """The parts that say something, a blank line between them."""
+    """Return the parts that are not empty, with a blank line between them."""
     return "\n\n".join(part for part in parts if part)
 
 
 def count(n: int, noun: str) -> str:
-    """A number and its noun: "1 slice", "2 slices"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    """Return a number and its noun: "1 slice", "2,501 slices"."""
+    return f"{n} {noun}" if n == 1 else f"{number(n)} {noun}s"
+
+
+def number(n: int) -> str:
+    """Return a whole number with its thousands separated: "2,501"."""
+    return f"{n:,}"
 
 
 def percent(share: float) -> str:
-    """A share in [0, 1] with one decimal: "27.3 %"."""
+    """Return a share in [0, 1] as percent with one decimal: "27.3 %"."""
     return f"{100 * share:.1f} %"
 
 
 def p_value(p: float) -> str:
-    """A p-value with three decimals, "< 0.001" below them."""
+    """Return a p-value with three decimals, or "< 0.001"."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def format_figure(figure: Figure, style: Style = "number") -> str:
-    """A FIGURE of the evaluation with its interval.
+    """Return a FIGURE of the evaluation with its interval.
 
     >>> format_figure({"value": 0.8125, "interval": [0.7, 0.9]}, "share")
     '81.2 % [70-90]'
@@ -72,11 +77,11 @@ def format_figure(figure: Figure, style: Style = "number") -> str:
 
 
 def figure_table(rows: Sequence[tuple[str, str, Style]], columns: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table of FIGUREs and, under it, why some of them or their intervals are missing.
+    """Return a table of FIGUREs and, below it, why a figure or its interval is missing.
 
     Args:
-        rows: key of the figure, its title, how it is written.
-        columns: title of the column -> the figures by key, or {"reason"} where there are none at all.
+        rows: key of the figure, its title, its style.
+        columns: title of the column -> its figures by key, or {"reason"} if there are none.
     """
     notes: dict[str, str] = {}
     lines = []
@@ -94,7 +99,7 @@ def figure_table(rows: Sequence[tuple[str, str, Style]], columns: Mapping[str, M
 
 
 def _explain(figure: Figure) -> str:
-    """Why a figure or its interval is missing; "" where neither is."""
+    """Return why a figure or its interval is missing; "" if both are there."""
     if figure["interval"] is not None:
         return ""
     what = "no interval" if figure["value"] is not None else "not estimable"

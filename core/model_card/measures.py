@@ -1,4 +1,4 @@
-"""Thresholds and their reasons, every figure with its interval, calibration, and the models compared."""
+"""The results on a model card: thresholds, figures with intervals, calibration and comparison."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from core.model_card.facts import Facts
 from core.model_card.markdown import (
     Style,
     bullets,
+    count,
     figure_table,
     format_figure,
+    number,
     paragraphs,
     percent,
     plain,
@@ -20,12 +22,12 @@ from core.model_card.markdown import (
 from core.model_card.prose import render
 
 LEVELS = ("slice", "patient")
-# A decision curve has a hundred points; the card shows a few, the record all.
+# A decision curve has a hundred points; the card shows every tenth, the record all.
 _CURVE_STEP = 10
 
 
 def describe_decisions(facts: Facts) -> str:
-    """Operating points with the reason of each rule, and the review band."""
+    """Return the operating points of each rule with the use of the rule, and the review bands."""
     points = facts.card["operating_points"]
     default = facts.card["default_operating_point"]
     columns = [(framework, level) for level in LEVELS for framework in facts.titles]
@@ -34,46 +36,46 @@ def describe_decisions(facts: Facts) -> str:
     )
     rows = []
     for rule in rules:
-        title, chosen, why = _name_rule(rule)
+        title, chosen, use = _name_rule(rule)
         values = [points[framework].get(level, {}).get(rule) for framework, level in columns]
         cells = ["not chosen" if value is None else f"{value:.3f}" for value in values]
         name = f"**{title}** (default)" if rule == default else title
-        rows.append([name, chosen, f"where {why}", *cells])
+        rows.append([name, chosen, use, *cells])
     heads = [f"{facts.titles[framework]}, {level}" for framework, level in columns]
     bands = []
     for (framework, level), head in zip(columns, heads, strict=True):
         review = facts.level(framework, level)["review"]
         if "low" in review:
             counts = review["counts"]
-            aside = [str(counts[cell]) for cell in SET_ASIDE]
+            aside = [number(counts[cell]) for cell in SET_ASIDE]
             band = f"{review['low']:.3f} to {review['high']:.3f}"
             bands.append([head, band, format_figure(review["share"], "share"), *aside])
         else:
             bands.append([head, f"not available: {plain(review['reason'])}", *("",) * 3])
     return render(
         "decisions",
-        rules=table(["rule", "chosen as", "reason", *heads], rows),
+        rules=table(["rule", "threshold", "suits a use where", *heads], rows),
         max_share=MAX_SHARE,
         bands=table(["", "band", "share", "negative", "positive"], bands),
     )
 
 
 def _name_rule(rule: str) -> Rule:
-    """Return the entry of RULES; a rule of another program keeps its name."""
+    """Return the entry of RULES; an unknown rule keeps its name."""
     return RULES.get(rule, Rule(plain(rule), "not described", "not described"))
 
 
 def describe_results(facts: Facts) -> str:
-    """2x2 tables and every figure, per slice and per patient; then the other rules, and the decided rows."""
+    """Return 2x2 tables and all figures per slice and per patient."""
     rule = _name_rule(facts.record["default_rule"])[0]
     return paragraphs(
-        f"At the default operating point ({rule}), on held-out rows, in calibrated probability.",
-        *(_tell_level(facts, level) for level in LEVELS),
+        f"On held-out data, with calibrated probabilities, at the default operating point ({rule}).",
+        *(_describe_level(facts, level) for level in LEVELS),
         bullets(plain(note) for note in facts.record["notes"]),
     )
 
 
-def _tell_level(facts: Facts, level: str) -> str:
+def _describe_level(facts: Facts, level: str) -> str:
     found = {title: facts.level(framework, level) for framework, title in facts.titles.items()}
     head = f"### Per {level}"
     one = next(iter(found.values()))
@@ -81,7 +83,7 @@ def _tell_level(facts: Facts, level: str) -> str:
         return paragraphs(head, f"Not available: {plain(one['reason'])}.")
     share = "" if one["prevalence"] is None else f" ({percent(one['prevalence'])})"
     counts = [
-        [title, *("-" if of["confusion"] is None else str(of["confusion"][cell]) for cell in CELLS)]
+        [title, *("-" if of["confusion"] is None else number(of["confusion"][cell]) for cell in CELLS)]
         for title, of in found.items()
     ]
     rates = _rows(list_measures("rate"))
@@ -92,10 +94,10 @@ def _tell_level(facts: Facts, level: str) -> str:
     ]
     return paragraphs(
         head,
-        f"{one['n']} {level}s, {one['positives']} positive{share}.",
+        f"{count(one['n'], level)}, {number(one['positives'])} positive{share}.",
         table(["", *(f"{word}s" for word in CELLS.values())], counts),
         figure_table([*rates, *_rows(list_measures("ranking")), *_rows(list_measures("calibration"))], found),
-        "At a prevalence that is held fixed, the data's own and others:",
+        "Predictive values at fixed prevalences, that of the data among them:",
         _predictive_values(found),
         f"Among the {level}s outside the review band:",
         figure_table(rates, {title: of["review"] for title, of in found.items()}),
@@ -104,12 +106,12 @@ def _tell_level(facts: Facts, level: str) -> str:
 
 
 def _rows(measures: Iterable[Measure]) -> list[tuple[str, str, Style]]:
-    """Return the rows of a table of figures: key, title and form of each."""
+    """Return the rows of a table of figures: key, title and style of each."""
     return [(one.key, one.label, one.form) for one in measures]
 
 
 def _at_rule(found: Mapping[str, Mapping[str, Any]], rule: str) -> dict[str, Mapping[str, Any]]:
-    """The points of another rule, under heads that name it; empty where no network has one."""
+    """Return the figures by another rule, under headers that name it; empty if no network has one."""
     return {
         f"{title}, {_name_rule(rule)[0]}": of["operating_points"][rule]
         for title, of in found.items()
@@ -118,7 +120,7 @@ def _at_rule(found: Mapping[str, Mapping[str, Any]], rule: str) -> dict[str, Map
 
 
 def _predictive_values(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Predictive values at the record's prevalences."""
+    """Return the predictive values at the record's prevalences."""
     rows: dict[str, tuple[str, str, Style]] = {}
     columns: dict[str, dict[str, Any]] = {title: {} for title in found}
     for key, name in (("ppv", "positive"), ("npv", "negative")):
@@ -131,7 +133,7 @@ def _predictive_values(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def describe_calibration(facts: Facts) -> str:
-    """The fits, the figures before and after them, reliability and net benefit."""
+    """Return the fits, the figures before and after them, reliability and net benefit."""
     parts = []
     for level in LEVELS:
         before_after = {}
@@ -146,15 +148,19 @@ def describe_calibration(facts: Facts) -> str:
     weighted = facts.protocol.get("class_weights")
     return paragraphs(
         "Raw probabilities p become sigmoid(intercept + slope x logit(p)), fitted out of sample (Platt 1999)."
-        + (" Class weights in training shift raw probabilities; this takes it back." if weighted else ""),
-        _tell_fits(facts),
+        + (
+            " Class weights in training shift raw probabilities; recalibration corrects this."
+            if weighted
+            else ""
+        ),
+        _describe_fits(facts),
         *parts,
-        *(_tell_reliability(facts, framework) for framework in facts.titles),
-        _tell_benefit(facts),
+        *(_describe_reliability(facts, framework) for framework in facts.titles),
+        _describe_benefit(facts),
     )
 
 
-def _tell_fits(facts: Facts) -> str:
+def _describe_fits(facts: Facts) -> str:
     entries = facts.card.get("calibration")
     if entries is None:
         return "The card holds no recalibration: probabilities are the networks' own."
@@ -170,13 +176,13 @@ def _tell_fits(facts: Facts) -> str:
     return paragraphs(bullets(notes), table(["", "fold", "slope", "intercept"], rows) if rows else "")
 
 
-def _tell_reliability(facts: Facts, framework: str) -> str:
+def _describe_reliability(facts: Facts, framework: str) -> str:
     bins = facts.level(framework)["calibration"]["reliability"]["after"]
     rows = [
         [
             f"{one['low_edge']:.1f}-{one['high_edge']:.1f}",
-            str(one["n"]),
-            str(one["positives"]),
+            number(one["n"]),
+            number(one["positives"]),
             f"{one['mean_probability']:.2f}",
             f"{one['observed']:.2f} [{one['low']:.2f}-{one['high']:.2f}]",
         ]
@@ -187,8 +193,8 @@ def _tell_reliability(facts: Facts, framework: str) -> str:
     return paragraphs(head, table(heads, rows)) if rows else ""
 
 
-def _tell_benefit(facts: Facts) -> str:
-    """A few points of the decision curves of slices."""
+def _describe_benefit(facts: Facts) -> str:
+    """Return every tenth point of the decision curves of slices."""
     curves = {title: facts.level(framework)["decision_curve"] for framework, title in facts.titles.items()}
     if any("reason" in curve for curve in curves.values()):
         return ""
@@ -207,7 +213,7 @@ def _tell_benefit(facts: Facts) -> str:
 
 
 def describe_comparison(facts: Facts) -> str:
-    """Differences of the two models with intervals, and the tests."""
+    """Return the differences of the two models with intervals, and the tests."""
     return paragraphs(*(_compare(facts, level) for level in LEVELS))
 
 

@@ -1,4 +1,4 @@
-"""How a slice becomes an input, what the networks are made of, how they were trained and checked."""
+"""The methods on a model card: preprocessing, networks, training and checks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ FRAMING = {
 }
 INTENSITY = {
     "unit": "gray values as they are, in [0, 1]",
-    "tissue": "soft tissue's median gray moved to 0.5, scaled by its median absolute deviation",
+    "tissue": "median of soft tissue shifted to 0.5, scaled by its median absolute deviation",
 }
 
 
+# Layers whose name on the card is not the usual one.
+_KINDS = {"Trunk": "Backbone"}
+
+
 def describe_preprocessing(facts: Facts) -> str:
-    """Return the recipe, in words."""
+    """Return the recipe of preprocessing in words."""
     recipe = facts.experiment.recipe
     return render(
         "preprocessing",
@@ -35,7 +39,7 @@ def describe_preprocessing(facts: Facts) -> str:
 
 
 def describe_networks(facts: Facts) -> str:
-    """Return layers as the card lists them, initial weights, output, heat map and what is served."""
+    """Return layers as the card lists them, initial weights, output, heat map and served model."""
     layers = _name(facts.card.get("layers"))
     rows = [[str(place), name, settings] for place, (name, settings) in enumerate(layers, 1)]
     return render(
@@ -47,21 +51,21 @@ def describe_networks(facts: Facts) -> str:
 
 
 def describe_initial_weights(facts: Facts) -> str:
-    """Return where the weights start from, one sentence."""
+    """Return the initial weights in one sentence."""
     return render("initial-weights", facts=facts, pretrained=list_pretrained(facts))
 
 
 def list_pretrained(facts: Facts) -> list[str]:
-    """The layers, in Markdown, that the card calls a trunk."""
+    """Return the pretrained backbones among the layers, in Markdown."""
     return [
         f"{name} ({settings})" if settings else name
         for name, settings in _name(facts.card.get("layers"))
-        if name == "Trunk"
+        if name == _KINDS["Trunk"]
     ]
 
 
 def describe_training(facts: Facts) -> str:
-    """Return protocol and schedule, epochs run and kept, time, versions."""
+    """Return protocol, schedule, epochs run and kept, time and versions."""
     rows = [[plain(key.replace("_", " ")), _value(value)] for key, value in facts.protocol.items()]
     versions = [[plain(library), plain(version)] for library, version in facts.card["versions"].items()]
     return render(
@@ -75,15 +79,15 @@ def describe_training(facts: Facts) -> str:
 
 
 def describe_checks(facts: Facts) -> str:
-    """Return parity of the served networks, hashes, and how to check them again."""
+    """Return the parity of the served networks, hashes, and the commands that check them."""
     return render("checks", facts=facts)
 
 
 def _name(layers: list[dict[str, Any]] | None) -> list[tuple[str, str]]:
-    """Kind and settings of each layer of the card, whatever kinds there are, in Markdown."""
+    """Return kind and settings of each layer of the card, in Markdown."""
     return [
         (
-            plain(row.get("layer", "layer")),
+            plain(_KINDS.get(row.get("layer", "layer"), row.get("layer", "layer"))),
             ", ".join(f"{plain(key)} {_value(value)}" for key, value in row.items() if key != "layer"),
         )
         for row in layers or ()
@@ -117,7 +121,7 @@ def _range(values: list[int]) -> str:
 
 
 def _value(value: object) -> str:
-    """A setting as text, whatever its kind."""
+    """Return a setting of any type as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:

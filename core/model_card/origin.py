@@ -1,18 +1,18 @@
-"""What the networks are for, and where their data, labels and partitions come from."""
+"""The purpose of the networks, and the origin of their data, labels and partitions."""
 
 from __future__ import annotations
 
 from core.datasets import KNOWN_DATASET
 from core.evaluation import PATIENT_SCORE
 from core.model_card.facts import Facts
-from core.model_card.markdown import figure_table, table
+from core.model_card.markdown import figure_table, number, table
 from core.model_card.prose import render
 
 _PARTS = ("train", "validation", "test")
 
 
 def list_warnings(facts: Facts) -> list[str]:
-    """Return what a reader must know before the first figure; empty for an honest task."""
+    """Return the warnings to be read before the first figure; may be empty."""
     found = render("warnings", facts=facts, share_in_folder=_share_in_folder(facts))
     return found.split("\n\n") if found else []
 
@@ -49,17 +49,17 @@ def describe_use(facts: Facts) -> str:
 
 
 def describe_data(facts: Facts) -> str:
-    """Return source, licence, fingerprint, counts, and what was left out."""
+    """Return source, licence, fingerprint, counts and exclusions."""
     return render("data", facts=facts, data=facts.card["dataset"], known=KNOWN_DATASET)
 
 
 def describe_labels(facts: Facts) -> str:
-    """Return what a positive is, who said so, and how that is known."""
+    """Return the meaning of a positive label, its readers and its origin."""
     return render("labels", facts=facts, cross_table=_cross_labels(facts) if facts.knows_slices else "")
 
 
 def describe_partitions(facts: Facts) -> str:
-    """Return how slices were parted, at which level, and what each part holds."""
+    """Return the split, the unit it keeps apart, and the counts of each partition."""
     rows = []
     for fold in facts.folds:
         for part in _PARTS:
@@ -69,47 +69,47 @@ def describe_partitions(facts: Facts) -> str:
                 [
                     fold.removeprefix("fold_"),
                     part,
-                    str(len(members)),
-                    str(int(members["label"].sum())),
+                    number(len(members)),
+                    number(int(members["label"].sum())),
                     str(len(patients)) if facts.knows_patients else "unknown",
                     str(int(patients.sum())) if facts.knows_patients else "unknown",
                 ]
             )
-    heads = ["fold", "part", "slices", "positive slices", "patients", "positive patients"]
+    heads = ["fold", "partition", "slices", "positive slices", "patients", "positive patients"]
     return render("partitions", facts=facts, parts=table(heads, rows))
 
 
 def describe_availability(facts: Facts) -> str:
-    """Return who may get what."""
+    """Return the availability of software, networks and data."""
     return render("availability", facts=facts)
 
 
 def _conclude(facts: Facts) -> list[str]:
-    """Return what the ranking shows of new patients; nothing where training may hold patients of the test."""
+    """Return what AUROC shows for new patients; nothing if training may hold patients of the test."""
     if facts.shared is None or facts.shared > 0:
         return []
-    told: dict[str, list[str]] = {}
+    by_verdict: dict[str, list[str]] = {}
     for framework, title in facts.titles.items():
         interval = facts.level(framework)["auroc"]["interval"]
         if interval is None:
-            verdict = "it cannot be told whether slices of new patients are ranked better than chance"
+            verdict = "it is unknown whether slices of new patients are ranked better than chance"
         elif interval[0] > 0.5:
             verdict = "slices of new patients are ranked better than chance"
         else:
             verdict = "slices of new patients are not shown to be ranked better than chance"
-        told.setdefault(verdict, []).append(title)
-    return [f"{verdict} by {' and '.join(who)}" for verdict, who in told.items()]
+        by_verdict.setdefault(verdict, []).append(title)
+    return [f"{verdict} by {' and '.join(who)}" for verdict, who in by_verdict.items()]
 
 
 def _share_in_folder(facts: Facts) -> float:
-    """Return the share of the positive folder's slices that are positive themselves; NaN where unknown."""
+    """Return the share of the positive folder's slices that are positive themselves; NaN if unknown."""
     return float(facts.slices[facts.slices["folder_label"] == 1]["slice_label"].mean())
 
 
 def _cross_labels(facts: Facts) -> str:
-    """Return folder labels against slice labels, where both are known."""
+    """Return the table of folder labels against slice labels, for slices with both."""
     rows = []
     for folder, name in ((0, "negative"), (1, "positive")):
         own = facts.slices[facts.slices["folder_label"] == folder]["slice_label"]
-        rows.append([f"{name} folder", str(int((own == 0).sum())), str(int((own == 1).sum()))])
+        rows.append([f"{name} folder", number(int((own == 0).sum())), number(int((own == 1).sum()))])
     return table(["", "slices without hemorrhage", "slices with hemorrhage"], rows)

@@ -6,16 +6,16 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from core.model_card.markdown import count, format_figure, p_value, percent, plain
+from core.model_card.markdown import count, format_figure, number, p_value, percent, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
 def render(name: str, **facts: Any) -> str:
-    """Return the text of `templates/NAME.md.j2` with these facts; one that it asks for in vain is an error.
+    """Return the text of `templates/NAME.md.j2` with these facts; a missing fact is an error.
 
-    A part that says nothing leaves no gap: between paragraphs there is one blank line.
+    Between paragraphs there is one blank line, also where a part is empty.
     """
     text = _templates().get_template(f"{name}.md.j2").render(facts)
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
@@ -25,7 +25,7 @@ def render(name: str, **facts: Any) -> str:
 def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    # Escaping for HTML would show in Markdown: texts from outside pass the filter `plain` instead.
+    # HTML escapes would show in Markdown, so texts from outside pass the filter `plain` instead.
     templates = Environment(
         loader=PackageLoader("core.model_card"),
         undefined=StrictUndefined,
@@ -35,6 +35,7 @@ def _templates() -> Environment:
     templates.filters |= {
         "plain": plain,
         "count": count,
+        "number": number,
         "p_value": p_value,
         "percent": percent,
         "format_figure": format_figure,

@@ -1,4 +1,4 @@
-"""Where the networks fail, and what nobody knows about them."""
+"""The weaknesses on a model card: robustness, subgroups, failures, refusals, limits and gaps."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pandas as pd
 from core.evaluation import LEVELS, patient_level, patient_names
 from core.gate import FAMILIARITY_FILE
 from core.imaging import Perturbation
-from core.measurements import GATE_TABLE, KINDS, OUTCOMES, summarize_shares
+from core.measurements import GATE_TABLE, KINDS, OUTCOMES, compute_shares
 from core.model_card.facts import Facts
-from core.model_card.markdown import bullets, format_figure, plain, table
+from core.model_card.markdown import bullets, format_figure, number, plain, table
 from core.model_card.prose import render
 
-_KINDS = {"level": "level of the head", "brightness": "brightness"}
+_KINDS = {"level": "region", "brightness": "brightness"}
 _WORST = 5
 
 
 def describe_robustness(facts: Facts) -> str:
-    """Return AUROC under each perturbation; not available where it was not measured."""
+    """Return AUROC under each perturbation, if it was measured."""
     if not facts.has_table("robustness.csv"):
         return render("robustness", facts=facts, found="")
     found = {
@@ -36,7 +36,7 @@ def describe_robustness(facts: Facts) -> str:
     rows = [
         [change, *(own.get(column, "not estimable") for column in found)] for change, own in cells.items()
     ]
-    rows.append(["rows", *(str(conditions[0]["n"]) for conditions in found.values())])
+    rows.append(["slices or patients", *(number(conditions[0]["n"]) for conditions in found.values())])
     measured = [one for conditions in found.values() for one in conditions]
     return render(
         "robustness",
@@ -48,7 +48,7 @@ def describe_robustness(facts: Facts) -> str:
 
 
 def describe_subgroups(facts: Facts) -> str:
-    """AUROC by level of the head and by brightness; not available where slices were not looked at."""
+    """Return AUROC by region of the head and by brightness, if they were measured."""
     groups = find_subgroups(facts)
     if not groups:
         return render("subgroups", groups="")
@@ -57,9 +57,9 @@ def describe_subgroups(facts: Facts) -> str:
             kind,
             row["group"],
             title,
-            str(row["n"]),
-            "unknown" if row["n_patients"] is None else str(row["n_patients"]),
-            str(row["positives"]),
+            number(row["n"]),
+            "unknown" if row["n_patients"] is None else number(row["n_patients"]),
+            number(row["positives"]),
             format_figure(row["auroc"])
             if row["auroc"]["value"] is not None
             else f"not estimable: {plain(row['auroc']['reason'])}",
@@ -76,7 +76,7 @@ def describe_subgroups(facts: Facts) -> str:
 
 
 def find_subgroups(facts: Facts) -> list[tuple[str, str, dict[str, Any]]]:
-    """(kind, framework's title, GROUP of the record) of each group of slices; none where not measured."""
+    """Return (kind, framework's title, GROUP of the record) of each group of slices, if measured."""
     if not facts.has_table("properties.csv"):
         return []
     return [
@@ -88,20 +88,22 @@ def find_subgroups(facts: Facts) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def describe_failures(facts: Facts) -> str:
-    """Counts of errors, errors shared by the networks, the patients and subgroups with most of them."""
+    """Return the errors: counts, those shared by the networks, and the worst patients and subgroups."""
     rows, wrong = [], []
     for framework, title in facts.titles.items():
         missed, alarms = facts.errors(framework)
         wrong.append(missed | alarms)
         review = facts.level(framework)["review"].get("counts")
-        decided = ["-", "-"] if review is None else [str(review["fn"]), str(review["fp"])]
-        rows.append([title, str(int(missed.sum())), str(int(alarms.sum())), *decided])
+        decided = ["-", "-"] if review is None else [number(review["fn"]), number(review["fp"])]
+        rows.append([title, number(int(missed.sum())), number(int(alarms.sum())), *decided])
     shared = None
     if len(wrong) > 1:
         shared = int((wrong[0] & wrong[1]).sum()), int((wrong[0] | wrong[1]).sum())
     return render(
         "failures",
-        errors=table(["", "missed", "false alarms", "missed, decided", "false alarms, decided"], rows),
+        errors=table(
+            ["", "missed", "false alarms", "missed, outside band", "false alarms, outside band"], rows
+        ),
         shared=shared,
         worst_patients=_worst_patients(facts),
         missed_patients=_missed_patients(facts),
@@ -110,7 +112,7 @@ def describe_failures(facts: Facts) -> str:
 
 
 def _worst_patients(facts: Facts) -> str:
-    """The patients with most errors, named only where their numbers are public."""
+    """Return the patients with the most errors, named only if their numbers are public."""
     names = patient_names(facts.tested)
     if names is None:
         return render("worst-patients", patients=None)
@@ -121,7 +123,7 @@ def _worst_patients(facts: Facts) -> str:
     kinds = [name for name in sums if name != "positive"]
     sums["slices"] = errors["patient"].value_counts()
     sums["errors"] = sums[kinds].sum(axis=1)
-    # The name decides between patients with as many errors, so that the order is always the same.
+    # Patients with equally many errors are sorted by name, so that the order is always the same.
     worst = sums.reset_index().sort_values(["errors", "patient"], ascending=[False, True]).head(_WORST)
     worst, total = worst[worst["errors"] > 0], int(sums["errors"].sum())
     rows = [
@@ -140,7 +142,7 @@ def _worst_patients(facts: Facts) -> str:
 
 
 def _missed_patients(facts: Facts) -> str:
-    """How many patients are misread as a whole."""
+    """Return the number of patients misread as a whole."""
     lines = []
     for framework, title in facts.titles.items():
         threshold = facts.level(framework, "patient")["threshold"]
@@ -151,14 +153,14 @@ def _missed_patients(facts: Facts) -> str:
         alarms = names[(labels == 0) & (scores >= threshold)].tolist()
         which = f" ({', '.join(map(plain, sorted(missed, key=_order)))})" if facts.is_known and missed else ""
         lines.append(
-            f"{title}, patients: {len(missed)} of {int(labels.sum())} positive ones missed{which}, "
-            f"{len(alarms)} of {int((labels == 0).sum())} negative ones called positive."
+            f"{title}: {len(missed)} of {int(labels.sum())} positive patients missed{which}, "
+            f"{len(alarms)} of {int((labels == 0).sum())} negative patients called positive."
         )
     return bullets(lines)
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Numbers by size, before other names."""
+    """Sort numbers by value, before other names."""
     return (int(name), "") if name.isdecimal() else (1_000_000_000, name)
 
 
@@ -170,32 +172,33 @@ def _worst_subgroups(facts: Facts) -> str:
         if own:
             kind, _, worst = min(own, key=lambda entry: entry[2]["auroc"]["value"])
             lines.append(
-                f"{title} ranks worst by {kind} in the group {worst['group']}: AUROC {format_figure(worst['auroc'])}."
+                f'{title}: lowest AUROC in the subgroup "{worst["group"]}" ({kind}), '
+                f"{format_figure(worst['auroc'])}."
             )
     return bullets(lines)
 
 
 def describe_gate(facts: Facts) -> str:
-    """Return shares of slices that the gate reads, warns of and refuses; not available if not measured."""
+    """Return the shares of slices that the gate reads, warns of and refuses, if they were measured."""
     table_of_counts = facts.experiment.gate()
     counts = None
     if table_of_counts is not None:
         counts = []
         for images, rows in table_of_counts.groupby("images", sort=True):
-            shares = summarize_shares(rows)
+            shares = compute_shares(rows)
             unreadable = sum(one["unreadable"] for one in shares.values())
-            counts.append((images, rows["what"].iloc[0], _tell_shares(shares), unreadable))
+            counts.append((images, rows["what"].iloc[0], _format_shares(shares), unreadable))
     return render("what-is-refused", facts=facts, familiarity=FAMILIARITY_FILE, counts=counts)
 
 
-def _tell_shares(shares: dict[str, dict[str, Any]]) -> str:
+def _format_shares(shares: dict[str, dict[str, Any]]) -> str:
     titles = dict(zip(KINDS, ("head CT", "anything else"), strict=True))
     rows = [
         [
             titles[kind],
-            str(one["n"]),
+            number(one["n"]),
             *(
-                f"{one[outcome]['count']}: {format_figure(one[outcome], 'fine share')}"
+                f"{number(one[outcome]['count'])}: {format_figure(one[outcome], 'fine share')}"
                 for outcome in OUTCOMES
             ),
         ]
@@ -205,10 +208,10 @@ def _tell_shares(shares: dict[str, dict[str, Any]]) -> str:
 
 
 def describe_limits(facts: Facts) -> str:
-    """The limits on the card."""
+    """Return the limits on the card."""
     return bullets(plain(limit) for limit in facts.card["limits"])
 
 
 def describe_missing(facts: Facts) -> str:
-    """Return what a careful reader would ask for and nobody can give."""
+    """Return what a careful reader would expect but is not available, with the reasons."""
     return render("not-available", facts=facts, gate_table=GATE_TABLE)

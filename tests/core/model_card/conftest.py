@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluation.conditions import HEAD_LEVELS
+from core.evaluation.conditions import HEAD_REGIONS
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
 from core.model_card.facts import Facts, gather_facts
 from tests.builders import write_tiny_experiment
@@ -18,13 +18,13 @@ N_RESAMPLES = 50
 
 @pytest.fixture
 def facts(models: Path) -> Facts:
-    """Of a calibrated tiny experiment: slice labels, patients apart, none of the optional tables."""
+    """Facts of a calibrated tiny experiment: slice labels, patients kept apart, no optional tables."""
     return gather_facts(write_tiny_experiment(models, calibrated=True), N_RESAMPLES)
 
 
 @pytest.fixture
 def measured(models: Path) -> Facts:
-    """Of the same experiment with robustness, properties and the gate measured."""
+    """Facts of the same experiment with robustness, properties and the gate measured."""
     return gather_facts(add_tables(write_tiny_experiment(models, calibrated=True)), N_RESAMPLES)
 
 
@@ -40,14 +40,14 @@ def nameless(models: Path) -> Experiment:
 
 
 def add_tables(experiment: Experiment, n: int = 96) -> Experiment:
-    """The experiment with invented tables of robustness, of n slices, properties (one has no place), gate."""
+    """Return the experiment with made-up tables of robustness (n slices), properties (one unplaced), gate."""
     rows = [",".join(OPTIONAL_TABLES["robustness.csv"])]
     for framework in experiment.frameworks:
         for change, amount, area in (("none", 0.0, 0.9), ("noise", 0.1, 0.71), ("scale", 0.9, "")):
             rows.append(f"{change},{amount},{framework},slice,{n},{area},0.5")
     places = [",".join(OPTIONAL_TABLES["properties.csv"])]
     for index, file in enumerate(experiment.slices()["file"]):
-        level = HEAD_LEVELS[index % 3] if index else ""
+        level = HEAD_REGIONS[index % 3] if index else ""
         places.append(f"{file},{0.3 + index / 1000},{index / 100 if index else ''},{level}")
     gate = [
         ",".join(OPTIONAL_TABLES["gate.csv"]),

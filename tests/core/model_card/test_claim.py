@@ -11,14 +11,14 @@ from tests.builders import write_tiny_experiment
 
 
 def test_every_item_is_judged_once(facts: Facts) -> None:
-    """All 44 items stand in order, each with a status."""
+    """All 44 items are judged in order, each with a status."""
     found = judge_items(facts)
     assert list(range(1, 45)) == list(ITEMS) == [one.number for one in found]
     assert {one.status for one in found} <= set(STATUSES)
 
 
-def test_what_is_covered_has_a_place_and_what_is_not_a_reason(facts: Facts, measured: Facts) -> None:
-    """A covered item names a section of the card; one that is not, or only partly, says why."""
+def test_covered_items_have_a_section_and_others_a_reason(facts: Facts, measured: Facts) -> None:
+    """A covered item names a section of the card; any other has a reason."""
     for one in (*judge_items(facts), *judge_items(measured)):
         if one.status in ("covered", "partly"):
             assert one.section in SECTIONS
@@ -28,7 +28,7 @@ def test_what_is_covered_has_a_place_and_what_is_not_a_reason(facts: Facts, meas
 
 
 def test_status_follows_from_the_record(facts: Facts, measured: Facts) -> None:
-    """Robustness, failures by subgroup and layers are covered only where the record holds them."""
+    """Robustness, failures by subgroup and layers are covered only if the record holds them."""
     without = {one.number: one.status for one in judge_items(facts)}
     having = {one.number: one.status for one in judge_items(measured)}
     assert ("not available", "covered") == (without[30], having[30])
@@ -37,8 +37,8 @@ def test_status_follows_from_the_record(facts: Facts, measured: Facts) -> None:
     assert {30, 39} == {number for number in ITEMS if without[number] != having[number]}
 
 
-def test_a_leak_is_no_evaluation(models: Path) -> None:
-    """Where test patients are in training, the evaluation on internal data is covered only partly."""
+def test_leakage_makes_internal_evaluation_partial(models: Path) -> None:
+    """If test patients are in training, the evaluation on internal data is only partly covered."""
     leaking = gather_facts(write_tiny_experiment(models, split="random"), 10)
     assert "partly" == judge_items(leaking)[31].status
     assert "share patients" in judge_items(leaking)[19].remark

@@ -1,4 +1,4 @@
-"""What a model card is drawn from."""
+"""The facts behind a model card."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_a_random_split_shares(models: Path) -> None:
 
 
 def test_unknown_patients_are_no_share(nameless: Experiment) -> None:
-    """Without patients nobody knows what is shared; that is None and not zero."""
+    """Without patients the share is None, not zero."""
     facts = gather_facts(nameless, 10)
     assert facts.shared is None
     assert not facts.knows_patients
 
 
 def test_the_published_set_is_known_by_its_fingerprint(models: Path) -> None:
-    """Only the fingerprint says that a data set is the published one."""
+    """The published data set is recognised by its fingerprint alone."""
     experiment = write_tiny_experiment(models, fingerprint=KNOWN_DATASET["fingerprint"])
     assert gather_facts(experiment, 10).is_known

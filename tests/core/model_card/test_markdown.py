@@ -1,4 +1,4 @@
-"""Pieces of Markdown."""
+"""Parts of Markdown."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def test_examples_in_docstrings_hold() -> None:
 
 
 @pytest.mark.parametrize("mark", list("\\`*_{}[]<>|#$&~^@"))
-def test_plain_takes_the_effect_of_every_mark(mark: str) -> None:
-    """Each sign that Markdown acts on stands behind a backslash."""
+def test_plain_escapes_every_mark(mark: str) -> None:
+    """Each character with a meaning in Markdown gets a backslash."""
     assert f"a\\{mark}b" == plain(f"a{mark}b")
 
 
 def test_plain_makes_no_links_icons_or_lines() -> None:
-    """Addresses, icons and line ends of a text from outside do nothing; ordinary prose stays as it is."""
+    """Addresses, icons and line ends of a text from outside have no effect; ordinary prose is unchanged."""
     assert r"https\://evil\.example www\.x \:red\[y\] a b" == plain("https://evil.example www.x :red[y] a\nb")
     assert "At 09:45:42, 2.5 % (a/b): it's fine." == plain("At 09:45:42, 2.5 % (a/b): it's fine.")
 
 
 @pytest.mark.parametrize(
-    ("value", "interval", "style", "told"),
+    ("value", "interval", "style", "text"),
     [
         (0.674, [0.641, 0.712], "share", "67.4 % [64-71]"),
         (1.0, None, "share", "100.0 %"),
@@ -40,11 +40,11 @@ def test_plain_makes_no_links_icons_or_lines() -> None:
         (-0.0001, [-0.0002, 0.0001], "difference", "+0.000 [+0.000 to +0.000]"),
     ],
 )
-def test_figures_are_told_with_their_intervals(
-    value: float, interval: list[float] | None, style: Style, told: str
+def test_figures_are_formatted_with_their_intervals(
+    value: float, interval: list[float] | None, style: Style, text: str
 ) -> None:
     """Value and ends are rounded as the style says; nothing is "-0.000"."""
-    assert told == format_figure({"value": value, "interval": interval}, style)
+    assert text == format_figure({"value": value, "interval": interval}, style)
 
 
 def test_what_is_missing_is_explained_once() -> None:
@@ -76,5 +76,5 @@ def test_tables_have_one_width() -> None:
 
 
 def test_small_p_values_are_bounded() -> None:
-    """A p-value below a thousandth is told as a bound."""
+    """A p-value below 0.001 is given as a bound."""
     assert ["< 0.001", "0.001", "0.746"] == [p_value(p) for p in (0.00099, 0.001, 0.7456)]

@@ -16,7 +16,7 @@ from tests.core.model_card.conftest import cells
 
 
 def test_every_rule_has_a_reason(facts: Facts) -> None:
-    """Each rule of the program is described, and stands with the thresholds of the card."""
+    """Each rule is described next to the thresholds of the card."""
     text = measures.describe_decisions(facts)
     for rule in RULES:
         title = RULES[rule].title
@@ -25,7 +25,7 @@ def test_every_rule_has_a_reason(facts: Facts) -> None:
         assert f"{facts.card['operating_points']['keras']['patient'][rule]:.3f}" == shown[6]
 
 
-def test_the_review_band_is_told(facts: Facts) -> None:
+def test_the_review_band_is_given(facts: Facts) -> None:
     """Band, share and undecided rows are those of the record."""
     review = facts.level("keras", "slice")["review"]
     review["counts"] |= {"indeterminate_negative": 123, "indeterminate_positive": 45}
@@ -36,7 +36,7 @@ def test_the_review_band_is_told(facts: Facts) -> None:
 
 
 @pytest.mark.parametrize(("level", "place"), [("slice", 0), ("patient", 1)])
-def test_all_figures_stand_with_their_intervals(facts: Facts, level: str, place: int) -> None:
+def test_all_figures_have_their_intervals(facts: Facts, level: str, place: int) -> None:
     """Every figure of both networks, on slices and on patients, is the record's, with its interval."""
     text = measures.describe_results(facts).split("### Per ")[1 + place]
     for key, one in MEASURES.items():
@@ -49,8 +49,8 @@ def test_all_figures_stand_with_their_intervals(facts: Facts, level: str, place:
     assert ["Keras", *(str(confusion[cell]) for cell in ("tn", "fp", "fn", "tp"))] == cells(text, "Keras")
 
 
-def test_the_other_operating_points_stand_too(facts: Facts) -> None:
-    """Each rule but the default has a table of its own."""
+def test_the_other_operating_points_have_figures(facts: Facts) -> None:
+    """Each rule except the default has its own table."""
     heads = measures.describe_results(facts).split("### Per ")[1]
     for title, *_ in list(RULES.values())[1:]:
         assert f"| PyTorch, {title} | Keras, {title} |" in heads
@@ -80,7 +80,7 @@ def test_comparison_tells_the_tests(facts: Facts) -> None:
     found["mcnemar"] |= {"only_first_right": 123, "only_second_right": 45}
     text = measures.describe_comparison(facts)
     assert format_figure(found["differences"]["auroc"], "difference") == cells(text, "AUROC")[1]
-    assert "only PyTorch right 123, only Keras right 45" in text
+    assert "only PyTorch right in 123, only Keras right in 45" in text
     assert f"p {found['delong_by_patient']['p_value']:.3f}" in text
     assert str(found["disagreement"]["positives"]["neither"]) == cells(text, "positives")[4]
 

@@ -24,12 +24,12 @@ from tests.core.model_card.conftest import cells
     ],
 )
 def test_every_choice_of_a_recipe_has_words(words: dict[str, str], kinds: object) -> None:
-    """Each value that a recipe can have is told in words."""
+    """Each value of a recipe has words."""
     assert set(get_args(kinds)) == set(words)
 
 
 def test_layers_are_read_off_the_card(facts: Facts) -> None:
-    """Every layer of the card stands in the table in order, of whatever kind; without a list it says so."""
+    """Every layer of the card is in the table in order, of any kind; without a list the text says so."""
     assert "**not available**" in methods.describe_networks(facts)
     layers = [
         {"layer": "Convolution", "filters": 16, "kernel": 3, "normalise": True},
@@ -41,20 +41,20 @@ def test_layers_are_read_off_the_card(facts: Facts) -> None:
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-def test_layers_of_every_architecture_are_told(facts: Facts, name: str) -> None:
+def test_layers_of_every_architecture_are_listed(facts: Facts, name: str) -> None:
     """Each architecture's own description makes a table with a row for each layer."""
     layers = ARCHITECTURES[name].describe()
     text = methods.describe_networks(_with(facts, layers=layers))
     assert layers[-1]["layer"] == cells(text, str(len(layers)))[1]
 
 
-def test_pretrained_layers_are_told(facts: Facts) -> None:
-    """A trunk is named with what it is; without one all weights are drawn."""
+def test_pretrained_layers_are_named(facts: Facts) -> None:
+    """A backbone is named with its settings; without one all weights are random."""
     assert [] == methods.list_pretrained(facts)
-    assert "Initial weights: drawn at random, from seed 0." == methods.describe_initial_weights(facts)
+    assert "Initial weights: random, from seed 0." == methods.describe_initial_weights(facts)
     changed = _with(facts, layers=[{"layer": "Trunk", "name": "some-net"}, {"layer": "Dense", "units": 1}])
-    assert ["Trunk (name some-net)"] == methods.list_pretrained(changed)
-    assert "Trunk (name some-net)" in methods.describe_initial_weights(changed)
+    assert ["Backbone (name some-net)"] == methods.list_pretrained(changed)
+    assert "Backbone (name some-net) pretrained elsewhere" in methods.describe_initial_weights(changed)
 
 
 def test_the_kept_epoch_follows_from_patience(facts: Facts) -> None:
@@ -64,19 +64,19 @@ def test_the_kept_epoch_follows_from_patience(facts: Facts) -> None:
     assert "weights of the last are kept" in methods.describe_training(patient)
 
 
-def test_planted_hemorrhages_are_told(facts: Facts) -> None:
-    """That networks trained on synthetic positives is said where they did, and not elsewhere."""
+def test_planted_hemorrhages_are_described(facts: Facts) -> None:
+    """Synthetic positives are described if the networks trained on them, and only then."""
     assert "Synthetic" not in methods.describe_training(facts)
     planted = _with(facts, protocol={**facts.protocol, "augmentation": {"planted": 0.75}})
-    assert "as many as 75.0 % of the training slices" in methods.describe_training(planted)
+    assert "their number is 75.0 % of that of the training slices" in methods.describe_training(planted)
 
 
-def test_what_an_older_record_lacks_is_not_recorded(facts: Facts) -> None:
-    """Without patience on the card, or marks in the history, nothing is said of the kept epoch."""
+def test_an_older_record_says_what_is_not_recorded(facts: Facts) -> None:
+    """Without patience on the card, or marks in the history, the kept epoch is not recorded."""
     protocol = {key: value for key, value in facts.protocol.items() if key != "patience"}
     older = replace(_with(facts, protocol=protocol), history=facts.history.drop(columns="best"))
     text = methods.describe_training(older)
-    assert "Which epoch is kept is not recorded." in text
+    assert "It is not recorded which epoch was kept." in text
     assert "not recorded" == cells(text, "Keras")[3]
 
 
@@ -94,7 +94,7 @@ def test_training_tells_the_whole_protocol(facts: Facts) -> None:
 
 
 def test_checks_tell_parity_and_digest(facts: Facts) -> None:
-    """Parity of each framework and the digest of the card are told."""
+    """Parity of each framework and the digest of the card are given."""
     text = methods.describe_checks(facts)
     assert ["PyTorch", "8", "0.0e+00"] == cells(text, "PyTorch")
     assert facts.experiment.digest in text

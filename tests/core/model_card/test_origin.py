@@ -15,20 +15,22 @@ from tests.core.model_card.conftest import cells
 
 
 def test_an_honest_task_needs_no_warning(facts: Facts) -> None:
-    """Slice labels and patients kept apart: nothing to shout."""
+    """Slice labels with patients kept apart need no warning."""
     assert [] == origin.list_warnings(facts)
 
 
 @pytest.mark.parametrize(
     ("split", "labels", "words"),
     [
-        ("random", "slice", ["These figures leak"]),
+        ("random", "slice", ["These figures suffer from leakage"]),
         ("patient", "folder", ["The label is the folder's"]),
-        ("random", "folder", ["These figures leak", "The label is the folder's"]),
+        ("random", "folder", ["These figures suffer from leakage", "The label is the folder's"]),
     ],
 )
-def test_leaks_and_folder_labels_are_shouted(models: Path, split: str, labels: str, words: list[str]) -> None:
-    """A split that shares patients and a label that is not the slice's each bring a warning."""
+def test_leakage_and_folder_labels_bring_warnings(
+    models: Path, split: str, labels: str, words: list[str]
+) -> None:
+    """Shared patients and folder labels each bring a warning."""
     facts = gather_facts(write_tiny_experiment(models, split=split, labels=labels), 10)
     warnings = origin.list_warnings(facts)
     assert words == [warning.split("**")[1].split(",")[0].rstrip(".") for warning in warnings]
@@ -39,16 +41,16 @@ def test_leaks_and_folder_labels_are_shouted(models: Path, split: str, labels: s
         assert "Only 50.0 % of the slices in the folder Stroke" in warnings[-1]
 
 
-def test_unknown_patients_are_shouted(nameless: Experiment) -> None:
-    """Where patients are unknown, nobody can tell whether the figures leak, and the card says so."""
+def test_unknown_patients_bring_a_warning(nameless: Experiment) -> None:
+    """If patients are unknown, the card says that leakage cannot be ruled out."""
     facts = gather_facts(nameless, 10)
-    assert "Nobody can tell whether these figures leak" in origin.list_warnings(facts)[0]
+    assert "Leakage cannot be ruled out" in origin.list_warnings(facts)[0]
     assert "unknown" in cells(origin.describe_partitions(facts), "0")
-    assert "do not show how the networks do on patients" in origin.describe_overview(facts)
+    assert "do not show how well the networks read new patients" in origin.describe_overview(facts)
 
 
 def test_the_conclusion_follows_from_the_interval(facts: Facts) -> None:
-    """Better than chance is said only where the interval of AUROC lies above one half."""
+    """Better than chance is said only if the interval of AUROC is above one half."""
     levels = {name: facts.record["models"][name]["slice"] for name in facts.titles}
     levels["pytorch"]["auroc"] = {"value": 0.7, "interval": [0.51, 0.9]}
     levels["keras"]["auroc"] = {"value": 0.7, "interval": [0.49, 0.9]}
@@ -56,7 +58,7 @@ def test_the_conclusion_follows_from_the_interval(facts: Facts) -> None:
     assert "slices of new patients are ranked better than chance by PyTorch" in text
     assert "slices of new patients are not shown to be ranked better than chance by Keras" in text
     levels["keras"]["auroc"] = {"value": None, "interval": None, "reason": "one class"}
-    assert "it cannot be told whether" in origin.describe_overview(facts)
+    assert "it is unknown whether" in origin.describe_overview(facts)
 
 
 def test_counts_are_those_of_the_tables(facts: Facts) -> None:
@@ -78,8 +80,8 @@ def test_labels_are_crossed(facts: Facts) -> None:
     assert ["positive folder", "24", "24"] == positive
 
 
-def test_nothing_is_claimed_of_a_set_of_ones_own(facts: Facts) -> None:
-    """Source, licence and readers of another data set than the published one are not recorded."""
+def test_nothing_is_claimed_of_the_users_own_data(facts: Facts) -> None:
+    """Source, licence and readers of any data set except the published one are not recorded."""
     text = origin.describe_data(facts)
     assert "not recorded" == cells(text, "licence")[1] == cells(text, "source")[1]
     assert facts.card["dataset"]["fingerprint"] in text
@@ -89,11 +91,11 @@ def test_nothing_is_claimed_of_a_set_of_ones_own(facts: Facts) -> None:
 
 
 def test_the_published_set_is_described(models: Path) -> None:
-    """Of the published set the origin, the unclear licence and the lack of ischemic stroke are told."""
+    """Of the published set the origin, the unclear licence and the lack of ischemic stroke are described."""
     facts = gather_facts(write_tiny_experiment(models, fingerprint=KNOWN_DATASET["fingerprint"]), 10)
     text = origin.describe_data(facts)
     assert "unclear" in cells(text, "licence")[1]
     assert KNOWN_DATASET["url"] in text
-    assert "No ischemic stroke" in origin.describe_use(facts)
+    assert "- Ischemic stroke: the data hold none" in origin.describe_use(facts)
     assert "radiologists" in origin.describe_labels(facts)
     assert "core download" in origin.describe_availability(facts)

@@ -1,4 +1,4 @@
-"""The templates of the model card: each is used, and none is filled with what nobody knows."""
+"""The templates of the model card: each is used, and a missing fact is an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[3] / "core" / "model_card"
 
 
 def test_a_fact_that_is_not_there_is_an_error() -> None:
-    """A template that asks for what it was not given is not filled with nothing."""
+    """A template with a missing fact raises."""
     with pytest.raises(UndefinedError, match="'curves' is undefined"):
         render("net-benefit")
 
@@ -24,7 +24,7 @@ def test_a_part_that_says_nothing_leaves_no_gap() -> None:
     empty = dict.fromkeys(("shared", "worst_patients", "missed_patients", "worst_subgroups"), "")
     first, errors, last = render("failures", errors="table", **empty).split("\n\n")
     assert "table" == errors
-    assert first.startswith("Slices, at")
+    assert first.startswith("Errors on slices")
     assert last.endswith("a radiologist.")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.datasets.kaggle import KNOWN_DATASET
-from core.evaluation.subgroups import subgroups
+from core.evaluation.subgroups import measure_subgroups
 from core.experiments import add_files
 from core.measurements.gate_figures import store_gate
 from core.model_card import weaknesses
@@ -33,28 +33,28 @@ def test_what_was_not_measured_is_named(facts: Facts) -> None:
         assert what == cells(missing, what)[0]
 
 
-def test_robustness_is_told(measured: Facts) -> None:
-    """Each perturbation has its AUROC for each network; a figure that is missing is not estimable."""
+def test_robustness_is_given(measured: Facts) -> None:
+    """Each perturbation has its AUROC for each network; a missing figure is called not estimable."""
     text = weaknesses.describe_robustness(measured)
     assert ["unchanged", "0.90", "0.90"] == cells(text, "unchanged")
     assert ["noise, sigma 0.1 of the gray range", "0.71", "0.71"] == cells(
         text, "noise, sigma 0.1 of the gray range"
     )
     assert ["scale 0.9", "not estimable", "not estimable"] == cells(text, "scale 0.9")
-    assert ["rows", "96", "96"] == cells(text, "rows")
+    assert ["slices or patients", "96", "96"] == cells(text, "slices or patients")
     assert "sample" not in text
     assert "| Robustness |" not in weaknesses.describe_missing(measured)
 
 
 def test_a_sample_is_called_one(models: Path) -> None:
-    """Robustness of fewer than all held-out slices is told as that of a sample."""
+    """Robustness of fewer than all held-out slices is called that of a sample."""
     experiment = add_tables(write_tiny_experiment(models), n=40)
     text = weaknesses.describe_robustness(gather_facts(experiment, 20))
     assert "a sample of 40 of the 96 held-out slices" in text
 
 
-def test_intervals_of_robustness_are_told(measured: Facts) -> None:
-    """Where they were measured they stand behind the figure; elsewhere the text says there are none."""
+def test_intervals_of_robustness_are_given(measured: Facts) -> None:
+    """Measured intervals are next to the figure; otherwise the text says that there are none."""
     assert "Single measurements, without intervals." in weaknesses.describe_robustness(measured)
     table = measured.experiment.robustness()
     assert table is not None
@@ -70,49 +70,50 @@ def test_subgroups_are_those_of_the_evaluation(measured: Facts) -> None:
     properties = measured.experiment.properties()
     assert properties is not None
     tested = measured.tested.merge(properties, on="file")
-    (expected, *_) = subgroups(
+    (expected, *_) = measure_subgroups(
         tested["label"], tested["pytorch"], tested["patient"], tested["level"], order=("base",),
         n_resamples=50,
     )  # fmt: skip
     kind, title, row = weaknesses.find_subgroups(measured)[0]
-    assert ("level of the head", "PyTorch", expected) == (kind, title, row)
+    assert ("region", "PyTorch", expected) == (kind, title, row)
     text = weaknesses.describe_subgroups(measured)
     assert f"| {expected['positives']} | {format_figure(expected['auroc'])} |" in text
-    assert "1 slice could not be placed in the head." in text
+    assert "The region of 1 slice is unknown." in text
 
 
 def test_the_worst_subgroup_is_named(measured: Facts) -> None:
-    """Among the failures stands the group in which each network ranks worst."""
+    """The failures name the subgroup with the lowest AUROC of each network."""
     groups = [entry for entry in weaknesses.find_subgroups(measured) if entry[1] == "Keras"]
     known = [entry for entry in groups if entry[2]["auroc"]["value"] is not None]
     assert len(known) < len(groups)
     kind, _, worst = min(known, key=lambda entry: entry[2]["auroc"]["value"])
-    assert f"Keras ranks worst by {kind} in the group {worst['group']}:" in weaknesses.describe_failures(
-        measured
+    assert (
+        f'Keras: lowest AUROC in the subgroup "{worst["group"]}" ({kind}),'
+        in weaknesses.describe_failures(measured)
     )
 
 
-def test_what_is_refused_is_told(measured: Facts) -> None:
-    """Each kind has its shares with intervals; files that cannot be read are told, and so is the bias."""
+def test_refusals_are_given(measured: Facts) -> None:
+    """Each kind has its shares with intervals; unreadable files and the bias are named."""
     text = weaknesses.describe_gate(measured)
     shares = ["190: 95.0 % [91.0-97.6]", "9: 4.5 % [2.1-8.4]", "1: 0.5 % [0.0-2.8]"]
     assert ["head CT", "200", *shares] == cells(text, "head CT")
     shares = ["1: 5.0 % [0.1-24.9]", "3: 15.0 % [3.2-37.9]", "16: 80.0 % [56.3-94.3]"]
     assert ["anything else", "20", *shares] == cells(text, "anything else")
     assert "3 files could not be read" in text
-    assert "that the gate's limits were set on**, so that these figures are too good. Heads and cats." in text
-    assert "images kept aside is not in the record" in text
+    assert "that the gate's limits were set on**, so these figures are too good. Heads and cats." in text
+    assert "images kept aside are not recorded" in text
     assert "| What is refused |" not in weaknesses.describe_missing(measured)
 
 
 def test_images_kept_aside_have_figures_of_their_own(measured: Facts) -> None:
-    """They stand under their own words, after the development images."""
+    """Images kept aside have their own paragraph, after the development images."""
     rows = measured.experiment.gate().assign(images="kept_aside", what="Dogs.", n=4, read=1, warn=1, refuse=2)
     kept_aside = dataclasses.replace(measured, experiment=store_gate(measured.experiment, rows))
     text = weaknesses.describe_gate(kept_aside)
     _, after = text.split("**Images kept aside** while the limits were set. Dogs.")
     assert "2: 50.0 %" in cells(after, "head CT")[-1]
-    assert "not in the record" not in text
+    assert "not recorded" not in text
 
 
 def test_failures_are_counted(facts: Facts) -> None:
@@ -127,13 +128,13 @@ def test_failures_are_counted(facts: Facts) -> None:
         for name in facts.titles
     ]
     both, either = (wrong[0] & wrong[1]).sum(), (wrong[0] | wrong[1]).sum()
-    assert f"{both} of {either} slices that either network gets wrong are wrong in both." in text
+    assert f"Of {either} slices that at least one network misreads, both misread {both}." in text
     missed = facts.level("keras", "patient")["confusion"]["fn"]
-    assert f"Keras, patients: {missed} of 6 positive ones missed" in text
+    assert f"Keras: {missed} of 6 positive patients missed" in text
 
 
 def test_patients_are_named_for_the_published_set_only(facts: Facts, models: Path) -> None:
-    """Patients with most errors are named by the public set's numbers, and by no other."""
+    """Patients with the most errors are named only for the public data set."""
     text = weaknesses.describe_failures(facts)
     assert "their numbers are not public" in text
     assert "| patient |" not in text
@@ -142,11 +143,11 @@ def test_patients_are_named_for_the_published_set_only(facts: Facts, models: Pat
     )
     wrong = sum(sum(map(int, known.errors(framework)[kind])) for framework in known.titles for kind in (0, 1))
     text = weaknesses.describe_failures(known)
-    assert f"of all {wrong} errors (numbers are those of the public data set)" in text
+    assert f"of all {wrong} errors (patient numbers of the public data set)" in text
     assert "| patient | slices |" in text
 
 
 def test_no_error_is_no_table(facts: Facts) -> None:
-    """Where every slice is read rightly, no patient is listed."""
+    """If every slice is read correctly, no patient is listed."""
     perfect = facts.tested.assign(**{name: facts.tested["label"].astype(float) for name in facts.titles})
-    assert "No slice is read wrongly." in weaknesses.describe_failures(replace(facts, tested=perfect))
+    assert "No slice is misread." in weaknesses.describe_failures(replace(facts, tested=perfect))
