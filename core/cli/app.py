@@ -1,40 +1,40 @@
 """The command line: `stroke-ct COMMAND`, in a checkout also `python -m core COMMAND`.
 
-Exit codes: 0 all done; 1 something expected went wrong and was named; 2 wrong usage.
+Exit codes: 0 success; 1 an expected error, named on standard error; 2 wrong usage.
 
-Five commands have a public form in JSON (`--json`). Its version is in "schema": under one version a form may
-gain fields, but none goes or changes. Standard output then holds one JSON object and nothing else.
+Five commands have a public form in JSON (`--json`). Its version is in "schema": within one version, fields
+may be added, but none is removed or changed. Standard output then holds one JSON object and nothing else.
 
 predict/1:
 
     {"schema": "predict/1", "experiment": name,
-     "scans": [{"source": name of the file, or its path below the folder that was walked; of a series, its
+     "scans": [{"source": name of the file, or its path below the folder searched; of a series, its
                     folder, its archive, or its first file "and 27 more",
                 "sha256": of the file's bytes; of a series, of its files' sorted hashes,
                 "slices": [{"index": from 0,
                             framework: {"probability": of the positive class, recalibrated,
                                         "decision": name of a class,
-                                        "needs_review": whether it lies too near to the operating point},
+                                        "needs_review": whether it is in the review band},
                             "agree": whether all decisions are the same,
                             "warnings": [sentence, ...],
-                            "position_mm": along the scan's axis, higher towards the head; null when unknown,
-                            "brain_visible": whether it shows brain; a slice without does not vote,
+                            "position_mm": along the scan's axis, higher towards the head; null if unknown,
+                            "brain_visible": whether it shows brain; others are not counted,
                             "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...]}},
                            ...],
                 "verdict": {framework: {"score": of one slice its probability; of a study see core.reading,
                                         "threshold": the operating point, "decision": name of a class,
                                         "needs_review", "n_voting": slices that count,
-                                        "driving": indices of the strongest slices}},
-                "gate_overridden": whether the gate refused it and was told to let it through,
-                "technical": {"modality": "CT", ..., "other", or "" where the file does not say,
+                                        "driving": indices of the key slices}},
+                "gate_overridden": whether the gate refused it and it was read anyway,
+                "technical": {"modality": "CT", ..., "other", or "" if the file does not say,
                               "spacing_mm": [between rows, between columns], "slice_spacing_mm",
-                              "gantry_tilt_deg"; null when unknown}}, ...],
-     "refused": [{"source": as above, "code": word for programs, "message": sentence}, ...]}
+                              "gantry_tilt_deg"; null if unknown}}, ...],
+     "refused": [{"source": as above, "code": a word for programs, "message": sentence}, ...]}
 
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli.data. robustness/1: see core.cli.robustness.
 features/1: see core.cli.features. gate/1: see core.cli.gate. window/1: see core.cli.window.
 
-Heavy libraries are imported inside the commands that need them: reading a scan must start at once.
+Heavy libraries are imported inside the commands that need them, so that `predict` starts at once.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from core.frameworks import TITLES
 if TYPE_CHECKING:
     from core.datasets import Dataset
 
-# The name under which an installation can be called.
+# The name of the command in an installation.
 COMMAND = "stroke-ct"
 
 app = typer.Typer(
@@ -95,11 +95,14 @@ def verify(
     dataset: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Folder of the data set; searched for if not given.",
         ),
     ] = None,
     all_slices: Annotated[
-        bool, typer.Option("--all", help="Every held-out slice instead of a sample.")
+        bool, typer.Option("--all", help="Check every held-out slice, not a sample.")
     ] = False,
     sample: Annotated[int, typer.Option(min=1, help="Number of held-out slices to check.")] = 64,
 ) -> None:
@@ -143,7 +146,7 @@ def experiments() -> None:
     ]
     print_table(["name", "labels", "split", "folds", "frameworks", "summary"], rows)
     for error in damaged:
-        print(f"Left out: {error}", file=sys.stderr)
+        print(f"Skipped: {error}", file=sys.stderr)
 
 
 data.register(app)
@@ -157,7 +160,7 @@ exchange.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; leaves with SystemExit. `arguments`: those of the process when None."""
+    """Run the command line and raise SystemExit; `arguments` are those of the process if None."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A console that cannot show a character must not end the program.
@@ -174,7 +177,7 @@ def _name_program() -> str:
 
 
 def _find_dataset(experiment: Experiment, folder: Path | None) -> tuple[Dataset | None, str]:
-    """The data set to verify with, or None and a remark why a data set that is there was not used."""
+    """Return the data set to verify with, or None and why the one found is not used."""
     from core.datasets import find_dataset, index_dataset
 
     place = folder or find_dataset()

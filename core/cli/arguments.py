@@ -16,15 +16,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 DatasetFolder = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", exists=True, file_okay=False, help="The data set; looked for if not given."),
+    typer.Option(
+        metavar="DIR", exists=True, file_okay=False, help="Folder of the data set; searched for if not given."
+    ),
 ]
 
 
 def find_folder(dataset: Path | None) -> Path:
-    """The folder of the data set: the one that was named, or the one that is found.
+    """Return the folder of the data set: the one named, or else the one found.
 
     Raises:
-        DatasetError: none was named, and none is on this machine.
+        DatasetError: none was named, and none was found on this machine.
     """
     from core.datasets import find_dataset
 
@@ -32,13 +34,13 @@ def find_folder(dataset: Path | None) -> Path:
     if folder is None:
         raise DatasetError(
             "No data set was found on this machine",
-            remedy="name its folder with --dataset, or fetch it with: python -m core download",
+            remedy="name its folder with --dataset, or download it with: python -m core download",
         )
     return folder
 
 
 def find_named(name: str | None, hint: str = "NAME") -> Experiment:
-    """The experiment `name`; that there is none is wrong usage of the argument `hint`."""
+    """Open the experiment `name`; an unknown name is wrong usage of the argument `hint`."""
     try:
         return open_experiment(name)
     except StrokeError as error:

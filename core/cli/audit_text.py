@@ -1,4 +1,4 @@
-"""An audit as plain text."""
+"""Format an audit as plain text."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 from core.cli.terminal import plain
 from core.datasets import KNOWN_DATASET, Audit
 
-# Longer lists are cut, and how many were left off is said.
+# Longer lists are cut, and end with the number of the others.
 _SHOWN = 5
 
 
 def format_audit(audit: Audit, splits: Mapping[str, Sequence[Mapping[str, Any]]] | None = None) -> str:
-    """An audit, and audits of splits, as lines to read.
+    """Return an audit, and audits of splits, as plain text.
 
     Args:
         audit: from `core.datasets.audit.audit_dataset`.
-        splits: title of each split to the rows of `core.datasets.audit.audit_split`.
+        splits: title of each split -> the rows of `core.datasets.audit.audit_split`.
 
     Returns:
-        Lines without a last newline; names from outside are made safe to print.
+        Lines without a final newline; names from outside are made safe to print.
     """
     lines = [*_format_counts(audit), "", *_format_copies(audit), "", *_format_labels(audit)]
     for title, rows in (splits or {}).items():
@@ -30,22 +30,22 @@ def format_audit(audit: Audit, splits: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def format_split(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The audit of one split as lines: one per fold."""
+    """Return the audit of one split as lines, fold by fold."""
     lines = [f"Split: {title}"]
     for row in rows:
-        sizes = f"{row['n_train']} train, {row['n_validation']} validation, {row['n_test']} test"
+        sizes = f"{row['n_train']:,} train, {row['n_validation']:,} validation, {row['n_test']:,} test"
         if row["n_test_patients"] is not None:
             sizes += f" ({row['n_test_patients']} patients)"
         lines.append(f"  fold {row['fold']}: {sizes}")
         if row["n_test_patients"] is None:
-            lines.append("    patients are unknown: what the test part shares with training cannot be told")
+            lines.append("    patients are unknown, so it is unknown what test and training share")
         else:
             lines.append(
-                "    test slices with their patient in training or validation:          "
+                "    test slices with the same patient in training or validation:       "
                 + _with_share(row["n_test_sharing_patient"], row["share_sharing_patient"])
             )
             lines.append(
-                "    test slices with their direct neighbour in training or validation: "
+                "    test slices with an adjacent slice in training or validation:      "
                 + _with_share(row["n_test_with_direct_neighbour"], row["share_with_direct_neighbour"])
             )
         lines.append(
@@ -60,8 +60,8 @@ def _format_counts(audit: Audit) -> list[str]:
     lines = [
         f"Data set: {plain(audit.folder)}",
         f"  fingerprint: {audit.fingerprint} ({known})",
-        f"  slices: {audit.n_slices} ("
-        + ", ".join(f"{plain(name)} {count}" for name, count in audit.n_per_class)
+        f"  slices: {audit.n_slices:,} ("
+        + ", ".join(f"{plain(name)} {count:,}" for name, count in audit.n_per_class)
         + ")",
     ]
     if audit.n_patients:
@@ -103,11 +103,11 @@ def _format_copies(audit: Audit) -> list[str]:
 def _format_labels(audit: Audit) -> list[str]:
     negative, positive = (plain(name) for name, _ in audit.n_per_class)
     if audit.labels is None:
-        return ["Labels: only those of the folders; what single slices show is unknown."]
+        return ["Labels: of the folders only; what single slices show is unknown."]
     found = audit.labels
     patients = found.patients_showing_in_negative
     lines = [
-        "Labels: the folder's belongs to the patient; what a slice shows was read off the file numbers.",
+        "Labels: the folder's label is the patient's; slice labels are recovered from the file numbers.",
         f"  slices in {positive} that show a hemorrhage: {found.n_showing_in_positive} of"
         f" {found.n_positive_folder} ({found.share_showing_in_positive:.1%})",
         f"  slices in {negative} that show one: {found.n_showing_in_negative}"
@@ -115,17 +115,17 @@ def _format_labels(audit: Audit) -> list[str]:
     ]
     if audit.is_known:
         lines.append(
-            "  (the rule is known to miss 10 slices with a hemorrhage, 9 of patient 49 and 1 of patient 51)"
+            "  (the rule is known to miss 10 slices with hemorrhage: 9 of patient 49 and 1 of patient 51)"
         )
     return lines
 
 
 def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+    return f"{n} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _with_share(count: int, share: float) -> str:
-    return f"{count} ({share:.1%})"
+    return f"{count:,} ({share:.1%})"
 
 
 def _cut(items: Sequence[str]) -> str:

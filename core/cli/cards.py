@@ -11,8 +11,6 @@ from core.cli.arguments import Name, find_named
 from core.experiments import SHIPPED
 from core.frameworks import TITLES
 
-# The order of the story: the famous number, the same network honestly measured, the honest task.
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program's command line."""
@@ -24,10 +22,10 @@ def register(app: typer.Typer) -> None:
 def card(
     name: Name,
     write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Put the card into this Markdown file.")
+        Path | None, typer.Option(metavar="FILE", help="Write the card to this Markdown file.")
     ] = None,
 ) -> None:
-    """Print an experiment's model card in Markdown, drawn from its record alone."""
+    """Print an experiment's model card in Markdown, made from its record alone."""
     from core.model_card import render_model_card
     from core.system import write_whole
 
@@ -41,7 +39,7 @@ def card(
 def figures(
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Put the table between the marks of this Markdown file."),
+        typer.Option(metavar="FILE", help="Write the table between the markers of this Markdown file."),
     ] = None,
 ) -> None:
     """Print the table of figures of the shipped experiments, computed from their records."""
@@ -57,7 +55,7 @@ def figures(
 
 
 def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Experiments.")]) -> None:
-    """Write a card's calibration, operating points and review bands anew from the stored predictions."""
+    """Recompute a card's calibration, operating points and review bands from the stored predictions."""
     from core.experiments import update_card
     from core.training import describe_results
 
@@ -66,9 +64,9 @@ def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="E
         update_card(experiment, described)
         for framework, entry in described["calibration"].items():
             served = entry["served"]
-            told = (
+            fit = (
                 f"slope {served['slope']:.3f}, intercept {served['intercept']:.3f}"
                 if served
                 else f"not recalibrated: {entry['reason']}"
             )
-            typer.echo(f"{experiment.name}: {TITLES[framework]} {told}")
+            typer.echo(f"{experiment.name}: {TITLES[framework]} {fit}")

@@ -4,9 +4,9 @@ leakage/1, the JSON of `leakage`; a figure that cannot be estimated is null, and
 
     {"schema": "leakage/1", "fingerprint": of the data set, "seed", "classes": [negative, positive],
      "n_slices", "n_patients", "n_slices_in_set",
-     "outcomes": [{"labels": "folder" or "slice", "shuffled": whether they were dealt anew among patients,
+     "outcomes": [{"labels": "folder" or "slice", "shuffled": whether they were shuffled between patients,
                    "split": "random" or "patient", "n_runs",
-                   "majority": accuracy of always answering the commoner label,
+                   "majority": accuracy of always answering the more common label,
                    "accuracy": {"value", "low", "high", "reason"}, "auroc": likewise}, ...],
      "conclusion": sentences}
 """
@@ -35,7 +35,7 @@ DatasetFolder = Annotated[
         metavar="DATASET",
         exists=True,
         file_okay=False,
-        help="Folder with two class folders; the published set, if left out and on this machine.",
+        help="Folder with two class folders; if not given, the published data set on this machine.",
     ),
 ]
 
@@ -48,27 +48,27 @@ def register(app: typer.Typer) -> None:
 
 
 def download() -> None:
-    """Fetch the published data set from Kaggle with kagglehub, and check it."""
+    """Download the published data set from Kaggle with kagglehub, and check it."""
     from core.datasets import KNOWN_DATASET, download as fetch
 
     with _bars() as show:
         folder = fetch(show("downloading"), show("checking"))
-    typer.echo(f"{KNOWN_DATASET['n_files']} slices, fingerprint as expected: {folder}")
+    typer.echo(f"{KNOWN_DATASET['n_files']:,} slices, fingerprint as expected: {folder}")
 
 
 def audit(
     dataset: DatasetFolder = None,
     split: Annotated[
         Literal["random", "patient"] | None,
-        typer.Option(help="The split to audit; both when left out."),
+        typer.Option(help="The split to audit; both if not given."),
     ] = None,
-    folds: Annotated[int, typer.Option(min=1, help="1 holds out about 10 %; K tests every slice once.")] = 1,
+    folds: Annotated[int, typer.Option(min=1, help="1 holds out about 10 %; more: cross-validation.")] = 1,
     labels: Annotated[
-        Literal["folder", "slice"], typer.Option(help="The labels the split is stratified by.")
+        Literal["folder", "slice"], typer.Option(help="The labels that the split is stratified by.")
     ] = "folder",
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
 ) -> None:
-    """Count what a data set holds, its copies and its labels, and what splits of it leak."""
+    """Count the slices, copies and labels of a data set, and the leakage of its splits."""
     from core.cli.audit_text import format_audit
     from core.datasets import SPLITS, audit_dataset, audit_split, index_dataset, make_folds
 
@@ -99,7 +99,7 @@ def leakage(
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
 ) -> None:
-    """Show what a model scores that can only recognise patients: labels true, shuffled, patients apart."""
+    """Score a model that can only recognise patients, on true and on shuffled labels."""
     from core.datasets import conclude, index_dataset, run_control
 
     folder = _find_folder(dataset)
@@ -113,9 +113,9 @@ def leakage(
 
 
 def _print_control(control: Control, conclusion: str) -> None:
-    whole = "" if control.n_slices == control.n_slices_in_set else f" of {control.n_slices_in_set}"
+    whole = "" if control.n_slices == control.n_slices_in_set else f" of {control.n_slices_in_set:,}"
     patients = f"{control.n_patients} patients" if control.n_patients else "patients unknown"
-    print(f"Nearest neighbour on small pictures; {control.n_slices}{whole} slices, {patients}")
+    print(f"Nearest neighbour on small pictures; {control.n_slices:,}{whole} slices, {patients}")
     ways = {"random": "random 90/10", "patient": "patients apart"}
     rows, reasons = [], []
     for outcome in control.outcomes:
@@ -125,8 +125,8 @@ def _print_control(control: Control, conclusion: str) -> None:
         rows.append([labels, ways[outcome.split], str(outcome.n_runs), *figures, guessing])
         reasons += [estimate.reason for estimate in (outcome.accuracy, outcome.auroc) if estimate.reason]
     print_table(["labels", "split", "runs", "accuracy", "AUROC", "guessing"], rows)
-    print("In brackets: lowest and highest of the runs; of a single run, the 95 % interval over patients.")
-    print("Guessing: the accuracy of always answering the commoner label.")
+    print("In brackets: lowest and highest of the runs; for a single run, the 95 % interval over patients.")
+    print("Guessing: the accuracy of always answering the more common label.")
     for reason in dict.fromkeys(reasons):
         print(f"Not estimable: {plain(reason)}.")
     print(f"\n{plain(conclusion)}")
@@ -147,14 +147,14 @@ def _find_folder(named: Path | None) -> Path:
     if folder is None:
         raise DatasetError(
             "No data set was found on this machine",
-            remedy="name its folder, or fetch it with: python -m core download",
+            remedy="name its folder, or download it with: python -m core download",
         )
     return folder
 
 
 @contextmanager
 def _bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Progress bars on standard error, which vanish when done; nothing is drawn when nobody is watching."""
+    """Show progress bars on standard error until done; show none if it is not a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 

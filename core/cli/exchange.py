@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def export_zip(
     name: Name,
-    out: Annotated[Path | None, typer.Option(help="The file to write; NAME.zip here if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; NAME.zip in this folder if not given.")
+    ] = None,
 ) -> None:
     """Write an experiment as a zip file: card, tables and served networks, without native weights."""
     from core.exchange import export_experiment
@@ -30,10 +32,10 @@ def export_zip(
 
 def import_zip(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="What `export` wrote.")
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A zip file from `export`.")
     ],
 ) -> None:
-    """Take an experiment in from a zip file; everything in it is checked first."""
+    """Import an experiment from a zip file, after checking everything in it."""
     from core.exchange import import_experiment
 
     with file.open("rb") as source:

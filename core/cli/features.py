@@ -3,7 +3,7 @@
 features/1, its JSON:
 
     {"schema": "features/1", "experiment": name,
-     "slices": [{"file", "x", "y": place on the map, or null where the features do not vary,
+     "slices": [{"file", "x", "y": place on the map, or null if the features do not vary,
                  "neighbours": [{"file", "similarity": -1 to 1}, ...], "copies": [file, ...]}, ...]}
 """
 
@@ -29,22 +29,28 @@ def features(
 ) -> None:
     """Find each slice's most similar training slices and near-copies, and a map of all slices.
 
-    Takes minutes. The table is stored with the experiment, and what new scans are compared with; both replace
-    older ones.
+    Takes minutes. Stores the table, and the features that new scans are compared with, in the experiment, in
+    place of older ones.
     """
     from core.datasets import index_dataset
     from core.experiments import check_writable
     from core.gate import FAMILIARITY_FILE
-    from core.measurements import FEATURES_TABLE, copies, measure_features, nearest, store_features
+    from core.measurements import (
+        FEATURES_TABLE,
+        find_copies,
+        find_neighbours,
+        measure_features,
+        store_features,
+    )
 
     experiment = find_named(name)
-    check_writable(experiment)  # before it is measured for minutes
+    check_writable(experiment)  # before minutes of measuring
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
-    table, familiarity = measure_features(experiment, found, show_progress("steps of looking for likeness"))
+    table, familiarity = measure_features(experiment, found, show_progress("steps of the similarity search"))
     experiment = store_features(experiment, table, familiarity)
     files = list(experiment.slices()["file"])
-    alike = [nearest(table, row) for row in range(len(files))]
-    doubles = [copies(table, row) for row in range(len(files))]
+    alike = [find_neighbours(table, row) for row in range(len(files))]
+    doubles = [find_copies(table, row) for row in range(len(files))]
     if as_json:
         places = table[["x", "y"]].astype(object).where(table[["x", "y"]].notna(), None)
         rows = [
@@ -64,6 +70,6 @@ def features(
         print_json({"schema": SCHEMA, "experiment": experiment.name, "slices": rows})
         return
     n_tested = sum(map(bool, alike))
-    print(f"{experiment.name}: neighbours of {n_tested} tested slices, and a map of {len(files)}")
-    print(f"Slices with a near-copy: {sum(map(bool, doubles))}")
+    print(f"{experiment.name}: neighbours of {n_tested:,} held-out slices, and a map of {len(files):,}")
+    print(f"Slices with a near-copy: {sum(map(bool, doubles)):,}")
     print(f"Stored with the experiment: {FEATURES_TABLE}, {FAMILIARITY_FILE}")

@@ -31,35 +31,37 @@ def gate(
     name: Name,
     head_ct: Annotated[
         list[Path],
-        typer.Option("--head-ct", metavar="DIR", exists=True, help="Head CT only; may be given repeatedly."),
+        typer.Option("--head-ct", metavar="DIR", exists=True, help="Folder of head CT only; repeatable."),
     ],
     other: Annotated[
         list[Path],
-        typer.Option("--other", metavar="DIR", exists=True, help="No head CT; may be given repeatedly."),
+        typer.Option("--other", metavar="DIR", exists=True, help="Folder without head CT; repeatable."),
     ],
     kept_aside: Annotated[
         bool, typer.Option("--kept-aside", help="The gate's limits were set without looking at these images.")
     ] = False,
-    what: Annotated[str, typer.Option(metavar="SENTENCE", help="What the images are, for the card.")] = "",
+    what: Annotated[
+        str, typer.Option(metavar="SENTENCE", help="Description of the images, for the card.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Count what the gate reads, warns of and refuses in folders whose content is known.
+    """Count the slices that the gate reads, warns of and refuses, in folders whose content is known.
 
-    Takes minutes. The counts are stored with the experiment and replace older ones of the same images; names
-    of files are not stored.
+    Takes minutes. Stores the counts in the experiment, in place of older ones of the same images; file names
+    are not stored.
     """
     from core.experiments import check_writable
-    from core.measurements import GATE_TABLE, OUTCOMES, measure_gate, store_gate, summarize_shares
+    from core.measurements import GATE_TABLE, OUTCOMES, compute_shares, measure_gate, store_gate
     from core.model_card import format_figure
 
     experiment = find_named(name)
-    check_writable(experiment)  # before it is measured for minutes
+    check_writable(experiment)  # before minutes of measuring
     images = "kept_aside" if kept_aside else "development"
     table = measure_gate(
         experiment, head_ct, other, images=images, what=what, on_file=show_progress("files judged")
     )
     experiment = store_gate(experiment, table)
-    shares = summarize_shares(table)
+    shares = compute_shares(table)
     if as_json:
         print_json(
             {"schema": SCHEMA, "experiment": experiment.name, "images": images, "what": what, "gate": shares}

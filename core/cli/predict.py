@@ -39,7 +39,7 @@ def predict(
         str | None, typer.Option(metavar="NAME", help="The experiment whose networks read.")
     ] = None,
     override_gate: Annotated[
-        bool, typer.Option("--override-gate", help="Read also what does not look like a head CT.")
+        bool, typer.Option("--override-gate", help="Also read scans that do not look like a head CT.")
     ] = False,
     write: Annotated[
         list[Path] | None,
@@ -52,12 +52,12 @@ def predict(
         typer.Option(metavar="FILE", help="Write slices and heat maps as a .dcm (Secondary Capture)."),
     ] = None,
     keep_names: Annotated[
-        bool, typer.Option("--keep-names", help="Name the files that were read in .csv, .json and .pdf.")
+        bool, typer.Option("--keep-names", help="Keep file names in .csv, .json and .pdf.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read scans with both networks. Exit code 1 when some files were refused."""
+    """Read scans with both networks. Exit code 1 if a file was refused."""
     from core.reading import Reader, Refusal, group_refusals, read_paths
     from core.reports import predict_record
 
@@ -66,13 +66,13 @@ def predict(
     findings: list[Findings] = []
     refused: list[Refusal] = []
     reports: list[ScanReport] = []
-    is_dicom_wanted = any(target.suffix.lower() == ".dcm" for target in targets)
+    is_dicom_written = any(target.suffix.lower() == ".dcm" for target in targets)
 
     def keep(scan: Scan, found: Findings) -> None:
-        if is_dicom_wanted and reports:
+        if is_dicom_written and reports:
             raise StrokeError(
-                "A DICOM object holds one scan, and more than one was handed in",
-                remedy="hand in one study at a time, or write .pdf",
+                "A DICOM object holds one scan, but more than one was read",
+                remedy="read one study at a time, or write .pdf",
             )
         reports.append(_build_report(chosen, scan, found, every_slice=write_capture is not None))
 
@@ -94,34 +94,34 @@ def predict(
     if not findings and not refused:
         print("There was no file to read.", file=sys.stderr)
     if targets and not keep_names:
-        findings, refused, reports = _leave_names_out(findings, refused, reports)
+        findings, refused, reports = _remove_names(findings, refused, reports)
     for target in targets:
         _write_file(target, chosen, findings, refused, reports, as_capture=target == write_capture)
     raise typer.Exit(1 if refused else 0)
 
 
 def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool) -> list[Path]:
-    """All files to write; that one of them cannot be is wrong usage, found before anything is read."""
+    """Return all files to write; one that cannot be written is wrong usage, found before any reading."""
     for path in written:
         if path.suffix.lower() not in (*_TABLES, *_REPORTS):
             raise typer.BadParameter(
                 f"{plain(path.name)} does not end in .csv, .json, .pdf or .dcm", param_hint="--write"
             )
     if capture is not None and (capture.suffix.lower() != ".dcm" or capture in written):
-        raise typer.BadParameter("give a .dcm file of its own", param_hint="--write-capture")
+        raise typer.BadParameter("name a .dcm file that --write does not name", param_hint="--write-capture")
     targets = [*written, *([] if capture is None else [capture])]
     for path in targets:
         if not path.parent.is_dir():
-            raise typer.BadParameter(f"the folder of {plain(path.name)} is not there", param_hint="--write")
+            raise typer.BadParameter(f"the folder of {plain(path.name)} does not exist", param_hint="--write")
         if path.is_dir() or (path.exists() and not force):
             raise typer.BadParameter(
-                f"{plain(path.name)} is there already; --force overwrites files", param_hint="--write"
+                f"{plain(path.name)} exists already; --force overwrites it", param_hint="--write"
             )
     return targets
 
 
 def _build_report(experiment: Experiment, scan: Scan, findings: Findings, *, every_slice: bool) -> ScanReport:
-    """What the report on a scan needs of its pixels, kept as small as may be."""
+    """Return the report on a scan with only the pictures it shows, to save memory."""
     from core.imaging import cut_picture, show_picture
     from core.reports import ScanReport, choose_report_slices
 
@@ -134,7 +134,7 @@ def _build_report(experiment: Experiment, scan: Scan, findings: Findings, *, eve
     return ScanReport(findings, pictures.__getitem__)
 
 
-def _leave_names_out(
+def _remove_names(
     findings: list[Findings], refused: list[Refusal], reports: list[ScanReport]
 ) -> tuple[list[Findings], list[Refusal], list[ScanReport]]:
     from dataclasses import replace
@@ -155,7 +155,7 @@ def _write_file(
     *,
     as_capture: bool,
 ) -> None:
-    """Write one file whole, of the kind that its ending names."""
+    """Write one file as a whole; its suffix names the kind."""
     from core.reports import exports
     from core.system import write_whole
 

@@ -1,12 +1,12 @@
 """The command `robustness`.
 
-robustness/1, its JSON; a figure that cannot be estimated, and a place that is unknown, is null:
+robustness/1, its JSON; a figure that cannot be estimated and an unknown position are null:
 
     {"schema": "robustness/1", "experiment": name,
      "robustness": [{"perturbation": see core.imaging.perturbations ("none": the unchanged slice), "amount",
                      "framework", "level": "slice" or "patient", "n", "auroc", "average_precision",
-                     and of both, under these names with "_low", "_high", "_reason": the ends of the 95 %
-                     interval, and why there is none}, ...],
+                     and for both, with the suffixes "_low", "_high", "_reason": the ends of the 95 %
+                     interval, or why there is none}, ...],
      "properties": [{"file", "brightness", "position", "level": "base", "middle", "vertex" or "",
                      "brain_visible": 1 or 0}, ...]}
 """
@@ -37,25 +37,25 @@ def robustness(
     dataset: DatasetFolder = None,
     sample: Annotated[
         int | None,
-        typer.Option(min=50, metavar="N", help="Measure on N held-out slices drawn at random, not on all."),
+        typer.Option(min=50, metavar="N", help="Measure on N random held-out slices, not on all."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure an experiment on noisy, turned, shifted ... slices, and where in the head its slices lie.
+    """Measure an experiment on altered slices (noise, rotation, ...), and its slices' region and brightness.
 
-    Takes minutes and needs the frameworks. Both tables are stored with the experiment and replace older ones.
+    Takes minutes and needs the frameworks. Stores both tables in the experiment, in place of older ones.
     """
     from core.datasets import index_dataset
     from core.experiments import add_files, check_writable
     from core.measurements import measure_properties, measure_robustness
 
     experiment = find_named(name)
-    check_writable(experiment)  # before it is measured for minutes
+    check_writable(experiment)  # before minutes of measuring
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
     figures = measure_robustness(
         experiment, found, n_slices=sample, on_progress=show_progress("steps of measuring")
     )
-    properties = measure_properties(found, show_progress("slices looked at"))
+    properties = measure_properties(found, show_progress("slices measured"))
     tables = {"robustness.csv": figures, "properties.csv": properties}
     experiment = add_files(
         experiment,
@@ -67,13 +67,13 @@ def robustness(
     else:
         _print_figures(experiment.name, figures)
         known = properties["level"].value_counts()
-        places = ", ".join(f"{known[level]} {level or 'unknown'}" for level in sorted(known.index))
-        print(f"Places of the {len(properties)} slices: {places}")
+        regions = ", ".join(f"{known[region]:,} {region or 'unknown'}" for region in sorted(known.index))
+        print(f"Regions of the {len(properties):,} slices: {regions}")
         print(f"Stored with the experiment: {', '.join(tables)}")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as plain values, NaN as None."""
+    """Return the rows as plain values, with None for NaN."""
     columns = table.astype(object).where(table.notna(), None)
     return [{str(key): value for key, value in row.items()} for row in columns.to_dict("records")]
 
@@ -81,7 +81,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _print_figures(name: str, figures: pd.DataFrame) -> None:
     from core.imaging import Perturbation
 
-    print(f"{name}: AUROC of the held-out slices, changed before they are prepared")
+    print(f"{name}: AUROC of held-out slices, altered before preprocessing")
     columns = list(figures[["framework", "level"]].drop_duplicates().itertuples(index=False, name=None))
     areas = figures.set_index(["perturbation", "amount", "framework", "level"])["auroc"].to_dict()
     changes = figures[["perturbation", "amount"]].drop_duplicates().itertuples(index=False, name=None)

@@ -1,4 +1,4 @@
-"""What the command line prints: tables, records and progress."""
+"""Print tables, records and progress on the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_progress(words: str) -> Callable[[int, int], None] | None:
-    """A counter on standard error, called with (done, total); None when nobody is watching."""
+    """Return a counter on standard error, called with (done, total); None if it is not a terminal."""
     if not sys.stderr.isatty():
         return None
 
@@ -29,15 +29,15 @@ def show_progress(words: str) -> Callable[[int, int], None] | None:
 
 
 def print_json(record: dict[str, Any]) -> None:
-    """Print a record as JSON; NaN in it would be a mistake of ours, and raises."""
+    """Print a record as JSON; NaN in it is a bug and raises ValueError."""
     print(json.dumps(record, indent=2, allow_nan=False))
 
 
 def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None:
-    """Print readings as a table, the verdict on each study, and every warning once."""
+    """Print readings as a table, then the verdict on each study, then each warning once."""
     print(f'{experiment.name}: positive is "{experiment.classes[1]}". {experiment.meaning}')
     rows: list[list[str]] = []
-    remarks: dict[str, list[str]] = {}
+    warnings: dict[str, list[str]] = {}
     for scan in findings:
         for finding in scan.slices:
             place = plain(scan.source) + (f" [{finding.index}]" if len(scan.slices) > 1 else "")
@@ -47,25 +47,25 @@ def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None
             ]
             rows.append([place, *answers, "" if finding.agree else "DISAGREE"])
             for warning in finding.warnings:
-                remarks.setdefault(warning, []).append(place)
+                warnings.setdefault(warning, []).append(place)
     if rows:
         print_table(["scan", *(TITLES[framework] for framework in experiment.frameworks), ""], rows)
     for scan in findings:
         if len(scan.slices) > 1 and scan.verdicts:
-            print(f"Study ({plain(scan.source)}): {_tell_verdicts(experiment, scan)}")
-    for warning, places in remarks.items():
+            print(f"Study ({plain(scan.source)}): {_format_verdicts(experiment, scan)}")
+    for warning, places in warnings.items():
         where = places[0] if len(places) == 1 else f"{places[0]} and {len(places) - 1} more"
         print(f"Note ({where}): {plain(warning)}")
 
 
-def _tell_verdicts(experiment: Experiment, scan: Findings) -> str:
-    told = [
+def _format_verdicts(experiment: Experiment, scan: Findings) -> str:
+    verdicts = [
         f"{TITLES[framework]} {verdict.score:.3f} {experiment.classes[int(verdict.positive)]}"
         + (", needs review" if verdict.review else "")
         for framework, verdict in scan.verdicts.items()
     ]
     n_counted = next(iter(scan.verdicts.values())).n_counted
-    return f"{'; '.join(told)}; {n_counted} of {len(scan.slices)} slices vote"
+    return f"{'; '.join(verdicts)}; {n_counted} of {len(scan.slices)} slices counted"
 
 
 def print_evaluation(record: dict[str, Any]) -> None:

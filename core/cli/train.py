@@ -32,24 +32,32 @@ def register(app: typer.Typer) -> None:
 def train(
     dataset: Annotated[Path, typer.Option(help="Folder with the two class folders.")],
     name: Annotated[str, typer.Option(help="Name of the experiment and its folder in trained_models.")],
-    labels: Annotated[Literal["folder", "slice"], typer.Option(help="whose labels to learn")] = "slice",
+    labels: Annotated[
+        Literal["folder", "slice"], typer.Option(help="Labels to learn: the folder's or the slice's own.")
+    ] = "slice",
     split: Annotated[
-        Literal["random", "patient"], typer.Option(help="what is kept apart: slices, or patients")
+        Literal["random", "patient"],
+        typer.Option(help="Split slices at random, or keep each patient in one part."),
     ] = "patient",
-    folds: Annotated[int, typer.Option(help="1: hold out a tenth; more: cross-validation")] = 5,
-    architecture: Annotated[str, typer.Option(help="by name; a name that is not there lists all")] = "framed",
-    frameworks: Annotated[
-        str, typer.Option(help="one or more of these, with a comma between them")
-    ] = ",".join(FRAMEWORKS),
-    seed: Annotated[int, typer.Option(help="of everything that is drawn at random")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="at most; the architecture's own by default")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="the architecture's own by default")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="the architecture's own by default")] = None,
+    folds: Annotated[int, typer.Option(help="1 holds out about 10 %; more: cross-validation.")] = 5,
+    architecture: Annotated[
+        str, typer.Option(help="Architecture by name; an unknown name lists all.")
+    ] = "framed",
+    frameworks: Annotated[str, typer.Option(help="Frameworks to train, separated by commas.")] = ",".join(
+        FRAMEWORKS
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(help="Most epochs; by default as the architecture says.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="By default as the architecture says.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="By default as the architecture says.")] = None,
     augmentation: Annotated[
-        Literal["none", "light", "usual", "strong"], typer.Option(help="random changes of training pictures")
+        Literal["none", "light", "usual", "strong"],
+        typer.Option(help="Strength of random changes to training images."),
     ] = "usual",
-    class_weights: Annotated[bool, typer.Option(help="weigh both classes alike")] = True,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished training.")] = False,
+    class_weights: Annotated[bool, typer.Option(help="Give both classes equal weight.")] = True,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished training.")] = False,
 ) -> None:
     """Train a CNN in each framework under one protocol and publish them as an experiment."""
     from core.errors import StrokeError
@@ -75,7 +83,7 @@ def train(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     if not dataset.is_dir():
-        typer.echo(f"There is no folder {dataset}; name the one that holds the two class folders", err=True)
+        typer.echo(f"There is no folder {dataset}; name the folder with the two class folders", err=True)
         raise typer.Exit(2)
     with _end_on_signal(), _bars() as on_progress:
         experiment = train_experiment(dataset, protocol, name, resume=resume, on_progress=on_progress)
@@ -85,7 +93,7 @@ def train(
 
 @contextmanager
 def _end_on_signal() -> Iterator[None]:
-    """A request to end (SIGTERM) is a cancelling like Ctrl-C: children end, and the state says so."""
+    """Treat SIGTERM like Ctrl-C: child processes end, and the state says "cancelled"."""
     import signal
 
     def interrupt(*_: Any) -> None:
@@ -100,7 +108,7 @@ def _end_on_signal() -> Iterator[None]:
 
 @contextmanager
 def _bars() -> Iterator[OnProgress]:
-    """One bar per framework on the terminal; a line per stage where there is no terminal."""
+    """Show one bar per framework on a terminal, and one line per stage elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 

@@ -3,7 +3,7 @@
 window/1, its JSON:
 
     {"schema": "window/1", "experiment": name, "n_slices": slices in Hounsfield units,
-     "limit": the distance beyond which a slice is unlike training, see core.gate.familiarity,
+     "limit": the distance above which a slice is unlike training, see core.gate.familiarity,
      "windows": [{"level_hu", "width_hu", "distance": median over the slices that show brain,
                   "own": whether it is the experiment's}, ...], nearest first}
 """
@@ -37,7 +37,7 @@ def window(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Compare windows: through which do Hounsfield units look most like what the networks learned from?
+    """Find the window through which head CT in Hounsfield units looks most like the training data.
 
     Takes minutes; nothing is stored.
     """
@@ -54,7 +54,7 @@ def window(
             elif outcome.unit == "hu":
                 slices += [piece.pixels for piece in outcome.slices]
             else:
-                print(f"Left out: {plain(outcome.source)} is not in Hounsfield units", file=sys.stderr)
+                print(f"Skipped: {plain(outcome.source)} is not in Hounsfield units", file=sys.stderr)
     matches = compare_windows(experiment, slices, show_progress("windows compared"))
     own, familiarity = experiment.recipe.window, experiment.familiarity()
     assert familiarity is not None
@@ -71,17 +71,17 @@ def window(
         record = {"n_slices": len(slices), "limit": familiarity.limit, "windows": rows}
         print_json({"schema": SCHEMA, "experiment": experiment.name, **record})
         return
-    print(f"{experiment.name}: distance from training, at the median of the slices that show brain")
+    print(f"{experiment.name}: median distance from training of the slices that show brain")
     print_table(
-        ["width", "level", "distance", ""],
+        ["width", "center", "distance", ""],
         [
             [
                 f"{match.window.width_hu:g}",
                 f"{match.window.center_hu:g}",
                 f"{match.distance:.3f}",
-                "its own" if match.window == own else "",
+                "the experiment's" if match.window == own else "",
             ]
             for match in matches
         ],
     )
-    print(f"Beyond {familiarity.limit:.3f} a slice is unlike nearly all of training.")
+    print(f"Above {familiarity.limit:.3f} a slice is unlike nearly all training slices.")

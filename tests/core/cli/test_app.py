@@ -26,13 +26,13 @@ ROOT = Path(__file__).parents[3]
 
 
 class Ended:
-    """What a command left behind: exit code, standard output and standard error."""
+    """Outcome of a command: exit code, standard output and standard error."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
 
     def json(self) -> Any:
-        """Standard output as JSON: it holds one object and nothing else."""
+        """Return standard output as JSON: one object and nothing else."""
         return json.loads(self.out)
 
 
@@ -112,7 +112,7 @@ def test_predict_walks_a_folder_and_names_the_refused(tiny: Experiment, pictures
 
 
 def test_predict_refuses_what_is_no_head_ct(tiny: Experiment, tmp_path: Path, run: Any) -> None:
-    """A photograph stands under refused; with --override-gate it is read and marked."""
+    """A photograph is listed as refused; with --override-gate it is read and marked."""
     rows = np.mgrid[:64, :64][0]
     Image.fromarray((60 + 2 * rows).astype(np.uint8)).save(tmp_path / "cat.png")
     refused = run("predict", tmp_path / "cat.png", "--json")
@@ -172,7 +172,7 @@ def test_predict_takes_the_experiment_asked_for(models: Path, pictures: Path, ru
 
 
 def test_wrong_usage_ends_with_2(tiny: Experiment, pictures: Path, run: Any) -> None:
-    """A path that is not there, no path, and an unknown experiment; the latter lists the valid names."""
+    """A missing path, no path and an unknown experiment are refused; the last lists the valid names."""
     gone = run("predict", pictures / "gone.png", "--json")
     assert (2, "") == (gone.code, gone.out)
     assert "gone.png" in gone.err
@@ -186,7 +186,7 @@ def test_wrong_usage_ends_with_2(tiny: Experiment, pictures: Path, run: Any) -> 
 
 
 def test_an_empty_folder_is_said_to_be_empty(tiny: Experiment, tmp_path: Path, run: Any) -> None:
-    """Nothing to read is no failure: empty lists, exit code 0, and a word on standard error."""
+    """Without files to read: empty lists, exit code 0, and a note on standard error."""
     (tmp_path / "empty").mkdir()
     ended = run("predict", tmp_path / "empty", "--json")
     assert (0, [], []) == (ended.code, ended.json()["scans"], ended.json()["refused"])
@@ -293,7 +293,7 @@ def test_experiments_lists_the_good_and_names_the_bad(models: Path, run: Any) ->
     ended = run("experiments")
     assert 0 == ended.code
     assert any(line.startswith("a ") for line in ended.out.splitlines())
-    assert 'Left out: Experiment "b"' in ended.err
+    assert 'Skipped: Experiment "b"' in ended.err
 
 
 @pytest.mark.parametrize(("difference", "code", "word"), [(1e-6, 0, "ok"), (0.5, 1, "DIFFERS")])
@@ -313,7 +313,7 @@ def test_verify_ends_with_1_on_a_mismatch(
 
 
 def test_every_error_of_ours_is_caught(tiny: Experiment, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error raised anywhere below a command is told in words."""
+    """An error raised anywhere below a command is printed in words."""
 
     def fail(*_: object, **__: object) -> None:
         raise ParityError("It differs", remedy="train again")
@@ -324,7 +324,7 @@ def test_every_error_of_ours_is_caught(tiny: Experiment, run: Any, monkeypatch: 
 
 
 def test_the_module_runs_as_a_program(tiny: Experiment, pictures: Path) -> None:
-    """`python -m core predict` in a process of its own, with a console that knows ASCII only."""
+    """`python -m core predict` runs in a new process with an ASCII console."""
     done = subprocess.run(
         [sys.executable, "-m", "core", "predict", str(pictures / "dark"), "--json"],
         cwd=ROOT,

@@ -59,7 +59,7 @@ ROW = {
     ],
 )
 def test_every_finding_is_said(line):
-    """Each count of an audit stands in its text."""
+    """Each count of an audit is in its text."""
     assert line in format_audit(AUDIT)
 
 
@@ -77,7 +77,7 @@ def test_known_misses_are_named_for_the_published_set():
 
 
 def test_split_is_told_with_counts_and_shares():
-    """A fold's sizes and leaks are told as counts with shares."""
+    """A fold's sizes and leakage are given as counts with shares."""
     text = "\n".join(format_split("random", [ROW]))
     assert "fold 1: 20 train, 4 validation, 6 test (3 patients)" in text
     assert "6 (100.0%)" in text
@@ -85,11 +85,11 @@ def test_split_is_told_with_counts_and_shares():
     assert text in format_audit(AUDIT, {"random": [ROW]})
 
 
-def test_split_without_patients_says_what_cannot_be_told():
-    """Without patients a split's leak is called untellable."""
+def test_split_without_patients_says_what_is_unknown():
+    """Without patients the leakage of a split is called unknown."""
     text = "\n".join(format_split("random", [ROW | {"n_test_patients": None}]))
-    assert "cannot be told" in text
-    assert "their patient" not in text
+    assert "it is unknown what test and training share" in text
+    assert "same patient" not in text
 
 
 def test_names_from_outside_cannot_steer_the_terminal():

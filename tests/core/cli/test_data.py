@@ -1,4 +1,4 @@
-"""The commands download, audit and leakage, as a person calls them."""
+"""The commands download, audit and leakage."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_audit_finds_the_data_set(phantoms, capsys, monkeypatch):
 
 
 def test_impossible_split_spoils_no_audit(phantoms, capsys):
-    """A split that cannot be made is named below the counts; only one that was asked for ends in an error."""
+    """A split that cannot be made is named below the counts; only one named by --split ends in an error."""
     code, out, _ = call(capsys, "audit", phantoms, "--folds", 9)
     assert 0 == code
     assert "slices: 60" in out
@@ -86,7 +86,7 @@ def test_missing_folder_is_wrong_usage(tmp_path, capsys):
 
 
 def test_refused_folder_leaves_with_1(tmp_path, capsys):
-    """A folder that is no data set is told plainly, without a traceback."""
+    """A folder that is not a data set is refused in words, without a traceback."""
     code, out, err = call(capsys, "audit", tmp_path)
     assert (1, "") == (code, out)
     assert err.startswith("Error: The folder")
@@ -103,7 +103,7 @@ def test_audit_without_any_data_set(tmp_path, capsys, monkeypatch):
 
 
 def test_leakage_prints_every_setting(phantoms, capsys):
-    """The table holds six settings, and says what follows from them."""
+    """The table holds six settings and the conclusion."""
     code, out, err = call(capsys, "leakage", phantoms)
     assert (0, "") == (code, err)
     assert 6 == sum(line.startswith(("folder label", "slice label")) for line in out.splitlines())
@@ -121,7 +121,7 @@ def test_leakage_as_json_is_the_control(phantoms, capsys):
 
 
 def test_leakage_names_what_is_not_estimable(tmp_path, capsys):
-    """With unknown patients the table has dashes, and the reason stands below."""
+    """With unknown patients the table has dashes, and the reason is given below."""
     write_phantom_dataset(tmp_path, n_patients=4, slices_per_patient=6, size=64)
     for number, path in enumerate(sorted(tmp_path.rglob("*.jpg"))):
         path.rename(path.with_name(f"slice-{number}.jpg"))
@@ -141,7 +141,7 @@ def test_leakage_without_any_data_set(tmp_path, capsys, monkeypatch):
 
 
 def test_download_prints_the_folder(tmp_path, capsys, monkeypatch):
-    """A download that was checked prints where the set lies."""
+    """A checked download prints the folder of the data set."""
 
     def fetch(progress, checking):
         progress(1, 2)
@@ -152,11 +152,11 @@ def test_download_prints_the_folder(tmp_path, capsys, monkeypatch):
     code, out, _ = call(capsys, "download")
     assert 0 == code
     assert str(tmp_path) in out
-    assert "2501 slices" in out
+    assert "2,501 slices" in out
 
 
 def test_download_offline_leaves_with_1(capsys, monkeypatch):
-    """A download that fails is told plainly with its remedy."""
+    """A failed download is reported in words, with its remedy."""
 
     def fetch(progress, checking):
         raise DatasetError("Kaggle cannot be reached", remedy="download it by hand")

@@ -1,4 +1,4 @@
-"""The commands that carry an experiment out and in."""
+"""The commands export and import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.experiments import Experiment, delete_experiment, list_experiments
 
 
 def test_an_experiment_goes_out_and_comes_in(tiny: Experiment, models: Path, tmp_path: Path) -> None:
-    """Exported, deleted and imported, it is there again with the same predictions."""
+    """An experiment that is exported, deleted and imported has the same predictions."""
     target = tmp_path / "out.zip"
     before = tiny.predictions()
     told = CliRunner().invoke(cli.app, ["export", "tiny", "--out", str(target)])
@@ -25,7 +25,7 @@ def test_an_experiment_goes_out_and_comes_in(tiny: Experiment, models: Path, tmp
 
 
 def test_wrong_usage_is_told(models: Path, tmp_path: Path) -> None:
-    """An unknown experiment and a missing file end with 2; an archive that is none with 1, in words."""
+    """An unknown experiment and a missing file end with 2; a damaged archive with 1, in words."""
     runner = CliRunner()
     assert 2 == runner.invoke(cli.app, ["export", "nobody"]).exit_code
     assert 2 == runner.invoke(cli.app, ["import", str(tmp_path / "none.zip")]).exit_code

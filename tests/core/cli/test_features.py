@@ -1,4 +1,4 @@
-"""The command features, as a person calls it."""
+"""The command features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from core.cli.app import main
 from core.datasets.dataset import index_dataset
 from core.experiments import Experiment, find_experiment
-from core.measurements.feature_space import nearest
+from core.measurements.feature_space import find_neighbours
 from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import write_tiny_experiment
 
@@ -40,12 +40,12 @@ def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, s
 def test_the_table_is_stored(
     experiment: Experiment, phantoms: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The table is in the experiment afterwards, also the second time, and what was found is told."""
+    """The table is in the experiment afterwards, also the second time, and its counts are printed."""
     n_tested = int((experiment.slices()["fold_0"] == "test").sum())
     for _ in range(2):
         code, out, _ = call(capsys, "features", "tiny", "--dataset", phantoms)
         assert 0 == code
-        assert f"tiny: neighbours of {n_tested} tested slices, and a map of 40" in out
+        assert f"tiny: neighbours of {n_tested} held-out slices, and a map of 40" in out
         assert "Stored with the experiment: features.csv" in out
         assert len(find_experiment("tiny").features()) == 40
 
@@ -66,7 +66,9 @@ def test_json_names_files(
     for row, told in enumerate(record["slices"]):
         assert ["file", "x", "y", "neighbours", "copies"] == list(told)
         assert files[row] == told["file"]
-        expected = [{"file": files[other], "similarity": share} for other, share in nearest(table, row)]
+        expected = [
+            {"file": files[other], "similarity": share} for other, share in find_neighbours(table, row)
+        ]
         assert expected == told["neighbours"]
 
 

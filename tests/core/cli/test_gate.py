@@ -1,4 +1,4 @@
-"""The command gate, as a person calls it."""
+"""The command gate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.cli.app import main
 from core.experiments import Experiment, find_experiment
-from core.measurements.gate_figures import summarize_shares
+from core.measurements.gate_figures import compute_shares
 from core.synthetic.phantoms import render_phantom, save_phantom
 
 
@@ -38,7 +38,7 @@ def call(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, s
 def test_counts_are_told_and_stored(
     tiny: Experiment, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Shares are told with their intervals, folders of a kind counted together; the table is stored."""
+    """Shares are printed with their intervals, folders of a kind counted together; the table is stored."""
     heads, others = folders
     code, out, err = call(capsys, "gate", "tiny", "--head-ct", heads, "--head-ct", heads, "--other", others)
     assert (0, "") == (code, err)
@@ -55,7 +55,7 @@ def test_json_is_the_stored_table(
     """gate/1 and nothing else on standard output, its shares those of the stored counts."""
     code, out, _ = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", folders[1], "--json")
     record = json.loads(out)
-    shares = summarize_shares(find_experiment("tiny").gate())
+    shares = compute_shares(find_experiment("tiny").gate())
     images = {"images": "development", "what": ""}
     expected = {"schema": "gate/1", "experiment": "tiny", **images, "gate": shares}
     assert (0, expected) == (code, record)
@@ -65,7 +65,7 @@ def test_json_is_the_stored_table(
 def test_images_kept_aside_are_marked(
     tiny: Experiment, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With --kept-aside the rows are stored as such, with the sentence on what they are."""
+    """With --kept-aside the rows are stored as such, with their description."""
     words = ["--kept-aside", "--what", "One head.", "--json"]
     code, out, _ = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", folders[1], *words)
     stored = find_experiment("tiny").gate()

@@ -1,4 +1,4 @@
-"""What `python -m core predict` writes to files: their names, kinds and contents."""
+"""Files written by `python -m core predict`: names, kinds and contents."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_the_table_ends_with_the_verdict_on_a_study(predict, study: Path) -> Non
     (verdict,) = (scan["verdict"] for scan in json.loads(predict(study, "--json")[1])["scans"])
     (line,) = (line for line in predict(study)[1].splitlines() if line.startswith("Study ("))
     pytorch, keras = (f"{verdict[n]['score']:.3f} {verdict[n]['decision']}" for n in FRAMEWORKS)
-    assert f": PyTorch {pytorch}; Keras {keras}; {verdict['keras']['n_voting']} of 4 slices vote" in line
+    assert f": PyTorch {pytorch}; Keras {keras}; {verdict['keras']['n_voting']} of 4 slices counted" in line
     assert "Study (" not in predict(study / "0.dcm")[1]
 
 
@@ -124,16 +124,16 @@ def test_a_dicom_object_holds_one_scan(predict, files: Path, tmp_path: Path, opt
     """Two scans are refused by name, and nothing is written."""
     code, _, err = predict(files, option, tmp_path / "a.dcm")
     assert (1, False) == (code, (tmp_path / "a.dcm").exists())
-    assert "Error: A DICOM object holds one scan, and more than one was handed in" in err
+    assert "Error: A DICOM object holds one scan, but more than one was read" in err
 
 
 def test_a_file_that_is_there_stays_unless_forced(predict, files: Path, tmp_path: Path) -> None:
-    """Wrong usage, told before anything is read; --force puts the new one in its place."""
+    """An existing file is wrong usage, found before any reading; --force replaces it."""
     target = tmp_path / "a.csv"
     target.write_text("mine")
     code, out, err = predict(files, "--write", target)
     assert (2, "", "mine") == (code, out, target.read_text())
-    assert "a.csv is there already; --force overwrites files" in err
+    assert "a.csv exists already; --force overwrites it" in err
     assert 1 == predict(files, "--write", target, "--force")[0]
     assert 3 == len(rows_of(target))
 
@@ -142,15 +142,15 @@ def test_a_file_that_is_there_stays_unless_forced(predict, files: Path, tmp_path
     ("options", "told"),
     [
         (["--write", "a.txt"], "a.txt does not end in .csv, .json, .pdf or .dcm"),
-        (["--write", "nowhere/a.csv"], "the folder of a.csv is not there"),
-        (["--write-capture", "a.png"], "give a .dcm file of its own"),
-        (["--write", "a.dcm", "--write-capture", "a.dcm"], "give a .dcm file of its own"),
+        (["--write", "nowhere/a.csv"], "the folder of a.csv does not exist"),
+        (["--write-capture", "a.png"], "name a .dcm file that --write does not name"),
+        (["--write", "a.dcm", "--write-capture", "a.dcm"], "name a .dcm file that --write does not name"),
     ],
 )
 def test_what_cannot_be_written_is_wrong_usage(
     predict, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], told: str
 ) -> None:
-    """An unknown ending, a folder that is not there, a capture that is no DICOM file or the report's."""
+    """An unknown suffix, a missing folder, and a capture that is not a DICOM file of its own are refused."""
     monkeypatch.chdir(tmp_path)
     code, out, err = predict(files, *options)
     assert (2, "") == (code, out)
@@ -158,7 +158,7 @@ def test_what_cannot_be_written_is_wrong_usage(
 
 
 def test_a_report_of_nothing_is_not_written(predict, files: Path, tmp_path: Path) -> None:
-    """Where every file was refused the worklist says so, and there is no PDF."""
+    """If every file was refused, the worklist says so, and there is no PDF."""
     table, report = tmp_path / "a.csv", tmp_path / "a.pdf"
     code, _, err = predict(files / "JANE 3.jpg", "--write", table, "--write", report)
     assert (1, ["File 1 (refused)"], False) == (code, [r["file"] for r in rows_of(table)], report.exists())
@@ -166,7 +166,7 @@ def test_a_report_of_nothing_is_not_written(predict, files: Path, tmp_path: Path
 
 
 def test_a_report_in_a_pdf_shows_the_strongest_slices_only(predict, study: Path, tmp_path: Path) -> None:
-    """Pictures of at most four slices, each bare and under two heat maps, and the bar of heat."""
+    """Pictures of at most four slices, each without and with two heat maps, and the colour bar."""
     predict(study, "--write", tmp_path / "a.pdf")
     pages = pypdf.PdfReader(tmp_path / "a.pdf").pages
     assert 0 == len(pages[0].images)

@@ -1,4 +1,4 @@
-"""The command robustness, as a person calls it."""
+"""The command robustness."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_both_tables_are_stored(
         assert 0 == code
         assert "unchanged  0.875           0.875" in out
         assert "scale 0.9  -               -" in out
-        assert "Places of the 60 slices: 20 base, 20 middle, 20 vertex" in out
+        assert "Regions of the 60 slices: 20 base, 20 middle, 20 vertex" in out
         stored = find_experiment("tiny")
         figures, properties = stored.robustness(), stored.properties()
         assert figures is not None

@@ -1,4 +1,4 @@
-"""What the command line prints."""
+"""The output of the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.cli.terminal import plain, print_json, print_table, show_progress
 
 
 class Terminal(io.StringIO):
-    """A stream that somebody is watching."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -49,6 +49,6 @@ def test_columns_line_up(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_never_holds_nan() -> None:
-    """NaN is no JSON: it raises instead of reaching a reader."""
+    """NaN is not JSON: it raises instead of being printed."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         print_json({"value": math.nan})
