@@ -1,6 +1,6 @@
-"""A third architecture goes the whole way: trained, listed, evaluated, verified, and shown on every page.
+"""A third architecture is trained, listed, evaluated, verified and shown on every page.
 
-It is registered in this process alone: the children that train and verify build it from plan and card.
+It is registered in this process only; the child processes build it from the plan or the card.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ALONE = FRAMEWORKS[:1]
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty folder of experiments, a data set of phantoms, and the third architecture among the others."""
+    """A folder with a data set of phantoms; the third architecture is registered next to the others."""
     folder = tmp_path_factory.mktemp("third")
     write_phantom_dataset(folder / "phantoms", n_patients=10, slices_per_patient=8, size=64)
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +69,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ],
 )
 def trained(environment: Path, request: pytest.FixtureRequest) -> Experiment:
-    """The third network, trained by the command that everybody uses."""
+    """An experiment with the third architecture, trained by the command `train`."""
     for framework in request.param:
         for library in BY_NAME[framework].libraries:
             if find_spec(library) is None:
@@ -84,14 +84,14 @@ def trained(environment: Path, request: pytest.FixtureRequest) -> Experiment:
 
 
 def run(*arguments: str | Path) -> int:
-    """Run a command of the program in this process; its exit code."""
+    """Run a command of the program in this process, and return its exit code."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 
 def open_page(name: str, experiment: Experiment, **query: str) -> AppTest:
-    """Open a page of the app with an experiment in its link."""
+    """Open a page of the app with an experiment in its link, and check that it shows no error."""
     app = start_app(name)
     for key, value in {"experiment": experiment.name, **query}.items():
         app.query_params[key] = value
@@ -102,7 +102,7 @@ def open_page(name: str, experiment: Experiment, **query: str) -> AppTest:
 
 
 def test_the_card_describes_it(trained: Experiment) -> None:
-    """Layers and schedule stand on the card as they were registered."""
+    """The card has the registered layers, and its summary the title."""
     assert "third" == trained.card["protocol"]["architecture"]
     assert THIRD.describe() == trained.card["layers"]
     assert trained.card["summary"].startswith("A third network, ")
@@ -115,7 +115,7 @@ def test_it_is_listed(trained: Experiment, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_it_is_evaluated(trained: Experiment, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command `evaluate` counts every slice for each framework that was trained, and no other."""
+    """The command `evaluate` counts every slice, for the trained frameworks only."""
     assert 0 == run("evaluate", trained.name, "--json")
     record = json.loads(capsys.readouterr().out)
     assert list(trained.frameworks) == list(record["models"])
@@ -127,14 +127,14 @@ def test_it_is_evaluated(trained: Experiment, capsys: pytest.CaptureFixture[str]
 def test_it_is_verified(
     trained: Experiment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The command `verify` builds it from its card alone, in a program that knows no such architecture."""
+    """The command `verify` works when the architecture is not registered, from the card alone."""
     monkeypatch.delitem(ARCHITECTURES, THIRD.name)
     assert 0 == run("verify", trained.name)
     assert "recorded predictions" in capsys.readouterr().out
 
 
 def test_it_reads_scans(trained: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command `predict` answers with one probability for each framework."""
+    """The command `predict` gives a probability of each framework."""
     (tmp_path / "head.png").write_bytes(render_picture())
     assert 0 == run("predict", tmp_path / "head.png", "--experiment", trained.name, "--json")
     record = json.loads(capsys.readouterr().out)
@@ -158,7 +158,7 @@ def test_it_has_a_model_card(trained: Experiment, capsys: pytest.CaptureFixture[
     ],
 )
 def test_pages_open_with_it(trained: Experiment, name: str) -> None:
-    """Every page that shows an experiment opens with it, and without an error."""
+    """Every page that shows an experiment opens without an error."""
     assert read_texts(open_page(name, trained))
 
 
@@ -168,13 +168,13 @@ def test_pages_open_with_it(trained: Experiment, name: str) -> None:
             "Slices"],
 )  # fmt: skip
 def test_every_tab_opens_with_it(trained: Experiment, tab: str) -> None:
-    """Each tab of Compare opens with it."""
+    """Each tab of Compare opens without an error."""
     app = open_page("compare", trained, tab=tab)
     assert [tab] == [one.label for one in app.tabs if one.children]
 
 
 def test_the_page_reads_a_scan_with_it(trained: Experiment) -> None:
-    """Read a scan shows a probability of each framework."""
+    """The viewer of Read a scan has a network for each framework."""
     app = open_page("read_scan", trained)
     app.file_uploader[0].upload("head.png", render_picture(), "image/png").run()
     assert not app.exception
@@ -185,13 +185,13 @@ def test_the_page_reads_a_scan_with_it(trained: Experiment) -> None:
 
 
 def test_the_page_train_offers_it(trained: Experiment) -> None:
-    """Whatever is registered can be chosen on the page."""
+    """Every registered architecture can be chosen on the page."""
     app = open_page("train", trained)
     assert [one.title for one in ARCHITECTURES.values()] == app.selectbox(key="architecture").options
 
 
 def render_picture() -> bytes:
-    """Return a PNG file of a head that the gate lets through."""
+    """Return a PNG file of a head that the gate accepts."""
     target = io.BytesIO()
     Image.fromarray(np.rint(255 * render_head(0.5)).astype(np.uint8)).save(target, "PNG")
     return target.getvalue()

@@ -1,4 +1,4 @@
-"""Export and import of experiments as zip, with a smoke test."""
+"""Export and import of experiments as zip files, with a smoke check of their networks."""
 
 import lazy_loader
 

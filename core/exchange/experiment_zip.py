@@ -1,8 +1,8 @@
-"""An experiment as one zip file, out and in: its card, its tables and its served networks.
+"""Export and import of an experiment as one zip file: its card, tables and served networks.
 
-Native weights (.pt, .keras) stay where they are: opening a stranger's is not safe, and reading scans and
-every figure need none. What comes in is checked before it appears: names against a list of our own, sizes,
-hashes, the form of card and tables, and that the networks say what the card records (core.exchange.smoke).
+Native weights (.pt, .keras) are not exported: opening those of strangers is not safe, and neither reading
+scans nor the figures need them. An import is checked before it appears: file names against our own list,
+sizes, hashes, card and tables, and the networks' outputs against those on the card (`core.exchange.smoke`).
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ ALLOWED = (
     *(f"{name}/model.onnx" for name in FRAMEWORKS),
 )
 _CARD_BYTES = 5_000_000
-_MOST_FOLDS = 100
-# Enough to see that everything can be computed.
+_MAX_FOLDS = 100
+# Enough to check that all figures can be computed.
 _N_RESAMPLES = 20
 
 
 def has_native_weights(experiment: Experiment) -> bool:
-    """Whether the weights that the frameworks read are here; an imported experiment has none."""
+    """Return whether the experiment has its frameworks' native weights; an imported one has none."""
     suffixes = tuple(framework.weights_suffix for framework in BY_NAME.values())
     return any(path.endswith(suffixes) for path in experiment.card["files"])
 
@@ -58,17 +58,17 @@ def export_experiment(experiment: Experiment, target: Path) -> None:
     """Write an experiment as a zip file.
 
     Args:
-        experiment: its files are compared with their hashes once more.
+        experiment: its files are checked against their hashes again.
         target: the file to write.
 
     Raises:
         ExperimentError: a file is damaged, or a network cannot be run.
-        StrokeError: code "not_written".
+        StrokeError: code "not_written": the file could not be written.
     """
     read_experiment(experiment.folder)
     aside = target.parent / f".export-{secrets.token_hex(4)}"
     try:
-        for path in _carried(experiment):
+        for path in _list_exported(experiment):
             (aside / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(experiment.folder / path, aside / path)
         card = {**experiment.card, "smoke": run_smoke(experiment), "original": experiment.digest}
@@ -88,10 +88,10 @@ def export_experiment(experiment: Experiment, target: Path) -> None:
 
 
 def import_experiment(source: BinaryIO, root: Path | None = None) -> Experiment:
-    """Take an experiment in from a zip file that `export_experiment` wrote; it appears whole or not at all.
+    """Import an experiment from a zip file of `export_experiment`; it appears whole or not at all.
 
     Raises:
-        ExperimentError: what in the archive is not as it must be, or the name is taken.
+        ExperimentError: the archive's contents are invalid, or the name is taken.
         StrokeError: code "bad_zip", see `core.system.zip_files`.
     """
     root = root or models_root()
@@ -110,7 +110,7 @@ def import_experiment(source: BinaryIO, root: Path | None = None) -> Experiment:
         name = experiment.name
         if is_taken(name, root) or work_folder(root, name).exists():
             raise ExperimentError(
-                f'There is an experiment or a training "{name}" already', remedy="delete that one first"
+                f'There is already an experiment or a training "{name}"', remedy="delete that one first"
             )
         _check_contents(experiment, set(members))
         check_smoke(experiment)
@@ -124,13 +124,13 @@ def _read(folder: Path) -> Experiment:
         return read_experiment(folder)
     except ExperimentError as error:
         raise ExperimentError(
-            "The archive holds no whole experiment",
+            "The archive does not hold a complete experiment",
             found=error.problem.replace(folder.name, "archive"),
-            remedy="get it again from where it came, or export it again",
+            remedy="download it again, or export it again",
         ) from error
 
 
-def _carried(experiment: Experiment) -> list[str]:
+def _list_exported(experiment: Experiment) -> list[str]:
     return [path for path in experiment.card["files"] if path in ALLOWED]
 
 
@@ -138,20 +138,20 @@ def _check_members(members: dict[str, zipfile.ZipInfo]) -> None:
     for name in members:
         if name not in ALLOWED:
             raise ExperimentError(
-                "The archive holds a file that no exported experiment holds",
+                "The archive holds a file that is not part of an exported experiment",
                 found=repr(name)[:80],
-                remedy="export it again; ONNX, JSON, CSV and safetensors are taken, native weights are not",
+                remedy="export it again; only cards, tables and served networks are accepted",
             )
     if CARD_NAME not in members:
         raise ExperimentError(
-            f"The archive holds no {CARD_NAME}", remedy="choose a file that Export has written"
+            f"The archive holds no {CARD_NAME}", remedy="choose the zip file of an exported experiment"
         )
     if members[CARD_NAME].file_size > _CARD_BYTES:
         raise ExperimentError(f"The archive's {CARD_NAME} is too large")
 
 
 def _check_contents(experiment: Experiment, names: set[str]) -> None:
-    """Compare the card with the members and the tables with the card; hashes were compared before."""
+    """Check that card, members and tables agree; the hashes are checked before."""
     card = experiment.card
     listed = {*card["files"], CARD_NAME}
     if listed != names:
@@ -160,8 +160,8 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
             found=", ".join(sorted(listed ^ names))[:200],
         )
     folds = card["protocol"]["folds"]
-    if folds > _MOST_FOLDS:
-        raise ExperimentError(f"experiment.json says more than {_MOST_FOLDS} folds", found=str(folds))
+    if folds > _MAX_FOLDS:
+        raise ExperimentError(f"experiment.json has more than {_MAX_FOLDS} folds", found=str(folds))
     slices, predictions, _ = experiment.slices(), experiment.predictions(), experiment.history()
     experiment.familiarity()
     for name in set(OPTIONAL_TABLES) & names:
@@ -170,18 +170,18 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
         except ValueError as error:
             raise ExperimentError(f'"{name}" {error}') from error
     if len(slices) != card["dataset"]["n_slices"] or f"fold_{folds - 1}" not in slices.columns:
-        raise ExperimentError("slices.csv does not hold the slices and folds that the card says")
+        raise ExperimentError("slices.csv does not hold the number of slices and folds on the card")
     for framework in experiment.frameworks:
         if not predictions[framework].between(0, 1).all():
-            raise ExperimentError(f"predictions.csv holds values of {framework} that are no probabilities")
+            raise ExperimentError(f"predictions.csv holds values of {framework} that are not probabilities")
     if not predictions["file"].isin(slices["file"]).all():
         raise ExperimentError("predictions.csv names slices that slices.csv does not hold")
     try:
-        # Everything that pages show of an experiment is drawn from these two.
+        # Everything that pages show of an experiment comes from these two.
         evaluate_experiment(experiment, n_resamples=_N_RESAMPLES)
         render_model_card(experiment, n_resamples=_N_RESAMPLES)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ExperimentError(
-            "The archive's card and tables do not fit together",
+            "The archive's card and tables do not match",
             found=f"{type(error).__name__}: {error}"[:200],
         ) from error

@@ -1,8 +1,8 @@
-"""The smoke check: what a served network says to a few drawn images, which go along with its experiment.
+"""The smoke check: a served network's probabilities for a few test images, recorded on the card of an export.
 
 python -m core.exchange.smoke FOLDER      prints {framework: [probability, ...]} of the experiment in FOLDER
 
-It runs in a process of its own, bounded in time and memory: the networks may be a stranger's.
+It runs in its own process with limits on time and memory, because the networks may be a stranger's.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from core.experiments import Experiment, read_experiment
 from core.models import ServedModel
 from core.system import child_environment
 
-# The largest difference in probability between two machines.
+# The largest difference in probability allowed between two machines.
 TOLERANCE = 1e-4
 N_IMAGES = 8
-_PATIENCE_S = 180
+_TIMEOUT_S = 180
 _MEMORY_BYTES = 8 * 1024**3
 
 
-def sample_images(shape: tuple[int, int, int]) -> np.ndarray:
-    """Heads in the roughest outline: disks with a ring, a texture and a spot, in whole numbers alone.
+def make_test_images(shape: tuple[int, int, int]) -> np.ndarray:
+    """Return test images that resemble heads: disks with a ring, a texture and a spot.
 
-    Nothing is drawn at random and no library draws: the images are the same on every machine for ever.
+    They are computed in integers, without random numbers or an image library, so that they are the same on
+    every machine and in every version.
 
     Args:
         shape: (h, w, c) of the images.
@@ -54,7 +55,7 @@ def sample_images(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def run_smoke(experiment: Experiment) -> dict[str, list[float]]:
-    """What each served network says to `sample_images`, computed in a process of its own.
+    """Return each served network's probabilities for `make_test_images`, computed in a process of its own.
 
     Raises:
         ExperimentError: a network cannot be run, or takes too much time or memory.
@@ -66,26 +67,26 @@ def run_smoke(experiment: Experiment) -> dict[str, list[float]]:
             env=child_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_PATIENCE_S,
+            timeout=_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise ExperimentError(
-            f'The networks of "{experiment.name}" take too long', found=f"more than {_PATIENCE_S} s"
+            f'The networks of "{experiment.name}" take too long', found=f"more than {_TIMEOUT_S} s"
         ) from error
-    words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+    lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
     if ended.returncode:
         raise ExperimentError(
             f'The networks of "{experiment.name}" cannot be run',
-            found=words[-1][:300] if words else f"exit code {ended.returncode}",
-            remedy="get the archive again from where it came",
+            found=lines[-1][:300] if lines else f"exit code {ended.returncode}",
+            remedy="download the archive again",
         )
     answers: dict[str, list[float]] = json.loads(ended.stdout)
     return answers
 
 
 def check_smoke(experiment: Experiment) -> None:
-    """Raise an ExperimentError unless the networks say what the card's "smoke" says that they do."""
+    """Raise an ExperimentError unless the networks give the probabilities under "smoke" on the card."""
     recorded = experiment.card.get("smoke")
     answers = run_smoke(experiment)
     for framework, found in answers.items():
@@ -95,9 +96,9 @@ def check_smoke(experiment: Experiment) -> None:
         difference = float(np.abs(np.array(found) - np.array(expected)).max())
         if not difference <= TOLERANCE:
             raise ExperimentError(
-                f"The {framework} network does not say what it is recorded to say",
-                found=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
-                remedy="get the archive again from where it came",
+                f"The {framework} network does not give the probabilities recorded on its card",
+                found=f"a difference of {difference:.2g}, at most {TOLERANCE:g} is allowed",
+                remedy="download the archive again",
                 code="parity",
             )
 
@@ -119,7 +120,7 @@ def _bound_memory() -> None:
 
 
 def main(folder: Path) -> int:
-    """Print the answers of the experiment in `folder`; 1 and one line when there are none."""
+    """Print the probabilities of the experiment in `folder`; return 0, or 1 with one line on stderr."""
     _bound_memory()
     try:
         experiment = read_experiment(folder)
@@ -128,7 +129,7 @@ def main(folder: Path) -> int:
             model = ServedModel(experiment.model_path(framework))
             if model.input_shape != experiment.recipe.shape:
                 raise ExperimentError(f"The {framework} network does not fit the recipe on the card")
-            probability = model.predict(sample_images(model.input_shape) / np.float32(255)).probability
+            probability = model.predict(make_test_images(model.input_shape) / np.float32(255)).probability
             answers[framework] = [round(float(value), 7) for value in probability]
     except (StrokeError, MemoryError) as error:
         print(str(error) or "memory ran out", file=sys.stderr)

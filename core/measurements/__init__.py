@@ -1,4 +1,4 @@
-"""Measurements of an experiment after its training."""
+"""Measurements of a trained experiment: features, gate, robustness, window, slices and verification."""
 
 import lazy_loader
 

@@ -1,17 +1,17 @@
 from .feature_space import (
     FEATURES_TABLE as FEATURES_TABLE,
-    copies as copies,
+    find_copies as find_copies,
+    find_neighbours as find_neighbours,
     measure_features as measure_features,
-    nearest as nearest,
     store_features as store_features,
 )
 from .gate_figures import (
     GATE_TABLE as GATE_TABLE,
     KINDS as KINDS,
     OUTCOMES as OUTCOMES,
+    compute_shares as compute_shares,
     measure_gate as measure_gate,
     store_gate as store_gate,
-    summarize_shares as summarize_shares,
 )
 from .robustness import (
     measure_robustness as measure_robustness,

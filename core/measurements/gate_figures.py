@@ -1,8 +1,8 @@
-"""How often the gate reads, warns of and refuses slices of head CT, and pictures that are none.
+"""How often the gate accepts, warns about and refuses slices of head CT, and other pictures.
 
-The table gate.csv: for the images that the gate's limits were set on (development) and for those kept aside
-until the limits were fixed, a row per kind with its counts of slices and of files that cannot be read, and a
-sentence on what the images are. Which files they were is not stored.
+The results are in gate.csv. It has rows for the development images, on which the gate's limits were set, and
+for images kept aside until the limits were fixed. A row gives one kind's counts of slices and of unreadable
+files, and a sentence that describes the images. File names are not stored.
 """
 
 from __future__ import annotations
@@ -36,22 +36,21 @@ def measure_gate(
     what: str = "",
     on_file: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Judge every slice of folders whose content is known, as a visitor's scan would be.
+    """Run the gate on every slice of folders with known content, as on an uploaded scan.
 
     Args:
-        experiment: its networks' features have a say.
+        experiment: the gate uses its networks' features too.
         head_ct: files and folders of head CT only; each is one upload, as in `core.reading.paths.read_paths`.
-        other: files and folders of pictures that are no head CT.
+        other: files and folders of pictures that are not head CT.
         images: one of IMAGES.
-        what: a sentence on what the images are.
-        on_file: called with the number of files done and their total after each.
+        what: a sentence that describes the images.
+        on_file: called after each file with the number of files done and their total.
 
     Returns:
-        The rows of gate.csv, see `core.experiments.OPTIONAL_TABLES`, that are of these images: one for each
-        of KINDS.
+        The rows of gate.csv for these images, one for each of KINDS; see `core.experiments.OPTIONAL_TABLES`.
 
     Raises:
-        ScanError: code "empty": nothing of a kind can be read.
+        ScanError: code "empty": no file of a kind can be read.
     """
     import pandas as pd
 
@@ -63,7 +62,7 @@ def measure_gate(
         nonlocal done
         for path, source in files:
             yield source, path
-            # Whoever asks for the next file is done with this one.
+            # The generator is resumed when this file has been read.
             done += 1
             if on_file:
                 on_file(done, total)
@@ -78,8 +77,8 @@ def measure_gate(
         n = sum(found[outcome] for outcome in OUTCOMES)
         if n == 0:
             raise ScanError(
-                f'Nothing could be read of the kind "{kind}"',
-                found=f"{found['unreadable']} files that cannot be read",
+                f'No file of the kind "{kind}" could be read',
+                found=f"{found['unreadable']} unreadable files",
                 remedy="name folders that hold pictures or DICOM files",
                 code="empty",
             )
@@ -88,57 +87,57 @@ def measure_gate(
 
 
 def store_gate(experiment: Experiment, table: pd.DataFrame) -> Experiment:
-    """Put rows into the experiment's table, in the place of those of the same images; returns it as it is."""
+    """Store rows in the experiment's table, replacing those of the same images; return the experiment."""
     import pandas as pd
 
     older = experiment.gate()
     if older is not None:
-        kept = older[~older["images"].isin(table["images"])]
-        table = pd.concat([kept, table]).sort_values("images", kind="stable")
+        others = older[~older["images"].isin(table["images"])]
+        table = pd.concat([others, table]).sort_values("images", kind="stable")
     return add_files(experiment, {GATE_TABLE: table.to_csv(index=False, lineterminator="\n").encode()})
 
 
-def summarize_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The counts of one kind of images as shares of the slices.
+def compute_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the share of slices with each outcome, for each kind.
 
     Args:
-        table: the rows of gate.csv that are of the same images.
+        table: the rows of gate.csv of one of IMAGES.
 
     Returns:
         kind -> {"n": slices, "unreadable": files, and for each of OUTCOMES a FIGURE {"count": slices,
-        "value": share in [0, 1], "interval": Clopper and Pearson's at 95 %, which takes the slices as
-        independent}}.
+        "value": share in [0, 1], "interval": 95 % interval of Clopper and Pearson (Biometrika, 1934), which
+        assumes independent slices}}.
 
     Raises:
-        ExperimentError: the table has not one row for each kind, or its counts do not add up.
+        ExperimentError: the table does not have one row for each kind, or its counts do not add up.
     """
     numbers = table.set_index("kind")[["n", *OUTCOMES, "unreadable"]]
     counts = numbers[list(OUTCOMES)]
-    sound = (
+    is_valid = (
         sorted(numbers.index) == sorted(KINDS)
         and all(numbers.dtypes == "int64")
         and bool((numbers >= 0).all(axis=None))
         and bool((numbers["n"] > 0).all())
         and bool((counts.sum(axis=1) == numbers["n"]).all())
     )
-    if not sound:
+    if not is_valid:
         raise ExperimentError(
             f'The counts in "{GATE_TABLE}" do not add up',
-            remedy="measure anew with: python -m core gate NAME --head-ct DIR --other DIR",
+            remedy="measure again with: python -m core gate NAME --head-ct DIR --other DIR",
         )
-    drawn: dict[str, dict[str, Any]] = {}
+    shares: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
         n, *found, unreadable = map(int, numbers.loc[kind])
         low, high = clopper_pearson(found, n)
-        drawn[kind] = {"n": n, "unreadable": unreadable} | {
+        shares[kind] = {"n": n, "unreadable": unreadable} | {
             outcome: {"count": k, **with_interval(k / n, Interval(float(left), float(right)))}
             for outcome, k, left, right in zip(OUTCOMES, found, low, high, strict=True)
         }
-    return drawn
+    return shares
 
 
 def _judge_files(reader: Reader, files: Iterator[tuple[str, Path]]) -> Iterator[list[str]]:
-    """Of each scan the outcomes of its slices; "unreadable" of what is none."""
+    """Yield the outcomes of each scan's slices; "unreadable" for a file that is not a scan."""
     for scan in iterate_study(files):
         if isinstance(scan, Refused):
             yield ["unreadable"]

@@ -1,8 +1,8 @@
-"""How well an experiment's networks rank when slices come noisier, turned, shifted or in another window.
+"""Robustness: an experiment's ranking figures on slices with noise, blur, rotation and other perturbations.
 
-Every held-out slice is changed as a file might have been (core.imaging), prepared as any other, and
-scored by the network of its own fold, which did not see it in training, and recalibrated as its fold's
-probabilities are. So the figures of unchanged slices are those of `python -m core evaluate`.
+Every test slice is perturbed (`core.imaging`), prepared as usual, scored by the network of its own fold,
+which did not train on it, and calibrated as this fold's probabilities are. So the figures of unchanged slices
+equal those of `python -m core evaluate`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from core.measurements.verification import as_bytes, check_dataset, run_in_child
 if TYPE_CHECKING:
     from core.datasets import Dataset, Progress
 
-# The unchanged slices must get the recorded predictions, or something else is measured than was published.
+# Unchanged slices must get their recorded predictions, or the weights are not the published ones.
 TOLERANCE = 1e-3
 _BLOCK_BYTES = 500_000_000
 _THREADS = 2
 
-# Experiment, framework, (n, h, w, c) uint8 images, fold -> (1, n) float64: what that fold's network answers.
+# Experiment, framework, (n, h, w, c) uint8 images, fold -> (1, n) float64 probabilities of its network.
 RunFold = Callable[[Experiment, str, np.ndarray, int], np.ndarray]
 
 
@@ -52,25 +52,25 @@ def measure_robustness(
     on_progress: Progress | None = None,
     run_fold: RunFold = run_in_child,
 ) -> pd.DataFrame:
-    """The experiment's ranking figures under each perturbation, on slices and on patients.
+    """Measure the experiment's ranking figures under each perturbation, on slices and on patients.
 
-    Images are kept as bytes, at most about 500 MB of them at a time. Both frameworks score at the same time,
-    each in a process of its own.
+    At most about 500 MB of images (uint8) are in memory at a time. The frameworks score at the same time,
+    each in its own process.
 
     Args:
         experiment: its native weights are used.
         dataset: the data set it was trained on.
-        perturbations: what to try; the unchanged slices come first in any case.
-        n_slices: size of a sample of the held-out slices; None for all of them.
+        perturbations: the perturbations; the unchanged slices are always measured first.
+        n_slices: size of a sample of the test slices; None for all of them.
         seed: of the noise, together with the file's name, and of the sample.
-        on_progress: called as on_progress(done, total); a step is one slice prepared in every way, or scored
-            in every way by one framework.
+        on_progress: called as on_progress(done, total); a step is one slice prepared under all perturbations,
+            or scored under all of them by one framework.
         run_fold: runs the native weights of one fold.
 
     Returns:
         The table robustness.csv of `core.experiments.OPTIONAL_TABLES`: a row per perturbation, framework and
         level ("slice" and, where patients are known, "patient"), with 95 % intervals by bootstrap over
-        patients, on the same resamples for all. What cannot be estimated is NaN, with the reason.
+        patients, on the same resamples for all. A figure that cannot be estimated is NaN, with the reason.
 
     Raises:
         DatasetError: the data set is not the one the experiment was trained on.
@@ -111,7 +111,7 @@ def measure_robustness(
 
 
 class _Steps:
-    """Counts what is done."""
+    """Counts the steps done and reports them."""
 
     def __init__(self, on_progress: Progress | None, total: int) -> None:
         self._on_progress, self._done, self._total = on_progress, 0, total
@@ -123,7 +123,7 @@ class _Steps:
 
 
 def _blocks(rows: pd.DataFrame, n_bytes: int) -> Iterator[tuple[int, slice]]:
-    """Runs of rows of one fold, sorted by fold, whose images (n_bytes a row) fit into a block."""
+    """Yield fold and range of consecutive rows, sorted by fold, whose images (n_bytes a row) fit a block."""
     size = max(1, _BLOCK_BYTES // n_bytes)
     folds = rows["fold"].to_numpy()
     for fold in np.unique(folds):
@@ -140,14 +140,14 @@ def _prepare_block(
     seed: int,
     steps: _Steps,
 ) -> np.ndarray:
-    """(conditions * files, h, w, c) uint8, the first condition's files first."""
+    """Return images (conditions * files, h, w, c) uint8, those of the first condition first."""
     recipe = experiment.recipe
     images = np.empty((len(conditions), len(files), *recipe.shape), dtype=np.uint8)
 
     def fill(index: int) -> None:
         pixels = read_pixels(dataset, files[index])
         for place, condition in enumerate(conditions):
-            # Not Python's own hash of the name: that one differs from run to run.
+            # Not Python's hash() of the name, which differs from run to run.
             rng = np.random.default_rng([seed, place, zlib.crc32(files[index].encode())])
             images[place, index] = as_bytes(prepare(perturb(pixels, condition, rng), recipe))
 
@@ -165,12 +165,12 @@ def _check_unchanged(
         raise ExperimentError(
             f'The {framework} weights of "{experiment.name}" do not give its recorded predictions',
             found=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
-            remedy=f"see what differs with: python -m core verify {experiment.name}",
+            remedy=f"find the difference with: python -m core verify {experiment.name}",
         )
 
 
 def _bootstrap_rows(rows: pd.DataFrame) -> dict[str, Bootstrap]:
-    """The resamples of each level that there is."""
+    """Return the resamples of slices and, where patients are known, of patients."""
     names = patient_names(rows)
     slices = {"slice": Bootstrap.over(names, len(rows))}
     if names is None:
@@ -182,7 +182,7 @@ def _bootstrap_rows(rows: pd.DataFrame) -> dict[str, Bootstrap]:
 def _rank(
     rows: pd.DataFrame, framework: str, bootstraps: Mapping[str, Bootstrap]
 ) -> Iterator[dict[str, object]]:
-    """The columns of a framework's figures on each of the levels."""
+    """Yield the columns of a framework's figures on each level."""
     for level, bootstrap in bootstraps.items():
         if level == "slice":
             labels, scores = rows["label"].to_numpy(), rows[framework].to_numpy()

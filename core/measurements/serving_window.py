@@ -1,8 +1,8 @@
-"""Which window makes Hounsfield units look most like the pictures that the networks learned from.
+"""The window in which Hounsfield units look most like the training pictures.
 
-The pictures of the data set have their window burnt in, so it cannot be read off them. But the networks' own
-features tell how far a slice is from those of training (core.gate): slices of other head CT, known in
-Hounsfield units, are handed over through one window after the other, and the nearest wins.
+The window of the training pictures is burnt in and not recorded. It is estimated from the networks' features,
+which give the distance of a slice from the training slices (`core.gate`): slices of other head CT, in
+Hounsfield units, are shown through many windows, and the window with the smallest distance is the estimate.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from core.imaging import prepare_many
 from core.models import BATCH_SIZE, ServedModel
 from core.scans import Window, window_hu
 
-LEVELS_HU = (30.0, 35.0, 40.0, 45.0)
+CENTERS_HU = (30.0, 35.0, 40.0, 45.0)
 WIDTHS_HU = (80.0, 100.0, 120.0, 140.0, 160.0, 200.0)
 
 
 @dataclass(frozen=True)
 class Match:
-    """How far slices are from those of training when seen through a window: the median distance."""
+    """A window, and the median distance of slices seen through it from the training slices."""
 
     window: Window
     distance: float
@@ -37,32 +37,32 @@ def compare_windows(
     slices_hu: Sequence[NDArray[np.float32]],
     on_window: Callable[[int, int], None] | None = None,
 ) -> list[Match]:
-    """Measure slices through the experiment's own window and through all of LEVELS_HU and WIDTHS_HU.
+    """Measure the distance of slices through the experiment's window and all of CENTERS_HU and WIDTHS_HU.
 
     Args:
-        experiment: its networks' features measure.
-        slices_hu: (H, W) float32 each, in Hounsfield units; those that show no brain are left out.
-        on_window: called with the number of windows done and their total after each.
+        experiment: its networks' features are used.
+        slices_hu: (H, W) float32 each, in Hounsfield units; slices that show no brain are left out.
+        on_window: called after each window with the number of windows done and their total.
 
     Returns:
-        One for each window, nearest first.
+        One match for each window, the smallest distance first.
 
     Raises:
-        ExperimentError: the experiment does not know what its networks are familiar with.
+        ExperimentError: the experiment has no reference for familiarity.
         ScanError: code "empty": no slice shows brain.
     """
     familiarity = experiment.familiarity()
     if familiarity is None:
         raise ExperimentError(
-            f'"{experiment.name}" does not know what its networks are familiar with',
-            remedy=f"measure it with: python -m core features {experiment.name}",
+            f'"{experiment.name}" has no measured features to compare with',
+            remedy=f"measure them with: python -m core features {experiment.name}",
         )
     own = experiment.recipe
     shown = [pixels for pixels in slices_hu if is_brain_visible(window_hu(pixels, own.window))]
     if not shown:
-        raise ScanError("No slice shows brain", remedy="hand in axial head CT", code="empty")
+        raise ScanError("No slice shows brain", remedy="choose axial head CT", code="empty")
     models = {name: ServedModel(experiment.model_path(name)) for name in experiment.frameworks}
-    windows = {own.window} | {Window(level, width) for level in LEVELS_HU for width in WIDTHS_HU}
+    windows = {own.window} | {Window(center, width) for center in CENTERS_HU for width in WIDTHS_HU}
     matches = []
     for done, window in enumerate(sorted(windows, key=lambda one: (one.width_hu, one.center_hu)), start=1):
         recipe = replace(own, level_hu=window.center_hu, width_hu=window.width_hu)

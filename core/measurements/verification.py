@@ -1,4 +1,4 @@
-"""Checks an experiment against its own native weights: do the served networks compute what was measured?"""
+"""Verification: served networks, native weights and recorded predictions give the same probabilities."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from core.system import child_environment
 if TYPE_CHECKING:
     from core.datasets import Dataset
 
-# The largest difference in probability between two ways to compute it.
+# The largest difference allowed between two probabilities of a slice.
 TOLERANCE = 1e-4
 N_PHANTOMS = 24
 _SERVED_BATCH = 32
 
-# Experiment, framework, (n, h, w, c) uint8 images -> (K, n) float64: the probability of each fold's network.
+# Experiment, framework, (n, h, w, c) uint8 images -> (K, n) float64 probabilities, one row a fold.
 RunNative = Callable[[Experiment, str, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison: what was compared, on how many slices, and the largest difference in probability."""
+    """One comparison: its two sides, its number of slices, and the largest difference in probability."""
 
     framework: str
     compared: str
@@ -42,13 +42,13 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the difference is within TOLERANCE; never when it is not a number."""
+        """Return whether the difference is at most TOLERANCE; NaN does not pass."""
         return self.max_difference <= TOLERANCE
 
 
 @dataclass(frozen=True)
 class Verification:
-    """All checks of one experiment, and notes on what could not be checked."""
+    """All checks of one experiment, and notes on checks that were not possible."""
 
     experiment: str
     checks: tuple[Check, ...]
@@ -56,7 +56,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed."""
+        """Return whether every check passed."""
         return all(check.passed for check in self.checks)
 
 
@@ -72,11 +72,11 @@ def verify_experiment(
 
     Args:
         experiment: its files' hashes were checked when it was read.
-        dataset: the data set it was trained on. None: synthetic phantoms are read instead, and the recorded
+        dataset: the data set it was trained on. None: synthetic phantoms are used instead, and the recorded
             predictions are not checked.
-        n_slices: size of the sample of held-out slices; None for all of them.
+        n_slices: size of the sample of test slices; None for all of them.
         seed: of the sample.
-        run_native: runs the native weights; `run_in_child` unless a test says otherwise.
+        run_native: runs the native weights; None: `run_in_child`.
 
     Raises:
         DatasetError: the data set is not the one the experiment was trained on.
@@ -88,9 +88,7 @@ def verify_experiment(
     run_native = run_native or run_in_child
     if dataset is None:
         images, rows = _render_phantoms(experiment, seed), None
-        notes = [
-            "The data set was not there: phantoms were read, and the recorded predictions were not checked."
-        ]
+        notes = ["No data set was given: phantoms were read, and the recorded predictions were not checked."]
         place = "phantoms"
     else:
         check_dataset(experiment, dataset)
@@ -125,27 +123,27 @@ def check_dataset(experiment: Experiment, dataset: Dataset) -> None:
         raise DatasetError(
             f'The data set is not the one that "{experiment.name}" was trained on',
             found=f"fingerprint {dataset.fingerprint[:12]}..., expected {expected[:12]}...",
-            remedy="name the folder of that one, or download it again",
+            remedy="choose the folder of that data set, or download it again",
         )
 
 
 def run_in_child(
     experiment: Experiment, framework: str, images: np.ndarray, fold: int | None = None
 ) -> np.ndarray:
-    """Run the native weights of one framework in a process of its own; see RunNative.
+    """Run the native weights of one framework in its own process; see RunNative.
 
-    With `fold`, only this fold's network is asked, and the answer is (1, n).
+    With `fold`, run only this fold's network and return (1, n).
 
     Raises:
         MissingExtraError: the framework is not installed.
-        ExperimentError: the process failed; with its last words.
+        ExperimentError: the process failed; the message quotes its last line.
     """
-    # The export leaves them behind, and notes whose card the new one was made from.
+    # An export has no native weights; its card holds the digest of the original.
     if "original" in experiment.card:
         raise ExperimentError(
             f'"{experiment.name}" holds no native weights of {framework}',
             found="it was imported",
-            remedy="do this where it was trained",
+            remedy="run this on the machine where it was trained",
         )
     for library in BY_NAME[framework].libraries:
         if importlib.util.find_spec(library) is None:
@@ -167,17 +165,17 @@ def run_in_child(
             env=child_environment(),
             check=False,
         )
-        words = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+        lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
         if ended.returncode != 0 or not target.is_file():
             raise ExperimentError(
                 f'The {framework} weights of "{experiment.name}" could not be run',
-                found=words[-1][:300] if words else f"exit code {ended.returncode}",
+                found=lines[-1][:300] if lines else f"exit code {ended.returncode}",
             )
         probabilities: np.ndarray = np.load(target, allow_pickle=False)
-    n_asked = experiment.card["protocol"]["folds"] if fold is None else 1
-    if probabilities.shape != (n_asked, len(images)):
+    n_rows = experiment.card["protocol"]["folds"] if fold is None else 1
+    if probabilities.shape != (n_rows, len(images)):
         raise ExperimentError(
-            f'The {framework} weights of "{experiment.name}" answered in another form',
+            f'The {framework} weights of "{experiment.name}" gave an array of the wrong shape',
             found=str(probabilities.shape),
         )
     return probabilities
@@ -196,13 +194,13 @@ def _render_phantoms(experiment: Experiment, seed: int) -> np.ndarray:
     from core.synthetic import render_phantom
 
     rng = np.random.default_rng(seed)
-    drawn = [
+    phantoms = [
         render_phantom(rng, lesion=bool(index % 2), position=0.2 + 0.6 * index / N_PHANTOMS)
         for index in range(N_PHANTOMS)
     ]
-    return np.stack([as_bytes(prepare(phantom.pixels, experiment.recipe)) for phantom in drawn])
+    return np.stack([as_bytes(prepare(phantom.pixels, experiment.recipe)) for phantom in phantoms])
 
 
 def as_bytes(image: np.ndarray) -> np.ndarray:
-    """A prepared image holds multiples of 1/255, so nothing is lost."""
+    """Return a prepared image as uint8; nothing is lost, because its values are multiples of 1/255."""
     return np.rint(image * 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Whole trainings of both frameworks on phantoms: from data set to experiment, and through a kill."""
+"""Whole trainings of both frameworks on phantoms, from data set to experiment, also when killed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def trained(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Experim
 
 @pytest.mark.slow
 def test_every_slice_is_tested_once(trained: Experiment) -> None:
-    """Both frameworks answer for the same slices, each of which is in one test part, apart by patient."""
+    """Both frameworks predict the same slices; each is tested in one fold, and no patient is in two parts."""
     predictions, slices = trained.predictions(), trained.slices()
     assert 200 == len(slices)
     test = predictions[predictions["part"] == "test"]
@@ -75,8 +75,8 @@ def test_every_slice_is_tested_once(trained: Experiment) -> None:
 
 
 @pytest.mark.slow
-def test_the_card_says_what_was_done(trained: Experiment) -> None:
-    """History, parity, files and choices of the card fit what was trained."""
+def test_the_card_describes_the_training(trained: Experiment) -> None:
+    """History, parity and files on the card match the training."""
     card, history = trained.card, trained.history()
     for framework in FRAMEWORKS:
         assert card["parity"][framework]["max_difference"] <= 1e-4
@@ -104,15 +104,15 @@ def test_a_trained_experiment_can_be_evaluated(trained: Experiment) -> None:
 
 @pytest.mark.slow
 def test_a_trained_experiment_passes_its_verification(trained: Experiment, phantoms: Path) -> None:
-    """The native weights compute what is served and what was recorded, within 1e-4."""
+    """Native weights, served networks and recorded predictions agree within 1e-4."""
     verification = verify_experiment(trained, index_dataset(phantoms), n_slices=32)
     assert 4 == len(verification.checks)
     assert verification.passed, verification.checks
 
 
 @pytest.mark.slow
-def test_a_trained_experiment_can_be_perturbed(trained: Experiment, phantoms: Path) -> None:
-    """Native weights give the records for unchanged slices, and other figures for perturbed ones."""
+def test_robustness_of_a_trained_experiment_is_measured(trained: Experiment, phantoms: Path) -> None:
+    """The figures of unchanged slices are the recorded ones; those of perturbed slices differ."""
     changes = (Perturbation("noise", 0.1), Perturbation("scale", 0.9))
     found = measure_robustness(trained, index_dataset(phantoms), perturbations=changes)
     assert len(FRAMEWORKS) * 2 * (1 + len(changes)) == len(found)
@@ -127,7 +127,7 @@ def test_a_trained_experiment_can_be_perturbed(trained: Experiment, phantoms: Pa
 
 
 def start_command(dataset: Path, root: Path, *more: str) -> subprocess.Popen[bytes]:
-    """Start a small training of both frameworks as a user would, in a process group of its own."""
+    """Start a small training of both frameworks by its command, in its own process group."""
     command = [sys.executable, "-m", "core", "train", "--dataset", str(dataset), "--name", "one"]
     choices = ["--folds", "1", "--epochs", "3", "--split", "random", "--architecture", "framed"]
     return subprocess.Popen(
@@ -141,7 +141,7 @@ def start_command(dataset: Path, root: Path, *more: str) -> subprocess.Popen[byt
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Wait until the condition holds, while the process lives."""
+    """Wait until the condition holds; fail if the process ends or the time is over."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "the training ended too early"
@@ -150,9 +150,9 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], se
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="process groups are killed otherwise there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows kills process groups differently")
 def test_a_killed_training_resumes_to_the_same_result(phantoms: Path, tmp_path: Path) -> None:
-    """Killed with all its children after its first epochs and resumed, it predicts as an unbroken one."""
+    """A training killed with its children and resumed predicts the same as an uninterrupted one."""
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     assert 0 == start_command(phantoms, unbroken).wait(timeout=540)
     work = work_folder(broken, "one")
@@ -178,9 +178,9 @@ def test_a_killed_training_resumes_to_the_same_result(phantoms: Path, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="a process's children are listed by Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's children")
 def test_children_do_not_outlive_a_killed_training(phantoms: Path, tmp_path: Path) -> None:
-    """When the training alone is killed its children end by themselves, and disturb no resumed one."""
+    """When only the training is killed its children end by themselves and write no result."""
     work = work_folder(tmp_path, "one")
     training = start_command(phantoms, tmp_path, "--batch-size", "4")
     try:
@@ -193,7 +193,7 @@ def test_children_do_not_outlive_a_killed_training(phantoms: Path, tmp_path: Pat
         assert 2 == len(children)
         deadline = time.monotonic() + 60
         while any(is_alive(child) for child in children):
-            assert time.monotonic() < deadline, "a child lives on"
+            assert time.monotonic() < deadline, "a child is still running"
             time.sleep(0.1)
         assert not any((work / framework / "result.json").exists() for framework in FRAMEWORKS)
         logs = [(work / framework / "log.txt").read_text() for framework in FRAMEWORKS]

@@ -1,4 +1,4 @@
-"""An experiment as a zip file: out, in, and what is refused on the way in."""
+"""An experiment as a zip file: export, import, and what an import refuses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Members = dict[str, bytes]
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The tiny experiment as a zip file; beside what is carried it had native weights."""
+    """The tiny experiment as a zip file, exported with native weights in its folder."""
     root = tmp_path_factory.mktemp("models")
     experiment = write_tiny_experiment(root)
     target = root / "tiny.zip"
@@ -44,12 +44,12 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def smokeless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No network is run: what is tested comes before that, or has nothing to do with it."""
+    """Skip the smoke check, which these tests do not need."""
     monkeypatch.setattr(experiment_zip, "check_smoke", lambda experiment: None)
 
 
 def unpack(packed: bytes) -> Members:
-    """The members of an archive."""
+    """Return the members of an archive."""
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -57,7 +57,7 @@ def unpack(packed: bytes) -> Members:
 def pack(
     members: Members, *, rehash: bool = True, card: Callable[[dict[str, Any]], None] | None = None
 ) -> io.BytesIO:
-    """An archive of these members, whose card lists them as they are, and is changed by `card` last."""
+    """Return an archive of these members, whose card lists their hashes and is then changed by `card`."""
     members = dict(members)
     if "experiment.json" in members:
         values = json.loads(members["experiment.json"])
@@ -74,8 +74,8 @@ def pack(
     return target
 
 
-def test_an_exported_experiment_comes_in_whole(packed: bytes, models: Path) -> None:
-    """Tables, networks and figures are those that went out; native weights stay behind, and it says so."""
+def test_an_exported_experiment_can_be_imported(packed: bytes, models: Path) -> None:
+    """Tables, networks and figures are those exported; native weights are left out, and an error says so."""
     names = {"experiment.json", "slices.csv", "predictions.csv", "history.csv"}
     assert names | {"keras/model.onnx", "pytorch/model.onnx"} == set(unpack(packed))
     experiment = import_experiment(io.BytesIO(packed))
@@ -93,7 +93,7 @@ def test_an_exported_experiment_comes_in_whole(packed: bytes, models: Path) -> N
 
 
 def refuse(archive: io.BytesIO, models: Path, words: str) -> None:
-    """The archive is refused with these words, and nothing of it stays."""
+    """Check that the archive is refused with these words, and leaves no files."""
     with pytest.raises(StrokeError, match=words):
         import_experiment(archive)
     assert [] == [path.name for path in models.iterdir() if path.name != "tiny" and path.name != ".training"]
@@ -112,13 +112,15 @@ def refuse(archive: io.BytesIO, models: Path, words: str) -> None:
     ],
 )
 def test_other_files_are_refused_unopened(packed: bytes, models: Path, name: str) -> None:
-    """Native weights, programs and whatever else no export holds, whether the card lists it or not."""
-    refuse(pack({**unpack(packed), name: b"data"}), models, "no exported experiment holds|outside itself")
+    """Native weights, programs and other files are refused, even if the card lists them."""
+    refuse(
+        pack({**unpack(packed), name: b"data"}), models, "not part of an exported experiment|outside itself"
+    )
 
 
 @pytest.mark.usefixtures("smokeless")
-def test_a_lacking_or_changed_file_is_refused(packed: bytes, models: Path) -> None:
-    """Each member must be there and have its hash; without a card there is no experiment."""
+def test_a_missing_or_changed_file_is_refused(packed: bytes, models: Path) -> None:
+    """A missing member, a wrong hash, an unlisted file and a damaged card are refused."""
     members = unpack(packed)
     for name in members:
         refuse(pack({key: data for key, data in members.items() if key != name}, rehash=False), models, name)
@@ -150,60 +152,60 @@ def set_folds(card: dict[str, Any]) -> None:
         (lambda card: card["operating_points"]["keras"].update(slice={"youden": "x"}), "valid number"),
     ],
 )
-def test_a_card_that_lies_is_refused(
+def test_an_invalid_card_is_refused(
     packed: bytes, models: Path, change: Callable[[dict[str, Any]], None], words: str
 ) -> None:
-    """Names and paths that lead out, another format, and numbers that do not fit the tables."""
+    """Names and paths outside the folder, another format, and numbers that do not match the tables fail."""
     refuse(pack(unpack(packed), card=change), models, words)
 
 
 @pytest.mark.usefixtures("smokeless")
 @pytest.mark.parametrize(
     ("old", "new", "words"),
-    [(b",0.", b",7.", "no probabilities"), (b"Normal/1 (", b"Normal/999 (", "does not hold")],
+    [(b",0.", b",7.", "not probabilities"), (b"Normal/1 (", b"Normal/999 (", "does not hold")],
 )
-def test_tables_that_lie_are_refused(packed: bytes, models: Path, old: bytes, new: bytes, words: str) -> None:
-    """Probabilities above 1, and predictions for slices that are not in the set."""
+def test_invalid_tables_are_refused(packed: bytes, models: Path, old: bytes, new: bytes, words: str) -> None:
+    """Probabilities above 1 and predictions for unknown slices are refused."""
     members = unpack(packed)
     refuse(pack({**members, "predictions.csv": members["predictions.csv"].replace(old, new)}), models, words)
 
 
 @pytest.mark.usefixtures("smokeless")
-def test_what_no_page_could_show_is_refused(
+def test_an_experiment_that_no_page_can_show_is_refused(
     packed: bytes, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the figures or the model card cannot be drawn the experiment does not come in."""
+    """An experiment whose figures or model card cannot be computed is refused."""
     for name in ("evaluate_experiment", "render_model_card"):
         with monkeypatch.context() as changed:
             changed.setattr(experiment_zip, name, lambda *_, **__: {}["n_positive"])
-            refuse(io.BytesIO(packed), models, "do not fit together")
+            refuse(io.BytesIO(packed), models, "do not match")
 
 
 @pytest.mark.usefixtures("smokeless")
 def test_a_name_that_is_taken_is_refused(packed: bytes, models: Path, tiny: Experiment) -> None:
-    """Neither an experiment nor an unfinished training is replaced."""
+    """An existing experiment is not replaced."""
     refuse(io.BytesIO(packed), models, "already")
     assert tiny.digest == list_experiments(models)[0][0].digest
 
 
 @pytest.mark.usefixtures("smokeless")
 def test_the_name_of_a_training_is_refused(packed: bytes, models: Path) -> None:
-    """What is being trained will need its name."""
+    """The name of an unfinished training is taken."""
     write_job_folder(models, "tiny", "failed", 1)
     refuse(io.BytesIO(packed), models, "already")
 
 
-def test_a_network_that_says_something_else_is_refused(packed: bytes, models: Path, tmp_path: Path) -> None:
-    """A network exchanged for another, with its hash on the card, does not pass the smoke check."""
+def test_a_replaced_network_is_refused(packed: bytes, models: Path, tmp_path: Path) -> None:
+    """A network replaced by another, with its hash on the card, fails the smoke check."""
     other = write_tiny_model(tmp_path / "model.onnx", (32, 32, 1), slope=1.0).read_bytes()
-    refuse(pack({**unpack(packed), "keras/model.onnx": other}), models, "keras network does not say")
+    refuse(pack({**unpack(packed), "keras/model.onnx": other}), models, "keras network does not give")
 
 
-def test_a_file_that_is_no_network_is_refused(packed: bytes, models: Path) -> None:
-    """It is opened in a process of its own, and refused in words."""
+def test_a_file_that_is_not_a_network_is_refused(packed: bytes, models: Path) -> None:
+    """A file that ONNX Runtime cannot load is refused with a message."""
     refuse(pack({**unpack(packed), "keras/model.onnx": b"no network"}), models, "cannot be run")
 
 
 def test_an_archive_without_smoke_check_is_refused(packed: bytes, models: Path) -> None:
-    """What its networks should say must stand on the card."""
+    """A card without the networks' recorded probabilities is refused."""
     refuse(pack(unpack(packed), card=lambda card: card.pop("smoke")), models, "no smoke check")

@@ -1,4 +1,4 @@
-"""Likeness of slices by the features of the served networks."""
+"""Similarity of slices in the features of the served networks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from core.imaging.preprocessing import prepare
 from core.measurements import feature_space
 from core.measurements.feature_space import (
     N_NEIGHBOURS,
-    copies,
-    map_features,
+    find_copies,
+    find_neighbours,
     measure_features,
-    nearest,
+    project_features,
     store_features,
 )
 from core.synthetic.phantoms import write_phantom_dataset
@@ -30,7 +30,7 @@ N_FOLDS = 2
 
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Phantoms of 12 patients; one picture is there twice, under the names of two patients."""
+    """Phantoms of 12 patients; one picture occurs twice, in two patients."""
     folder = tmp_path_factory.mktemp("phantoms")
     write_phantom_dataset(folder, n_patients=12, slices_per_patient=5, size=64)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -47,16 +47,16 @@ def experiment(models: Path, phantoms: Dataset) -> Experiment:
 
 
 def _pool(pixels: np.ndarray, experiment: Experiment) -> np.ndarray:
-    """The features of the tiny networks, in NumPy."""
+    """Return the features of the tiny networks, computed in NumPy."""
     image = prepare(pixels, experiment.recipe).mean(axis=2)
     side = image.shape[0] // POOLING
     return image.reshape(side, POOLING, side, POOLING).mean(axis=(1, 3)).ravel()
 
 
-def test_neighbours_are_training_slices_seen_by_the_fold_that_did_not_see_the_slice(
+def test_neighbours_are_training_slices_of_the_fold_that_tested_the_slice(
     experiment: Experiment, phantoms: Dataset
 ) -> None:
-    """They are the most alike by the cosine of the fold's own half of the features, seen from their mean."""
+    """Neighbours have the largest cosines in the features of the fold's network, after centring."""
     table, _ = measure_features(experiment, phantoms)
     slices = experiment.slices()
     features = np.stack([_pool(read_pixels(phantoms, file), experiment) for file in slices["file"]])
@@ -64,7 +64,7 @@ def test_neighbours_are_training_slices_seen_by_the_fold_that_did_not_see_the_sl
     n_tested = 0
     for row in range(len(slices)):
         (fold,) = [k for k in range(N_FOLDS) if slices[f"fold_{k}"][row] == "test"] or [None]
-        found = nearest(table, row)
+        found = find_neighbours(table, row)
         if fold is None:
             assert [] == found
             continue
@@ -82,16 +82,16 @@ def test_neighbours_are_training_slices_seen_by_the_fold_that_did_not_see_the_sl
     assert 0 < n_tested < len(slices)
 
 
-def test_both_frameworks_have_half_a_say(
+def test_similarity_is_the_mean_over_frameworks(
     models: Path, phantoms: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Slices that are alike to one framework and at a right angle to the other are alike by half."""
+    """A cosine of 1 in one framework and 0 in the other gives a similarity of 0.5."""
     single = write_tiny_experiment(
         models, "single", table=phantoms.table, fingerprint=phantoms.fingerprint, folds=1
     )
     part = single.slices()["fold_0"].to_numpy()
     tested, trained = part == "test", part == "train"
-    # Training slices lie at both ends of an axis, their mean at 0; test slices at an end or a right angle.
+    # Training slices are at both ends of an axis, with mean 0; test slices at one end or at a right angle.
     end = np.where(np.cumsum(trained) % 2, 1.0, -1.0)
     ends = np.column_stack([np.where(tested, 1, end - end[trained].mean()), np.zeros(len(part))])
     apart = np.where(tested[:, None], [0, 1], ends)
@@ -99,26 +99,26 @@ def test_both_frameworks_have_half_a_say(
     hashes = np.zeros((len(part), 32), np.uint8)
     monkeypatch.setattr(feature_space, "_read_features", lambda *args: (served, hashes))
     table, _ = measure_features(single, phantoms)
-    assert {0.5} == {one.similarity for row in np.flatnonzero(tested) for one in nearest(table, row)}
+    assert {0.5} == {one.similarity for row in np.flatnonzero(tested) for one in find_neighbours(table, row)}
 
 
 def test_copies_are_found_in_both_directions(experiment: Experiment, phantoms: Dataset) -> None:
-    """The picture that is there twice names its double, and the double names it."""
+    """Each of two identical pictures lists the other."""
     table, _ = measure_features(experiment, phantoms)
     digests = experiment.slices()["sha256"].to_numpy()
     first, second = np.flatnonzero(pd.Series(digests).duplicated(keep=False))
-    assert second in copies(table, first)
-    assert first in copies(table, second)
+    assert second in find_copies(table, first)
+    assert first in find_copies(table, second)
 
 
-def test_the_map_is_that_of_the_correlations() -> None:
-    """The places are the projections on the first two eigenvectors; variances are shares of the whole."""
+def test_the_map_has_the_principal_components() -> None:
+    """Coordinates are projections on the first two eigenvectors; variances are shares of the total."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(50, 6)) @ rng.normal(size=(6, 6)) + 3
     features = np.column_stack(
         [features, np.full(50, 7.0)]
     )  # a feature that does not vary counts for nothing
-    x, y = map_features(features.astype(np.float32))
+    x, y = project_features(features.astype(np.float32))
     values, vectors = np.linalg.eigh(np.corrcoef(features[:, :6].T))
     np.testing.assert_allclose([x.var(), y.var()], values[[-1, -2]] / 6, rtol=1e-4)
     standard = (features[:, :6] - features[:, :6].mean(0)) / features[:, :6].std(0)
@@ -128,25 +128,25 @@ def test_the_map_is_that_of_the_correlations() -> None:
 
 
 def test_features_that_do_not_vary_have_no_map() -> None:
-    """Constant features get no place at all, not a made-up one."""
-    x, y = map_features(np.ones((5, 4), dtype=np.float32))
+    """Constant features give NaN coordinates."""
+    x, y = project_features(np.ones((5, 4), dtype=np.float32))
     assert np.isnan(x).all()
     assert np.isnan(y).all()
 
 
 def test_one_fold_compares_its_test_slices_with_its_training(models: Path, phantoms: Dataset) -> None:
-    """With a single fold only the slices that it held out have neighbours, and all slices a place."""
+    """With a single fold only its test slices have neighbours, and all slices have coordinates."""
     single = write_tiny_experiment(
         models, "single", table=phantoms.table, fingerprint=phantoms.fingerprint, folds=1
     )
     table, _ = measure_features(single, phantoms)
     tested = single.slices()["fold_0"] == "test"
-    assert list(tested) == [bool(nearest(table, row)) for row in range(len(table))]
+    assert list(tested) == [bool(find_neighbours(table, row)) for row in range(len(table))]
     assert table[["x", "y"]].notna().all(axis=None)
 
 
-def test_it_is_stored_small_and_read_again(experiment: Experiment, phantoms: Dataset) -> None:
-    """Texts come back as they were, places within a thousandth; a row takes at most 60 bytes."""
+def test_the_table_is_stored_and_read_again(experiment: Experiment, phantoms: Dataset) -> None:
+    """Texts are read as written, coordinates within 0.0005; a row takes at most 60 bytes."""
     steps: list[tuple[int, int]] = []
     table, familiarity = measure_features(
         experiment, phantoms, lambda done, total: steps.append((done, total))
@@ -161,11 +161,11 @@ def test_it_is_stored_small_and_read_again(experiment: Experiment, phantoms: Dat
     pd.testing.assert_frame_equal(table[texts].astype("str"), stored[texts].astype("str"))
     assert float(np.abs(table[["x", "y"]] - stored[["x", "y"]]).max(axis=None)) <= 0.0005001
     found = find_experiment("tiny")
-    assert [*nearest(table, 3)] == [*nearest(found.features(), 3)]
+    assert [*find_neighbours(table, 3)] == [*find_neighbours(found.features(), 3)]
     assert (found.folder / "features.csv").stat().st_size <= 60 * n
 
 
 def test_another_data_set_is_refused(models: Path, phantoms: Dataset) -> None:
-    """Features are computed on the set that the experiment was trained on and on no other."""
+    """Features are computed only on the data set that the experiment was trained on."""
     with pytest.raises(DatasetError, match="not the one"):
         measure_features(write_tiny_experiment(models), phantoms)

@@ -1,4 +1,4 @@
-"""The gate's figures: what is counted, stored and drawn."""
+"""The gate's figures: counts, the stored table and shares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from core.errors import ExperimentError, ScanError
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files, find_experiment
 from core.gate.familiarity import FAMILIARITY_FILE, Familiarity, Space, pack_familiarity
-from core.measurements.gate_figures import measure_gate, store_gate, summarize_shares
+from core.measurements.gate_figures import compute_shares, measure_gate, store_gate
 from core.synthetic.phantoms import render_phantom, save_phantom
 from tests.builders import write_tiny_experiment
 
@@ -24,7 +24,7 @@ MARK = ["development", ""]
 
 @pytest.fixture
 def heads(tmp_path: Path) -> Path:
-    """A folder of three heads, one of them in colour, one inverted, and a file that is no picture."""
+    """A folder of four heads, one of them in colour, one inverted, and a file that is not a picture."""
     folder = tmp_path / "heads"
     folder.mkdir()
     phantoms = [render_phantom(np.random.default_rng(seed), lesion=True, size=256) for seed in range(4)]
@@ -49,12 +49,12 @@ def photographs(tmp_path: Path) -> Path:
 
 
 def tabulate(rows: list[list[str | int]], images: str = "development") -> pd.DataFrame:
-    """Counts as the table gate.csv."""
+    """Return counts as the table gate.csv."""
     return pd.DataFrame([[images, "", *row] for row in rows], columns=list(OPTIONAL_TABLES["gate.csv"]))
 
 
 def test_each_slice_is_counted_once(tiny: Experiment, heads: Path, photographs: Path) -> None:
-    """Outcomes are counted by kind over all its folders; what is no picture is counted apart."""
+    """Outcomes are counted by kind over all its folders; unreadable files are counted separately."""
     steps: list[tuple[int, int]] = []
     found = measure_gate(
         tiny, [heads, heads], [photographs], on_file=lambda done, total: steps.append((done, total))
@@ -66,7 +66,7 @@ def test_each_slice_is_counted_once(tiny: Experiment, heads: Path, photographs: 
 
 
 def test_a_volume_counts_by_its_slices(tiny: Experiment, photographs: Path, tmp_path: Path) -> None:
-    """Every slice of a volume in Hounsfield units is judged, in the window that the networks see."""
+    """Every slice of a volume in Hounsfield units is judged, in the networks' window."""
     gray = np.stack(
         [render_phantom(np.random.default_rng(seed), lesion=True, size=256).pixels for seed in range(3)], -1
     )
@@ -78,7 +78,7 @@ def test_a_volume_counts_by_its_slices(tiny: Experiment, photographs: Path, tmp_
 
 
 def test_nothing_to_judge_is_an_error(tiny: Experiment, heads: Path, tmp_path: Path) -> None:
-    """A kind of which nothing can be read has no share: the error names the kind."""
+    """A kind without a readable file raises an error that names the kind."""
     (tmp_path / "none").mkdir()
     with pytest.raises(ScanError, match='"other"') as raised:
         measure_gate(tiny, [heads], [tmp_path / "none"])
@@ -86,7 +86,7 @@ def test_nothing_to_judge_is_an_error(tiny: Experiment, heads: Path, tmp_path: P
 
 
 def test_counts_are_stored_without_names(tiny: Experiment, heads: Path, photographs: Path) -> None:
-    """What is stored is what was counted; an older table is replaced; no file's name is in it."""
+    """The counts are stored and replace an older table; no file name is in it."""
     assert tiny.gate() is None
     store_gate(tiny, tabulate(COUNTS))
     table = measure_gate(tiny, [heads], [photographs])
@@ -95,8 +95,8 @@ def test_counts_are_stored_without_names(tiny: Experiment, heads: Path, photogra
     assert b"Q7" not in (stored.folder / "gate.csv").read_bytes()
 
 
-def test_images_kept_aside_stand_beside_the_others(tiny: Experiment, heads: Path, photographs: Path) -> None:
-    """A second measurement of other images replaces no row of the first, and says what the images are."""
+def test_rows_of_other_images_are_added(tiny: Experiment, heads: Path, photographs: Path) -> None:
+    """A measurement of other images replaces no row of the first, and describes the images."""
     first = store_gate(tiny, tabulate(COUNTS))
     table = measure_gate(first, [heads], [photographs], images="kept_aside", what="Three heads.")
     stored = store_gate(first, table).gate()
@@ -106,8 +106,8 @@ def test_images_kept_aside_stand_beside_the_others(tiny: Experiment, heads: Path
     pd.testing.assert_frame_equal(tabulate(COUNTS), stored[:2])
 
 
-def test_features_have_a_say(models: Path, heads: Path, photographs: Path) -> None:
-    """Heads unlike all that the networks learned from are refused, though their pictures are well."""
+def test_features_are_used(models: Path, heads: Path, photographs: Path) -> None:
+    """Heads far from the training slices are refused, although their pictures are accepted."""
     single = write_tiny_experiment(models, folds=1)
     space = Space(
         *(np.ones(n, np.float32) for n in (64, 64)),
@@ -123,14 +123,14 @@ def test_features_have_a_say(models: Path, heads: Path, photographs: Path) -> No
 
 
 def test_shares_have_exact_intervals() -> None:
-    """Shares are of the slices judged, with the exact binomial interval, also of 0 of 10."""
-    drawn = summarize_shares(tabulate(COUNTS))
-    assert [(40, 2), (10, 0)] == [(one["n"], one["unreadable"]) for one in drawn.values()]
+    """Shares of the judged slices have the exact binomial interval, also 0 of 10."""
+    shares = compute_shares(tabulate(COUNTS))
+    assert [(40, 2), (10, 0)] == [(one["n"], one["unreadable"]) for one in shares.values()]
     for kind, n, *counts, _ in COUNTS:
         for outcome, k in zip(("read", "warn", "refuse"), counts, strict=True):
             exact = binomtest(k, n).proportion_ci(0.95, "exact")
-            assert (k, k / n) == (drawn[kind][outcome]["count"], drawn[kind][outcome]["value"])
-            assert [exact.low, exact.high] == pytest.approx(drawn[kind][outcome]["interval"])
+            assert (k, k / n) == (shares[kind][outcome]["count"], shares[kind][outcome]["value"])
+            assert [exact.low, exact.high] == pytest.approx(shares[kind][outcome]["interval"])
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,6 @@ def test_shares_have_exact_intervals() -> None:
     ids=["a kind missing", "a kind twice", "no sum", "negative", "no slice", "no count"],
 )
 def test_a_table_that_does_not_add_up_is_an_error(rows: list[list[str | int]]) -> None:
-    """No share is drawn from counts that cannot be."""
+    """Counts that are impossible raise an error."""
     with pytest.raises(ExperimentError, match="add up"):
-        summarize_shares(tabulate(rows))
+        compute_shares(tabulate(rows))

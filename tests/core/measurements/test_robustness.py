@@ -1,4 +1,4 @@
-"""Measuring an experiment on perturbed slices: with formulas in the place of native weights."""
+"""Robustness of an experiment, with formulas instead of native weights."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ TWO = (Perturbation("brightness", -0.2), Perturbation("noise", 0.1))
 
 
 def answer(framework: str, fold: int, images: np.ndarray) -> np.ndarray:
-    """(n,) what the network of a fold answers for (n, h, w, c) images in [0, 1]: folds differ in slope."""
+    """Return probabilities (n,) of a fold's network for (n, h, w, c) in [0, 1]; folds differ in slope."""
     means = images.mean(axis=(1, 2, 3), dtype=np.float64)
     probability: np.ndarray = 1 / (1 + np.exp(-(SLOPES[framework] + fold) * (means - MIDDLE)))
     return probability
 
 
 def run_formula(experiment: Experiment, framework: str, images: np.ndarray, fold: int) -> np.ndarray:
-    """In the place of native weights in a child process."""
+    """Return the formula's probabilities instead of those of native weights in a child process."""
     assert np.uint8 == images.dtype
     return answer(framework, fold, images / 255)[None]
 
@@ -52,25 +52,25 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture
 def recorded(models: Path, phantoms: Dataset) -> Experiment:
-    """An experiment on the phantoms whose records are what its folds' networks answer."""
-    drawn = write_tiny_experiment(models, table=phantoms.table, fingerprint=phantoms.fingerprint)
-    table = drawn.predictions()
-    images = [prepare(read_pixels(phantoms, file), drawn.recipe)[None] for file in table["file"]]
+    """An experiment on the phantoms whose recorded predictions are those of its folds' networks."""
+    written = write_tiny_experiment(models, table=phantoms.table, fingerprint=phantoms.fingerprint)
+    table = written.predictions()
+    images = [prepare(read_pixels(phantoms, file), written.recipe)[None] for file in table["file"]]
     for framework in FRAMEWORKS:
         table[framework] = [
             answer(framework, fold, image)[0] for fold, image in zip(table["fold"], images, strict=True)
         ]
-    return rewrite(drawn, table)
+    return rewrite(written, table)
 
 
 def rows_of(found: pd.DataFrame, perturbation: Perturbation, framework: str) -> pd.DataFrame:
-    """The rows of one change and framework, by level."""
+    """Return the rows of one perturbation and framework, by level."""
     chosen = (found["perturbation"] == perturbation.name) & (found["amount"] == perturbation.amount)
     return found[chosen & (found["framework"] == framework)].set_index("level")
 
 
 def test_unchanged_slices_get_the_recorded_figures(recorded: Experiment, phantoms: Dataset) -> None:
-    """The first rows are AUROC and average precision of the records, on slices and patients."""
+    """The first rows hold AUROC and average precision of the recorded predictions, on both levels."""
     found = measure_robustness(recorded, phantoms, perturbations=(), run_fold=run_formula)
     test = recorded.predictions().query("part == 'test'")
     for framework in FRAMEWORKS:
@@ -86,7 +86,7 @@ def test_unchanged_slices_get_the_recorded_figures(recorded: Experiment, phantom
 
 
 def test_the_intervals_are_those_of_the_record(recorded: Experiment, phantoms: Dataset) -> None:
-    """Of unchanged slices, intervals and reasons are the evaluation's, also after the table was stored."""
+    """Intervals and reasons of unchanged slices equal those of the evaluation, also in the stored table."""
     found = measure_robustness(recorded, phantoms, perturbations=(), run_fold=run_formula)
     stored = add_files(recorded, {"robustness.csv": found.to_csv(index=False).encode()})
     record = evaluate_experiment(recorded)
@@ -100,7 +100,7 @@ def test_the_intervals_are_those_of_the_record(recorded: Experiment, phantoms: D
 
 
 def test_perturbed_slices_are_scored_by_their_own_fold(recorded: Experiment, phantoms: Dataset) -> None:
-    """A darker slice is darkened before it is prepared, and no fold but its own answers for it."""
+    """A slice is darkened before it is prepared, and only its own fold scores it."""
     found = measure_robustness(recorded, phantoms, perturbations=TWO, run_fold=run_formula)
     assert 2 * 3 * 2 == len(found)
     test = recorded.predictions().query("part == 'test'")
@@ -121,7 +121,7 @@ def test_perturbed_slices_are_scored_by_their_own_fold(recorded: Experiment, pha
 
 
 def test_probabilities_are_recalibrated_by_fold(recorded: Experiment, phantoms: Dataset) -> None:
-    """Where the card holds recalibrations, those of the folds are applied before slices of all are ranked."""
+    """The folds' calibrations on the card are applied before the slices of all folds are ranked."""
     folds = [{"fold": fold, "slope": 1.0, "intercept": 2.0 * fold} for fold in range(3)]
     card = {**recorded.card, "calibration": {"keras": {"folds": folds}}}
     found = measure_robustness(replace(recorded, card=card), phantoms, perturbations=(), run_fold=run_formula)
@@ -135,7 +135,7 @@ def test_probabilities_are_recalibrated_by_fold(recorded: Experiment, phantoms: 
 
 
 def test_the_table_has_its_form(recorded: Experiment, phantoms: Dataset) -> None:
-    """Columns of robustness.csv; all the changes there are, unchanged first, for each framework and level."""
+    """The table has the columns of robustness.csv and all perturbations, "none" first."""
     found = measure_robustness(recorded, phantoms, run_fold=run_formula)
     assert set(OPTIONAL_TABLES["robustness.csv"]) < set(found.columns)
     further = [f"auroc{part}" for part in ("_low", "_high", "_reason")]
@@ -146,7 +146,7 @@ def test_the_table_has_its_form(recorded: Experiment, phantoms: Dataset) -> None
 
 
 def test_noise_follows_seed_and_file(recorded: Experiment, phantoms: Dataset) -> None:
-    """The same seed measures the same, in blocks of any size; another seed draws other noise."""
+    """The same seed gives the same noise, in blocks of any size; another seed gives other noise."""
     noise = (Perturbation("noise", 0.1),)
     seen: dict[int, list[np.ndarray]] = {}
 
@@ -171,7 +171,7 @@ def test_noise_follows_seed_and_file(recorded: Experiment, phantoms: Dataset) ->
 
 
 def test_other_weights_are_refused(recorded: Experiment, phantoms: Dataset) -> None:
-    """Answers off the records by more than the tolerance, or no numbers, are an error; by less, none."""
+    """Probabilities off the recorded ones by more than the tolerance, or NaN, raise an error."""
 
     def run_off(by: float) -> robustness.RunFold:
         return lambda experiment, framework, images, fold: (
@@ -185,13 +185,13 @@ def test_other_weights_are_refused(recorded: Experiment, phantoms: Dataset) -> N
 
 
 def test_another_data_set_is_refused(tiny: Experiment, phantoms: Dataset) -> None:
-    """Before anything is read."""
+    """A data set with another fingerprint raises an error."""
     with pytest.raises(DatasetError, match="not the one"):
         measure_robustness(tiny, phantoms, run_fold=run_formula)
 
 
 def test_a_sample_and_its_progress(recorded: Experiment, phantoms: Dataset) -> None:
-    """Only the sample is measured, and the steps count up to it once prepared and once per framework."""
+    """Only the sample is measured; each slice counts one step to prepare and one per framework."""
     steps: list[tuple[int, int]] = []
     found = measure_robustness(
         recorded,
@@ -208,7 +208,7 @@ def test_a_sample_and_its_progress(recorded: Experiment, phantoms: Dataset) -> N
 
 
 def test_what_cannot_be_estimated_is_nan(recorded: Experiment, phantoms: Dataset) -> None:
-    """All held-out slices of one class give no figure but the reason, unknown patients no patient level."""
+    """Slices of one class give NaN and the reason; unknown patients give no patient level."""
     table = recorded.predictions()
     one_class = rewrite(recorded, table.assign(label=0))
     found = measure_robustness(one_class, phantoms, perturbations=(), run_fold=run_formula)

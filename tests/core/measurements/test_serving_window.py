@@ -1,4 +1,4 @@
-"""Windows compared by what the networks are familiar with, and the command that tells."""
+"""Windows compared by the networks' features, and the command `window`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment, add_files
 from core.gate.familiarity import FAMILIARITY_FILE, fit_familiarity, hash_image, pack_familiarity
 from core.imaging.preprocessing import prepare
-from core.measurements.serving_window import LEVELS_HU, WIDTHS_HU, compare_windows
+from core.measurements.serving_window import CENTERS_HU, WIDTHS_HU, compare_windows
 from core.models.onnx_model import ServedModel
 from core.scans.windows import Window, window_hu
 from tests.builders import write_tiny_experiment
@@ -34,7 +34,7 @@ def render_hu(seed: int) -> np.ndarray:
 
 @pytest.fixture
 def experiment(models: Path) -> Experiment:
-    """Familiar with heads whose pictures have the window BURNT_IN."""
+    """An experiment whose training pictures have the window BURNT_IN."""
     single = write_tiny_experiment(models, folds=1)
     grays = [window_hu(render_hu(seed), BURNT_IN) for seed in range(60)]
     images = np.stack([prepare(gray, single.recipe) for gray in grays])
@@ -47,16 +47,16 @@ def experiment(models: Path) -> Experiment:
 
 
 def test_the_burnt_in_window_is_found(experiment: Experiment) -> None:
-    """Of all windows the one that the training pictures have brings new heads nearest."""
+    """Of all windows that of the training pictures gives new heads the smallest distance."""
     matches = compare_windows(experiment, [render_hu(seed) for seed in range(100, 108)])
     assert BURNT_IN == matches[0].window
     assert sorted(match.distance for match in matches) == [match.distance for match in matches]
-    assert len(LEVELS_HU) * len(WIDTHS_HU) == len(matches)
+    assert len(CENTERS_HU) * len(WIDTHS_HU) == len(matches)
     assert experiment.recipe.window in [match.window for match in matches]
 
 
 def test_slices_without_brain_do_not_count(experiment: Experiment) -> None:
-    """Bone alone changes nothing; without any brain there is nothing to measure."""
+    """A slice of bone alone is left out; without any brain there is an error."""
     heads = [render_hu(seed) for seed in range(100, 104)]
     bone = np.where(render_hu(0) > 500, 900, -1000).astype(np.float32)
     assert compare_windows(experiment, heads) == compare_windows(experiment, [*heads, bone])
@@ -65,16 +65,16 @@ def test_slices_without_brain_do_not_count(experiment: Experiment) -> None:
     assert "empty" == raised.value.code
 
 
-def test_it_needs_an_experiment_that_knows(tiny: Experiment) -> None:
-    """Where features were never measured, the error names the command."""
+def test_it_needs_measured_features(tiny: Experiment) -> None:
+    """For an experiment without measured features the error names the command."""
     with pytest.raises(ExperimentError, match="core features tiny"):
         compare_windows(tiny, [render_hu(0)])
 
 
-def test_the_command_tells_every_window(
+def test_the_command_lists_every_window(
     experiment: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """window/1 holds each window once, the experiment's own is marked; the table says the same."""
+    """window/1 holds each window once, with the experiment's own marked; the table agrees with it."""
     volume = np.stack([render_hu(seed) for seed in range(3)], -1).astype(np.int16)
     (tmp_path / "head.nii").write_bytes(write_nifti(volume))
     printed = []

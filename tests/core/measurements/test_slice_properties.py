@@ -1,4 +1,4 @@
-"""Brightness of slices and their places in the head, on phantoms."""
+"""Brightness of slices and their positions in the head, on phantoms."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from core.datasets.dataset import Dataset, index_dataset
-from core.evaluation.conditions import HEAD_LEVELS
+from core.evaluation.conditions import HEAD_REGIONS
 from core.experiments import OPTIONAL_TABLES
 from core.imaging.preprocessing import Recipe, to_frame
 from core.measurements.slice_properties import (
     MIN_SERIES,
-    gray_mixture,
+    locate_slices,
+    measure_brightness,
     measure_properties,
-    name_levels,
-    order_series,
-    tissue_brightness,
+    measure_spread,
+    name_regions,
 )
-from core.synthetic.phantom_anatomy import render_head
+from core.synthetic.phantom_anatomy import sample_head
 from core.synthetic.phantoms import render_phantom, write_phantom_dataset
 from tests.core.real_data import needs_real_data, real_folder
 
@@ -29,55 +29,55 @@ WHOLE = Recipe(size=96, channels="gray", framing="whole")
 
 
 def render_series(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (n, 96, 96) and mixtures (n,) of a patient from the neck to the vertex."""
+    """Return pictures (n, 96, 96) and spreads (n,) of a patient from the neck to the vertex."""
     rng = np.random.default_rng(seed)
-    head = render_head(rng)
+    head = sample_head(rng)
     slices = [
         render_phantom(rng, lesion=False, size=128, position=float(place), head=head).pixels
         for place in np.linspace(0.02, 0.99, N_SLICES)
     ]
     pictures = np.stack([to_frame(pixels, WHOLE) for pixels in slices])
-    return pictures, np.array([gray_mixture(to_frame(pixels, HEAD)) for pixels in slices])
+    return pictures, np.array([measure_spread(to_frame(pixels, HEAD)) for pixels in slices])
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("start", [0, 1, 7, 13, 19])
 @pytest.mark.parametrize("upside_down", [False, True])
 def test_a_series_is_unwrapped(seed: int, start: int, upside_down: bool) -> None:
-    """Wherever it begins, and in both directions, the lowest slice gets 0 and the highest 1."""
-    pictures, mixture = render_series(seed)
+    """For any start and both directions the lowest slice gets 0 and the highest 1."""
+    pictures, spread = render_series(seed)
     order = np.roll(np.arange(N_SLICES), -start)
     order = order[::-1] if upside_down else order
     expected = order / (N_SLICES - 1)
-    np.testing.assert_allclose(expected, order_series(pictures[order], mixture[order]))
+    np.testing.assert_allclose(expected, locate_slices(pictures[order], spread[order]))
 
 
-def test_a_series_that_tells_nothing_gets_no_places() -> None:
-    """Too few slices, equal slices, and slices without bottom and top have no places."""
-    pictures, mixture = render_series(0)
+def test_an_ambiguous_series_gets_no_positions() -> None:
+    """Too few slices, equal slices, and slices without bottom and top get NaN."""
+    pictures, spread = render_series(0)
     few = MIN_SERIES - 1
-    assert np.isnan(order_series(pictures[:few], mixture[:few])).all()
-    assert few == len(order_series(pictures[:few], mixture[:few]))
-    assert np.isnan(order_series(pictures[[5] * 10], mixture[[5] * 10])).all()
+    assert np.isnan(locate_slices(pictures[:few], spread[:few])).all()
+    assert few == len(locate_slices(pictures[:few], spread[:few]))
+    assert np.isnan(locate_slices(pictures[[5] * 10], spread[[5] * 10])).all()
     rng = np.random.default_rng(0)
     restless = np.tile([0.1, 0.2], 20)
-    assert np.isnan(order_series(rng.random((40, 8, 8), dtype=np.float32), restless)).all()
+    assert np.isnan(locate_slices(rng.random((40, 8, 8), dtype=np.float32), restless)).all()
 
 
-def test_levels_are_thirds() -> None:
-    """From 0 to below 1/3 the base, from 2/3 on the vertex; unknown places have no level."""
+def test_regions_are_thirds() -> None:
+    """The base is below 1/3, the vertex from 2/3 on; an unknown position has no region."""
     places = np.array([0, 0.33, 0.34, 0.66, 0.67, 1, np.nan])
-    assert ["base", "base", "middle", "middle", "vertex", "vertex", ""] == name_levels(places)
+    assert ["base", "base", "middle", "middle", "vertex", "vertex", ""] == name_regions(places)
 
 
 def test_brightness_is_that_of_soft_tissue() -> None:
-    """The median between air and bone: neither air, bone nor the size of the head count."""
+    """Brightness is the median between air and bone; air, bone and the head's size have no effect."""
     head = np.zeros((40, 40), np.float32)
     head[8:32, 8:32] = 1.0
     head[12:28, 12:28] = 0.4
     head[12:28, 12:15] = 0.6
-    assert 0.4 == pytest.approx(tissue_brightness(head))
-    assert np.isnan(tissue_brightness(np.zeros((40, 40), np.float32)))
+    assert 0.4 == pytest.approx(measure_brightness(head))
+    assert np.isnan(measure_brightness(np.zeros((40, 40), np.float32)))
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def test_every_slice_has_its_row(phantoms: Dataset) -> None:
-    """Columns of properties.csv, in the order of the data set; places follow the numbers of each patient."""
+    """The table has the order of the data set; positions follow the numbers of each patient."""
     seen: list[tuple[int, int]] = []
     found = measure_properties(phantoms, lambda done, total: seen.append((done, total)))
     assert [*OPTIONAL_TABLES["properties.csv"], "brain_visible"] == list(found.columns)
@@ -100,11 +100,11 @@ def test_every_slice_has_its_row(phantoms: Dataset) -> None:
     for _, series in phantoms.table.groupby("patient"):
         ordered = found.loc[series.sort_values("number").index]
         np.testing.assert_allclose(np.linspace(0, 1, 9), ordered["position"])
-        assert [level for level in HEAD_LEVELS for _ in range(3)] == list(ordered["level"])
+        assert [level for level in HEAD_REGIONS for _ in range(3)] == list(ordered["level"])
 
 
-def test_without_patients_there_are_no_places(tmp_path: Path, phantoms: Dataset) -> None:
-    """Files of other names have a brightness and nothing else."""
+def test_without_patients_there_are_no_positions(tmp_path: Path, phantoms: Dataset) -> None:
+    """Files with other names have a brightness, but no position and region."""
     for index, file in enumerate(phantoms.table["file"]):
         target = tmp_path / file.split("/")[0] / f"scan_{index}.jpg"
         target.parent.mkdir(exist_ok=True)
@@ -118,7 +118,7 @@ def test_without_patients_there_are_no_places(tmp_path: Path, phantoms: Dataset)
 @pytest.mark.slow
 @needs_real_data
 def test_the_published_set_is_unwrapped() -> None:
-    """21 of the 82 series begin somewhere else than at the neck."""
+    """21 of the 82 series do not start at the neck."""
     folder = real_folder()
     assert folder is not None
     dataset = index_dataset(folder)

@@ -21,7 +21,7 @@ from tests.builders import MIDDLE, SLOPES, write_tiny_experiment
 
 
 def run_formula(experiment: Experiment, framework: str, images: np.ndarray) -> np.ndarray:
-    """What native weights of the tiny networks would answer: every fold's network is the formula."""
+    """Return the probabilities of the tiny networks' native weights: every fold's network is the formula."""
     means = (images / 255).mean(axis=(1, 2, 3))
     probability = 1 / (1 + np.exp(-SLOPES[framework] * (means - MIDDLE)))
     return np.tile(probability, (experiment.card["protocol"]["folds"], 1))
@@ -38,19 +38,19 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture
 def recorded(models: Path, phantoms: Dataset) -> Experiment:
     """An experiment on the phantoms whose recorded predictions are those of its networks."""
-    drawn = write_tiny_experiment(models, table=phantoms.table, fingerprint=phantoms.fingerprint)
-    table = drawn.predictions()
-    answers = {
-        file: prepare(read_pixels(phantoms, file), drawn.recipe).mean() for file in table["file"].unique()
+    written = write_tiny_experiment(models, table=phantoms.table, fingerprint=phantoms.fingerprint)
+    table = written.predictions()
+    mean_of = {
+        file: prepare(read_pixels(phantoms, file), written.recipe).mean() for file in table["file"].unique()
     }
-    means = table["file"].map(answers).astype(float)
+    means = table["file"].map(mean_of).astype(float)
     for framework, slope in SLOPES.items():
         table[framework] = 1 / (1 + np.exp(-slope * (means - MIDDLE)))
-    return rewrite(drawn, table)
+    return rewrite(written, table)
 
 
 def rewrite(experiment: Experiment, predictions: pd.DataFrame) -> Experiment:
-    """The experiment with other recorded predictions."""
+    """Return the experiment with other recorded predictions."""
     root, name = experiment.folder.parent, experiment.name
     building = root / ".building"
     experiment.folder.rename(building)
@@ -60,7 +60,7 @@ def rewrite(experiment: Experiment, predictions: pd.DataFrame) -> Experiment:
 
 
 def test_without_the_data_set_phantoms_are_read(tiny: Experiment) -> None:
-    """The served networks are checked, and it is said that the recorded predictions were not."""
+    """The served networks are checked, and a note says that the recorded predictions were not."""
     outcome = verify_experiment(tiny, run_native=run_formula)
     assert ["pytorch", "keras"] == [check.framework for check in outcome.checks]
     assert all(check.n_slices >= 16 and "phantoms" in check.compared for check in outcome.checks)
@@ -69,7 +69,7 @@ def test_without_the_data_set_phantoms_are_read(tiny: Experiment) -> None:
 
 
 def test_with_the_data_set_records_are_checked(recorded: Experiment, phantoms: Dataset) -> None:
-    """Both comparisons are made for both networks, on a sample of held-out slices or on all."""
+    """Both comparisons are made for both networks, on a sample of test slices or on all."""
     outcome = verify_experiment(recorded, phantoms, n_slices=10, run_native=run_formula)
     assert [("pytorch", 10), ("pytorch", 10), ("keras", 10), ("keras", 10)] == [
         (check.framework, check.n_slices) for check in outcome.checks
@@ -82,7 +82,7 @@ def test_with_the_data_set_records_are_checked(recorded: Experiment, phantoms: D
 
 
 def test_each_record_is_compared_with_its_own_fold(recorded: Experiment, phantoms: Dataset) -> None:
-    """The network of the fold that held a slice out is asked, and no other."""
+    """A recorded prediction is compared with the network of the fold that tested the slice."""
     fold_of = recorded.predictions().query("part == 'test'").set_index("file")["fold"]
     asked: list[np.ndarray] = []
 
@@ -118,7 +118,7 @@ def test_a_served_network_that_differs_is_found(tiny: Experiment) -> None:
 
 
 def test_the_served_network_is_the_mean_of_the_folds(tiny: Experiment) -> None:
-    """Fold networks may differ from each other; it is their mean that is served."""
+    """The folds' networks may differ from each other; their mean is compared with the served network."""
 
     def run_spread(experiment: Experiment, framework: str, images: np.ndarray) -> np.ndarray:
         return run_formula(experiment, framework, images) + np.array([[-0.1], [0.0], [0.1]])
@@ -134,14 +134,14 @@ def test_a_changed_record_is_found(recorded: Experiment, phantoms: Dataset) -> N
     assert [True, True, True, False] == [check.passed for check in outcome.checks]
 
 
-def test_no_number_is_no_agreement() -> None:
-    """A check whose difference is NaN has failed."""
+def test_nan_does_not_pass() -> None:
+    """A check whose difference is NaN fails."""
     assert not Check("keras", "", 1, float("nan")).passed
     assert Check("keras", "", 1, TOLERANCE).passed
 
 
 def test_another_data_set_is_refused(tiny: Experiment, phantoms: Dataset) -> None:
-    """A data set with another fingerprint is an error that shows both."""
+    """A data set with another fingerprint raises an error that shows both."""
     with pytest.raises(DatasetError, match=f"not the one .*{phantoms.fingerprint[:12]}.*expected"):
         verify_experiment(tiny, phantoms, run_native=run_formula)
 
@@ -154,7 +154,7 @@ def test_a_missing_framework_is_named(tiny: Experiment, monkeypatch: pytest.Monk
 
 
 def _fake_child(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Let the child process run this script instead of the native weights; argv as the real one has it."""
+    """Run this script as the child process, with the arguments of the real one."""
     real = subprocess.run
 
     def run(command: list[str], **options: Any) -> Any:
@@ -181,8 +181,8 @@ np.save(options["--out"], np.tile(images.mean(axis=(1, 2, 3)), (3, 1)))
     np.testing.assert_array_equal(expected, run_in_child(tiny, "keras", images))
 
 
-def test_one_fold_can_be_asked_alone(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child is told the fold, and one row of answers is expected instead of one per fold."""
+def test_one_fold_can_be_run_alone(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child gets the fold, and returns one row of probabilities instead of one per fold."""
     script = """
 import sys, numpy as np
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -208,7 +208,7 @@ np.save(options["--out"], np.full((1, len(np.load(options["--images"]))), int(op
         ),
         (
             "import sys, numpy as np; np.save(sys.argv[sys.argv.index('--out') + 1], np.zeros((3, 2)))",
-            r"another form \(\(3, 2\)\)",
+            r"wrong shape \(\(3, 2\)\)",
         ),
     ],
     ids=["words", "code", "nothing", "late", "shape"],
@@ -216,7 +216,7 @@ np.save(options["--out"], np.full((1, len(np.load(options["--images"]))), int(op
 def test_a_child_that_fails_is_an_error(
     tiny: Experiment, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
-    """A child that ends badly, writes nothing or answers in another form is an error with its last words."""
+    """A child that fails, writes nothing or returns a wrong shape raises an error with its last line."""
     _fake_child(monkeypatch, script)
     with pytest.raises(ExperimentError, match=message):
         run_in_child(tiny, "pytorch", np.zeros((1, 32, 32, 1), np.uint8))
