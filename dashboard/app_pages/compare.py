@@ -98,9 +98,9 @@ def _show_provenance(experiment: Experiment) -> None:
     shared = loaders.share_of_leaks(experiment)
     if shared:
         st.warning(
-            f"**These figures suffer from leakage.** The slices were split at random: {write_percent(shared)} of the test "
-            "slices have a slice of the same patient in training. The networks can recognise the patient "
-            "instead of the finding, so the figures say little about new patients.",
+            f"**These figures suffer from leakage.** The slices were split at random: {write_percent(shared)} "
+            "of the test slices have a slice of the same patient in training. The networks can recognise the "
+            "patient instead of the finding, so the figures say little about new patients.",
             icon=components.SIGNS["warning"],
         )
     elif shared == 0:
@@ -114,7 +114,7 @@ def _show_provenance(experiment: Experiment) -> None:
             icon=components.SIGNS["warning"],
         )
     with st.expander("How this was made"):
-        folds = "one held-out fold" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
+        folds = "one held-out test part" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
         data = experiment.card["dataset"]
         st.markdown(
             f"- Labels from the {components.plain(protocol['labels'])}; split by "

@@ -53,8 +53,8 @@ def _show_labels(source: Source) -> None:
             "labels can be derived only for the published data set, from its file numbers."
         )
         return
-    draw = int(state.read_value("examples", "0", str.isdecimal))
-    found = sample_label_examples(source.table, draw)
+    seed = int(state.read_value("examples", "0", str.isdecimal))
+    found = sample_label_examples(source.table, seed)
     negative, positive = (components.plain(name) for name in source.classes)
     labels = found.findings
     n_negative = int((source.table["folder_label"] == 0).sum())
@@ -100,10 +100,10 @@ def _show_labels(source: Source) -> None:
         figures.show_figure(figure, "labels", "labels", alt, table)
     if source.images is not None:
         with right:
-            _show_examples(source, found, draw)
+            _show_examples(source, found, seed)
 
 
-def _show_examples(source: Source, found: LabelExamples, draw: int) -> None:
+def _show_examples(source: Source, found: LabelExamples, seed: int) -> None:
     negative, positive = (components.plain(name) for name in source.classes)
     examples = (
         (found.positive_showing, f"In {positive}, with a hemorrhage"),
@@ -120,7 +120,7 @@ def _show_examples(source: Source, found: LabelExamples, draw: int) -> None:
             else:
                 st.image(laboratory.picture(source.images, file), width="stretch", alt=f"{title}: {file}")
                 st.markdown(f"**{title}**  \n:gray[{components.plain(file)}]")
-    again = ("examples", str(draw + 1))
+    again = ("examples", str(seed + 1))
     st.button("Show other slices", on_click=state.set_value, args=again, icon=":material/shuffle:")
 
 

@@ -8,7 +8,7 @@ from core.cases import N_CASES
 from dashboard.overview import Quiz, held_out, quiz_parts
 from dashboard.shared import components, state
 
-_LEAD = f"{N_CASES} slices, you against the networks. The keys ← and → answer, Enter goes on."
+_LEAD = f"{N_CASES} slices, you against the networks. Answer with ← and →, continue with Enter."
 _HIGHEST = 9999
 
 

@@ -32,14 +32,14 @@ def show_learning(experiment: Experiment) -> None:
 
 def show_samples(experiment: Experiment, level: str, thresholds: Mapping[str, float]) -> None:
     """Show a few test slices with both networks' probabilities and decisions."""
-    handful = samples.sample_slices(experiment, state.sample_number())
-    if handful is None:
+    shown = samples.sample_slices(experiment, state.sample_number())
+    if shown is None:
         st.markdown(
             "The data set is not on this machine, so its pictures cannot be shown. "
             "Download it on the page *Data*, or with `python -m core download`."
         )
         return
-    if not handful:
+    if not shown:
         st.markdown("The data set on this machine is not the one this experiment was trained on.")
         return
     if level == "patient":
@@ -47,8 +47,8 @@ def show_samples(experiment: Experiment, level: str, thresholds: Mapping[str, fl
         thresholds = {name: _usual_threshold(experiment, name) for name in experiment.frameworks}
     st.button("Show others", on_click=state.sample_again, icon=":material/shuffle:")
     with st.container(key="scan_samples"):
-        for start in range(0, len(handful), 4):
-            for column, sample in zip(st.columns(4, gap="small"), handful[start : start + 4], strict=False):
+        for start in range(0, len(shown), 4):
+            for column, sample in zip(st.columns(4, gap="small"), shown[start : start + 4], strict=False):
                 with column:
                     _show_sample(experiment, sample, thresholds)
 

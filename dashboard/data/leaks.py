@@ -42,10 +42,10 @@ def show_leaks(source: Source) -> None:
     )  # fmt: skip
     fold = laboratory.fold(source.table, split, _SEED)
     n_both = _show_sides(source, fold)
-    draw = int(state.read_value("pairs", "0", str.isdecimal))
+    seed = int(state.read_value("pairs", "0", str.isdecimal))
     by_copies = bool(state.read_value("copies", "", ("", "yes").__contains__))
     if source.images is not None and n_both:
-        _show_pairs(source.images, fold, draw, by_copies)
+        _show_pairs(source.images, fold, seed, by_copies)
 
 
 def _show_sides(source: Source, fold: Fold) -> int:
@@ -77,14 +77,14 @@ def _show_sides(source: Source, fold: Fold) -> int:
     return n_both
 
 
-def _show_pairs(found: Dataset, fold: Fold, draw: int, by_copies: bool) -> None:
+def _show_pairs(found: Dataset, fold: Fold, seed: int, by_copies: bool) -> None:
     """Show three pairs of slices that look the same, one in the test part and one not."""
     st.subheader("Almost the same picture in training and test", anchor=False)
     if by_copies:
         pairs = _find_copies(found, fold)
         other = ("Show adjacent slices instead", ("copies", ""), ":material/undo:")
     else:
-        pairs = sample_shared_pairs(found.table, fold, _N_PAIRS, draw)
+        pairs = sample_shared_pairs(found.table, fold, _N_PAIRS, seed)
         st.markdown("Adjacent slices of one patient: one tested, one learned from.")
         other = ("Search all pictures for near-copies", ("copies", "yes"), ":material/search:")
     with st.container(key="scan_pairs"), st.container(key="pair_copies"):
@@ -94,7 +94,7 @@ def _show_pairs(found: Dataset, fold: Fold, draw: int, by_copies: bool) -> None:
             _show_pair(found, pair)
     with st.container(horizontal=True):
         if other[1][1]:
-            again = ("pairs", str(draw + 1))
+            again = ("pairs", str(seed + 1))
             st.button("Show other pairs", on_click=state.set_value, args=again, icon=":material/shuffle:")
         st.button(other[0], on_click=state.set_value, args=other[1], icon=other[2])
 

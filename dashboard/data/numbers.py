@@ -59,7 +59,7 @@ def show_same_network() -> None:
 
 def show_control(source: Source) -> None:
     """Run the control on request, and show its conclusion."""
-    st.subheader("The control: meaningless labels", anchor=False)
+    st.subheader("The control: shuffled labels", anchor=False)
     st.markdown(
         "Does a model recognise patients? This test needs no network. The model finds the most similar small "
         "picture and copies its label, so it knows nothing of disease. It is tested with the true labels, "

@@ -70,10 +70,10 @@ def sample_quiz(experiment: Experiment, seed: int) -> tuple[list[Example], str]:
         return isinstance(read_file(root, row.file, row.sha256), bytes)
 
     try:
-        dealt = sample_cases(loaders.cases(experiment), seed, is_usable=is_here)
+        selected = sample_cases(loaders.cases(experiment), seed, is_usable=is_here)
     except EvaluationError:
         return _make_synthetic_quiz(seed), "The data set on this machine is not the one of this experiment"
-    found = [_fetch(experiment, root, row) for _, row in dealt.iterrows()]
+    found = [_fetch(experiment, root, row) for _, row in selected.iterrows()]
     return [one for one in found if one is not None], ""
 
 

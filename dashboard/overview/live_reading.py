@@ -1,4 +1,4 @@
-"""A slice read live: the picture beside each network's heat map, probability and decision."""
+"""A slice read live: the picture next to each network's heat map, probability and decision."""
 
 from __future__ import annotations
 

@@ -100,10 +100,10 @@ def show_answer(quiz: Quiz) -> None:
 def show_score(quiz: Quiz) -> None:
     """Show the visitor's score next to the networks', then every slice with all answers."""
     labels = [example.label for example in quiz.examples]
-    said = [live_reading.answers(quiz.experiment, example) for example in quiz.examples]
+    results = [live_reading.answers(quiz.experiment, example) for example in quiz.examples]
     scores = {"You": score_answers(labels, quiz.answers)}
     for name in quiz.experiment.frameworks:
-        scores[name] = score_answers(labels, [one[name][1] for one in said])
+        scores[name] = score_answers(labels, [one[name][1] for one in results])
     with st.container(key="quiz_score"):
         columns = st.columns(len(scores), gap="medium")
     for column, (name, score) in zip(columns, scores.items(), strict=True):
@@ -111,9 +111,9 @@ def show_score(quiz: Quiz) -> None:
             _show_one(quiz, "**You**" if name == "You" else components.name_framework(name), score)
     st.caption(
         f"In gray: the 95 % interval of the share. {len(labels)} slices are few: if intervals overlap, "
-        "nobody has won."
+        "there is no winner."
     )
-    _show_cases(quiz, said)
+    _show_cases(quiz, results)
 
 
 def _show_one(quiz: Quiz, who: str, score: Score) -> None:
@@ -127,8 +127,8 @@ def _show_one(quiz: Quiz, who: str, score: Score) -> None:
     )
 
 
-def _show_cases(quiz: Quiz, said: list[dict[str, tuple[float, int]]]) -> None:
-    rows = list(enumerate(zip(quiz.examples, quiz.answers, said, strict=True)))
+def _show_cases(quiz: Quiz, results: list[dict[str, tuple[float, int]]]) -> None:
+    rows = list(enumerate(zip(quiz.examples, quiz.answers, results, strict=True)))
     for start in range(0, len(rows), _PER_ROW):
         with st.container(key=f"quiz_row_{start}"):
             columns = st.columns(_PER_ROW, gap="small")

@@ -139,13 +139,13 @@ def _add_best(
     best = own[own["best"] == 1]
     figure.add_trace(
         go.Scatter(
-            x=best["epoch"], y=best[column], customdata=best["fold"] + 1, mode="markers", name="kept epoch",
-            legendgroup=f"{framework} kept", showlegend=row == 1,
+            x=best["epoch"], y=best[column], customdata=best["fold"] + 1, mode="markers", name="best epoch",
+            legendgroup=f"{framework} best", showlegend=row == 1,
             marker={
                 "symbol": MARKERS[framework], "size": 9, "color": palette.of_framework(framework),
                 "line": {"color": palette.surface, "width": 1.5},
             },
-            hovertemplate="<b>kept epoch %{x}</b>, fold %{customdata}<br>%{y:.3f}<extra></extra>",
+            hovertemplate="<b>best epoch %{x}</b>, fold %{customdata}<br>%{y:.3f}<extra></extra>",
         ),
         row=row, col=1,
     )  # fmt: skip

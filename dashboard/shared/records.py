@@ -108,13 +108,13 @@ def _scene(
         if "reason" in known:
             raise EvaluationError(f"There are no figures per {level}", found=known["reason"])
     measured = _measured(digest, level, _experiment)
-    models, draws = {}, {}
+    models, resampled = {}, {}
     for name, cut in thresholds:
         rows, seen = measured.rows[name], measured.validation[name]
         band: Band | None = choose_band(seen, cut) if seen.size else None
-        point, drawn = measure_point(rows.y_true, rows.score, cut, measured.bootstrap, band=band)
+        point, resamples = measure_point(rows.y_true, rows.score, cut, measured.bootstrap, band=band)
         models[name] = {**levels[name], **point}
-        draws[name] = {**drawn, **measured.ranking[name]}
+        resampled[name] = {**resamples, **measured.ranking[name]}
     comparison = whole["comparison"][level]
     if "reason" not in comparison:
         pair = (comparison["first"], comparison["second"])
@@ -122,7 +122,7 @@ def _scene(
         cuts = dict(thresholds)
         found = compare_models(
             one.y_true, one.score, other.score, (cuts[pair[0]], cuts[pair[1]]), measured.bootstrap,
-            resampled=(draws[pair[0]], draws[pair[1]]),
+            resampled=(resampled[pair[0]], resampled[pair[1]]),
         )  # fmt: skip
         comparison = {**comparison, **found}
     return Scene(models, comparison, whole["interval"], whole["notes"])

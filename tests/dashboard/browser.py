@@ -1,4 +1,4 @@
-"""A dashboard that runs and a Chromium that looks at it, for journeys and for the screenshots."""
+"""A running dashboard and a Chromium, for journeys and screenshots."""
 
 from __future__ import annotations
 

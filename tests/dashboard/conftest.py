@@ -1,4 +1,4 @@
-"""What the tests of the pages share: a folder of experiments, and a way to open a page."""
+"""Shared fixtures of the page tests: a folder of experiments, and opening a page."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def render_file(gray: float, kind: str = "PNG") -> bytes:
 
 
 def read_texts(app: AppTest) -> str:
-    """Everything that stands on the page in words."""
+    """Return all words on the page."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "text", "warning", "info", "error")
     return "\n".join(str(element.value) for kind in kinds for element in getattr(app, kind))
 
 
 def read_stack(app: AppTest) -> dict[str, Any]:
-    """What the page Read a scan hands to the browser of the scan that it shows."""
+    """Return what the page Read a scan sends to the browser about the shown scan."""
     (stack,) = [part for part in app.get("bidi_component") if part.proto.component_name == "stroke_ct_stack"]
     described: dict[str, Any] = json.loads(stack.proto.json)
     return described

@@ -1,4 +1,4 @@
-"""Experiments for the pages that tell the story: three roles, and a data set of phantoms to go with one."""
+"""Experiments for the story: three roles, and a data set of phantoms for one of them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _FINGERPRINT = "f" * 64
 
 
 def write_story(models: Path, *names: str) -> dict[str, Experiment]:
-    """The experiments of these names of ROLES, all when none is named."""
+    """Write the experiments of these names of ROLES, or all of them."""
     return {name: write_role(models, name) for name in names or ROLES}
 
 
 def write_role(models: Path, name: str, *, seed: int = 0, fingerprint: str = _FINGERPRINT) -> Experiment:
-    """One experiment that can play its role; another seed has other figures."""
+    """Write one experiment that fits its role; another seed gives other figures."""
     return write_tiny_experiment(models, name, seed=seed, fingerprint=fingerprint, **ROLES[name])
 
 
 def write_set(folder: Path, models: Path) -> Experiment:
-    """A data set of 16 phantom patients, and an experiment made of it."""
+    """Write a data set of 16 phantom patients and an experiment on it."""
     write_phantom_dataset(folder, n_patients=16, slices_per_patient=6, size=64)
     dataset = index_dataset(folder)
     return write_tiny_experiment(

@@ -1,4 +1,4 @@
-"""A default experiment that is missing or damaged is an error on every page; no other takes its place."""
+"""A missing or damaged default experiment is an error on every page; no other replaces it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _damage(folder: Path) -> str:
     return 'Folder "tiny": keras/model.onnx is not the file'
 
 
-def _tell(app: AppTest) -> str:
-    """What the page says in words, without the signs that escape markup."""
+def _read_words(app: AppTest) -> str:
+    """Return the words on the page, without the escapes of markup."""
     return read_texts(app).replace("\\", "")
 
 
@@ -35,30 +35,30 @@ def _tell(app: AppTest) -> str:
 def test_no_other_experiment_takes_its_place(
     open_page: OpenPage, models: Path, page: str, spoil: Callable[[Path], str]
 ) -> None:
-    """While the page is open the default goes: an error names it, and nothing is chosen in its stead."""
+    """The default disappears while the page is open: an error names it, and no other is chosen."""
     write_tiny_experiment(models)
     write_tiny_experiment(models, "another")
     app = open_page(page)
     spoil(models / "tiny")
     app.run()
     assert not app.exception
-    assert '"tiny"' in _tell(app)
+    assert '"tiny"' in _read_words(app)
     assert app.selectbox(key="experiment").value is None
 
 
 def test_a_dropped_scan_is_not_read_by_another(open_page: OpenPage, models: Path) -> None:
-    """Files handed in before or after the default has gone have no answer until a person chooses by name."""
+    """Uploaded files are read by no other experiment until the visitor chooses one."""
     write_tiny_experiment(models)
     write_tiny_experiment(models, "another")
     app = open_page("read_scan")
     app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
-    assert "both networks" in _tell(app).lower()
+    assert "both networks" in _read_words(app).lower()
     said = _remove(models / "tiny")
     app.run()
-    assert said in _tell(app)
-    assert "both networks" not in _tell(app).lower()
+    assert said in _read_words(app)
+    assert "both networks" not in _read_words(app).lower()
     app.selectbox(key="experiment").select("another").run()
-    assert "both networks" in _tell(app).lower()
+    assert "both networks" in _read_words(app).lower()
     assert "another" == app.query_params["experiment"]
 
 
@@ -68,4 +68,4 @@ def test_pages_that_choose_none_name_it(open_page: OpenPage, models: Path, page:
     write_tiny_experiment(models)
     write_tiny_experiment(models, "another")
     _damage(models / "tiny")
-    assert '"tiny"' in _tell(open_page(page))
+    assert '"tiny"' in _read_words(open_page(page))

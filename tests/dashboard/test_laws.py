@@ -1,4 +1,4 @@
-"""What holds for the whole dashboard: its looks, its settings, its process.
+"""Rules for the whole dashboard: colours, settings and process.
 
 Its rooms and imports: tests/test_architecture.py.
 """
@@ -47,7 +47,7 @@ def test_words_and_marks_stand_out(name: str, palette: Palette) -> None:
 
 @pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])
 def test_theme_and_palette_are_one(name: str, palette: Palette) -> None:
-    """The theme's named colours are those of the palette, so that words and plots look alike."""
+    """The theme's named colours are those of the palette."""
     theme = SETTINGS["theme"][name]
     for key, meaning in (
         ("orange", "pytorch"),
@@ -61,7 +61,7 @@ def test_theme_and_palette_are_one(name: str, palette: Palette) -> None:
 
 
 def test_the_server_keeps_to_itself() -> None:
-    """Tracebacks are hidden, other sites refused, nothing is sent home, only this machine is served."""
+    """Tracebacks are hidden, other sites refused, no usage data sent, and only this machine is served."""
     assert "none" == SETTINGS["client"]["showErrorDetails"]
     assert SETTINGS["server"]["enableXsrfProtection"] is True
     assert SETTINGS["server"]["enableCORS"] is True
@@ -77,7 +77,7 @@ def test_no_garbage_is_collected_after_every_run() -> None:
 
 
 def test_plain_escapes_every_sign_of_markup() -> None:
-    """Every ASCII sign that Markdown, Streamlit or HTML could act upon stands behind a backslash."""
+    """Every ASCII character with a meaning in Markdown, Streamlit or HTML is escaped by a backslash."""
     signs = "![x](y) <b> :red[z] $a$ `c` *d* _e_ # | ~ & @ \\"
     escaped = plain(signs)
     assert signs == "".join(escaped[i] for i in _kept(escaped))
@@ -85,7 +85,7 @@ def test_plain_escapes_every_sign_of_markup() -> None:
 
 
 def _kept(escaped: str) -> Iterator[int]:
-    """Places of the characters that remain when the escaping backslashes are taken out."""
+    """Yield the places of the characters that remain without the escaping backslashes."""
     place = 0
     while place < len(escaped):
         if not (escaped[place].isalnum() or escaped[place] == " "):
@@ -134,7 +134,7 @@ def test_importing_the_dashboard_loads_no_framework() -> None:
 
 @pytest.mark.slow
 def test_twenty_readings_stay_light(models: Path) -> None:
-    """After 20 readings the process has loaded no framework, and has never held 400 MB."""
+    """After 20 readings the process has loaded no framework and its peak is below 400 MB."""
     write_tiny_experiment(models)
     done = subprocess.run(
         [sys.executable, "-c", _READ_TWENTY], cwd=ROOT, env=os.environ.copy(), capture_output=True, text=True,

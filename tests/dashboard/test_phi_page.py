@@ -1,4 +1,4 @@
-"""The page "Read a scan" on files full of identifiers: what it shows, links to and logs."""
+"""The page "Read a scan" with files full of identifiers: its elements, link and log."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _NAMED = {"radio", "text", "warning"}
 
 
 def walk(node: Any) -> Iterator[Any]:
-    """All elements of a page, as the browser gets them."""
+    """Yield all elements of a page, as the browser gets them."""
     for child in getattr(node, "children", {}).values():
         yield child
         yield from walk(child)
 
 
 def describe(app: AppTest) -> dict[str, str]:
-    """Kind of element -> all that its elements hold, as text."""
+    """Return {kind of element: text of all its elements}."""
     told: dict[str, str] = {}
     for element in walk(app._tree):
         if (proto := getattr(element, "proto", None)) is not None:
@@ -41,8 +41,8 @@ def describe(app: AppTest) -> dict[str, str]:
     return told
 
 
-def hand_in(app: AppTest, files: dict[str, bytes]) -> AppTest:
-    """Drop the files, each with the name of a patient in its own."""
+def upload(app: AppTest, files: dict[str, bytes]) -> AppTest:
+    """Upload the files, each with a patient's name in its file name."""
     for name, data in files.items():
         app.file_uploader[0].upload(f"{FILE_NAME} {name}", data, "application/octet-stream")
     app.run()
@@ -55,7 +55,7 @@ def test_the_page_shows_names_of_files_and_no_identifier(
     open_page: OpenPage, models: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
     packed: bool,
 ) -> None:  # fmt: skip
-    """No element holds a text of a file; its name stands where files are told apart, in no link or log."""
+    """No element holds identifiers of a file; its name is where files are listed, in no link or log."""
     write_tiny_experiment(models)
     files = {**write_dicom_files(), **write_volumes(), **write_pictures()}
     files = {"all.zip": pack(files)} if packed else files
@@ -63,7 +63,7 @@ def test_the_page_shows_names_of_files_and_no_identifier(
     caplog.set_level(logging.DEBUG)
     caplog.clear()  # writing the files warned of what is in them
     capfd.readouterr()
-    hand_in(app, files)
+    upload(app, files)
     told = describe(app)
     assert {} == {kind: found for kind, text in told.items() if (found := find_canaries(text))}
     assert _NAMED == {kind for kind, text in told.items() if FILE_NAME in text}

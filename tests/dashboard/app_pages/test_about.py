@@ -9,7 +9,7 @@ from tests.dashboard.conftest import OpenPage, read_texts
 
 
 def test_limits_come_from_the_cards(open_page: OpenPage, models: Path) -> None:
-    """Each experiment's own summary and limits stand on the page."""
+    """The page shows each experiment's summary and limits."""
     experiment = write_tiny_experiment(models)
     words = read_texts(open_page("about")).replace("\\", "")
     assert experiment.card["summary"] in words
@@ -18,7 +18,7 @@ def test_limits_come_from_the_cards(open_page: OpenPage, models: Path) -> None:
 
 
 def test_without_experiments_the_page_still_says_what_this_is(open_page: OpenPage) -> None:
-    """With an empty folder of experiments the intended use remains."""
+    """Without experiments the intended use is still shown."""
     words = read_texts(open_page("about"))
     assert "No diagnosis" in words
     assert "Not a medical device" in words

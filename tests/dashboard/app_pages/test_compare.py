@@ -39,7 +39,7 @@ def _keys(app) -> list[str]:
 
 
 def _add_tables(experiment: Experiment) -> Experiment:
-    """The optional tables, invented."""
+    """Invented optional tables."""
     files = experiment.predictions().query("part == 'test'")["file"]
     place = [number / len(files) for number in range(len(files))]
     level = ["base" if at < 0.5 else "middle" for at in place]
@@ -85,7 +85,7 @@ def test_a_changed_record_changes_the_page(open_page: OpenPage, models: Path) ->
 
 
 def test_differences_are_the_records(open_page: OpenPage, models: Path) -> None:
-    """The third column is first minus second, in percentage points with the interval."""
+    """The difference is first minus second, in percentage points with its interval."""
     experiment = write_tiny_experiment(models, calibrated=True)
     gap = evaluate_experiment(experiment)["comparison"]["slice"]["differences"]["recall"]
     low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in gap["interval"])
@@ -94,8 +94,8 @@ def test_differences_are_the_records(open_page: OpenPage, models: Path) -> None:
     assert told.endswith(f":gray[\\[{low} to {high}\\]]")
 
 
-def test_the_review_band_is_told_and_can_be_set_aside(open_page: OpenPage, models: Path) -> None:
-    """Its share is the record's; set aside, the rates are among decided slices, without differences."""
+def test_the_review_band_is_shown_and_can_be_excluded(open_page: OpenPage, models: Path) -> None:
+    """The share in the band is the record's; without it, rates are over decided slices."""
     experiment = write_tiny_experiment(models, calibrated=True)
     review = evaluate_experiment(experiment)["models"]["keras"]["slice"]["review"]
     app = open_page("compare")
@@ -122,7 +122,7 @@ def test_the_review_band_is_told_and_can_be_set_aside(open_page: OpenPage, model
     ],
 )
 def test_only_the_open_tab_is_drawn(open_page: OpenPage, models: Path, tab: str, own: list[str]) -> None:
-    """Curves and confusion matrices of both networks, and the charts of the one tab that the link names."""
+    """The page shows curves, confusion matrices and the charts of the tab that the link names."""
     _add_tables(write_tiny_experiment(models, calibrated=True))
     app = open_page("compare", tab=tab)
     assert ["pr", "roc", "confusion_pytorch", "confusion_keras", *own] == _keys(app)
@@ -134,7 +134,7 @@ def test_only_the_open_tab_is_drawn(open_page: OpenPage, models: Path, tab: str,
 def test_every_tab_stands_with_one_network_alone(
     open_page: OpenPage, models: Path, tab: str, level: str
 ) -> None:
-    """An experiment of one framework has no differences and nothing to test, and no tab fails."""
+    """An experiment with one framework has no differences and no tests, and no tab fails."""
     _add_tables(write_tiny_experiment(models, frameworks=("keras",)))
     app = open_page("compare", tab=tab, level=level)
     assert 1 == len(_cells(app).columns)
@@ -160,7 +160,7 @@ def _two_patients(table: pd.DataFrame) -> pd.DataFrame:
 def test_what_cannot_be_estimated_is_said_in_every_tab(
     open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch, change, tab: str
 ) -> None:
-    """One class, equal scores or two patients: reasons in words, no made-up number, and no tab fails."""
+    """With one class, equal scores or two patients the tabs give reasons and invent no number."""
     experiment = _add_tables(write_tiny_experiment(models))
     table = change(experiment.predictions())
     monkeypatch.setattr(type(experiment), "predictions", lambda self: table)
@@ -169,7 +169,7 @@ def test_what_cannot_be_estimated_is_said_in_every_tab(
 
 
 def _print_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """What `python -m core evaluate tiny --json` prints."""
+    """Return the output of `python -m core evaluate tiny --json`."""
     with pytest.raises(SystemExit):
         main(["evaluate", "tiny", "--json"])
     record: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -179,7 +179,7 @@ def _print_json(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_subgroups_are_those_of_the_json(
     open_page: OpenPage, models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Counts and AUROC of every group, and why there is none, as `evaluate --json` prints them."""
+    """Counts, AUROC and reasons of every group are those of `evaluate --json`."""
     _add_tables(write_tiny_experiment(models, calibrated=True))
     models_found = _print_json(capsys)["models"]
     app = open_page("compare", tab="Subgroups")
@@ -195,7 +195,7 @@ def test_subgroups_are_those_of_the_json(
 def test_robustness_is_that_of_the_json(
     open_page: OpenPage, models: Path, capsys: pytest.CaptureFixture[str], level: str
 ) -> None:
-    """The marks of the figure and the sentence under it, as `evaluate --json` prints them."""
+    """The figure's marks and its sentence are those of `evaluate --json`."""
     _add_tables(write_tiny_experiment(models))
     models_found = _print_json(capsys)["models"]
     app = open_page("compare", tab="Robustness", level=level)
@@ -220,8 +220,8 @@ def test_what_was_not_measured_is_invited(open_page: OpenPage, models: Path, tab
     assert "python -m core robustness tiny" == app.code[0].value
 
 
-def test_other_experiments_are_told_apart(open_page: OpenPage, models: Path) -> None:
-    """One on the same slices and labels can be compared; one with other labels and splits is warned of."""
+def test_comparable_experiments_are_named(open_page: OpenPage, models: Path) -> None:
+    """Same slices and labels can be compared; other labels and splits are named."""
     write_tiny_experiment(models, "one")
     write_tiny_experiment(models, "two", seed=4)
     write_tiny_experiment(models, "tiny", labels="folder", split="random", folds=1)
@@ -233,7 +233,7 @@ def test_other_experiments_are_told_apart(open_page: OpenPage, models: Path) -> 
 
 
 def test_the_slider_sets_both_networks_to_one_threshold(open_page: OpenPage, models: Path) -> None:
-    """Moved off a preset, it becomes the threshold of both, by hand, and stands in the link."""
+    """The moved slider sets the threshold of both networks, and the link holds it."""
     write_tiny_experiment(models)
     app = open_page("compare", operating_point="f1")
     app.slider(key="threshold").set_value(0.355).run()
@@ -243,7 +243,7 @@ def test_the_slider_sets_both_networks_to_one_threshold(open_page: OpenPage, mod
 
 
 def test_a_link_with_two_thresholds_keeps_them_apart(open_page: OpenPage, models: Path) -> None:
-    """Each network decides at its own threshold, and the slider stands midway."""
+    """Each network has its own threshold, and the slider shows their mean."""
     write_tiny_experiment(models)
     app = open_page("compare", operating_point="custom", pytorch_threshold="0.2", keras_threshold="0.4")
     assert 0.3 == pytest.approx(app.slider(key="threshold").value)
@@ -252,7 +252,7 @@ def test_a_link_with_two_thresholds_keeps_them_apart(open_page: OpenPage, models
 
 
 def test_a_custom_threshold_moves_the_confusion_matrix(open_page: OpenPage, models: Path) -> None:
-    """With the threshold at 0 every slice is called positive: sensitivity is 100 %."""
+    """At threshold 0 every slice is positive: sensitivity is 100 %."""
     write_tiny_experiment(models)
     app = open_page("compare", operating_point="custom", pytorch_threshold="0.0", keras_threshold="0.0")
     for column in _cells(app).columns[:2]:
@@ -261,7 +261,7 @@ def test_a_custom_threshold_moves_the_confusion_matrix(open_page: OpenPage, mode
 
 
 def test_choices_go_along_from_page_to_page(open_page: OpenPage, models: Path) -> None:
-    """The experiment and a threshold of one's own, chosen while reading, hold on "Compare" as well."""
+    """The experiment and the custom threshold chosen on Read a scan are kept on Compare."""
     write_tiny_experiment(models)
     write_tiny_experiment(models, "two")
     app = open_page("read_scan")
@@ -276,7 +276,7 @@ def test_choices_go_along_from_page_to_page(open_page: OpenPage, models: Path) -
 
 
 def test_a_random_split_is_called_a_leak(open_page: OpenPage, models: Path) -> None:
-    """Where slices of one patient are on both sides, the page says how many, loudly."""
+    """If patients are in both training and test, the page warns and gives the share."""
     write_tiny_experiment(models, split="random", folds=1)
     warning = open_page("compare").warning[0].value
     assert "These figures suffer from leakage" in warning
@@ -284,7 +284,7 @@ def test_a_random_split_is_called_a_leak(open_page: OpenPage, models: Path) -> N
 
 
 def test_patients_kept_apart_are_said_to_be(open_page: OpenPage, models: Path) -> None:
-    """With a split by patient the page says that no patient is on both sides, and warns of nothing."""
+    """With a split by patient the page says that patients are kept apart, without a warning."""
     write_tiny_experiment(models, split="patient")
     app = open_page("compare")
     assert "Patients kept apart" in read_texts(app)
@@ -292,7 +292,7 @@ def test_patients_kept_apart_are_said_to_be(open_page: OpenPage, models: Path) -
 
 
 def test_unknown_patients_give_no_patient_level(open_page: OpenPage, models: Path) -> None:
-    """Without patients the patient level is refused in words, and the leak is called unknown."""
+    """Without patients the patient level is refused in words, and leakage is called unknown."""
     table = pd.DataFrame(
         {
             "file": [f"Stroke/{i}.png" if i % 2 else f"Normal/{i}.png" for i in range(60)],
@@ -312,7 +312,7 @@ def test_unknown_patients_give_no_patient_level(open_page: OpenPage, models: Pat
 
 
 def test_without_the_data_set_the_samples_say_how_to_get_it(open_page: OpenPage, models: Path) -> None:
-    """No data set on the machine: the page names the command that fetches it."""
+    """Without the data set the page names the command that downloads it."""
     write_tiny_experiment(models)
     assert "python -m core download" in read_texts(open_page("compare", tab="Slices"))
 
@@ -353,7 +353,7 @@ def test_with_the_data_set_samples_show_actual_and_predicted_labels(
 def test_pictures_that_differ_from_the_record_are_not_shown(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    """A data set with the same file names but other pictures is said to be another one."""
+    """A data set with the same file names but other pictures is called another one."""
     data = tmp_path / "brain-stroke-ct"
     table = _write_data(data)
     table["sha256"] = "3" * 64

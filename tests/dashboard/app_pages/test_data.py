@@ -50,7 +50,7 @@ def _press(app, label: str):
 
 
 def test_without_a_data_set_the_page_says_how_to_get_one(open_page: OpenPage) -> None:
-    """Neither data nor experiments: one button, the command and the variable; no step breaks."""
+    """Without data and experiments the page shows one button, the command and the variable."""
     app = open_page("data")
     words = _words(app)
     assert "No data set is on this machine" in words
@@ -62,7 +62,7 @@ def test_without_a_data_set_the_page_says_how_to_get_one(open_page: OpenPage) ->
 
 
 def test_without_pictures_the_record_is_shown(open_page: OpenPage, models: Path) -> None:
-    """With an experiment but no data set, all but the pictures and the control stands on the page."""
+    """With an experiment but no data set, the page shows all except pictures and the control."""
     _write_story(models)
     app = open_page("data")
     words = _words(app)
@@ -73,7 +73,7 @@ def test_without_pictures_the_record_is_shown(open_page: OpenPage, models: Path)
 
 
 def test_counts_of_the_set_on_this_machine(open_page: OpenPage, data: Path) -> None:
-    """Slices, patients, folders, fingerprint, and that it is not the published set."""
+    """The page shows slices, patients, folders, fingerprint, and that it is not the published data set."""
     app = open_page("data")
     shown = _metrics(app)
     assert ("60", "10", "30", "30") == tuple(
@@ -84,7 +84,7 @@ def test_counts_of_the_set_on_this_machine(open_page: OpenPage, data: Path) -> N
 
 
 def test_refused_files_are_named(open_page: OpenPage, data: Path) -> None:
-    """A file that is no picture is listed with its reason."""
+    """A file that is not a picture is listed with the reason."""
     (data / "Normal" / "1 (99).jpg").write_bytes(b"no picture")
     app = open_page("data")
     assert "1 file was refused" in [expander.label for expander in app.expander]
@@ -92,7 +92,7 @@ def test_refused_files_are_named(open_page: OpenPage, data: Path) -> None:
 
 
 def test_another_folder_can_be_named(open_page: OpenPage, data: Path, tmp_path: Path) -> None:
-    """The folder in the field is shown instead; one that is none is refused in words."""
+    """The folder in the field is shown; a missing folder is refused in words."""
     write_phantom_dataset(tmp_path / "other", n_patients=4, slices_per_patient=5, size=64)
     app = open_page("data")
     app.text_input(key="data_folder").set_value(str(tmp_path / "other")).run()
@@ -103,7 +103,7 @@ def test_another_folder_can_be_named(open_page: OpenPage, data: Path, tmp_path: 
 
 
 def test_a_random_split_leaks_and_patients_apart_do_not(open_page: OpenPage, data: Path) -> None:
-    """Both splits as shares; neighbours are shown side by side only where there are any."""
+    """Each split has its shares; adjacent slices are shown only if the split separates some."""
     app = open_page("data")
     shown = _metrics(app)
     assert "100 %" == shown["Test slices, same patient in training"]
@@ -119,7 +119,7 @@ def test_a_random_split_leaks_and_patients_apart_do_not(open_page: OpenPage, dat
 
 
 def test_near_copies_are_searched_on_demand(open_page: OpenPage, data: Path) -> None:
-    """The search counts the near-copies of the whole set, and the link reopens it."""
+    """The search counts the near-copies of the whole data set, and the link reopens it."""
     app = _press(open_page("data"), "Search all pictures for near-copies")
     assert "are near-copies" in _words(app)
     assert "yes" == app.query_params["copies"]
@@ -127,7 +127,7 @@ def test_near_copies_are_searched_on_demand(open_page: OpenPage, data: Path) -> 
 
 
 def test_other_pairs_can_be_drawn(open_page: OpenPage, data: Path) -> None:
-    """The button draws other patients, and the link keeps them."""
+    """The button shows pairs of other patients, and the link keeps them."""
     app = open_page("data")
     before = [caption.value for caption in app.caption if "Tested" in caption.value]
     _press(app, "Show other pairs")
@@ -136,19 +136,19 @@ def test_other_pairs_can_be_drawn(open_page: OpenPage, data: Path) -> None:
 
 
 def test_unknown_patients_are_said_to_be(open_page: OpenPage, data: Path) -> None:
-    """Where files name no patients, leakage cannot be measured, and no label is made up."""
+    """If files name no patients, leakage is called unknown and no label is invented."""
     for number, path in enumerate(sorted(data.rglob("*.jpg"))):
         path.rename(path.with_name(f"slice{number}.jpg"))
     app = open_page("data", control="0")
     words = _words(app)
     assert "leakage cannot be measured" in words
     assert "What a single slice shows is not known" in words
-    assert "cannot be told here: it is not known which slices belong to one patient" in words
+    assert "cannot be estimated: the patients of the slices are unknown" in words
     assert "unknown" == _metrics(app)["Patients"]
 
 
 def test_the_same_network_is_the_records(open_page: OpenPage, models: Path, data: Path) -> None:
-    """Accuracy and AUROC of both experiments stand on the page as in `python -m core evaluate`."""
+    """Accuracy and AUROC of both experiments are those of `python -m core evaluate`."""
     _write_story(models)
     text = next(m.value for m in open_page("data").markdown if m.value.startswith("Accuracy with slices"))
     for name in SHIPPED:
@@ -162,7 +162,7 @@ def test_the_same_network_is_the_records(open_page: OpenPage, models: Path, data
 
 
 def test_a_missing_experiment_is_named(open_page: OpenPage, models: Path) -> None:
-    """With one of the two experiments the other is said to be missing, and nothing is compared."""
+    """With one of the two experiments, the other is called missing and nothing is compared."""
     _write_story(models, "folder-by-patient")
     app = open_page("data")
     assert ["seed-random-split"] == [
@@ -172,7 +172,7 @@ def test_a_missing_experiment_is_named(open_page: OpenPage, models: Path) -> Non
 
 
 def test_experiments_that_differ_are_not_compared(open_page: OpenPage, models: Path) -> None:
-    """Where the labels of the two differ as well, the page refuses the comparison."""
+    """If their labels differ too, the page refuses the comparison."""
     _write_story(models, "seed-random-split")
     write_tiny_experiment(models, "folder-by-patient", labels="slice")
     app = open_page("data")
@@ -180,7 +180,7 @@ def test_experiments_that_differ_are_not_compared(open_page: OpenPage, models: P
 
 
 def test_the_control_is_run_on_demand(open_page: OpenPage, data: Path) -> None:
-    """The button runs it; figures and conclusion are those of core, and the link reopens them."""
+    """The button runs the control; figures and conclusion are core's, and the link reopens them."""
     app = open_page("data")
     assert not app.table
     _press(app, "Run the control")
@@ -203,7 +203,7 @@ def test_the_control_is_run_on_demand(open_page: OpenPage, data: Path) -> None:
 
 
 def test_a_link_waits_for_the_folder(open_page: OpenPage, models: Path, data: Path, monkeypatch) -> None:
-    """What a link asks for stays in it while the data set is not found, and is shown once it is named."""
+    """A link keeps its values while the data set is missing, and they are shown once it is named."""
     _write_story(models)
     monkeypatch.setenv("STROKE_CT_DATA", "")
     app = open_page("data", control="0", pairs="2", examples="3")
@@ -216,13 +216,13 @@ def test_a_link_waits_for_the_folder(open_page: OpenPage, models: Path, data: Pa
 
 @pytest.mark.parametrize("nonsense", ["x", "-1", "99999999"])
 def test_a_nonsense_link_runs_nothing(open_page: OpenPage, data: Path, nonsense: str) -> None:
-    """A seed that is none is passed over: the page opens with the button."""
+    """An invalid seed is ignored: the page opens with the button."""
     app = open_page("data", control=nonsense)
     assert any("Run the control" in button.label for button in app.button)
 
 
 def test_the_labels_are_counted_and_shown(open_page: OpenPage, data: Path) -> None:
-    """The share of Stroke slices with a lesion, and that no Normal slice has one; an example of each."""
+    """The page counts slices with a lesion per folder and shows an example of each kind."""
     shown = int(index_dataset(data).labels("slice").sum())
     app = open_page("data")
     words = _words(app)
@@ -234,7 +234,7 @@ def test_the_labels_are_counted_and_shown(open_page: OpenPage, data: Path) -> No
 
 
 def test_a_failing_step_spoils_no_other(open_page: OpenPage, data: Path, monkeypatch) -> None:
-    """When the split cannot be made, the reason is told, and the labels are counted all the same."""
+    """If the split cannot be made, the reason is shown and the labels are still counted."""
 
     def refuse(*arguments):
         raise DatasetError("There are too few slices")
@@ -245,8 +245,8 @@ def test_a_failing_step_spoils_no_other(open_page: OpenPage, data: Path, monkeyp
     assert "show a hemorrhage" in _words(app)
 
 
-def test_a_vanished_picture_is_told(open_page: OpenPage, data: Path, monkeypatch) -> None:
-    """A picture that cannot be read any more is named in the step that wanted it."""
+def test_a_missing_picture_is_named(open_page: OpenPage, data: Path, monkeypatch) -> None:
+    """A picture that can no longer be read is named in its step."""
     found = index_dataset(data)
     monkeypatch.setattr(datasets, "dataset", lambda folder, progress: found)
     for path in data.rglob("*.jpg"):
@@ -257,7 +257,7 @@ def test_a_vanished_picture_is_told(open_page: OpenPage, data: Path, monkeypatch
 
 
 def test_the_download_is_offered_and_fails_in_words(open_page: OpenPage, monkeypatch) -> None:
-    """Pressed, the button starts the download; its failure stands on the page with the remedy."""
+    """The button starts the download; its failure is shown with the remedy."""
 
     def refuse(progress, checking):
         raise DatasetError("Kaggle cannot be reached", remedy="check the connection")
@@ -272,7 +272,7 @@ def test_the_download_is_offered_and_fails_in_words(open_page: OpenPage, monkeyp
 
 
 def test_a_going_download_shows_how_far_it_is(open_page: OpenPage) -> None:
-    """While somebody's download is going, every visitor sees it instead of the button."""
+    """While a download runs, every visitor sees its progress instead of the button."""
     job = datasets.download()
     job.stage, job.done, job.total = "Downloading", 1, 4
     app = open_page("data")

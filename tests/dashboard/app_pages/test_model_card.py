@@ -15,7 +15,7 @@ from tests.dashboard.conftest import OpenPage, read_texts
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few resamples: how many there are is no matter of the page."""
+    """Use few resamples; the page does not depend on their number."""
 
     def draw(experiment: object) -> ModelCard:
         return render_model_card(experiment, n_resamples=20)  # type: ignore[arg-type]
@@ -24,13 +24,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def download(app: AppTest) -> object:
-    """What the download button is called."""
+    """Return the label of the download button."""
     (button,) = app.get("download_button")
     return button.proto.label
 
 
 def test_the_page_is_the_document(open_page: OpenPage, models: Path) -> None:
-    """Every section of the card stands on the page word for word, under its anchor, with contents."""
+    """The page holds every section of the card, with anchors and contents."""
     experiment = write_tiny_experiment(models, calibrated=True)
     card = render_model_card(experiment, n_resamples=20)
     app = open_page("model_card")
@@ -45,7 +45,7 @@ def test_the_page_is_the_document(open_page: OpenPage, models: Path) -> None:
 
 
 def test_leaks_are_shouted(open_page: OpenPage, models: Path) -> None:
-    """Warnings of the card are warnings of the page."""
+    """The card's warnings are warnings on the page."""
     write_tiny_experiment(models, split="random", labels="folder")
     warnings = [element.value for element in open_page("model_card").warning]
     assert 2 == len(warnings)
@@ -64,7 +64,7 @@ def test_the_link_reopens_the_experiment(open_page: OpenPage, models: Path) -> N
 
 
 def test_a_changed_record_gives_another_document(open_page: OpenPage, models: Path) -> None:
-    """What was drawn is kept for one state of the record only."""
+    """A stored document belongs to one state of the record."""
     experiment = write_tiny_experiment(models)
     app = open_page("model_card")
     update_card(experiment, {"limits": ["A limit found afterwards."]})
@@ -73,7 +73,7 @@ def test_a_changed_record_gives_another_document(open_page: OpenPage, models: Pa
 
 
 def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:
-    """With nothing trained the page says so and leads to the training."""
+    """Without experiments the page says so and links to Train."""
     app = open_page("model_card")
     assert "No trained experiment yet" in read_texts(app)
 

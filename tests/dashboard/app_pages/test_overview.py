@@ -28,7 +28,7 @@ def _links(app) -> list[str]:
 
 
 def test_the_first_page_is_overview(open_page: OpenPage, models: Path) -> None:
-    """The dashboard opens with what it is, what it is not, and the ways on."""
+    """The dashboard opens with what it is, what it is not, and links to the pages."""
     write_story(models)
     app = open_page("overview")
     assert "know how far to trust them" in app.title[0].value
@@ -38,7 +38,7 @@ def test_the_first_page_is_overview(open_page: OpenPage, models: Path) -> None:
 
 
 def test_the_figures_are_those_of_the_records(open_page: OpenPage, models: Path) -> None:
-    """The accuracies of the famous number and of the same network are what the records say."""
+    """The accuracies of the famous number and of the same network are those of the records."""
     made = write_story(models)
     words = _words(open_page("overview"))
     for name in ("one", "two"):
@@ -47,7 +47,7 @@ def test_the_figures_are_those_of_the_records(open_page: OpenPage, models: Path)
 
 
 def test_another_record_changes_the_figures(open_page: OpenPage, models: Path) -> None:
-    """When an experiment is made anew the page shows the new figures and no longer the old ones."""
+    """When an experiment is replaced the page shows its new figures only."""
     before = _accuracies(write_story(models)["two"])
     open_page("overview")
     shutil.rmtree(models / "two")
@@ -68,7 +68,7 @@ def test_the_figure_tells_every_auroc_in_words(open_page: OpenPage, models: Path
 
 
 def test_a_missing_role_makes_the_story_shorter(open_page: OpenPage, models: Path) -> None:
-    """With the honest experiment alone the page tells of it, and what is missing for the rest."""
+    """With the honest experiment alone the page shows it and names the missing ones."""
     write_story(models, "tiny")
     app = open_page("overview")
     words = _words(app)
@@ -88,15 +88,15 @@ def test_another_network_does_not_stand_in_for_the_same_one(open_page: OpenPage,
 
 
 def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:
-    """Nothing trained: the page says what it will show and leads to training."""
+    """Without experiments the page says what it will show and links to Train."""
     app = open_page("overview")
     assert "No trained experiment yet" in _words(app)
     assert "Train one" in _links(app)
     assert not app.image
 
 
-def test_a_damaged_table_is_named_and_the_rest_is_told(open_page: OpenPage, models: Path) -> None:
-    """An experiment whose predictions were changed is named; the other two stand in the story."""
+def test_a_damaged_table_is_named_and_the_rest_is_shown(open_page: OpenPage, models: Path) -> None:
+    """An experiment with changed predictions is named; the other two are in the story."""
     write_story(models)
     table = models / "two" / "predictions.csv"
     table.write_bytes(table.read_bytes() + b"\n")
@@ -109,7 +109,7 @@ def test_a_damaged_table_is_named_and_the_rest_is_told(open_page: OpenPage, mode
 
 
 def test_a_damaged_folder_is_named(open_page: OpenPage, models: Path) -> None:
-    """A card that is no JSON is named, and the story goes on without it."""
+    """A card that is not JSON is named, and the story is shown without it."""
     write_story(models)
     (models / "one" / "experiment.json").write_text("{", encoding="utf-8")
     app = open_page("overview")
@@ -118,7 +118,7 @@ def test_a_damaged_folder_is_named(open_page: OpenPage, models: Path) -> None:
 
 
 def test_without_a_data_set_a_synthetic_slice_is_read(open_page: OpenPage, models: Path) -> None:
-    """A phantom stands with both heat maps, and is called synthetic."""
+    """A phantom is shown with both heat maps and called synthetic."""
     write_story(models)
     app = open_page("overview")
     alts = [image.proto.imgs[0].alt for image in app.image]
@@ -132,7 +132,7 @@ def test_without_a_data_set_a_synthetic_slice_is_read(open_page: OpenPage, model
 def test_with_the_data_set_the_probability_is_the_recorded_one(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first slice is the positive one in the middle by recorded probability, and that is shown."""
+    """The first slice is the positive one of median recorded probability, which is shown."""
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     experiment = write_set(tmp_path / "set", models)
     tested = experiment.calibrated_predictions().query("part == 'test' and label == 1")
@@ -149,7 +149,7 @@ def test_with_the_data_set_the_probability_is_the_recorded_one(
 def test_another_slice_is_another_one(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The button shows another slice of the set, and the link leads to it."""
+    """The button shows another slice of the data set, and the link opens it."""
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     write_set(tmp_path / "set", models)
     app = open_page("overview")
@@ -163,7 +163,7 @@ def test_another_slice_is_another_one(
 def test_changed_pictures_are_not_shown(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When every file of the set differs from its recorded hash, a synthetic slice is read instead."""
+    """When every file differs from its recorded hash, a synthetic slice is read."""
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     write_set(tmp_path / "set", models)
     for path in (tmp_path / "set").rglob("*.jpg"):

@@ -43,7 +43,7 @@ def _take(app: AppTest, answers: list[int]) -> AppTest:
 
 
 def test_a_question_tells_no_answer(open_page: OpenPage, made: Experiment) -> None:
-    """Before an answer neither file nor label nor probability stands on the page."""
+    """Before an answer, the page shows neither file, label nor probability."""
     dealt = _deal(made)
     app = open_page("quiz")
     words = read_texts(app).replace("\\", "")
@@ -56,7 +56,7 @@ def test_a_question_tells_no_answer(open_page: OpenPage, made: Experiment) -> No
 
 
 def test_an_answer_shows_the_label_and_both_networks(open_page: OpenPage, made: Experiment) -> None:
-    """After it stand the label, the file, and the recorded probability of each network."""
+    """After an answer, the page shows label, file and each network's recorded probability."""
     row = _deal(made).iloc[0]
     app = _answer(open_page("quiz"), 0, int(row["label"]))
     words = read_texts(app).replace("\\", "")
@@ -66,14 +66,14 @@ def test_an_answer_shows_the_label_and_both_networks(open_page: OpenPage, made: 
     assert f"**{row['keras']:.2f}**" in words
 
 
-def test_a_wrong_answer_is_told(open_page: OpenPage, made: Experiment) -> None:
-    """The other answer is a miss."""
+def test_a_wrong_answer_is_shown(open_page: OpenPage, made: Experiment) -> None:
+    """A wrong answer is called a miss."""
     row = _deal(made).iloc[0]
     assert "You missed it." in read_texts(_answer(open_page("quiz"), 0, 1 - int(row["label"])))
 
 
 def test_an_answer_is_final(open_page: OpenPage, made: Experiment) -> None:
-    """After an answer there is no button that changes it, and a rerun keeps it."""
+    """After an answer no button changes it, and a rerun keeps it."""
     app = _answer(open_page("quiz"), 0, 1)
     before = read_texts(app)
     assert not [button for button in app.button if button.key.startswith("answer_")]
@@ -81,7 +81,7 @@ def test_an_answer_is_final(open_page: OpenPage, made: Experiment) -> None:
 
 
 def test_the_score_counts_you_and_both_networks(open_page: OpenPage, made: Experiment) -> None:
-    """At the end stand the counts of all three, as labels, answers and operating points give them."""
+    """The score page shows the counts of the visitor and both networks."""
     dealt = _deal(made)
     answers = [1] * 10
     words = read_texts(_take(open_page("quiz"), answers))
@@ -97,13 +97,13 @@ def test_the_score_counts_you_and_both_networks(open_page: OpenPage, made: Exper
 
 
 def test_the_cases_stand_at_the_end_with_pictures(open_page: OpenPage, made: Experiment) -> None:
-    """Ten pictures, in the order of the quiz."""
+    """The score page shows ten pictures in the order of the quiz."""
     app = _take(open_page("quiz"), [0] * 10)
     assert [f"Slice {number}" for number in range(1, 11)] == [image.proto.imgs[0].alt for image in app.image]
 
 
 def test_leaving_and_returning_keeps_the_answers(open_page: OpenPage, made: Experiment) -> None:
-    """Another page in between, and the third question is still the third."""
+    """After a visit to another page the third question is still shown."""
     app = _take(open_page("quiz"), [0, 1])
     app.switch_page("app_pages/about.py").run()
     app.switch_page("app_pages/quiz.py").run()
@@ -111,7 +111,7 @@ def test_leaving_and_returning_keeps_the_answers(open_page: OpenPage, made: Expe
 
 
 def test_other_slices_are_another_quiz_and_the_first_is_kept(open_page: OpenPage, made: Experiment) -> None:
-    """The number of the quiz stands in the link; going back finds the answers again."""
+    """The link holds the number of the quiz; going back finds the answers again."""
     app = _take(open_page("quiz"), [0])
     app.button(key="other_quiz").click().run()
     assert "2" == app.query_params["quiz"]
@@ -122,19 +122,19 @@ def test_other_slices_are_another_quiz_and_the_first_is_kept(open_page: OpenPage
 
 
 def test_a_link_leads_to_the_same_slices(open_page: OpenPage, made: Experiment) -> None:
-    """Quiz 7 of one visitor is quiz 7 of another."""
+    """Quiz 7 has the same slices for all visitors."""
     first = _answer(open_page("quiz", quiz="7"), 0, 1)
     assert _deal(made, 7)["file"].iloc[0] in read_texts(first).replace("\\", "")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "99999"])
 def test_a_quiz_that_does_not_exist_is_the_first(open_page: OpenPage, made: Experiment, number: str) -> None:
-    """A number that means nothing opens quiz 1."""
+    """An invalid number opens quiz 1."""
     assert "**Quiz 1**" in read_texts(open_page("quiz", quiz=number))
 
 
 def test_starting_again_asks_first(open_page: OpenPage, made: Experiment) -> None:
-    """What is forgotten is told before the button that forgets it, which leads to the first question."""
+    """The page says what will be forgotten; the button then opens the first question."""
     app = _take(open_page("quiz"), [0, 1])
     assert "This forgets your 2 answers of quiz 1." in read_texts(app)
     app.button(key="restart_quiz").click().run()
@@ -143,7 +143,7 @@ def test_starting_again_asks_first(open_page: OpenPage, made: Experiment) -> Non
 
 
 def test_without_a_data_set_the_slices_are_synthetic(open_page: OpenPage, models: Path) -> None:
-    """Phantoms are dealt, half with a spot, and the page says that they prove nothing."""
+    """The slices are phantoms, half with a spot, and the page says that they prove nothing."""
     write_story(models, "tiny")
     app = open_page("quiz")
     assert "The data set is not on this machine, so these slices are synthetic" in read_texts(app).replace(
@@ -154,10 +154,10 @@ def test_without_a_data_set_the_slices_are_synthetic(open_page: OpenPage, models
     assert "No spot: 0 of 5 recognised" in words
 
 
-def test_another_data_set_is_told(
+def test_another_data_set_is_named(
     open_page: OpenPage, models: Path, tmp_path: Path, made: Experiment
 ) -> None:
-    """When the set here is not the experiment's, phantoms are dealt and the reason is given."""
+    """If the data set here is not the experiment's, the slices are phantoms and the reason is given."""
     for path in (tmp_path / "set").rglob("*.jpg"):
         path.write_bytes(path.read_bytes() + b" ")
     words = read_texts(open_page("quiz")).replace("\\", "")
@@ -165,14 +165,14 @@ def test_another_data_set_is_told(
 
 
 def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:
-    """Nothing trained: the page leads to training."""
+    """Without experiments the page links to Train."""
     app = open_page("quiz")
     assert "No trained experiment yet" in read_texts(app)
     assert not app.image
 
 
 def test_a_damaged_network_is_named(open_page: OpenPage, models: Path) -> None:
-    """A changed ONNX file is named; nothing else breaks."""
+    """A changed ONNX file is named without another error."""
     write_story(models, "tiny")
     with (models / "tiny" / "keras" / "model.onnx").open("ab") as file:
         file.write(b" ")

@@ -16,7 +16,7 @@ from tests.dashboard.story_data import write_set, write_story
     "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6)), 6]
 )
 def test_the_link_opens_its_step(open_page: OpenPage, models: Path, number: int) -> None:
-    """Each of the six steps has a link of its own, and nothing on it goes wrong."""
+    """Each of the six steps opens from its link without an error."""
     write_story(models)
     app = open_page("tour", step=str(number))
     assert STEPS[number - 1].title == app.title[0].value
@@ -25,7 +25,7 @@ def test_the_link_opens_its_step(open_page: OpenPage, models: Path, number: int)
 
 
 def test_buttons_walk_forth_and_back(open_page: OpenPage, models: Path) -> None:
-    """Next goes on, Back returns, and the link follows."""
+    """Next and Back change the step, and the link follows."""
     write_story(models)
     app = open_page("tour")
     app.button(key="tour_next").click().run()
@@ -36,7 +36,7 @@ def test_buttons_walk_forth_and_back(open_page: OpenPage, models: Path) -> None:
 
 
 def test_the_walk_ends_at_both_ends(open_page: OpenPage, models: Path) -> None:
-    """There is nothing before the first step and nothing after the last."""
+    """Back is disabled on the first step, Next on the last."""
     write_story(models)
     assert open_page("tour").button(key="tour_back").disabled
     assert open_page("tour", step="6").button(key="tour_next").disabled
@@ -57,7 +57,7 @@ def test_end_leads_to_overview(open_page: OpenPage, models: Path) -> None:
 
 
 def test_the_famous_number_counts_the_misread(open_page: OpenPage, models: Path) -> None:
-    """Step 2 says how many test slices each network misreads: the record's false ones."""
+    """Step 2 says how many test slices each network misreads, as in the record."""
     experiment = write_story(models)["one"]
     words = read_texts(open_page("tour", step="2"))
     for model in evaluate_experiment(experiment)["models"].values():
@@ -67,7 +67,7 @@ def test_the_famous_number_counts_the_misread(open_page: OpenPage, models: Path)
 
 
 def test_the_last_step_counts_what_is_missed(open_page: OpenPage, models: Path) -> None:
-    """Step 6 says how many positive slices each network misses: the record's false negatives."""
+    """Step 6 says how many positive slices each network misses, as in the record."""
     experiment = write_story(models)["tiny"]
     words = read_texts(open_page("tour", step="6"))
     for model in evaluate_experiment(experiment)["models"].values():
@@ -76,7 +76,7 @@ def test_the_last_step_counts_what_is_missed(open_page: OpenPage, models: Path) 
 
 
 @pytest.mark.parametrize("number", range(2, 6))
-def test_a_missing_role_is_told(open_page: OpenPage, models: Path, number: int) -> None:
+def test_a_missing_role_is_named(open_page: OpenPage, models: Path, number: int) -> None:
     """With the honest experiment alone, the steps about the others say what is missing."""
     write_story(models, "tiny")
     app = open_page("tour", step=str(number))
@@ -87,12 +87,12 @@ def test_a_missing_role_is_told(open_page: OpenPage, models: Path, number: int) 
     "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6)), 6]
 )
 def test_without_experiments_every_step_invites(open_page: OpenPage, number: int) -> None:
-    """Nothing trained: each step leads to training."""
+    """Without experiments each step links to Train."""
     assert "No trained experiment yet" in read_texts(open_page("tour", step=str(number)))
 
 
 def test_a_damaged_table_is_named(open_page: OpenPage, models: Path) -> None:
-    """A step whose experiment was changed says so, and the tour can go on."""
+    """A step whose experiment was changed says so, and the tour continues."""
     write_story(models)
     table = models / "one" / "predictions.csv"
     table.write_bytes(table.read_bytes() + b"\n")
@@ -104,7 +104,7 @@ def test_a_damaged_table_is_named(open_page: OpenPage, models: Path) -> None:
 def test_neighbours_are_shown_where_the_set_is_here(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Step 3 shows a tested slice beside its learned neighbour when the pictures are on this machine."""
+    """Step 3 shows a tested slice next to its adjacent slice in training if the data set is here."""
     from tests.builders import write_tiny_experiment
 
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))

@@ -1,4 +1,4 @@
-"""The page "Train", run without a browser; trainings are played by records, not by networks."""
+"""The page "Train", run without a browser; trainings are simulated by their records."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COMMAND = {"dataset": "/data", "labels": "folder", "split": "random", "folds": 2
 
 @pytest.fixture(autouse=True)
 def runners(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The runners of the queue that would have been started."""
+    """Collect the queue runners that would be started."""
     calls: list[list[str]] = []
     played = SimpleNamespace(Popen=lambda command, **more: calls.append(command), DEVNULL=-3)
     monkeypatch.setattr(job_queue, "subprocess", played)
@@ -47,7 +47,7 @@ def phantoms(tmp_path: Path) -> Path:
 
 
 def play_course(models: Path, tmp_path: Path, name: str, state: str, **more: Any) -> Path:
-    """A training with the history of a tiny experiment, of which one framework has told how far it is."""
+    """Write a training with the history of a tiny experiment and the progress of one framework."""
     import os
 
     more = {"born": read_start_time(os.getpid()), "command": COMMAND} | more
@@ -66,12 +66,12 @@ def play_course(models: Path, tmp_path: Path, name: str, state: str, **more: Any
 
 
 def labels_of(app: Any) -> set[str]:
-    """The words on all buttons."""
+    """Return the labels of all buttons."""
     return {button.label for button in app.button}
 
 
 def test_with_no_training_the_page_invites_to_start_one(open_page: OpenPage) -> None:
-    """The plan stands on the left; on the right one sentence says what will appear."""
+    """The page shows the plan, and one sentence on what will appear."""
     app = open_page("train")
     assert "No training is running" in read_texts(app)
     assert "There is none yet" in read_texts(app)
@@ -79,8 +79,8 @@ def test_with_no_training_the_page_invites_to_start_one(open_page: OpenPage) -> 
     assert app.button(key="start").disabled
 
 
-def test_the_plan_is_told_in_words(open_page: OpenPage) -> None:
-    """Choosing a random split changes the summary and warns of the leak."""
+def test_the_plan_is_written_in_words(open_page: OpenPage) -> None:
+    """A random split changes the plan in words and warns of leakage."""
     app = open_page("train")
     assert "The patients are split into 5 folds" in read_texts(app)
     app.radio(key="split").set_value("random").run()
@@ -90,10 +90,10 @@ def test_the_plan_is_told_in_words(open_page: OpenPage) -> None:
     assert "One tenth of the slices is held out" in read_texts(app)
 
 
-def test_the_time_is_told_with_what_it_rests_on(
+def test_the_time_is_shown_with_its_basis(
     open_page: OpenPage, phantoms: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a measured training it is not known; with one, its name stands beside the estimate."""
+    """Without a measured training the time is unknown; with one, its name is next to the estimate."""
     monkeypatch.setenv("STROKE_CT_DATA", str(phantoms))
     app = open_page("train")
     assert "8 in Normal and 8 in Stroke" in read_texts(app)
@@ -111,7 +111,7 @@ def test_the_time_is_told_with_what_it_rests_on(
 def test_starting_hands_over_every_choice(
     open_page: OpenPage, models: Path, phantoms: Path, runners: list[list[str]]
 ) -> None:
-    """What was chosen on the page is what the training waits with, and a runner is started for it."""
+    """The queued training has the choices of the page, and a runner is started."""
     app = open_page("train")
     app.segmented_control(key="place").set_value("folder").run()
     app.text_input(key="folder").set_value(str(phantoms))
@@ -135,7 +135,7 @@ def test_starting_hands_over_every_choice(
 def test_a_zip_file_is_trained_from_its_unpacked_folder(
     open_page: OpenPage, models: Path, phantoms: Path
 ) -> None:
-    """It is unpacked into the working area of the models; its counts are told."""
+    """An uploaded data set is unpacked into the work folder, and its counts are shown."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for path in phantoms.rglob("*.*"):
@@ -150,7 +150,7 @@ def test_a_zip_file_is_trained_from_its_unpacked_folder(
 
 
 def test_a_zip_file_that_is_none_is_refused_calmly(open_page: OpenPage, models: Path) -> None:
-    """The reason stands on the page; nothing can be started."""
+    """The reason is shown and the start button is disabled."""
     app = open_page("train")
     app.segmented_control(key="place").set_value("zip").run()
     app.text_input(key="name").set_value("mine")
@@ -159,8 +159,8 @@ def test_a_zip_file_that_is_none_is_refused_calmly(open_page: OpenPage, models: 
     assert app.button(key="start").disabled
 
 
-def test_a_folder_that_is_no_data_set_is_told_before_the_start(open_page: OpenPage, tmp_path: Path) -> None:
-    """A missing folder and one without classes are named as soon as they are typed."""
+def test_a_folder_that_is_no_data_set_is_named_before_the_start(open_page: OpenPage, tmp_path: Path) -> None:
+    """A missing folder and one without classes are named before the start."""
     app = open_page("train")
     app.segmented_control(key="place").set_value("folder").run()
     app.text_input(key="name").set_value("mine")
@@ -170,8 +170,8 @@ def test_a_folder_that_is_no_data_set_is_told_before_the_start(open_page: OpenPa
         assert app.button(key="start").disabled
 
 
-def test_a_refused_start_is_told_calmly(open_page: OpenPage, models: Path, phantoms: Path) -> None:
-    """A name that is taken is an expected failure: it stands on the page with its remedy."""
+def test_a_refused_start_is_a_warning(open_page: OpenPage, models: Path, phantoms: Path) -> None:
+    """A name that is taken is an error on the page with its remedy."""
     write_tiny_experiment(models, "mine")
     app = open_page("train")
     app.segmented_control(key="place").set_value("folder").run()
@@ -185,7 +185,7 @@ def test_a_refused_start_is_told_calmly(open_page: OpenPage, models: Path, phant
 def test_a_running_training_shows_progress_memory_and_curves(
     open_page: OpenPage, models: Path, tmp_path: Path
 ) -> None:
-    """Fold, epoch and time left of one framework, "preparing" of the other, memory, curves and log."""
+    """The page shows fold, epoch, time left, memory, curves and log of a running training."""
     play_course(models, tmp_path, "mine", "running", message="training")
     app = open_page("train")
     bars = sorted(bar.proto.text for bar in app.get("progress"))
@@ -198,7 +198,7 @@ def test_a_running_training_shows_progress_memory_and_curves(
 
 
 def test_before_the_first_epoch_the_place_of_the_curves_is_kept(open_page: OpenPage, models: Path) -> None:
-    """Without any history yet, a line says when curves appear."""
+    """Before the first epoch a sentence says when curves appear."""
     write_job_folder(models, "mine", "queued", 0)
     app = open_page("train")
     assert "Curves appear after the first epoch." in read_texts(app)
@@ -206,7 +206,7 @@ def test_before_the_first_epoch_the_place_of_the_curves_is_kept(open_page: OpenP
 
 
 def test_the_queue_is_seen_and_changed(open_page: OpenPage, models: Path) -> None:
-    """Each waiting training tells its place; the second can go first, and either be taken out."""
+    """Each queued training shows its place, can move up and can be removed."""
     for place, name in enumerate(("first", "second")):
         write_job_folder(models, name, "queued", 0, started=float(place), command=COMMAND)
     app = open_page("train")
@@ -222,7 +222,7 @@ def test_the_queue_is_seen_and_changed(open_page: OpenPage, models: Path) -> Non
 def test_cancel_cancels_that_training(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The button hands the job's name to the program; a cancelled training has no such button."""
+    """The button cancels the job by its name; a cancelled training has no such button."""
     folder = play_course(models, tmp_path, "mine", "running")
 
     def cancel(name: str) -> None:
@@ -241,7 +241,7 @@ def test_cancel_cancels_that_training(
 def test_resume_queues_it_again(
     open_page: OpenPage, models: Path, tmp_path: Path, runners: list[list[str]]
 ) -> None:
-    """A cancelled training waits again under the choices that it began with; its curves stay."""
+    """A resumed training is queued with its first choices; its curves stay."""
     play_course(models, tmp_path, "mine", "cancelled")
     app = open_page("train")
     assert 1 == len(app.get("plotly_chart"))
@@ -252,7 +252,7 @@ def test_resume_queues_it_again(
 
 
 def test_delete_asks_first(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
-    """The button that deletes stands behind a sentence that says what is lost."""
+    """The delete button comes with a sentence on what is lost."""
     play_course(models, tmp_path, "mine", "failed")
     app = open_page("train")
     assert "This deletes everything" in read_texts(app)
@@ -261,10 +261,10 @@ def test_delete_asks_first(open_page: OpenPage, models: Path, tmp_path: Path) ->
     assert "No training is running" in read_texts(app)
 
 
-def test_what_cannot_be_done_is_told(
+def test_an_impossible_action_is_an_error(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A training that somebody else has resumed meanwhile is named, and the page goes on."""
+    """A training that another visitor has resumed is named, and the page continues."""
     play_course(models, tmp_path, "mine", "failed")
 
     def refuse(name: str) -> None:
@@ -277,7 +277,7 @@ def test_what_cannot_be_done_is_told(
 
 
 def test_a_failed_training_says_why(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
-    """The job's own message stands on the page, as words and not as markup."""
+    """The job's message is plain text on the page."""
     play_course(models, tmp_path, "mine", "failed", message="the loss is ![no](number) in fold 2")
     texts = read_texts(open_page("train"))
     assert "The loss is" in texts
@@ -285,7 +285,7 @@ def test_a_failed_training_says_why(open_page: OpenPage, models: Path, tmp_path:
 
 
 def test_one_of_several_is_shown(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
-    """The curves are those of the training that was asked for; the others are rows."""
+    """The curves are those of the chosen training; the others are rows."""
     play_course(models, tmp_path, "one", "failed", started=2.0)
     write_job_folder(models, "two", "failed", 1, command=COMMAND)
     app = open_page("train")
@@ -299,7 +299,7 @@ def test_one_of_several_is_shown(open_page: OpenPage, models: Path, tmp_path: Pa
 def test_a_finished_training_leads_to_its_results(
     open_page: OpenPage, models: Path, phantoms: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once the experiment is published the page says so, with a link to "Compare"."""
+    """When the experiment is published the page says so and links to Compare."""
     monkeypatch.setattr(plan, "start_training", lambda *args: write_tiny_experiment(models, "mine") and None)
     app = open_page("train")
     app.segmented_control(key="place").set_value("folder").run()
@@ -311,7 +311,7 @@ def test_a_finished_training_leads_to_its_results(
 
 
 def test_finished_experiments_are_listed_and_deleted(open_page: OpenPage, models: Path) -> None:
-    """Each has its row; deleting asks first; those that the program came with cannot be deleted."""
+    """Each experiment has a row; deleting asks first; the program's own cannot be deleted."""
     write_tiny_experiment(models, DEFAULT_NAME)
     write_tiny_experiment(models, "mine")
     app = open_page("train")
@@ -323,14 +323,14 @@ def test_finished_experiments_are_listed_and_deleted(open_page: OpenPage, models
 
 
 def test_a_damaged_experiment_is_named(open_page: OpenPage, models: Path) -> None:
-    """It stands above the others with what is wrong; the page goes on."""
+    """A damaged experiment is named with its error, and the page continues."""
     (write_tiny_experiment(models, "mine").folder / "history.csv").write_text("nothing")
     app = open_page("train")
     assert any("history" in warning.value for warning in app.warning)
 
 
 def test_an_import_that_is_refused_says_why(open_page: OpenPage, models: Path) -> None:
-    """An archive that is no exported experiment leaves nothing behind."""
+    """A zip file that is not an exported experiment leaves no files."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         archive.writestr("evil.py", "print()")
@@ -344,7 +344,7 @@ def test_an_import_that_is_refused_says_why(open_page: OpenPage, models: Path) -
 def test_an_import_that_is_whole_is_shown(
     open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The experiment stands in the list, and a line leads to its results."""
+    """The imported experiment is in the list, with a link to its results."""
     monkeypatch.setattr(
         finished, "import_experiment", lambda upload: write_tiny_experiment(models, "from-elsewhere")
     )
@@ -357,7 +357,7 @@ def test_an_import_that_is_whole_is_shown(
 def test_without_the_frameworks_the_page_says_how_to_get_them(
     open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Missing libraries are named with the command that installs them; nothing can be started."""
+    """Missing libraries are named with the install command; nothing can be started."""
     original = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else original(name))
     app = open_page("train")

@@ -1,4 +1,4 @@
-"""A metric that is added to the one table appears wherever figures are shown."""
+"""A metric that is added to the table of metrics appears wherever figures are shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _threat_score(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
 def test_an_added_metric_is_everywhere(
     open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The record, the terminal, the page Compare and the model card tell a metric with one row of its own."""
+    """The record, the terminal, the page Compare and the model card have one row for the metric."""
     added = Measure("threat_score", "threat score", "rate", "share", of_counts=_threat_score)
     monkeypatch.setitem(MEASURES, added.key, added)
     experiment = write_tiny_experiment(models, calibrated=True)

@@ -23,7 +23,7 @@ def _trace(figure, name):
 
 
 def test_a_reliability_diagram_shows_both_parts_with_their_intervals() -> None:
-    """Points stand at predicted and observed shares; their bars end at the Clopper-Pearson interval."""
+    """Points are at predicted and observed shares, with Clopper-Pearson intervals as bars."""
     figure = compare_charts.plot_reliability({"before": [BIN], "after": [BIN]}, "keras", LIGHT)
     for part, color in (("before", LIGHT.negative), ("after", LIGHT.keras)):
         points = _trace(figure, f"{part} calibration")
@@ -33,14 +33,14 @@ def test_a_reliability_diagram_shows_both_parts_with_their_intervals() -> None:
 
 
 def test_counts_stand_below_the_reliability() -> None:
-    """One bar per bin in a plot of its own, as high as the bin is full."""
+    """There is one bar per bin in a separate plot, as high as the bin's count."""
     figure = compare_charts.plot_reliability({"before": [], "after": [BIN]}, "pytorch", LIGHT)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert [((0.25,), (8,), "y2")] == [(bar.x, bar.y, bar.yaxis) for bar in bars]
 
 
 def test_decision_curves_stand_beside_both_other_ways() -> None:
-    """Acting on all is the record's line, acting on none is zero; a band ends where its interval does."""
+    """Acting on all is the record's line, acting on none is zero; a band has the ends of its interval."""
     figure = compare_charts.plot_decision_curves({"keras": DECISION}, {"keras": 0.19}, DARK)
     assert (0.15, 0.0, -0.2) == _trace(figure, "act on all").y
     assert (0.0, 0.0, 0.0) == _trace(figure, "act on none").y
@@ -50,7 +50,7 @@ def test_decision_curves_stand_beside_both_other_ways() -> None:
 
 
 def test_the_operating_point_stands_on_its_decision_curve() -> None:
-    """The mark is at the nearest threshold of the curve, and nowhere when there is none."""
+    """The mark is at the nearest threshold of the curve; without a threshold there is no mark."""
     figure = compare_charts.plot_decision_curves({"keras": DECISION}, {"keras": 0.19}, LIGHT)
     mark = _trace(figure, "Keras operating point")
     assert ((0.2,), (0.1,)) == (mark.x, mark.y)
@@ -59,7 +59,7 @@ def test_the_operating_point_stands_on_its_decision_curve() -> None:
 
 
 def test_robustness_shows_each_change_and_the_unchanged() -> None:
-    """Marks stand in the order of the changes, a line at the unchanged one; what is unknown is left out."""
+    """Marks follow the order of the changes; a line is at the unchanged one; unknown figures are omitted."""
     rows = [
         ("unchanged", "keras", {"value": 0.8, "interval": [0.7, 0.95]}),
         ("noise", "keras", {"value": None, "interval": None}),
@@ -76,7 +76,7 @@ def test_robustness_shows_each_change_and_the_unchanged() -> None:
 
 
 def test_robustness_of_nothing_is_drawn_all_the_same() -> None:
-    """With no figure known there are no marks, and no error."""
+    """Without known figures there are no marks and no error."""
     figure = compare_charts.plot_robustness(
         [("unchanged", "keras", {"value": None, "interval": None})], LIGHT
     )
@@ -84,7 +84,7 @@ def test_robustness_of_nothing_is_drawn_all_the_same() -> None:
 
 
 def test_differences_reach_as_far_as_their_intervals() -> None:
-    """A difference without an interval is hollow and has no bar; zero is in the middle."""
+    """A difference without an interval is hollow without a bar; zero is in the middle."""
     figure = compare_charts.plot_gaps(
         [Gap("A", 0.1, -0.1, 0.2), Gap("B", 0.05, None, None)], ("l", "r"), LIGHT
     )
@@ -98,7 +98,7 @@ def test_differences_reach_as_far_as_their_intervals() -> None:
 
 @pytest.mark.parametrize(("correct", "both", "neither"), [(True, "✓", "✗"), (False, "✗", "✓")])
 def test_agreement_says_who_is_right(correct: bool, both: str, neither: str) -> None:
-    """Rows are the first model's calls, columns the second's; of positives, two yeses are right."""
+    """Rows are the first model's decisions, columns the second's; for positives, two positives are right."""
     cells = {"both": 5, "only_first": 3, "only_second": 2, "neither": 0}
     figure = compare_charts.plot_agreement(cells, "10", ("pytorch", "keras"), correct, LIGHT)
     text = figure.data[0].text

@@ -1,4 +1,4 @@
-"""The figures that an operating point moves."""
+"""The figures that depend on the operating point."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _words(figure):
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_precision_recall_has_both_curves_in_their_fixed_looks(palette: Palette) -> None:
-    """PyTorch is a solid line with a circle, Keras a dashed one with a square, each in its colour."""
+    """PyTorch is a solid line with a circle, Keras a dashed line with a square, each in its colour."""
     figure = point_charts.plot_precision_recall({"pytorch": CURVE, "keras": CURVE}, 0.3, palette)
     for name, title, dash, symbol in (
         ("pytorch", "PyTorch", "solid", "circle"),
@@ -43,7 +43,7 @@ def test_precision_recall_has_both_curves_in_their_fixed_looks(palette: Palette)
 
 
 def test_hovering_a_curve_tells_threshold_precision_and_recall() -> None:
-    """The text under the pointer names all three, and the threshold travels with the points."""
+    """The hover text names all three, and the points carry their threshold."""
     line = _trace(point_charts.plot_precision_recall({"keras": CURVE}, 0.3, LIGHT), "Keras AP 0.77")
     for word in ("threshold", "precision", "recall"):
         assert word in line.hovertemplate
@@ -51,13 +51,13 @@ def test_hovering_a_curve_tells_threshold_precision_and_recall() -> None:
 
 
 def test_the_mark_stands_at_the_operating_point() -> None:
-    """Its place and its threshold are those of the curve's mark."""
+    """The operating point has the place and the threshold of the curve's mark."""
     mark = _trace(point_charts.plot_roc({"pytorch": CURVE}, LIGHT), "PyTorch operating point")
     assert ((0.5,), (0.8,), (0.6,)) == (tuple(mark.x), tuple(mark.y), tuple(mark.customdata))
 
 
 def test_chance_is_the_prevalence_for_precision_and_the_diagonal_for_roc() -> None:
-    """The dotted line lies at the share of positives, or from corner to corner."""
+    """The dotted line is at the share of positives, or the diagonal."""
     precision = _trace(point_charts.plot_precision_recall({"keras": CURVE}, 0.3, LIGHT), "chance")
     assert (0.3, 0.3) == tuple(precision.y)
     roc = _trace(point_charts.plot_roc({"keras": CURVE}, LIGHT), "chance")
@@ -65,7 +65,7 @@ def test_chance_is_the_prevalence_for_precision_and_the_diagonal_for_roc() -> No
 
 
 def test_an_undefined_operating_point_is_not_marked() -> None:
-    """Without a mark the curve stands alone."""
+    """A curve without a mark has no marker."""
     bare = point_charts.Curve(CURVE.x, CURVE.y, CURVE.threshold, None, 0.77)
     names = [trace.name for trace in point_charts.plot_roc({"keras": bare}, LIGHT).data]
     assert ["chance", "Keras AUROC 0.77"] == names
@@ -85,14 +85,14 @@ def test_a_confusion_matrix_shows_counts_and_shares_of_the_rows() -> None:
 
 
 def test_an_empty_row_has_no_share() -> None:
-    """Without any positive slice the second row says so, and divides nothing by zero."""
+    """Without positive slices the second row says so."""
     figure = point_charts.plot_confusion({"tn": 3, "fp": 1, "fn": 0, "tp": 0}, ("No", "Yes"), "keras", LIGHT)
     assert "none of row" in _words(figure)[1, 1]
     assert [0.0, 0.0] == list(figure.data[0].z[1])
 
 
 def test_markup_in_a_class_name_is_made_harmless() -> None:
-    """A class called like a link is drawn as its letters."""
+    """A class name that looks like a link is plain text."""
     figure = point_charts.plot_confusion(
         {"tn": 1, "fp": 1, "fn": 1, "tp": 1}, ("<a href='x'>", "B&C"), "keras", LIGHT
     )
@@ -100,7 +100,7 @@ def test_markup_in_a_class_name_is_made_harmless() -> None:
 
 
 def test_what_needs_review_is_noted_in_the_cells() -> None:
-    """Each cell says how many of it lie in the band; the counts are still those of the operating point."""
+    """Each cell says how many of its cases are in the band; the counts are those of the operating point."""
     confusion = {"tn": 30, "fp": 10, "fn": 1, "tp": 4}
     words = _words(point_charts.plot_confusion(confusion, ("No", "Yes"), "keras", LIGHT, review=REVIEW))
     for place, count, aside in (((0, 0), 30, 4), ((0, 1), 10, 3), ((1, 0), 1, 0), ((1, 1), 4, 2)):
@@ -109,7 +109,7 @@ def test_what_needs_review_is_noted_in_the_cells() -> None:
 
 
 def test_what_needs_review_can_stand_in_a_column_of_its_own() -> None:
-    """Set aside, the indeterminate ones are counted in a third column, and shares are of the whole row."""
+    """Cases set aside are in a third column, and shares are of the whole row."""
     confusion = {"tn": 30, "fp": 10, "fn": 1, "tp": 4}
     figure = point_charts.plot_confusion(
         confusion, ("No", "Yes"), "keras", LIGHT, review=REVIEW, set_aside=True
@@ -122,7 +122,7 @@ def test_what_needs_review_can_stand_in_a_column_of_its_own() -> None:
 
 
 def test_the_review_band_lies_on_the_curve() -> None:
-    """The points whose threshold is strictly inside the band are drawn once more, broadly."""
+    """Points with a threshold strictly inside the band get a broad line."""
     x = np.linspace(0, 1, 6)
     curve = point_charts.Curve(x, 1 - x, 1 - x, None, 0.7, band=(0.2, 0.8))
     band = _trace(point_charts.plot_roc({"keras": curve}, LIGHT), "needs review")

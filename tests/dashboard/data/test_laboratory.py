@@ -1,4 +1,4 @@
-"""What the page "Data" computes and keeps."""
+"""The computations of the page Data and their storage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dashboard.shared.loaders import memory
 
 
 def _ignore(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def _count(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
-    """Calls of a function of the laboratory, gathered while it works as before."""
+    """Calls of a function of the laboratory, recorded while it works as usual."""
     calls: list[object] = []
     original = getattr(laboratory, name)
 
@@ -38,7 +38,7 @@ def _count(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
 
 
 def test_a_control_is_run_once_per_seed(data: Path, monkeypatch) -> None:
-    """The same set and seed give the kept control; another seed is run."""
+    """The same data set and seed return the stored control; another seed runs a new one."""
     found = datasets.dataset(data)
     calls = _count(monkeypatch, "run_control")
     first = laboratory.control(found, 0, _ignore, _ignore)
@@ -48,7 +48,7 @@ def test_a_control_is_run_once_per_seed(data: Path, monkeypatch) -> None:
 
 
 def test_what_is_kept_is_bounded(data: Path) -> None:
-    """Of each kind only the latest few are kept."""
+    """Only the latest results of each kind are stored."""
     found = datasets.dataset(data)
     for seed in range(12):
         laboratory.fold(found.table, "random", seed)
@@ -57,7 +57,7 @@ def test_what_is_kept_is_bounded(data: Path) -> None:
 
 
 def test_a_broken_off_control_is_not_kept(data: Path) -> None:
-    """When the visitor leaves in the middle, nothing half-done is kept."""
+    """A control that was stopped is not stored."""
 
     def leave(done: int, total: int) -> None:
         raise KeyboardInterrupt
@@ -69,7 +69,7 @@ def test_a_broken_off_control_is_not_kept(data: Path) -> None:
 
 
 def test_pictures_are_small(data: Path) -> None:
-    """A slice comes as a gray picture of at most 320 pixels."""
+    """A slice is a gray picture of at most 320 pixels."""
     found = datasets.dataset(data)
     picture = laboratory.picture(found, found.table["file"][0])
     assert ("L", 64) == (picture.mode, max(picture.size))

@@ -1,4 +1,4 @@
-"""The browser of all journeys. Where there is none, they are skipped."""
+"""The browser of all journeys; without one, they are skipped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # folders, and asyncio refuses a second one.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The one Chromium that all journeys share."""
+    """Start the Chromium that all journeys share."""
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = find_chromium()
     if chromium is None:
@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """An empty tab of 1440 x 900 pixels."""
+    """Open an empty tab of 1440 x 900 pixels."""
     tab = open_tab(browser)
     yield tab
     tab.context.close()

@@ -29,7 +29,7 @@ _ALL_MOVED = f"before => Object.entries(({_STATE})()).every(([part, now]) => now
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running dashboard with one tiny experiment."""
+    """Serve a dashboard with one tiny experiment."""
     root = tmp_path_factory.mktemp("models")
     write_tiny_experiment(root, calibrated=True)
     with serve(root) as found:
@@ -51,7 +51,7 @@ def test_moving_the_operating_point_moves_everything(page, address: str) -> None
     page.keyboard.press("End")
     page.wait_for_function(_ALL_MOVED, arg=before)
     page.wait_for_url("**operating_point=custom&pytorch_threshold=1.0&keras_threshold=1.0")
-    assert 2 == page.locator(".st-key-pair_point").inner_text().count("from 1.000 on")
+    assert 2 == page.locator(".st-key-pair_point").inner_text().count("≥ 1.000")
     after = page.evaluate(_STATE)
     other = page.context.new_page()
     _open(other, page.url)
@@ -71,7 +71,7 @@ def test_a_preset_moves_everything_back(page, address: str) -> None:
 
 
 def test_the_open_tab_moves_as_well(page, address: str) -> None:
-    """The tests follow the operating point: with everything called negative the networks agree."""
+    """The tab Tests follows the operating point: with everything negative the networks agree."""
     _open(page, f"{address}/compare?tab=Tests")
     page.get_by_text("They disagree on").wait_for()
     page.locator(".st-key-threshold input[type=range]").focus()
@@ -81,7 +81,7 @@ def test_the_open_tab_moves_as_well(page, address: str) -> None:
 
 
 def test_a_tab_opens_from_its_link_and_goes_into_it(page, address: str) -> None:
-    """Choosing another tab draws it, and a link with its name reopens it."""
+    """A chosen tab is shown, and a link with its name reopens it."""
     _open(page, f"{address}/compare")
     page.wait_for_selector(".st-key-reliability_keras .main-svg")
     page.get_by_role("tab", name="Utility").click()
@@ -94,7 +94,7 @@ def test_a_tab_opens_from_its_link_and_goes_into_it(page, address: str) -> None:
 
 
 def test_a_figure_is_taken_away_as_picture_and_as_data(page, address: str, tmp_path: Path) -> None:
-    """The camera and the link under the figure give files with the experiment's name, level and figure."""
+    """The camera and the button under the figure give files named by experiment, level and figure."""
     _open(page, f"{address}/compare")
     with page.expect_download() as picture:
         page.locator(".st-key-roc .modebar-btn").click()

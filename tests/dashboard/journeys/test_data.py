@@ -32,7 +32,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running dashboard with the first two experiments of the story and no data set."""
+    """Serve a dashboard with the first two experiments of the story and no data set."""
     root = tmp_path_factory.mktemp("models")
     write_tiny_experiment(root, "seed-random-split", split="random", labels="folder")
     write_tiny_experiment(root, "folder-by-patient", split="patient", labels="folder")
@@ -67,7 +67,7 @@ def test_from_nothing_to_the_control(page, address: str, data: Path) -> None:
 
 
 def test_keeping_patients_apart_empties_the_leak(page, address: str, data: Path) -> None:
-    """The switch to patients kept apart brings the shares to nothing, and stands in the link."""
+    """With patients kept apart the shares are 0 %, and the link holds the choice."""
     page.goto(f"{address}/data")
     _name_folder(page, data)
     page.get_by_text("Almost the same picture in training and test").wait_for()
@@ -78,7 +78,7 @@ def test_keeping_patients_apart_empties_the_leak(page, address: str, data: Path)
 
 
 def test_leaving_while_the_control_runs_loses_nothing(page, address: str, data: Path) -> None:
-    """A visitor who leaves in the middle and comes back finds the folder, and the control still asked for."""
+    """A visitor who leaves and returns finds the folder and the requested control."""
     page.goto(f"{address}/data")
     _name_folder(page, data)
     page.get_by_role("button", name="Run the control on this data set").click()

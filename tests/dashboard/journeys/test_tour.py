@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running dashboard with an experiment for each role, and no data set."""
+    """Serve a dashboard with an experiment for each role and no data set."""
     root = tmp_path_factory.mktemp("models")
     write_story(root)
     with serve(root) as found:
@@ -36,7 +36,7 @@ def _expect_step(page: Page, number: int) -> None:
 
 
 def test_overview_is_one_screen(page, address: str) -> None:
-    """At 1440 x 900 the story, the live reading and all ways on are in sight."""
+    """At 1440 x 900 the story, the live reading and all links are visible."""
     page.goto(address)
     page.wait_for_selector(".st-key-figure_story .main-svg")
     _wait_until_drawn(page)
@@ -47,7 +47,7 @@ def test_overview_is_one_screen(page, address: str) -> None:
 
 
 def test_a_presenter_walks_the_tour_by_arrow_keys(page, address: str) -> None:
-    """Six steps forth with the right arrow, one back with the left, the step in the link, Esc to leave."""
+    """The arrow keys change the step and the link; Esc leaves the tour."""
     page.goto(address)
     page.locator("[data-testid=stMain]").get_by_role("link", name="Start the tour").click()
     _expect_step(page, 1)
@@ -68,7 +68,7 @@ def test_a_presenter_walks_the_tour_by_arrow_keys(page, address: str) -> None:
 
 
 def test_a_quiz_is_taken_to_its_end_by_keys(page, address: str) -> None:
-    """Ten answers with the arrow keys, Enter to go on; the score and ten cases; a rerun keeps them."""
+    """Ten answers by arrow keys and Enter lead to the score, which a rerun keeps."""
     page.goto(f"{address}/quiz")
     for number in range(10):
         page.wait_for_selector(f".st-key-answer_{number}_1")

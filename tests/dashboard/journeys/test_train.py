@@ -1,4 +1,4 @@
-"""A training's journey in headless Chromium: started, watched, cancelled, resumed, and left alone."""
+"""A training in headless Chromium: started, watched, cancelled, resumed and left alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 @pytest.fixture
 def models(tmp_path: Path) -> Iterator[Path]:
-    """A folder for experiments; whatever still trains in it at the end is ended."""
+    """A folder for experiments; trainings that still run at the end are stopped."""
     root = tmp_path / "models"
     root.mkdir()
     yield root
@@ -38,7 +38,7 @@ def models(tmp_path: Path) -> Iterator[Path]:
 
 
 def open_train(browser: Browser, address: str) -> Page:
-    """A tab with the page Train."""
+    """Open a tab with the page Train."""
     page = open_tab(browser, height_px=1400, patience_s=PATIENCE_S)
     page.goto(f"{address}/train")
     page.get_by_role("heading", name="Trainings").wait_for()
@@ -53,14 +53,14 @@ def start(page: Page) -> None:
     page.get_by_label("Folds", exact=True).fill("1")
     page.get_by_label("Folds", exact=True).press("Tab")
     page.get_by_role("button", name="Keras", exact=True).click()
-    page.get_by_text("PyTorch will learn to tell").wait_for()
+    page.get_by_text("PyTorch will learn to predict").wait_for()
     page.get_by_label("Name", exact=True).fill("journey")
     page.get_by_label("Name", exact=True).press("Tab")
     page.get_by_role("button", name="Start training").click()
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until something holds."""
+    """Wait until the condition is true."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, f"too slow: {what}"

@@ -1,4 +1,4 @@
-"""True journeys in headless Chromium."""
+"""Journeys through several pages in headless Chromium."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEAT_MAPS = "canvas[aria-label^='Heat map of the'][width='512']"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running dashboard with one tiny experiment."""
+    """Serve a dashboard with one tiny experiment."""
     root = tmp_path_factory.mktemp("models")
     write_tiny_experiment(root)
     with serve(root) as found:
@@ -56,7 +56,7 @@ def _expect_two_readings(page: Page) -> None:
 
 
 def _read_rule(page: Page) -> str:
-    """The operating point that is chosen on the page Compare."""
+    """Return the operating point chosen on the page Compare."""
     return page.locator(".st-key-operating_point [role=radio][aria-checked=true]").inner_text()
 
 
@@ -85,7 +85,7 @@ def test_a_jpeg_of_the_data_set_shows_two_predictions_and_two_heat_maps(page) ->
 
 @pytest.mark.slow
 def test_nothing_is_fetched_from_anywhere_else(page, address: str) -> None:
-    """While a scan is read and figures are shown, the browser asks no other machine for anything."""
+    """While a scan is read and figures are shown, the browser contacts no other machine."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{address}/read")
@@ -99,7 +99,7 @@ def test_nothing_is_fetched_from_anywhere_else(page, address: str) -> None:
 
 @pytest.mark.slow
 def test_a_link_reopens_the_same_view(page, address: str) -> None:
-    """Level and operating point chosen by hand stand in the link; the link in a new tab shows them again."""
+    """The link holds level and operating point; in a new tab it shows them again."""
     page.goto(f"{address}/compare")
     page.get_by_role("radio", name="Patient").click()
     page.wait_for_url("**level=patient**")
@@ -113,7 +113,7 @@ def test_a_link_reopens_the_same_view(page, address: str) -> None:
 
 @pytest.mark.slow
 def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
-    """The operating point chosen on one page is the one of the next."""
+    """The operating point chosen on one page is kept on the next."""
     page.goto(f"{address}/read?operating_point=sensitivity_90")
     page.wait_for_selector("text=Drop a head CT slice to begin")
     page.get_by_role("link", name="Compare").click()
@@ -124,7 +124,7 @@ def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
 
 @pytest.mark.slow
 def test_the_opacity_slider_keeps_the_verdict_in_place(page, address: str) -> None:
-    """Changing the opacity draws other heat maps, and moves nothing else on the page."""
+    """The opacity changes the heat maps and moves nothing else on the page."""
     page.goto(f"{address}/read")
     _drop(page, "phantom.png", "image/png", _render_phantom_file())
     page.wait_for_timeout(500)

@@ -1,4 +1,4 @@
-"""Which experiment plays which role, and the figure that tells it."""
+"""The roles of experiments in the story, and its figure."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def _cast(*experiments) -> dict[str, str]:
 
 
 def test_labels_and_split_give_the_role(models: Path) -> None:
-    """Whatever they are called, the cards say who is famous, who keeps patients apart, who is honest."""
+    """Roles follow from the cards, not from the names of the experiments."""
     made = write_story(models)
     assert {"famous": "one", "apart": "two", "honest": "tiny"} == _cast(*made.values())
 
 
 def test_the_same_network_must_be_the_same(models: Path) -> None:
-    """An experiment on other data does not stand for the famous one's network."""
+    """An experiment on other data does not get the role of the same network."""
     made = write_story(models, "one")
     other = write_role(models, "two", fingerprint="e" * 64)
     assert {"famous": "one"} == _cast(made["one"], other)
 
 
 def test_a_pair_is_preferred_to_a_famous_one_alone(models: Path) -> None:
-    """Of two famous experiments the one is shown whose network was tested with patients apart as well."""
+    """Of two famous experiments, the one whose network was also tested with patients apart is shown."""
     made = write_story(models, "one", "two")
     alone = write_tiny_experiment(models, "a", labels="folder", split="random", folds=1)
     assert {"famous": "one", "apart": "two"} == _cast(alone, *made.values())
@@ -60,7 +60,7 @@ def test_marks_stand_at_the_figures_and_bars_at_their_ends() -> None:
 
 
 def test_guessing_is_a_line_at_one_half() -> None:
-    """The dotted line stands at an AUROC of 0.5, and the axis shows it however good the figures are."""
+    """The dotted line is at an AUROC of 0.5, and the axis always includes it."""
     figure = plot_story([StoryRow("Honest", "apart", {"keras": _figure(0.9, [0.88, 0.93])})], LIGHT)
     (line,) = figure.layout.shapes
     assert (0.5, 0.5) == (line.x0, line.x1)
@@ -74,7 +74,7 @@ def test_an_interval_below_guessing_is_in_sight() -> None:
 
 
 def test_a_figure_that_cannot_be_estimated_has_no_mark() -> None:
-    """It is said in words instead."""
+    """A figure that is not estimable has words and no mark."""
     figure = plot_story([StoryRow("Honest", "apart", {"keras": _figure(None)})], LIGHT)
     assert () == tuple(figure.data[0].x)
     assert "not estimable" in [note.text for note in figure.layout.annotations]

@@ -1,4 +1,4 @@
-"""The figures that charts.py draws from numbers."""
+"""The figures of charts.py."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _history() -> pd.DataFrame:
 
 
 def test_learning_shows_folds_and_their_mean_as_far_as_all_have_come() -> None:
-    """The mean ends where the shortest fold ends: beyond it the folds would not be comparable."""
+    """The mean ends at the last epoch that all folds have."""
     figure = charts.plot_learning(_history(), ["keras"], LIGHT)
     mean = _trace(figure, "Keras validation")
     assert [1, 2] == list(mean.x)
@@ -39,16 +39,16 @@ def test_learning_shows_folds_and_their_mean_as_far_as_all_have_come() -> None:
     assert 8 == len(faint)
 
 
-def test_the_kept_epoch_of_each_fold_is_marked() -> None:
+def test_the_best_epoch_of_each_fold_is_marked() -> None:
     """One mark per fold, on the validation line."""
-    kept = _trace(charts.plot_learning(_history(), ["keras"], LIGHT), "kept epoch")
-    assert ([2, 2], [1.5, 2.5]) == (list(kept.x), list(kept.y))
+    best = _trace(charts.plot_learning(_history(), ["keras"], LIGHT), "best epoch")
+    assert ([2, 2], [1.5, 2.5]) == (list(best.x), list(best.y))
 
 
-def test_learning_is_drawn_while_no_epoch_is_kept_yet() -> None:
-    """A running training has no column "best"; its curves are drawn all the same."""
+def test_learning_is_plotted_before_a_best_epoch_is_known() -> None:
+    """The curves of a running training, which has no column "best", are plotted."""
     figure = charts.plot_learning(_history().drop(columns="best"), ["keras"], LIGHT)
-    assert "kept epoch" not in [trace.name for trace in figure.data]
+    assert "best epoch" not in [trace.name for trace in figure.data]
 
 
 DRAWING = [
@@ -59,7 +59,7 @@ DRAWING = [
 
 @pytest.mark.parametrize("path", DRAWING, ids=lambda path: path.stem)
 def test_charts_know_nothing_of_streamlit(path: Path) -> None:
-    """A module that draws imports no streamlit."""
+    """A module of figures does not import streamlit."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -67,7 +67,7 @@ def test_charts_know_nothing_of_streamlit(path: Path) -> None:
 
 
 def test_a_picture_that_is_taken_away_has_a_ground_and_a_name() -> None:
-    """The camera saves FILE.png, on the ground of the theme: light words would not be read on white."""
+    """The camera saves FILE.png with the theme's background, so that its words are readable."""
     config = charts.offer_picture("tiny-learning")
     assert "tiny-learning" == config["toImageButtonOptions"]["filename"]
     assert [["toImage"]] == config["modeBarButtons"]

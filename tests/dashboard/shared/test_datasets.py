@@ -1,4 +1,4 @@
-"""The data set on this machine, kept for all pages, and its download."""
+"""The data set on this machine, read once for all pages, and its download."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_a_set_is_indexed_once_until_it_changes(data: Path, monkeypatch) -> None:
-    """A second look reads nothing; after a file is gone the set is indexed again."""
+    """The second call reads no file; when a file is removed the data set is indexed again."""
     calls: list[object] = []
     index = datasets.index_dataset
     monkeypatch.setattr(datasets, "index_dataset", lambda *given: calls.append(given) or index(*given))
@@ -40,7 +40,7 @@ def _wait(job: datasets.Download) -> None:
 
 
 def test_one_download_serves_all(monkeypatch) -> None:
-    """While it is going a second start does nothing, and its progress can be read from anywhere."""
+    """A second start does nothing while it runs, and every page can read its progress."""
     begun, go_on = [], []
 
     def fetch(progress, checking):
@@ -64,7 +64,7 @@ def test_one_download_serves_all(monkeypatch) -> None:
 
 
 def test_a_failed_download_can_be_tried_again(monkeypatch) -> None:
-    """The error of a download is kept until it is started anew."""
+    """The error of a download is stored until the next start."""
     answers = [DatasetError("Kaggle cannot be reached"), None]
 
     def fetch(progress, checking):

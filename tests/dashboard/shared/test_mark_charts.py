@@ -1,4 +1,4 @@
-"""The figures of the page "Data"."""
+"""Figures with marks, splits and label counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _list_sides(n_patients: int = 3) -> pd.DataFrame:
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_every_slice_is_a_square(palette) -> None:
-    """Each patient is a column, each slice a cell: 1 where it is tested, 0 where it is learned from."""
+    """Each patient is a column, each slice a cell: 1 if tested, 0 if learned from."""
     figure = plot_sides(_list_sides(), ("Normal", "Stroke"), palette)
     assert [[1, 1, 1], [0, 0, 0]] == np.asarray(figure.data[0].z).tolist()
     assert ["1", "tested"] == list(figure.data[0].customdata[0][0])
@@ -29,19 +29,19 @@ def test_every_slice_is_a_square(palette) -> None:
 
 
 def test_short_series_leave_gaps() -> None:
-    """Where a patient has no slice the cell is empty."""
+    """A cell without a slice is empty."""
     figure = plot_sides(_list_sides().iloc[:-1], ("Normal", "Stroke"), LIGHT)
     assert np.isnan(np.asarray(figure.data[0].z)[1][2])
 
 
 def test_too_many_patients_are_cut() -> None:
-    """No more columns than can be told apart are drawn."""
+    """At most MOST_PATIENTS columns are plotted."""
     figure = plot_sides(_list_sides(MOST_PATIENTS + 9), ("Normal", "Stroke"), LIGHT)
     assert MOST_PATIENTS == np.asarray(figure.data[0].z).shape[1]
 
 
 def test_marks_have_value_spread_and_chance() -> None:
-    """A mark stands at its value with its spread; a mark without an interval has none; guessing is ticked."""
+    """A mark is at its value, with its interval if it has one; a tick marks chance."""
     marks = [
         Mark("first", "pytorch", 0.75, 0.5, 0.875, 0.5),
         Mark("first", "keras", 0.25, None, None, 0.5),
@@ -58,7 +58,7 @@ def test_marks_have_value_spread_and_chance() -> None:
 
 
 def test_labels_are_counted_in_words_and_bars() -> None:
-    """Each folder is a bar of two parts, with the counts beside its name."""
+    """Each folder is a bar of two parts, with the counts next to its name."""
     figure = plot_label_counts({"Stroke": (259, 691), "Normal": (49, 1502)}, ("shows", "shows none"), LIGHT)
     assert ((259, 49), (691, 1502)) == tuple(bar.x for bar in figure.data)
     assert ("<b>Stroke</b>  259 of 950", "<b>Normal</b>  49 of 1551") == figure.data[0].y

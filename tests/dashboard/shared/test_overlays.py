@@ -1,4 +1,4 @@
-"""Heat maps laid over scans."""
+"""Heat map overlays, thumbnails and probability scales."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.shared.palette import DARK, LIGHT
 
 
 def test_no_heat_leaves_the_frame_as_it_is() -> None:
-    """Where heat is 0 the picture is the gray frame, at any opacity."""
+    """At heat 0 the picture is the gray frame, at any opacity."""
     frame = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     laid = np.asarray(overlays.overlay_heat(frame, np.zeros((4, 4), np.float32), 1.0))
     gray = np.rint(frame * 255).astype(np.uint8)
@@ -23,7 +23,7 @@ def test_no_heat_leaves_the_frame_as_it_is() -> None:
 
 
 def test_opacity_zero_shows_the_bare_frame() -> None:
-    """The slider's lower end takes the heat map away altogether."""
+    """At opacity 0 no heat map is visible."""
     frame = np.full((8, 8), 0.5, np.float32)
     laid = np.asarray(overlays.overlay_heat(frame, np.ones((2, 2), np.float32), 0.0))
     assert (laid == 128).all()
@@ -37,7 +37,7 @@ def test_full_heat_has_the_top_colour_of_the_bar() -> None:
 
 
 def test_both_models_share_one_scale() -> None:
-    """The colour of a heat value does not depend on what else is in the map."""
+    """The colour of a heat value does not depend on the rest of the map."""
     low = np.zeros((8, 8), np.float32)
     low[:] = 0.6
     mixed = low.copy()
@@ -89,7 +89,7 @@ def test_the_scales_are_sound_svg_at_every_threshold(threshold: float, palette) 
 
 
 def test_the_scale_hatches_the_review_band() -> None:
-    """The band is one hatched bar, as long as the band is wide, and stands in words; without one, nothing."""
+    """The band is one hatched bar of its width, also given in words; without a band there is neither."""
     for band, expected, told in (((0.25, 0.75), ["186.0"], "needs review 0.25–0.75"), (None, [], "")):
         drawn = overlays.render_scales([overlays.ScaleRow("keras", 0.3, 0.5, band)], LIGHT)
         root = ElementTree.fromstring(drawn)
@@ -100,7 +100,7 @@ def test_the_scale_hatches_the_review_band() -> None:
 
 
 def test_a_row_says_in_words_what_it_draws() -> None:
-    """The words of a row hold its network, probability, operating point and band."""
+    """A row in words names network, probability, operating point and band."""
     row = overlays.ScaleRow("pytorch", 0.876, 0.1, (0.05, 0.2))
     assert "PyTorch: 0.88, operating point 0.10, needs review from 0.05 to 0.20" == row.describe()
 
@@ -113,5 +113,5 @@ def test_a_data_address_holds_the_picture() -> None:
 
 
 def test_a_thumbnail_keeps_the_shape_of_the_slice() -> None:
-    """The longer side gets the size asked for; nothing is stretched."""
+    """The longer side has the requested size, and the aspect ratio is kept."""
     assert (100, 50) == overlays.to_thumbnail(np.zeros((200, 400)), 100).size

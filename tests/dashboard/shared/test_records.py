@@ -1,4 +1,4 @@
-"""What the pages show of records is what the records hold."""
+"""The pages show the figures of the records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _thresholds(experiment: Experiment, level: str, rule: str = "youden") -> dic
 @pytest.mark.parametrize("level", ["slice", "patient"])
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_at_the_cards_points_the_scene_is_the_record(models: Path, level: str, calibrated: bool) -> None:
-    """Every value, interval, band and count of every preset, exactly, and the comparison of the default."""
+    """At every preset the scene equals the record; the comparison equals it at the default."""
     experiment = write_tiny_experiment(models, calibrated=calibrated)
     record = evaluate_experiment(experiment)
     for rule in RULES:
@@ -44,7 +44,7 @@ def test_at_the_cards_points_the_scene_is_the_record(models: Path, level: str, c
 
 
 def test_another_threshold_moves_the_point_and_nothing_else(models: Path) -> None:
-    """At 0 everything is called positive; what does not depend on the threshold stays."""
+    """At threshold 0 everything is positive; figures that do not depend on the threshold stay."""
     experiment = write_tiny_experiment(models, calibrated=True)
     usual = records.scene(experiment, "slice", _thresholds(experiment, "slice"))
     moved = records.scene(experiment, "slice", {"pytorch": 0.0, "keras": 0.0})
@@ -55,7 +55,7 @@ def test_another_threshold_moves_the_point_and_nothing_else(models: Path) -> Non
 
 
 def test_one_network_has_nothing_to_be_compared_with(models: Path) -> None:
-    """The scene of an experiment of one framework says so, and holds its figures."""
+    """The scene of an experiment with one framework has its figures and no comparison."""
     experiment = write_tiny_experiment(models, frameworks=("keras",))
     scene = records.scene(experiment, "slice", {"keras": 0.5})
     assert "nothing to compare" in scene.comparison["reason"]
@@ -76,7 +76,7 @@ def _unknown_patients() -> pd.DataFrame:
 
 
 def test_unknown_patients_have_no_scene(models: Path) -> None:
-    """The level "patient" is refused with the reason; slices are measured, each on its own."""
+    """Without patients the level "patient" is refused with the reason; slices have figures."""
     experiment = write_tiny_experiment(models, table=_unknown_patients(), labels="folder", split="random")
     with pytest.raises(EvaluationError) as caught:
         records.scene(experiment, "patient", {"pytorch": 0.5, "keras": 0.5})
@@ -86,7 +86,7 @@ def test_unknown_patients_have_no_scene(models: Path) -> None:
 
 
 def test_one_class_alone_is_not_estimable(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a positive, sensitivity and AUROC are null with a reason, and there are no curves."""
+    """Without positives, sensitivity and AUROC are null with a reason, and there are no curves."""
     experiment = write_tiny_experiment(models)
     table = experiment.predictions().assign(label=0)
     monkeypatch.setattr(type(experiment), "predictions", lambda self: table)
@@ -101,7 +101,7 @@ def test_one_class_alone_is_not_estimable(models: Path, monkeypatch: pytest.Monk
 def test_equal_scores_are_not_estimable_where_they_say_nothing(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A network that always answers 0.3 has an AUROC of a half and no line of calibration."""
+    """A network that always answers 0.3 has an AUROC of 0.5 and no calibration fit."""
     experiment = write_tiny_experiment(models)
     table = experiment.predictions().assign(pytorch=0.3, keras=0.3)
     monkeypatch.setattr(type(experiment), "predictions", lambda self: table)
@@ -132,7 +132,7 @@ def test_the_pages_parts_are_those_of_the_completed_record(models: Path) -> None
 
 
 def test_the_share_in_common_counts_equal_slices_and_labels(models: Path) -> None:
-    """The same slices under the same labels are all in common, other labels share what agrees."""
+    """The share counts slices that have the same file and the same label in both."""
     one = write_tiny_experiment(models, "one")
     assert 1.0 == records.share_in_common(one, write_tiny_experiment(models, "two", seed=3))
     other = write_tiny_experiment(models, "tiny", labels="folder")

@@ -25,12 +25,12 @@ def make_history(n_folds: int = 2, n_epochs: int = 4) -> pd.DataFrame:
 
 
 def find(figure, name: str, axis: str = "y"):
-    """The trace of this name on this axis."""
+    """Return the trace of this name on this axis."""
     return next(trace for trace in figure.data if trace.name == name and trace.yaxis == axis)
 
 
 def test_both_frameworks_stand_in_three_panels() -> None:
-    """Loss, accuracy and AUROC: each framework's validation is drawn in all, training in the first two."""
+    """Each framework's validation is in all three panels, its training in loss and accuracy."""
     figure = plot_course(make_history(), 20, LIGHT)
     for framework in ("PyTorch", "Keras"):
         axes = [trace.yaxis for trace in figure.data if trace.name == f"{framework}, validation"]
@@ -41,7 +41,7 @@ def test_both_frameworks_stand_in_three_panels() -> None:
 
 
 def test_the_mean_goes_as_far_as_all_folds() -> None:
-    """Fold 1 is one epoch behind; faint lines show each fold as far as it has come."""
+    """A faint line shows each fold up to its last epoch; fold 1 is one epoch behind."""
     figure = plot_course(make_history(), 20, LIGHT)
     assert [1, 2, 3] == list(find(figure, "PyTorch, validation").x)
     faint = [
@@ -62,20 +62,20 @@ def test_the_lowest_validation_loss_is_marked() -> None:
 
 
 def test_the_axis_holds_all_epochs_from_the_start() -> None:
-    """What comes next does not move what is there."""
+    """The axis does not change when epochs are added."""
     assert (0.5, 20.5) == plot_course(make_history(1, 1), 20, LIGHT).layout.xaxis.range
     assert 1 == len(find(plot_course(make_history(1, 1), 20, LIGHT), "Keras, validation").x)
 
 
 def test_one_framework_alone_is_drawn_alone() -> None:
-    """The other is not in the legend."""
+    """A framework without history is not in the legend."""
     history = make_history()
     figure = plot_course(history[history["framework"] == "keras"], 20, LIGHT)
     assert all("PyTorch" not in (trace.name or "") for trace in figure.data)
 
 
 def test_experiments_stand_below_each_other_with_their_intervals() -> None:
-    """The first is on top; without an interval there is a point, without a value nothing."""
+    """The first is on top; a figure without an interval is a point, one without a value is omitted."""
     reached = [
         (
             "first",
