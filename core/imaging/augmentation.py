@@ -42,8 +42,8 @@ class Augmentation:
         planted: number of copies with a planted hemorrhage that are added to the training slices, as a share
             of these (see `core.synthetic.planting`); ignored by `augment_many`.
         views: number of augmented copies of each slice whose backbone features are computed once, for all
-            epochs; 0: the unchanged slice alone. Without a backbone each epoch augments anew, and this is
-            ignored, as it is by `augment_many`.
+            epochs; 0: the unchanged slice alone. Ignored by `augment_many`, and without a backbone, where
+            each epoch has new random changes.
 
     Raises:
         StrokeError: a value is out of range.

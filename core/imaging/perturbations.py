@@ -95,7 +95,7 @@ def perturb(
     Args:
         pixels: (H, W) float32 in [0, 1].
         perturbation: what to do.
-        rng: source of the noise; nothing else is drawn from it.
+        rng: used for "noise" alone.
 
     Returns:
         (H, W) float32 in [0, 1].
