@@ -98,9 +98,10 @@ def _show_provenance(experiment: Experiment) -> None:
     shared = loaders.share_of_leaks(experiment)
     if shared:
         st.warning(
-            f"**These figures suffer from leakage.** The slices were split at random: {write_percent(shared)} "
-            "of the test slices have a slice of the same patient in training. The networks can recognise the "
-            "patient instead of the finding, so the figures say little about new patients.",
+            "**These figures suffer from leakage.** The slices were split at random: "
+            f"{write_percent(shared)} of the test slices have a slice of the same patient in training. The "
+            "networks can recognise the patient instead of the finding, so the figures say little about new "
+            "patients.",
             icon=components.SIGNS["warning"],
         )
     elif shared == 0:

@@ -61,7 +61,7 @@ def _show_labels(source: Source) -> None:
     patients = labels.patients_showing_in_negative
     st.markdown(
         f"The folder's label belongs to the patient and is copied to every slice. Only "
-        f"**{labels.n_showing_in_positive} of {labels.n_positive_folder}** slices in {positive} "
+        f"**{labels.n_showing_in_positive:,} of {labels.n_positive_folder:,}** slices in {positive} "
         f"(**{100 * labels.share_showing_in_positive:.1f} %**) show a hemorrhage. "
         + (
             f"So do **{labels.n_showing_in_negative}** slices in {negative}, from {len(patients)} patients "

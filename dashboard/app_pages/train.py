@@ -36,7 +36,7 @@ def _show_missing(missing: list[str]) -> None:
     st.subheader("Plan", anchor=False)
     st.info(
         f"Training needs libraries that are not installed: {', '.join(missing)}. Install them with"
-        '\n\n```\npip install -e ".[train]"\n```\n\nand restart the dashboard. Reading scans and '
+        '\n\n```\npip install "stroke-ct[train]"\n```\n\nand restart the dashboard. Reading scans and '
         "comparing experiments work without them.",
         icon=":material/download:",
     )

@@ -215,7 +215,7 @@ def plot_agreement(
     shares = [[cells[name] / total if total else 0.0 for name in row] for row in rows]
     texts = [
         [
-            f"<span style='font-size:24px'>{cells[name]}</span><br>"
+            f"<span style='font-size:24px'>{cells[name]:,}</span><br>"
             f"{write_percent(cells[name] / total) if total else 'none'} · {signs[name]}"
             for name in row
         ]

@@ -237,7 +237,7 @@ def _show_interval(scene: Scene, level: str, set_aside: bool) -> None:
     interval = scene.interval
     st.caption(
         f"In brackets: {write_percent(interval['level'])} intervals, {interval['method']} over "
-        f"{interval['resampled']}, {interval['n_resamples']} resamples. AUROC and average precision do not "
+        f"{interval['resampled']}, {interval['n_resamples']:,} resamples. AUROC and average precision do not "
         "depend on the operating point."
     )
     if set_aside:

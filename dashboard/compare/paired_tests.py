@@ -173,7 +173,7 @@ def _show_agreement(
         columns = st.columns(2, gap="large")
     for column, kind in zip(columns, _CLASSES, strict=True):
         cells = found[kind]
-        title = f"{sum(cells.values())} {kind} ({UNITS[level]})"
+        title = f"{sum(cells.values()):,} {kind} ({UNITS[level]})"
         figure = compare_charts.plot_agreement(cells, title, pair, kind == "positives", state.palette())
         spoken = ", ".join(f"{key.replace('_', ' ')} {count}" for key, count in cells.items())
         table = pd.DataFrame({"calls positive": list(cells), "count": list(cells.values())})

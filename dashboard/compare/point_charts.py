@@ -82,7 +82,7 @@ def plot_confusion(
     shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
     texts = [
         [
-            f"<span style='font-size:24px'>{counts[y, x]}</span><br>"
+            f"<span style='font-size:24px'>{counts[y, x]:,}</span><br>"
             f"{write_percent(shares[y, x]) if rows[y, 0] else 'none'} of row"
             + (f"<br>? {notes[cell]} to review" if notes else "")
             for x, cell in enumerate(row)

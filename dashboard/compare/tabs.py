@@ -68,7 +68,7 @@ def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
     known = {name: curve for name, curve in found.items() if "reason" not in curve}
     st.markdown(
         "A threshold of 10 % means: missing one hemorrhage is as bad as nine false alarms. Where a network's "
-        "line is above both others, using it is better than acting on all or on none."
+        "line is above both others, using it is worth more than acting on all or on none."
     )
     for name, curve in found.items():
         if "reason" in curve:
@@ -205,7 +205,7 @@ def _show_groups(experiment: Experiment, kind: str, models: Mapping[str, list[di
                 marks.append(Mark(title, name, auroc["value"], low, high, 0.5))
             row = rows.setdefault(
                 group["group"],
-                {"": title, "Slices": str(group["n"]), "positive": str(group["positives"]),
+                {"": title, "Slices": f"{group['n']:,}", "positive": f"{group['positives']:,}",
                  "Patients": "unknown" if group["n_patients"] is None else str(group["n_patients"])},
             )  # fmt: skip
             row[f"{components.name_framework(name)} AUROC"] = components.write_figure(auroc, False)

@@ -168,7 +168,7 @@ def _show_rules(quiz: Quiz) -> None:
 
 def _ask(quiz: Quiz) -> str:
     if quiz.synthetic:
-        return "Is there a bright spot, which stands for fresh blood here?"
+        return "Is there a bright spot? It stands for fresh blood."
     negative, positive = _name_answers(quiz)
     return f"{positive}, or {negative.lower()}?"
 

@@ -48,8 +48,8 @@ def _show_famous(_: Experiment, found: list[Experiment]) -> None:
             value = level["accuracy"]["value"]
             st.markdown(f"# {'–' if value is None else write_percent(value)}")
             st.markdown(
-                f"accuracy {components.write_figure(level['accuracy'], True)}: **{wrong}** of {level['n']} "
-                "test slices are misread"
+                f"accuracy {components.write_figure(level['accuracy'], True)}: **{wrong:,}** of "
+                f"{level['n']:,} test slices are misread"
             )
     st.markdown(
         "The usual published method: label each slice by its folder, split the slices at random into "
@@ -178,9 +178,9 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
             counts = level["operating_points"][level["rule"]]["confusion"]
             positive = components.plain(experiment.classes[1])
             st.markdown(
-                f"{components.name_framework(name)} misses **{counts['fn']}** of {level['positives']} slices "
-                f"with “{positive}”, and calls **{counts['fp']}** of the {level['n'] - level['positives']} "
-                "others positive."
+                f"{components.name_framework(name)} misses **{counts['fn']:,}** of "
+                f"{level['positives']:,} slices with “{positive}”, and calls **{counts['fp']:,}** of the "
+                f"{level['n'] - level['positives']:,} others positive."
             )
         st.subheader("Where to go", anchor=False)
         st.page_link("app_pages/quiz.py", label="You against both networks", icon=":material/quiz:")

@@ -137,7 +137,7 @@ def plot_label_counts(
         words: names of the two parts in the legend.
         palette: the theme's colours.
     """
-    rows = [f"<b>{name}</b>  {pair[0]} of {sum(pair)}" for name, pair in counts.items()]
+    rows = [f"<b>{name}</b>  {pair[0]:,} of {sum(pair):,}" for name, pair in counts.items()]
     looks: tuple[dict[str, Any], dict[str, Any]] = (
         {"color": palette.positive},
         {"color": fade(palette.negative, 0.25), "line": {"color": palette.negative, "width": 1}},
