@@ -149,7 +149,7 @@ def run_in_child(
         if importlib.util.find_spec(library) is None:
             raise MissingExtraError(
                 f"The {framework} weights need {library}, which is not installed",
-                remedy='install what training needs: pip install -e ".[train]"',
+                remedy='install what training needs: pip install "stroke-ct[train]"',
             )
     with tempfile.TemporaryDirectory(prefix="stroke-ct-") as folder:
         source, target = Path(folder, "images.npy"), Path(folder, "probabilities.npy")
