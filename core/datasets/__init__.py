@@ -1,4 +1,4 @@
-"""Labelled slices: folders, downloads, splits, audits and leakage."""
+"""Labelled slices: indexing, download, upload, splits, audit and leakage."""
 
 import lazy_loader
 

@@ -24,10 +24,10 @@ from .dataset import (
 from .examples import (
     LabelExamples as LabelExamples,
     SharedPair as SharedPair,
-    deal_slices as deal_slices,
-    pick_copies as pick_copies,
     sample_label_examples as sample_label_examples,
     sample_shared_pairs as sample_shared_pairs,
+    select_copies as select_copies,
+    tabulate_split as tabulate_split,
 )
 from .leakage import (
     Control as Control,

@@ -1,7 +1,7 @@
-"""What a data set really holds, and what a split of it leaks.
+"""Audit a data set and the leakage of a split, without a model.
 
-Nothing here trains or judges a model. It counts: copies and near-copies, labels that belong to the patient
-and not to the slice, and test slices whose patient or direct neighbour the model was developed on.
+Counted are copies and near-copies, slices whose folder label differs from their slice label, and test slices
+whose patient or adjacent slice is in training or validation.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from core.datasets.dataset import Dataset, read_pixels
 from core.datasets.splits import Fold
 from core.imaging import count_differing_bits, hash_picture
 
-# A perceptual hash of 16 x 16 bits. In the published set, a picture saved again, made smaller or a little
-# brighter differs by up to 10 bits, direct neighbours by 6 and more, pictures of different patients by 18 and
-# more.
+# Largest difference of a near-copy, in bits of a 16 x 16 perceptual hash. In the published set, a picture
+# saved again, reduced or slightly brightened differs in up to 10 bits, adjacent slices in 6 or more, and
+# slices of different patients in 18 or more.
 NEAR_DUPLICATE_BITS = 10
 
 Pair = tuple[str, str, int]
@@ -32,13 +32,13 @@ Pair = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class LabelFindings:
-    """How the folder labels relate to what the slices show; counts unless said otherwise.
+    """Counts that compare the folder labels with the slice labels.
 
     Attributes:
         n_positive_folder: slices in the positive class folder.
-        n_showing_in_positive: those of them that show the finding.
-        n_showing_in_negative: slices in the negative folder that show it.
-        patients_showing_in_negative: the patients of the latter, in the order of the table.
+        n_showing_in_positive: slices in the positive class folder that show the finding.
+        n_showing_in_negative: slices in the negative class folder that show it.
+        patients_showing_in_negative: patients of the latter, in the order of the table.
     """
 
     n_positive_folder: int
@@ -48,30 +48,32 @@ class LabelFindings:
 
     @property
     def share_showing_in_positive(self) -> float:
-        """The share of slices in the positive folder that show the finding, 0 to 1."""
+        """Return the share of slices in the positive folder that show the finding, 0 to 1."""
         return self.n_showing_in_positive / self.n_positive_folder
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What a data set holds.
+    """The content of a data set.
 
     Attributes:
-        folder: where it lies.
-        fingerprint: of the set; `is_known` tells whether it is the published one, byte by byte.
-        n_slices: readable pictures, and in `n_per_class` by class, (class, count), negative first.
-        n_patients: 0 when patients are unknown; `patients_per_class` likewise by class.
-        slices_per_patient: (fewest, most), (0, 0) when patients are unknown.
+        folder: path of the data set.
+        fingerprint: fingerprint of the data set.
+        is_known: whether it is the published set, byte by byte.
+        n_slices: number of readable pictures.
+        n_per_class: (class, count), negative first.
+        n_patients: 0 when patients are unknown.
+        patients_per_class: (negative, positive); (0, 0) when patients are unknown.
+        slices_per_patient: (fewest, most); (0, 0) when patients are unknown.
         patients_in_both: patients with pictures in both class folders.
-        sizes: ((width, height) in pixels, count), commonest first.
+        sizes: ((width, height) in pixels, count), most common first.
         refused: unreadable files, as in `Dataset.refused`.
         duplicates: groups of files with equal bytes.
-        n_duplicates_across_classes: groups with files in both class folders: one picture, two labels.
-        near_duplicates: (file, file, differing bits of 256) of pictures that look the same, most alike first,
-            without the exact duplicates.
-        n_near_across_patients: pairs of the latter from different patients; 0 when patients are unknown.
-        labels: findings on the labels; None without slice labels.
-        warnings: of the data set.
+        n_duplicates_across_classes: groups with files in both class folders (one picture, two labels).
+        near_duplicates: (file, file, differing bits of 256), most similar first, without exact duplicates.
+        n_near_across_patients: near-duplicates of different patients; 0 when patients are unknown.
+        labels: folder labels against slice labels; None without slice labels.
+        warnings: the warnings of the data set.
     """
 
     folder: str
@@ -94,12 +96,11 @@ class Audit:
 
 
 def audit_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> Audit:
-    """Count what a data set holds; reads every picture once (the published set: about 10 seconds on two
-    cores).
+    """Audit a data set, reading every picture once (about 10 s for the published set on two cores).
 
     Args:
         dataset: the indexed set.
-        progress: called as progress(pictures done, pictures in all).
+        progress: called as progress(pictures done, total).
 
     Raises:
         MissingExtraError: when ImageHash is not installed.
@@ -130,20 +131,20 @@ def audit_dataset(dataset: Dataset, progress: Callable[[int, int], None] | None 
         n_duplicates_across_classes=sum(len({label_of[file] for file in group}) > 1 for group in duplicates),
         near_duplicates=near,
         n_near_across_patients=sum(patient_of[first] != patient_of[second] for first, second, _ in near),
-        labels=find_labels(table) if dataset.has_slice_labels else None,
+        labels=compare_labels(table) if dataset.has_slice_labels else None,
         warnings=dataset.warnings,
     )
 
 
 def find_near_duplicates(table: pd.DataFrame, hashes: NDArray[np.uint8]) -> tuple[Pair, ...]:
-    """Pairs of pictures that look the same but are not byte for byte equal.
+    """Find pairs of pictures that look the same but differ in their bytes.
 
     Args:
-        table: with the columns `file` and `sha256`.
-        hashes: (n, bytes) perceptual hashes of its rows.
+        table: (n rows) with the columns `file` and `sha256`.
+        hashes: (n, 32) uint8 perceptual hashes of the rows.
 
     Returns:
-        (file, file, differing bits), at most `NEAR_DUPLICATE_BITS` apart, most alike first.
+        (file, file, differing bits) of pairs within `NEAR_DUPLICATE_BITS`, most similar first.
     """
     files, digests = table["file"].to_list(), table["sha256"].to_list()
     pairs = []
@@ -159,22 +160,22 @@ def find_near_duplicates(table: pd.DataFrame, hashes: NDArray[np.uint8]) -> tupl
 def audit_split(
     table: pd.DataFrame, folds: Sequence[Fold], near_duplicates: Iterable[Pair] = ()
 ) -> list[dict[str, Any]]:
-    """Count what each fold's test part shares with what the model was developed on.
+    """Count how many test slices of each fold leak from its development data.
 
-    That is the training part together with the validation part, by which its epoch and threshold are chosen.
+    Development data are the training and validation slices; validation selects the epoch and the threshold.
 
     Args:
-        table: of a `Dataset`, with the columns `file`, `patient`, `number` and `sha256`.
-        folds: partings of the table's rows.
+        table: the table of a `Dataset`, with the columns `file`, `patient`, `number` and `sha256`.
+        folds: folds of the table's rows.
         near_duplicates: pairs from `find_near_duplicates`.
 
     Returns:
-        One dict per fold: `fold` (from 1), `n_train`, `n_validation`, `n_test`, `n_test_patients`, and of the
-        test slices: `n_test_sharing_patient` (their patient is in training or validation),
-        `n_test_with_direct_neighbour` (the slice before or after them in their patient is there),
-        `n_test_with_copy` (an exact or near copy is there); each also as `share_sharing_patient`,
-        `share_with_direct_neighbour`, `share_with_copy`, from 0 to 1. What depends on patients is None when
-        they are unknown.
+        One dict per fold with `fold` (from 1), `n_train`, `n_validation`, `n_test`, `n_test_patients`, and
+        the number of test slices with development data that hold `n_test_sharing_patient`: another slice of
+        their patient, `n_test_with_direct_neighbour`: an adjacent slice of their patient, `n_test_with_copy`:
+        an exact or near copy. `share_sharing_patient`, `share_with_direct_neighbour` and `share_with_copy`
+        are the same as shares of `n_test`, 0 to 1. Values that depend on patients are None when patients are
+        unknown.
     """
     patients = table["patient"].to_numpy(dtype=str)
     knows_patients = bool((patients != "").all())
@@ -198,13 +199,13 @@ def audit_split(
         }
         if knows_patients:
             sharing = int(np.isin(patients[fold.test], patients[developed_on]).sum())
-            beside = sum(any(developed_on[other] for other in neighbours[test]) for test in fold.test)
+            adjacent = sum(any(developed_on[other] for other in neighbours[test]) for test in fold.test)
             row |= {
                 "n_test_patients": len(np.unique(patients[fold.test])),
                 "n_test_sharing_patient": sharing,
                 "share_sharing_patient": sharing / n_test,
-                "n_test_with_direct_neighbour": beside,
-                "share_with_direct_neighbour": beside / n_test,
+                "n_test_with_direct_neighbour": adjacent,
+                "share_with_direct_neighbour": adjacent / n_test,
             }
         copied = sum(any(developed_on[other] for other in copies[test]) for test in fold.test)
         rows.append(row | {"n_test_with_copy": copied, "share_with_copy": copied / n_test})
@@ -214,7 +215,7 @@ def audit_split(
 def _hash_pictures(
     dataset: Dataset, progress: Callable[[int, int], None] | None
 ) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
-    """The (n, 32) uint8 perceptual hashes, and the (width, height) of every picture."""
+    """Return (n, 32) uint8 perceptual hashes and the (width, height) of every picture."""
 
     def hash_file(file: str) -> tuple[NDArray[np.uint8], tuple[int, int]]:
         pixels = read_pixels(dataset, file)
@@ -239,21 +240,21 @@ def _find_duplicates(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(files) for files in groups.values() if len(files) > 1)
 
 
-def find_labels(table: pd.DataFrame) -> LabelFindings:
+def compare_labels(table: pd.DataFrame) -> LabelFindings:
     """Compare the folder labels with the slice labels of a `Dataset` table that has both."""
     positive = table["folder_label"] == 1
     showing = table["slice_label"] == 1
-    wronged = table.loc[~positive & showing, "patient"]
+    mislabelled = table.loc[~positive & showing, "patient"]
     return LabelFindings(
         n_positive_folder=int(positive.sum()),
         n_showing_in_positive=int((positive & showing).sum()),
-        n_showing_in_negative=len(wronged),
-        patients_showing_in_negative=tuple(wronged.drop_duplicates()),
+        n_showing_in_negative=len(mislabelled),
+        patients_showing_in_negative=tuple(mislabelled.drop_duplicates()),
     )
 
 
 def _list_neighbours(table: pd.DataFrame) -> list[list[int]]:
-    """For each row, the rows just before and after it in the same patient; deleted masks leave no gap."""
+    """List for each row the rows of the adjacent slices; gaps in the file numbers are ignored."""
     order = table.reset_index(drop=True).sort_values(["patient", "number"])
     rows, patients = order.index.to_list(), order["patient"].to_list()
     neighbours: list[list[int]] = [[] for _ in rows]
@@ -265,7 +266,7 @@ def _list_neighbours(table: pd.DataFrame) -> list[list[int]]:
 
 
 def _list_copies(table: pd.DataFrame, near_duplicates: Iterable[Pair]) -> list[set[int]]:
-    """For each row, the rows that hold an exact or near copy of it."""
+    """List for each row the rows with an exact or near copy of it."""
     row_of = {file: row for row, file in enumerate(table["file"])}
     copies: list[set[int]] = [set() for _ in row_of]
     pairs = [(first, second) for first, second, _ in near_duplicates]

@@ -1,4 +1,4 @@
-"""Finding the two class folders of a data set, and the files in them."""
+"""Find the two class folders of a data set, and the files in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import DatasetError
 from core.system import natural_key
 
-# Words at the start of a folder's name that mark the class without the finding.
+# First words of folder names that mark the negative class.
 _NEGATIVE_WORDS = {
     "normal",
     "no",
@@ -23,7 +23,7 @@ _NEGATIVE_WORDS = {
     "negative",
     "benign",
 }
-# What archives and desktops leave behind.
+# Created by archive programs and desktops.
 _IGNORED_FOLDERS = {"__macosx", "$recycle.bin", "system volume information"}
 _IGNORED_FILES = {"thumbs.db", "desktop.ini"}
 _MAX_WRAPPERS = 4
@@ -32,16 +32,16 @@ _LAYOUT = "put the pictures into two folders, one for each class, such as Normal
 
 
 def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
-    """Follow wrapping folders down to the one that holds the two class folders.
+    """Find the folder that holds the two class folders, inside up to four levels of wrapping folders.
 
-    Empty and hidden folders, and what archives and desktops leave behind, do not count.
+    Empty folders, hidden folders and those of archive programs and desktops are ignored.
 
     Returns:
-        The folder that holds the classes, and their names, (negative, positive): negative is the one that
-        begins with a word such as "normal", "no" or "healthy"; if none or both do, the first by name.
+        The folder that holds the classes, and their names (negative, positive). The negative name begins with
+        a word such as "normal", "no" or "healthy"; if neither or both do, it is the first by name.
 
     Raises:
-        DatasetError: when there is no such folder, no picture, one class only, or more than two classes.
+        DatasetError: the folder does not exist, or holds no class, one class or more than two.
     """
     if not folder.is_dir():
         raise DatasetError(
@@ -73,16 +73,15 @@ def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Every file below a class folder, in natural order; hidden ones and desktops' leftovers are passed
-    over."""
+    """Return every file below a class folder in natural order, without hidden and system files."""
     found = [Path(entry.path) for entry in walk_files(folder)]
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
 
 
 def walk_files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    """The same files in any order, as the system lists them: their sizes and times cost little to ask for.
+    """Yield the same files as `list_files`, in any order, as directory entries.
 
-    What cannot be listed is passed over, and no link to a folder is followed.
+    Folders that cannot be listed are skipped, and links to folders are not followed.
     """
     try:
         entries = list(os.scandir(folder))
@@ -90,17 +89,19 @@ def walk_files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
         return
     for entry in entries:
         if not entry.is_dir():
-            if _counts(entry.name, _IGNORED_FILES):
+            if _is_relevant(entry.name, _IGNORED_FILES):
                 yield entry
-        elif not entry.is_symlink() and _counts(entry.name, _IGNORED_FOLDERS):
+        elif not entry.is_symlink() and _is_relevant(entry.name, _IGNORED_FOLDERS):
             yield from walk_files(entry.path)
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and _counts(path.name, _IGNORED_FOLDERS))
+    return sorted(
+        path for path in folder.iterdir() if path.is_dir() and _is_relevant(path.name, _IGNORED_FOLDERS)
+    )
 
 
-def _counts(name: str, ignored: set[str]) -> bool:
+def _is_relevant(name: str, ignored: set[str]) -> bool:
     return not name.startswith(".") and name.lower() not in ignored
 
 

@@ -1,7 +1,6 @@
-"""A folder of pictures in two class folders -> one table of slices; and the published set this program is
-for.
+"""Index a folder of two class folders as one table of slices, and find or download the published set.
 
-How patients and slice labels are read off the file names: `core.datasets.file_names`.
+`core.datasets.file_names` recovers patients and slice labels from the file names.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.datasets.class_folders import find_class_folders, list_files
-from core.datasets.file_names import can_tell_slices, parse_name, slice_labels
+from core.datasets.file_names import can_recover_slice_labels, parse_name, recover_slice_labels
 from core.datasets.kaggle import KNOWN_DATASET, fetch_known_dataset, find_cached_dataset
 from core.errors import DatasetError, ScanError
 from core.scans import read_scan
@@ -46,11 +45,11 @@ class Dataset:
             `number` (Int64, <NA> if unknown), `folder_label` (int64, 0 or 1),
             `slice_label` (Int64, 0, 1 or <NA>), `sha256` (str).
         classes: the class folders' names, (negative, positive).
-        fingerprint: sha256 over the sorted lines "file<TAB>sha256<NEWLINE>"; names the whole set.
-        refused: unreadable files, each a dict with `file`, `code` and `message`; they are not in the table.
-        has_patients: whether every file names its patient.
+        fingerprint: sha256 of the sorted lines "file<TAB>sha256<NEWLINE>"; identifies the whole set.
+        refused: unreadable files, each a dict with `file`, `code` and `message`; not in the table.
+        has_patients: whether every file name gives a patient.
         has_slice_labels: whether the file-number rule holds (see `core.datasets.file_names`).
-        warnings: what a user of the set must know, as sentences.
+        warnings: sentences about unknown patients or labels and unreadable files.
     """
 
     folder: Path
@@ -64,23 +63,24 @@ class Dataset:
 
     @property
     def is_known(self) -> bool:
-        """Whether this is the published set, byte by byte."""
+        """Return whether this is the published set, byte by byte."""
         return self.fingerprint == KNOWN_DATASET["fingerprint"]
 
     def labels(self, which: Labels) -> NDArray[np.int64]:
-        """The (n,) labels, 0 or 1, in the order of the table.
+        """Return the (n,) int64 labels, 0 or 1, in the order of the table.
 
         Args:
-            which: "folder" (the class folder's, in truth the patient's) or "slice" (what the slice shows).
+            which: "folder" (label of the class folder, hence of the patient) or "slice" (label of the slice).
 
         Raises:
-            DatasetError: when the set has no slice labels, or when all labels are equal.
+            DatasetError: the set has no slice labels, or all labels are equal.
+            ValueError: `which` is neither.
         """
         _check_labels_name(which)
         if which == "slice" and not self.has_slice_labels:
             raise DatasetError(
                 "This set has no slice labels",
-                found="they can only be recovered from the file numbers of the published set",
+                found="they can only be recovered from file numbers like those of the published set",
                 remedy="use the folder labels",
             )
         y = self.table[f"{which}_label"].to_numpy(dtype=np.int64)
@@ -93,24 +93,24 @@ class Dataset:
         return y
 
     def class_names(self, which: Labels) -> tuple[str, str]:
-        """The names of the classes, (negative, positive), for folder or slice labels."""
+        """Return the class names (negative, positive) for folder or slice labels."""
         _check_labels_name(which)
         return self.classes if which == "folder" else _SLICE_CLASSES
 
 
 def index_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
-    """Decode every picture of a two-class folder once, and list what the folder holds.
+    """Index a folder of two class folders, decoding every picture once.
 
-    Takes any set of two class folders, also inside wrapping folders; pictures may lie in subfolders of the
-    classes. The published set takes 2 to 4 seconds on two cores.
+    The class folders may be inside wrapping folders, and pictures in subfolders of the classes. The published
+    set takes 2 to 4 s on two cores.
 
     Args:
-        folder: holds the class folders.
-        progress: called as progress(files done, files in all).
+        folder: folder that holds the class folders.
+        progress: called as progress(files done, total).
 
     Raises:
-        DatasetError: for a folder that does not exist or holds no pictures, for a number of class folders
-            other than two, and for a class without a single readable picture.
+        DatasetError: the folder does not exist, does not hold exactly two class folders, or a class has no
+            readable picture.
     """
     root, classes = find_class_folders(Path(folder))
     listed = [(path, label) for label, name in enumerate(classes) for path in list_files(root / name)]
@@ -138,7 +138,7 @@ def index_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
 
 
 def read_pixels(dataset: Dataset, file: str) -> NDArray[np.float32]:
-    """Read one slice of the table (of a file with several slices, the first).
+    """Read one slice of the table; of a file with several slices, the first.
 
     Args:
         dataset: the indexed set.
@@ -148,13 +148,13 @@ def read_pixels(dataset: Dataset, file: str) -> NDArray[np.float32]:
         (H, W) float32 in [0, 1], read-only.
 
     Raises:
-        ScanError: when the file has vanished or been damaged since it was indexed.
+        ScanError: the file was removed or damaged after indexing.
     """
     return read_scan(dataset.folder / file, file).slices[0].pixels
 
 
 def fingerprint_table(table: pd.DataFrame) -> str:
-    """sha256 over the sorted lines "file<TAB>sha256<NEWLINE>" of a table with these two columns."""
+    """Return the fingerprint of a table with the columns `file` and `sha256`; see `Dataset`."""
     pairs = zip(table["file"], table["sha256"], strict=True)
     return hashlib.sha256(
         "".join(sorted(f"{file}\t{digest}\n" for file, digest in pairs)).encode()
@@ -162,10 +162,10 @@ def fingerprint_table(table: pd.DataFrame) -> str:
 
 
 def find_dataset() -> Path | None:
-    """Where the data set lies on this machine, if it does.
+    """Return the folder of the data set on this machine, or None.
 
-    Looks in the folder that the environment variable STROKE_CT_DATA names (the set itself or a folder that
-    holds it as `brain-stroke-ct`), then in kagglehub's cache. The folder is not read.
+    Searched are the folder named by the environment variable STROKE_CT_DATA (the set itself, or a folder that
+    holds it as `brain-stroke-ct`) and then kagglehub's cache. The folder's content is not checked.
     """
     named = os.environ.get(DATASET_VARIABLE)
     if named:
@@ -177,29 +177,30 @@ def find_dataset() -> Path | None:
 
 
 def download(progress: Progress | None = None, checking: Progress | None = None) -> Path:
-    """Fetch the published set from Kaggle into kagglehub's cache, and check it against the known fingerprint.
+    """Download the published set from Kaggle into kagglehub's cache, and check its fingerprint.
 
     A set that is already in the cache is only checked.
 
     Args:
-        progress: called as progress(bytes so far, bytes in all), the latter being an estimate.
-        checking: called as checking(files done, files in all) while the set is checked.
+        progress: called as progress(bytes so far, estimated total).
+        checking: called as checking(files done, total) while the set is checked.
 
     Returns:
         The folder that holds the class folders.
 
     Raises:
-        DatasetError: when Kaggle cannot be reached or refuses, when the disk is full, or when what came is
-            not the published set.
+        DatasetError: Kaggle cannot be reached or refuses, the disk is full, or the downloaded set is not the
+            published one.
+        MissingExtraError: kagglehub is not installed.
     """
     dataset = index_dataset(fetch_known_dataset(progress), checking)
     if not dataset.is_known:
         raise DatasetError(
-            "What came from Kaggle is not the set this program was measured on",
-            found=f"{len(dataset.table)} readable pictures of {KNOWN_DATASET['n_files']},"
-            f" {len(dataset.refused)} unreadable, fingerprint {dataset.fingerprint[:12]}...",
-            remedy=f"delete the folder {str(dataset.folder)!r} and download again; if it stays so, "
-            f"the set at {KNOWN_DATASET['url']} has changed",
+            "The data set from Kaggle is not the one that this program was evaluated on",
+            found=f"{len(dataset.table):,} readable pictures of {KNOWN_DATASET['n_files']:,},"
+            f" {len(dataset.refused):,} unreadable, fingerprint {dataset.fingerprint[:12]}...",
+            remedy=f"delete the folder {str(dataset.folder)!r} and download again; if this message "
+            f"returns, the set at {KNOWN_DATASET['url']} has changed",
         )
     return dataset.folder
 
@@ -221,9 +222,9 @@ def _assemble(
 ) -> Dataset:
     places = {row[0]: place for row in rows if (place := parse_name(row[0]))}
     has_patients = len(places) == len(rows)
-    # An unreadable file still proves that its number was given to a slice.
+    # The number of an unreadable file counts as used too.
     taken = {place for item in refused if (place := parse_name(item["file"]))} | set(places.values())
-    has_slice_labels = has_patients and can_tell_slices(classes, taken)
+    has_slice_labels = has_patients and can_recover_slice_labels(classes, taken)
     if has_patients:
         rows = sorted(rows, key=lambda row: (row[1], natural_key(places[row[0]][0]), places[row[0]][1]))
     files, folder_labels, digests = zip(*rows, strict=True)
@@ -236,7 +237,7 @@ def _assemble(
             "number": pd.array([number for _, number in known] or unknown, dtype="Int64"),
             "folder_label": np.asarray(folder_labels, dtype=np.int64),
             "slice_label": pd.array(
-                slice_labels(known, taken) if has_slice_labels else unknown, dtype="Int64"
+                recover_slice_labels(known, taken) if has_slice_labels else unknown, dtype="Int64"
             ),
             "sha256": digests,
         },
@@ -257,11 +258,10 @@ def _assemble(
 def _warn(has_patients: bool, has_slice_labels: bool, refused: list[dict[str, str]]) -> Iterator[str]:
     if not has_patients:
         yield (
-            "NO PATIENTS ARE KNOWN in this set: its files are not named 'PATIENT (NUMBER)'. It can only be "
-            "split by picture, and where slices of one patient fall on both sides, test figures are far too "
-            "good."
+            "Patients are unknown: the files are not named 'PATIENT (NUMBER)'. The set can only be split at "
+            "random, and if slices of one patient are in training and test, test results are far too good."
         )
     elif not has_slice_labels:
-        yield "This set has no slice labels: its file numbers cannot be those of the published set."
+        yield "This set has no slice labels: its file numbers do not follow the rule of the published set."
     if refused:
-        yield f"{len(refused)} unreadable files were skipped."
+        yield f"{len(refused):,} unreadable files were skipped."

@@ -1,4 +1,4 @@
-"""What a leak and a wrong label look like: which slices to put beside each other. Reads no picture."""
+"""Choose slices that illustrate leakage and label errors, from the table alone."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.datasets.audit import LabelFindings, Pair, find_labels
+from core.datasets.audit import LabelFindings, Pair, compare_labels
 from core.datasets.splits import Fold
 
 
 @dataclass(frozen=True)
 class SharedPair:
-    """A test slice and its like among the learned ones (training or validation).
+    """A test slice and a similar slice of training or validation.
 
     Attributes:
-        test_file, learned_file: as in the table of the data set.
-        patient: of the test slice, "" if unknown.
-        bits: how many of 256 bits of their perceptual hashes differ; None for neighbours in the series.
+        test_file: file of the test slice, as in the table of the data set.
+        training_file: file of the slice of training or validation.
+        patient: patient of the test slice, "" if unknown.
+        bits: number of bits of 256 in which their perceptual hashes differ; None for adjacent slices.
     """
 
     test_file: str
-    learned_file: str
+    training_file: str
     patient: str
     bits: int | None = None
 
 
 @dataclass(frozen=True)
 class LabelExamples:
-    """What the folder labels are worth, with a slice for each finding.
+    """Label findings with one example slice each; an example is None if there is no such slice.
 
     Attributes:
         findings: the counts.
         positive_showing: a file of the positive folder that shows the finding.
-        positive_without: one that does not, of the same patient where there is one.
+        positive_without: a file of the positive folder that does not, of the same patient if possible.
         negative_showing: a file of the negative folder that shows it.
-        Each is None where there is no such slice.
     """
 
     findings: LabelFindings
@@ -46,65 +46,67 @@ class LabelExamples:
     negative_showing: str | None
 
 
-def deal_slices(table: pd.DataFrame, fold: Fold) -> pd.DataFrame:
-    """Say of every slice where a split has put it.
+def tabulate_split(table: pd.DataFrame, fold: Fold) -> pd.DataFrame:
+    """List for every slice whether a fold tests it or develops on it.
 
     Args:
-        table: of a `Dataset` whose patients are known.
-        fold: a parting of its rows.
+        table: the table of a `Dataset` with known patients.
+        fold: a fold of its rows.
 
     Returns:
-        One row per slice, in the order of the patients: `patient`, `place` (from 1, in the series of the
-        patient), `folder_label` (0 or 1), `tested` (bool; otherwise it is learned from), `file`.
+        One row per slice, sorted by patient and number: `patient`, `place` (from 1, in the patient's series),
+        `folder_label` (0 or 1), `tested` (bool; False for training or validation), `file`.
     """
-    dealt = table[["patient", "number", "folder_label", "file"]].copy()
-    dealt["tested"] = False
-    dealt.loc[fold.test, "tested"] = True
-    order = dealt.groupby("patient", sort=False).ngroup()
-    dealt = dealt.assign(order=order).sort_values(["order", "number"], kind="stable")
-    dealt["place"] = dealt.groupby("patient", sort=False).cumcount() + 1
-    return dealt[["patient", "place", "folder_label", "tested", "file"]].reset_index(drop=True)
+    sides = table[["patient", "number", "folder_label", "file"]].copy()
+    sides["tested"] = False
+    sides.loc[fold.test, "tested"] = True
+    order = sides.groupby("patient", sort=False).ngroup()
+    sides = sides.assign(order=order).sort_values(["order", "number"], kind="stable")
+    sides["place"] = sides.groupby("patient", sort=False).cumcount() + 1
+    return sides[["patient", "place", "folder_label", "tested", "file"]].reset_index(drop=True)
 
 
 def sample_shared_pairs(table: pd.DataFrame, fold: Fold, n: int, seed: int = 0) -> tuple[SharedPair, ...]:
-    """Test slices beside a direct neighbour of theirs that is learned from.
+    """Sample pairs of a test slice and an adjacent slice of training or validation.
 
     Args:
-        table: of a `Dataset` whose patients are known.
-        fold: a parting of its rows.
-        n: how many pairs at most, each of another patient.
-        seed: of the choice of patients; in each, the pair nearest to the middle of the series is taken.
+        table: the table of a `Dataset` with known patients.
+        fold: a fold of its rows.
+        n: largest number of pairs, each of another patient.
+        seed: seed for the choice of patients. Of each patient, the pair nearest the middle of the series is
+            used.
     """
-    dealt = deal_slices(table, fold)
+    sides = tabulate_split(table, fold)
     pairs: dict[str, SharedPair] = {}
-    for patient, series in dealt.groupby("patient", sort=False):
+    for patient, series in sides.groupby("patient", sort=False):
         tested, files = series["tested"].to_numpy(), series["file"].to_list()
-        beside = np.flatnonzero(tested[:-1] != tested[1:])  # the first of two neighbours, one on either side
+        # The first slice of each adjacent pair that the split separates.
+        beside = np.flatnonzero(tested[:-1] != tested[1:])
         if len(beside):
             first = int(beside[np.abs(beside - len(files) / 2).argmin()])
-            test, learned = (first, first + 1) if tested[first] else (first + 1, first)
-            pairs[str(patient)] = SharedPair(files[test], files[learned], str(patient))
-    drawn = np.random.default_rng(seed).permutation(sorted(pairs))[:n]
-    return tuple(pairs[name] for name in drawn)
+            test, training = (first, first + 1) if tested[first] else (first + 1, first)
+            pairs[str(patient)] = SharedPair(files[test], files[training], str(patient))
+    chosen = np.random.default_rng(seed).permutation(sorted(pairs))[:n]
+    return tuple(pairs[name] for name in chosen)
 
 
-def pick_copies(
+def select_copies(
     table: pd.DataFrame, fold: Fold, near_duplicates: Iterable[Pair], n: int
 ) -> tuple[SharedPair, ...]:
-    """The `n` most alike pairs of `near_duplicates` that a split has torn apart, most alike first."""
+    """Select up to `n` near-duplicates that a fold separates, most similar first."""
     row_of = {file: row for row, file in enumerate(table["file"])}
     tested = set(fold.test.tolist())
     pairs = []
     for first, second, bits in near_duplicates:
         if (row_of[first] in tested) == (row_of[second] in tested):
             continue
-        test, learned = (first, second) if row_of[first] in tested else (second, first)
-        pairs.append(SharedPair(test, learned, str(table["patient"].iloc[row_of[test]]), bits))
+        test, training = (first, second) if row_of[first] in tested else (second, first)
+        pairs.append(SharedPair(test, training, str(table["patient"].iloc[row_of[test]]), bits))
     return tuple(sorted(pairs, key=lambda pair: pair.bits or 0)[:n])
 
 
 def sample_label_examples(table: pd.DataFrame, seed: int = 0) -> LabelExamples:
-    """The label findings of a table with slice labels, each with an example drawn by the seed."""
+    """Sample an example for each label finding of a table with slice labels."""
     rng = np.random.default_rng(seed)
     positive = table["folder_label"] == 1
     showing = table["slice_label"] == 1
@@ -113,13 +115,15 @@ def sample_label_examples(table: pd.DataFrame, seed: int = 0) -> LabelExamples:
     if shown is not None:
         of_same = without[without["patient"] == shown["patient"]]
         without = of_same if len(of_same) else without
-    blank = without["file"].iloc[len(without) // 2] if len(without) else None  # the middle shows more head
-    wronged = _sample_row(table[~positive & showing], rng)
+    blank = (
+        without["file"].iloc[len(without) // 2] if len(without) else None
+    )  # the middle shows more of the head
+    mislabelled = _sample_row(table[~positive & showing], rng)
     return LabelExamples(
-        findings=find_labels(table),
+        findings=compare_labels(table),
         positive_showing=None if shown is None else str(shown["file"]),
         positive_without=blank,
-        negative_showing=None if wronged is None else str(wronged["file"]),
+        negative_showing=None if mislabelled is None else str(mislabelled["file"]),
     )
 
 

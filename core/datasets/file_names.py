@@ -1,22 +1,22 @@
-"""Patients and slice labels, read off file names such as "58 (12).jpg": patient 58, number 12.
+"""Recover patients and slice labels from file names such as "58 (12).jpg": patient 58, number 12.
 
 The published set "Brain Stroke CT Image Dataset" (Kaggle, afridirahman) holds the pictures of PhysioNet
 CT-ICH (Hssayeni et al., "Intracranial Hemorrhage Segmentation Using a Deep Convolutional Model", Data 2020,
 5(1):14; head CT of 82 patients after trauma) under another name. Its folder label belongs to the patient and
 is copied to every slice: most slices in `Stroke` show no hemorrhage, and a few in `Normal` do.
 
-The labels of the slices themselves can be recovered. In the original folders each slice with a hemorrhage was
-followed by the mask of it; slices and masks were numbered together, then the masks were deleted. Hence the
-rule:
+The slice labels can be recovered from the file numbers. In the original folders each slice with a hemorrhage
+was followed by its mask. Slices and masks were numbered together, and the masks were later deleted. The
+file-number rule is therefore:
 
-    a slice shows a hemorrhage if the number after its own is missing in its patient.
+    a slice shows a hemorrhage if the number after its own is missing for its patient.
 
-The last slice of a patient has no such witness and counts as free of hemorrhage. Against the radiologists'
-labels the rule is right on 2,491 of 2,501 slices: it misses nine slices of patient 49 and one of patient 51,
-and invents none.
+The rule cannot label a patient's last slice, which counts as free of hemorrhage. It agrees with the
+radiologists' labels on 2,491 of 2,501 slices. It misses nine slices of patient 49 and one of patient 51, and
+has no false positive.
 
-Nothing is invented for other sets: the rule is used only where it can hold, that is in folders named Normal
-and Stroke, with every file named by the scheme, numbers starting at 1, and never two in a row missing.
+The rule is used only where it can hold: in folders named Normal and Stroke, with every file named by the
+scheme, numbers that start at 1, and never two numbers in a row missing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Place = tuple[str, int]
 
 
 def parse_name(file: str) -> Place | None:
-    """The (patient, number) of a file, or None when its name does not follow the scheme.
+    """Return the (patient, number) of a file, or None when its name does not follow the scheme.
 
     >>> parse_name("Stroke/58 (12).jpg")
     ('58', 12)
@@ -43,12 +43,12 @@ def parse_name(file: str) -> Place | None:
     return (match[1], int(match[2])) if match else None
 
 
-def can_tell_slices(classes: Iterable[str], taken: Set[Place]) -> bool:
-    """Whether the file-number rule can hold: the gaps may stem from deleted masks and nothing else.
+def can_recover_slice_labels(classes: Iterable[str], taken: Set[Place]) -> bool:
+    """Return whether the file-number rule can hold, with every gap explained by one deleted mask.
 
     Args:
         classes: names of the class folders.
-        taken: (patient, number) of every file, also of unreadable ones.
+        taken: (patient, number) of every file, including unreadable ones.
     """
     if {name.lower() for name in classes} != RULED_CLASSES:
         return False
@@ -60,12 +60,15 @@ def can_tell_slices(classes: Iterable[str], taken: Set[Place]) -> bool:
     return True
 
 
-def slice_labels(places: Iterable[Place], taken: Set[Place]) -> list[int]:
-    """The label of each slice by the file-number rule: 1 if it shows a hemorrhage.
+def recover_slice_labels(places: Iterable[Place], taken: Set[Place]) -> list[int]:
+    """Recover slice labels by the file-number rule.
 
     Args:
         places: (patient, number) of the slices.
-        taken: (patient, number) of every file, also of unreadable ones.
+        taken: (patient, number) of every file, including unreadable ones.
+
+    Returns:
+        For each slice 1 if it shows a hemorrhage, otherwise 0.
     """
     last: dict[str, int] = {}
     for patient, number in taken:

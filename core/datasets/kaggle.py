@@ -1,4 +1,4 @@
-"""The published data set: what it is, where it comes from, and fetching it with kagglehub."""
+"""The published data set, its source, and its download with kagglehub."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from core.system import natural_key
 
 
 class KnownDataset(TypedDict):
-    """A published data set: `n_bytes` counts its pictures, `fingerprint` is that of
-    `core.datasets.dataset.Dataset`."""
+    """A published data set; `n_bytes` is the size of its pictures, `fingerprint` that of a `Dataset`."""
 
     name: str
     url: str
@@ -38,36 +37,36 @@ _POLL_S = 0.5
 
 
 def cache_folder() -> Path:
-    """Where kagglehub keeps the versions of the set, whether or not it is there."""
+    """Return the folder where kagglehub stores versions of the set; it may not exist."""
     base = os.environ.get("KAGGLEHUB_CACHE") or "~/.cache/kagglehub"
     return Path(base).expanduser() / "datasets" / HANDLE
 
 
 def find_cached_dataset() -> Path | None:
-    """The newest complete version of the set in kagglehub's cache."""
-    # kagglehub writes the mark last: without it the download broke off.
+    """Return the newest complete version of the set in kagglehub's cache, or None."""
+    # kagglehub writes this marker last; without it the download is incomplete.
     marks = sorted(cache_folder().glob("*.complete"), key=lambda mark: natural_key(mark.name), reverse=True)
     folders = (cache_folder() / "versions" / mark.stem for mark in marks)
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def fetch_known_dataset(progress: Callable[[int, int], None] | None = None) -> Path:
-    """Download the set into kagglehub's cache, unless it is there.
+    """Download the set into kagglehub's cache, unless it is already there.
 
     Args:
-        progress: called about twice a second as progress(bytes so far, bytes in all), the latter an estimate.
+        progress: called about twice a second as progress(bytes so far, estimated total).
 
     Returns:
         The folder of the downloaded version.
 
     Raises:
-        DatasetError: when Kaggle cannot be reached or refuses, or when the disk is full.
-        MissingExtraError: when kagglehub is not installed.
+        DatasetError: Kaggle cannot be reached or refuses, or the set cannot be stored.
+        MissingExtraError: kagglehub is not installed.
     """
     if cached := find_cached_dataset():
-        # kagglehub would ask Kaggle for the newest version first, and fail without a connection.
+        # kagglehub would first ask Kaggle for the newest version, which fails without a connection.
         return cached
-    # kagglehub has a bar of its own, which would write across ours.
+    # Suppresses kagglehub's progress bar, which would overwrite ours.
     os.environ.setdefault("TQDM_DISABLE", "1")
     try:
         import kagglehub
@@ -90,36 +89,32 @@ def fetch_known_dataset(progress: Callable[[int, int], None] | None = None) -> P
         exceptions.NotFoundError,
     )
     try:
-        with _watch(progress):
+        with _report_growth(progress):
             return Path(kagglehub.dataset_download(HANDLE))
     except refusals as error:
         raise DatasetError(
-            "Kaggle refused to hand out the data set", found=type(error).__name__, remedy=by_hand
+            "Kaggle refused the download", found=type(error).__name__, remedy=by_hand
         ) from error
     except exceptions.DataCorruptionError as error:
-        raise DatasetError(
-            "The data set was damaged on the way", remedy=f"try again, or {by_hand}"
-        ) from error
+        raise DatasetError("The download was corrupted", remedy=f"try again, or {by_hand}") from error
     except RequestException as error:
         raise DatasetError(
             "Kaggle cannot be reached",
             found=type(error).__name__,
-            remedy="check the connection to the internet and try again, or on a machine that has one "
-            f"{by_hand}",
+            remedy=f"check the internet connection and try again, or {by_hand}",
         ) from error
     except OSError as error:
         raise DatasetError(
             "The data set could not be stored",
             found=error.strerror or type(error).__name__,
-            remedy=f"see that {str(cache_folder())!r} can be written to and the disk has 200 MB to spare, "
-            "or name another place in the environment variable KAGGLEHUB_CACHE",
+            remedy=f"check that {str(cache_folder())!r} can be written to and the disk has 200 MB free, "
+            "or set the environment variable KAGGLEHUB_CACHE to another folder",
         ) from error
 
 
 @contextmanager
-def _watch(progress: Callable[[int, int], None] | None) -> Iterator[None]:
-    """Report the growth of the cache while kagglehub works: first the archive, then what is unpacked from
-    it."""
+def _report_growth(progress: Callable[[int, int], None] | None) -> Iterator[None]:
+    """Report the growth of the cache while kagglehub downloads the archive and unpacks it."""
     if progress is None:
         yield
         return
@@ -141,7 +136,7 @@ def _watch(progress: Callable[[int, int], None] | None) -> Iterator[None]:
 
 
 def _count_bytes(folder: Path) -> int:
-    """Bytes in all files below a folder in which files come and go."""
+    """Count the bytes in all files below a folder; files may vanish meanwhile."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

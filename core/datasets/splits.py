@@ -1,4 +1,4 @@
-"""Parting slices into training, validation and test: at random, as others do, or with patients kept apart."""
+"""Split slices into training, validation and test sets, at random or by patient."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from core.errors import DatasetError
 Split = Literal["random", "patient"]
 SPLITS: tuple[Split, ...] = ("random", "patient")
 
-# A single hold-out takes one part in ten; so does validation of a random split.
+# A single fold tests one part in ten; a random split also validates on one part in ten.
 HOLD_OUT_PARTS = 10
-# With patients kept apart, one part in seven of the rest validates: fewer slices would hold too few lesions.
+# A split by patient validates on one part in seven of the rest; less would hold too few lesions.
 PATIENT_VALIDATION_PARTS = 7
 
-_PART_NAMES = ("training", "validation", "test")
+_SET_NAMES = ("training", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One parting of all slices: sorted row numbers (int64), disjoint, together every row once."""
+    """The sets of one fold: disjoint, sorted int64 row numbers that together hold every row once."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -34,26 +34,25 @@ class Fold:
 def make_folds(
     y: ArrayLike, patients: Sequence[str] | NDArray[np.str_], *, split: Split, folds: int, seed: int
 ) -> list[Fold]:
-    """Part the slices into training, validation and test.
+    """Split slices into training, validation and test sets.
 
-    Validation is taken by the same unit as the test part: slices of a random split, patients of a patient
-    split. All parts are stratified by label as far as the unit allows.
+    Validation and test sets are split by the same unit: slices for a random split, patients for a split by
+    patient. All sets are stratified by label as far as the unit allows.
 
     Args:
         y: (n,) labels, 0 or 1.
-        patients: (n,) patient of each slice; only looked at when `split` is "patient".
-        split: "random" (slices of one patient may lie in several parts) or "patient" (they never do).
-        folds: 1 holds out about 10 % for testing; K > 1 gives K folds whose test parts cover every slice
-            once.
-        seed: of the shuffling; the same seed gives the same folds.
+        patients: (n,) patient of each slice; used only if `split` is "patient".
+        split: "random" (slices of one patient may be in several sets) or "patient" (they never are).
+        folds: 1 holds out about 10 % for testing; K > 1 gives K folds that test every slice once.
+        seed: the same seed gives the same folds.
 
     Returns:
         One `Fold` per fold.
 
     Raises:
-        DatasetError: for a patient split without patients or with too few of them, for more folds than a
-            class has slices, or when a part would hold one class only.
-        ValueError: for an unknown split, folds below 1 or arrays of different length.
+        DatasetError: a split by patient lacks patients, a class has too few patients or slices for the folds,
+            or a set would hold one class only.
+        ValueError: the split is unknown, `folds` is below 1 or the arrays differ in length.
     """
     labels = np.asarray(y).astype(np.int64)
     groups = np.asarray(patients, dtype=str)
@@ -68,13 +67,13 @@ def make_folds(
     if split == "patient" and ((groups == "").any() or not groups.size):
         raise DatasetError(
             "Slices cannot be split by patient, because their patients are unknown",
-            remedy="name the files 'PATIENT (NUMBER).jpg', or split at random and distrust the figures",
+            remedy="name the files 'PATIENT (NUMBER).jpg', or split at random and expect inflated results",
         )
     rows = np.arange(len(labels))
     if folds == 1:
         outer = [_hold_out(rows, labels, groups, split, HOLD_OUT_PARTS, seed)]
     else:
-        outer = list(_part(rows, labels, groups, split, folds, seed))
+        outer = list(_split_rows(rows, labels, groups, split, folds, seed))
     n_validation = PATIENT_VALIDATION_PARTS if split == "patient" else HOLD_OUT_PARTS
     result = []
     for number, (rest, test) in enumerate(outer, start=1):
@@ -93,12 +92,12 @@ def _hold_out(
     n_parts: int,
     seed: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(rest, part) of `rows`: about one part in `n_parts`, larger where a class has fewer patients or slices.
+    """Return (rest, part) of `rows`; the part is one in `n_parts`, or larger if a class has fewer units.
 
-    The first part in which both classes are left on both sides; in small sets not every part is such.
+    The first part is used for which both sides hold both classes; in small sets not every part does.
     """
     n_parts = min(n_parts, max(_count_units(rows, labels, groups, split), 2))
-    candidates = list(_part(rows, labels, groups, split, n_parts, seed))
+    candidates = list(_split_rows(rows, labels, groups, split, n_parts, seed))
     both = (pair for pair in candidates if all(len(np.unique(labels[side])) == 2 for side in pair))
     return next(both, candidates[0])
 
@@ -106,12 +105,12 @@ def _hold_out(
 def _count_units(
     rows: NDArray[np.int64], labels: NDArray[np.int64], groups: NDArray[np.str_], split: Split
 ) -> int:
-    """How many patients, or slices, the rarer label has: a class can be in no more parts than that."""
+    """Count the patients, or slices, of the rarer label: an upper bound on the number of parts."""
     units = groups[rows] if split == "patient" else rows
     return min(len(np.unique(units[labels[rows] == label])) for label in (0, 1))
 
 
-def _part(
+def _split_rows(
     rows: NDArray[np.int64],
     labels: NDArray[np.int64],
     groups: NDArray[np.str_],
@@ -120,7 +119,7 @@ def _part(
     seed: int,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield (rest, part) of `rows` for each of `n_parts` parts."""
-    # Late, because importing scikit-learn takes longer than reading a scan.
+    # Imported late, because importing scikit-learn takes longer than reading a scan.
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     n_units = _count_units(rows, labels, groups, split)
@@ -139,10 +138,10 @@ def _part(
 
 
 def _check_classes(fold: Fold, labels: NDArray[np.int64], number: int) -> None:
-    for name, part in zip(_PART_NAMES, (fold.train, fold.validation, fold.test), strict=True):
+    for name, part in zip(_SET_NAMES, (fold.train, fold.validation, fold.test), strict=True):
         if len(np.unique(labels[part])) < 2:
             raise DatasetError(
-                f"The {name} part of fold {number} would hold one class only",
+                f"The {name} set of fold {number} would hold one class only",
                 found=f"{len(part)} slices",
                 remedy="choose fewer folds, another seed, or add data",
             )

@@ -1,4 +1,4 @@
-"""A data set that came as a zip archive: two class folders of pictures, unpacked under names of our own."""
+"""Unpack an uploaded data set, a zip archive of two class folders of pictures, under neutral names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.scans import RASTER_NAMES, identify
 from core.system import CheckedZip, Limits, natural_key, open_zip
 
 LIMITS = Limits(n_members=20_000, member_bytes=64_000_000, total_bytes=4_000_000_000)
-# Uploads that no training needs; older ones are removed when another comes.
+# Number of unused uploads to keep; older ones are removed when a new one is unpacked.
 _N_KEPT = 3
 _CLASS_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,38}[A-Za-z0-9])?")
 _LEFTOVERS = ("__macosx/", "thumbs.db", "desktop.ini")
@@ -28,10 +28,10 @@ _LAYOUT = "zip two folders of pictures, one for each class, such as Normal and S
 
 @dataclass(frozen=True)
 class UploadedSet:
-    """A data set that was unpacked.
+    """An unpacked data set.
 
     Attributes:
-        folder: holds the two class folders.
+        folder: folder that holds the two class folders.
         counts: class name -> number of pictures.
     """
 
@@ -46,36 +46,35 @@ def unpack_dataset(
     in_use: Collection[Path] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> UploadedSet:
-    """Unpack a data set, once: the same archive comes to the same folder.
+    """Unpack a data set, unless the same archive was unpacked before.
 
-    Classes keep their names (letters, digits, blanks, hyphens). Pictures keep patient and number where every
-    name is "PATIENT (NUMBER)" in digits, and are counted through otherwise: no other part of an archive's
-    names, which may name a person, is kept.
+    Class names are kept. Pictures keep patient and number if every name is "PATIENT (NUMBER)" in digits;
+    otherwise they are numbered. No other part of a file name is kept, because it may name a person.
 
     Args:
         source: the archive.
-        area: the folder of unpacked data sets, on a disk with room for it.
-        in_use: data sets that trainings need; of the others the newest three stay.
-        progress: called as progress(files done, files in all).
+        area: folder of unpacked data sets.
+        in_use: data sets that trainings need; of the others the newest three are kept.
+        progress: called as progress(files done, total).
 
     Raises:
-        DatasetError: the archive holds other things than pictures in two class folders.
+        DatasetError: the archive holds anything but pictures in two class folders.
         StrokeError: code "bad_zip", see `core.system.zip_files`.
     """
     folder = area / _hash(source)[:16]
     if folder.is_dir():
         return UploadedSet(folder, _count(folder))
     area.mkdir(parents=True, exist_ok=True)
-    aside = area / f".part-{secrets.token_hex(4)}"
+    temporary = area / f".part-{secrets.token_hex(4)}"
     try:
         with open_zip(source, LIMITS) as archive:
             planned = _plan(archive.members)
             for done, (member, class_name, stem) in enumerate(planned, start=1):
-                _unpack(archive, member, aside / class_name, stem, done)
+                _unpack(archive, member, temporary / class_name, stem, done)
                 progress(done, len(planned))
-        aside.rename(folder)
+        temporary.rename(folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     _clear_unused(area, {*in_use, folder})
     return UploadedSet(folder, _count(folder))
 
@@ -89,7 +88,7 @@ def _hash(source: BinaryIO) -> str:
 
 
 def _plan(members: list[ZipInfo]) -> list[tuple[ZipInfo, str, str]]:
-    """(member, name of its class, stem of its new name) for each picture, in natural order."""
+    """Return (member, class name, stem of the new file name) for each picture, in natural order."""
     paths = {
         info.filename: tuple(info.filename.split("/")) for info in members if not _is_leftover(info.filename)
     }
@@ -98,13 +97,13 @@ def _plan(members: list[ZipInfo]) -> list[tuple[ZipInfo, str, str]]:
     classes = sorted({path[0] for path in paths.values() if len(path) > 1})
     if len(classes) != 2 or any(len(path) < 2 for path in paths.values()):
         raise DatasetError(
-            "The archive does not hold two class folders alone",
-            found=f"{len(classes)} folders, and {sum(len(path) < 2 for path in paths.values())} files beside",
+            "The archive must hold exactly two class folders",
+            found=f"{len(classes)} folders and {sum(len(path) < 2 for path in paths.values())} other files",
             remedy=_LAYOUT,
         )
     if not all(_CLASS_NAME.fullmatch(name) for name in classes):
         raise DatasetError(
-            "A class folder's name has other signs than letters, digits, blanks and hyphens, or is too long",
+            "A class folder's name is too long or has characters other than letters, digits, spaces, - and _",
             remedy="rename the two folders, such as Normal and Stroke, and zip them again",
         )
     names = sorted(paths, key=natural_key)
@@ -126,7 +125,7 @@ def _unpack(archive: CheckedZip, member: ZipInfo, folder: Path, stem: str, numbe
         kind = identify(file.read(_HEAD_BYTES))
     if kind.name not in RASTER_NAMES:
         raise DatasetError(
-            "The archive holds a file that is no picture",
+            "The archive holds a file that is not a supported picture",
             found=f"file {number}: {kind.name}",
             remedy=_LAYOUT,
         )
@@ -135,7 +134,7 @@ def _unpack(archive: CheckedZip, member: ZipInfo, folder: Path, stem: str, numbe
 
 
 def _is_leftover(name: str) -> bool:
-    """What archives and desktops leave behind, and hidden files."""
+    """Return whether a file is hidden, or created by an archive program or a desktop."""
     low = name.lower()
     return any(word in low for word in _LEFTOVERS) or any(part.startswith(".") for part in name.split("/"))
 

@@ -1,4 +1,4 @@
-"""Counting copies, labels and leaks."""
+"""The audit counts copies, label errors and leakage."""
 
 import io
 import sys
@@ -17,7 +17,7 @@ from tests.core.real_data import needs_real_data, real_folder
 
 
 def make_table(patients, digests=None):
-    """A table of slices, three numbers apart, of the given patients."""
+    """Return a table of slices, three numbers apart, of the given patients."""
     n = len(patients)
     return pd.DataFrame(
         {
@@ -30,7 +30,7 @@ def make_table(patients, digests=None):
 
 
 def make_fold(train, validation, test):
-    """A fold of the given rows."""
+    """Return a fold of the given rows."""
     return Fold(*(np.array(part, dtype=np.int64) for part in (train, validation, test)))
 
 
@@ -42,7 +42,7 @@ def phantoms(tmp_path):
 
 
 def test_counts_of_a_clean_set(phantoms):
-    """A set without copies is counted: slices, classes, patients, sizes, and what slices show."""
+    """Slices, classes, patients, sizes and labels of a set without copies are counted."""
     dataset = index_dataset(phantoms)
     audit = audit_dataset(dataset)
     assert (24, 4, (2, 2), (6, 6), ()) == (
@@ -66,7 +66,7 @@ def test_counts_of_a_clean_set(phantoms):
 
 
 def test_exact_copies_are_grouped(phantoms):
-    """Files with equal bytes are one group, and a group in both folders is counted as such."""
+    """Files with equal bytes form a group, and a group in both class folders is counted."""
     data = (phantoms / "Normal" / "1 (1).jpg").read_bytes()
     (phantoms / "Normal" / "1 (7).jpg").write_bytes(data)
     (phantoms / "Stroke" / "9 (1).jpg").write_bytes(data)
@@ -80,7 +80,7 @@ def test_exact_copies_are_grouped(phantoms):
 
 @pytest.mark.parametrize("change", ["jpeg", "smaller", "brighter"])
 def test_near_copies_are_found(phantoms, change):
-    """A picture saved again, made smaller or brighter is found, and counted as of another patient."""
+    """A picture saved again, reduced or brightened is found, and counted as of another patient."""
     image = Image.open(phantoms / "Normal" / "1 (3).jpg")
     if change == "smaller":
         image = image.resize((90, 90))
@@ -96,7 +96,7 @@ def test_near_copies_are_found(phantoms, change):
 
 
 def test_near_duplicates_are_pairs_within_the_limit():
-    """Pairs at most the limit apart are listed, the most alike first, exact copies left out."""
+    """Pairs within the limit are listed, most similar first, without exact copies."""
     hashes = np.zeros((4, 32), np.uint8)
     hashes[1, 0] = 0b1
     hashes[2, :2] = [0b11111110, 0b11000000]  # 9 bits from row 0, 10 from row 1
@@ -116,7 +116,7 @@ def test_patients_in_both_folders_are_named(phantoms):
 
 
 def test_set_without_patients_or_slice_labels(phantoms):
-    """Where patients are unknown nothing is made up for them."""
+    """With unknown patients, counts that depend on them are 0 and labels None."""
     (phantoms / "Normal" / "1 (1).jpg").rename(phantoms / "Normal" / "x.jpg")
     audit = audit_dataset(index_dataset(phantoms))
     assert (0, (0, 0), (0, 0), None) == (
@@ -128,13 +128,13 @@ def test_set_without_patients_or_slice_labels(phantoms):
 
 
 def test_progress_counts_every_picture(phantoms):
-    """The callback hears of every picture."""
-    heard = []
-    audit_dataset(index_dataset(phantoms), lambda done, total: heard.append((done, total)))
-    assert [(done, 24) for done in range(1, 25)] == heard
+    """The callback is called for every picture."""
+    calls = []
+    audit_dataset(index_dataset(phantoms), lambda done, total: calls.append((done, total)))
+    assert [(done, 24) for done in range(1, 25)] == calls
 
 
-def test_missing_library_is_told(phantoms, monkeypatch):
+def test_missing_library_is_named(phantoms, monkeypatch):
     """Without ImageHash the message says what to install."""
     monkeypatch.setitem(sys.modules, "imagehash", None)
     with pytest.raises(MissingExtraError, match="pip install ImageHash"):
@@ -142,20 +142,20 @@ def test_missing_library_is_told(phantoms, monkeypatch):
 
 
 def test_shared_patients_and_neighbours_are_counted():
-    """Test slices whose patient, or direct neighbour, lies in training or validation are counted."""
+    """Test slices whose patient or adjacent slice is in training or validation are counted."""
     #        rows: 0 1 2 3 4 of patient a, 5 6 of b, 7 of c
     table = make_table("aaaaabbc")
     (row,) = audit_split(table, [make_fold([0, 5], [3], [1, 2, 4, 6, 7])])
     assert (2, 1, 5, 3) == tuple(row[key] for key in ("n_train", "n_validation", "n_test", "n_test_patients"))
     assert (4, 0.8) == (row["n_test_sharing_patient"], row["share_sharing_patient"])
-    # 1 lies beside 0, 2 and 4 beside 3, 6 beside 5.
+    # 1 is adjacent to 0, 2 and 4 to 3, 6 to 5.
     assert (4, 0.8) == (row["n_test_with_direct_neighbour"], row["share_with_direct_neighbour"])
     (far,) = audit_split(table, [make_fold([0], [5], [2, 3, 4])])
     assert (3, 0) == (far["n_test_sharing_patient"], far["n_test_with_direct_neighbour"])
 
 
 def test_neighbours_follow_numbers_not_rows():
-    """Neighbours are told by the slice number, however the table is ordered."""
+    """Adjacent slices follow the slice numbers, not the order of the table."""
     table = make_table("aaa").assign(number=pd.array([1, 3, 2], dtype="Int64"))
     (far, near) = audit_split(table, [make_fold([0], [], [1]), make_fold([0], [], [2])])
     assert (0, 1) == (far["n_test_with_direct_neighbour"], near["n_test_with_direct_neighbour"])
@@ -172,7 +172,7 @@ def test_copies_in_training_are_counted():
 
 
 def test_unknown_patients_give_none():
-    """Where patients are unknown, what depends on them is None and not zero."""
+    """With unknown patients, values that depend on them are None, not 0."""
     (row,) = audit_split(make_table(["", "", ""]), [make_fold([0], [1], [2])])
     assert [None] * 5 == [
         row[key]
@@ -187,8 +187,8 @@ def test_unknown_patients_give_none():
 
 
 @pytest.mark.parametrize("folds", [1, 5])
-def test_patient_split_leaks_nothing(tmp_path, folds):
-    """A split by patient shares no patient and no neighbour, a random split nearly all."""
+def test_patient_split_has_no_leakage(tmp_path, folds):
+    """A split by patient shares no patient and no adjacent slice, a random split nearly all."""
     write_phantom_dataset(tmp_path, n_patients=20, slices_per_patient=10, size=64)
     dataset = index_dataset(tmp_path)
     y, patients = dataset.labels("folder"), dataset.table["patient"]
@@ -200,7 +200,7 @@ def test_patient_split_leaks_nothing(tmp_path, folds):
 
 @needs_real_data
 def test_leak_of_the_published_protocol():
-    """A random 90/10 split of the real set shares every patient and 98 % of the direct neighbours."""
+    """In random 90/10 splits of the real set all test slices share a patient, 98 % have an adjacent slice."""
     dataset = index_dataset(real_folder())
     y, patients = dataset.labels("folder"), dataset.table["patient"]
     rows = [
@@ -214,7 +214,7 @@ def test_leak_of_the_published_protocol():
 @needs_real_data
 @pytest.mark.slow
 def test_real_set_has_the_documented_findings():
-    """The real set has no exact copies, no near copies across patients, and 259 of 950 slices with blood."""
+    """The real set has no exact copies, no near-copies across patients, and 259 of 950 slices with blood."""
     audit = audit_dataset(index_dataset(real_folder()))
     assert ((), 0, 82, (51, 31)) == (
         audit.duplicates,

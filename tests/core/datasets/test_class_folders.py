@@ -1,4 +1,4 @@
-"""Finding the two class folders."""
+"""The two class folders are found, or the layout is refused."""
 
 import pytest
 
@@ -15,20 +15,20 @@ def make(root, *files):
 
 
 def test_two_folders_are_the_classes(tmp_path):
-    """Two folders with files are the classes, the normal one first."""
+    """Two folders with files are the classes, the negative one first."""
     make(tmp_path, "Stroke/a.jpg", "Normal/a.jpg")
     assert (tmp_path, ("Normal", "Stroke")) == find_class_folders(tmp_path)
 
 
 @pytest.mark.parametrize("wrapper", ["Brain_Data_Organised", "a/b"])
 def test_wrapping_folders_are_followed(tmp_path, wrapper):
-    """Folders around the classes, as archives leave them, are looked through."""
+    """Wrapping folders around the classes are followed."""
     make(tmp_path, f"{wrapper}/Normal/a.jpg", f"{wrapper}/Stroke/a.jpg")
     assert (tmp_path / wrapper, ("Normal", "Stroke")) == find_class_folders(tmp_path)
 
 
 def test_leftovers_do_not_count(tmp_path):
-    """Hidden folders, __MACOSX and empty folders are no classes, and desktops' files no pictures."""
+    """Hidden folders, __MACOSX, empty folders and system files are ignored."""
     make(tmp_path, "Normal/a.jpg", "Stroke/a.jpg", "__MACOSX/Normal/._a.jpg", ".git/x", "Normal/Thumbs.db")
     make(tmp_path, "only_junk/.DS_Store", "Normal/.hidden/a.jpg", "readme.txt")
     (tmp_path / "empty").mkdir()
@@ -37,7 +37,7 @@ def test_leftovers_do_not_count(tmp_path):
 
 
 def test_files_come_in_natural_order(tmp_path):
-    """2 comes before 10, and pictures in subfolders are found."""
+    """Files are in natural order, 2 before 10, including those in subfolders."""
     make(tmp_path, "c/1 (10).jpg", "c/1 (2).jpg", "c/sub/1 (1).jpg")
     assert ["1 (2).jpg", "1 (10).jpg", "sub/1 (1).jpg"] == [
         path.relative_to(tmp_path / "c").as_posix() for path in list_files(tmp_path / "c")
@@ -45,7 +45,7 @@ def test_files_come_in_natural_order(tmp_path):
 
 
 def test_links_to_folders_are_not_followed(tmp_path):
-    """A folder that holds itself by a link has an end; a file that is a link counts."""
+    """A link to a folder is not followed; a link to a file is listed."""
     make(tmp_path, "c/a.jpg", "c/sub/b.jpg")
     (tmp_path / "c/sub/again").symlink_to(tmp_path / "c", target_is_directory=True)
     (tmp_path / "c/z.jpg").symlink_to(tmp_path / "c/a.jpg")
@@ -65,7 +65,7 @@ def test_links_to_folders_are_not_followed(tmp_path):
         (("non-stroke", "normal"), ("non-stroke", "normal")),
     ],
 )
-def test_negative_class_is_told_by_its_name(tmp_path, names, expected):
+def test_negative_class_follows_from_its_name(tmp_path, names, expected):
     """The class whose name begins with a word such as no or normal is negative; else the first by name."""
     make(tmp_path, *(f"{name}/a.jpg" for name in names))
     assert expected == find_class_folders(tmp_path)[1]
@@ -81,7 +81,7 @@ def test_negative_class_is_told_by_its_name(tmp_path, names, expected):
         (("1/2/3/4/5/6/Normal/a.jpg", "1/2/3/4/5/6/Stroke/a.jpg"), "no class folders"),
     ],
 )
-def test_other_layouts_are_refused_in_words(tmp_path, files, words):
+def test_other_layouts_are_refused(tmp_path, files, words):
     """Empty folders, loose files, one class and three classes are refused, with the layout that is needed."""
     make(tmp_path, *files)
     with pytest.raises(DatasetError, match=words) as caught:
@@ -98,6 +98,6 @@ def test_empty_class_is_named(tmp_path):
 
 
 def test_missing_folder_is_refused(tmp_path):
-    """A folder that is not there is refused by name."""
+    """A missing folder is refused by name."""
     with pytest.raises(DatasetError, match="There is no folder"):
         find_class_folders(tmp_path / "gone")

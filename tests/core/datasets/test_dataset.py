@@ -1,4 +1,4 @@
-"""A folder of pictures as a table of slices."""
+"""A folder of pictures is indexed as a table of slices."""
 
 import hashlib
 import shutil
@@ -39,15 +39,15 @@ def phantoms(tmp_path):
 
 @pytest.fixture
 def nameless(tmp_path):
-    """A two-class folder whose files do not name patients."""
+    """A folder of two classes whose file names give no patients."""
     for label, name in enumerate(("healthy", "bleeding")):
         for number in (1, 2, 10):
             write_picture(tmp_path / "other" / name / f"scan_{number}.png", 10 * label + number)
     return tmp_path / "other"
 
 
-def test_table_has_the_promised_form(phantoms):
-    """Columns, types and order of the table are as documented."""
+def test_table_has_the_documented_form(phantoms):
+    """Columns, dtypes and order of the table are as documented."""
     table = index_dataset(phantoms).table
     assert list(COLUMNS) == list(table.columns)
     assert ["Int64", "int64", "Int64"] == [
@@ -70,7 +70,7 @@ def test_patients_sort_as_numbers(tmp_path):
 
 
 def test_fingerprint_does_not_follow_the_tables_order():
-    """The fingerprint is of the sorted lines, whatever the order of the table."""
+    """The fingerprint does not depend on the order of the table."""
     table = pd.DataFrame({"file": ["N/9 (1).jpg", "N/10 (1).jpg"], "sha256": ["aa", "bb"]})
     expected = hashlib.sha256(b"N/10 (1).jpg\tbb\nN/9 (1).jpg\taa\n").hexdigest()
     assert expected == fingerprint_table(table) == fingerprint_table(table[::-1])
@@ -88,11 +88,11 @@ def test_phantoms_have_patients_and_slice_labels(phantoms):
     )
 
 
-def test_set_without_patients_says_so_loudly(nameless):
-    """Any two-class folder is taken; that its patients are unknown stands first in its warnings."""
+def test_set_without_patients_has_a_warning(nameless):
+    """A set without patients is indexed; its first warning says that they are unknown."""
     found = index_dataset(nameless)
     assert (False, False) == (found.has_patients, found.has_slice_labels)
-    assert found.warnings[0].startswith("NO PATIENTS ARE KNOWN")
+    assert found.warnings[0].startswith("Patients are unknown")
     assert {""} == set(found.table["patient"])
     assert found.table["number"].isna().all()
     assert found.table["slice_label"].isna().all()
@@ -102,14 +102,14 @@ def test_set_without_patients_says_so_loudly(nameless):
         found.labels("slice")
 
 
-def test_one_nameless_file_unnames_all(phantoms):
-    """A single file outside the scheme makes patients unknown for the set: half-known groups would leak."""
+def test_one_other_file_name_makes_patients_unknown(phantoms):
+    """A single file name outside the scheme makes the patients of the set unknown."""
     write_picture(phantoms / "Normal" / "extra.png")
     assert not index_dataset(phantoms).has_patients
 
 
 def test_missing_files_forbid_slice_labels(phantoms):
-    """Where two numbers in a row are missing, the rule is not used and the warning says so."""
+    """With two numbers in a row missing, the rule is not used, and a warning says so."""
     for number in (2, 3):
         (phantoms / "Normal" / f"1 ({number}).jpg").unlink()
     found = index_dataset(phantoms)
@@ -118,7 +118,7 @@ def test_missing_files_forbid_slice_labels(phantoms):
 
 
 def test_unreadable_files_are_listed_skipped_and_counted(phantoms):
-    """Truncated, empty and foreign files are refused by name and reason, and the others are read."""
+    """Truncated, empty and other files are refused with a reason, and the others are read."""
     whole = (phantoms / "Normal" / "1 (2).jpg").read_bytes()
     (phantoms / "Normal" / "1 (2).jpg").write_bytes(whole[: len(whole) // 2])
     (phantoms / "Stroke" / "notes.txt").write_text("hello")
@@ -134,8 +134,8 @@ def test_unreadable_files_are_listed_skipped_and_counted(phantoms):
     assert ("3 unreadable files were skipped.",) == found.warnings
 
 
-def test_unreadable_file_makes_no_hemorrhage(phantoms):
-    """A damaged file still holds its number, so the slice before it keeps its label."""
+def test_unreadable_file_changes_no_label(phantoms):
+    """A damaged file still counts by its number, so the slice before it keeps its label."""
     before = index_dataset(phantoms).table.set_index("file")["slice_label"]
     (phantoms / "Normal" / "1 (3).jpg").write_bytes(b"\xff\xd8")
     after = index_dataset(phantoms).table.set_index("file")["slice_label"]
@@ -143,7 +143,7 @@ def test_unreadable_file_makes_no_hemorrhage(phantoms):
 
 
 def test_class_without_readable_picture_is_refused(tmp_path):
-    """A class in which every file is refused is an error that names the class."""
+    """A class without a readable picture is refused by name."""
     write_picture(tmp_path / "Normal" / "a.png")
     (tmp_path / "Stroke").mkdir()
     (tmp_path / "Stroke" / "a.png").write_bytes(b"nothing")
@@ -159,7 +159,7 @@ def test_wrapping_folder_changes_nothing(phantoms, tmp_path):
 
 
 def test_fingerprint_follows_names_and_bytes(phantoms):
-    """The fingerprint is the documented hash, and a changed byte or name changes it."""
+    """The fingerprint is the documented hash, and a changed name changes it."""
     found = index_dataset(phantoms)
     pairs = zip(found.table["file"], found.table["sha256"], strict=True)
     text = "".join(sorted(f"{file}\t{digest}\n" for file, digest in pairs))
@@ -170,14 +170,14 @@ def test_fingerprint_follows_names_and_bytes(phantoms):
 
 
 def test_progress_counts_every_file(phantoms):
-    """The callback hears of every file in turn, and of their number."""
-    heard = []
-    index_dataset(phantoms, lambda done, total: heard.append((done, total)))
-    assert [(done, 20) for done in range(1, 21)] == heard
+    """The callback is called for every file, with the total."""
+    calls = []
+    index_dataset(phantoms, lambda done, total: calls.append((done, total)))
+    assert [(done, 20) for done in range(1, 21)] == calls
 
 
 def test_pixels_are_those_of_the_file(phantoms):
-    """read_pixels gives the file's gray, and a vanished file is an error with a reason."""
+    """read_pixels returns the file's gray values; a removed file raises a ScanError."""
     found = index_dataset(phantoms)
     file = found.table["file"][3]
     expected = np.asarray(Image.open(phantoms / file)) / 255
@@ -188,7 +188,7 @@ def test_pixels_are_those_of_the_file(phantoms):
 
 
 def test_labels_of_one_class_are_refused(phantoms):
-    """Labels that are all equal cannot be learnt from, and are refused with their class."""
+    """Labels that are all equal are refused, and the class is named."""
     found = index_dataset(phantoms)
     table = found.table.assign(slice_label=pd.array([0] * len(found.table), dtype="Int64"))
     one_class = Dataset(found.folder, table, found.classes, found.fingerprint, has_slice_labels=True)
@@ -197,7 +197,7 @@ def test_labels_of_one_class_are_refused(phantoms):
 
 
 def test_unknown_kind_of_labels_is_a_mistake(phantoms):
-    """Labels other than folder and slice are a programming error."""
+    """Labels other than folder and slice raise a ValueError."""
     with pytest.raises(ValueError, match="folder"):
         index_dataset(phantoms).labels("patient")
 
@@ -211,7 +211,7 @@ def test_environment_names_the_data_set(tmp_path, monkeypatch, inner):
 
 
 def test_without_data_set_nothing_is_found(tmp_path, monkeypatch):
-    """Without the variable, or with one that names nothing, and an empty cache, there is no data set."""
+    """Without a folder named by the variable and with an empty cache, there is no data set."""
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     monkeypatch.delenv("STROKE_CT_DATA", raising=False)
     assert find_dataset() is None
@@ -220,21 +220,21 @@ def test_without_data_set_nothing_is_found(tmp_path, monkeypatch):
 
 
 def test_download_refuses_another_set(phantoms, monkeypatch):
-    """What came from Kaggle is checked, and another set than the published one is refused."""
+    """A downloaded set that differs from the published one is refused."""
     monkeypatch.setattr(module, "fetch_known_dataset", lambda progress: phantoms)
-    with pytest.raises(DatasetError, match="20 readable pictures of 2501"):
+    with pytest.raises(DatasetError, match="20 readable pictures of 2,501"):
         download()
 
 
 def test_download_returns_the_checked_folder(phantoms, tmp_path, monkeypatch):
-    """The published set is returned as the folder that holds the classes, after both stages reported."""
+    """The folder that holds the classes is returned, after both stages have reported progress."""
     shutil.copytree(phantoms, tmp_path / "outer" / "Brain_Data_Organised")
     monkeypatch.setattr(module, "fetch_known_dataset", lambda progress: progress(1, 1) or tmp_path / "outer")
     monkeypatch.setitem(KNOWN_DATASET, "fingerprint", index_dataset(phantoms).fingerprint)
-    heard = []
-    folder = download(lambda *_: heard.append("fetched"), lambda *_: heard.append("checked"))
+    calls = []
+    folder = download(lambda *_: calls.append("fetched"), lambda *_: calls.append("checked"))
     assert tmp_path / "outer" / "Brain_Data_Organised" == folder
-    assert ["fetched", *["checked"] * 20] == heard
+    assert ["fetched", *["checked"] * 20] == calls
 
 
 @needs_real_data
@@ -251,9 +251,9 @@ def test_real_set_is_the_published_one():
 
 @needs_real_data
 def test_file_number_rule_agrees_with_radiologists():
-    """The rule is right on 2,491 of 2,501 slices, misses nine of patient 49 and one of 51, invents none."""
-    beside = [folder / "slice_labels.csv" for folder in (real_folder(), real_folder().parent)]
-    labels = next((path for path in beside if path.is_file()), None)
+    """The rule agrees on 2,491 of 2,501 slices, misses nine of patient 49 and one of 51, and adds none."""
+    candidates = [folder / "slice_labels.csv" for folder in (real_folder(), real_folder().parent)]
+    labels = next((path for path in candidates if path.is_file()), None)
     if labels is None:
         pytest.skip("slice_labels.csv is not beside the data set")
     table = index_dataset(real_folder()).table

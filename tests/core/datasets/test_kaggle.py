@@ -1,4 +1,4 @@
-"""Fetching the published set; Kaggle itself is never asked."""
+"""The published set is downloaded, without contacting Kaggle in tests."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ from core.errors import DatasetError, MissingExtraError
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An empty cache of kagglehub's."""
+    """An empty kagglehub cache."""
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     monkeypatch.setenv("TQDM_DISABLE", "1")
     return cache_folder()
@@ -23,7 +23,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A kagglehub whose dataset_download is the function given to it."""
+    """Install a kagglehub whose dataset_download is the given function."""
 
     def install(download):
         fake = ModuleType("kagglehub")
@@ -34,7 +34,7 @@ def hub(monkeypatch):
 
 
 def fail_with(error):
-    """A download that raises."""
+    """Return a download function that raises."""
 
     def download(handle):
         raise error
@@ -43,15 +43,15 @@ def fail_with(error):
 
 
 def test_download_asks_for_the_set_and_returns_its_folder(hub, tmp_path):
-    """kagglehub is asked for the published set, and its answer returned as a path."""
-    asked = []
-    hub(lambda handle: asked.append(handle) or str(tmp_path / "versions" / "1"))
+    """kagglehub is called with the published set, and its answer is returned as a path."""
+    handles = []
+    hub(lambda handle: handles.append(handle) or str(tmp_path / "versions" / "1"))
     assert tmp_path / "versions" / "1" == fetch_known_dataset()
-    assert [KNOWN_DATASET["url"].removeprefix("https://www.kaggle.com/datasets/")] == asked
+    assert [KNOWN_DATASET["url"].removeprefix("https://www.kaggle.com/datasets/")] == handles
 
 
 def test_complete_cache_needs_no_connection(hub, cache):
-    """A complete version in the cache is returned without asking kagglehub."""
+    """A complete version in the cache is returned without calling kagglehub."""
     (cache / "versions" / "1").mkdir(parents=True)
     (cache / "1.complete").touch()
     hub(fail_with(requests.ConnectionError("no route")))
@@ -59,28 +59,28 @@ def test_complete_cache_needs_no_connection(hub, cache):
 
 
 def test_progress_follows_the_growing_cache(hub, cache, monkeypatch):
-    """While kagglehub works, the callback hears of the bytes in the cache, and in the end of all of them."""
+    """During the download the callback gets the bytes in the cache, and at the end the total."""
     monkeypatch.setattr(kaggle, "_POLL_S", 0.01)
-    heard = []
+    calls = []
 
     def download(handle):
         cache.mkdir(parents=True)
         (cache / "1.archive").write_bytes(b"\0" * 12345)
         deadline = time.monotonic() + 10
-        while not heard and time.monotonic() < deadline:
+        while not calls and time.monotonic() < deadline:
             time.sleep(0.01)
         return str(cache)
 
     hub(download)
-    fetch_known_dataset(lambda done, total: heard.append((done, total)))
+    fetch_known_dataset(lambda done, total: calls.append((done, total)))
     total = 2 * KNOWN_DATASET["n_bytes"]
-    assert (12345, total) in heard
-    assert (total, total) == heard[-1]
+    assert (12345, total) in calls
+    assert (total, total) == calls[-1]
 
 
 @pytest.mark.parametrize("error", [requests.ConnectionError("no route"), requests.Timeout("slow")])
-def test_offline_is_told_with_a_way_out(hub, error):
-    """Without a connection, the message says so and how to get the set by hand."""
+def test_offline_error_has_a_remedy(hub, error):
+    """Without a connection, the message says so and how to download the set by hand."""
     hub(fail_with(error))
     with pytest.raises(DatasetError, match="Kaggle cannot be reached") as caught:
         fetch_known_dataset()
@@ -96,22 +96,22 @@ def test_offline_is_told_with_a_way_out(hub, error):
         exceptions.BackendError("no"),
     ],
 )
-def test_refusal_by_kaggle_is_told(hub, error):
-    """A refusal by Kaggle is no missing connection, and has the same way out."""
+def test_refusal_by_kaggle_has_a_remedy(hub, error):
+    """A refusal by Kaggle has its own message and the same remedy."""
     hub(fail_with(error))
-    with pytest.raises(DatasetError, match="refused to hand out") as caught:
+    with pytest.raises(DatasetError, match="refused the download") as caught:
         fetch_known_dataset()
     assert "by hand" in caught.value.remedy
 
 
-def test_damage_on_the_way_is_told(hub):
-    """A download whose hash is wrong asks to try again."""
+def test_corrupted_download_is_reported(hub):
+    """A download with a wrong hash gives a message to try again."""
     hub(fail_with(exceptions.DataCorruptionError("hash")))
-    with pytest.raises(DatasetError, match="damaged on the way"):
+    with pytest.raises(DatasetError, match="was corrupted"):
         fetch_known_dataset()
 
 
-def test_full_disk_is_told(hub, cache):
+def test_full_disk_is_reported(hub, cache):
     """A full disk names the folder and the space that is needed."""
     hub(fail_with(OSError(28, "No space left on device")))
     with pytest.raises(DatasetError, match="No space left") as caught:
@@ -119,7 +119,7 @@ def test_full_disk_is_told(hub, cache):
     assert str(cache) in caught.value.remedy
 
 
-def test_missing_kagglehub_is_told(monkeypatch):
+def test_missing_kagglehub_is_named(monkeypatch):
     """Without kagglehub the message says what to install."""
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(MissingExtraError, match="pip install kagglehub"):
@@ -127,7 +127,7 @@ def test_missing_kagglehub_is_told(monkeypatch):
 
 
 def test_newest_complete_version_is_found(cache):
-    """Of the versions in the cache the newest complete one is taken; a broken-off download is none."""
+    """The newest complete version in the cache is used; an incomplete download is ignored."""
     assert find_cached_dataset() is None
     for version in (2, 9, 10, 11):
         (cache / "versions" / str(version)).mkdir(parents=True)
@@ -136,8 +136,8 @@ def test_newest_complete_version_is_found(cache):
     assert cache / "versions" / "10" == find_cached_dataset()
 
 
-def test_cache_is_where_kagglehub_keeps_it(cache):
-    """Our idea of the cache's place is kagglehub's own."""
+def test_cache_folder_is_that_of_kagglehub(cache):
+    """Our path of the cache is that of kagglehub."""
     from kagglehub.cache import get_cached_path
     from kagglehub.handle import parse_dataset_handle
 

@@ -1,4 +1,4 @@
-"""The control with meaningless labels."""
+"""The leakage control, with true and shuffled labels."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from tests.core.real_data import needs_real_data, real_folder
 
 
 def write_patterns(folder, *, n_patients=12, n_slices=5, own=1.0, seed=0, name="{patient} ({number}).png"):
-    """Noise pictures; `own` is how much of each is the patient's own pattern. Odd patients are "Stroke"."""
+    """Write noise pictures with a share `own` of the patient's pattern. Odd patients are "Stroke"."""
     rng = np.random.default_rng(seed)
     for patient in range(1, n_patients + 1):
         pattern = rng.random((48, 48))
@@ -41,7 +41,7 @@ def phantoms(tmp_path_factory):
 
 
 def read_small(dataset):
-    """The pictures as the control compares them, read in another way."""
+    """Return the pictures as the control compares them, computed independently."""
     rows = []
     for file in dataset.table["file"]:
         image = Image.fromarray(np.uint8(np.round(read_pixels(dataset, file) * 255)))
@@ -66,8 +66,8 @@ def test_random_splits_agree_with_scikit_learn(phantoms):
 
 
 @pytest.mark.parametrize("labels", ["folder", "slice"])
-def test_patients_apart_agrees_with_scikit_learn(phantoms, labels):
-    """Patients apart is the nearest neighbour with one patient left out at a time, AUROC by its distances."""
+def test_split_by_patient_agrees_with_scikit_learn(phantoms, labels):
+    """The split by patient agrees with scikit-learn's nearest neighbour, one patient left out at a time."""
     pictures, y = read_small(phantoms), phantoms.labels(labels)
     called, scores = np.zeros(len(y)), np.zeros(len(y))
     for rest, test in LeaveOneGroupOut().split(pictures, y, phantoms.table["patient"]):
@@ -87,7 +87,7 @@ def test_patients_apart_agrees_with_scikit_learn(phantoms, labels):
 
 
 def test_the_settings_of_a_set_with_slice_labels(phantoms):
-    """Folder labels true and shuffled, slice labels true, each at random and with patients apart."""
+    """Settings are true and shuffled folder labels and true slice labels, at random and by patient."""
     control = run_control(phantoms, n_runs=1)
     assert [
         ("folder", "random", False),
@@ -117,51 +117,51 @@ def test_the_seed_decides(phantoms):
 
 
 def test_patients_are_recognised_by_their_pattern(tmp_path):
-    """Where each patient has a pattern and nothing else, meaningless labels are scored perfectly."""
+    """If pictures hold only a pattern of the patient, the score on shuffled labels is perfect."""
     control = run_control(write_patterns(tmp_path, own=0.9), n_runs=4)
     assert 1.0 == control.find("folder", "random", shuffled=True).accuracy.low
     assert 1.0 == control.find("folder", "random", shuffled=True).auroc.low
     assert control.find("folder", "patient").accuracy.value < 0.8
-    said = conclude(control)
-    assert said.startswith(
+    text = conclude(control)
+    assert text.startswith(
         "A model that scores 100 % with meaningless labels recognises patients, not disease"
     )
-    assert "With patients kept apart it scores" in said
+    assert "With patients kept apart it scores" in text
 
 
-def test_noise_is_no_leak(tmp_path):
-    """Where pictures are noise, shuffled labels are guessed, and no recognition of patients is claimed."""
+def test_noise_has_no_leakage(tmp_path):
+    """With pictures of noise the score on shuffled labels is low, and the conclusion says so."""
     control = run_control(write_patterns(tmp_path, own=0.0), n_runs=4)
     assert control.find("folder", "random", shuffled=True).accuracy.value < 0.8
-    assert "recognise few patients, or none" in conclude(control)
+    assert "recognises few patients, or none" in conclude(control)
 
 
 def test_unknown_patients_are_not_made_up(tmp_path):
-    """Without patients only the random split is estimated; the rest says why not."""
+    """With unknown patients only the random split is estimated; the other outcomes have a reason."""
     control = run_control(write_patterns(tmp_path, name="p{patient}-{number}.png"), n_runs=2)
     assert 0 == control.n_patients
     assert 0 < control.find("folder", "random").accuracy.value <= 1
     for split, shuffled in (("random", True), ("patient", False), ("patient", True)):
         outcome = control.find("folder", split, shuffled=shuffled)
-        expected = Estimate(None, reason="it is not known which slices belong to one patient")
+        expected = Estimate(None, reason="the patients of the slices are unknown")
         assert (0, expected, expected) == (outcome.n_runs, outcome.accuracy, outcome.auroc)
     assert control.find("slice", "random") is None
-    assert "cannot be told here: it is not known" in conclude(control)
+    assert "cannot be estimated: the patients" in conclude(control)
 
 
-@pytest.mark.parametrize(("n_patients", "told"), [(2, "1 and 1"), (3, "1 and 2")])
-def test_too_few_patients(tmp_path, n_patients, told):
-    """A class with one patient cannot be tested on it: not estimable, with the numbers of patients."""
+@pytest.mark.parametrize(("n_patients", "counts"), [(2, "1 and 1"), (3, "1 and 2")])
+def test_too_few_patients(tmp_path, n_patients, counts):
+    """A class with one patient gives no estimate, and the reason has the numbers of patients."""
     control = run_control(write_patterns(tmp_path, n_patients=n_patients, n_slices=10), n_runs=2)
     outcome = control.find("folder", "patient")
     assert outcome.accuracy.value is None
-    assert outcome.accuracy.reason.endswith(f"there are {told}")
+    assert outcome.accuracy.reason.endswith(f"there are {counts}")
     assert control.find("folder", "random", shuffled=True).accuracy.value is None
     assert control.find("folder", "random").accuracy.value is not None
 
 
 def test_too_few_slices_for_a_random_split(tmp_path):
-    """Where a tenth cannot be held out, the reason of the split is given, and patients apart still stands."""
+    """If a tenth cannot be held out, the random split has a reason; the split by patient is estimated."""
     control = run_control(write_patterns(tmp_path, n_patients=4, n_slices=1), n_runs=2)
     outcome = control.find("folder", "random")
     assert outcome.accuracy.value is None
@@ -171,15 +171,15 @@ def test_too_few_slices_for_a_random_split(tmp_path):
 
 
 def test_slice_labels_of_one_class(tmp_path):
-    """Where no slice shows anything, slice labels are not estimable, because all are equal."""
+    """If no slice shows a hemorrhage, slice labels give no estimate, because all are equal."""
     control = run_control(write_patterns(tmp_path), n_runs=1)
     for split in ("random", "patient"):
         assert "all labels are equal" == control.find("slice", split).auroc.reason
 
 
-def test_large_sets_are_represented_by_whole_patients(phantoms, monkeypatch):
-    """Above the limit as many whole patients take part as fit, others for another seed."""
-    monkeypatch.setattr(leakage, "MOST_SLICES", 40)
+def test_whole_patients_are_sampled_from_large_sets(phantoms, monkeypatch):
+    """Above the limit, as many whole patients are sampled as fit, others for another seed."""
+    monkeypatch.setattr(leakage, "MAX_SLICES", 40)
     control = run_control(phantoms, n_runs=1)
     assert (36, 6, 48) == (control.n_slices, control.n_patients, control.n_slices_in_set)
     chosen = [tuple(leakage._choose_rows(phantoms, seed)) for seed in range(5)]
@@ -187,7 +187,7 @@ def test_large_sets_are_represented_by_whole_patients(phantoms, monkeypatch):
 
 
 def test_progress_counts_pictures_and_settings(phantoms):
-    """Both callbacks end with all of all."""
+    """Both callbacks end at their totals."""
     read, compared = [], []
     run_control(
         phantoms,
@@ -200,7 +200,7 @@ def test_progress_counts_pictures_and_settings(phantoms):
 
 
 def test_an_error_in_the_callback_stops_the_reading(phantoms, monkeypatch):
-    """Whoever raises in the callback gets out at once: no further pictures are read."""
+    """An error raised in the callback stops the reading of further pictures."""
     monkeypatch.setattr(leakage, "_READ_AHEAD", 4)
     read = []
     monkeypatch.setattr(leakage, "read_pixels", lambda d, file: read.append(file) or read_pixels(d, file))
@@ -213,8 +213,8 @@ def test_an_error_in_the_callback_stops_the_reading(phantoms, monkeypatch):
     assert 4 == len(read)
 
 
-def test_a_vanished_picture_is_named(tmp_path):
-    """A picture that is gone since the set was indexed ends in a ScanError."""
+def test_a_removed_picture_is_an_error(tmp_path):
+    """A picture removed after indexing raises a ScanError."""
     dataset = write_patterns(tmp_path)
     (tmp_path / dataset.table["file"][3]).unlink()
     with pytest.raises(ScanError):
@@ -222,32 +222,32 @@ def test_a_vanished_picture_is_named(tmp_path):
 
 
 def test_copies_in_both_classes_score_one_half(tmp_path):
-    """A slice with a copy in either class is as near to both: 0.5, and no division by zero."""
+    """A slice with a copy in both classes scores 0.5, without a division by zero."""
     distances = np.array([[0.0, 0.0, 1.0], [3.0, 1.0, 9.0]], np.float32)
     assert [0.5, 0.75] == nearest_neighbour._score(distances, np.array([0, 1, 1])).tolist()
 
 
 def test_no_runs_are_refused(phantoms):
-    """Zero runs are a mistake of the caller."""
+    """Zero runs raise a ValueError."""
     with pytest.raises(ValueError, match="at least 1"):
         run_control(phantoms, n_runs=0)
 
 
-def test_conclusion_where_test_parts_are_small():
-    """Meaningless labels scored above guessing on average, but not always: some patients are recognised."""
-    said = conclude(make_control(meaningless=(0.75, 0.4, 1.0)))
-    assert said.endswith("It recognises some patients; the test parts are too small to say how many.")
+def test_conclusion_with_small_test_sets():
+    """If only the mean score on shuffled labels is above guessing, the conclusion is cautious."""
+    text = conclude(make_control(meaningless=(0.75, 0.4, 1.0)))
+    assert text.endswith("It recognises some patients; the test sets are too small to say how many.")
 
 
-def test_conclusion_without_patients_apart():
-    """Where patients apart cannot be estimated, the conclusion does without it."""
+def test_conclusion_without_a_split_by_patient():
+    """Without an estimate for the split by patient, the conclusion leaves it out."""
     assert "A model that scores 94 % with meaningless labels recognises patients, not disease." == conclude(
         make_control(meaningless=(0.94, 0.9, 1.0))
     )
 
 
 def make_control(meaningless):
-    """A control where guessing gives 0.6: this accuracy of meaningless labels, none of patients apart."""
+    """Return a control with majority 0.6, this accuracy on shuffled labels and no split by patient."""
 
     def outcome(split, shuffled, *accuracy, reason=""):
         return Outcome("folder", shuffled, split, 1, 0.6, Estimate(*accuracy, reason=reason), Estimate(None))
@@ -264,8 +264,8 @@ def make_control(meaningless):
 
 @needs_real_data
 @pytest.mark.slow
-def test_the_published_set_is_a_leak():
-    """On the real set meaningless labels score like true ones, 0.94, and patients apart 0.564."""
+def test_the_published_set_has_leakage():
+    """On the real set shuffled labels score like true ones, 0.94, and the split by patient 0.564."""
     control = run_control(index_dataset(real_folder()))
     assert 0.945 == pytest.approx(control.find("folder", "random").accuracy.value, abs=0.01)
     assert 0.937 == pytest.approx(control.find("folder", "random", shuffled=True).accuracy.value, abs=0.015)

@@ -1,4 +1,4 @@
-"""Folds: disjoint, complete, stratified, seeded, and with patients kept apart when asked."""
+"""Folds are disjoint, complete, stratified and seeded, and can keep patients apart."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from core.errors import DatasetError
 
 @pytest.fixture(scope="module")
 def cohort():
-    """(labels, patients) of 30 patients with 10 slices each, a third of them positive in 4 slices."""
+    """Labels and patients of 30 patients with 10 slices each; a third are positive in 4 slices."""
     patients = np.repeat([f"p{number}" for number in range(30)], 10)
     y = np.tile(np.arange(10) < 4, 30) & (np.repeat(np.arange(30), 10) % 3 == 0)
     return y.astype(int), patients
@@ -20,8 +20,8 @@ def cohort():
 
 @pytest.mark.parametrize("split", ["random", "patient"])
 @pytest.mark.parametrize("folds", [1, 2, 5])
-def test_parts_are_sorted_disjoint_and_complete(cohort, split, folds):
-    """In every fold each slice is in exactly one part, in ascending order."""
+def test_sets_are_sorted_disjoint_and_complete(cohort, split, folds):
+    """In every fold each slice is in exactly one set, in ascending order."""
     result = make_folds(*cohort, split=split, folds=folds, seed=0)
     assert folds == len(result)
     for fold in result:
@@ -32,15 +32,15 @@ def test_parts_are_sorted_disjoint_and_complete(cohort, split, folds):
 
 
 @pytest.mark.parametrize("split", ["random", "patient"])
-def test_test_parts_cover_every_slice_once(cohort, split):
-    """With several folds the test parts together hold each slice exactly once."""
+def test_test_sets_cover_every_slice_once(cohort, split):
+    """With several folds the test sets together hold each slice exactly once."""
     tested = np.concatenate([fold.test for fold in make_folds(*cohort, split=split, folds=5, seed=0)])
     assert list(range(300)) == sorted(tested.tolist())
 
 
 @pytest.mark.parametrize("folds", [1, 5])
 def test_patients_are_kept_apart(cohort, folds):
-    """With a split by patient no patient is in two parts of a fold."""
+    """In a split by patient no patient is in two sets of a fold."""
     y, patients = cohort
     for fold in make_folds(y, patients, split="patient", folds=folds, seed=3):
         parts = [set(patients[part]) for part in (fold.train, fold.validation, fold.test)]
@@ -48,7 +48,7 @@ def test_patients_are_kept_apart(cohort, folds):
 
 
 def test_random_split_is_stratified(cohort):
-    """Every part of a random split has nearly the whole set's share of positives."""
+    """Every set of a random split has nearly the overall share of positives."""
     y, _ = cohort
     for fold in make_folds(*cohort, split="random", folds=5, seed=0):
         for part in (fold.train, fold.validation, fold.test):
@@ -77,13 +77,13 @@ def test_seed_decides(cohort, split):
 
 
 def test_random_split_needs_no_patients(cohort):
-    """A random split is made where patients are unknown."""
+    """A random split works with unknown patients."""
     y, _ = cohort
     assert 5 == len(make_folds(y, [""] * len(y), split="random", folds=5, seed=0))
 
 
 def test_patient_split_without_patients_is_refused(cohort):
-    """A split by patient where patients are unknown is refused, with the way to name them."""
+    """A split by patient with unknown patients is refused, and the remedy says how to name files."""
     y, _ = cohort
     with pytest.raises(DatasetError, match="patients are unknown") as caught:
         make_folds(y, [""] * len(y), split="patient", folds=5, seed=0)
@@ -92,7 +92,7 @@ def test_patient_split_without_patients_is_refused(cohort):
 
 @pytest.mark.parametrize("folds", [1, 5])
 def test_too_few_patients_are_refused(folds):
-    """A class with a single patient cannot be in training and test alike."""
+    """A class with a single patient is refused, because it cannot be in training and test."""
     y, patients = np.repeat([0, 0, 0, 1], 10), np.repeat(["a", "b", "c", "d"], 10)
     with pytest.raises(DatasetError, match="too few patients"):
         make_folds(y, patients, split="patient", folds=folds, seed=0)
@@ -106,20 +106,20 @@ def test_too_few_slices_are_refused():
 
 
 def make_small(sizes, positives):
-    """(labels, patients): patients of the given sizes, each with so many positive slices."""
+    """Return (labels, patients) for patients of the given sizes and numbers of positive slices."""
     y = np.concatenate([np.arange(n) < k for n, k in zip(sizes, positives, strict=True)]).astype(int)
     return y, np.repeat([f"p{number}" for number in range(len(sizes))], sizes)
 
 
-def test_part_of_one_class_is_refused():
-    """Where grouping leaves a part with one class, the part and the fold are named."""
+def test_set_of_one_class_is_refused():
+    """A set with one class only is refused, with its name and fold."""
     y, patients = make_small([5, 5, 3, 8, 3], [3, 2, 1, 8, 0])
-    with pytest.raises(DatasetError, match="test part of fold 2 would hold one class only"):
+    with pytest.raises(DatasetError, match="test set of fold 2 would hold one class only"):
         make_folds(y, patients, split="patient", folds=3, seed=0)
 
 
 def test_small_set_is_held_out_where_it_can_be():
-    """A hold-out of few patients takes a part that leaves both classes on both sides, not just the first."""
+    """A hold-out of few patients leaves both classes on both sides if any part does."""
     y, patients = make_small([4, 3, 11, 2, 4, 8], [0, 2, 5, 1, 2, 3])
     (fold,) = make_folds(y, patients, split="patient", folds=1, seed=0)
     assert all({0, 1} == set(y[part]) for part in (fold.train, fold.validation, fold.test))
@@ -134,7 +134,7 @@ def test_small_set_is_held_out_where_it_can_be():
     ],
 )
 def test_wrong_arguments_are_mistakes(cohort, changes, words):
-    """Unknown splits, no folds and arrays of different length are programming errors."""
+    """Unknown splits, no folds and arrays of different length raise a ValueError."""
     y, patients = cohort
     arguments = {"y": y, "patients": patients, "split": "random", "folds": 1, "seed": 0} | changes
     with pytest.raises(ValueError, match=words):
@@ -142,7 +142,7 @@ def test_wrong_arguments_are_mistakes(cohort, changes, words):
 
 
 def test_importing_loads_no_scikit_learn():
-    """scikit-learn is only loaded when folds are made."""
+    """scikit-learn is loaded only when folds are made."""
     code = "import sys, core.datasets.splits; print('sklearn' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "False" == printed.strip()

@@ -1,4 +1,4 @@
-"""A data set as a zip archive: unpacked under names of our own, or refused."""
+"""A data set in a zip archive is unpacked under neutral names, or refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def phantoms(tmp_path: Path) -> Path:
 
 
 def pack(members: dict[str, bytes]) -> io.BytesIO:
-    """An archive of these members."""
+    """Return an archive of these members."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in members.items():
@@ -33,13 +33,13 @@ def pack(members: dict[str, bytes]) -> io.BytesIO:
 
 
 def read_set(folder: Path) -> dict[str, bytes]:
-    """The files of a data set's folder."""
+    """Return the files of a data set's folder."""
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
 
 
 @pytest.mark.parametrize("wrapper", ["", "set/", "set/inner/"])
-def test_a_set_comes_out_as_it_went_in(phantoms: Path, tmp_path: Path, wrapper: str) -> None:
-    """Classes, patients, numbers and slice labels are those of the folder that was packed."""
+def test_a_set_is_unpacked_unchanged(phantoms: Path, tmp_path: Path, wrapper: str) -> None:
+    """Classes, patients, numbers and slice labels are those of the packed folder."""
     members = {wrapper + name: data for name, data in read_set(phantoms).items()}
     members |= {"__MACOSX/x": b"", f"{wrapper}Normal/.DS_Store": b""}
     found = unpack_dataset(pack(members), tmp_path / "area")
@@ -50,7 +50,7 @@ def test_a_set_comes_out_as_it_went_in(phantoms: Path, tmp_path: Path, wrapper: 
 
 
 def test_the_same_archive_is_unpacked_once(phantoms: Path, tmp_path: Path) -> None:
-    """Handed in again it gives the same folder, untouched."""
+    """Uploading an archive again gives the same folder, unchanged."""
     archive = pack(read_set(phantoms))
     first = unpack_dataset(archive, tmp_path / "area")
     marker = first.folder / "Normal" / "kept.png"
@@ -59,8 +59,8 @@ def test_the_same_archive_is_unpacked_once(phantoms: Path, tmp_path: Path) -> No
     assert marker.exists()
 
 
-def test_names_that_may_be_a_person_s_are_not_kept(phantoms: Path, tmp_path: Path) -> None:
-    """Where names do not follow the scheme, pictures are counted through; endings are those of contents."""
+def test_names_that_may_identify_a_person_are_not_kept(phantoms: Path, tmp_path: Path) -> None:
+    """Pictures whose names do not follow the scheme are numbered; extensions follow the content."""
     pictures = list(read_set(phantoms).values())
     members = {"Normal/Doe_John.jpg": pictures[0], "Stroke/sub/Roe Jane (2).gif": pictures[1]}
     found = unpack_dataset(pack(members), tmp_path / "area")
@@ -76,32 +76,32 @@ def test_names_that_may_be_a_person_s_are_not_kept(phantoms: Path, tmp_path: Pat
         (["Normal/1.png", "Stroke/1.png", "Other/1.png"], "two class folders"),
         (["Normal/1.png", "Stroke/1.png", "readme.png"], "two class folders"),
         (["1.png", "2.png"], "two class folders"),
-        (["Normal/1.png", "Str\u00f6ke/1.png"], "other signs"),
-        (["Normal/1.png", "-rf/1.png"], "other signs"),
-        (["Normal/1.png", f"{'x' * 60}/1.png"], "other signs"),
+        (["Normal/1.png", "Str\u00f6ke/1.png"], "characters other"),
+        (["Normal/1.png", "-rf/1.png"], "characters other"),
+        (["Normal/1.png", f"{'x' * 60}/1.png"], "characters other"),
         (["Normal/1.png", "Stroke/../../1.png"], "outside"),
         ([], "two class folders"),
     ],
 )
 def test_other_layouts_are_refused(phantoms: Path, tmp_path: Path, names: list[str], words: str) -> None:
-    """Another number of classes, files beside them, and names that are no plain words; nothing stays."""
+    """A wrong number of classes, other files and other class names are refused; nothing is left on disk."""
     picture = next(iter(read_set(phantoms).values()))
     with pytest.raises(StrokeError, match=words):
         unpack_dataset(pack(dict.fromkeys(names, picture)), tmp_path / "area")
     assert [] == list((tmp_path / "area").iterdir())
 
 
-def test_what_is_no_picture_is_refused(phantoms: Path, tmp_path: Path) -> None:
-    """One program among the pictures, under a picture's name, refuses the whole; its name is not told."""
+def test_other_files_are_refused(phantoms: Path, tmp_path: Path) -> None:
+    """A program named like a picture makes the archive refused; its name is not quoted."""
     members = {**read_set(phantoms), "Normal/Doe (9).png": b"MZ" + bytes(200)}
-    with pytest.raises(DatasetError, match="no picture") as caught:
+    with pytest.raises(DatasetError, match="not a supported picture") as caught:
         unpack_dataset(pack(members), tmp_path / "area")
     assert "Doe" not in str(caught.value)
     assert [] == list((tmp_path / "area").iterdir())
 
 
-def test_old_uploads_that_nobody_needs_go(phantoms: Path, tmp_path: Path) -> None:
-    """The newest three stay, besides the new one and those that a training needs."""
+def test_old_unused_uploads_are_removed(phantoms: Path, tmp_path: Path) -> None:
+    """The newest three are kept, besides the new one and those that a training needs."""
     area = tmp_path / "area"
     for age in range(5):
         (area / f"old-{age}").mkdir(parents=True)
