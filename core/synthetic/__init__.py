@@ -1,4 +1,4 @@
-"""Phantoms and planted lesions, drawn by this program."""
+"""Synthetic head CT: phantoms, and hemorrhages planted into slices."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The anatomy behind `core.synthetic.phantoms`: a head, and the strokes that draw one slice of it."""
+"""The anatomy of phantoms: a random head, and a canvas that renders one slice of it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ Pixels = NDArray[np.float32]
 # Display grays in a brain window: 0 is -20 HU and below, 1 is 100 HU and above.
 SKULL, BLOOD, GRAY_MATTER, WHITE_MATTER, MUSCLE, FLUID, FAT = 1.0, 0.74, 0.465, 0.39, 0.48, 0.2, 0.07
 
-# Below this position the slice cuts the skull base and the face rather than the brain's vault.
+# Slices below this position show skull base and face rather than the cranial vault.
 BASE_POSITION = 0.3
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """What stays the same in all slices of one patient.
+    """The anatomy of one patient, shared by all slices.
 
-    Lengths are shares of the picture's side, angles radians, grays in [0, 1].
+    Lengths are shares of the picture's side, angles are in radians, grays in [0, 1].
     """
 
     half_width: float
     half_length: float
     center: tuple[float, float]
     angle: float
-    outline: tuple[tuple[int, float, float], ...]  # (order, amplitude, phase) of the skull's unevenness
+    outline: tuple[tuple[int, float, float], ...]  # (order, amplitude, phase) of the outline's harmonics
     skull: float
     scalp: float
     ventricle: float  # relative size
     ventricle_skew: float
-    atrophy: float  # 0 tight brain, 1 wide sulci
+    atrophy: float  # 0 narrow sulci, 1 wide sulci
     gray: float  # added to all soft tissue
     noise: float
     has_pineal_calcification: bool
@@ -41,7 +41,7 @@ class Head:
 
 
 def sample_head(rng: np.random.Generator) -> Head:
-    """Invent a patient."""
+    """Sample the head of a random patient."""
     half_width = rng.uniform(0.27, 0.315)
     return Head(
         half_width=half_width,
@@ -62,15 +62,17 @@ def sample_head(rng: np.random.Generator) -> Head:
 
 
 class Canvas:
-    """One slice being drawn. `u` runs from the patient's right to left, `v` from front to back, both in units
-    of the head's half width and half length; `rho` is 1 on the skin."""
+    """The picture of one slice while it is rendered.
+
+    `u` runs from the patient's right to left in units of the head's half width, `v` from front to back in
+    units of its half length; `rho` is 1 on the skin.
+    """
 
     def __init__(self, head: Head, position: float, size: int, rng: np.random.Generator) -> None:
         self.head, self.position, self.size, self.rng = head, position, size, rng
-        # The anatomy of a patient changes smoothly from slice to slice: its texture is drawn from the head's
-        # own seed.
+        # Seeded by the head, so that texture belongs to the patient, not to the slice.
         self.texture = np.random.default_rng(head.texture_seed)
-        self.scale = _size_at(position)
+        self.scale = _compute_relative_width(position)
         axis = (np.arange(size, dtype=np.float32) + 0.5) / size
         x, y = axis[None, :] - head.center[0], axis[:, None] - head.center[1]
         cos, sin = np.cos(head.angle), np.sin(head.angle)
@@ -79,7 +81,7 @@ class Canvas:
         self.v = ((y * cos - x * sin) / self.half_length).astype(np.float32)
         self.rho = np.sqrt(self.u**2 + self.v**2) / self._outline()
         self.pixels: Pixels = np.zeros((size, size), np.float32)
-        # The width of one pixel in units of rho: edges are as soft as a pixel.
+        # Edges are about one pixel wide; this is their width in units of rho.
         self.soft = 1.2 / (size * self.half_width)
         oblique = max(0.0, position - 0.75) / 0.25
         self.skull_outer = 1 - head.scalp * (1 + 0.5 * oblique)
@@ -101,13 +103,13 @@ class Canvas:
         return radius + np.float32(0.04) * self.v * np.abs(self.u)
 
     def inside(self, distance: Pixels, softness: float = 1.0) -> Pixels:
-        """1 where a signed distance (in units of rho) is negative, 0 outside, soft in between."""
+        """Return a mask from a signed distance in units of rho: 1 inside (negative), 0 outside, soft edge."""
         return np.clip(0.5 - distance / (self.soft * softness), 0, 1)
 
     def ellipse(
         self, u0: float, v0: float, ru: float, rv: float, *, tilt: float = 0, bend: float = 0
     ) -> Pixels:
-        """Signed distance to a tilted, bent ellipse at (u0, v0) with radii ru and rv."""
+        """Return the signed distance to a tilted, bent ellipse at (u0, v0) with radii ru and rv."""
         du, dv = self.u - np.float32(u0), self.v - np.float32(v0)
         cos, sin = np.float32(np.cos(tilt)), np.float32(np.sin(tilt))
         a, b = du * cos + dv * sin, dv * cos - du * sin
@@ -118,13 +120,13 @@ class Canvas:
         self.pixels += mask * (gray - self.pixels)
 
     def cloud(self, cells: int, rng: np.random.Generator | None = None) -> Pixels:
-        """Smooth noise of about unit variance, with `cells` bumps along a side."""
+        """Return smooth noise of about unit variance, with `cells` bumps along a side."""
         coarse = (rng or self.texture).standard_normal((cells + 3, cells + 3)).astype(np.float32)
         image = Image.fromarray(coarse).resize((self.size, self.size), Image.Resampling.BICUBIC)
         return np.asarray(image) * np.float32(1.3)
 
     def render_soft_tissue(self) -> None:
-        """Skin and fat, with more and more muscle towards the neck."""
+        """Render skin and fat, with muscle below the skull base."""
         self.paint(self.inside(self.rho - 1), FAT + 0.06 * np.clip(self.cloud(18), 0, 2))
         if self.position < BASE_POSITION:
             nose = self.ellipse(0, -0.97, 0.12, 0.14)
@@ -133,7 +135,7 @@ class Canvas:
             self.paint(muscle, MUSCLE - 0.04 + 0.02 * self.cloud(30))
 
     def render_brain(self) -> None:
-        """Gray matter with a slightly darker core of white matter and dark sulci near the surface."""
+        """Render gray matter, a slightly darker core of white matter, and dark sulci near the surface."""
         depth = np.clip((self.brain_edge - self.rho) / 0.45, 0, 1)
         folds = self.cloud(14) * 0.22 + depth
         white = np.clip((folds - 0.22) * 2.5, 0, 1)
@@ -145,8 +147,7 @@ class Canvas:
         self.paint(self.brain, tissue + np.float32(self.head.gray))
 
     def render_ventricles(self) -> None:
-        """Lateral ventricles in the middle of the vault; below them the third one and the lateral
-        fissures."""
+        """Render the lateral ventricles and, lower down, the third ventricle and the lateral fissures."""
         height = (self.position - 0.42) / 0.34
         if height > 1:
             return
@@ -174,7 +175,7 @@ class Canvas:
                 self.paint(self.inside(self.ellipse(0.01, 0.26, 0.022, 0.02), 2), 0.95)
 
     def render_falx(self) -> None:
-        """The membrane between the hemispheres, a little brighter than brain, with fluid beside it."""
+        """Render the falx between the hemispheres, slightly brighter than brain, with fluid beside it."""
         bow = 0.02 * np.sin(3.5 * self.v + np.float32(self.head.ventricle_skew * 20))
         away = np.abs(self.u - bow)
         if self.position > 0.74:
@@ -188,7 +189,7 @@ class Canvas:
         self.paint(0.55 * along * self.inside(away - 0.006, 1.5), GRAY_MATTER + 0.13)
 
     def render_posterior_fossa(self) -> None:
-        """Cerebellum, fourth ventricle, basal cisterns and the petrous bones."""
+        """Render cerebellum, fourth ventricle, basal cisterns and petrous bones."""
         self.paint(0.6 * self.inside(self.ellipse(0, 0.5, 0.5, 0.36), 6), GRAY_MATTER - 0.01 + self.head.gray)
         fluid = FLUID + self.head.gray
         self.paint(self.inside(self.ellipse(0, 0.36, 0.075 * self.head.ventricle, 0.06), 2.5), fluid)
@@ -207,8 +208,7 @@ class Canvas:
             self.paint(self.inside(wing + rough * 0.6, 2) * head, SKULL)
 
     def render_face(self) -> None:
-        """Skull base and face: a ring of bone around the hindbrain, cheek bones and jaw, cavities full of
-        air."""
+        """Render skull base and face: bone around the hindbrain, cheek bones, jaw and air-filled cavities."""
         rough = 0.05 * self.cloud(20)
         rise = self.position / BASE_POSITION
         head = self.inside(self.rho - 0.97)
@@ -237,8 +237,11 @@ class Canvas:
         self.paint(self.inside(self.ellipse(0, -0.6, 0.015, 0.25), 1.5), 0.8)
 
     def render_lesion(self) -> tuple[tuple[float, float], float]:
-        """Fresh blood: a bright, uneven blob with a dark rim of swelling. Returns its (row, column) and
-        radius in px."""
+        """Render fresh blood, a bright irregular blob with a dark rim of edema.
+
+        Returns:
+            Its center (row, column) and its radius, in pixels.
+        """
         rng, aspect = self.rng, self.half_length / self.half_width
         if self.position < BASE_POSITION:
             u0, v0, reach = rng.normal(0, 0.03), 0.5 + rng.normal(0, 0.02), 0.11
@@ -270,15 +273,15 @@ class Canvas:
         self.paint(ring, SKULL)
 
     def finish(self) -> Pixels:
-        """Add the scanner's noise, which is a little smooth, and cut to [0, 1]."""
+        """Add slightly smooth scanner noise, clip to [0, 1] and return the picture."""
         grain = self.rng.standard_normal((self.size + 1, self.size + 1), dtype=np.float32)
         grain = grain[1:, 1:] + 0.6 * (grain[:-1, 1:] + grain[1:, :-1])
         self.pixels += np.float32(self.head.noise / 1.3) * grain * self.inside(self.rho - 1)
         return np.clip(self.pixels, 0, 1)
 
 
-def _size_at(position: float) -> float:
-    """The head's width at a height, as a share of its greatest."""
+def _compute_relative_width(position: float) -> float:
+    """Return the head's width at a position, as a share of its greatest width."""
     if position < 0.5:
         return float(0.74 + 0.26 * np.sin(np.pi * position))
     return float(np.sqrt(1 - ((position - 0.5) / 0.53) ** 2))

@@ -1,8 +1,7 @@
-"""Synthetic head CT slices: for tests, for samples in the dashboard, and for trying a training without real
-data.
+"""Synthetic head CT slices for tests, dashboard samples, and trial trainings without real data.
 
-A phantom is drawn, not scanned. It looks enough like a slice in a brain window (level 40, width 120) to show
-how the program works, and shows nothing about how well a model reads real patients.
+A phantom resembles a slice in a brain window (center 40 HU, width 120 HU) closely enough to show how the
+program works. It says nothing about how well a model reads real patients.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ _JPEG_QUALITY = 95
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """One drawn slice.
+    """One synthetic slice.
 
     Attributes:
         pixels: (size, size) float32 in [0, 1].
-        lesion_center: (row, column) in pixels, or None for a slice without a lesion.
-        lesion_radius: mean radius in pixels, 0 without a lesion.
+        lesion_center: (row, column) in pixels; None without a lesion.
+        lesion_radius: mean radius in pixels; 0 without a lesion.
     """
 
     pixels: Pixels
@@ -46,20 +45,20 @@ def render_phantom(
     position: float = 0.5,
     head: Head | None = None,
 ) -> Phantom:
-    """Draw one slice.
+    """Render one synthetic slice.
 
     Args:
-        rng: source of all chance; the same state gives the same picture.
-        lesion: whether to plant a bright, irregular blob (fresh blood) in the brain.
+        rng: random generator; the same state gives the same picture.
+        lesion: whether to add a lesion (fresh blood) to the brain.
         size: side of the square picture in pixels, at least 32.
         position: height of the slice, from 0 (neck) to 1 (vertex).
-        head: the patient; a new one is invented when left out.
+        head: the patient's head; by default a new random one.
 
     Returns:
         A `Phantom` with pixels of shape (size, size).
 
     Raises:
-        ValueError: for a size or position out of range, or a lesion above position 0.9, where there is hardly
+        ValueError: size or position is out of range, or a lesion is above position 0.9, where there is hardly
             any brain.
     """
     if size < 32 or not 0 <= position <= (HIGHEST_LESION if lesion else 1):
@@ -91,23 +90,23 @@ def write_phantom_dataset(
     seed: int = 0,
     size: int = 256,
 ) -> None:
-    """Write a set of phantoms laid out like the real one.
+    """Write a data set of phantoms in the layout of the published set.
 
-    Half of the patients lie in `Normal/`, half in `Stroke/`; files are named "PATIENT (NUMBER).jpg" in
-    anatomical order and the number after a slice with a lesion is left out, so that the file-number rule of
-    `core.datasets` finds the lesions. Each Stroke patient has lesions on two to about half of the slices,
-    next to each other.
+    Half of the patients are in `Normal/`, half in `Stroke/`. Files are named "PATIENT (NUMBER).jpg" in
+    anatomical order, and the number after a slice with a lesion is left out, so that the file-number rule of
+    `core.datasets` finds the lesions. Each Stroke patient has lesions on two to about half of the slices, all
+    adjacent.
 
     Args:
-        folder: created when missing; must hold no class folders yet.
-        n_patients: at least 2.
-        slices_per_patient: at least 4.
+        folder: target folder, created if missing; must not hold class folders.
+        n_patients: number of patients, at least 2.
+        slices_per_patient: number of slices of each patient, at least 4.
         seed: the same seed writes the same pictures.
-        size: side of the pictures in pixels.
+        size: side of the pictures in pixels, at least 32.
 
     Raises:
-        DatasetError: when the folder already holds `Normal` or `Stroke`, or the numbers asked for are too
-            small.
+        DatasetError: the folder already holds `Normal` or `Stroke`, or there are too few patients or slices.
+        ValueError: the size is below 32.
     """
     if n_patients < 2 or slices_per_patient < 4:
         raise DatasetError(
@@ -116,7 +115,7 @@ def write_phantom_dataset(
         )
     folder = Path(folder)
     if any((folder / name).exists() for name in ("Normal", "Stroke")):
-        raise DatasetError(f"{str(folder)!r} already holds a data set", remedy="name another folder")
+        raise DatasetError(f"{str(folder)!r} already holds a data set", remedy="choose another folder")
     rng = np.random.default_rng(seed)
     n_normal = n_patients // 2
     for patient in range(1, n_patients + 1):
@@ -136,16 +135,16 @@ def write_phantom_dataset(
 
 
 def save_phantom(phantom: Phantom, path: str | Path) -> None:
-    """Write a phantom as an 8-bit gray picture; the ending decides the format."""
+    """Write a phantom as an 8-bit gray picture in the format of the file's extension."""
     path = Path(path)
     options: dict[str, Any] = {"quality": _JPEG_QUALITY} if path.suffix.lower() in (".jpg", ".jpeg") else {}
     Image.fromarray(np.round(phantom.pixels * 255).astype(np.uint8)).save(path, **options)
 
 
 def _choose_lesions(positions: NDArray[np.float64], rng: np.random.Generator) -> set[int]:
-    """Neighbouring slices of the vault.
+    """Sample the indices of adjacent slices of the vault.
 
-    The last slice, whose lesion the file numbers could not tell, lies above these positions.
+    The last slice, whose lesion the file numbers cannot encode, is above these positions.
     """
     low, high = LESION_POSITIONS
     able = [i for i in range(len(positions)) if low <= positions[i] <= high]
