@@ -61,7 +61,7 @@ ITEMS = {
     39: "Analysis of wrong results",
     40: "Limitations",
     41: "Implications for practice",
-    42: "Place of the protocol or technical details",
+    42: "Access to the protocol or technical details",
     43: "Availability of software, model and data",
     44: "Funding and the funders' role",
 }

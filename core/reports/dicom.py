@@ -146,17 +146,17 @@ def render_capture(
         model = finding.models[name]
         review = ", needs review" if model.review else ""
         words.append(f"{TITLES[name]} {model.probability:.2f}, {model.decision}{review}")
-    drawn = Image.new("RGB", (width * (1 + len(overlays)), height + _STRIP))
-    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(_TEXT_SIZE)
+    image = Image.new("RGB", (width * (1 + len(overlays)), height + _STRIP))
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(_TEXT_SIZE)
     for column, (panel, text) in enumerate(zip([picture, *overlays.values()], words, strict=True)):
-        drawn.paste(panel, (column * width, 0))
+        image.paste(panel, (column * width, 0))
         pen.text((column * width + 6, height + 4), text, fill="white", font=font)
     last = height + _STRIP // 2 + 2
     pen.text((6, last), NOT_FOR_DIAGNOSIS, fill="white", font=font)
     if marks:
         text = f"Left of each picture: {marks[0]}, top: {marks[2]}"
         pen.text((width + 6, last), text, fill="white", font=font)
-    return drawn
+    return image
 
 
 def _start(modality: str, kind: UID, made: datetime, synthetic: bool) -> Dataset:

@@ -158,8 +158,8 @@ def _show_slices(report: ScanReport, width: float) -> list[Any]:
         finding = findings.slices[index]
         place = "" if finding.position_mm is None else f", {finding.position_mm:.1f} mm along the axis"
         named = make_paragraph(f"Slice {index + 1}{place}. {_describe_models(finding)}", "cell")
-        drawn = _place_pictures(report, finding, width, _STUDY_SIDE)
-        story.append(KeepTogether([named, drawn, Spacer(0, 4)]))
+        pictures = _place_pictures(report, finding, width, _STUDY_SIDE)
+        story.append(KeepTogether([named, pictures, Spacer(0, 4)]))
     return [*story, *_explain_pictures(findings)]
 
 

@@ -1,4 +1,4 @@
-"""What is loaded: reading and evaluating need no framework, reading starts at once, fronts load nothing.
+"""Imports: reading and evaluating load no framework, reading starts fast, package fronts load nothing.
 
 That PyTorch and TensorFlow never meet in one process, tests/core/models/test_cnn_contract.py holds.
 """
@@ -48,7 +48,7 @@ print(json.dumps({"code": code, "out": out.getvalue(), "modules": sorted(sys.mod
 
 
 def run_apart(*arguments: str) -> tuple[int, str, set[str]]:
-    """Run a command in a fresh process: exit code, output, and the modules loaded at its end."""
+    """Run a command in a fresh process and return exit code, output and the modules loaded at its end."""
     done = subprocess.run(
         [sys.executable, "-c", _RUN, *arguments], cwd=ROOT, env=os.environ.copy(), capture_output=True,
         text=True, timeout=120, check=False,
@@ -70,7 +70,7 @@ def test_predict_loads_no_framework(tiny: Experiment, tmp_path: Path) -> None:
 
 
 def test_evaluate_loads_no_framework(tiny: Experiment) -> None:
-    """Figures come from the record alone."""
+    """Evaluating loads no framework: figures come from the record alone."""
     code, _, modules = run_apart("evaluate", "tiny", "--json", "--resamples", "20")
     assert 0 == code
     assert set() == modules & FRAMEWORK_LIBRARIES
@@ -90,7 +90,7 @@ def _tell_loaded(libraries: set[str]) -> str:
 
 
 def test_importing_core_loads_no_framework() -> None:
-    """Every module of core but the two networks can be imported, all in one process, without a framework."""
+    """Every module of core except the two networks can be imported in one process without a framework."""
     names = [
         name
         for name in MODULES

@@ -1,4 +1,4 @@
-"""`python -m core predict` on files full of identifiers: what it prints, writes and leaves on the disk."""
+"""`python -m core predict` on files full of identifiers: its output, its files and the rest of the disk."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _PLACES = (
 
 
 class Machine:
-    """A machine of its own for a command: home, caches and temporary files lie below one folder."""
+    """A private machine for a command: home, caches and temporary files are below one folder."""
 
     def __init__(self, place: Path, models: Path) -> None:
         self.place, self.given = place, place / f"in {FILE_NAME}"
@@ -60,7 +60,7 @@ class Machine:
         self.env |= {"PYTHONPATH": str(ROOT), "STROKE_CT_MODELS": str(models), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def hand_in(self, files: dict[str, bytes]) -> None:
-        """Put files into the folder that is read, each with the name of a patient in its own."""
+        """Put files into the folder that is read; each file name holds the name of a patient."""
         for name, data in files.items():
             (self.given / f"{FILE_NAME} {name}").write_bytes(data)
 
@@ -73,7 +73,7 @@ class Machine:
         )  # fmt: skip
 
     def appeared(self) -> set[str]:
-        """All files below this machine's folder but those handed in."""
+        """Return all files below this machine's folder except the input."""
         files = (path for path in self.place.rglob("*") if path.is_file())
         return {path.relative_to(self.place).as_posix() for path in files if self.given not in path.parents}
 
@@ -85,14 +85,14 @@ def machine(tiny: Experiment, tmp_path: Path) -> Machine:
 
 
 def without_sources(record: Any) -> Any:
-    """A record of predict/1 without the values under "source"."""
+    """Return a record of predict/1 without the values under "source"."""
     if isinstance(record, dict):
         return {key: without_sources(value) for key, value in record.items() if key != "source"}
     return [without_sources(value) for value in record] if isinstance(record, list) else record
 
 
 def read_pdf(data: bytes) -> bytes:
-    """A PDF with everything that was packed in it unpacked: its words, streams and information."""
+    """Return a PDF with everything in it unpacked: words, streams and metadata."""
     document = pypdf.PdfReader(io.BytesIO(data))
     parts = [
         repr(document.metadata),
@@ -108,7 +108,7 @@ def read_pdf(data: bytes) -> bytes:
 
 
 def test_what_is_printed_and_written_holds_no_identifier(machine: Machine) -> None:
-    """Neither JSON nor logs, CSV or PDF tell a text of a file; its name stands under "source" alone."""
+    """JSON, logs, CSV and PDF hold no text of a file; its name is under "source" alone."""
     files = {**write_dicom_files(), **write_volumes(), **write_pictures()}
     machine.hand_in(files | {"all.zip": pack(files, folder="x")})
     done = machine.predict(
@@ -135,7 +135,7 @@ def test_the_table_holds_no_identifier(machine: Machine) -> None:
 
 
 def test_objects_of_dicom_hold_no_identifier(machine: Machine) -> None:
-    """Neither the attributes of both kinds nor the PDF inside, even where names of files are asked for."""
+    """No identifier is in the attributes of either object or in its PDF, even with --keep-names."""
     machine.hand_in({name: data for name, data in write_dicom_files().items() if name.startswith("slice")})
     done = machine.predict("--write", "a.dcm", "--write-capture", "b.dcm", "--keep-names")
     assert (0, {"out/a.dcm", "out/b.dcm"}) == (done.returncode, machine.appeared()), done.stderr
@@ -149,7 +149,7 @@ def test_objects_of_dicom_hold_no_identifier(machine: Machine) -> None:
 
 
 def test_the_search_looks_into_packed_streams() -> None:
-    """A word that stands in a PDF only deflated is found."""
+    """A word that is compressed in a PDF is found."""
     from reportlab.pdfgen.canvas import Canvas
 
     target = io.BytesIO()
@@ -169,7 +169,7 @@ def read_series(experiment: Experiment, name: str, *, planted: bool) -> Findings
 
 
 def test_the_pixels_of_a_capture_know_nothing_of_the_patient(tiny: Experiment) -> None:
-    """A planted series and a bare one of the same pixels, under other names, make the same frames."""
+    """A series with identifiers and one without, of the same pixels, give the same frames."""
     frames = []
     for name, planted in (("a", False), (FILE_NAME, True)):
         report = ScanReport(
