@@ -6,7 +6,7 @@ from .comparison import (
     compare_models as compare_models,
 )
 from .conditions import (
-    HEAD_LEVELS as HEAD_LEVELS,
+    HEAD_REGIONS as HEAD_REGIONS,
     complete_record as complete_record,
     list_columns as list_columns,
     robustness_of as robustness_of,
@@ -60,7 +60,7 @@ from .patients import (
     patient_names as patient_names,
 )
 from .points import (
-    point_and_draws as point_and_draws,
+    measure_point as measure_point,
     rate_statistic as rate_statistic,
 )
 from .recalibration import (

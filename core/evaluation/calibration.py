@@ -1,7 +1,7 @@
-"""Do probabilities mean what they say? Brier score, calibration error and line, reliability, recalibration.
+"""Calibration of probabilities: Brier score, calibration error and line, reliability, recalibration.
 
-All functions take `y_true` (n,) 0/1 and `y_prob` (n,) probabilities in [0, 1]. Where a logit is needed,
-probabilities are first kept CLIP away from 0 and 1, since a network's float32 output saturates there.
+All functions take `y_true` (n,) 0/1 and `y_prob` (n,) probabilities in [0, 1]. For logits, probabilities are
+clipped to [CLIP, 1 - CLIP], since a network's float32 output saturates at 0 and 1.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
-from core.evaluation.intervals import Statistic, Weights, clopper_pearson, group_codes
-from core.evaluation.logistic import fit_lines, share_out
+from core.evaluation.intervals import Statistic, Weights, clopper_pearson, encode_groups
+from core.evaluation.logistic import distribute_to_nodes, fit_lines
 from core.evaluation.metrics import Bools, Floats, check_both_classes, check_scores, ratio
 
 CLIP = 1e-6
@@ -22,30 +22,34 @@ N_BINS = 10
 
 
 def check_probabilities(y_true: ArrayLike, y_prob: ArrayLike) -> tuple[Bools, Floats]:
-    """As `metrics.check_scores`, and at least one of them, all within [0, 1]; EvaluationError otherwise."""
+    """Return labels and probabilities as arrays; there must be at least one, and all within [0, 1].
+
+    Raises:
+        EvaluationError: otherwise, or see `metrics.check_scores`.
+    """
     positive, probability = check_scores(y_true, y_prob)
     if probability.size == 0:
-        raise EvaluationError("calibration of nothing", found="no labels and no probabilities")
+        raise EvaluationError("calibration needs at least one probability", found="none")
     if probability.min() < 0 or probability.max() > 1:
         raise EvaluationError(
-            "probabilities lie between 0 and 1",
+            "probabilities must be between 0 and 1",
             found=f"{probability.min():.3g} to {probability.max():.3g}",
         )
     return positive, probability
 
 
 def logit(y_prob: ArrayLike) -> Floats:
-    """log(p / (1 - p)) of probabilities of any shape, kept CLIP away from 0 and 1.
+    """Return log(p / (1 - p)) for probabilities of any shape, clipped to [CLIP, 1 - CLIP].
 
     >>> logit([0.5, 0.75]).round(4).tolist()
     [0.0, 1.0986]
     """
-    kept = np.clip(np.asarray(y_prob, np.float64), CLIP, 1 - CLIP)
-    return np.log(kept) - np.log1p(-kept)
+    clipped = np.clip(np.asarray(y_prob, np.float64), CLIP, 1 - CLIP)
+    return np.log(clipped) - np.log1p(-clipped)
 
 
 def brier(y_true: ArrayLike, y_prob: ArrayLike) -> float:
-    """Mean squared distance of probability and label, in [0, 1]; lower is better.
+    """Return the mean squared difference of probability and label, in [0, 1]; lower is better.
 
     Source: Brier, Monthly Weather Review 1950, 78:1-3.
 
@@ -57,10 +61,11 @@ def brier(y_true: ArrayLike, y_prob: ArrayLike) -> float:
 
 
 def calibration_error(y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = N_BINS) -> float:
-    """Expected calibration error (ECE) in [0, 1]: how far shares of positives lie off mean probabilities.
+    """Return the expected calibration error (ECE), in [0, 1]; lower is better.
 
-    A mean over bins, equally wide on [0, 1], that count by their size. The figure depends on their number,
-    and is biased upwards when bins are small. Source: Naeini et al., AAAI 2015; Guo et al., ICML 2017.
+    It is the absolute difference of mean probability and share of positives, averaged over bins of equal
+    width and weighted by bin size. It depends on the number of bins, and is biased upwards for small bins.
+    Source: Naeini et al., AAAI 2015; Guo et al., ICML 2017.
 
     >>> round(calibration_error([0, 1, 1, 1], [0.1, 0.1, 0.9, 0.9]), 4)
     0.25
@@ -72,10 +77,10 @@ def calibration_error(y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = N_B
 
 @dataclass(frozen=True)
 class CalibrationLine:
-    """logit(chance of a positive) = joint_intercept + slope * logit(probability).
+    """The line logit(chance of a positive) = joint_intercept + slope * logit(probability).
 
-    slope: 1 is right; below 1 the probabilities are too extreme.
-    intercept: with the slope held at 1 ("calibration in the large"): 0 is right; below 0 they are too high.
+    slope: 1 is ideal; below 1 the probabilities are too extreme.
+    intercept: with the slope fixed at 1 ("calibration in the large"); 0 is ideal, below 0 they are too high.
     """
 
     slope: float
@@ -84,13 +89,13 @@ class CalibrationLine:
 
 
 def calibration_line(y_true: ArrayLike, y_prob: ArrayLike) -> CalibrationLine:
-    """Calibration slope and intercept by logistic regression on the logit.
+    """Return calibration slope and intercept, from logistic regression on the logit.
 
     Source: Cox, Biometrika 1958, 45:562-565; Van Calster et al., BMC Medicine 2019, 17:230.
 
     Raises:
-        EvaluationError: one class only, probabilities all equal, or classes that the probabilities separate
-            without error (the slope is then infinite).
+        EvaluationError: one class only, all probabilities equal, or classes perfectly separated by the
+            probabilities (the slope would be infinite).
 
     >>> line = calibration_line([0, 0, 0, 1] * 5 + [1, 1, 1, 0] * 5, [0.1] * 20 + [0.9] * 20)
     >>> round(line.slope, 3), abs(round(line.intercept, 3))
@@ -103,17 +108,19 @@ def calibration_line(y_true: ArrayLike, y_prob: ArrayLike) -> CalibrationLine:
     if np.isnan(slope):
         raise EvaluationError(
             "no calibration line fits",
-            found="probabilities all equal" if np.ptp(x) == 0 else "probabilities separate the classes fully",
+            found="all probabilities are equal"
+            if np.ptp(x) == 0
+            else "the probabilities separate the classes",
         )
     return CalibrationLine(slope, joint_intercept, _fit_line(x, positive, slope=1.0)[0])
 
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityDiagram:
-    """What came true of each probability, bin by bin; k bins with something in them, rising.
+    """Observed share of positives against mean probability, in k non-empty bins in ascending order.
 
     edges (k, 2); counts (k,) and positives (k,); mean_probability (k,) and observed (k,) share of positives;
-    low, high (k,) the Clopper-Pearson interval of `observed`, which takes slices as independent.
+    low, high (k,): Clopper-Pearson interval of `observed`, which assumes independent slices.
     """
 
     edges: Floats
@@ -128,10 +135,15 @@ class ReliabilityDiagram:
 def reliability_diagram(
     y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = N_BINS, bins: str = "width"
 ) -> ReliabilityDiagram:
-    """The points of a reliability diagram; bins of equal "width" on [0, 1] or of about equal "count".
+    """Return the points of a reliability diagram.
+
+    Args:
+        y_true, y_prob: labels (n,) and probabilities (n,).
+        n_bins: number of bins.
+        bins: "width" for bins of equal width on [0, 1], "count" for bins of about equal size.
 
     Raises:
-        EvaluationError: see `check_probabilities`; another word for `bins`; fewer than one bin.
+        EvaluationError: see `check_probabilities`; another value of `bins`; fewer than one bin.
 
     >>> diagram = reliability_diagram([0, 1, 1], [0.1, 0.9, 0.95], n_bins=2)
     >>> diagram.counts.tolist(), diagram.observed.tolist()
@@ -139,7 +151,9 @@ def reliability_diagram(
     """
     positive, probability = check_probabilities(y_true, y_prob)
     if n_bins < 1 or bins not in ("width", "count"):
-        raise EvaluationError('bins are "width" or "count", at least one', found=f"{n_bins} by {bins!r}")
+        raise EvaluationError(
+            'bins must be "width" or "count", and at least one', found=f"{n_bins} by {bins!r}"
+        )
     edges = np.linspace(0, 1, n_bins + 1)
     if bins == "count":
         edges = np.unique(np.quantile(probability, edges))
@@ -160,20 +174,20 @@ def reliability_diagram(
 
 @dataclass(frozen=True)
 class Recalibration:
-    """p -> sigmoid(intercept + slope * logit(p)); its order of probabilities is that of p, as slope > 0."""
+    """The function p -> sigmoid(intercept + slope * logit(p)); slope > 0, so it preserves the ranking."""
 
     slope: float = 1.0
     intercept: float = 0.0
 
     @property
     def temperature(self) -> float:
-        """What the logit is divided by: above 1 softens."""
+        """Return the temperature that the logit is divided by; above 1 makes probabilities less extreme."""
         return 1 / self.slope
 
     def apply(self, y_prob: ArrayLike) -> Floats:
-        """Recalibrated probabilities of the same shape. What lay within CLIP of 0 or 1 becomes one value.
+        """Return recalibrated probabilities of the same shape; inputs are clipped to [CLIP, 1 - CLIP].
 
-        The identity leaves every probability exactly as it is.
+        The identity returns every probability exactly unchanged.
 
         >>> Recalibration(slope=0.5).apply([0.9]).round(3).tolist()
         [0.75]
@@ -187,15 +201,15 @@ IDENTITY = Recalibration()
 
 
 def fit_recalibration(y_true: ArrayLike, y_prob: ArrayLike, *, with_intercept: bool = False) -> Recalibration:
-    """The recalibration of least log loss: temperature scaling, or with an intercept Platt's.
+    """Fit a recalibration by minimal log loss: temperature scaling, or Platt scaling (with an intercept).
 
-    A temperature alone cannot lower probabilities that are too high everywhere, as those of a network trained
-    with class weights are; the intercept can. Fit it on data the network has not been trained on.
+    A network trained with class weights gives probabilities that are too high everywhere. A temperature alone
+    cannot correct this; the intercept can. Fit on data that the network was not trained on.
     Source: Guo et al., ICML 2017; Platt 1999.
 
     Raises:
-        EvaluationError: one class only; probabilities that separate the classes fully, are all equal (with an
-            intercept), or run against the labels, so that no positive slope fits.
+        EvaluationError: one class only; the probabilities separate the classes perfectly, are all equal (with
+            an intercept), or fall with the labels, so that no positive slope fits.
 
     >>> fitted = fit_recalibration([0, 0, 0, 1] * 5 + [1, 1, 1, 0] * 5, [0.1] * 20 + [0.9] * 20)
     >>> round(fitted.temperature, 3)
@@ -203,12 +217,12 @@ def fit_recalibration(y_true: ArrayLike, y_prob: ArrayLike, *, with_intercept: b
     """
     positive, probability = check_probabilities(y_true, y_prob)
     check_both_classes(positive, "recalibration")
-    held = None if with_intercept else 0.0
-    intercept, slope = _fit_line(logit(probability), positive, intercept=held)
+    fixed = None if with_intercept else 0.0
+    intercept, slope = _fit_line(logit(probability), positive, intercept=fixed)
     if not slope > 0:
         raise EvaluationError(
             "no recalibration fits",
-            found="probabilities are all equal or separate the classes fully"
+            found="probabilities are all equal or separate the classes perfectly"
             if np.isnan(slope)
             else "higher probabilities go with fewer positives",
         )
@@ -218,9 +232,9 @@ def fit_recalibration(y_true: ArrayLike, y_prob: ArrayLike, *, with_intercept: b
 def cross_fit_recalibration(
     y_true: ArrayLike, y_prob: ArrayLike, folds: ArrayLike, *, with_intercept: bool = False
 ) -> tuple[Floats, dict[int, Recalibration]]:
-    """Out-of-sample recalibration (n,): each fold's (n,) probabilities by what the other folds taught.
+    """Recalibrate the probabilities (n,) of each fold by a fit on the other folds (cross-fitting).
 
-    Also returns the recalibration used for each fold. For serving, fit one on all with `fit_recalibration`.
+    Return them (n,) with the recalibration of each fold. For serving, use `fit_recalibration` on all rows.
 
     Raises:
         EvaluationError: fewer than two folds, or see `fit_recalibration`.
@@ -243,14 +257,15 @@ def cross_fit_recalibration(
 def calibration_statistic(
     y_true: ArrayLike, y_prob: ArrayLike, groups: ArrayLike, *, n_bins: int = N_BINS
 ) -> Statistic:
-    """For the bootstrap: "brier", "calibration_error", "calibration_slope" and "calibration_intercept".
+    """Return the statistic of all calibration metrics, for the bootstrap; NaN where a line does not exist.
 
-    Errors as `check_probabilities`; a resample without a line has NaN there.
+    Its keys are "brier", "calibration_error", "calibration_slope" and "calibration_intercept". Errors as
+    `check_probabilities`.
     """
     positive, probability = check_probabilities(y_true, y_prob)
-    codes, n_groups = group_codes(groups)
+    codes, n_groups = encode_groups(groups)
     x = logit(probability)
-    nodes, masses = share_out(x, codes, n_groups)
+    nodes, masses = distribute_to_nodes(x, codes, n_groups)
     of_positives = np.stack(
         [np.bincount(codes[positive], minlength=n_groups), np.bincount(codes, x * positive, n_groups)], axis=1
     )
@@ -259,16 +274,16 @@ def calibration_statistic(
     cells = codes * n_bins + _bin_of(probability, n_bins)
     gaps = np.bincount(cells, weights=probability - positive, minlength=n_groups * n_bins)
     gaps = gaps.reshape(n_groups, n_bins)
-    free, held = _fit_line(x, positive), _fit_line(x, positive, slope=1.0)
+    both, only_intercept = _fit_line(x, positive), _fit_line(x, positive, slope=1.0)
 
     def statistic(weights: Weights) -> dict[str, Floats]:
         size = weights @ sizes
-        drawn = (weights @ masses, *(weights @ of_positives).T)
+        sums = (weights @ masses, *(weights @ of_positives).T)
         return {
             "brier": ratio(weights @ squares, size),
             "calibration_error": ratio(np.abs(weights @ gaps).sum(axis=1), size),
-            "calibration_slope": fit_lines(nodes, *drawn, start=free)[:, 1],
-            "calibration_intercept": fit_lines(nodes, *drawn, slope=1.0, start=held)[:, 0],
+            "calibration_slope": fit_lines(nodes, *sums, start=both)[:, 1],
+            "calibration_intercept": fit_lines(nodes, *sums, slope=1.0, start=only_intercept)[:, 0],
         }
 
     return statistic
@@ -277,7 +292,7 @@ def calibration_statistic(
 def _fit_line(
     x: Floats, positive: Bools, *, intercept: float | None = None, slope: float | None = None
 ) -> tuple[float, float]:
-    """Intercept and slope of one unweighted fit to x (n,), exactly at the x; NaN where there is none."""
+    """Return intercept and slope of one unweighted, exact fit to x (n,); NaN if there is none."""
     once = np.ones((1, x.size))
     totals = [positive.sum()], [x[positive].sum()]
     line = fit_lines(x, once, *totals, intercept=intercept, slope=slope)[0]
@@ -285,5 +300,5 @@ def _fit_line(
 
 
 def _bin_of(probability: Floats, n_bins: int) -> NDArray[np.intp]:
-    """The equally wide bin (n,) of each probability; a bin holds its lower edge, the last one both."""
+    """Return the bin (n,) of each probability; a bin includes its lower edge, the last bin both edges."""
     return np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], probability, side="right")

@@ -1,6 +1,6 @@
-"""Two models on the same slices: which is better, by how much, and how sure that is.
+"""Compare two models on the same slices: differences with intervals, and tests.
 
-"first" and "second" keep their order everywhere: a difference is first minus second.
+A difference is always first minus second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from core.errors import EvaluationError
 from core.evaluation import metrics
-from core.evaluation.intervals import LEVEL, Bootstrap, group_codes, without_value
+from core.evaluation.intervals import CONFIDENCE_LEVEL, Bootstrap, encode_groups, without_value
 from core.evaluation.measures import list_keys, measure_scores, measures_at, resample_scores, why_undefined
 from core.evaluation.metrics import Bools, Floats, check_both_classes, check_scores
 from core.evaluation.points import rate_statistic
@@ -24,7 +24,7 @@ _NO_POINT = "no operating point was chosen for this level"
 
 @dataclass(frozen=True)
 class McNemar:
-    """How often exactly one of two models decides rightly, and the exact p-value of that being chance."""
+    """Number of rows that exactly one of two models decides correctly, and the exact p-value."""
 
     only_first_right: int
     only_second_right: int
@@ -32,10 +32,10 @@ class McNemar:
 
 
 def mcnemar(y_true: ArrayLike, first_calls: ArrayLike, second_calls: ArrayLike) -> McNemar:
-    """The exact (binomial, two-sided) test of two models' decisions (n,) on the same rows.
+    """Test two models' decisions (n,) on the same rows for equal accuracy (exact, two-sided).
 
-    It takes rows as independent, which slices of one patient are not: read it beside the bootstrap interval
-    of the difference in accuracy. Two models that never differ in being right have p-value 1.
+    The test assumes independent rows, which slices of one patient are not: read it together with the
+    bootstrap interval of the difference in accuracy. The p-value is 1 if both are right on the same rows.
     Source: McNemar, Psychometrika 1947, 12:153-157.
 
     Raises:
@@ -56,7 +56,7 @@ def mcnemar(y_true: ArrayLike, first_calls: ArrayLike, second_calls: ArrayLike) 
 def disagreement_table(
     y_true: ArrayLike, first_calls: ArrayLike, second_calls: ArrayLike
 ) -> dict[str, dict[str, int]]:
-    """Counts of who calls a row positive, among "positives" and "negatives" apart. Errors as `mcnemar`.
+    """Count which models call a row positive, for "positives" and "negatives". Errors as `mcnemar`.
 
     >>> disagreement_table([1, 1, 0], [1, 0, 1], [1, 0, 0])["negatives"]
     {'both': 0, 'only_first': 1, 'only_second': 0, 'neither': 0}
@@ -77,7 +77,7 @@ def disagreement_table(
 
 @dataclass(frozen=True)
 class DeLong:
-    """Two correlated AUROCs, their difference with its standard error and interval, z and p-value."""
+    """Two correlated AUROCs; their difference with standard error and 95 % interval; z and p-value."""
 
     first: float
     second: float
@@ -91,15 +91,15 @@ class DeLong:
 def delong(
     y_true: ArrayLike, first: ArrayLike, second: ArrayLike, *, groups: ArrayLike | None = None
 ) -> DeLong:
-    """The test of equal AUROC of two scores (n,) of the same rows with labels (n,) 0/1.
+    """Test two scores (n,) of the same rows with labels (n,) 0/1 for equal AUROC.
 
-    Without `groups`, rows are taken as independent (DeLong et al., Biometrics 1988, 44:837-845, by the ranks
-    of Sun and Xu, IEEE Signal Process Lett 2014, 21:1389-1393). With groups (n,), the patients for instance,
-    rows may depend on each other within one (Obuchowski, Biometrics 1997, 53:567-578).
+    Without `groups`, rows are assumed independent (DeLong et al., Biometrics 1988, 44:837-845; computed by
+    ranks: Sun and Xu, IEEE Signal Process Lett 2014, 21:1389-1393). With groups (n,), for example patients,
+    rows of the same group may be correlated (Obuchowski, Biometrics 1997, 53:567-578).
 
     Raises:
-        EvaluationError: fewer than two positives or negatives (or groups with some), or no variance left,
-            as when both scores rank alike.
+        EvaluationError: fewer than two positives or negatives (or groups with some), or zero variance, for
+            example because both scores give the same ranking.
 
     >>> result = delong([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6], [1, 5, 3, 2, 4, 6])
     >>> round(result.first, 4), round(result.second, 4), round(result.p_value, 4)
@@ -111,8 +111,8 @@ def delong(
     _, second_scores = check_scores(y_true, second)
     check_both_classes(positive, "DeLong's test")
     units = np.arange(positive.size) if groups is None else np.asarray(groups)
-    codes, n_groups = group_codes(units)
-    # How much each group's positives, and negatives, lie off the area (n_groups,), first minus second
+    codes, n_groups = encode_groups(units)
+    # Deviation of each group's positives, and negatives, from the area (n_groups,), first minus second
     areas, of_positives, of_negatives = [], np.zeros(n_groups), np.zeros(n_groups)
     for scores, sign in ((first_scores, 1), (second_scores, -1)):
         above, below = _placements(positive, scores)
@@ -134,9 +134,11 @@ def delong(
         + 2 * n_groups / (n_groups - 1) * np.sum(of_positives * of_negatives) / (n_positive * n_negative)
     )
     if variance <= 1e-20:
-        raise EvaluationError("the difference in AUROC has no variance", found="both scores rank alike")
+        raise EvaluationError(
+            "the difference in AUROC has no variance", found="both scores give the same ranking"
+        )
     gap, error = areas[0] - areas[1], float(np.sqrt(variance))
-    reach = float(norm.ppf((1 + LEVEL) / 2)) * error
+    reach = float(norm.ppf((1 + CONFIDENCE_LEVEL) / 2)) * error
     z = gap / error
     return DeLong(areas[0], areas[1], gap, error, (gap - reach, gap + reach), z, float(2 * norm.sf(abs(z))))
 
@@ -148,28 +150,29 @@ def compare_models(
     thresholds: tuple[float | None, float | None],
     bootstrap: Bootstrap,
     *,
-    drawn: tuple[Mapping[str, Floats], Mapping[str, Floats]] | None = None,
+    resampled: tuple[Mapping[str, Floats], Mapping[str, Floats]] | None = None,
 ) -> dict[str, Any]:
-    """Everything above for two scores (n,) of the same rows, as plain JSON types.
-
-    {"thresholds", "differences": {figure: FIGURE}, "mcnemar": {...}, "disagreement": {...}, "delong": {...},
-    "delong_by_patient": {...}}, see core.evaluation.summary. What cannot be estimated is null or {"reason"}.
+    """Return all comparisons of two scores (n,) of the same rows, as plain JSON types.
 
     Args:
-        y_true, first, second: labels and both scores, of the rows that `bootstrap` is over.
+        y_true, first, second: labels and both scores, of the rows of `bootstrap`.
         thresholds: operating points of first and second; None where there is none.
-        bootstrap: the resamples of these rows, the same for both models: differences are paired.
-        drawn: the resampled figures of both, where they are known already.
+        bootstrap: the resamples of these rows, shared by both models, so that differences are paired.
+        resampled: the resampled figures of both, if already computed.
+
+    Returns:
+        {"thresholds", "differences": {figure: FIGURE}, "mcnemar", "disagreement", "delong",
+        "delong_by_patient"}, see core.evaluation.summary. What cannot be estimated is null or {"reason"}.
 
     Raises:
-        EvaluationError: see `metrics.check_scores`; no rows at all.
+        EvaluationError: see `metrics.check_scores`; no rows.
     """
     positive, scores = check_scores(y_true, first)
     others = check_scores(y_true, second)[1]
     if not positive.size:
-        raise EvaluationError("a comparison of nothing", found="no rows")
+        raise EvaluationError("a comparison needs at least one row", found="none")
     both = list(zip((scores, others), thresholds, strict=True))
-    draws = drawn or tuple(_resample(positive, *one, bootstrap) for one in both)
+    pair = resampled or tuple(_resample(positive, *one, bootstrap) for one in both)
     values, reasons = zip(*(_measure(positive, *one) for one in both), strict=True)
     differences: dict[str, Any] = {}
     for figure in list_keys("rate", "ranking"):
@@ -178,8 +181,7 @@ def compare_models(
             why = reasons[0].get(figure) or reasons[1].get(figure, "")
             differences[figure] = without_value(why)
         else:
-            resampled = draws[0][figure] - draws[1][figure]
-            differences[figure] = bootstrap.figure(one - other, resampled)
+            differences[figure] = bootstrap.figure(one - other, pair[0][figure] - pair[1][figure])
     found: dict[str, Any] = {"thresholds": list(thresholds), "differences": differences}
     if thresholds[0] is None or thresholds[1] is None:
         found |= {part: {"reason": _NO_POINT} for part in ("mcnemar", "disagreement")}
@@ -197,7 +199,7 @@ def compare_models(
 def _measure(
     positive: Bools, scores: Floats, threshold: float | None
 ) -> tuple[dict[str, float | None], dict[str, str]]:
-    """The figures of one model that differences are taken of, and why some are not there."""
+    """Return the figures of one model that are compared, and the reasons why some are missing."""
     values: dict[str, float | None] = {}
     reasons = dict.fromkeys(list_keys("rate"), _NO_POINT)
     if threshold is not None:
@@ -210,10 +212,10 @@ def _measure(
 def _resample(
     positive: Bools, scores: Floats, threshold: float | None, bootstrap: Bootstrap
 ) -> dict[str, Floats]:
-    drawn = resample_scores("ranking", positive, scores, bootstrap)
+    resampled = resample_scores("ranking", positive, scores, bootstrap)
     if threshold is not None:
-        drawn |= bootstrap.run(rate_statistic(positive, scores, threshold, bootstrap.codes))
-    return drawn
+        resampled |= bootstrap.run(rate_statistic(positive, scores, threshold, bootstrap.codes))
+    return resampled
 
 
 def _delong_record(y_true: Bools, first: Floats, second: Floats, groups: Any) -> dict[str, Any]:
@@ -225,7 +227,7 @@ def _delong_record(y_true: Bools, first: Floats, second: Floats, groups: Any) ->
 
 
 def _placements(positive: Bools, scores: Floats) -> tuple[Floats, Floats]:
-    """For each positive the share of negatives below it, for each negative that of positives above it."""
+    """Return for each positive the share of negatives below it, for each negative of positives above it."""
     from scipy.stats import rankdata
 
     ranks = rankdata(scores)

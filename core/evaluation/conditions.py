@@ -1,9 +1,8 @@
-"""How well networks rank under other conditions: within groups of slices, and on slices that were changed.
+"""Ranking within groups of slices (subgroups), and on perturbed slices (robustness).
 
-Both rest on what was measured after the training, in an experiment's optional tables properties.csv and
-robustness.csv (see core.experiments). They are the parts "subgroups" and "robustness" of a LEVEL, which a
-record of core.evaluation.summary does not hold until `complete_record` puts them there: groups have resamples
-of their own, and not every reader of a record wants to wait for them.
+Both need tables that are measured after the training: properties.csv and robustness.csv (see
+core.experiments). `complete_record` adds them to a record of core.evaluation.summary, as the parts
+"subgroups" and "robustness" of each LEVEL. They are separate because resampling the groups takes time.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from core.evaluation.intervals import without_value
 from core.evaluation.levels import LEVELS
 from core.evaluation.measures import list_keys
 from core.evaluation.patients import Names, patient_names
-from core.evaluation.subgroups import subgroups, thirds
+from core.evaluation.subgroups import measure_subgroups, name_thirds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HEAD_LEVELS = ("base", "middle", "vertex")
+HEAD_REGIONS = ("base", "middle", "vertex")
 BRIGHTNESS = ("dark", "medium", "bright")
 _OF_SLICES = "place in the head and brightness belong to a slice, not to a patient"
 
 
 class Measured(Protocol):
-    """What is asked of an experiment here."""
+    """The parts of an experiment used here."""
 
     @property
     def name(self) -> str: ...
@@ -43,11 +42,11 @@ class Measured(Protocol):
 
 
 def complete_record(record: Mapping[str, Any], experiment: Measured) -> dict[str, Any]:
-    """The record of an experiment with the parts "subgroups" and "robustness" in each LEVEL.
+    """Return the record of an experiment with the parts "subgroups" and "robustness" in each LEVEL.
 
     Args:
-        record: of core.evaluation.summary; groups are resampled as its other figures were. It is not changed.
-        experiment: the one that the record is of.
+        record: from core.evaluation.summary; it is not changed. Groups use its number of resamples and seed.
+        experiment: the experiment of the record.
 
     Raises:
         EvaluationError: see `subgroups_of`.
@@ -70,11 +69,11 @@ def complete_record(record: Mapping[str, Any], experiment: Measured) -> dict[str
 def subgroups_of(
     experiment: Measured, *, n_resamples: int = 2000, seed: int = 0
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """{framework: {"slice": {"level": [GROUP, ...], "brightness": [GROUP, ...]}, "patient": {"reason"}}}.
+    """Return {framework: {"slice": {"level": [GROUP], "brightness": [GROUP]}, "patient": {"reason"}}}.
 
-    A GROUP is a record of core.evaluation.subgroups, of the held-out slices with calibrated probabilities.
-    "level" is the third of the head, HEAD_LEVELS; "brightness" the third of all held-out slices, BRIGHTNESS.
-    A slice of unknown place or brightness is in none. Not measured: {"reason"} in the place of both lists.
+    A GROUP is a record of core.evaluation.subgroups of held-out slices with calibrated probabilities. "level"
+    groups by third of the head (HEAD_REGIONS), "brightness" by third of all held-out slices (BRIGHTNESS).
+    A slice of unknown position or brightness is in no group. If not measured, {"reason"} replaces both lists.
 
     Raises:
         EvaluationError: the table of properties names a slice twice.
@@ -89,7 +88,7 @@ def subgroups_of(
     return {
         framework: {
             "slice": {
-                kind: subgroups(
+                kind: measure_subgroups(
                     labels, table[framework].to_numpy(), patients, names, order=order,
                     n_resamples=n_resamples, seed=seed,
                 )
@@ -102,10 +101,10 @@ def subgroups_of(
 
 
 def group_slices(files: pd.Series[str], properties: pd.DataFrame) -> dict[str, tuple[Names, tuple[str, ...]]]:
-    """For "level" and "brightness" the group (n,) of each of the slices, "" where unknown, and all groups.
+    """Return for "level" and "brightness" the group (n,) of each slice, "" if unknown, and all group names.
 
     Args:
-        files: (n,) names of the slices.
+        files: (n,) file names of the slices.
         properties: the table properties.csv of core.experiments.
 
     Raises:
@@ -114,20 +113,20 @@ def group_slices(files: pd.Series[str], properties: pd.DataFrame) -> dict[str, t
     if properties["file"].duplicated().any():
         raise EvaluationError(
             "the table of properties names a slice twice",
-            found=f"{int(properties['file'].duplicated().sum())} rows too many",
+            found=f"{int(properties['file'].duplicated().sum()):,} repeated rows",
         )
     known = properties.set_index("file").reindex(files)
     return {
-        "level": (known["level"].fillna("").to_numpy(dtype=str), HEAD_LEVELS),
-        "brightness": (thirds(known["brightness"].to_numpy(dtype=float), BRIGHTNESS), BRIGHTNESS),
+        "level": (known["level"].fillna("").to_numpy(dtype=str), HEAD_REGIONS),
+        "brightness": (name_thirds(known["brightness"].to_numpy(dtype=float), BRIGHTNESS), BRIGHTNESS),
     }
 
 
 def robustness_of(experiment: Measured) -> dict[str, dict[str, dict[str, Any]]]:
-    """{framework: {level: {"conditions": [CONDITION, ...]}}}, the unchanged slices first.
+    """Return {framework: {level: {"conditions": [CONDITION, ...]}}}, the unchanged slices first.
 
     A CONDITION is {"perturbation", "amount": see core.imaging.perturbations, "n": rows measured, "auroc",
-    "average_precision": FIGUREs}. Not measured: {"reason"} in the place of "conditions".
+    "average_precision": FIGUREs}. If not measured, {"reason"} replaces "conditions".
     """
     table = experiment.robustness()
     if table is None:
@@ -145,7 +144,7 @@ def robustness_of(experiment: Measured) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def list_columns(name: str, figure: Mapping[str, Any]) -> dict[str, Any]:
-    """A FIGURE as columns of robustness.csv: its value, the ends of its interval, and the reason.
+    """Return a FIGURE as columns of robustness.csv: value, interval and reason.
 
     >>> list_columns("auroc", {"value": 0.8, "interval": [0.7, 0.9]})
     {'auroc': 0.8, 'auroc_low': 0.7, 'auroc_high': 0.9, 'auroc_reason': ''}
@@ -165,7 +164,7 @@ def _read_condition(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _read_figure(row: Mapping[Any, Any], name: str) -> dict[str, Any]:
-    """What `list_columns` wrote; an older table has no intervals."""
+    """Return the FIGURE that `list_columns` wrote; older tables have no intervals."""
     value, low, high = (_number(row.get(f"{name}{part}")) for part in ("", "_low", "_high"))
     reason = str(row.get(f"{name}_reason", ""))
     if value is None:
@@ -176,10 +175,10 @@ def _read_figure(row: Mapping[Any, Any], name: str) -> dict[str, Any]:
 
 
 def _number(value: float | None) -> float | None:
-    """None for NaN too: an empty cell."""
+    """Return None for NaN (an empty cell) too."""
     return None if value is None or value != value else float(value)
 
 
 def _nothing_measured(experiment: Measured) -> dict[str, dict[str, dict[str, Any]]]:
-    reason = f"not measured for this experiment; python -m core robustness {experiment.name} does it"
+    reason = f"not measured for this experiment; measure it with: python -m core robustness {experiment.name}"
     return {framework: {level: {"reason": reason} for level in LEVELS} for framework in experiment.frameworks}

@@ -1,8 +1,7 @@
 """ROC and precision-recall curves with their areas, ready to plot.
 
-Each point of a curve is what the rule "positive when score >= threshold" gives; points run from the highest
-threshold to the lowest. Points on the straight line between their neighbours are left out; the areas are
-those of all points, and the points that remain have the same areas.
+Each point belongs to the rule "positive when score >= threshold", from the highest threshold to the lowest.
+Points on the straight line between their neighbours are omitted, which does not change the areas.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from core.evaluation.metrics import Floats, check_both_classes, check_scores
 class RocCurve:
     """Receiver operating characteristic: (k,) points from (0, 0) to (1, 1), all rates in [0, 1].
 
-    `thresholds` falls; its first entry is infinite (nothing is called positive).
+    `thresholds` descend; the first is infinite (nothing is called positive).
     """
 
     false_positive_rate: Floats
@@ -32,9 +31,9 @@ class RocCurve:
 class PrCurve:
     """Precision against recall: (k,) points from recall 0 to recall 1, all in [0, 1].
 
-    The first point, precision 1 at recall 0 with an infinite threshold, is a convention that lets the curve
-    start at the axis. `average_precision` is the sum of precision times the step in recall, not a trapezoid,
-    which would flatter (Davis and Goadrich, ICML 2006).
+    The first point, precision 1 at recall 0 with an infinite threshold, is a convention that starts the curve
+    at the axis. `average_precision` is the sum of precision times the step in recall; the trapezoidal area
+    would be too optimistic (Davis and Goadrich, ICML 2006).
     """
 
     precision: Floats
@@ -44,7 +43,7 @@ class PrCurve:
 
 
 def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
-    """Area under the ROC curve in [0, 1]: how often a positive outscores a negative (ties count half).
+    """Return the area under the ROC curve, in [0, 1]: how often a positive outscores a negative (ties half).
 
     Source: Hanley and McNeil, Radiology 1982, 143:29-36. Computed by scikit-learn.
 
@@ -62,7 +61,7 @@ def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
 
 
 def average_precision(y_true: ArrayLike, y_score: ArrayLike) -> float:
-    """Average precision in (0, 1]; chance is the share of positives. Computed by scikit-learn.
+    """Return average precision, in (0, 1]; chance is the share of positives. Computed by scikit-learn.
 
     Raises:
         EvaluationError: one class only, or see `metrics.check_scores`.
@@ -78,7 +77,7 @@ def average_precision(y_true: ArrayLike, y_score: ArrayLike) -> float:
 
 
 def roc_curve(y_true: ArrayLike, y_score: ArrayLike) -> RocCurve:
-    """The ROC curve of `y_true` (n,) 0/1 and `y_score` (n,). Errors as `auroc`.
+    """Return the ROC curve of `y_true` (n,) 0/1 and `y_score` (n,). Errors as `auroc`.
 
     >>> curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     >>> curve.thresholds.tolist()
@@ -93,7 +92,7 @@ def roc_curve(y_true: ArrayLike, y_score: ArrayLike) -> RocCurve:
 
 
 def pr_curve(y_true: ArrayLike, y_score: ArrayLike) -> PrCurve:
-    """The precision-recall curve of `y_true` (n,) 0/1 and `y_score` (n,). Errors as `average_precision`.
+    """Return the PR curve of `y_true` (n,) 0/1 and `y_score` (n,). Errors as `average_precision`.
 
     >>> curve = pr_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     >>> curve.recall.tolist(), curve.thresholds.tolist()

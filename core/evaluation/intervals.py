@@ -1,10 +1,9 @@
 """95 % intervals by bootstrap over patients.
 
-Slices of one patient resemble each other, so patients, not slices, are drawn: with replacement, as many as
-there are. A patient drawn k times enters with weight k, so a resample is one row of a table of weights
-(n_resamples, n_groups), and a statistic is a function from such weights to one value per row. All resamples
-are computed together; nothing loops over slices. Two statistics given the same weights are paired, which is
-what the difference between two models needs.
+Slices of one patient resemble each other, so patients are resampled instead of slices: n patients, with
+replacement. A patient sampled k times has weight k, so a resample is one row of a table of weights
+(n_resamples, n_groups). A statistic is a function from weights to one value per row, computed for all
+resamples together. Statistics with the same weights are paired, as needed for differences between models.
 
 The statistics themselves are in core.evaluation.statistics and core.evaluation.calibration.
 
@@ -25,16 +24,16 @@ from numpy.typing import ArrayLike, NDArray
 from core.errors import EvaluationError
 from core.evaluation.metrics import Floats
 
-LEVEL = 0.95
-MIN_GROUPS = 3  # below this, resampling says nothing
-MAX_UNDEFINED = 0.05  # a larger share of resamples without a value makes the rest a biased choice
+CONFIDENCE_LEVEL = 0.95
+MIN_GROUPS = 3  # with fewer, an interval would be meaningless
+MAX_UNDEFINED = 0.05  # with a larger share of undefined resamples, the others are a biased selection
 
 Weights = NDArray[np.float32]
 Statistic = Callable[[Weights], dict[str, Floats]]
 
 _BLOCK_ROWS = 512  # resamples computed at once: a few MB for each intermediate table
-_BLOCK_VALUES = 2_000_000  # weights held at once, for data sets with very many groups
-_KEPT_VALUES = 4_000_000  # weights kept from one statistic to the next
+_BLOCK_VALUES = 2_000_000  # limit of weights in memory at once, for data sets with very many groups
+_CACHED_VALUES = 4_000_000  # limit of weights cached from one statistic to the next
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class Interval:
     reason: str = ""
 
     def to_list(self) -> list[float] | None:
-        """[low, high], or None."""
+        """Return [low, high], or None."""
         return None if self.low is None or self.high is None else [self.low, self.high]
 
 
-def group_codes(groups: ArrayLike) -> tuple[NDArray[np.intp], int]:
-    """Groups (n,) of any sortable kind as codes (n,) in 0..k-1, and k.
+def encode_groups(groups: ArrayLike) -> tuple[NDArray[np.intp], int]:
+    """Return codes (n,) in 0..k-1 for groups (n,) of any sortable type, and k.
 
-    >>> group_codes(["b", "a", "b"])
+    >>> encode_groups(["b", "a", "b"])
     (array([1, 0, 1]), 2)
     """
     values, codes = np.unique(np.asarray(groups), return_inverse=True)
@@ -61,29 +60,29 @@ def group_codes(groups: ArrayLike) -> tuple[NDArray[np.intp], int]:
 
 
 def bootstrap_weights(n_groups: int, n_resamples: int, seed: int = 0) -> Iterator[Weights]:
-    """Blocks (b, n_groups) of how often each group was drawn; their rows add up to n_resamples.
+    """Yield blocks (b, n_groups) of weights: how often each group is sampled; n_resamples rows in total.
 
-    Each row sums to n_groups. The rows depend on the three arguments alone.
+    Each row sums to n_groups. The weights depend on nothing but the arguments.
     """
     rng = np.random.default_rng(seed)
     rows = min(_BLOCK_ROWS, max(1, _BLOCK_VALUES // max(n_groups, 1)))
     for start in range(0, n_resamples, rows):
         n = min(rows, n_resamples - start)
-        drawn = rng.integers(0, n_groups, size=(n, n_groups))
-        drawn += np.arange(n)[:, None] * n_groups
-        counts = np.bincount(drawn.ravel(), minlength=n * n_groups)
+        sampled = rng.integers(0, n_groups, size=(n, n_groups))
+        sampled += np.arange(n)[:, None] * n_groups
+        counts = np.bincount(sampled.ravel(), minlength=n * n_groups)
         yield counts.reshape(n, n_groups).astype(np.float32)
 
 
 def resample(
     statistics: Sequence[Statistic], n_groups: int, *, n_resamples: int = 2000, seed: int = 0
 ) -> dict[str, Floats]:
-    """Every named value of every statistic on the same resamples: name -> (n_resamples,), NaN if undefined.
+    """Return the values of all statistics on the same resamples: name -> (n_resamples,), NaN if undefined.
 
-    A statistic of many values, a curve for example, gives (n_resamples, k).
+    A statistic with k values, for example a curve, gives (n_resamples, k).
 
     Raises:
-        EvaluationError: no resamples asked for, or nothing to resample.
+        EvaluationError: `n_groups` or `n_resamples` is less than 1.
     """
     if n_groups < 1 or n_resamples < 1:
         raise EvaluationError(
@@ -94,14 +93,14 @@ def resample(
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """The resamples behind all figures of the same rows: whatever is computed on them is paired.
+    """The resamples for all figures of the same rows; figures from the same resamples are paired.
 
     Attributes:
         codes: (n,) the group of each row, in 0..n_groups-1.
-        n_groups: how many groups there are; 0 without rows.
-        unit: what a group is, in the plural: "patients", or "slices" where patients are unknown.
-        n_resamples: how often the groups are drawn.
-        seed: of the draws.
+        n_groups: number of groups; 0 without rows.
+        unit: the groups in words: "patients", or "slices" if patients are unknown.
+        n_resamples: number of resamples.
+        seed: seed of the resampling.
     """
 
     codes: NDArray[np.intp]
@@ -112,44 +111,46 @@ class Bootstrap:
 
     @classmethod
     def over(cls, groups: ArrayLike | None, n: int, *, n_resamples: int = 2000, seed: int = 0) -> Bootstrap:
-        """The bootstrap of n rows with groups (n,); None for unknown patients: every row on its own.
+        """Create the bootstrap of n rows with groups (n,); None for unknown patients: each row is a group.
 
         >>> Bootstrap.over(["a", "b", "a"], 3).n_groups
         2
         """
-        codes, n_groups = group_codes(np.arange(n) if groups is None else groups)
+        codes, n_groups = encode_groups(np.arange(n) if groups is None else groups)
         return cls(codes, n_groups, "slices" if groups is None else "patients", n_resamples, seed)
 
     def run(self, *statistics: Statistic) -> dict[str, Floats]:
-        """As `resample`; nothing where there is nothing to draw from."""
+        """Return the resampled values as `resample` does; an empty dict if there are no groups."""
         return _apply(statistics, self._weights()) if self.n_groups else {}
 
-    def figure(self, value: float | None, drawn: ArrayLike | None, reason: str = "") -> dict[str, Any]:
-        """One figure of a record: {"value", "interval", "reason"?}, from its value and resampled values.
+    def figure(self, value: float | None, resampled: ArrayLike | None, reason: str = "") -> dict[str, Any]:
+        """Return one figure of a record: {"value", "interval", "reason"?}, from value and resampled values.
 
-        A value of None or NaN is one that cannot be estimated; `reason` says why.
+        A value of None or NaN could not be estimated; `reason` says why.
         """
         if value is None or np.isnan(value):
             return without_value(reason)
         none = Interval(None, None, "there is nothing to resample")
         interval = (
-            none if drawn is None else percentile_interval(drawn, n_groups=self.n_groups, unit=self.unit)
+            none
+            if resampled is None
+            else percentile_interval(resampled, n_groups=self.n_groups, unit=self.unit)
         )
         return with_interval(float(value), interval)
 
     def _weights(self) -> Iterator[Weights]:
-        if self.n_groups * self.n_resamples <= _KEPT_VALUES:
-            return iter(self._kept)
+        if self.n_groups * self.n_resamples <= _CACHED_VALUES:
+            return iter(self._cached_weights)
         return bootstrap_weights(self.n_groups, self.n_resamples, self.seed)
 
     @cached_property
-    def _kept(self) -> tuple[Weights, ...]:
+    def _cached_weights(self) -> tuple[Weights, ...]:
         return tuple(bootstrap_weights(self.n_groups, self.n_resamples, self.seed))
 
 
-def _apply(statistics: Sequence[Statistic], draws: Iterator[Weights]) -> dict[str, Floats]:
+def _apply(statistics: Sequence[Statistic], resamples: Iterator[Weights]) -> dict[str, Floats]:
     blocks: dict[str, list[Floats]] = {}
-    for weights in draws:
+    for weights in resamples:
         for statistic in statistics:
             for name, values in statistic(weights).items():
                 blocks.setdefault(name, []).append(values)
@@ -157,15 +158,15 @@ def _apply(statistics: Sequence[Statistic], draws: Iterator[Weights]) -> dict[st
 
 
 def percentile_interval(
-    values: ArrayLike, *, n_groups: int, unit: str = "patients", level: float = LEVEL
+    values: ArrayLike, *, n_groups: int, unit: str = "patients", confidence_level: float = CONFIDENCE_LEVEL
 ) -> Interval:
-    """The middle `level` of the resampled values (n_resamples,); resamples without a value are left out.
+    """Return the percentile interval of resampled values (n_resamples,); undefined ones are ignored.
 
-    No interval, with the reason, when there are fewer than MIN_GROUPS groups (`unit` names them), when more
-    than MAX_UNDEFINED of the resamples have no value, or when all have the same one (a perfect score: the
-    bootstrap then sees no spread and would claim certainty).
+    There is no interval, but a reason, with fewer than MIN_GROUPS groups (`unit` names them), with a share of
+    undefined resamples above MAX_UNDEFINED, or if all values are equal (for example a perfect score: the
+    bootstrap sees no spread and would claim certainty).
 
-    >>> percentile_interval([0.1, 0.2, 0.3, 0.4, 0.5], n_groups=5, level=0.5)
+    >>> percentile_interval([0.1, 0.2, 0.3, 0.4, 0.5], n_groups=5, confidence_level=0.5)
     Interval(low=0.2, high=0.4, reason='')
     >>> percentile_interval([0.1, 0.2], n_groups=2).reason
     'an interval needs at least 3 patients; there are 2'
@@ -177,27 +178,34 @@ def percentile_interval(
     n_undefined = values.size - defined.size
     if n_undefined > MAX_UNDEFINED * values.size or not values.size:
         return Interval(None, None, f"undefined in {n_undefined} of {values.size} resamples")
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(defined, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
     if defined.max() - defined.min() < 1e-12:
         return Interval(None, None, "the same value in every resample, so its uncertainty is unknown")
     return Interval(float(low), float(high))
 
 
-def percentile_band(values: ArrayLike, *, n_groups: int, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Pointwise intervals of a resampled curve (n_resamples, k): low (k,) and high (k,).
+def percentile_band(
+    values: ArrayLike, *, n_groups: int, confidence_level: float = CONFIDENCE_LEVEL
+) -> tuple[Floats, Floats]:
+    """Return pointwise intervals of a resampled curve (n_resamples, k): low (k,) and high (k,).
 
-    NaN where `percentile_interval` gives none. Pointwise: each point is covered, not the whole curve at once.
+    They are NaN where `percentile_interval` gives none. The band covers each point, not the whole curve.
     """
     columns = np.asarray(values, np.float64).T
-    pairs = [percentile_interval(column, n_groups=n_groups, level=level).to_list() for column in columns]
+    pairs = [
+        percentile_interval(column, n_groups=n_groups, confidence_level=confidence_level).to_list()
+        for column in columns
+    ]
     low, high = zip(*((np.nan, np.nan) if pair is None else pair for pair in pairs), strict=True)
     return np.array(low), np.array(high)
 
 
-def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """The exact binomial interval of successes (k,) out of n (k,): low (k,), high (k,); NaN where n is 0.
+def clopper_pearson(
+    successes: ArrayLike, n: ArrayLike, *, confidence_level: float = CONFIDENCE_LEVEL
+) -> tuple[Floats, Floats]:
+    """Return the exact binomial interval of successes (k,) out of n (k,): low (k,), high (k,); NaN if n is 0.
 
-    It takes the n as independent. Source: Clopper and Pearson, Biometrika 1934, 26:404-413.
+    It assumes independent trials. Source: Clopper and Pearson, Biometrika 1934, 26:404-413.
 
     >>> low, high = clopper_pearson([0, 5], [10, 10])
     >>> low.round(3).tolist(), high.round(3).tolist()
@@ -206,14 +214,14 @@ def clopper_pearson(successes: ArrayLike, n: ArrayLike, *, level: float = LEVEL)
     from scipy.stats import beta
 
     k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(n, np.float64))
-    tail = (1 - level) / 2
+    tail = (1 - confidence_level) / 2
     low = np.where(k > 0, beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
     high = np.where(k < n, beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
 def with_interval(value: float, interval: Interval) -> dict[str, Any]:
-    """One figure of a record: {"value", "interval"}, and "reason" where there is no interval."""
+    """Return one figure of a record: {"value", "interval"}, and "reason" if there is no interval."""
     figure: dict[str, Any] = {"value": value, "interval": interval.to_list()}
     if interval.reason:
         figure["reason"] = interval.reason
@@ -221,5 +229,5 @@ def with_interval(value: float, interval: Interval) -> dict[str, Any]:
 
 
 def without_value(reason: str) -> dict[str, Any]:
-    """One figure of a record that cannot be estimated, with the reason."""
+    """Return one figure of a record that cannot be estimated, with the reason."""
     return {"value": None, "interval": None, "reason": reason}

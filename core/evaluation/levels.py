@@ -1,4 +1,4 @@
-"""One level of one network: the rows it is measured on, and everything that is said about them."""
+"""Select the rows of one network at one level (slices or patients), and compute all their figures."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from core.evaluation.intervals import Bootstrap, percentile_band, without_value
 from core.evaluation.measures import Kind, list_keys, measure_scores, resample_scores
 from core.evaluation.metrics import Bools, Floats
 from core.evaluation.patients import PATIENT_SCORE, Names, patient_level, patient_names
-from core.evaluation.points import point_and_draws
+from core.evaluation.points import measure_point
 from core.evaluation.review import Band
 from core.evaluation.utility import decision_curve, net_benefit_statistic
 
 LEVELS = ("slice", "patient")
 
-Draws = dict[str, Floats]
+Resampled = dict[str, Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """What one network says about the rows of one level, n slices or patients.
+    """Labels and scores of one network for the n rows (slices or patients) of one level.
 
     Attributes:
         y_true: (n,) labels.
-        raw: (n,) scores of raw probabilities, in [0, 1].
-        score: (n,) scores of calibrated probabilities: what decides and ranks.
-        groups: (n,) patient of each row; None when unknown.
-        probability: (n,) chance of a positive, in [0, 1]; None where there is no such thing, and `reason`
-            says why. A slice's is its score. A patient's score is no probability of anything, so it is
-            recalibrated, cross-fitted over folds, for the calibration figures and the decision curve alone.
-        fits: what made `probability`, as on the card.
+        raw: (n,) scores from raw probabilities, in [0, 1].
+        score: (n,) scores from calibrated probabilities, in [0, 1], used for ranking and decisions.
+        groups: (n,) patient of each row; None if unknown.
+        probability: (n,) chance of a positive, in [0, 1]; None if not available, and `reason` says why. For
+            slices it is the score. A patient's score is not a probability: it is recalibrated with
+            cross-fitting over folds, for the calibration figures and the decision curve only.
+        fits: the recalibration behind `probability`, in the format of the card.
     """
 
     y_true: Bools
@@ -57,12 +57,16 @@ def select_rows(
     level: str,
     fits: Mapping[str, Any] | None = None,
 ) -> Rows:
-    """The rows of a level ("slice" or "patient") of test predictions, raw and calibrated, row by row alike.
+    """Return the rows of one level ("slice" or "patient").
 
-    `fits` is the framework's entry of the card's "calibration".
+    Args:
+        raw, calibrated: test predictions, with the same rows in the same order.
+        framework: the column of scores.
+        level: "slice" or "patient".
+        fits: the framework's entry of the card's "calibration".
 
     Raises:
-        EvaluationError: patients unknown, for level "patient"; see `metrics.check_scores`.
+        EvaluationError: patients are unknown, for level "patient"; see `metrics.check_scores`.
     """
     if level == "slice":
         y_true, score = metrics.check_scores(raw["label"].to_numpy(), calibrated[framework].to_numpy())
@@ -83,46 +87,46 @@ def select_rows(
     return Rows(y_true, scored, score, names, probability, "", fitted)
 
 
-def measure_rows(
+def measure_level(
     rows: Rows,
     thresholds: Mapping[str, float | None],
     rule: str,
     bootstrap: Bootstrap,
     *,
     bands: Mapping[str, Band] | None = None,
-) -> tuple[dict[str, Any], Draws]:
-    """One LEVEL of the record (see core.evaluation.summary), and the resampled figures behind it.
+) -> tuple[dict[str, Any], Resampled]:
+    """Return one LEVEL of the record (see core.evaluation.summary), and its resampled figures.
 
     Args:
-        rows: what is measured.
+        rows: the rows to evaluate.
         thresholds: rule -> threshold; None where none could be chosen.
-        rule: the default one.
+        rule: the default rule.
         bootstrap: the resamples of these rows.
         bands: rule -> review band.
 
     Returns:
-        Never raises for what is merely not estimable: those figures are null with a reason. The draws are
-        those of the rates at the default rule, of ranking and calibration, where there are any.
+        Figures that cannot be estimated are null with a reason. The resampled figures are the rates at the
+        default rule, ranking and calibration, as far as they exist.
     """
     n, n_positive = rows.y_true.size, int(np.count_nonzero(rows.y_true))
-    points, draws = {}, Draws()
+    points, resampled = {}, Resampled()
     for name, threshold in thresholds.items():
         if threshold is None:
             continue
         band = (bands or {}).get(name)
-        points[name], drawn = point_and_draws(rows.y_true, rows.score, threshold, bootstrap, band=band)
+        points[name], part = measure_point(rows.y_true, rows.score, threshold, bootstrap, band=band)
         if name == rule:
-            draws |= drawn
-    ranking, drawn = measure_ranking(rows.y_true, rows.score, bootstrap)
-    draws |= drawn
+            resampled |= part
+    ranking, part = measure_ranking(rows.y_true, rows.score, bootstrap)
+    resampled |= part
     before, _ = _measure("calibration", rows.y_true, rows.raw, bootstrap)
     before |= measure_ranking(rows.y_true, rows.raw, bootstrap)[0]
     after: dict[str, Any] = {"reason": rows.reason}
     figures: dict[str, Any] = {name: without_value(rows.reason) for name in list_keys("calibration")}
     if rows.probability is not None:
-        after, drawn = _measure("calibration", rows.y_true, rows.probability, bootstrap)
+        after, part = _measure("calibration", rows.y_true, rows.probability, bootstrap)
         figures = after
-        draws |= drawn
+        resampled |= part
     level = {
         "n": n,
         "n_patients": None if rows.groups is None else bootstrap.n_groups,
@@ -144,13 +148,13 @@ def measure_rows(
         },
         "decision_curve": _benefit(rows, bootstrap),
     }
-    return level, draws
+    return level, resampled
 
 
-def no_level(reason: str) -> dict[str, Any]:
-    """A LEVEL of which nothing can be said.
+def make_empty_level(reason: str) -> dict[str, Any]:
+    """Return a LEVEL without figures, with the reason.
 
-    >>> no_level("patients are unknown")["auroc"]
+    >>> make_empty_level("patients are unknown")["auroc"]
     {'value': None, 'interval': None, 'reason': 'patients are unknown'}
     """
     empty: dict[str, Any] = dict.fromkeys(("n", "n_patients", "positives", "prevalence", "rule"))
@@ -176,40 +180,44 @@ def _no_point(reason: str) -> dict[str, Any]:
 
 
 def _folds_of(table: pd.DataFrame, names: Names) -> np.ndarray:
-    """The fold of each of the patients `names` (p,); EvaluationError if one was tested in several."""
+    """Return the test fold of each patient in `names` (p,).
+
+    Raises:
+        EvaluationError: a patient was tested in several folds.
+    """
     pairs = {
         (str(name).strip(), int(fold)) for name, fold in zip(table["patient"], table["fold"], strict=True)
     }
     fold_of = dict(pairs)
     if len(pairs) > len(fold_of):
-        raise EvaluationError("cross-fitting needs patients that are tested in one fold each")
+        raise EvaluationError("cross-fitting needs patients that are tested in one fold only")
     return np.array([fold_of[name] for name in names])
 
 
 def measure_ranking(
     y_true: ArrayLike, score: ArrayLike, bootstrap: Bootstrap
-) -> tuple[dict[str, Any], Draws]:
-    """Return the FIGUREs of ranking of labels (n,) and scores (n,), and the resampled values behind them.
+) -> tuple[dict[str, Any], Resampled]:
+    """Return the ranking FIGUREs of labels (n,) and scores (n,), and the resampled values.
 
-    Null with the reason where they cannot be estimated; there are no draws then.
+    FIGUREs that cannot be estimated are null with a reason, and have no resampled values.
     """
     return _measure("ranking", y_true, score, bootstrap)
 
 
 def _measure(
     kind: Kind, y_true: ArrayLike, score: ArrayLike, bootstrap: Bootstrap
-) -> tuple[dict[str, Any], Draws]:
+) -> tuple[dict[str, Any], Resampled]:
     values, reasons = measure_scores(kind, y_true, score)
-    drawn = resample_scores(kind, y_true, score, bootstrap) if values else {}
+    resampled = resample_scores(kind, y_true, score, bootstrap) if values else {}
     figures = {
-        key: bootstrap.figure(values.get(key), drawn.get(key), reasons.get(key, ""))
+        key: bootstrap.figure(values.get(key), resampled.get(key), reasons.get(key, ""))
         for key in list_keys(kind)
     }
-    return figures, drawn
+    return figures, resampled
 
 
 def _reliability(y_true: Bools, probability: Floats | None) -> list[dict[str, float]]:
-    """The bins; none where there is no probability, which the figures of calibration give the reason for."""
+    """Return the bins of the reliability diagram; none without a probability."""
     if probability is None:
         return []
     try:
@@ -237,8 +245,8 @@ def _benefit(rows: Rows, bootstrap: Bootstrap) -> dict[str, Any]:
         curve = decision_curve(rows.y_true, rows.probability)
     except EvaluationError as error:
         return {"reason": str(error)}
-    drawn = bootstrap.run(net_benefit_statistic(rows.y_true, rows.probability, bootstrap.codes))
-    low, high = percentile_band(drawn["net_benefit"], n_groups=bootstrap.n_groups)
+    resampled = bootstrap.run(net_benefit_statistic(rows.y_true, rows.probability, bootstrap.codes))
+    low, high = percentile_band(resampled["net_benefit"], n_groups=bootstrap.n_groups)
     return {
         "thresholds": curve.thresholds.tolist(),
         "net_benefit": curve.net_benefit.tolist(),

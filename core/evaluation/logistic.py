@@ -1,8 +1,8 @@
-"""Many weighted logistic regressions on one variable at once, by Newton's method.
+"""Fit many weighted logistic regressions on one variable at once, by Newton's method.
 
-A bootstrap asks for thousands of fits to the same slices under other weights. The likelihood meets the
-slices only through sums of smooth functions of x, so these are taken over a fixed grid of nodes instead: each
-x is shared out to its four neighbouring nodes with the weights of cubic interpolation.
+A bootstrap needs thousands of fits to the same slices with different weights. The likelihood depends on the
+slices only through sums of smooth functions of x. These sums are approximated on a fixed grid of nodes: each
+x is distributed to its four neighbouring nodes with the weights of cubic interpolation.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.evaluation.metrics import Floats
 
-_SPACING = 0.125  # of nodes, in logits: lines then differ from exact ones by less than 1e-4
-_MAX_STEPS = 200  # a handful do, but for classes that overlap hardly at all
-_MAX_STEP = 2.0  # a longer step is shortened: Newton's method may otherwise overshoot and never return
-_TOLERANCE = 1e-4  # of the last step; Newton's steps shrink so fast that the error left is its square
-_DIVERGED = 200.0  # with classes that x separates, the estimate runs off to infinity
+_SPACING = 0.125  # of nodes, in logits; lines then differ from exact ones by less than 1e-4
+_MAX_STEPS = 200  # a few suffice, unless the classes hardly overlap
+_MAX_STEP = 2.0  # longer steps are shortened, since Newton's method may overshoot and diverge
+_TOLERANCE = 1e-4  # of the last step; convergence is quadratic, so the error is about its square
+_DIVERGED = 200.0  # if x separates the classes, the estimate diverges to infinity
 
 
-def share_out(x: Floats, codes: NDArray[np.intp], n_groups: int) -> tuple[Floats, Floats]:
-    """Nodes (m,) and how much of each group's x (n,) they stand for (n_groups, m).
+def distribute_to_nodes(x: Floats, codes: NDArray[np.intp], n_groups: int) -> tuple[Floats, Floats]:
+    """Return nodes (m,), and the mass of each group's x (n,) on them (n_groups, m).
 
-    For a cubic polynomial f, masses @ f(nodes) is the sum of f(x) in each group, exactly.
+    For a cubic polynomial f, masses @ f(nodes) is exactly the sum of f(x) in each group.
 
-    >>> nodes, masses = share_out(np.array([0.3, 0.7, -1.0]), np.array([0, 0, 1]), 2)
+    >>> nodes, masses = distribute_to_nodes(np.array([0.3, 0.7, -1.0]), np.array([0, 0, 1]), 2)
     >>> (masses @ nodes**3).round(6).tolist()
     [0.37, -1.0]
     """
@@ -54,21 +54,28 @@ def fit_lines(
     slope: float | None = None,
     start: tuple[float, float] = (0.0, 0.0),
 ) -> Floats:
-    """The lines (b, 2), intercept and slope, of greatest likelihood, for b weightings of the same x (m,).
+    """Return the maximum-likelihood lines (b, 2), intercept and slope, for b weightings of the same x (m,).
 
-    The model is logit P(positive) = intercept + slope x. Of each fit are given the mass (b, m) at each x,
-    the mass of the positives (b,), and the sum of their x (b,). A given intercept or slope is held fixed.
-    A `start` (intercept, slope) near the lines, as that of all rows is to their resamples, saves steps; one
-    that is not finite is none.
-    NaN where no finite estimate exists: one class only, x the same everywhere, or classes that x separates
-    (fully, or so nearly that the slope is beyond any use).
+    The model is logit P(positive) = intercept + slope * x.
+
+    Args:
+        x: (m,) values.
+        masses: (b, m) mass at each x.
+        n_positive: (b,) mass of the positives.
+        x_of_positives: (b,) weighted sum of x over the positives.
+        intercept, slope: fixed at this value if given.
+        start: (intercept, slope) to start from, for example the line of all rows; ignored if not finite.
+
+    Returns:
+        NaN where no finite estimate exists: one class only, all x equal, or classes separated by x (or so
+        nearly that the slope is useless).
 
     >>> fit_lines(np.zeros(1), np.array([[4.0]]), [1.0], [0.0], slope=1.0).round(4).tolist()
     [[-1.0986, 1.0]]
     """
     mass = np.asarray(masses, np.float64)
     observed = np.stack([np.asarray(n_positive, float), np.asarray(x_of_positives, float)], axis=1)
-    # x far off its own zero would make intercept and slope hard to tell apart; centred, they are not.
+    # Centred x avoids a strong correlation of intercept and slope.
     centre = mass.sum(axis=0) @ x / max(mass.sum(), 1e-300) if intercept is None and slope is None else 0.0
     x = x - centre
     observed[:, 1] -= centre * observed[:, 0]
@@ -97,7 +104,7 @@ def fit_lines(
         expected *= chance
         hessian = (expected @ products).reshape(-1, k, k)
         scale = np.trace(hessian, axis1=1, axis2=2)
-        # Once every x is told apart with certainty, the likelihood is flat: the line is running off.
+        # If the line separates every x with certainty, the likelihood is flat and the estimate diverges.
         regular = scale > 1e-9 * spread[active]
         determinant = _determinant(hessian)
         regular &= determinant > 1e-10 * scale**k
@@ -117,7 +124,7 @@ def fit_lines(
 
 
 def _to_chance(z: Floats) -> None:
-    """Logits of any shape to probabilities, in place; a hyperbolic tangent overflows nowhere."""
+    """Convert logits of any shape to probabilities, in place; the hyperbolic tangent never overflows."""
     z *= 0.5
     np.tanh(z, out=z)
     z *= 0.5
@@ -125,14 +132,14 @@ def _to_chance(z: Floats) -> None:
 
 
 def _determinant(matrices: Floats) -> Floats:
-    """Determinants (b,) of b matrices 1 x 1 or 2 x 2; numpy's own is slow for so many so small ones."""
+    """Return the determinants (b,) of b matrices, 1 x 1 or 2 x 2; NumPy's is slow for many small ones."""
     if matrices.shape[1] == 1:
         return matrices[:, 0, 0]
     return matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0]
 
 
 def _solve(matrices: Floats, values: Floats, determinants: Floats) -> Floats:
-    """Solutions (b, k) of b systems of k = 1 or 2 equations, by Cramer's rule."""
+    """Return the solutions (b, k) of b systems of k = 1 or 2 equations, by Cramer's rule."""
     if matrices.shape[1] == 1:
         return values / determinants[:, None]
     (a, b), (c, d) = matrices.transpose(1, 2, 0)

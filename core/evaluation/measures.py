@@ -1,9 +1,9 @@
-"""The one table of all metrics: what each is called, how it is written, and how it is computed.
+"""The table of all metrics: their names, formats and functions.
 
 The record (core.evaluation.summary), the terminal, the page Compare, its CSV files and the model card list
-the metrics of this table. To add one, write its function and give it a row here: a rate at a threshold is a
-function of the four counts (core.evaluation.metrics); any other is a function of labels and scores, and a
-statistic for weighted patients gives its interval (core.evaluation.statistics).
+the metrics of this table. To add a metric, write its function and add a row here. A rate at a threshold is a
+function of the four counts (core.evaluation.metrics). Any other metric is a function of labels and scores,
+and needs a statistic for weighted patients, for its interval (core.evaluation.statistics).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from core.evaluation.statistics import ranking_statistic
 
 # A "rate" depends on a threshold, "ranking" on the order of the scores, "calibration" on probabilities.
 Kind = Literal["rate", "ranking", "calibration"]
-# "share": in percent; "number": with two decimals; "fine": with three, where there is room.
+# "share": in percent; "number": with two decimals; "fine": with three decimals if space permits.
 Form = Literal["share", "number", "fine"]
 
 
 @dataclass(frozen=True)
 class Need:
-    """Cells of the 2x2 table that must not all be empty, and what is said where they are."""
+    """Cells of the 2x2 table that must not all be empty, and the reason to state if they are."""
 
     cells: tuple[str, ...]
     reason: str
@@ -50,21 +50,21 @@ class Measure:
     """One metric.
 
     Attributes:
-        key: its name in the record and in files.
-        label: its name in a sentence or a document.
+        key: name in the record and in files.
+        label: name in a sentence or a document.
         kind: what it depends on.
-        form: how its value is written.
-        better: which values are better, "" where neither are.
-        short: its name where space is short; the label where None.
-        meaning: how to read a value, where "higher is better" or "lower is better" does not say it.
-        of_counts: of a rate, its value from the four counts.
-        of_scores: of any other, its value from labels and scores.
-        statistic: of any other, its values for weighted groups, from labels, scores and groups.
-        needs: what a rate needs, the first to be told first.
-        rank: its place among the rates of a page or a document; equal ones keep the order of the table.
-        bounded: its values lie in [0, 1].
-        charted: its difference between two models is drawn.
-        chance: its value for a guess; None for the share of positives.
+        form: number format.
+        better: which values are better; "" if neither.
+        short: short name; the label if None.
+        meaning: how to read a value, if "higher is better" or "lower is better" does not say it.
+        of_counts: for a rate, function of the four counts.
+        of_scores: for other metrics, function of labels and scores.
+        statistic: for other metrics, function of labels, scores and groups that returns a Statistic.
+        needs: what a rate needs, the most important first.
+        rank: position among the rates on a page or in a document; equal ranks keep the order of the table.
+        bounded: whether values are in [0, 1].
+        charted: whether its difference between two models is plotted.
+        chance: value of a random guess; None if it is the share of positives.
     """
 
     key: str
@@ -85,7 +85,7 @@ class Measure:
 
     @property
     def title(self) -> str:
-        """Return its short name with a capital, as a table begins a row with it."""
+        """Return the short name with a capital letter, for the first column of a table."""
         name = self.short or self.label
         return name[:1].upper() + name[1:]
 
@@ -170,7 +170,7 @@ MEASURES: dict[str, Measure] = {
 
 
 def list_keys(*kinds: Kind) -> tuple[str, ...]:
-    """Return the keys of these kinds, of all where none is named, in the order of the record.
+    """Return the keys of these kinds, or of all kinds if none is given, in the order of the record.
 
     >>> list_keys("ranking")
     ('auroc', 'average_precision')
@@ -179,7 +179,7 @@ def list_keys(*kinds: Kind) -> tuple[str, ...]:
 
 
 def list_measures(kind: Kind) -> list[Measure]:
-    """Return the metrics of a kind in the order of a page or a document.
+    """Return the metrics of a kind in the order used on pages and in documents.
 
     >>> [one.key for one in list_measures("rate")][:3]
     ['accuracy', 'balanced_accuracy', 'recall']
@@ -188,7 +188,7 @@ def list_measures(kind: Kind) -> list[Measure]:
 
 
 def rates(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> dict[str, Floats]:
-    """Return every rate of any number of 2x2 tables at once; NaN where undefined.
+    """Return all rates for counts of any shape; NaN where undefined.
 
     >>> {name: float(v.round(3)) for name, v in rates(tn=5, fp=1, fn=0, tp=2).items()}
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -200,7 +200,7 @@ def rates(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> dict[st
 
 
 def measures_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> dict[str, float | None]:
-    """Return every rate at one threshold; None where undefined. Errors as `metrics.confusion_at`.
+    """Return all rates at one threshold; None where undefined. Errors as `metrics.confusion_at`.
 
     >>> measures_at([0, 0, 1], [0.1, 0.2, 0.3], 0.5)["precision"] is None
     True
@@ -210,7 +210,7 @@ def measures_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> dict
 
 
 def why_undefined(confusion: Confusion) -> Mapping[str, str]:
-    """Return the reason in words for each rate that this table leaves undefined.
+    """Return the reason for each rate that is undefined for this table.
 
     >>> why_undefined(Confusion(tn=3, fp=1, fn=0, tp=0))["recall"]
     'there are no positives'
@@ -228,7 +228,7 @@ def why_undefined(confusion: Confusion) -> Mapping[str, str]:
 def measure_scores(
     kind: Kind, y_true: ArrayLike, y_score: ArrayLike
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the values of a kind other than "rate", and why the others cannot be estimated.
+    """Return the values of the metrics of a kind (not "rate"), and reasons for those without a value.
 
     >>> measure_scores("ranking", [0, 1], [0.2, 0.7])
     ({'auroc': 1.0, 'average_precision': 1.0}, {})
@@ -248,6 +248,6 @@ def measure_scores(
 def resample_scores(
     kind: Kind, y_true: ArrayLike, y_score: ArrayLike, bootstrap: Bootstrap
 ) -> dict[str, Floats]:
-    """Return the resampled values of a kind other than "rate", by key; errors as its statistics."""
+    """Return the resampled values of the metrics of a kind (not "rate"), by key."""
     statistics = dict.fromkeys(MEASURES[key].statistic for key in list_keys(kind))
     return bootstrap.run(*(one(y_true, y_score, bootstrap.codes) for one in statistics if one))

@@ -1,9 +1,8 @@
-"""Counts and rates at a threshold. A slice is called positive when its score >= the threshold.
+"""Counts and rates at a threshold. A slice is called positive if its score >= the threshold.
 
-Numpy alone, so that the dashboard can follow a slider: one call takes well under a millisecond for 2,501
-slices. Each rate is a function of the four counts tn, fp, fn, tp, arrays (weighted or not) of any one shape,
-so that many 2x2 tables are measured at once. What cannot be estimated is NaN and is never replaced by a
-number. `core.evaluation.measures` lists the rates with their names.
+Only NumPy is used, so that the dashboard can follow a slider: one call takes well under a millisecond for
+2,501 slices. Each rate is a function of the four counts tn, fp, fn, tp: arrays, weighted or not, of the same
+shape. A rate that cannot be estimated is NaN. `core.evaluation.measures` lists the rates with their names.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
 
-# The cells of the 2x2 table and their words: negatives first, and of each what is called negative first.
+# The cells of the 2x2 table in words: negatives before positives, called negative before called positive.
 CELLS = {"tn": "true negative", "fp": "false positive", "fn": "false negative", "tp": "true positive"}
 WRONG_CELLS = ("fp", "fn")
-# What lies in the review band, where it is set aside, by the class that it is of.
+# Outcomes in the review band, if it is set aside, by label.
 SET_ASIDE = ("indeterminate_negative", "indeterminate_positive")
 
 Floats = NDArray[np.float64]
@@ -27,7 +26,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Confusion:
-    """The 2x2 table: true and false negatives, false and true positives, as counts.
+    """The counts of a 2x2 table: true negatives, false positives, false negatives, true positives.
 
     >>> Confusion(tn=5, fp=1, fn=0, tp=2).n
     8
@@ -40,20 +39,20 @@ class Confusion:
 
     @property
     def n(self) -> int:
-        """How many were counted."""
+        """Return the total count."""
         return self.tn + self.fp + self.fn + self.tp
 
     def to_dict(self) -> dict[str, int]:
-        """{"tn", "fp", "fn", "tp"}."""
+        """Return {"tn", "fp", "fn", "tp"}."""
         return asdict(self)
 
 
 def check_scores(y_true: ArrayLike, y_score: ArrayLike) -> tuple[Bools, Floats]:
-    """Labels as booleans (n,) and scores as float64 (n,), or the reason why they are not.
+    """Return labels as booleans (n,) and scores as float64 (n,).
 
     Raises:
-        EvaluationError: not one-dimensional, lengths differ, labels other than 0 and 1, or scores that are
-            no numbers, NaN or infinite.
+        EvaluationError: they are not one-dimensional or differ in length, labels are not 0 or 1, or scores
+            are not finite numbers.
     """
     labels = np.asarray(y_true)
     try:
@@ -62,7 +61,7 @@ def check_scores(y_true: ArrayLike, y_score: ArrayLike) -> tuple[Bools, Floats]:
         raise EvaluationError("scores must be numbers", found=str(error)) from error
     if labels.ndim != 1 or labels.shape != scores.shape:
         raise EvaluationError(
-            "labels and scores must be two lists of the same length",
+            "labels and scores must be one-dimensional and of the same length",
             found=f"labels {labels.shape}, scores {scores.shape}",
         )
     positive = labels == 1
@@ -73,23 +72,23 @@ def check_scores(y_true: ArrayLike, y_score: ArrayLike) -> tuple[Bools, Floats]:
     if n_bad:
         raise EvaluationError(
             "scores must be finite numbers",
-            found=f"{n_bad} of {len(scores)} are NaN or infinite",
-            remedy="train the experiment again: its network gave no usable answer there",
+            found=f"{n_bad:,} of {len(scores):,} are NaN or infinite",
+            remedy="train the experiment again: its network gave no usable output for these",
         )
     return positive, scores
 
 
 def check_both_classes(positive: Bools, what: str) -> None:
-    """Raises EvaluationError when `positive` (n,) is empty or holds one class only."""
+    """Raise an EvaluationError if `positive` (n,) is empty or holds one class only."""
     n_positive = int(np.count_nonzero(positive))
     if n_positive in (0, positive.size):
         raise EvaluationError(
-            f"{what} needs both classes", found=f"{n_positive} positives among {positive.size}"
+            f"{what} needs both classes", found=f"{n_positive:,} positives among {positive.size:,}"
         )
 
 
 def decide(y_score: ArrayLike, threshold: float) -> Bools:
-    """The decision rule (n,): positive when score >= threshold.
+    """Return the decisions (n,): positive where score >= threshold.
 
     >>> decide([0.2, 0.5, 0.7], 0.5).tolist()
     [False, True, True]
@@ -100,7 +99,7 @@ def decide(y_score: ArrayLike, threshold: float) -> Bools:
 
 
 def confusion_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> Confusion:
-    """The 2x2 table of `y_true` (n,) 0/1 against score >= threshold; an empty table counts nothing.
+    """Return the 2x2 table of `y_true` (n,) 0/1 against score >= threshold; all counts are 0 for no rows.
 
     Raises:
         EvaluationError: see `check_scores`; a threshold that is NaN.
@@ -117,7 +116,7 @@ def confusion_at(y_true: ArrayLike, y_score: ArrayLike, threshold: float) -> Con
 
 
 def split_cells(positive: Bools, called: Bools) -> tuple[Bools, ...]:
-    """Return which rows (n,) lie in each of CELLS, from labels (n,) and calls (n,).
+    """Return which rows (n,) are in each of CELLS, from labels (n,) and calls (n,).
 
     >>> [cell.tolist() for cell in split_cells(np.array([False, True]), np.array([True, True]))]
     [[False, False], [True, False], [False, False], [False, True]]
@@ -126,7 +125,7 @@ def split_cells(positive: Bools, called: Bools) -> tuple[Bools, ...]:
 
 
 def name_cells(positive: Bools, called: Bools) -> NDArray[np.str_]:
-    """Return the one of CELLS (n,) in which each row lies, from labels (n,) and calls (n,).
+    """Return the cell (n,), one of CELLS, of each row, from labels (n,) and calls (n,).
 
     >>> name_cells(np.array([False, True]), np.array([True, True])).tolist()
     ['fp', 'tp']
@@ -135,13 +134,13 @@ def name_cells(positive: Bools, called: Bools) -> NDArray[np.str_]:
 
 
 def ratio(part: ArrayLike, whole: ArrayLike) -> Floats:
-    """part / whole, elementwise; NaN where the whole is zero."""
+    """Return part / whole, elementwise; NaN where whole is zero."""
     part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
 def accuracy(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Return the share of right calls; NaN where there is nothing.
+    """Return the share of right calls; NaN without rows.
 
     >>> float(accuracy(5, 1, 0, 2))
     0.875
@@ -177,7 +176,7 @@ def npv(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
 
 
 def recall(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Return the sensitivity: the share of positives that are called so; NaN without positives.
+    """Return the sensitivity: the share of positives that are called positive; NaN without positives.
 
     >>> float(recall(5, 1, 0, 2))
     1.0
@@ -186,7 +185,7 @@ def recall(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
 
 
 def specificity(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Return the share of negatives that are called so; NaN without negatives.
+    """Return the share of negatives that are called negative; NaN without negatives.
 
     >>> float(specificity(5, 1, 0, 2).round(3))
     0.833
@@ -197,8 +196,7 @@ def specificity(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
 def f1(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
     """Return the harmonic mean of precision and recall; NaN without positives.
 
-    scikit-learn calls it zero there. It is the mean of two rates of which one does not exist, so it is left
-    undefined here.
+    scikit-learn returns zero there. Here it is undefined, because one of the two rates does not exist.
 
     >>> float(f1(5, 1, 0, 2))
     0.8
@@ -207,7 +205,7 @@ def f1(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
 
 
 def likelihood_ratio_positive(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Return how much likelier a positive is called positive, in [0, inf); NaN where it would be infinite.
+    """Return sensitivity / (1 - specificity), in [0, inf); NaN where it would be infinite.
 
     Source: Deeks and Altman, BMJ 2004, 329:168-169.
 
@@ -218,7 +216,7 @@ def likelihood_ratio_positive(tn: Floats, fp: Floats, fn: Floats, tp: Floats) ->
 
 
 def likelihood_ratio_negative(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Return how much likelier a positive is called negative, in [0, inf); NaN where it would be infinite.
+    """Return (1 - sensitivity) / specificity, in [0, inf); NaN where it would be infinite.
 
     Source: Deeks and Altman, BMJ 2004, 329:168-169.
 
@@ -229,10 +227,9 @@ def likelihood_ratio_negative(tn: Floats, fp: Floats, fn: Floats, tp: Floats) ->
 
 
 def predictive_values(recall: ArrayLike, specificity: ArrayLike, prevalence: float) -> tuple[Floats, Floats]:
-    """Positive and negative predictive value, of one shape, at a stated prevalence in (0, 1), by Bayes.
+    """Return positive and negative predictive values at a given prevalence in (0, 1), by Bayes' theorem.
 
-    A positive one without any positive call is NaN, like a negative one without a negative call.
-    Source: Altman and Bland, BMJ 1994, 309:102.
+    A predictive value without calls of its kind is NaN. Source: Altman and Bland, BMJ 1994, 309:102.
 
     Raises:
         EvaluationError: a prevalence outside (0, 1).
@@ -242,7 +239,7 @@ def predictive_values(recall: ArrayLike, specificity: ArrayLike, prevalence: flo
     (0.075, 0.998)
     """
     if not 0 < prevalence < 1:
-        raise EvaluationError("a prevalence lies between 0 and 1", found=f"{prevalence}")
+        raise EvaluationError("a prevalence must be between 0 and 1", found=f"{prevalence}")
     recall, specificity = np.asarray(recall, np.float64), np.asarray(specificity, np.float64)
     true_positive, true_negative = recall * prevalence, specificity * (1 - prevalence)
     false_positive, false_negative = (1 - specificity) * (1 - prevalence), (1 - recall) * prevalence

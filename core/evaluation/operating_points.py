@@ -1,11 +1,11 @@
-"""Thresholds that turn a score into a decision, chosen on validation data only.
+"""Choose decision thresholds, on validation data only.
 
-Candidates lie midway between neighbouring distinct scores, so that a rounding error in a score changes no
-decision; one more lies below the lowest score (all positive) and one above the highest (none). The decision
-rule is "positive when score >= threshold".
+Candidates are midway between neighbouring distinct scores, so that rounding errors change no decision; one
+more is below the lowest score (all positive) and one above the highest (none). A row is called positive if
+score >= threshold.
 
-RULES lists the ways to choose; Youden's is of Cancer 1950, 3:32-35. Of several thresholds equally good for
-`youden` or `f1`, the lowest is taken: it misses fewest positives.
+RULES lists the rules. If several thresholds are equally good for `youden` or `f1`, the lowest is chosen,
+because it misses the fewest positives. Source of Youden's index: Youden, Cancer 1950, 3:32-35.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ from core.evaluation.review import Band, choose_band
 
 
 class Rule(NamedTuple):
-    """A way to choose a threshold: its title, what it chooses, and where one might want that."""
+    """A rule to choose a threshold: its title, what it chooses, and when to use it."""
 
     title: str
     chosen: str
     reason: str
 
 
-# By the key of the card and the record.
+# By the key used on cards and in records.
 RULES = {
-    "youden": Rule("Youden", "highest sensitivity + specificity", "both kinds of error weigh alike"),
+    "youden": Rule("Youden", "highest sensitivity + specificity", "both kinds of error are equally bad"),
     "sensitivity_90": Rule(
         "Sensitivity 90",
         "highest threshold with sensitivity of 90 % or more",
-        "few findings may be missed",
+        "missed findings must be rare",
     ),
     "specificity_90": Rule(
         "Specificity 90",
         "lowest threshold with specificity of 90 % or more",
-        "few false alarms are bearable",
+        "false alarms must be rare",
     ),
-    "f1": Rule("F1", "highest F1", "sensitivity and precision weigh alike, correct negatives do not count"),
+    "f1": Rule("F1", "highest F1", "sensitivity and precision count equally, true negatives do not count"),
 }
 DEFAULT_RULE = "youden"
 
 
 def choose_operating_points(y_true: ArrayLike, y_score: ArrayLike) -> dict[str, float]:
-    """One threshold for each of RULES, from validation labels (n,) 0/1 and scores (n,) in [0, 1].
+    """Return one threshold for each of RULES, from validation labels (n,) 0/1 and scores (n,) in [0, 1].
 
     Raises:
-        EvaluationError: one class only, all scores equal, scores outside [0, 1], NaN, lengths that differ.
+        EvaluationError: one class only, all scores equal, scores outside [0, 1] or NaN, different lengths.
 
     >>> points = choose_operating_points([0, 0, 0, 1, 1], [0.1, 0.2, 0.3, 0.5, 0.75])
     >>> {rule: round(threshold, 3) for rule, threshold in points.items()}
@@ -64,20 +64,20 @@ def choose_operating_points(y_true: ArrayLike, y_score: ArrayLike) -> dict[str, 
     check_both_classes(positive, "choosing an operating point")
     if scores.min() < 0 or scores.max() > 1:
         raise EvaluationError(
-            "an operating point is chosen among probabilities",
+            "an operating point needs scores between 0 and 1",
             found=f"scores from {scores.min():.3g} to {scores.max():.3g}",
         )
-    levels, codes = np.unique(scores, return_inverse=True)
-    if len(levels) == 1:
+    distinct, codes = np.unique(scores, return_inverse=True)
+    if len(distinct) == 1:
         raise EvaluationError(
             "no threshold separates scores that are all equal",
-            found=f"{len(scores)} times {levels[0]:.6g}",
-            remedy="train longer or with another seed: this network answers the same to everything",
+            found=f"{len(scores):,} times {distinct[0]:.6g}",
+            remedy="train longer or with another seed: this network gives every slice the same score",
         )
-    thresholds = _candidates(levels)
-    # tp[k], fp[k]: how many score >= thresholds[k], counted from the top down; integers, so ties are exact
-    tp = _at_or_above(np.bincount(codes[positive], minlength=len(levels)))
-    fp = _at_or_above(np.bincount(codes[~positive], minlength=len(levels)))
+    thresholds = _candidates(distinct)
+    # tp[k], fp[k]: number of rows with score >= thresholds[k]; integers, so that ties are exact
+    tp = _at_or_above(np.bincount(codes[positive], minlength=len(distinct)))
+    fp = _at_or_above(np.bincount(codes[~positive], minlength=len(distinct)))
     n_positive, n_negative = int(tp[0]), int(fp[0])
     fn, tn = n_positive - tp, n_negative - fp
     youden = tp * n_negative - fp * n_positive
@@ -91,11 +91,11 @@ def choose_operating_points(y_true: ArrayLike, y_score: ArrayLike) -> dict[str, 
 
 
 def validation_scores(table: pd.DataFrame, framework: str) -> dict[str, tuple[NDArray[np.int64], Floats]]:
-    """What thresholds and review bands are chosen on: {level: (labels (n,), scores (n,))}.
+    """Return the validation data for thresholds and review bands: {level: (labels (n,), scores (n,))}.
 
-    Only rows with part == "validation" are looked at. Level "slice" pools the rows of all folds; level
-    "patient" takes each patient once per fold, because another fold's network scored it anew; it is left out
-    where patients are unknown.
+    Only rows with part == "validation" are used. Level "slice" pools the rows of all folds. Level "patient"
+    counts each patient once per fold, because each fold's network scores it again; it is missing if patients
+    are unknown.
 
     Raises:
         EvaluationError: see `metrics.check_scores`.
@@ -111,12 +111,12 @@ def validation_scores(table: pd.DataFrame, framework: str) -> dict[str, tuple[ND
 def operating_points_of(
     table: pd.DataFrame, frameworks: Sequence[str]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """The card's `operating_points` from a table of predictions: {framework: {level: {rule: threshold}}}.
+    """Return the card's "operating_points" for predictions: {framework: {level: {rule: threshold}}}.
 
-    Patients are left out where they are unknown, or where those of the validation parts are of one class.
+    Level "patient" is missing if patients are unknown or no threshold can be chosen for them.
 
     Raises:
-        EvaluationError: the slices themselves give no operating point; see `choose_operating_points`.
+        EvaluationError: no operating point can be chosen for slices; see `choose_operating_points`.
     """
     points: dict[str, dict[str, dict[str, float]]] = {}
     for framework in frameworks:
@@ -131,9 +131,9 @@ def operating_points_of(
 def review_bands_of(
     table: pd.DataFrame, points: Mapping[str, Mapping[str, Mapping[str, float | None]]]
 ) -> dict[str, dict[str, dict[str, Band | None]]]:
-    """The card's `review_bands` around its operating points: {framework: {level: {rule: (low, high)}}}.
+    """Return the card's "review_bands" for operating points: {framework: {level: {rule: (low, high)}}}.
 
-    None for a threshold of None, and for a level without validation rows. Errors as `validation_scores`.
+    A band is None if its threshold is, or if the level has no validation rows. Errors as `validation_scores`.
     """
     bands: dict[str, dict[str, dict[str, Band | None]]] = {}
     for framework, levels in points.items():
@@ -148,14 +148,14 @@ def review_bands_of(
     return bands
 
 
-def _candidates(levels: Floats) -> Floats:
-    """Thresholds (k + 1,) rising: below all of the rising levels (k,), between them, above all."""
-    between = levels[:-1] + np.diff(levels) / 2
-    between = np.where(between > levels[:-1], between, levels[1:])  # neighbours one rounding step apart
-    above = max((levels[-1] + 1) / 2, np.nextafter(levels[-1], 2.0))  # above 1 if a score is 1
-    return np.concatenate([[levels[0] / 2], between, [above]])
+def _candidates(scores: Floats) -> Floats:
+    """Return thresholds (k + 1,) below, between and above the distinct scores (k,); both ascending."""
+    between = scores[:-1] + np.diff(scores) / 2
+    between = np.where(between > scores[:-1], between, scores[1:])  # neighbours one rounding step apart
+    above = max((scores[-1] + 1) / 2, np.nextafter(scores[-1], 2.0))  # above 1 if a score is 1
+    return np.concatenate([[scores[0] / 2], between, [above]])
 
 
 def _at_or_above(counts: np.ndarray) -> np.ndarray:
-    """Counts per rising level (k,) -> how many lie at or above each of the k + 1 candidates."""
+    """Return the number of rows at or above each of the k + 1 candidates, from counts per score (k,)."""
     return np.append(counts[::-1].cumsum()[::-1], 0)

@@ -1,4 +1,4 @@
-"""From slices to patients: one label and one score for each."""
+"""Combine the slices of each patient into one label and one score."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Names = NDArray[np.str_]
 
 
 def patient_names(table: pd.DataFrame) -> Names | None:
-    """The patient of each row (n,) as text, or None when any of them is unknown (empty or missing)."""
+    """Return the patient of each row (n,) as text, or None if any is unknown (empty or missing)."""
     if "patient" not in table.columns:
         return None
     names = table["patient"].astype("string").fillna("").str.strip()
     return None if (names == "").any() else names.to_numpy(dtype=str)
 
 
-# In words, for pages and cards; `score_patients` is what it says.
+# `score_patients` in words, for pages and cards.
 PATIENT_SCORE = "the mean over the patient's slices"
 
 
 def score_patients(y_score: Floats, codes: NDArray[np.intp], n_patients: int) -> Floats:
-    """A patient's score (n_patients,) from its slices' scores (n,): their mean, in the range of the scores.
+    """Return the score of each patient (n_patients,): the mean of the scores (n,) of its slices.
 
-    The one place that says how slices make a patient. Every patient 0..n_patients-1 of `codes` (n,) has one.
+    Only this function defines a patient's score. Every patient 0..n_patients-1 must be in `codes` (n,).
 
     >>> score_patients(np.array([0.2, 0.4, 0.9]), np.array([0, 0, 1]), 2).round(3).tolist()
     [0.3, 0.9]
@@ -39,14 +39,17 @@ def score_patients(y_score: Floats, codes: NDArray[np.intp], n_patients: int) ->
 def patient_level(
     table: pd.DataFrame, score_column: str, *, by_fold: bool = False
 ) -> tuple[Ints, Floats, Names]:
-    """Labels (p,) 0/1, scores (p,) and names (p,) of the patients in a table of slices, in name order.
+    """Return labels (p,) 0/1, scores (p,) and names (p,) of the patients in a table, sorted by name.
 
-    A patient's score is that of `score_patients`; its label is positive if any of its slices is.
-    Give rows of one part only. With `by_fold`, a patient counts once per value of the column "fold".
-    Columns used: patient, label (0/1), score_column.
+    A patient is positive if any of its slices is; its score is that of `score_patients`.
+
+    Args:
+        table: slices of one part, with columns patient, label (0/1) and `score_column`.
+        score_column: name of the column of scores.
+        by_fold: whether a patient counts once per value of the column "fold".
 
     Raises:
-        EvaluationError: patients unknown, or labels and scores that `metrics.check_scores` refuses.
+        EvaluationError: patients are unknown, or see `metrics.check_scores`.
 
     >>> slices = pd.DataFrame({"patient": ["b", "a", "a"], "label": [0, 0, 1], "pytorch": [0.2, 0.4, 0.8]})
     >>> labels, scores, names = patient_level(slices, "pytorch")
@@ -57,7 +60,7 @@ def patient_level(
     if names is None:
         raise EvaluationError(
             "patients are unknown here",
-            remedy='name the files "PATIENT (NUMBER).jpg" to have them read, then train again',
+            remedy='name the files "PATIENT (NUMBER).jpg", then train again',
         )
     positive, scores = check_scores(table["label"].to_numpy(), table[score_column].to_numpy())
     units = names

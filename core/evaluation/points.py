@@ -1,6 +1,6 @@
-"""All that depends on an operating point: counts, rates, predictive values and the review band.
+"""Compute everything that depends on an operating point: counts, rates, predictive values, review band.
 
-It takes milliseconds, so that a page can follow a threshold that is moved by hand.
+It takes milliseconds, so that a page can follow a slider.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.evaluation.intervals import Bootstrap, Statistic, Weights, group_codes
+from core.evaluation.intervals import Bootstrap, Statistic, Weights, encode_groups
 from core.evaluation.measures import list_keys, rates, why_undefined
 from core.evaluation.metrics import (
     CELLS,
@@ -29,7 +29,7 @@ from core.evaluation.review import Band, in_band
 STATED_PREVALENCES = (0.05, 0.3)
 
 
-def point_and_draws(
+def measure_point(
     y_true: ArrayLike,
     y_score: ArrayLike,
     threshold: float,
@@ -38,22 +38,20 @@ def point_and_draws(
     band: Band | None = None,
     prevalences: tuple[float, ...] = STATED_PREVALENCES,
 ) -> tuple[dict[str, Any], dict[str, Floats]]:
-    """Return one POINT of the record (see core.evaluation.summary) of labels (n,) 0/1 and scores (n,).
-
-    The resampled rates (n_resamples,) come with it, for differences between models.
+    """Return one POINT of the record (see core.evaluation.summary), and its resampled rates (n_resamples,).
 
     Args:
-        y_true, y_score: the rows that `bootstrap` is over.
-        threshold: positive from this score on.
+        y_true, y_score: labels (n,) 0/1 and scores (n,) of the rows of `bootstrap`.
+        threshold: rows with score >= threshold are called positive.
         bootstrap: the resamples of these rows.
-        band: the review band; None: there is none, and "review" says so.
-        prevalences: in (0, 1), to state predictive values at, besides that of the rows themselves.
+        band: the review band; None if there is none.
+        prevalences: prevalences in (0, 1) for predictive values, in addition to that of the rows.
 
     Raises:
         EvaluationError: see `metrics.check_scores`; a threshold that is NaN.
 
     >>> bootstrap = Bootstrap.over(["a", "a", "b", "c"], 4)
-    >>> point, _ = point_and_draws([0, 0, 1, 1], [0.1, 0.4, 0.45, 0.9], 0.42, bootstrap, band=(0.4, 0.5))
+    >>> point, _ = measure_point([0, 0, 1, 1], [0.1, 0.4, 0.45, 0.9], 0.42, bootstrap, band=(0.4, 0.5))
     >>> point["review"]["counts"]["indeterminate_positive"], point["review"]["share"]["value"]
     (1, 0.25)
     """
@@ -62,7 +60,7 @@ def point_and_draws(
     undecided = np.zeros(positive.size, bool) if band is None else in_band(scores, band)
     cells = split_cells(positive, called)
     counts = _count(cells)
-    # (n_groups, 8): the four cells of all rows, then those of the undecided ones
+    # (n_groups, 8): the four cells of all rows, then of the undecided rows
     tables = np.stack(
         [
             np.bincount(bootstrap.codes[cell & rows], minlength=bootstrap.n_groups)
@@ -73,24 +71,24 @@ def point_and_draws(
     ).astype(np.float32)
 
     def statistic(weights: Weights) -> dict[str, Floats]:
-        drawn = (weights @ tables).T.astype(np.float64)
-        everyone, aside = drawn[:4], drawn[4:]
+        resampled = (weights @ tables).T.astype(np.float64)
+        everyone, aside = resampled[:4], resampled[4:]
         found = rates(*everyone)
         if band is not None:
             found |= {f"decided_{name}": values for name, values in rates(*(everyone - aside)).items()}
             found["share"] = ratio(aside.sum(axis=0), everyone.sum(axis=0))
         return found
 
-    drawn = bootstrap.run(statistic)
+    resampled = bootstrap.run(statistic)
     point: dict[str, Any] = {"threshold": float(threshold), "confusion": counts.to_dict()}
-    point |= _figures(counts, drawn, bootstrap)
-    point["predictive_values"] = _predict(counts, drawn, bootstrap, prevalences)
+    point |= _figures(counts, resampled, bootstrap)
+    point["predictive_values"] = _predict(counts, resampled, bootstrap, prevalences)
     point["review"] = {"reason": "there are no validation rows to choose a review band on"}
     if band is not None:
         point["review"] = _review(
-            counts, _count([cell & undecided for cell in cells]), band, drawn, bootstrap
+            counts, _count([cell & undecided for cell in cells]), band, resampled, bootstrap
         )
-    return point, drawn
+    return point, resampled
 
 
 def rate_statistic(
@@ -99,9 +97,9 @@ def rate_statistic(
     threshold: float,
     groups: ArrayLike,
 ) -> Statistic:
-    """Return the rates at a threshold, for any weights of the groups (n,). Errors as `confusion_at`."""
+    """Return the statistic of all rates at a threshold, for groups (n,). Errors as `confusion_at`."""
     positive, scores = check_scores(y_true, y_score)
-    codes, n_groups = group_codes(groups)
+    codes, n_groups = encode_groups(groups)
     called = decide(scores, threshold)
     cells = split_cells(positive, called)
     tables = np.stack([np.bincount(codes[cell], minlength=n_groups) for cell in cells], axis=1).astype(float)
@@ -117,50 +115,50 @@ def _count(cells: tuple[Bools, ...] | list[Bools]) -> Confusion:
 
 
 def _figures(
-    counts: Confusion, drawn: dict[str, Floats], bootstrap: Bootstrap, prefix: str = ""
+    counts: Confusion, resampled: dict[str, Floats], bootstrap: Bootstrap, prefix: str = ""
 ) -> dict[str, Any]:
     values, reasons = rates(**counts.to_dict()), why_undefined(counts)
     return {
-        name: bootstrap.figure(float(values[name]), drawn.get(prefix + name), reasons.get(name, ""))
+        name: bootstrap.figure(float(values[name]), resampled.get(prefix + name), reasons.get(name, ""))
         for name in list_keys("rate")
     }
 
 
 def _predict(
-    counts: Confusion, drawn: dict[str, Floats], bootstrap: Bootstrap, prevalences: tuple[float, ...]
+    counts: Confusion, resampled: dict[str, Floats], bootstrap: Bootstrap, prevalences: tuple[float, ...]
 ) -> list[dict[str, Any]]:
-    """Predictive values at each prevalence, the rows' own among them, rising."""
+    """Return predictive values at each prevalence, including that of the rows, in ascending order."""
     values, reasons = rates(**counts.to_dict()), why_undefined(counts)
     own = (counts.fn + counts.tp) / counts.n if counts.n else 0.0
     found = []
     for prevalence in sorted({*prevalences, own} if 0 < own < 1 else set(prevalences)):
         at = predictive_values(values["recall"], values["specificity"], prevalence)
-        resampled: tuple[Floats | None, Floats | None] = (None, None)
-        if drawn:
-            resampled = predictive_values(drawn["recall"], drawn["specificity"], prevalence)
+        at_prevalence: tuple[Floats | None, Floats | None] = (None, None)
+        if resampled:
+            at_prevalence = predictive_values(resampled["recall"], resampled["specificity"], prevalence)
         why = reasons.get("recall") or reasons.get("specificity")
         found.append(
             {
                 "prevalence": prevalence,
-                "ppv": bootstrap.figure(float(at[0]), resampled[0], why or reasons.get("precision", "")),
-                "npv": bootstrap.figure(float(at[1]), resampled[1], why or reasons.get("npv", "")),
+                "ppv": bootstrap.figure(float(at[0]), at_prevalence[0], why or reasons.get("precision", "")),
+                "npv": bootstrap.figure(float(at[1]), at_prevalence[1], why or reasons.get("npv", "")),
             }
         )
     return found
 
 
 def _review(
-    counts: Confusion, aside: Confusion, band: Band, drawn: dict[str, Floats], bootstrap: Bootstrap
+    counts: Confusion, aside: Confusion, band: Band, resampled: dict[str, Floats], bootstrap: Bootstrap
 ) -> dict[str, Any]:
     decided = Confusion(**{cell: getattr(counts, cell) - getattr(aside, cell) for cell in CELLS})
     share = aside.n / counts.n if counts.n else None
     return {
         "low": band[0],
         "high": band[1],
-        "share": bootstrap.figure(share, drawn.get("share"), "there is nothing to count"),
+        "share": bootstrap.figure(share, resampled.get("share"), "there is nothing to count"),
         "counts": {
             **decided.to_dict(),
             **dict(zip(SET_ASIDE, (aside.tn + aside.fp, aside.fn + aside.tp), strict=True)),
         },
-        **_figures(decided, drawn, bootstrap, "decided_"),
+        **_figures(decided, resampled, bootstrap, "decided_"),
     }

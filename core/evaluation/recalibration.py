@@ -1,21 +1,20 @@
-"""Probabilities that mean what they say: fitted out of sample, kept on the card, applied in serving.
+"""Recalibrate the probabilities of an experiment: fitted out of sample, stored on the card, used in serving.
 
-p -> sigmoid(intercept + slope * logit(p)), Platt's form. A temperature alone (the intercept held at 0) cannot
-undo class weights: a network trained with them answers as if both classes were equally frequent, which
-shifts every logit by one constant. `method="temperature"` is there all the same.
+The form is Platt's: p -> sigmoid(intercept + slope * logit(p)). A temperature alone (intercept fixed at 0)
+cannot undo class weights: a network trained with them behaves as if both classes were equally frequent, which
+shifts every logit by a constant. `method="temperature"` is available nevertheless.
 
-With K > 1 folds, the probabilities of a fold's test slices are recalibrated by a fit to the test slices of
-the other folds (cross-fitting): no slice, and with patients kept apart no patient, has a part in the fit that
-its own probability goes through. The served model is recalibrated by a fit to the test slices of all folds.
-With one fold, both are fitted to its validation slices.
+With K > 1 folds, the test slices of a fold are recalibrated by a fit on the test slices of the other folds
+(cross-fitting). No slice is thus in the fit applied to it, and no patient if folds are split by patient. The
+served model uses a fit on the test slices of all folds. With one fold, both use its validation slices.
 
 On the card, for each framework:
 
     {"method": "platt" | "temperature", "fitted_on": sentence,
      "served": {"slope", "intercept"}, "folds": [{"fold", "slope", "intercept"}, ...]}
 
-or, where one of these fits does not exist, {"method", "served": null, "folds": [], "reason": sentence}:
-probabilities are then left as they are. So are those of a card without "calibration", an older one.
+or, if one of these fits does not exist, {"method", "served": null, "folds": [], "reason": sentence}.
+Probabilities then stay raw, as they do for an older card without "calibration".
 
 Source: Platt 1999; Guo et al., ICML 2017; the cross-fitting is that of stacked predictions (Wolpert 1992).
 """
@@ -39,21 +38,21 @@ Method = Literal["platt", "temperature"]
 def fit_calibrations(
     table: pd.DataFrame, frameworks: Sequence[str], *, method: Method = "platt"
 ) -> dict[str, dict[str, Any]]:
-    """The card's "calibration" from raw predictions: columns label, fold, part and one per framework.
+    """Return the card's "calibration" for raw predictions (columns label, fold, part and one per framework).
 
-    Never raises for what cannot be fitted: that framework's entry holds the reason.
+    If a framework has no fit, its entry holds the reason.
 
     Raises:
-        EvaluationError: a method of another name.
+        EvaluationError: `method` is unknown.
     """
     if method not in ("platt", "temperature"):
-        raise EvaluationError('a method is "platt" or "temperature"', found=repr(method))
+        raise EvaluationError('the method must be "platt" or "temperature"', found=repr(method))
     folds = sorted(int(fold) for fold in table["fold"].unique())
     tested = (table["part"] == "test").to_numpy()
     if len(folds) > 1:
         source = tested
         others = {fold: tested & (table["fold"] != fold).to_numpy() for fold in folds}
-        fitted_on = "test slices: each fold's of the other folds, the served model's of all"
+        fitted_on = "test slices (for each fold those of the other folds, for the served model all)"
     else:
         source = (table["part"] == "validation").to_numpy()
         others = dict.fromkeys(folds, source)
@@ -81,15 +80,15 @@ def fit_calibrations(
 
 
 def served_recalibration(calibration: Mapping[str, Any] | None) -> Recalibration:
-    """What the served model's probabilities go through; the identity where the card's entry holds no fit."""
+    """Return the recalibration of the served model; the identity if the card's entry holds no fit."""
     served = calibration["served"] if calibration else None
     return Recalibration(served["slope"], served["intercept"]) if served else IDENTITY
 
 
 def recalibrate(table: pd.DataFrame, calibrations: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """The table with each framework's raw probabilities replaced by those of its fold's recalibration.
+    """Return the table with each framework's probabilities recalibrated by the fit of their fold.
 
-    Rows of every part change: thresholds are chosen on validation rows that went through the same fit.
+    This applies to all parts: thresholds are chosen on validation rows recalibrated by the same fit.
 
     >>> import pandas as pd
     >>> table = pd.DataFrame({"fold": [0, 1], "keras": [0.9, 0.9]})

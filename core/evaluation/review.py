@@ -1,8 +1,8 @@
-"""The indeterminate band around an operating point: what lies in it needs review.
+"""The review band around an operating point: scores in it need review.
 
-The band is symmetrical on the logit of the probability: it holds the scores whose odds differ from those of
-the operating point by less than a factor, the same upwards and downwards. It is the widest one that holds at
-most a given share of the validation rows.
+The band is symmetric on the logit scale: the odds of its scores differ from the odds of the operating point
+by less than a constant factor in both directions. It is the widest band that contains at most a given share
+of the validation rows.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Band = tuple[float, float]
 
 
 def choose_band(y_score: ArrayLike, threshold: float, *, share: float = MAX_SHARE) -> Band:
-    """The band (low, high) around a threshold from validation scores (n,) in [0, 1]; see `in_band`.
+    """Return the review band (low, high) around a threshold, from validation scores (n,) in [0, 1].
 
-    Its edges lie midway between the last row that is in and the first that is out, as far as the logit goes.
-    With too few rows for even one of them to be in, or too many as near as the nearest, it holds none.
+    On the logit scale, its half-width is midway between the farthest row inside and the nearest row outside.
+    The band contains no validation row if the share allows none, or fewer than are tied as the nearest.
 
     Raises:
-        EvaluationError: no scores, scores or threshold that are NaN, a share outside [0, 1).
+        EvaluationError: no scores, NaN in scores or threshold, a share outside [0, 1).
 
     >>> low, high = choose_band([0.1, 0.2, 0.45, 0.55, 0.8, 0.9], 0.5, share=0.4)
     >>> round(low, 3), round(high, 3)
@@ -35,14 +35,14 @@ def choose_band(y_score: ArrayLike, threshold: float, *, share: float = MAX_SHAR
     scores = np.asarray(y_score, np.float64)
     if not scores.size or np.isnan(scores).any() or np.isnan(threshold):
         raise EvaluationError(
-            "a review band is chosen around a threshold, among validation scores",
-            found=f"{scores.size} scores, {np.count_nonzero(np.isnan(scores))} of them NaN",
+            "a review band needs a threshold and validation scores",
+            found=f"{scores.size:,} scores, {np.count_nonzero(np.isnan(scores)):,} of them NaN",
         )
     if not 0 <= share < 1:
-        raise EvaluationError("the share of a review band lies in [0, 1)", found=f"{share}")
+        raise EvaluationError("the share of a review band must be in [0, 1)", found=f"{share}")
     centre = float(logit(threshold))
     distances = np.sort(np.abs(logit(scores) - centre))
-    first_out = distances[int(share * scores.size)]  # this one and all as near as it stay out
+    first_out = distances[int(share * scores.size)]  # rows at this distance are outside
     inside = distances[distances < first_out]
     reach = (first_out + (inside[-1] if inside.size else 0.0)) / 2
     low, high = 1 / (1 + np.exp(-(centre + np.array([-reach, reach]))))
@@ -50,7 +50,7 @@ def choose_band(y_score: ArrayLike, threshold: float, *, share: float = MAX_SHAR
 
 
 def in_band(y_score: ArrayLike, band: Band) -> Bools:
-    """Which scores (n,) need review: those strictly between the edges.
+    """Return which scores (n,) need review: those strictly between the edges.
 
     >>> in_band([0.3, 0.5, 0.7], (0.3, 0.6)).tolist()
     [False, True, False]

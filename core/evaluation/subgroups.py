@@ -1,4 +1,4 @@
-"""How well a model ranks within groups of slices: levels of the head, brightness, or any other."""
+"""AUROC within groups of slices, for example thirds of the head or of brightness."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from numpy.typing import ArrayLike
 
 from core.errors import EvaluationError
 from core.evaluation.curves import auroc
-from core.evaluation.intervals import group_codes, percentile_interval, resample, with_interval, without_value
+from core.evaluation.intervals import (
+    encode_groups,
+    percentile_interval,
+    resample,
+    with_interval,
+    without_value,
+)
 from core.evaluation.metrics import check_scores
 from core.evaluation.patients import Names
 from core.evaluation.statistics import ranking_statistic
 
 
-def subgroups(
+def measure_subgroups(
     y_true: ArrayLike,
     y_score: ArrayLike,
     patients: ArrayLike | None,
@@ -26,25 +32,24 @@ def subgroups(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """One record per group: {"group", "n", "n_patients", "positives", "auroc"}, as plain JSON types.
+    """Return one record per group: {"group", "n", "n_patients", "positives", "auroc"}, as plain JSON types.
 
-    "auroc" is {"value", "interval", "reason"?}: the interval by bootstrap over the patients of the group;
-    null with the reason where it cannot be estimated. Average precision is left out: it depends on the share
-    of positives, which differs between groups.
+    "auroc" is a FIGURE with a bootstrap interval over the patients of the group. Average precision is
+    omitted: it depends on the share of positives, which differs between groups.
 
     Args:
         y_true: (n,) 0 or 1.
         y_score: (n,) probabilities or other scores.
-        patients: (n,) names; None when unknown: slices are resampled then, and n_patients is null.
-        groups: (n,) name of each slice's group; "" where unknown, and such slices are left out.
-        order: the groups to report, also those that hold no slice; those found, by name, when None.
+        patients: (n,) names; None if unknown: then slices are resampled, and n_patients is null.
+        groups: (n,) group of each slice; slices with "" are ignored.
+        order: the groups to report, even if empty; the groups found, sorted by name, if None.
         n_resamples, seed: of the bootstrap.
 
     Raises:
-        EvaluationError: see `metrics.check_scores`; or the arguments differ in length.
+        EvaluationError: the arguments differ in length, or see `metrics.check_scores`.
 
     >>> y_true, y_score = [0, 1, 0, 1, 1], [0.2, 0.9, 0.8, 0.1, 0.5]
-    >>> rows = subgroups(y_true, y_score, None, ["base", "base", "vertex", "vertex", ""])
+    >>> rows = measure_subgroups(y_true, y_score, None, ["base", "base", "vertex", "vertex", ""])
     >>> [(row["group"], row["n"], row["positives"], row["auroc"]["value"]) for row in rows]
     [('base', 2, 1, 1.0), ('vertex', 2, 1, 0.0)]
     """
@@ -53,22 +58,22 @@ def subgroups(
     units = np.arange(positive.size) if patients is None else np.asarray(patients)
     if not names.shape == units.shape == positive.shape:
         raise EvaluationError(
-            "labels, scores, patients and groups must have one length",
-            found=f"{positive.size} labels, {units.size} patients, {names.size} groups",
+            "labels, scores, patients and groups must have the same length",
+            found=f"{positive.size:,} labels, {units.size:,} patients, {names.size:,} groups",
         )
     records = []
     for group in sorted(set(names) - {""}) if order is None else order:
         members = names == group
-        n_units = group_codes(units[members])[1]
+        n_units = encode_groups(units[members])[1]
         try:
             value = auroc(positive[members], scores[members])
         except EvaluationError as error:
             figure = without_value(str(error))
         else:
             statistic = ranking_statistic(positive[members], scores[members], units[members])
-            drawn = resample([statistic], n_units, n_resamples=n_resamples, seed=seed)["auroc"]
+            resampled = resample([statistic], n_units, n_resamples=n_resamples, seed=seed)["auroc"]
             unit = "slices" if patients is None else "patients"
-            figure = with_interval(value, percentile_interval(drawn, n_groups=n_units, unit=unit))
+            figure = with_interval(value, percentile_interval(resampled, n_groups=n_units, unit=unit))
         records.append(
             {
                 "group": str(group),
@@ -81,12 +86,12 @@ def subgroups(
     return records
 
 
-def thirds(values: ArrayLike, names: Sequence[str] = ("low", "middle", "high")) -> Names:
-    """The third of all known values in which each of `values` (n,) lies, by its name (n,); "" for NaN.
+def name_thirds(values: ArrayLike, names: Sequence[str] = ("low", "middle", "high")) -> Names:
+    """Return for each of `values` (n,) the name of its third among all known values; "" for NaN.
 
-    Equal values share a third, so that the thirds may differ in size.
+    Equal values are in the same third, so thirds may differ in size.
 
-    >>> thirds([0.1, float("nan"), 0.5, 0.9], names=("dark", "medium", "bright")).tolist()
+    >>> name_thirds([0.1, float("nan"), 0.5, 0.9], names=("dark", "medium", "bright")).tolist()
     ['dark', '', 'medium', 'bright']
     """
     numbers = np.asarray(values, np.float64)

@@ -1,6 +1,6 @@
-"""All figures of one experiment, with their intervals: the JSON of `python -m core evaluate NAME --json`.
+"""All figures of one experiment with intervals: the JSON of `python -m core evaluate NAME --json`.
 
-Form evaluate/2:
+Format evaluate/2:
 
     {"schema": "evaluate/2", "experiment": name,
      "interval": {"level": 0.95, "method", "resampled": "patients"|"slices", "n_resamples", "seed"},
@@ -8,47 +8,47 @@ Form evaluate/2:
      "models": {framework: {"slice": LEVEL, "patient": LEVEL}},
      "comparison": {"slice": COMPARISON, "patient": COMPARISON}}
 
-A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: what cannot be estimated is null, and
-"reason" says why. A part that cannot be estimated at all is {"reason": sentence} in its place.
+A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: a value or interval that cannot be
+estimated is null, and "reason" says why. {"reason": sentence} replaces a whole part that cannot be estimated.
 
     LEVEL: {"n", "n_patients" (null if unknown), "positives", "prevalence",
-            "rule": the default one, and all of its POINT,
+            "rule": the default rule, with all fields of its POINT,
             "auroc", "average_precision" and CALIBRATION "after": FIGUREs,
             "operating_points": {rule: POINT},
             "calibration": {"before": CALIBRATION of raw, "after": CALIBRATION of calibrated probabilities,
-                            ("before" with "auroc" and "average_precision" of the raw scores as well)
+                            ("before" also has "auroc" and "average_precision" of the raw scores)
                             "reliability": {"before": [BIN, ...], "after": [BIN, ...]},
-                            "fits": what was applied, as on the card (core.evaluation.recalibration)},
+                            "fits": the recalibration, as on the card (core.evaluation.recalibration)},
             "decision_curve": {"thresholds", "net_benefit", "low", "high", "treat_all": lists of one length},
-            and, as printed with --json (core.evaluation.conditions.complete_record):
+            and with --json (core.evaluation.conditions.complete_record):
             "subgroups": {"level": [GROUP, ...] (of the head), "brightness": [GROUP, ...]} or {"reason"},
             "robustness": {"conditions": [CONDITION, ...], the unchanged rows first} or {"reason"}}
     POINT (depends on the threshold): {"threshold", "confusion": {"tn", "fp", "fn", "tp"},
             "accuracy", "balanced_accuracy", "precision", "npv", "recall", "specificity", "f1",
             "likelihood_ratio_positive", "likelihood_ratio_negative": FIGUREs,
-            "predictive_values": [{"prevalence", "ppv": FIGURE, "npv": FIGURE}, ...], the data's own as well,
-            "review": {"low", "high": the band, "share": FIGURE of rows in it,
+            "predictive_values": [{"prevalence", "ppv": FIGURE, "npv": FIGURE}, ...], one for the data's own,
+            "review": {"low", "high": the band, "share": FIGURE, the share of rows in it,
                        "counts": {"tn", "fp", "fn", "tp", "indeterminate_negative", "indeterminate_positive"},
-                       and the nine FIGUREs above among the decided rows}}
+                       and the nine FIGUREs above for the rows outside the band}}
     CALIBRATION: {"brier", "calibration_error", "calibration_slope", "calibration_intercept": FIGUREs}
-    BIN: {"low_edge", "high_edge", "n", "positives", "mean_probability", "observed", "low", "high"}, the last
-            two the Clopper-Pearson interval of observed
-    GROUP (of slices; a patient has no place in the head): {"group": its name, "n", "n_patients", "positives",
-            "auroc": FIGURE}
+    BIN: {"low_edge", "high_edge", "n", "positives", "mean_probability", "observed", "low", "high"}; the last
+            two are the Clopper-Pearson interval of observed
+    GROUP (of slices; a patient has no position in the head): {"group": its name, "n", "n_patients",
+            "positives", "auroc": FIGURE}
     CONDITION: {"perturbation", "amount": see core.imaging.perturbations, "n": rows measured, "auroc",
             "average_precision": FIGUREs}
     COMPARISON (first minus second): {"first", "second": frameworks, "rule", "thresholds": [two],
             "differences": {figure: FIGURE} for the nine, auroc and average_precision,
             "mcnemar": {"only_first_right", "only_second_right", "p_value"},
             "disagreement": {"positives"|"negatives": {"both", "only_first", "only_second", "neither"}},
-            "delong", "delong_by_patient" (rows of a patient may depend on each other):
+            "delong", "delong_by_patient" (rows of the same patient may be correlated):
                 {"first", "second", "difference", "standard_error", "interval", "z", "p_value"}}
 
-Only rows with part == "test" are measured: each was scored by a network that never saw it in training.
-Probabilities are calibrated, and thresholds are on calibrated probabilities; "before" is raw. Thresholds and
-review bands come from validation rows. A patient's score ranks and decides; its CALIBRATION "after" and its
-decision curve are of the score recalibrated to a probability (core.evaluation.levels). One POINT alone, for a
-threshold moved by hand, takes milliseconds: `core.evaluation.points.point_and_draws`.
+Only rows with part == "test" are evaluated: each was scored by a network that never trained on it.
+Probabilities and thresholds are calibrated; "before" is raw. Thresholds and review bands come from validation
+rows. A patient's score is used for ranking and decisions. Its CALIBRATION "after" and its decision curve use
+the score recalibrated to a probability (core.evaluation.levels). A single POINT, for a threshold on a slider,
+takes milliseconds: `core.evaluation.points.measure_point`.
 """
 
 from __future__ import annotations
@@ -62,24 +62,24 @@ import pandas as pd
 
 from core.errors import EvaluationError
 from core.evaluation.comparison import compare_models
-from core.evaluation.intervals import LEVEL, Bootstrap
-from core.evaluation.levels import LEVELS, Rows, measure_rows, no_level, select_rows
+from core.evaluation.intervals import CONFIDENCE_LEVEL, Bootstrap
+from core.evaluation.levels import LEVELS, Rows, make_empty_level, measure_level, select_rows
 from core.evaluation.operating_points import DEFAULT_RULE, review_bands_of
 from core.evaluation.patients import patient_names
 from core.evaluation.recalibration import recalibrate
 
 SCHEMA = "evaluate/2"
 
-# The tables are small: BLAS's own threads would wait for each other longer than they compute. How many there
-# are is a setting of the whole process, so one record at a time changes it and sets it back.
-_ALONE = Lock()
+# The tables are small, so BLAS runs with one thread: several would mostly wait for each other. The number of
+# BLAS threads is a setting of the whole process; this lock lets one record at a time change and reset it.
+_BLAS_LOCK = Lock()
 
-# {framework: {level: {rule: threshold, None where none could be chosen}}}
+# {framework: {level: {rule: threshold, or None where none could be chosen}}}
 Points = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 
 
 class Evaluable(Protocol):
-    """What is asked of an experiment here."""
+    """The parts of an experiment used here."""
 
     @property
     def name(self) -> str: ...
@@ -94,10 +94,10 @@ class Evaluable(Protocol):
 
 
 def evaluate_experiment(experiment: Evaluable, n_resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """Everything the experiment's recorded predictions say, as plain JSON types (see this module's head).
+    """Return the record of an experiment as plain JSON types, in the format of this module's docstring.
 
     Raises:
-        EvaluationError: the record itself is unusable: a column missing, NaN scores, labels not 0/1.
+        EvaluationError: the predictions are unusable: a column is missing, scores are NaN, labels not 0/1.
         ExperimentError: the predictions cannot be read.
     """
     card = experiment.card
@@ -124,15 +124,15 @@ def from_predictions(
     n_resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """`evaluate_experiment` on a table of raw predictions.
+    """Return the record for a table of raw predictions; see `evaluate_experiment`.
 
     Args:
-        table: columns label, part, fold, one per framework, and patient where known.
-        frameworks: whose figures, in this order; the first two are compared.
+        table: columns label, part, fold, one per framework, and patient if known.
+        frameworks: the frameworks to evaluate, in this order; the first two are compared.
         points: thresholds on calibrated probabilities; a level or a framework may be missing.
-        default_rule: the operating point of the figures at the top of a LEVEL.
-        calibrations: of the card, see core.evaluation.recalibration; None: probabilities stay raw.
-        name: of the experiment.
+        default_rule: the rule for the figures at the top of a LEVEL.
+        calibrations: from the card, see core.evaluation.recalibration; if None, probabilities stay raw.
+        name: name of the experiment.
         n_resamples, seed: of the bootstrap.
     """
     missing = [column for column in ("label", "part", "fold", *frameworks) if column not in table.columns]
@@ -163,18 +163,18 @@ def from_predictions(
         fw, level = key
         chosen = {rule: band for rule, band in bands[fw].get(level, {}).items() if band is not None}
         thresholds = points[fw].get(level, {})
-        return measure_rows(rows[key], thresholds, default_rule, bootstraps[level], bands=chosen)
+        return measure_level(rows[key], thresholds, default_rule, bootstraps[level], bands=chosen)
 
     from threadpoolctl import threadpool_limits
 
-    with _ALONE, threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
+    with _BLAS_LOCK, threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
         levels = dict(zip(rows, pool.map(evaluate, rows), strict=True))
-    unknown = no_level("patients are unknown")
+    unknown = make_empty_level("patients are unknown")
     return {
         "schema": SCHEMA,
         "experiment": name,
         "interval": {
-            "level": LEVEL,
+            "level": CONFIDENCE_LEVEL,
             "method": "percentile bootstrap",
             "resampled": "patients" if known else "slices",
             "n_resamples": n_resamples,
@@ -199,16 +199,14 @@ def _notes(
     notes = []
     if not known:
         notes.append(
-            "Patients are unknown: intervals are by slices, as if these were independent, and too narrow "
-            "if several slices come from one patient."
+            "Patients are unknown: slices are resampled as if they were independent, so intervals are too "
+            "narrow if several slices come from one patient."
         )
     if not calibrations:
         notes.append("The card holds no recalibration: probabilities are the networks' own.")
     for fw in frameworks:
         if (entry := calibrations.get(fw)) and not entry["folds"]:
-            notes.append(
-                f"The probabilities of {fw} are the network's own, not recalibrated: {entry['reason']}."
-            )
+            notes.append(f"The probabilities of {fw} are not recalibrated: {entry['reason']}.")
     return notes
 
 
@@ -220,9 +218,9 @@ def _compare(
     levels: Mapping[tuple[str, str], tuple[dict[str, Any], dict[str, Any]]],
     bootstrap: Bootstrap | None,
 ) -> dict[str, Any]:
-    """One COMPARISON, of the first two frameworks."""
+    """Return the COMPARISON of the first two frameworks."""
     if len(frameworks) < 2:
-        return {"reason": "the experiment holds one model: there is nothing to compare it with"}
+        return {"reason": "the experiment has only one model: there is nothing to compare it with"}
     if bootstrap is None:
         return {"reason": "patients are unknown"}
     first, second = ((fw, level) for fw in frameworks[:2])
@@ -234,6 +232,6 @@ def _compare(
         rows[second].score,
         (levels[first][0]["threshold"], levels[second][0]["threshold"]),
         bootstrap,
-        drawn=(levels[first][1], levels[second][1]),
+        resampled=(levels[first][1], levels[second][1]),
     )
     return {"first": frameworks[0], "second": frameworks[1], "rule": rule, **found}

@@ -1,7 +1,7 @@
-"""Would acting on the model do more good than harm? Decision curves.
+"""Decision curves: the net benefit of acting on the model's probabilities.
 
-A threshold probability t is how likely a hemorrhage must be for a reader to act on it; it says that missing
-one weighs as much as (1 - t) / t needless actions.
+A reader acts if the probability of a hemorrhage is at least the threshold probability t. Choosing t means
+that one missed hemorrhage is as bad as (1 - t) / t unnecessary actions.
 
 Source: Vickers and Elkin, Medical Decision Making 2006, 26:565-574.
 """
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from core.errors import EvaluationError
 from core.evaluation.calibration import check_probabilities
-from core.evaluation.intervals import Statistic, Weights, group_codes
+from core.evaluation.intervals import Statistic, Weights, encode_groups
 from core.evaluation.metrics import Floats
 
 THRESHOLDS = np.arange(1, 100) / 100
@@ -23,10 +23,10 @@ THRESHOLDS = np.arange(1, 100) / 100
 
 @dataclass(frozen=True, eq=False)
 class DecisionCurve:
-    """Net benefit (k,) of acting when probability >= threshold (k,), in true positives per row.
+    """Net benefit (k,) of acting if probability >= threshold (k,), in true positives per row.
 
-    `act_on_all` (k,) is that of acting always; that of never acting is 0. Below the greater of the two, the
-    model is not worth consulting at that threshold.
+    `act_on_all` (k,) is the net benefit of always acting; that of never acting is 0. The model is useful at a
+    threshold only if its net benefit exceeds both.
     """
 
     thresholds: Floats
@@ -35,9 +35,9 @@ class DecisionCurve:
 
 
 def decision_curve(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike = THRESHOLDS) -> DecisionCurve:
-    """The decision curve of labels (n,) 0/1 and probabilities (n,) at thresholds (k,) in (0, 1).
+    """Return the decision curve of labels (n,) 0/1 and probabilities (n,) at thresholds (k,) in (0, 1).
 
-    Net benefit = TP / n - FP / n * t / (1 - t). It judges calibrated probabilities: calibrate first.
+    Net benefit = TP / n - FP / n * t / (1 - t). The probabilities must be calibrated.
 
     Raises:
         EvaluationError: see `calibration.check_probabilities`; a threshold outside (0, 1).
@@ -57,20 +57,20 @@ def decision_curve(y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike =
 def net_benefit_statistic(
     y_true: ArrayLike, y_prob: ArrayLike, groups: ArrayLike, thresholds: ArrayLike = THRESHOLDS
 ) -> Statistic:
-    """For the bootstrap: "net_benefit" (b, k). Errors as `decision_curve`."""
+    """Return the statistic "net_benefit" (b, k), for the bootstrap. Errors as `decision_curve`."""
     positive, probability = check_probabilities(y_true, y_prob)
     t = np.asarray(thresholds, np.float64)
     if t.ndim != 1 or not np.all((t > 0) & (t < 1)):
-        raise EvaluationError("threshold probabilities lie between 0 and 1", found=f"{t.tolist()}")
-    codes, n_groups = group_codes(groups)
+        raise EvaluationError("threshold probabilities must be between 0 and 1", found=f"{t.tolist()}")
+    codes, n_groups = encode_groups(groups)
     cost = t / (1 - t)
-    worth = np.where(positive[:, None], 1.0, -cost)  # (n, k): what acting on each row is worth
+    worth = np.where(positive[:, None], 1.0, -cost)  # (n, k): benefit of acting on each row
     model = np.zeros((n_groups, len(t)))
     np.add.at(model, codes, worth * (probability[:, None] >= t))
     sizes = np.bincount(codes, minlength=n_groups).astype(float)
 
     def statistic(weights: Weights) -> dict[str, Floats]:
-        drawn = weights.astype(np.float64)
-        return {"net_benefit": drawn @ model / (drawn @ sizes)[:, None]}
+        exact = weights.astype(np.float64)
+        return {"net_benefit": exact @ model / (exact @ sizes)[:, None]}
 
     return statistic

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from core.evaluation.calibration import calibration_statistic, logit
 from core.evaluation.intervals import (
     bootstrap_weights,
-    group_codes,
+    encode_groups,
     resample,
 )
 from core.evaluation.measures import list_keys
@@ -107,7 +107,7 @@ def test_vectorised_bootstrap_against_a_plain_loop(quick, record_property, capsy
     found = resample(statistics, N_PATIENTS, n_resamples=n_resamples)
     vectorised_s = (perf_counter() - start) / n_resamples
 
-    codes, _ = group_codes(patients)
+    codes, _ = encode_groups(patients)
     first = next(bootstrap_weights(N_PATIENTS, n_plain))
     start = perf_counter()
     expected = [plain_resample(y_true, y_score, drawn[codes]) for drawn in first]
@@ -157,7 +157,7 @@ def test_the_whole_record_against_a_plain_loop(quick, record_property, capsys):
     assert all(level[name]["interval"] for level in slices for name in list_keys())
 
     raw, test = (part[part["part"] == "test"] for part in (table, calibrated))
-    codes, _ = group_codes(test["patient"])
+    codes, _ = encode_groups(test["patient"])
     weights = next(bootstrap_weights(N_PATIENTS, 1))[0][codes]
     y_true = test["label"].to_numpy()
     start = perf_counter()

@@ -1,4 +1,4 @@
-"""The difference of two statistics on the same resamples, apart from the program's own way."""
+"""The difference of two statistics on the same resamples, independent of the program's code."""
 
 from __future__ import annotations
 

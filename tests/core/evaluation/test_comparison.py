@@ -1,4 +1,4 @@
-"""Two models on the same slices, against statsmodels, a jackknife and published figures."""
+"""Comparison of two models, checked against statsmodels, a jackknife and published figures."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.core.evaluation.paired import difference
 
 
 def two_models(n=240, seed=0, decimals=9, n_patients=None):
-    """Labels and two correlated scores; slices of a patient, if asked for, share a part of both."""
+    """Return labels, two correlated scores and patients; with `n_patients`, slices of a patient correlate."""
     rng = np.random.default_rng(seed)
     patients = np.arange(n) // (n // n_patients) if n_patients else np.arange(n)
     of_patient = rng.normal(size=patients.max() + 1)[patients] if n_patients else 0
@@ -31,7 +31,7 @@ def two_models(n=240, seed=0, decimals=9, n_patients=None):
 
 
 def test_mcnemar_equals_statsmodels():
-    """Counts and the exact p-value are those of statsmodels on the 2x2 table of being right."""
+    """Counts and exact p-value are those of statsmodels on the 2x2 table of right calls."""
     y_true, first, second, _ = two_models()
     one, other = first >= 0.5, second >= 0.5
     table = [[np.sum(((one == y_true) == a) & ((other == y_true) == b)) for b in (1, 0)] for a in (1, 0)]
@@ -41,7 +41,7 @@ def test_mcnemar_equals_statsmodels():
 
 
 def test_mcnemar_on_agrestis_ratings():
-    """Agresti's approval ratings of the prime minister: 150 against 86 changed their minds, p < 0.0001."""
+    """Agresti's approval ratings of the prime minister: 150 against 86 changes of opinion, p < 0.0001."""
     first = np.repeat([1, 1, 0, 0], [794, 150, 86, 570])
     second = np.repeat([1, 0, 1, 0], [794, 150, 86, 570])
     found = mcnemar(np.ones(1600, int), first, second)
@@ -50,12 +50,12 @@ def test_mcnemar_on_agrestis_ratings():
 
 
 def test_mcnemar_without_any_difference():
-    """Two models that are right on the same rows give no evidence at all."""
+    """Two models that are right on the same rows have p-value 1."""
     assert 1.0 == mcnemar([0, 1], [0, 1], [0, 1]).p_value
 
 
 def test_disagreement_adds_up():
-    """Each row is counted once, under its class and its pair of calls."""
+    """Each row is counted once, by its class and its pair of calls."""
     y_true, first, second, _ = two_models()
     one, other = first >= 0.5, second >= 0.5
     table = disagreement_table(y_true, one, other)
@@ -66,7 +66,7 @@ def test_disagreement_adds_up():
 
 @pytest.mark.parametrize("decimals", [9, 1])
 def test_delong_equals_the_jackknife(decimals):
-    """DeLong's variance is that of leaving out each positive and each negative in turn, ties or none."""
+    """DeLong's variance is the jackknife's over positives and negatives, with and without ties."""
     y_true, first, second, _ = two_models(80, decimals=decimals)
 
     def gap(rows):
@@ -86,7 +86,7 @@ def test_delong_equals_the_jackknife(decimals):
 
 
 def test_delong_equals_its_definition():
-    """The same from the pairs themselves: every positive against every negative, as printed in 1988."""
+    """The standard error equals the published formula over all pairs of a positive and a negative."""
     y_true, first, second, _ = two_models(60, decimals=1)
     components = []
     for score in (first, second):
@@ -100,13 +100,13 @@ def test_delong_equals_its_definition():
 
 
 def test_delong_by_patients_of_one_slice_is_delong():
-    """Obuchowski's variance with every row its own group is DeLong's."""
+    """Obuchowski's variance with one row per group is DeLong's."""
     y_true, first, second, rows = two_models()
     assert delong(y_true, first, second) == delong(y_true, first, second, groups=rows)
 
 
 def test_delong_by_patients_agrees_with_the_bootstrap():
-    """With dependent slices, Obuchowski's error is that of the bootstrap over patients; DeLong's is not."""
+    """With correlated slices, Obuchowski's standard error is that of a bootstrap over patients."""
     y_true, first, second, patients = two_models(2400, n_patients=120)
     second = np.where(patients % 2, second, 1 - second)  # each patient favours one model throughout
     by_patient = delong(y_true, first, second, groups=patients)
@@ -121,18 +121,18 @@ def test_delong_by_patients_agrees_with_the_bootstrap():
     [
         ([0, 0], [0.1, 0.2], [0.2, 0.3], "both classes"),
         ([0, 0, 1], [0.1, 0.2, 0.3], [0.2, 0.3, 0.1], "two independent"),
-        ([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.4], [0.2, 0.6, 0.4, 0.8], "rank alike"),
+        ([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.4], [0.2, 0.6, 0.4, 0.8], "same ranking"),
         ([0, 1], [0.1, np.nan], [0.2, 0.3], "NaN"),
     ],
 )
-def test_no_delong_is_a_named_error(y_true, first, second, words):
-    """One class, a single positive, equal rankings and NaN each have their error."""
+def test_a_missing_delong_test_is_an_error(y_true, first, second, words):
+    """One class, a single positive, equal rankings and NaN raise an error with the reason."""
     with pytest.raises(EvaluationError, match=words):
         delong(y_true, first, second)
 
 
-def test_the_comparison_is_the_parts_together():
-    """Differences are those of the figures, each within its interval, and all of it is plain JSON."""
+def test_the_comparison_holds_all_parts():
+    """Differences are those of the figures, each within its interval; the result is plain JSON."""
     y_true, first, second, patients = two_models(600, n_patients=30)
     bootstrap = Bootstrap.over(patients, 600, n_resamples=400)
     found = compare_models(y_true, first, second, (0.5, 0.4), bootstrap)
@@ -149,31 +149,31 @@ def test_the_comparison_is_the_parts_together():
 
 
 def test_differences_are_paired():
-    """The interval of a difference is that of differences on the same resamples, known ones used again."""
+    """The interval of a difference is that of differences on the same resamples; given ones are used."""
     y_true, first, second, patients = two_models(600, n_patients=30)
     bootstrap = Bootstrap.over(patients, 600, n_resamples=400)
     found = compare_models(y_true, first, second, (0.5, 0.4), bootstrap)["differences"]["auroc"]
     gap = difference(ranking_statistic(y_true, first, patients), ranking_statistic(y_true, second, patients))
     expected = np.quantile(resample([gap], 30, n_resamples=400)["auroc"], [0.025, 0.975])
     np.testing.assert_allclose(expected, found["interval"])
-    drawn = [dict.fromkeys(list_keys("rate", "ranking"), np.arange(400.0))] * 2
-    again = compare_models(y_true, first, second, (0.5, 0.4), bootstrap, drawn=drawn)
+    known = [dict.fromkeys(list_keys("rate", "ranking"), np.arange(400.0))] * 2
+    again = compare_models(y_true, first, second, (0.5, 0.4), bootstrap, resampled=known)
     assert "same value in every resample" in again["differences"]["auroc"]["reason"]
 
 
 def test_a_model_against_itself():
-    """No difference, no interval made up for it, and DeLong says why there is no test."""
+    """The difference is zero without an interval, and DeLong says why there is no test."""
     y_true, first, _, patients = two_models(600, n_patients=30)
     bootstrap = Bootstrap.over(patients, 600, n_resamples=50)
     found = compare_models(y_true, first, first, (0.5, 0.5), bootstrap)
     assert 0.0 == found["differences"]["auroc"]["value"]
     assert found["differences"]["auroc"]["interval"] is None
     assert found["delong"]["p_value"] is None
-    assert "rank alike" in found["delong"]["reason"]
+    assert "same ranking" in found["delong"]["reason"]
 
 
 def test_a_comparison_without_positives():
-    """What needs positives is null with its reason, on unknown patients the clustered test too."""
+    """Figures that need positives are null with a reason; so is the test by patients, if unknown."""
     rng = np.random.default_rng(0)
     bootstrap = Bootstrap.over(None, 50, n_resamples=100)
     found = compare_models([0] * 50, rng.random(50), rng.random(50), (0.5, 0.5), bootstrap)
@@ -186,7 +186,7 @@ def test_a_comparison_without_positives():
 
 
 def test_without_an_operating_point_rankings_are_compared():
-    """One model without a threshold: no decisions to compare, AUROC and its tests all the same."""
+    """If a model has no threshold, decisions are not compared, but AUROC is."""
     y_true, first, second, patients = two_models(600, n_patients=30)
     bootstrap = Bootstrap.over(patients, 600, n_resamples=50)
     found = compare_models(y_true, first, second, (0.5, None), bootstrap)
@@ -196,7 +196,7 @@ def test_without_an_operating_point_rankings_are_compared():
     assert found["differences"]["auroc"]["interval"] is not None
 
 
-def test_an_empty_comparison_is_a_named_error():
-    """Nothing cannot be compared."""
-    with pytest.raises(EvaluationError, match="comparison of nothing"):
+def test_an_empty_comparison_is_refused():
+    """A comparison without rows is refused."""
+    with pytest.raises(EvaluationError, match="at least one row"):
         compare_models([], [], [], (0.5, 0.5), Bootstrap.over(None, 0))

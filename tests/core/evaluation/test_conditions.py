@@ -1,4 +1,4 @@
-"""Figures in groups of slices and on changed slices, as the completed record holds them."""
+"""Figures in groups of slices and on perturbed slices, in the completed record."""
 
 import json
 
@@ -9,14 +9,14 @@ import pytest
 from core.errors import EvaluationError
 from core.evaluation.conditions import (
     BRIGHTNESS,
-    HEAD_LEVELS,
+    HEAD_REGIONS,
     complete_record,
     group_slices,
     list_columns,
     robustness_of,
     subgroups_of,
 )
-from core.evaluation.subgroups import subgroups
+from core.evaluation.subgroups import measure_subgroups
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import add_files
 from tests.builders import write_tiny_experiment
@@ -25,16 +25,16 @@ COLUMNS = ["perturbation", "amount", "framework", "level", "n", "auroc", "averag
 
 
 def properties_of(experiment):
-    """Places from base to vertex, but for the first slice, whose place and brightness are unknown."""
+    """Return properties from base to vertex; position and brightness of the first slice are unknown."""
     files = experiment.predictions().query("part == 'test'")["file"]
     place = np.linspace(0, 1, len(files))
-    level = np.asarray(HEAD_LEVELS)[np.minimum((3 * place).astype(int), 2)]
+    level = np.asarray(HEAD_REGIONS)[np.minimum((3 * place).astype(int), 2)]
     level[0], place[0] = "", np.nan
     return pd.DataFrame({"file": files, "brightness": place, "position": place, "level": level})
 
 
 def robustness_rows(experiment):
-    """An older table, without intervals: one change on slices, and nothing on patients."""
+    """Return an older table, without intervals: one perturbation of slices, nothing for patients."""
     rows = [
         (change, amount, name, "slice", 96, area, 0.5)
         for name in experiment.frameworks
@@ -44,7 +44,7 @@ def robustness_rows(experiment):
 
 
 def stored(experiment, **tables):
-    """The experiment with these optional tables."""
+    """Return the experiment with these optional tables."""
     return add_files(
         experiment, {f"{name}.csv": table.to_csv(index=False).encode() for name, table in tables.items()}
     )
@@ -52,18 +52,18 @@ def stored(experiment, **tables):
 
 @pytest.fixture
 def plain(models):
-    """A calibrated experiment without optional tables."""
+    """Return a calibrated experiment without optional tables."""
     return write_tiny_experiment(models, calibrated=True)
 
 
 @pytest.fixture
 def measured(plain):
-    """The same with both tables."""
+    """Return the same experiment with both tables."""
     return stored(plain, properties=properties_of(plain), robustness=robustness_rows(plain))
 
 
-def test_the_record_is_completed_and_otherwise_the_same(measured):
-    """Each LEVEL gains the two parts, all else stays, and JSON can hold it."""
+def test_the_record_is_completed_and_otherwise_unchanged(measured):
+    """Each LEVEL gets the two parts, all else is unchanged, and the result is plain JSON."""
     record = evaluate_experiment(measured, n_resamples=50)
     before = json.dumps(record)
     found = complete_record(record, measured)
@@ -79,13 +79,13 @@ def test_the_record_is_completed_and_otherwise_the_same(measured):
 
 
 def test_groups_are_resampled_as_the_record_is(measured):
-    """GROUPs are those of core.evaluation.subgroups on calibrated test slices, resampled as the record."""
+    """GROUPs are those of calibrated test slices, with the record's number of resamples and seed."""
     found = complete_record(evaluate_experiment(measured, n_resamples=70, seed=3), measured)
     table = measured.calibrated_predictions().query("part == 'test'")
     level = measured.properties()["level"]
     for name in measured.frameworks:
-        expected = subgroups(
-            table["label"], table[name], table["patient"], level, order=HEAD_LEVELS, n_resamples=70, seed=3
+        expected = measure_subgroups(
+            table["label"], table[name], table["patient"], level, order=HEAD_REGIONS, n_resamples=70, seed=3
         )
         assert expected == found["models"][name]["slice"]["subgroups"]["level"]
         groups = found["models"][name]["slice"]["subgroups"]["brightness"]
@@ -95,29 +95,29 @@ def test_groups_are_resampled_as_the_record_is(measured):
 
 
 def test_slices_find_their_group_by_name(plain):
-    """In any order of the table, and "" for a slice that the table lacks."""
+    """Groups are found in any order of the table; a slice that is not in it has the group ""."""
     table = properties_of(plain)
     shuffled = table.sample(frac=1, random_state=1)
     files = pd.Series([*table["file"][:0:-1], "not/there.png"])
     names, order = group_slices(files, shuffled)["level"]
-    assert HEAD_LEVELS == order
+    assert HEAD_REGIONS == order
     assert [*table["level"][:0:-1], ""] == names.tolist()
     assert [*["bright"] * 32, ""] == [
         group_slices(files, shuffled)["brightness"][0][i] for i in (*range(32), -1)
     ]
 
 
-def test_a_slice_of_two_groups_is_refused(plain):
-    """A table of properties that names a slice twice is a named error."""
+def test_a_repeated_slice_is_refused(plain):
+    """A table of properties that names a slice twice is refused."""
     table = properties_of(plain)
     twice = stored(plain, properties=pd.concat([table, table.tail(2)]))
     with pytest.raises(EvaluationError, match="names a slice twice") as caught:
         subgroups_of(twice)
-    assert "2 rows too many" == caught.value.found
+    assert "2 repeated rows" == caught.value.found
 
 
 def test_an_older_table_has_no_intervals(measured):
-    """Figures without interval columns say that none was measured; an empty cell that there is no figure."""
+    """Without interval columns, the reason says that none was measured; an empty cell has no figure."""
     found = robustness_of(measured)["keras"]
     assert {"reason": "nothing was measured per patient"} == found["patient"]
     unchanged, noise = found["slice"]["conditions"]
@@ -134,8 +134,8 @@ def test_an_older_table_has_no_intervals(measured):
         {"value": None, "interval": None, "reason": "one class, only"},
     ],
 )
-def test_figures_survive_the_table(plain, figure):
-    """What is written as columns is read as the same FIGURE, with interval or reason."""
+def test_figures_are_read_back_unchanged(plain, figure):
+    """A FIGURE written as columns is read back with its interval or reason."""
     rows = [
         {"perturbation": "none", "amount": 0, "framework": name, "level": "slice", "n": 5,
          **list_columns("auroc", figure), **list_columns("average_precision", figure)}
@@ -146,8 +146,8 @@ def test_figures_survive_the_table(plain, figure):
     assert [figure, figure] == [condition["auroc"], condition["average_precision"]]
 
 
-def test_what_was_not_measured_has_a_reason(plain):
-    """Without the tables each part of each level says so, and which command measures it."""
+def test_missing_tables_have_a_reason(plain):
+    """Without the tables, each part of each level names the command that measures it."""
     for found in (subgroups_of(plain), robustness_of(plain)):
         for name in plain.frameworks:
             assert ["slice", "patient"] == list(found[name])

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves, against scikit-learn and against the decision rule itself."""
+"""ROC and precision-recall curves, checked against scikit-learn and the decision rule."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from core.evaluation.measures import measures_at
 
 @pytest.fixture(params=["distinct", "tied"])
 def scored(request):
-    """1,000 labels and scores, once all different and once on a coarse grid."""
+    """Return 1,000 labels and scores: all different, or rounded so that many are tied."""
     rng = np.random.default_rng(5)
     y_true = (rng.random(1000) < 0.15).astype(int)
     y_score = 1 / (1 + np.exp(-rng.normal(1.5 * y_true - 1)))
@@ -28,8 +28,8 @@ def test_areas_equal_sklearn(scored):
     ]
 
 
-def test_thinned_points_keep_the_areas(scored):
-    """Fewer points than distinct scores, and the same areas by trapezoid and by steps."""
+def test_omitted_points_do_not_change_the_areas(scored):
+    """There are fewer points than distinct scores, and the areas stay the same."""
     roc, pr = roc_curve(*scored), pr_curve(*scored)
     for curve in (roc, pr):
         assert len(np.unique(scored[1])) > len(curve.thresholds)
@@ -41,7 +41,7 @@ def test_thinned_points_keep_the_areas(scored):
 
 
 def test_each_point_is_the_decision_rule_at_its_threshold(scored):
-    """A point's rates are those of score >= its threshold; thresholds fall from infinity."""
+    """A point's rates are those of score >= its threshold; thresholds descend from infinity."""
     roc, pr = roc_curve(*scored), pr_curve(*scored)
     for curve in (roc, pr):
         assert np.isinf(curve.thresholds[0])
@@ -71,13 +71,13 @@ def test_ends_of_the_curves(scored):
 
 @pytest.mark.parametrize("function", [auroc, average_precision, roc_curve, pr_curve])
 @pytest.mark.parametrize("y_true", [[0, 0, 0], [1, 1, 1], []])
-def test_one_class_is_a_named_error(function, y_true):
-    """A curve of one class, or of nothing, is refused by name."""
+def test_one_class_is_refused(function, y_true):
+    """A curve of one class, or without rows, is refused."""
     with pytest.raises(EvaluationError, match="needs both classes"):
         function(y_true, np.linspace(0, 1, len(y_true)))
 
 
 def test_equal_scores_are_chance():
-    """Scores that are all equal rank nothing: AUROC 0.5, average precision the share of positives."""
+    """If all scores are equal, AUROC is 0.5 and average precision the share of positives."""
     y_true = [0, 0, 0, 1]
     assert [0.5, 0.25] == [auroc(y_true, [0.3] * 4), average_precision(y_true, [0.3] * 4)]

@@ -16,7 +16,7 @@ WITHOUT_EXAMPLE = {"core.evaluation.summary"}  # its functions return a whole re
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
-    """Every example gives what it says, and every module has at least one."""
+    """Every example gives the stated result, and every module has at least one."""
     result = doctest.testmod(importlib.import_module(name))
     assert 0 == result.failed
     assert (name not in WITHOUT_EXAMPLE) == (result.attempted > 0)

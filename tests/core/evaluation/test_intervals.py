@@ -1,4 +1,4 @@
-"""Resampling patients, percentile and exact intervals."""
+"""Resampling of patients, percentile intervals and exact intervals."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ N_PATIENTS = 12
 
 
 def study(decimals, n_patients=N_PATIENTS):
-    """Slices of unequal patients, all with some positives, scores rounded so that some or most tie."""
+    """Return slices of patients of different sizes, with rounded scores, so that some or most are tied."""
     rng = np.random.default_rng(11)
     patients = np.repeat([f"p{i}" for i in range(n_patients)], rng.integers(8, 30, n_patients))
     y_true = (rng.random(patients.size) < 0.3).astype(int)
@@ -29,8 +29,8 @@ def study(decimals, n_patients=N_PATIENTS):
     return y_true, y_score, patients
 
 
-def test_weights_are_draws_of_patients_with_replacement():
-    """Each row counts as many draws as there are patients, and every patient is drawn once on average."""
+def test_weights_are_samples_with_replacement():
+    """Each row sums to the number of patients, and the mean weight of every patient is one."""
     weights = np.concatenate(list(bootstrap_weights(20, 3000, seed=1)))
     assert (3000, 20) == weights.shape
     assert {20.0} == set(weights.sum(axis=1))
@@ -39,7 +39,7 @@ def test_weights_are_draws_of_patients_with_replacement():
 
 
 def test_same_seed_same_resamples():
-    """The seed fixes the resamples, and a longer run begins with the shorter one."""
+    """The seed determines the resamples; a longer run starts with those of a shorter one."""
     y_true, y_score, patients = study(9)
     statistic = ranking_statistic(y_true, y_score, patients)
     short, long, other = (
@@ -51,7 +51,7 @@ def test_same_seed_same_resamples():
 
 
 def test_agrees_with_scipy_when_slices_are_the_unit():
-    """By slices, the interval of accuracy is that of scipy.stats.bootstrap within the resampling noise."""
+    """Over slices, the interval of accuracy is that of scipy.stats.bootstrap, up to resampling noise."""
     y_true, y_score, _ = study(9)
     units = np.arange(y_true.size)
     values = resample([rate_statistic(y_true, y_score, 0.4, units)], y_true.size, n_resamples=4000)[
@@ -65,8 +65,8 @@ def test_agrees_with_scipy_when_slices_are_the_unit():
     assert pytest.approx([expected.low, expected.high], abs=0.01) == found.to_list()
 
 
-def test_slices_that_resemble_their_patient_widen_the_interval():
-    """With every slice a copy of its patient's, the interval by patients is wider than that by slices."""
+def test_correlated_slices_widen_the_interval():
+    """With identical slices of each patient, the interval over patients is wider than that over slices."""
     rng = np.random.default_rng(0)
     right = np.repeat(rng.random(30) < 0.7, 20).astype(int)
     patients = np.repeat(np.arange(30), 20)
@@ -80,7 +80,7 @@ def test_slices_that_resemble_their_patient_widen_the_interval():
 
 
 def test_percentiles_are_numpys():
-    """The interval is the 2.5th and 97.5th percentile; up to 5 % resamples without a value are left out."""
+    """The interval is the 2.5th to 97.5th percentile; up to 5 % undefined resamples are ignored."""
     values = np.random.default_rng(2).random(1000)
     values[:50] = np.nan
     expected = np.nanquantile(values, [0.025, 0.975]).tolist()
@@ -96,22 +96,22 @@ def test_percentiles_are_numpys():
         ([], 10, "undefined in 0 of 0 resamples"),
     ],
 )
-def test_no_interval_says_why(values, n_groups, reason):
-    """Too few patients, too many resamples without a value, or no spread: no interval, and the reason."""
+def test_a_missing_interval_has_a_reason(values, n_groups, reason):
+    """With too few patients, too many undefined resamples or no spread, there is a reason instead."""
     found = percentile_interval(values, n_groups=n_groups)
     assert found.to_list() is None
     assert reason in found.reason
 
 
-def test_nothing_to_resample_is_a_named_error():
-    """No groups or no resamples is refused."""
+def test_no_groups_or_no_resamples_are_refused():
+    """At least one group and one resample are needed."""
     for n_groups, n_resamples in ((0, 10), (10, 0)):
         with pytest.raises(EvaluationError, match="needs groups and resamples"):
             resample([], n_groups, n_resamples=n_resamples)
 
 
 def test_clopper_pearson_equals_statsmodels():
-    """The exact interval is that of statsmodels for every possible outcome, and NaN for nothing."""
+    """The exact interval is that of statsmodels for every outcome, and NaN for no trials."""
     for n in (1, 7, 40):
         successes = np.arange(n + 1)
         low, high = clopper_pearson(successes, n)
@@ -122,7 +122,7 @@ def test_clopper_pearson_equals_statsmodels():
 
 
 def test_a_band_is_an_interval_at_each_point():
-    """A band holds each point's own interval, and NaN where that point has none."""
+    """A band is the interval at each point, and NaN where there is none."""
     values = np.random.default_rng(0).random((200, 3)) * [1, 10, 0]
     low, high = percentile_band(values, n_groups=5)
     expected = percentile_interval(values[:, 1], n_groups=5).to_list()
@@ -130,8 +130,8 @@ def test_a_band_is_an_interval_at_each_point():
     assert [False, False, True] == np.isnan(low).tolist()
 
 
-def test_a_bootstrap_resamples_its_own_rows():
-    """Its draws are those of `resample` with the same groups, number and seed, kept or drawn again."""
+def test_a_bootstrap_equals_resample():
+    """Its values are those of `resample` with the same groups, number and seed, at every call."""
     y_true, y_score, patients = study(9)
     statistic = ranking_statistic(y_true, y_score, patients)
     expected = resample([statistic], N_PATIENTS, n_resamples=300, seed=5)["auroc"]
@@ -141,27 +141,27 @@ def test_a_bootstrap_resamples_its_own_rows():
     assert (N_PATIENTS, "patients") == (bootstrap.n_groups, bootstrap.unit)
 
 
-def test_a_bootstrap_of_very_many_groups_draws_anew():
-    """Weights too many to be kept are drawn anew each time, and are the same."""
+def test_a_bootstrap_of_very_many_groups_does_not_cache():
+    """Too many weights to cache are sampled again each time, with the same result."""
     rows = np.arange(5000)
     bootstrap = Bootstrap.over(None, 5000, n_resamples=900)
     statistic = rate_statistic(rows % 2, rows % 3 / 2, 0.5, bootstrap.codes)
     first, again = (bootstrap.run(statistic)["accuracy"] for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert "slices" == bootstrap.unit
-    assert "_kept" not in vars(bootstrap)
+    assert "_cached_weights" not in vars(bootstrap)
 
 
 @pytest.mark.parametrize("value", [None, np.nan])
 def test_a_figure_without_a_value_has_its_reason(value):
-    """A value that is None or NaN is null, whatever was drawn."""
+    """A value that is None or NaN is null, even with resampled values."""
     bootstrap = Bootstrap.over(["a", "b", "c"], 3)
     expected = {"value": None, "interval": None, "reason": "why"}
     assert expected == bootstrap.figure(value, np.linspace(0, 1, 50), "why")
 
 
-def test_a_bootstrap_of_nothing_draws_nothing():
-    """Without rows there are no draws, and a value has no interval."""
+def test_a_bootstrap_without_rows():
+    """Without rows there are no resampled values, and a value has no interval."""
     bootstrap = Bootstrap.over(None, 0)
     assert {} == bootstrap.run(rate_statistic([], [], 0.5, []))
     assert "nothing to resample" in bootstrap.figure(0.5, None)["reason"]

@@ -1,4 +1,4 @@
-"""One level of one network, and what is not estimable there."""
+"""One level of one network, and figures that cannot be estimated."""
 
 import json
 
@@ -9,23 +9,23 @@ import pytest
 from core.errors import EvaluationError
 from core.evaluation.calibration import cross_fit_recalibration
 from core.evaluation.intervals import Bootstrap
-from core.evaluation.levels import Rows, measure_rows, no_level, select_rows
+from core.evaluation.levels import Rows, make_empty_level, measure_level, select_rows
 from core.evaluation.measures import list_keys
 from core.evaluation.utility import decision_curve
 
 
 def measure(y_true, y_score, groups, threshold=0.5, n_resamples=200):
-    """The level of scores taken as they are, with one rule."""
+    """Return the level of these scores, not recalibrated, with one rule."""
     positive, scores = np.asarray(y_true) == 1, np.asarray(y_score, float)
     rows = Rows(positive, scores, scores, groups, scores)
     bootstrap = Bootstrap.over(groups, positive.size, n_resamples=n_resamples)
-    level, _ = measure_rows(rows, {"youden": threshold}, "youden", bootstrap)
+    level, _ = measure_level(rows, {"youden": threshold}, "youden", bootstrap)
     json.dumps(level, allow_nan=False)
     return level
 
 
 def table(n_patients=30, folds=3, seed=0):
-    """Test rows of 6 slices a patient."""
+    """Return test rows, 6 slices a patient."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(n_patients), 6)
     label = ((patient % 2 == 0) & (rng.random(patient.size) < 0.6)).astype(int)
@@ -35,7 +35,7 @@ def table(n_patients=30, folds=3, seed=0):
 
 
 def test_two_patients_have_values_without_intervals():
-    """Fewer than three patients: the values stand, the intervals are null with the reason."""
+    """With fewer than three patients, there are values, but intervals are null with a reason."""
     found = measure([0, 1, 0, 1], [0.1, 0.9, 0.2, 0.3], np.array(["a", "a", "b", "b"]))
     reason = "an interval needs at least 3 patients; there are 2"
     assert {"value": 0.75, "interval": None, "reason": reason} == found["accuracy"]
@@ -46,7 +46,7 @@ def test_two_patients_have_values_without_intervals():
 
 
 def test_one_class_has_no_ranking():
-    """Negatives only: specificity and Brier score have values, what needs positives a reason."""
+    """With negatives only, specificity and Brier score have values, other figures a reason."""
     rng = np.random.default_rng(0)
     found = measure([0] * 60, rng.random(60), np.repeat(np.arange(6), 10))
     assert found["specificity"]["interval"] is not None
@@ -59,16 +59,16 @@ def test_one_class_has_no_ranking():
 
 
 def test_equal_scores_have_no_calibration_line():
-    """All scores equal: AUROC is one half by definition, its uncertainty and the calibration line unknown."""
+    """If all scores are equal, AUROC is 0.5; its interval and the calibration line are missing."""
     found = measure([0, 1] * 30, [0.3] * 60, np.repeat(np.arange(6), 10))
     assert 0.5 == found["auroc"]["value"]
     assert found["auroc"]["interval"] is None
     assert found["calibration_slope"]["value"] is None
-    assert "all equal" in found["calibration_slope"]["reason"]
+    assert "are equal" in found["calibration_slope"]["reason"]
 
 
 def test_one_positive_patient_has_no_interval_of_recall():
-    """A third of the resamples misses the only positive patient: no interval from the rest."""
+    """If a third of the resamples lacks the only positive patient, there is no interval."""
     y_true = [0] * 45 + [0, 1, 1, 0, 1]
     scores = np.random.default_rng(0).random(50)
     found = measure(y_true, scores, np.repeat(np.arange(10), 5), n_resamples=500)
@@ -78,8 +78,8 @@ def test_one_positive_patient_has_no_interval_of_recall():
     assert found["accuracy"]["interval"] is not None
 
 
-def test_a_perfect_score_claims_no_interval():
-    """All right in every resample: the value is 1, its uncertainty unknown rather than zero."""
+def test_a_perfect_score_has_no_interval():
+    """If all calls are right in every resample, the value is 1 without an interval."""
     y_true = np.tile([0, 1], 20)
     found = measure(y_true, y_true * 0.8 + 0.1, np.repeat(np.arange(10), 4))
     assert 1.0 == found["auroc"]["value"]
@@ -88,8 +88,8 @@ def test_a_perfect_score_claims_no_interval():
     assert "separate" in found["calibration_slope"]["reason"]
 
 
-def test_scores_that_are_no_probabilities_have_no_calibration():
-    """Scores above 1 decide and rank; calibration figures and decision curve are null with the reason."""
+def test_scores_outside_0_and_1_have_no_calibration():
+    """Scores above 1 are ranked; calibration figures and decision curve are null with a reason."""
     rng = np.random.default_rng(1)
     y_true = rng.integers(0, 2, 60)
     found = measure(y_true, y_true + rng.normal(size=60), np.repeat(np.arange(12), 5))
@@ -100,7 +100,7 @@ def test_scores_that_are_no_probabilities_have_no_calibration():
 
 
 def test_slices_are_measured_on_their_score():
-    """A slice's probability is its calibrated score; the raw one stands beside it."""
+    """A slice's probability is its calibrated score; its raw score is available too."""
     raw = table()
     rows = select_rows(raw, raw.assign(keras=raw["keras"] / 2), "keras", "slice")
     np.testing.assert_array_equal(raw["keras"], rows.raw)
@@ -110,7 +110,7 @@ def test_slices_are_measured_on_their_score():
 
 
 def test_patients_are_recalibrated_across_folds():
-    """A patient's score is ranked as it is; its probability is fitted on the patients of the other folds."""
+    """A patient's score is not changed; its probability is fitted on the patients of the other folds."""
     raw = table()
     rows = select_rows(raw, raw, "keras", "patient")
     by_patient = raw.groupby("patient").agg({"label": "max", "fold": "first", "keras": "mean"})
@@ -120,7 +120,7 @@ def test_patients_are_recalibrated_across_folds():
     np.testing.assert_allclose(by_patient["keras"], rows.score)
     np.testing.assert_allclose(expected, rows.probability)
     assert [0, 1, 2] == [fit["fold"] for fit in rows.fits["folds"]]
-    level, _ = measure_rows(rows, {}, "youden", Bootstrap.over(rows.groups, 30, n_resamples=50))
+    level, _ = measure_level(rows, {}, "youden", Bootstrap.over(rows.groups, 30, n_resamples=50))
     benefit = decision_curve(rows.y_true, rows.probability).net_benefit
     np.testing.assert_allclose(benefit, level["decision_curve"]["net_benefit"])
     assert level["calibration"]["after"]["brier"] == level["brier"]
@@ -128,12 +128,12 @@ def test_patients_are_recalibrated_across_folds():
 
 @pytest.mark.parametrize("folds", ["one", "mixed"])
 def test_patients_without_other_folds_have_no_probability(folds):
-    """With one fold, or patients in several, a patient's score stays a score, and calibration null."""
+    """With one fold, or patients in several folds, calibration figures are null."""
     raw = table()
     raw["fold"] = 0 if folds == "one" else np.arange(len(raw)) % 3
     rows = select_rows(raw, raw, "keras", "patient")
-    level, _ = measure_rows(rows, {"youden": 0.5}, "youden", Bootstrap.over(rows.groups, 30, n_resamples=50))
-    word = "at least two folds" if folds == "one" else "one fold each"
+    level, _ = measure_level(rows, {"youden": 0.5}, "youden", Bootstrap.over(rows.groups, 30, n_resamples=50))
+    word = "at least two folds" if folds == "one" else "one fold only"
     for part in (level["calibration"]["after"], level["decision_curve"], level["brier"]):
         assert word in part["reason"]
     assert level["auroc"]["interval"] is not None
@@ -142,16 +142,16 @@ def test_patients_without_other_folds_have_no_probability(folds):
 
 
 def test_unknown_patients_have_no_patient_level():
-    """Without patients there are no rows to select."""
+    """If patients are unknown, level "patient" is refused."""
     raw = table().assign(patient="")
     with pytest.raises(EvaluationError, match="patients are unknown"):
         select_rows(raw, raw, "keras", "patient")
 
 
-def test_a_level_of_nothing_has_every_key():
-    """The level of which nothing can be said has the keys of one that was measured, and the reason."""
+def test_an_empty_level_has_every_key():
+    """A level without figures has the keys of a measured one, and the reason."""
     rows = table()
     measured = measure(rows["label"], rows["keras"], rows["patient"].to_numpy())
-    found = no_level("because")
+    found = make_empty_level("because")
     assert {*measured, "reason"} == set(found)
     assert all({"value": None, "interval": None, "reason": "because"} == found[name] for name in list_keys())

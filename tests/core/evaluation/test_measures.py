@@ -1,4 +1,4 @@
-"""Tests of the one table of metrics."""
+"""The table of metrics."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from core.evaluation.measures import MEASURES, list_keys, list_measures
 
 
 def test_every_row_can_be_computed() -> None:
-    """A rate has a function of the counts; any other one of the scores, and a statistic for its interval."""
+    """A rate has a function of counts; any other metric has a function of scores and a statistic."""
     for key, one in MEASURES.items():
         assert key == one.key
         assert (one.kind == "rate") == (one.of_counts is not None)
         assert (one.kind != "rate") == (one.of_scores is not None) == (one.statistic is not None)
 
 
-def test_labels_and_titles_tell_metrics_apart() -> None:
-    """No two metrics bear the same label, and none the same title."""
+def test_labels_and_titles_are_unique() -> None:
+    """No two metrics have the same label or the same title."""
     assert len(MEASURES) == len({one.label for one in MEASURES.values()})
     assert len(MEASURES) == len({one.title for one in MEASURES.values()})
 
@@ -31,7 +31,7 @@ def test_every_metric_is_listed_under_its_kind() -> None:
 
 
 def test_values_are_those_of_scikit_learn() -> None:
-    """The functions of the table give what scikit-learn gives."""
+    """The functions of the table give scikit-learn's values."""
     rng = np.random.default_rng(0)
     y_true = rng.integers(0, 2, 200)
     y_score = np.clip(0.3 * y_true + 0.7 * rng.random(200), 0, 1)

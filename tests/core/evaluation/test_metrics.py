@@ -1,4 +1,4 @@
-"""Counts and rates at a threshold, against scikit-learn."""
+"""Counts and rates at a threshold, checked against scikit-learn."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ NEED_BOTH = ("balanced_accuracy", "likelihood_ratio_positive", "likelihood_ratio
 
 @pytest.fixture
 def scored():
-    """500 labels and scores on a coarse grid, so that many lie exactly on a threshold."""
+    """Return 500 labels and scores, rounded so that many equal a threshold."""
     rng = np.random.default_rng(3)
     y_true = (rng.random(500) < 0.2).astype(int)
     return y_true, np.round(rng.random(500) * 0.7 + 0.3 * y_true, 1)
@@ -21,7 +21,7 @@ def scored():
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 0.9])
 def test_confusion_equals_sklearn(scored, threshold):
-    """The table is scikit-learn's for the rule score >= threshold, scores on the threshold included."""
+    """The table is scikit-learn's for the rule score >= threshold."""
     y_true, y_score = scored
     expected = reference.confusion_matrix(y_true, y_score >= threshold, labels=[0, 1]).ravel().tolist()
     table = confusion_at(y_true, y_score, threshold)
@@ -68,21 +68,21 @@ def test_a_score_on_the_threshold_is_positive():
     ],
 )
 def test_undefined_measures_are_nan_with_a_reason(table, undefined):
-    """What a table cannot tell is NaN, and exactly those measures have a reason."""
+    """Rates that cannot be estimated are NaN, and exactly these have a reason."""
     found = rates(**table.to_dict())
     assert undefined == {name for name, value in found.items() if np.isnan(value)}
     assert undefined == set(why_undefined(table))
 
 
 def test_rates_of_many_tables_at_once():
-    """Arrays of counts give arrays of rates, undefined entries NaN among defined ones."""
+    """Arrays of counts give arrays of rates, with NaN where undefined."""
     found = rates(tn=[1, 0], fp=[1, 0], fn=[0, 1], tp=[2, 1])
     np.testing.assert_allclose([0.5, np.nan], found["specificity"])
     np.testing.assert_allclose([1.0, 0.5], found["recall"])
 
 
 def test_no_positive_called_gives_none():
-    """A measure without a value is None, never zero."""
+    """A rate without a value is None, not zero."""
     assert measures_at([0, 1], [0.1, 0.2], 0.9)["precision"] is None
 
 
@@ -99,20 +99,20 @@ def test_no_positive_called_gives_none():
     ],
 )
 def test_unusable_input_is_named(y_true, y_score, words):
-    """Each kind of wrong input has its own named error."""
+    """Each kind of wrong input is named in the error."""
     with pytest.raises(EvaluationError, match=words) as caught:
         check_scores(y_true, y_score)
     assert "not_estimable" == caught.value.code
 
 
 def test_a_threshold_of_nan_is_refused():
-    """NaN would silently call everything negative."""
+    """A threshold of NaN, which would call everything negative, is refused."""
     with pytest.raises(EvaluationError, match="threshold"):
         confusion_at([0, 1], [0.1, 0.2], np.nan)
 
 
 def test_predictive_values_at_the_tables_own_prevalence():
-    """Bayes' theorem at the prevalence of the table gives back the table's own predictive values."""
+    """Bayes' theorem at the prevalence of the table gives its predictive values."""
     table = rates(tn=70, fp=10, fn=5, tp=15)
     found = predictive_values(table["recall"], table["specificity"], prevalence=0.2)
     np.testing.assert_allclose([table["precision"], table["npv"]], found)
@@ -125,7 +125,7 @@ def test_predictive_values_at_another_prevalence():
 
 
 def test_undefined_ratios_and_predictive_values_are_nan():
-    """Ratios that would be infinite, and predictive values of calls that nobody makes, are undefined."""
+    """Infinite ratios, and predictive values without calls of their kind, are undefined."""
     assert np.isnan(rates(tn=5, fp=0, fn=1, tp=3)["likelihood_ratio_positive"])
     assert np.isnan(rates(tn=0, fp=5, fn=1, tp=3)["likelihood_ratio_negative"])
     assert [True, False] == np.isnan(predictive_values(0.0, 1.0, prevalence=0.1)).tolist()
@@ -134,13 +134,13 @@ def test_undefined_ratios_and_predictive_values_are_nan():
 
 @pytest.mark.parametrize("prevalence", [0, 1, -0.2, np.nan])
 def test_an_impossible_prevalence_is_refused(prevalence):
-    """A prevalence of none or all, or no number, has no predictive values."""
+    """A prevalence outside (0, 1) or NaN is refused."""
     with pytest.raises(EvaluationError, match="between 0 and 1"):
         predictive_values(0.5, 0.5, prevalence=prevalence)
 
 
 def test_every_undefined_measure_has_its_reason():
-    """Of every table with counts of 0 or 2, exactly the measures without a value are given a reason."""
+    """For every table with counts of 0 or 2, exactly the undefined rates have a reason."""
     for cells in np.ndindex(2, 2, 2, 2):
         counts = Confusion(*(2 * cell for cell in cells))
         undefined = {name for name, value in rates(**counts.to_dict()).items() if np.isnan(value)}

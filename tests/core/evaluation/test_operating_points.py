@@ -1,4 +1,4 @@
-"""Thresholds chosen on validation data, against trying every threshold."""
+"""Thresholds chosen on validation data, checked by trying every threshold."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from core.evaluation.review import choose_band
 
 @pytest.fixture(params=range(6))
 def scored(request):
-    """300 labels and scores of another seed each; odd seeds have many ties."""
+    """Return 300 labels and scores for each seed; odd seeds have many ties."""
     rng = np.random.default_rng(request.param)
     y_true = (rng.random(300) < 0.2).astype(int)
     y_score = 1 / (1 + np.exp(-rng.normal(1.5 * y_true - 1)))
@@ -27,14 +27,14 @@ def scored(request):
 
 
 def every_threshold(y_true, y_score):
-    """All decisions that a threshold can make, rising, with their measures."""
+    """Return all possible decisions, in ascending order of threshold, with their rates."""
     levels = np.unique(y_score)
     thresholds = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [2.0]])
     return [(t, measures_at(y_true, y_score, t)) for t in thresholds]
 
 
-def test_each_rule_finds_what_trying_all_thresholds_finds(scored):
-    """The chosen decisions are the best of all; among equals, those of the lowest threshold."""
+def test_each_rule_finds_the_best_threshold(scored):
+    """The chosen decisions are the best; among equal ones, those of the lowest threshold."""
     tried = every_threshold(*scored)
     best = {
         "youden": max(tried, key=lambda t: (round(t[1]["recall"] + t[1]["specificity"], 12), -t[0])),
@@ -49,7 +49,7 @@ def test_each_rule_finds_what_trying_all_thresholds_finds(scored):
 
 
 def test_thresholds_lie_midway_between_scores(scored):
-    """No score lies on a threshold, so adding a rounding error changes no decision."""
+    """No score equals a threshold, so a rounding error changes no decision."""
     y_true, y_score = scored
     for threshold in choose_operating_points(y_true, y_score).values():
         before = decide(y_score, threshold)
@@ -58,7 +58,7 @@ def test_thresholds_lie_midway_between_scores(scored):
 
 
 def test_ninety_percent_is_counted_exactly():
-    """Nine of ten positives is enough for sensitivity 0.90, without a rounding accident."""
+    """Nine of ten positives are enough for a sensitivity of 0.90, regardless of rounding."""
     y_true = np.array([0] * 10 + [1] * 10)
     y_score = np.linspace(0.05, 0.95, 20)
     points = choose_operating_points(y_true, y_score)
@@ -67,25 +67,25 @@ def test_ninety_percent_is_counted_exactly():
 
 
 def test_ties_go_to_the_lowest_threshold():
-    """Of two thresholds with the same Youden index, the one that misses fewer is taken."""
+    """Of two thresholds with the same Youden index, the one that misses fewer positives is chosen."""
     y_true, y_score = [0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4]
     assert pytest.approx(0.15) == choose_operating_points(y_true, y_score)["youden"]
 
 
 def test_ties_of_f1_go_to_the_lowest_threshold_too():
-    """All positive, or only the highest: F1 is 2/3 either way, and the one that misses none is taken."""
+    """Of two thresholds with an F1 of 2/3, the one that misses no positive is chosen."""
     assert pytest.approx(0.05) == choose_operating_points([1, 0, 0, 1], [0.1, 0.2, 0.3, 0.4])["f1"]
 
 
 def test_neighbouring_floats_are_still_separated():
-    """Scores one rounding step apart are separated, though no float lies between them."""
+    """Scores one rounding step apart are separated, although there is no float between them."""
     low, high = 0.5, np.nextafter(0.5, 1.0)
     points = choose_operating_points([0, 1], [low, high])
     assert [False, True] == decide([low, high], points["youden"]).tolist()
 
 
 def test_extreme_probabilities_can_all_be_called_negative():
-    """When most negatives score 1, only a threshold above 1 reaches specificity 0.90."""
+    """If most negatives score 1, only a threshold above 1 has a specificity of 0.90."""
     y_true, y_score = [0, 0, 0, 1, 1], [1.0, 1.0, 0.0, 1.0, 0.0]
     points = choose_operating_points(y_true, y_score)
     assert 1.0 == measures_at(y_true, y_score, points["specificity_90"])["specificity"]
@@ -100,18 +100,18 @@ def test_extreme_probabilities_can_all_be_called_negative():
         ([], [], "both classes"),
         ([0, 1], [0.1, np.nan], "NaN"),
         ([0, 1], [0.4, 0.4], "all equal"),
-        ([0, 1], [-3.0, 0.4], "among probabilities"),
-        ([0, 1], [0.1, 1.4], "among probabilities"),
+        ([0, 1], [-3.0, 0.4], "between 0 and 1"),
+        ([0, 1], [0.1, 1.4], "between 0 and 1"),
     ],
 )
-def test_no_choice_is_a_named_error(y_true, y_score, words):
-    """One class, NaN, equal scores or scores that are no probabilities: a named error."""
+def test_a_missing_threshold_is_an_error(y_true, y_score, words):
+    """One class, NaN, equal scores or scores outside [0, 1] raise an error with the reason."""
     with pytest.raises(EvaluationError, match=words):
         choose_operating_points(y_true, y_score)
 
 
 def predictions():
-    """Four validation patients seen by two folds each, and test rows that would change every choice."""
+    """Return four validation patients in two folds each, and test rows that would change every choice."""
     rows = []
     for fold in (0, 1):
         for patient, label in (("a", 0), ("b", 0), ("c", 1), ("d", 1)):
@@ -123,7 +123,7 @@ def predictions():
 
 
 def test_points_of_a_table_use_validation_rows_only():
-    """Slices are pooled over folds, patients taken once per fold; the test rows are not looked at."""
+    """Slices are pooled over folds, patients counted once per fold; test rows are not used."""
     table = predictions()
     validation = table[table["part"] == "validation"]
     expected_slice = choose_operating_points(validation["label"], validation["pytorch"])
@@ -133,21 +133,21 @@ def test_points_of_a_table_use_validation_rows_only():
     assert expected == operating_points_of(table, ("pytorch",))
 
 
-def test_unknown_patients_leave_the_patient_level_out():
-    """Without patients there are operating points for slices only."""
+def test_unknown_patients_have_no_patient_level():
+    """If patients are unknown, there are operating points for slices only."""
     table = predictions().assign(patient="")
     assert {"slice"} == set(operating_points_of(table, ("pytorch",))["pytorch"])
 
 
-def test_one_class_of_patients_leaves_the_patient_level_out():
-    """Validation patients that are all positive give no operating point of their own, their slices do."""
+def test_one_class_of_patients_has_no_patient_level():
+    """If all validation patients are positive, there are operating points for slices only."""
     table = predictions()
     table.loc[table["patient"].isin(["a", "b"]) & (table["part"] == "validation"), "part"] = "train"
     assert {"slice"} == set(operating_points_of(table, ("pytorch",))["pytorch"])
 
 
 def test_bands_lie_around_the_points_of_their_level():
-    """Each band is chosen on the validation scores of its own level; a threshold of None has none."""
+    """Each band is chosen on the validation scores of its level; a threshold of None has no band."""
     table = predictions()
     points = {"pytorch": {"slice": {"youden": 0.5, "f1": None}, "patient": {"youden": 0.4}}}
     found = review_bands_of(table, points)["pytorch"]
@@ -158,7 +158,7 @@ def test_bands_lie_around_the_points_of_their_level():
 
 
 def test_without_validation_rows_there_are_no_bands():
-    """Test rows alone choose nothing."""
+    """Test rows are not used for bands."""
     table = predictions().query("part == 'test'")
     found = review_bands_of(table, {"pytorch": {"slice": {"youden": 0.5}}})
     assert {"pytorch": {"slice": {"youden": None}}} == found

@@ -1,4 +1,4 @@
-"""From slices to patients."""
+"""Labels and scores of patients."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from core.evaluation.patients import patient_level, patient_names, score_patient
 
 @pytest.fixture
 def table():
-    """Three patients with names that sort as text, one of them in two folds."""
+    """Return three patients with names that sort as text, one of them in two folds."""
     return pd.DataFrame(
         {
             "patient": ["10", "10", "9", "9", "x"],
@@ -30,7 +30,7 @@ def test_score_is_the_mean_and_label_any(table):
 
 
 def test_patients_with_many_slices_and_few():
-    """Every patient has the mean of its own slices, in the order of the codes."""
+    """Every patient has the mean of its slices, in the order of the codes."""
     rng = np.random.default_rng(0)
     codes = np.append(rng.integers(0, 7, 90), np.arange(7))
     scores = rng.random(97)
@@ -39,7 +39,7 @@ def test_patients_with_many_slices_and_few():
 
 
 def test_by_fold_a_patient_counts_once_per_fold(table):
-    """The patient in two folds was scored by two networks and gives two rows."""
+    """A patient in two folds was scored by two networks and gives two rows."""
     y_true, y_score, patients = patient_level(table, "keras", by_fold=True)
     assert ["10", "10", "9", "x"] == patients.tolist()
     assert [0, 1, 0, 1] == y_true.tolist()
@@ -48,7 +48,7 @@ def test_by_fold_a_patient_counts_once_per_fold(table):
 
 @pytest.mark.parametrize("unknown", ["", "  ", None, np.nan])
 def test_one_unknown_patient_makes_all_unknown(table, unknown):
-    """Slices of an unknown patient could belong to any: nothing is grouped by half the names."""
+    """If one slice's patient is unknown, slices are not grouped at all."""
     table["patient"] = table["patient"].astype(object)
     table.loc[1, "patient"] = unknown
     assert patient_names(table) is None
@@ -57,18 +57,18 @@ def test_one_unknown_patient_makes_all_unknown(table, unknown):
 
 
 def test_without_the_column_patients_are_unknown(table):
-    """A table without patients says so instead of failing on a key."""
+    """In a table without the column, patients are unknown."""
     assert patient_names(table.drop(columns="patient")) is None
 
 
 def test_numbers_as_names(table):
-    """Patients read from a file as numbers are names all the same."""
+    """Patients read from a file as numbers become names."""
     table["patient"] = [1, 1, 2, 2, 3]
     assert ["1", "2", "3"] == patient_level(table, "keras")[2].tolist()
 
 
 def test_nan_scores_are_refused(table):
-    """A mean over NaN would hide that a network failed on a slice."""
+    """NaN in a score is refused: a mean would hide that a network failed on a slice."""
     table.loc[0, "keras"] = np.nan
     with pytest.raises(EvaluationError, match="1 of 5 are NaN"):
         patient_level(table, "keras")

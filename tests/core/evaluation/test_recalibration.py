@@ -1,4 +1,4 @@
-"""Recalibration as the card keeps it."""
+"""Recalibration as stored on the card."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from core.evaluation.recalibration import fit_calibrations, recalibrate, served_
 
 
 def predictions(folds=3, n=900, seed=0):
-    """Test rows and validation rows of overconfident networks, as class weights make them."""
+    """Return test and validation rows of networks with probabilities too high, as from class weights."""
     rng = np.random.default_rng(seed)
     x = rng.normal(-2, 1.5, 2 * n)
     label = (rng.random(2 * n) < 1 / (1 + np.exp(-x))).astype(int)
@@ -27,7 +27,7 @@ def predictions(folds=3, n=900, seed=0):
 
 
 def test_folds_are_calibrated_by_the_others():
-    """Test rows go through fits to the other folds' test rows, the served model through one to all."""
+    """A fold's fit uses the test rows of the other folds; the served model's fit uses all test rows."""
     table = predictions()
     found = fit_calibrations(table, ("pytorch",))["pytorch"]
     test = table[table["part"] == "test"]
@@ -46,8 +46,8 @@ def test_folds_are_calibrated_by_the_others():
     )
 
 
-def test_an_intercept_undoes_class_weights_and_a_temperature_cannot():
-    """Probabilities too high everywhere become right with an intercept; a temperature leaves them high."""
+def test_an_intercept_corrects_class_weights_and_a_temperature_cannot():
+    """Probabilities that are too high everywhere are corrected by an intercept, not by a temperature."""
     table = predictions()
     errors = {}
     for method in ("platt", "temperature"):
@@ -59,7 +59,7 @@ def test_an_intercept_undoes_class_weights_and_a_temperature_cannot():
 
 
 def test_one_fold_is_calibrated_on_its_validation_rows():
-    """A hold-out has no other folds: its validation rows teach, its test rows do not."""
+    """With one fold, the fit uses validation rows and no test rows."""
     table = predictions(folds=1)
     found = fit_calibrations(table, ("keras",))["keras"]
     rows = table[table["part"] == "validation"]
@@ -70,8 +70,8 @@ def test_one_fold_is_calibrated_on_its_validation_rows():
     assert found == fit_calibrations(flipped, ("keras",))["keras"]
 
 
-def test_a_fold_that_cannot_be_fitted_leaves_all_as_they_are():
-    """One fold without a fit: null with the reason, and every probability stays exactly what it was."""
+def test_if_a_fold_cannot_be_fitted_all_stay_raw():
+    """If one fold has no fit, the entry is null with a reason, and every probability stays the same."""
     table = predictions()
     table.loc[(table["fold"] != 2) & (table["part"] == "test"), "label"] = 0
     found = fit_calibrations(table, ("pytorch", "keras"))
@@ -81,13 +81,13 @@ def test_a_fold_that_cannot_be_fitted_leaves_all_as_they_are():
     assert IDENTITY == served_recalibration(found["keras"]) == served_recalibration(None)
 
 
-def test_the_identity_keeps_every_digit():
-    """Not recalibrated means not touched, saturated probabilities included."""
+def test_the_identity_changes_nothing():
+    """The identity returns exactly the same probabilities, even saturated ones."""
     values = np.array([0.0, 1e-9, 0.1 + 0.2, 1.0])
     np.testing.assert_array_equal(values, IDENTITY.apply(values))
 
 
 def test_an_unknown_method_is_refused():
-    """Another word for the method is a named error."""
+    """An unknown method is refused."""
     with pytest.raises(EvaluationError, match='"platt" or "temperature"'):
         fit_calibrations(predictions(), ("keras",), method="isotonic")

@@ -1,4 +1,4 @@
-"""The indeterminate band around an operating point."""
+"""The review band around an operating point."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from core.evaluation.review import choose_band, in_band
 @pytest.mark.parametrize("threshold", [0.0, 0.02, 0.3, 0.9, 1.0])
 @pytest.mark.parametrize("n", [1, 6, 7, 40, 2501])
 def test_it_is_the_widest_with_the_share_or_less(n, threshold):
-    """As many rows lie inside as fit into 15 %, and the band is symmetrical on the logit."""
+    """The band holds as many rows as fit into 15 %, and is symmetric on the logit scale."""
     scores = np.random.default_rng(n).random(n)
     low, high = choose_band(scores, threshold)
     assert int(0.15 * n) == in_band(scores, (low, high)).sum()
@@ -22,7 +22,7 @@ def test_it_is_the_widest_with_the_share_or_less(n, threshold):
 
 
 def test_ties_at_the_edge_stay_out():
-    """Of many equal scores that do not all fit, none is inside."""
+    """If equal scores do not all fit, none of them is inside."""
     scores = np.array([0.5] * 10 + [0.6] * 50 + [0.1] * 40)
     low, high = choose_band(scores, 0.5)
     assert 10 == in_band(scores, (low, high)).sum()
@@ -32,7 +32,7 @@ def test_ties_at_the_edge_stay_out():
 
 
 def test_an_edge_is_far_from_any_score():
-    """The edge lies midway, on the logit, between the last score inside and the first outside."""
+    """The edge is midway, on the logit scale, between the last score inside and the first outside."""
     scores = 1 / (1 + np.exp(-np.array([0.2, 1.0, 2.0, 3.0, 4.0])))
     low, high = choose_band(scores, 0.5, share=0.4)
     assert pytest.approx([-1.5, 1.5]) == [logit(low), logit(high)]
@@ -48,7 +48,7 @@ def test_an_edge_is_far_from_any_score():
         ([0.1], 0.5, -0.1),
     ],
 )
-def test_what_makes_no_band_is_a_named_error(scores, threshold, share):
-    """No scores, NaN, or an impossible share."""
+def test_invalid_arguments_are_refused(scores, threshold, share):
+    """No scores, NaN and an impossible share are refused."""
     with pytest.raises(EvaluationError, match="review band"):
         choose_band(scores, threshold, share=share)

@@ -1,10 +1,10 @@
-"""Figures of weighted patients, against a plain loop with scikit-learn."""
+"""Metrics of weighted patients, checked against a plain loop with scikit-learn."""
 
 import numpy as np
 import pytest
 import sklearn.metrics as reference
 
-from core.evaluation.intervals import bootstrap_weights, group_codes, resample
+from core.evaluation.intervals import bootstrap_weights, encode_groups, resample
 from core.evaluation.points import rate_statistic
 from core.evaluation.statistics import ranking_statistic
 from tests.core.evaluation.paired import difference
@@ -13,10 +13,10 @@ N_PATIENTS = 12
 
 
 def plain_loop(y_true, y_score, threshold, weights, codes):
-    """Every figure of every resample by scikit-learn with sample_weight: slow and obvious."""
+    """Return every metric of every resample, computed by scikit-learn with sample_weight."""
     rows = []
-    for drawn in weights:
-        w, called = drawn[codes], y_score >= threshold
+    for counts in weights:
+        w, called = counts[codes], y_score >= threshold
         options = {"sample_weight": w, "zero_division": np.nan}
         ratios = reference.class_likelihood_ratios(y_true, called, sample_weight=w)
         rows.append(
@@ -38,7 +38,7 @@ def plain_loop(y_true, y_score, threshold, weights, codes):
 
 
 def study(decimals, n_patients=N_PATIENTS):
-    """Slices of unequal patients, all with some positives, scores rounded so that some or most tie."""
+    """Return slices of patients of different sizes, with rounded scores, so that some or most are tied."""
     rng = np.random.default_rng(11)
     patients = np.repeat([f"p{i}" for i in range(n_patients)], rng.integers(8, 30, n_patients))
     y_true = (rng.random(patients.size) < 0.3).astype(int)
@@ -48,7 +48,7 @@ def study(decimals, n_patients=N_PATIENTS):
 
 @pytest.mark.parametrize("decimals", [9, 2, 1])
 def test_equals_a_plain_loop_with_sklearn(decimals):
-    """All eleven figures of 100 resamples agree with the loop, with few, many and mostly tied scores."""
+    """All eleven metrics of 100 resamples agree with the loop, with few, many and mostly tied scores."""
     y_true, y_score, patients = study(decimals)
     statistics = [
         rate_statistic(y_true, y_score, 0.4, patients),
@@ -56,14 +56,14 @@ def test_equals_a_plain_loop_with_sklearn(decimals):
     ]
     found = resample(statistics, N_PATIENTS, n_resamples=100, seed=7)
     weights = np.concatenate(list(bootstrap_weights(N_PATIENTS, 100, seed=7)))
-    expected = plain_loop(y_true, y_score, 0.4, weights, group_codes(patients)[0])
+    expected = plain_loop(y_true, y_score, 0.4, weights, encode_groups(patients)[0])
     assert expected.keys() == found.keys()
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, atol=2e-6, err_msg=name)
 
 
-def test_a_row_repeated_is_a_patient_drawn_twice():
-    """Weight 2 for a patient gives what writing its slices down twice gives."""
+def test_weight_two_equals_repeated_rows():
+    """Weight 2 for a patient gives the same metrics as repeating its slices."""
     y_true, y_score, patients = study(1)
     twice = np.repeat(np.arange(y_true.size), np.where(patients == "p3", 2, 1))
     weights = np.where(np.unique(patients) == "p3", 2, 1)[None].astype(np.float32)
@@ -72,7 +72,7 @@ def test_a_row_repeated_is_a_patient_drawn_twice():
 
 
 def test_resamples_of_one_class_have_no_value():
-    """Weights that leave out all positives or all negatives give NaN, not a number."""
+    """Resamples without positives or without negatives give NaN."""
     y_true, y_score, patients = [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], ["a", "a", "b", "b"]
     weights = np.array([[2, 0], [0, 2], [1, 1]], np.float32)
     ranking = ranking_statistic(y_true, y_score, patients)(weights)
@@ -84,7 +84,7 @@ def test_resamples_of_one_class_have_no_value():
 
 
 def test_difference_is_paired():
-    """Two statistics see the same weights: a model minus itself is zero in every resample."""
+    """Two statistics use the same weights: a model minus itself is zero in every resample."""
     y_true, y_score, patients = study(9)
     one = ranking_statistic(y_true, y_score, patients)
     other = ranking_statistic(y_true, y_score**2 * np.where(y_true, 1, 0.9), patients)

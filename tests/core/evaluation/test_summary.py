@@ -21,7 +21,7 @@ FRAMEWORKS = ("pytorch", "keras")
 
 
 def predictions(n_patients=40, folds=2, seed=0):
-    """Test rows of patients, each in one fold, with validation rows beside them, scored a little better."""
+    """Return test rows of patients, each in one fold, and validation rows with slightly better scores."""
     rng = np.random.default_rng(seed)
     patients = np.repeat(np.arange(n_patients), 10)
     label = ((rng.random(patients.size) < 0.4) & (patients % 2 == 0)).astype(int)
@@ -43,7 +43,7 @@ def predictions(n_patients=40, folds=2, seed=0):
 
 @dataclass(frozen=True)
 class RecordedExperiment:
-    """As much of an experiment as evaluation asks for."""
+    """The parts of an experiment that evaluation uses."""
 
     table: pd.DataFrame
     card: dict
@@ -56,7 +56,7 @@ class RecordedExperiment:
 
 @dataclass(frozen=True)
 class Study:
-    """A table of predictions and what a card says of it."""
+    """Return a table of predictions and the card for it."""
 
     table: pd.DataFrame = field(default_factory=predictions)
 
@@ -81,18 +81,18 @@ class Study:
 
 @pytest.fixture(scope="module")
 def study():
-    """The phantoms' study."""
+    """Return the synthetic study."""
     return Study()
 
 
 @pytest.fixture(scope="module")
 def record(study):
-    """The record of the phantoms' experiment."""
+    """Return the record of the synthetic study."""
     return evaluate_experiment(study.experiment, n_resamples=300)
 
 
 def test_the_record_has_the_documented_form(record):
-    """The public keys, and nothing that JSON cannot hold."""
+    """The record has the documented keys and only JSON types."""
     assert ("evaluate/2", "phantoms") == (record["schema"], record["experiment"])
     assert list(FRAMEWORKS) == list(record["models"])
     point = {"threshold", "confusion", *list_keys("rate"), "predictive_values", "review"}
@@ -117,7 +117,7 @@ def test_the_record_has_the_documented_form(record):
 
 
 def test_every_figure_lies_in_its_interval(record):
-    """Every value of all levels has an interval around it, but for calibration errors, which are biased."""
+    """Every value is inside its interval, except calibration errors, which are biased."""
     for model in record["models"].values():
         for level in model.values():
             for figure in set(list_keys()) - {"calibration_error"}:
@@ -127,7 +127,7 @@ def test_every_figure_lies_in_its_interval(record):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_slice_figures_are_those_of_the_calibrated_test_rows(study, record, framework):
-    """Values equal scikit-learn's on the calibrated test rows, at the default threshold."""
+    """Values are scikit-learn's on the calibrated test rows at the default threshold."""
     test = study.calibrated.query("part == 'test'")
     found = record["models"][framework]["slice"]
     cut = study.experiment.card["operating_points"][framework]["slice"]["youden"]
@@ -142,7 +142,7 @@ def test_slice_figures_are_those_of_the_calibrated_test_rows(study, record, fram
 
 
 def test_before_is_raw_and_after_calibrated(study, record):
-    """The Brier score before is that of the raw rows; recalibration lowers it and the calibration error."""
+    """The Brier score before is that of raw rows; recalibration lowers it and the calibration error."""
     raw = study.table.query("part == 'test'")
     found = record["models"]["pytorch"]["slice"]["calibration"]
     expected = reference.brier_score_loss(raw["label"], raw["pytorch"])
@@ -157,7 +157,7 @@ def test_before_is_raw_and_after_calibrated(study, record):
 
 
 def test_patient_figures_are_those_of_the_scores(study, record):
-    """The patient level scores each patient once, at its own threshold, and ranks by that score."""
+    """Each patient has one score, which is ranked and compared with the threshold of the patient level."""
     y_true, y_score, _ = patient_level(study.calibrated.query("part == 'test'"), "keras")
     found = record["models"]["keras"]["patient"]
     cut = study.experiment.card["operating_points"]["keras"]["patient"]["youden"]
@@ -169,7 +169,7 @@ def test_patient_figures_are_those_of_the_scores(study, record):
 
 
 def test_bands_are_chosen_on_validation_rows(study, record):
-    """The record's review band is that of the calibrated validation rows, at most 15 % of them inside."""
+    """The review band is chosen on calibrated validation rows, with at most 15 % of them inside."""
     points = study.experiment.card["operating_points"]
     bands = review_bands_of(study.calibrated, points)
     for framework in FRAMEWORKS:
@@ -194,14 +194,14 @@ def test_the_comparison_is_that_of_both_models(study, record):
     assert record["comparison"]["patient"]["differences"]["auroc"]["interval"] is not None
 
 
-def test_one_model_is_compared_with_nothing(study):
-    """With one framework there is no comparison, and the record says why."""
+def test_one_model_has_no_comparison(study):
+    """With one framework, the comparison holds only the reason."""
     found = from_predictions(study.table, ("keras",), {}, n_resamples=20)
     assert "nothing to compare it with" in found["comparison"]["slice"]["reason"]
 
 
 def test_the_seed_repeats_the_intervals(study, record):
-    """Same seed, same record; another seed, other intervals and the same values."""
+    """The same seed gives the same record; another seed gives other intervals and the same values."""
     assert record == evaluate_experiment(study.experiment, n_resamples=300, seed=0)
     other = evaluate_experiment(study.experiment, n_resamples=300, seed=1)["models"]["keras"]["slice"]
     first = record["models"]["keras"]["slice"]["auroc"]
@@ -210,7 +210,7 @@ def test_the_seed_repeats_the_intervals(study, record):
 
 
 def test_a_card_without_calibration_leaves_probabilities_raw(study):
-    """An older card: nothing is recalibrated, before and after are the same, and a note says so."""
+    """With an older card, before and after are the same, and a note says so."""
     card = {**study.experiment.card}
     del card["calibration"]
     record = evaluate_experiment(RecordedExperiment(study.table, card), n_resamples=50)
@@ -219,8 +219,8 @@ def test_a_card_without_calibration_leaves_probabilities_raw(study):
     assert ["The card holds no recalibration: probabilities are the networks' own."] == record["notes"]
 
 
-def test_a_recalibration_that_does_not_fit_is_noted(study):
-    """A framework whose entry holds only a reason keeps its raw probabilities, with a note."""
+def test_a_missing_recalibration_is_noted(study):
+    """A framework whose entry holds only a reason has raw probabilities, and a note."""
     table = study.table.assign(keras=1 - study.table["keras"])
     calibrations = fit_calibrations(table, FRAMEWORKS)
     record = from_predictions(table, FRAMEWORKS, {}, calibrations=calibrations, n_resamples=50)
@@ -229,8 +229,8 @@ def test_a_recalibration_that_does_not_fit_is_noted(study):
     assert "fewer positives" in record["notes"][0]
 
 
-def test_unknown_patients_are_resampled_by_slices_and_say_so(study):
-    """No patient level, intervals by slices, and a note that calls them too narrow."""
+def test_unknown_patients_are_resampled_by_slices(study):
+    """If patients are unknown, slices are resampled, and a note says that intervals are too narrow."""
     experiment = RecordedExperiment(study.table.assign(patient=""), study.experiment.card)
     record = evaluate_experiment(experiment, n_resamples=100)
     assert "slices" == record["interval"]["resampled"]
@@ -246,7 +246,7 @@ def test_unknown_patients_are_resampled_by_slices_and_say_so(study):
 
 
 def test_an_empty_part_has_no_figures(study):
-    """No test rows: every count is zero and every figure null."""
+    """Without test rows, every count is zero and every figure null."""
     card = study.experiment.card
     table = study.table.query("part == 'validation'")
     record = evaluate_experiment(RecordedExperiment(table, card), n_resamples=50)
@@ -257,13 +257,13 @@ def test_an_empty_part_has_no_figures(study):
         found["confusion"],
     ]
     assert all(found[figure]["value"] is None and found[figure]["reason"] for figure in list_keys())
-    assert "nothing" in found["decision_curve"]["reason"]
+    assert "at least one" in found["decision_curve"]["reason"]
     assert "nothing" in record["comparison"]["slice"]["reason"]
     json.dumps(record, allow_nan=False)
 
 
 def test_without_validation_rows_there_is_no_band(study):
-    """Nothing to choose a band on: the record says so, and holds all else."""
+    """Without validation rows, "review" holds only a reason; the rest of the record is complete."""
     table = study.table.query("part == 'test'")
     record = evaluate_experiment(RecordedExperiment(table, study.experiment.card), n_resamples=50)
     found = record["models"]["keras"]["slice"]
@@ -272,7 +272,7 @@ def test_without_validation_rows_there_is_no_band(study):
 
 
 def test_without_a_patient_threshold_the_ranking_remains(study):
-    """A card without a patient operating point: no decisions on that level, its areas all the same."""
+    """Without a patient threshold, the patient level has no rates, but ranking figures."""
     card = study.experiment.card
     points = {framework: {"slice": levels["slice"]} for framework, levels in card["operating_points"].items()}
     experiment = RecordedExperiment(study.table, {**card, "operating_points": points})
@@ -285,8 +285,8 @@ def test_without_a_patient_threshold_the_ranking_remains(study):
     assert "no operating point" in record["comparison"]["patient"]["mcnemar"]["reason"]
 
 
-def test_nan_predictions_are_a_named_error(study):
-    """A network that answered NaN is not evaluated around."""
+def test_nan_predictions_are_refused(study):
+    """Predictions with NaN are refused, not skipped."""
     table = study.table.copy()
     table.loc[3, "keras"] = np.nan
     with pytest.raises(EvaluationError, match="1 of 400 are NaN"):
@@ -294,6 +294,6 @@ def test_nan_predictions_are_a_named_error(study):
 
 
 def test_a_missing_column_is_named(study):
-    """A framework without its column of predictions is named."""
+    """The error for a missing column of predictions names the framework."""
     with pytest.raises(EvaluationError, match="lack the column keras"):
         from_predictions(study.table.drop(columns="keras"), FRAMEWORKS, {})

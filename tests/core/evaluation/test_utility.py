@@ -1,4 +1,4 @@
-"""Decision curves, against their definition."""
+"""Decision curves, checked against their definition."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from core.evaluation.utility import THRESHOLDS, decision_curve, net_benefit_stat
 
 
 def scored(n=900):
-    """Labels drawn from their own probabilities: perfectly calibrated."""
+    """Return perfectly calibrated data: labels sampled from their probabilities."""
     rng = np.random.default_rng(8)
     y_prob = np.round(rng.beta(1, 4, n), 2)
     return (rng.random(n) < y_prob).astype(int), y_prob
 
 
-def test_net_benefit_is_its_definition():
-    """True positives less weighted false positives at each threshold, for the model and for acting on all."""
+def test_net_benefit_equals_its_definition():
+    """It is true positives minus weighted false positives, for the model and for acting on all."""
     y_true, y_prob = scored()
     curve = decision_curve(y_true, y_prob)
     for k in range(0, 99, 7):
@@ -29,14 +29,14 @@ def test_net_benefit_is_its_definition():
 
 
 def test_published_example():
-    """Vickers and Elkin's cell counts: of 100 with 20 events, 18 TP and 30 FP at 20 % give 0.105."""
+    """As in Vickers and Elkin, 18 TP and 30 FP of 100 rows at 20 % give 0.105."""
     y_true = np.repeat([1, 1, 0, 0], [18, 2, 30, 50])
     y_prob = np.repeat([0.5, 0.1, 0.5, 0.1], [18, 2, 30, 50])
     assert pytest.approx([0.105]) == decision_curve(y_true, y_prob, [0.2]).net_benefit
 
 
 def test_a_calibrated_model_is_never_worse_than_all_or_none():
-    """Calibrated probabilities beat both simple rules, up to chance; reversed ones lose."""
+    """Calibrated probabilities are at least as good as both simple rules, up to noise."""
     y_true, y_prob = scored()
     curve = decision_curve(y_true, y_prob)
     best = np.maximum(curve.act_on_all, 0)
@@ -46,17 +46,17 @@ def test_a_calibrated_model_is_never_worse_than_all_or_none():
 
 
 def test_bands_hold_the_curve():
-    """Resampled over patients, the pointwise bands enclose the curve where something happens."""
+    """The pointwise bands from resampled patients contain the curve."""
     y_true, y_prob = scored()
     patients = np.arange(900) // 30
-    drawn = resample([net_benefit_statistic(y_true, y_prob, patients, [0.1, 0.4])], 30, n_resamples=400)
+    resampled = resample([net_benefit_statistic(y_true, y_prob, patients, [0.1, 0.4])], 30, n_resamples=400)
     curve = decision_curve(y_true, y_prob, [0.1, 0.4])
-    low, high = percentile_band(drawn["net_benefit"], n_groups=30)
+    low, high = percentile_band(resampled["net_benefit"], n_groups=30)
     assert np.all((low < curve.net_benefit) & (curve.net_benefit < high))
 
 
 def test_weights_repeat_patients():
-    """A patient of weight two counts as its slices written down twice."""
+    """A patient of weight two counts as much as its slices repeated."""
     y_true, y_prob = scored(60)
     patients = np.arange(60) // 20
     found = net_benefit_statistic(y_true, y_prob, patients, [0.2])(np.array([[2, 0, 1]], np.float32))
@@ -69,12 +69,12 @@ def test_weights_repeat_patients():
 
 @pytest.mark.parametrize("thresholds", [[0.0], [1.0], [np.nan], [[0.5]]])
 def test_impossible_thresholds_are_refused(thresholds):
-    """At 0 nothing is weighed and at 1 the weight is infinite."""
+    """Thresholds outside (0, 1) are refused; at 1, the weight would be infinite."""
     with pytest.raises(EvaluationError, match="between 0 and 1"):
         decision_curve([0, 1], [0.1, 0.9], thresholds)
 
 
-def test_scores_that_are_no_probabilities_are_refused():
-    """A decision curve of logits would look like one and mean nothing."""
+def test_scores_outside_0_and_1_are_refused():
+    """A decision curve of logits is refused: it would be meaningless."""
     with pytest.raises(EvaluationError, match="between 0 and 1"):
         decision_curve([0, 1], [-1.0, 3.0])
