@@ -1,4 +1,4 @@
-"""Small whole things for tests: an experiment folder with ONNX networks that really answer."""
+"""Build test data: a small experiment folder with working ONNX networks, and pictures of heads."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from core.frameworks import FRAMEWORKS
 from core.imaging.preprocessing import Recipe
 from core.training.card import describe_results
 
-# Each framework's network is sigmoid(slope * (mean gray - MIDDLE)): bright pictures are "positive".
+# Each network is sigmoid(slope * (mean gray - MIDDLE)): bright pictures are "positive".
 SLOPES = {"pytorch": 20.0, "keras": 12.0}
 MIDDLE = 0.4
 POOLING = 4
 
 
 def render_head(gray: float, size: int = 64) -> np.ndarray:
-    """(size, size) float32: a square head that the gate lets through, of this mean gray (0.2 to 0.9).
+    """Return a square head (size, size) float32 that passes the gate, with this mean gray (0.2 to 0.9).
 
-    Bright bone around an even inside on a thin black margin; a little brighter on the left.
+    Bright bone surrounds a uniform inside, with a thin black margin; the left is slightly brighter.
     """
     picture = np.zeros((size, size), dtype=np.float32)
     margin = max(1, size // 32)
@@ -42,7 +42,7 @@ def render_head(gray: float, size: int = 64) -> np.ndarray:
 
 
 def tiny_probability(framework: str, image: np.ndarray) -> float:
-    """What the tiny network of `framework` answers for one image (h, w, c): the oracle in NumPy."""
+    """Return the probability of the tiny network of `framework` for one image (h, w, c), by NumPy."""
     return float(1 / (1 + np.exp(-SLOPES[framework] * (float(image.mean()) - MIDDLE))))
 
 
@@ -57,13 +57,13 @@ def tiny_model(
     n_images: str | int = "n",
     flat: bool = False,
 ) -> onnx.ModelProto:
-    """A network in ONNX: the mean gray through a sigmoid; its heat map is the picture, pooled 4 x 4.
+    """Return an ONNX network: sigmoid of the mean gray; its heat map is the picture, pooled 4 x 4.
 
     Args:
         shape: (h, w, c) of an image; h and w divisible by 4.
-        slope, middle: of the sigmoid. A slope of NaN makes a network that answers NaN.
-        heat_scale: heat maps are multiplied by it; above 1 they leave [0, 1].
-        input_name, probability_name, n_images: change them to make a network of the wrong form.
+        slope, middle: of the sigmoid. With a slope of NaN, the network returns NaN.
+        heat_scale: factor of heat maps; above 1 they exceed [0, 1].
+        input_name, probability_name, n_images: change them for an invalid network.
         flat: whether "probability" is (n,) instead of (n, 1).
     """
     height, width, _ = shape
@@ -115,7 +115,7 @@ def tiny_model(
 
 
 def write_tiny_model(path: Path, shape: tuple[int, int, int], **options: Any) -> Path:
-    """Write `tiny_model(shape, **options)` to `path`, and give the path back."""
+    """Write `tiny_model(shape, **options)` to `path`, and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(tiny_model(shape, **options).SerializeToString())
     return path
@@ -139,19 +139,18 @@ def write_tiny_experiment(
     calibrated: bool = False,
     summary: str = "A tiny experiment with invented predictions, for tests.",
 ) -> Experiment:
-    """Write and publish an experiment in `root` whose tables are plausible and whose networks are tiny.
+    """Write and publish an experiment in `root` with plausible tables and tiny networks.
 
-    Bright pictures are read as positive by both networks (see `tiny_probability`); between a mean gray of
-    0.4 and the thresholds' own the two may disagree. The tables' predictions are random draws, better than
-    chance, with a tenth of the slices misread.
+    Both networks call bright pictures positive (see `tiny_probability`); near their thresholds they may
+    disagree. The predictions in the tables are random, better than chance, with a tenth of the slices wrong.
 
     Args:
-        root: the folder of all experiments (set STROKE_CT_MODELS to it to be found by default).
+        root: the folder of all experiments (set STROKE_CT_MODELS to it).
         n_patients: half of them have positive slices; at least 3 per fold are needed for all parts.
-        table: the `table` of a `core.datasets.Dataset` to make the experiment of, instead of invented rows;
-            give its `fingerprint` as well.
+        table: the `table` of a `core.datasets.Dataset`, used instead of invented rows; give its `fingerprint`
+            too.
         calibrated: whether the card holds recalibrations, operating points chosen after them, and review
-            bands; otherwise it is one from before these.
+            bands, unlike older cards.
     """
     rng = np.random.default_rng(seed)
     recipe = recipe or Recipe(size=32, channels="gray", framing="whole", intensity="unit")
@@ -216,7 +215,7 @@ def write_tiny_experiment(
 
 
 def _invent_slices(n_patients: int, n_slices: int) -> pd.DataFrame:
-    """Half of the patients are "Stroke", and half of their slices are positive, in one run of slices."""
+    """Return slices; half of the patients are "Stroke", with half of their slices positive, in one run."""
     rows = []
     for patient in range(n_patients):
         positive = patient >= n_patients // 2
@@ -236,31 +235,31 @@ def _invent_slices(n_patients: int, n_slices: int) -> pd.DataFrame:
 
 
 def _split_parts(slices: pd.DataFrame, folds: int, split: str, rng: np.random.Generator) -> list[np.ndarray]:
-    """For each fold the part of every slice; each unit is a test unit once (folds = 1: a third of them).
+    """Return the part of every slice in each fold; each unit is tested once (folds = 1: a third of them).
 
-    Units of both classes are dealt in turn, so that every part holds both.
+    Units of each class are assigned in turn, so that every part has both classes.
     """
     units = slices["patient"] if split == "patient" else slices["file"]
     labels = slices.groupby(units)["label"].max()
-    dealt: dict[Any, int] = {}
+    assigned: dict[Any, int] = {}
     n_parts = max(folds, 3)
     for label in (0, 1):
         members = rng.permutation(labels.index[labels == label])
-        dealt |= {unit: index % n_parts for index, unit in enumerate(members)}
-    part_of = units.map(dealt).to_numpy()
-    drawn = []
+        assigned |= {unit: index % n_parts for index, unit in enumerate(members)}
+    part_of = units.map(assigned).to_numpy()
+    found = []
     for fold in range(folds):
         parts = np.full(len(slices), "train", dtype=object)
         parts[part_of == fold] = "test"
         parts[part_of == (fold + 1) % n_parts] = "validation"
-        drawn.append(parts)
-    return drawn
+        found.append(parts)
+    return found
 
 
 def _invent_predictions(
     slices: pd.DataFrame, frameworks: tuple[str, ...], folds: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Scores of both frameworks that share most of their luck: a patient's offset and a slice's noise."""
+    """Return correlated scores of both frameworks: they share an offset per patient and noise per slice."""
     patients = slices["patient"].astype("category").cat.codes.to_numpy()
     pieces = []
     for fold in range(folds):
@@ -286,7 +285,7 @@ def _choose_points(predictions: pd.DataFrame, framework: str) -> dict[str, dict[
 
 
 def _choose_thresholds(y_true: np.ndarray, y_score: np.ndarray) -> dict[str, float]:
-    """The thresholds of RULES by trying every score: slow and plain, apart from the program's own way."""
+    """Return the thresholds of RULES by trying every score, independent of the program's code."""
     thresholds = np.unique(y_score)
     called = y_score[None, :] >= thresholds[:, None]
     positive = y_true == 1
@@ -305,7 +304,7 @@ def _choose_thresholds(y_true: np.ndarray, y_score: np.ndarray) -> dict[str, flo
 def _invent_history(
     frameworks: tuple[str, ...], folds: int, n_epochs: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Losses that fall and, on validation data, rise again at the end; the lowest is marked best."""
+    """Return falling losses; validation losses rise again at the end, and the lowest is marked best."""
     rows = []
     for framework in frameworks:
         for fold in range(folds):

@@ -1,4 +1,4 @@
-"""The source files of core and dashboard as syntax trees: who imports what, and what each front lists."""
+"""Syntax trees of core and dashboard: imports, and the public names of each package."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Import(NamedTuple):
     """One imported name.
 
     Attributes:
-        written: the module that the import names, or None for one of another library.
-        name: what is taken from it; "" when the module itself is imported.
-        module: the module of ours in which the name lives, or the other library's module.
-        line: where it stands.
+        written: the module named in the import, or None for another library's.
+        name: the imported name; "" if the module itself is imported.
+        module: our module that defines the name, or the other library's module.
+        line: line number.
     """
 
     written: str | None
@@ -30,17 +30,17 @@ class Import(NamedTuple):
 
 
 def name_file(path: Path) -> str:
-    """Return a file's path below the root of the project, with slashes."""
+    """Return a file's path relative to the project root, with forward slashes."""
     return path.relative_to(ROOT).as_posix()
 
 
 def name_module(path: Path) -> str:
-    """Return a file's module with dots; a package's `__init__` bears the name of the package."""
+    """Return a file's module name; for `__init__` files that of the package."""
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def name_package(module: str) -> str:
-    """Return the room a module lies in: the first two parts of its name."""
+    """Return the package of a module: the first two parts of its name."""
     return ".".join(module.split(".")[:2])
 
 
@@ -60,7 +60,7 @@ PACKAGES = tuple(
 
 @cache
 def list_public_names(package: str) -> dict[str, str]:
-    """Return the names in a package's stub, each with the module of ours that holds it."""
+    """Return the names in a package's stub, each with the module that defines it."""
     stub = MODULES[package].with_suffix(".pyi")
     found = {}
     for node in parse(stub).body:
@@ -73,7 +73,7 @@ def list_public_names(package: str) -> dict[str, str]:
 
 @cache
 def list_imports(path: Path) -> tuple[Import, ...]:
-    """Return everything that a file imports, wherever in it and for types alone too."""
+    """Return all imports of a file, including local ones and those for type checking only."""
     found = []
     for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
@@ -81,7 +81,7 @@ def list_imports(path: Path) -> tuple[Import, ...]:
                 ours = alias.name if alias.name in MODULES else None
                 found.append(Import(ours, "", alias.name, node.lineno))
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name_file(path)}:{node.lineno} is relative: write the full name"
+            assert node.level == 0, f"{name_file(path)}:{node.lineno}: use an absolute import"
             for alias in node.names:
                 found.append(_resolve(node.module or "", alias.name, node.lineno))
     return tuple(found)
@@ -103,7 +103,7 @@ def walk_calls(path: Path) -> Iterator[ast.Call]:
 
 @cache
 def list_strings(path: Path) -> tuple[ast.Constant, ...]:
-    """Return the strings of a file that are no docstrings."""
+    """Return the strings of a file, except docstrings."""
     documents = {
         id(node.body[0].value)
         for node in ast.walk(parse(path))
@@ -131,7 +131,7 @@ _TABLES = {"to_csv", "to_json", "to_excel", "to_parquet"}
 
 
 def list_writes(path: Path) -> list[str]:
-    """Return the calls of a file that write to the disk, but to memory or a file of `write_aside`."""
+    """Return the calls of a file that write to disk, except to a file of `write_aside`."""
     safe = _name_safe_targets(path)
     return [
         f"{call.lineno}: {ast.unparse(call)[:80]}"
@@ -141,7 +141,7 @@ def list_writes(path: Path) -> list[str]:
 
 
 def _writes(call: ast.Call) -> bool:
-    """Return whether a call looks like one that writes a file."""
+    """Return whether a call seems to write a file."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     words = [value.value for value in call.args if isinstance(value, ast.Constant)]
     words += [option.value.value for option in call.keywords if isinstance(option.value, ast.Constant)]
@@ -149,9 +149,7 @@ def _writes(call: ast.Call) -> bool:
         return any(isinstance(word, str) and re.fullmatch(r"[rbt]*[wax+][wax+bt]*", word) for word in words)
     if name in _TABLES:
         return bool(call.args) or "path_or_buf" in {option.arg for option in call.keywords}
-    if (
-        name == "replace"
-    ):  # of a path or of os; that of a string takes two words, that of a dataclass is a name
+    if name == "replace":  # of a path or of os; str.replace has two arguments, that of dataclasses is a name
         path_alone = isinstance(call.func, ast.Attribute) and len(call.args) == 1 and not call.keywords
         return path_alone or ast.unparse(call.func) == "os.replace"
     if name == "export":
@@ -160,7 +158,7 @@ def _writes(call: ast.Call) -> bool:
 
 
 def _name_safe_targets(path: Path) -> set[str]:
-    """Return the variables that hold a file aside, something opened from one, or a stream in memory."""
+    """Return variables that hold a file of `write_aside`, something opened from it, or a memory stream."""
     safe: set[str] = set()
     for node in ast.walk(parse(path)):
         pairs: list[tuple[ast.expr, ast.expr | None]] = []

@@ -1,7 +1,8 @@
-"""The laws of the house, read off its files: rooms and their order, fronts, sizes, and what nobody may do.
+"""The rules of the architecture, checked on the source files: packages and their order, sizes, prohibitions.
 
-Law 6 (what is served is what is measured) has its test in tests/core/reading, law 10 (the documents name
-existing files) in tests/test_documents.py.
+A "room" is a package one level below core or dashboard; its "front" is its stub, `__init__.pyi`. Law 6 (what
+is served is what is measured) is tested in tests/core/reading, law 10 (the documents name existing files) in
+tests/test_documents.py.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from tests.source_trees import (
 CORE = [path for path in SOURCES if name_file(path).startswith("core/")]
 DASHBOARD = [path for path in SOURCES if name_file(path).startswith("dashboard/")]
 
-# A room imports from those before it, for types too. A new room needs a place here.
+# A room imports only from rooms before it, even for types. Add a new room here.
 ROOMS = (
     "core",
     "core.errors",
@@ -73,7 +74,7 @@ ROOMS = (
     "dashboard.app_pages",
     "dashboard.app",
 )
-# Of the dashboard, what every page may use; besides it a page uses its own room alone.
+# Rooms of the dashboard that every page may use, in addition to its own room.
 FOR_ALL_PAGES = {"dashboard.shared", "dashboard.readings"}
 ROOM_OF_PAGE = {
     "read_scan": "dashboard.read",
@@ -94,11 +95,11 @@ AT_THE_ROOT = {
 MAX_MODULES = 12
 LARGE_ROOMS = {"core.scans", "core.evaluation", "core.cli"}
 MAX_LINES = 300
-# Names that a front lists for those who use core as a library; nothing else here needs them.
+# Public names that only users of core as a library need.
 FOR_LIBRARY_USERS = {
-    "core.experiments.DEFAULT_NAME": "the experiment that reads when nothing else is said",
+    "core.experiments.DEFAULT_NAME": "the default experiment",
     "core.experiments.DEFAULT_VARIABLE": "the variable that names another",
-    "core.model_card.Section": "what a ModelCard is made of",
+    "core.model_card.Section": "a section of a ModelCard",
     "core.synthetic.save_phantom": "a picture to try the library with",
 }
 SCREEN_LIBRARIES = {"streamlit", "plotly", "dashboard"}
@@ -110,19 +111,19 @@ OWNED_LIBRARIES = {
     "tf2onnx": "core/models/keras_",
 }
 PICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-# Where anything at all may be caught and not raised again, and why. Nowhere.
+# Modules that may catch every exception without raising it again: none.
 CATCHING_ALL: dict[str, str] = {}
-# Modules that draw random numbers, and what for. None of them answers for a network.
-DRAWING_AT_RANDOM = {
-    "core/cases/quiz.py": "which cases the quiz deals",
+# Modules that use random numbers, and what for. None of them replaces a network's output.
+USING_RANDOM_NUMBERS = {
+    "core/cases/quiz.py": "cases of the quiz",
     "core/datasets/examples.py": "which slices are shown",
     "core/datasets/leakage.py": "meaningless labels of the control",
     "core/datasets/nearest_neighbour.py": "splits of the control",
     "core/datasets/splits.py": "the parts of the data set",
     "core/evaluation/intervals.py": "resamples of the bootstrap",
-    "core/imaging/augmentation.py": "changes to training slices",
+    "core/imaging/augmentation.py": "augmentation of training slices",
     "core/measurements/feature_space.py": "the solver of the map",
-    "core/measurements/robustness.py": "noise on slices whose figures are measured",
+    "core/measurements/robustness.py": "noise on measured slices",
     "core/measurements/verification.py": "which slices are verified",
     "core/models/keras_": "weights before training",
     "core/models/pytorch_": "weights before training",
@@ -130,54 +131,54 @@ DRAWING_AT_RANDOM = {
     "core/synthetic/phantoms.py": "phantoms",
     "core/training/child.py": "seeds of the folds",
     "core/training/fitting.py": "the order of training slices",
-    "core/training/images.py": "changes to training slices",
-    "core/training/training_data.py": "which view of a slice is trained on",
+    "core/training/images.py": "augmentation of training slices",
+    "core/training/training_data.py": "which view of a slice is used for training",
     "dashboard/overview/held_out.py": "which cases are shown",
     "dashboard/readings/references.py": "phantoms that a slice is compared with",
     "dashboard/readings/samples.py": "phantoms, and which slices are shown",
 }
-# Modules that write to the disk other than through core.system's write_whole and write_aside, and why.
+# Modules that write to disk without write_whole or write_aside of core.system, and why.
 WRITERS = {
-    "core/cases/annotations/database.py": "SQLite keeps its file whole itself",
+    "core/cases/annotations/database.py": "SQLite's transactions keep its file valid",
     "core/datasets/uploads.py": "fills a hidden folder, renamed when complete",
     "core/exchange/experiment_zip.py": "fills a hidden file or folder, renamed when complete",
     "core/experiments/publishing.py": "renames whole folders",
-    "core/measurements/verification.py": "hands slices to a child process in a temporary folder",
-    "core/models/onnx_file.py": "ONNX's own writer; the caller names a file aside",
-    "core/models/pytorch_": "ONNX's own writer; the caller names a file aside",
-    "core/models/keras_": "packs the file aside anew",
+    "core/measurements/verification.py": "passes slices to a child process in a temporary folder",
+    "core/models/onnx_file.py": "ONNX's writer; the caller gives a path of write_aside",
+    "core/models/pytorch_": "ONNX's writer; the caller gives a path of write_aside",
+    "core/models/keras_": "repacks the file of write_aside",
     "core/synthetic/phantoms.py": "a data set of phantoms for tests and tours",
-    "core/training/child.py": "files of an unfinished training, started anew when damaged",
+    "core/training/child.py": "files of an unfinished training, written again if damaged",
     "core/training/queue.py": "a log, which grows",
     "core/training/run.py": "files of an unfinished training, and its log, which grows",
     "core/training/runner.py": "a log, which grows",
-    "core/training/training_data.py": "maps larger than the memory, in a file aside that is then renamed",
+    "core/training/training_data.py": "arrays larger than memory, in a hidden file that is then renamed",
 }
-# Modules that keep something in Streamlit's caches, and what.
+# Modules that use Streamlit's caches, and for what.
 CACHING = {
     "dashboard/shared/loaders.py": "experiments and data sets",
     "dashboard/shared/records.py": "records computed from them",
     "dashboard/readings/samples.py": "slices to show",
     "dashboard/readings/session.py": "what a session reads, and the networks",
 }
-# Where a framework's name stands as a literal, and why.
+# Modules with a framework's name as a literal, and why.
 NAMING_FRAMEWORKS = {
     "core/frameworks.py": "their home",
     "core/models/": "the networks themselves",
     "dashboard/shared/palette.py": "their colours",
 }
-# Where a metric is named besides its own place, and why.
+# Modules with a metric's name, other than the table of metrics, and why.
 NAMING_METRICS = {
     (
         "core/evaluation/curves.py",
         "average precision",
     ): "an error; measures.py imports this module",
-    ("core/model_card/origin.py", "average precision"): "a row of four, typed; not yet drawn from MEASURES",
+    ("core/model_card/origin.py", "average precision"): "a row of four, typed; not yet taken from MEASURES",
 }
-# Words of the dashboard that are also names of classes, and why they decide nothing.
+# Words of the dashboard that are also names of classes, and why they are harmless.
 NAMING_CLASSES = {
-    ("dashboard/data/source.py", "Normal"): "a folder's name, where no experiment recorded its classes",
-    ("dashboard/data/source.py", "Stroke"): "a folder's name, where no experiment recorded its classes",
+    ("dashboard/data/source.py", "Normal"): "a folder's name, if no experiment recorded its classes",
+    ("dashboard/data/source.py", "Stroke"): "a folder's name, if no experiment recorded its classes",
     ("dashboard/shared/mark_charts.py", "normal"): "Plotly's word for an order",
 }
 CLASS_NAMES = {"normal", "stroke", "hemorrhage", "no hemorrhage", "bleeding", "positive finding"}
@@ -185,12 +186,12 @@ CLASS_NAMES = {"normal", "stroke", "hemorrhage", "no hemorrhage", "bleeding", "p
 
 def _rank(module: str) -> int:
     room = name_package(module)
-    assert room in ROOMS, f"{module} has no place in ROOMS of {name_file(Path(__file__))}: give it one"
+    assert room in ROOMS, f"{room} is missing in ROOMS of {name_file(Path(__file__))}: add it"
     return ROOMS.index(room)
 
 
 def _expect_listed(listed: dict[str, str], found: set[str]) -> None:
-    """Assert that each file found is listed, by name or beginning, and no entry is out of date."""
+    """Assert that each file found is listed, by name or prefix, and that no entry is out of date."""
     assert set() == {file for file in found if not file.startswith(tuple(listed))}
     assert set() == {start for start in listed if not any(file.startswith(start) for file in found)}
 
@@ -199,7 +200,7 @@ def _expect_listed(listed: dict[str, str], found: set[str]) -> None:
 
 
 def test_imports_run_one_way() -> None:
-    """A module imports from its own room or those before it, for types too; core never from dashboard."""
+    """A module imports only from its own room or earlier rooms, even for types; core not from dashboard."""
     against = [
         f"{name_file(path)}:{found.line} imports {found.module}"
         for path in SOURCES
@@ -211,13 +212,13 @@ def test_imports_run_one_way() -> None:
     assert [] == against
 
 
-def test_every_place_is_taken() -> None:
-    """The list of rooms names those that exist, and no other."""
+def test_all_rooms_are_listed() -> None:
+    """ROOMS lists exactly the existing rooms."""
     assert set(ROOMS) == {name_package(module) for module in MODULES}
 
 
-def test_imports_never_go_in_a_circle() -> None:
-    """There is an order in which all modules can be read, each after those it imports, for types too."""
+def test_there_are_no_circular_imports() -> None:
+    """No imports are circular, even those for types."""
     graph = {
         module: {found.module for found in list_imports(path)} & set(MODULES) - {module}
         for module, path in MODULES.items()
@@ -226,8 +227,8 @@ def test_imports_never_go_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()
 
 
-def test_pages_keep_apart() -> None:
-    """Pages and their rooms import core but its commands, what all pages share, and their own room."""
+def test_pages_do_not_import_each_other() -> None:
+    """Pages import only core (without its commands), the shared rooms, and their own room."""
     against = []
     for path in DASHBOARD:
         own = name_package(name_module(path))
@@ -240,18 +241,18 @@ def test_pages_keep_apart() -> None:
     assert [] == against
 
 
-def test_core_knows_no_screen() -> None:
-    """Neither streamlit nor plotly nor the dashboard is imported by core."""
+def test_core_imports_no_user_interface() -> None:
+    """Core imports neither streamlit nor plotly nor the dashboard."""
     assert [] == _find_imports(CORE, SCREEN_LIBRARIES)
 
 
-def test_nothing_draws_with_matplotlib() -> None:
-    """Matplotlib, which takes a second to load, is imported nowhere."""
+def test_matplotlib_is_not_used() -> None:
+    """Matplotlib, which takes a second to load, is not imported."""
     assert [] == _find_imports(SOURCES, {"matplotlib"})
 
 
 def test_modules_named_in_strings_exist() -> None:
-    """A module that a command line or a table names by a string is one of ours."""
+    """A module named in a string, for a command line or a table, exists."""
     named = {
         string.value
         for path in SOURCES
@@ -276,19 +277,19 @@ def _find_imports(paths: list[Path], libraries: set[str]) -> list[str]:
 
 @pytest.mark.parametrize("house", AT_THE_ROOT)
 def test_the_roots_are_small(house: str) -> None:
-    """Four modules and a stub lie at the root of core, two modules at that of the dashboard."""
+    """The roots of core and dashboard hold only the listed modules."""
     assert AT_THE_ROOT[house] == {path.name for path in (ROOT / house).glob("*.py*") if path.is_file()}
 
 
 def test_rooms_are_small() -> None:
-    """A room has at most 12 modules, those with more subjects excepted."""
+    """A room has at most 12 modules, except the rooms in LARGE_ROOMS."""
     rooms = [name_package(module) for module, path in MODULES.items() if path.name != "__init__.py"]
     full = {room for room in rooms if rooms.count(room) > MAX_MODULES}
     assert set() == full - LARGE_ROOMS
 
 
 def test_files_are_short() -> None:
-    """No file of code has more than 300 lines."""
+    """No source file has more than 300 lines."""
     lengths = {
         name_file(path): len(path.read_text(encoding="utf-8").splitlines())
         for house in AT_THE_ROOT
@@ -299,7 +300,7 @@ def test_files_are_short() -> None:
 
 
 def test_every_room_has_a_front() -> None:
-    """Each folder of modules is a package with a stub, but the pages, which Streamlit runs as scripts."""
+    """Each room is a package with a stub, except the pages, which Streamlit runs as scripts."""
     rooms = {name_package(name_module(path)) for path in SOURCES if len(path.relative_to(ROOT).parts) > 2}
     assert rooms - {"dashboard.app_pages"} == set(PACKAGES)
     for package in PACKAGES:
@@ -308,7 +309,7 @@ def test_every_room_has_a_front() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_front_says_what_the_room_is_for(package: str) -> None:
-    """The first line of a package's docstring is one sentence; the package holds no other code of its own."""
+    """The docstring of a package starts with one sentence, and its `__init__` holds no other code."""
     tree = parse(MODULES[package])
     first = (ast.get_docstring(tree) or "").split("\n")[0]
     assert re.fullmatch(r"[A-Z].{10,}[.:]", first), f"{package}: {first!r}"
@@ -318,14 +319,14 @@ def test_a_front_says_what_the_room_is_for(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_listed_name_exists(package: str) -> None:
-    """Whatever a front lists can be taken from it."""
+    """Every name in a front can be imported."""
     front = importlib.import_module(package)
     for name in list_public_names(package):
         assert hasattr(front, name), f"{package}.{name}"
 
 
-def test_outsiders_come_through_the_front() -> None:
-    """A module imports from another room what that room's front lists, and never from a module inside."""
+def test_other_rooms_are_imported_by_their_front() -> None:
+    """A module imports from another room only names in its front, never from its modules."""
     against = []
     for path in SOURCES:
         for found in list_imports(path):
@@ -333,12 +334,12 @@ def test_outsiders_come_through_the_front() -> None:
             if room not in PACKAGES or room == name_package(name_module(path)):
                 continue
             if found.written != room or found.name not in list_public_names(room):
-                against.append(f"{name_file(path)}:{found.line} takes {found.module} {found.name}")
+                against.append(f"{name_file(path)}:{found.line} imports {found.module} {found.name}")
     assert [] == against
 
 
 def test_no_listed_name_is_unused() -> None:
-    """Whatever a front lists is used outside its room, or is for library users."""
+    """Every name in a front is used outside its room, or is for library users."""
     used = {
         f"{found.written}.{found.name}"
         for path in SOURCES
@@ -353,26 +354,26 @@ def test_no_listed_name_is_unused() -> None:
 
 
 def test_the_library_lists_what_fronts_list() -> None:
-    """The public names of `core` are those of its packages' fronts; the program itself takes none from it."""
+    """The public names of `core` are names in its packages' fronts; the program imports none from `core`."""
     for name, package in list_public_names("core").items():
         assert package == "core.errors" or name in list_public_names(package), f"{package}.{name}"
     assert [] == [
-        f"{name_file(path)}:{found.line} takes {found.name} from core"
+        f"{name_file(path)}:{found.line} imports {found.name} from core"
         for path in SOURCES
         for found in list_imports(path)
         if found.written == "core"
     ]
 
 
-def test_names_say_what_is_inside() -> None:
+def test_module_names_are_specific() -> None:
     """No module is called utils, helpers, manager or common."""
     words = {word for path in SOURCES for word in path.stem.split("_")}
     assert set() == words & {"util", "utils", "helper", "helpers", "manager", "common"}
 
 
-# Law 3: the frameworks never meet. What is loaded is tested in tests/core/test_imports.py and in
-# tests/dashboard/test_laws.py; that a process holds one framework alone and that an export is refused which
-# differs from it, in tests/core/models/test_cnn_contract.py.
+# Law 3: the frameworks are never in the same process. Loaded modules are tested in tests/core/test_imports.py
+# and tests/dashboard/test_laws.py; one framework per process, and the refusal of exports that differ from
+# their framework, in tests/core/models/test_cnn_contract.py.
 
 
 def test_each_framework_has_one_owner() -> None:
@@ -382,8 +383,8 @@ def test_each_framework_has_one_owner() -> None:
         assert [] == _find_imports(others, {library})
 
 
-def test_networks_are_built_through_one_door() -> None:
-    """A module of one framework is imported by modules of that framework alone; others call build_cnn."""
+def test_networks_are_built_by_build_cnn() -> None:
+    """A module of one framework is imported only by modules of that framework; others call build_cnn."""
     against = []
     for path in SOURCES:
         for found in list_imports(path):
@@ -393,8 +394,8 @@ def test_networks_are_built_through_one_door() -> None:
     assert [] == against
 
 
-def test_no_export_may_differ_by_more() -> None:
-    """The contract holds a liar's export to be refused, and every limit on such a difference is 1e-4."""
+def test_exports_may_differ_by_1e_4() -> None:
+    """The contract tests that an export that differs is refused; every limit on the difference is 1e-4."""
     assert "ParityError" == test_cnn_contract._PROMISES["refusal"]
     for module, name in (
         ("core.training.child", "PARITY_TOLERANCE"),
@@ -408,7 +409,7 @@ def test_no_export_may_differ_by_more() -> None:
 
 
 def test_the_contract_covers_all_networks() -> None:
-    """The contract test runs on every framework and on every registered architecture."""
+    """The contract test runs on every framework and every registered architecture."""
     assert tuple(FRAMEWORKS) == tuple(_fixture_params(test_cnn_contract.found))
     cases = {
         tuple(mark.args[0].split(",")): tuple(mark.args[1])
@@ -427,11 +428,11 @@ def _fixture_params(fixture: object) -> tuple[str, ...]:
     return tuple(marker.params)
 
 
-# Law 5: what the card says is not said by a page.
+# Law 5: recipe, class names and operating points come from the card, not from a page.
 
 
 def test_no_page_makes_a_recipe() -> None:
-    """A page takes the recipe from an experiment, and never makes one."""
+    """A page uses the recipe of an experiment, and never creates one."""
     assert [] == [
         f"{name_file(path)}:{call.lineno}"
         for path in DASHBOARD
@@ -441,7 +442,7 @@ def test_no_page_makes_a_recipe() -> None:
 
 
 def test_no_page_decides() -> None:
-    """No probability is compared with a number, and no threshold is one, in the code of a page."""
+    """No page compares a probability with a number, or sets a threshold to a number."""
     assert [] == [
         f"{name_file(path)}:{node.lineno}: {ast.unparse(node)}"
         for path in DASHBOARD
@@ -465,7 +466,7 @@ def _types_a_threshold(node: ast.AST) -> bool:
 
 
 def test_no_page_names_a_class() -> None:
-    """The names of the classes come from the card: as a string of its own, none stands in a page."""
+    """Class names come from the card: no page has one as a string."""
     naming = {
         (name_file(path), string.value)
         for path in DASHBOARD
@@ -483,33 +484,33 @@ def _is_number(node: ast.expr | None) -> bool:
 
 
 def test_chance_is_named() -> None:
-    """Only listed modules draw random numbers, and none of those that answer for a network."""
-    drawing = {name_file(path) for path in SOURCES if any(map(_draws, walk_calls(path)))}
-    _expect_listed(DRAWING_AT_RANDOM, drawing)
+    """Only listed modules use random numbers."""
+    using = {name_file(path) for path in SOURCES if any(map(_uses_random_numbers, walk_calls(path)))}
+    _expect_listed(USING_RANDOM_NUMBERS, using)
 
 
 def test_chance_is_seeded() -> None:
-    """Every generator is given its seed; the module random, whose seed all would share, is not used."""
+    """Every generator gets a seed; the module random, with its global seed, is not used."""
     assert [] == _find_imports(SOURCES, {"random"})
     unseeded = [
         f"{name_file(path)}:{call.lineno}"
         for path in SOURCES
-        for call in filter(_draws, walk_calls(path))
+        for call in filter(_uses_random_numbers, walk_calls(path))
         if not call.args and not any(option.arg == "random_state" for option in call.keywords)
     ]
     assert [] == unseeded
 
 
-def _draws(call: ast.Call) -> bool:
-    """Return whether a call makes a generator, or draws from one that all share."""
+def _uses_random_numbers(call: ast.Call) -> bool:
+    """Return whether a call creates a random generator, or uses the global one."""
     named = ast.unparse(call.func)
     shared = re.match(r"(np|numpy|tf|torch)\.random\.\w+$", named)
     made = re.search(r"\b(default_rng|SeedSequence|set_random_seed|manual_seed)$", named)
     return bool(shared or made or any(option.arg == "random_state" for option in call.keywords))
 
 
-def test_nothing_is_swallowed() -> None:
-    """Whoever catches any error at all raises it again."""
+def test_no_exception_is_swallowed() -> None:
+    """Code that catches every exception raises it again."""
     catching = {name_file(path) for path in SOURCES if any(map(_swallows, ast.walk(parse(path))))}
     _expect_listed(CATCHING_ALL, catching)
 
@@ -523,7 +524,7 @@ def _swallows(node: ast.AST) -> bool:
 
 
 def test_nothing_is_mocked() -> None:
-    """No stand-in of a test library serves in the program."""
+    """The program imports no test library."""
     assert [] == _find_imports(SOURCES, {"unittest", "mock", "pytest", "tests"})
 
 
@@ -531,7 +532,7 @@ def test_nothing_is_mocked() -> None:
 
 
 def test_nothing_is_pickled() -> None:
-    """No pickle, under any name: not imported, not allowed to NumPy, not left to torch."""
+    """No pickle is used: no pickle library is imported, and NumPy and torch must not read pickles."""
     assert [] == _find_imports(SOURCES, PICKLERS)
     assert [] == [
         f"{name_file(path)}:{call.lineno}" for path in SOURCES for call in walk_calls(path) if _pickles(call)
@@ -543,19 +544,19 @@ def _pickles(call: ast.Call) -> bool:
     return (
         options.get("allow_pickle", "False") != "False"
         or (ast.unparse(call.func) == "torch.load" and options.get("weights_only") != "True")
-        # NumPy and pandas read pickles under other names too.
+        # NumPy and pandas also read pickles by other names.
         or getattr(call.func, "attr", "") in {"read_pickle", "to_pickle"}
     )
 
 
 def test_files_are_written_whole() -> None:
-    """Whatever writes to the disk does so through write_whole or write_aside, or is listed with a reason."""
+    """Code that writes to disk uses write_whole or write_aside, or is listed with a reason."""
     found = {name_file(path) for path in SOURCES if list_writes(path)}
     _expect_listed(WRITERS, found)
 
 
 def test_the_disk_has_one_writer_a_file() -> None:
-    """No page writes to the disk: pages call core."""
+    """No page writes to disk: pages call core."""
     assert {} == {name_file(path): list_writes(path) for path in DASHBOARD if list_writes(path)}
 
 
@@ -563,7 +564,7 @@ def test_the_disk_has_one_writer_a_file() -> None:
 
 
 def test_frameworks_are_named_at_home() -> None:
-    """A framework's name stands as a literal in frameworks.py, its own modules and the palette alone."""
+    """A framework's name is a literal only in frameworks.py, its own modules and the palette."""
     name = "|".join(FRAMEWORKS)
     naming = {
         name_file(path)
@@ -575,7 +576,7 @@ def test_frameworks_are_named_at_home() -> None:
 
 
 def test_metrics_and_rules_are_named_at_home() -> None:
-    """A metric's label of several words, or a rule's title, stands as a string in one module alone."""
+    """A metric's label of several words, or a rule's title, is a string in one module only."""
     homes = {title: "operating_points" for title in (rule.title for rule in RULES.values())}
     for one in MEASURES.values():
         homes |= {name: "measures" for name in (one.label, one.short or "", one.title) if " " in name}
@@ -590,11 +591,11 @@ def test_metrics_and_rules_are_named_at_home() -> None:
     assert set(NAMING_METRICS) == strangers
 
 
-# What any page does.
+# Session, caches, HTML and browser.
 
 
 def test_session_and_caches_have_few_users() -> None:
-    """The session is touched in state.py alone, Streamlit's caches where CACHING says."""
+    """The session state is used only in state.py, Streamlit's caches only in the modules of CACHING."""
     users: dict[str, set[str]] = {"session_state": set(), "cache_data": set(), "cache_resource": set()}
     for path in SOURCES:
         for node in ast.walk(parse(path)):
@@ -606,13 +607,13 @@ def test_session_and_caches_have_few_users() -> None:
 
 
 def test_no_unsafe_html() -> None:
-    """HTML reaches a page only as a text that stands in the program, never one that came from outside."""
+    """HTML on a page is always a literal of the program, never text from outside."""
     against = []
     for path in SOURCES:
         constants = {
             target.id
             for node in parse(path).body
-            if isinstance(node, ast.Assign) and _stands_in_the_program(node.value)
+            if isinstance(node, ast.Assign) and _is_literal(node.value)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
@@ -620,13 +621,13 @@ def test_no_unsafe_html() -> None:
             unsafe = any(option.arg == "unsafe_allow_html" for option in call.keywords)
             if unsafe or getattr(call.func, "attr", "") == "html":
                 text = call.args[0]
-                if not (_stands_in_the_program(text) or getattr(text, "id", "") in constants):
+                if not (_is_literal(text) or getattr(text, "id", "") in constants):
                     against.append(f"{name_file(path)}:{call.lineno}")
     assert [] == against
 
 
-def _stands_in_the_program(value: ast.expr) -> bool:
-    """Return whether it is a literal or the path of a file of ours: constants and the module's own place."""
+def _is_literal(value: ast.expr) -> bool:
+    """Return whether a value is a literal or the path of a file of the program."""
     names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
     return names <= {"Path", "__file__"}
 

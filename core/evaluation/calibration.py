@@ -22,11 +22,7 @@ N_BINS = 10
 
 
 def check_probabilities(y_true: ArrayLike, y_prob: ArrayLike) -> tuple[Bools, Floats]:
-    """Return labels and probabilities as arrays; there must be at least one, and all within [0, 1].
-
-    Raises:
-        EvaluationError: otherwise, or see `metrics.check_scores`.
-    """
+    """Return both as arrays; raise an EvaluationError if there are none or any is outside [0, 1] or NaN."""
     positive, probability = check_scores(y_true, y_prob)
     if probability.size == 0:
         raise EvaluationError("calibration needs at least one probability", found="none")
@@ -135,12 +131,7 @@ class ReliabilityDiagram:
 def reliability_diagram(
     y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = N_BINS, bins: str = "width"
 ) -> ReliabilityDiagram:
-    """Return the points of a reliability diagram.
-
-    Args:
-        y_true, y_prob: labels (n,) and probabilities (n,).
-        n_bins: number of bins.
-        bins: "width" for bins of equal width on [0, 1], "count" for bins of about equal size.
+    """Return the points of a reliability diagram; bins of equal "width" on [0, 1] or about equal "count".
 
     Raises:
         EvaluationError: see `check_probabilities`; another value of `bins`; fewer than one bin.
