@@ -80,6 +80,7 @@ def test_one_file_ends_the_worker_and_the_others_are_read(broken: None, word: by
 @needs_linux
 def test_a_file_that_waits_is_ended_by_the_clock(broken: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that neither computes nor answers is ended by the time limit too."""
+    read_study([("a", write_dicom())])  # the worker has started and imported its libraries
     monkeypatch.setattr(isolation, "TIME_LIMIT_S", 3.0)
     study = read_study([("a.zip", write_zip({"0": write_dicom(), "1": b"SLEEP"}))])
     assert (1, [("a.zip/1", "timeout")]) == (
