@@ -2,9 +2,9 @@
 
 The rule is that of confident learning. Each class has a bar: the network's mean probability of the class over
 the slices labelled with it. A network that generally doubts a class thus has a low bar for it. A slice is
-suspected if its probability of the other class reaches that class's bar, and its probability of its label
-either misses the label's bar or is lower. Suspects are sorted by self-confidence, the probability of the
-given label, lowest first.
+suspected if its probability of the other class reaches that class's bar, and its label's probability misses
+its own bar or is the lower one. Suspects are sorted by self-confidence, the probability of the given label,
+lowest first.
 
 A suspect deserves a look; it is not a verdict. The networks may be wrong, for example on faint findings. In
 the published data set, ten labels contradict the radiologists' own (nine of one patient); the default

@@ -1,4 +1,4 @@
-"""Where the program lies, where it keeps a person's files, and how its child processes find it."""
+"""Folders of the program and of the user's data, and the environment of child processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def is_checkout() -> bool:
 
 
 def user_folder() -> Path:
-    """Return the folder for this user's data, by the rules of the operating system; it may not exist yet."""
+    """Return the operating system's folder for this user's data; it may not exist yet."""
     import platformdirs
 
     return platformdirs.user_data_path("stroke-ct", appauthor=False)
@@ -24,8 +24,8 @@ def user_folder() -> Path:
 def child_environment() -> dict[str, str]:
     """Return the environment for a child process that runs a module of this program.
 
-    The child does not look for modules in the folder where the user stands: a file there may be hostile, and
-    be named like a library.
+    The child does not import modules from the working folder: a hostile file there may be named like a
+    library.
     """
     paths = [str(PROGRAM_FOLDER)] if is_checkout() else []
     paths += filter(None, [os.environ.get("PYTHONPATH", "")])

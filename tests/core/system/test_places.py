@@ -1,4 +1,4 @@
-"""Where the program lies, and what its child processes are told."""
+"""Folders of the program and the user, and the environment of child processes."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def test_the_tests_run_in_a_checkout() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have other folders")
-def test_data_go_where_the_system_keeps_a_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_folder_follows_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Linux, XDG_DATA_HOME names the folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert tmp_path / "stroke-ct" == user_folder()
 
 
-def test_a_child_runs_nothing_from_where_the_user_stands(
+def test_a_child_imports_nothing_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file in the working folder that is named like one of our modules is not run in its place."""
+    """A file in the working folder that is named like one of our modules is not run instead of it."""
     (tmp_path / "core").mkdir()
     (tmp_path / "core" / "__init__.py").write_text("raise SystemExit('hostile')")
     monkeypatch.chdir(tmp_path)
@@ -39,7 +39,7 @@ def test_a_child_runs_nothing_from_where_the_user_stands(
 
 
 def test_a_child_finds_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a checkout its path comes first; an installation needs none."""
+    """In a checkout, PYTHONPATH starts with its folder; an installed program adds nothing."""
     monkeypatch.setenv("PYTHONPATH", "more")
     assert f"{PROGRAM_FOLDER}{os.pathsep}more" == child_environment()["PYTHONPATH"]
     monkeypatch.setattr(places, "is_checkout", lambda: False)
