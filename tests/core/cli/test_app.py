@@ -143,7 +143,7 @@ def test_predict_tells_a_reason_once(tiny: Experiment, tmp_path: Path, run: Any)
     for number in range(5):
         (tmp_path / f"{number}.txt").write_text("some text")
     ended = run("predict", *sorted(tmp_path.glob("*.txt")))
-    assert ["Refused: 0.txt, 1.txt, 2.txt and 2 more: This is a file of no known kind"] == [
+    assert ["Refused: 0.txt, 1.txt, 2.txt and 2 more: The file is a file of unknown format"] == [
         line.split(", not a picture")[0] for line in ended.err.splitlines() if "Refused" in line
     ]
 
@@ -157,9 +157,7 @@ def test_predict_shows_warnings_once(models: Path, pictures: Path, run: Any) -> 
         Image.open(pictures / "bright 1.png").save(pictures / name, exif=exif)
     ended = run("predict", pictures / "3.jpg", pictures / "4.jpg", "--experiment", experiment.name)
     notes = [line for line in ended.out.splitlines() if line.startswith("Note (")]
-    assert ["Note (3.jpg and 1 more): The picture was turned upright"] == [
-        note.split(",")[0] for note in notes
-    ]
+    assert ["Note (3.jpg and 1 more): The picture was turned upright by its EXIF orientation."] == notes
 
 
 def test_predict_takes_the_experiment_asked_for(models: Path, pictures: Path, run: Any) -> None:

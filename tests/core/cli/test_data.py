@@ -128,7 +128,7 @@ def test_leakage_names_what_is_not_estimable(tmp_path, capsys):
     code, out, _ = call(capsys, "leakage", tmp_path)
     assert 0 == code
     assert "patients unknown" in out
-    assert "Not estimable: it is not known which slices belong to one patient." in out
+    assert "Not estimable: the patients of the slices are unknown." in out
 
 
 def test_leakage_without_any_data_set(tmp_path, capsys, monkeypatch):
