@@ -1,4 +1,4 @@
-"""Explore: the out-of-sample slices of an experiment one by one."""
+"""The page Explore: the slices of an experiment with their out-of-sample results, one by one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from core.experiments import Experiment
 from dashboard.explore import Choice, case_dialog, filters, gallery, plots, source
 from dashboard.shared import components, state
 
-_LEAD = "Every slice as the network read it that had never seen it. Click a cell, a point or an area."
+_LEAD = (
+    "Each slice is scored by networks that never trained on it. Click a cell or a point, or select an area."
+)
 _VIEWS = {"cases": "Cases", "map": "Map of features", "suspects": "Suspected label errors", "tags": "Tags"}
 
 
 def show_page() -> None:
-    """Choices at the top; filters, gallery and plots below; the case that the link asks for, over them."""
+    """Show settings at the top, filters, gallery and plots below, and the case in the link as a dialog."""
     with st.container(key="pair_choices"):
         first, second, third, fourth = st.columns(
             [1.4, 1.3, 1.2, 1.1], gap="medium", vertical_alignment="bottom"
@@ -26,8 +28,9 @@ def show_page() -> None:
     with second:
         thresholds = components.choose_thresholds(experiment)
     set_aside = third.toggle(
-        "Set aside what needs review",
-        help="Probabilities close to the operating point then count as neither right nor wrong.",
+        "Exclude uncertain slices",
+        help="Slices that need review then count as neither right nor wrong: their probability is close to "
+        "the operating point.",
         **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
     )
     with fourth:
@@ -35,7 +38,7 @@ def show_page() -> None:
     tags = Annotations().tags(experiment.card["dataset"]["fingerprint"])
     choice = filters.choose_cases(experiment, thresholds, set_aside=set_aside, tags=tags)
     if root is None:
-        source.invite()
+        source.offer_download()
     view = st.segmented_control(
         "View", list(_VIEWS), format_func=_VIEWS.__getitem__, required=True, label_visibility="collapsed",
         **state.persist_widget("view", "cases", _VIEWS.__contains__),
@@ -48,7 +51,7 @@ def show_page() -> None:
         rows = plots.show_suspects(experiment, choice, root)
     else:
         rows = plots.show_tags(experiment)
-    case_dialog.open_asked(experiment, choice, root, rows)
+    case_dialog.open_linked_case(experiment, choice, root, rows)
 
 
 def _show_cases(experiment: Experiment, choice: Choice, root: object) -> list[int]:
@@ -58,7 +61,7 @@ def _show_cases(experiment: Experiment, choice: Choice, root: object) -> list[in
         filters.show_tables(experiment, choice)
         filters.show_filters(experiment, choice)
     with middle:
-        st.markdown(filters.explain_choice(choice, len(choice.keep())))
+        st.markdown(filters.describe_count(choice, len(choice.filter_cases())))
         filters.show_chips(experiment, choice)
         rows = gallery.show_cases(experiment, choice, root)
     with right:

@@ -1,4 +1,4 @@
-"""One case: its picture with both heat maps, both verdicts, its patient's series, cases like it, its tags."""
+"""The dialog of one case: slice, heat maps, results, the patient's series, similar slices, tags."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from core.errors import StrokeError
 from core.evaluation import CELLS, SET_ASIDE, WRONG_CELLS
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.measurements import copies, nearest
+from core.measurements import find_copies, find_neighbours
 from dashboard.explore import explore_charts, feature_map, tags
 from dashboard.explore.filters import Choice
-from dashboard.explore.gallery import ABSENT, HEAT_HONESTY, make_tiles, open_case
+from dashboard.explore.gallery import ABSENT, HEAT_NOTE, make_tiles, open_case
 from dashboard.explore.widgets import Tile, show_gallery
 from dashboard.readings import Reading, pictures as explore_pictures
 from dashboard.shared import CONFIG, WORDS, components, loaders, overlays, state
 
 _OUTCOMES = {
     **{cell: f"{'wrong' if cell in WRONG_CELLS else 'right'}: {word}" for cell, word in CELLS.items()},
-    **dict.fromkeys(SET_ASIDE, "set aside"),
+    **dict.fromkeys(SET_ASIDE, "excluded"),
 }
 
 
-def open_asked(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
-    """Open the case that the link asks for, over the page; `rows` are those that arrows move through."""
-    asked = state.read_value("case", "", lambda value: isinstance(value, str))
-    if not asked:
+def open_linked_case(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
+    """Open the case in the link as a dialog; arrow keys move through `rows`."""
+    linked = state.read_value("case", "", lambda value: isinstance(value, str))
+    if not linked:
         return
     known = choice.cases["row"]
-    if not (asked.isdecimal() and (known == int(asked[:9])).any()):
+    if not (linked.isdecimal() and (known == int(linked[:9])).any()):
         state.set_value("case", "")
         st.warning(
-            f"The link asks for a case that this experiment does not have: {components.plain(asked[:40])}. "
-            f"It has {len(known)} held-out slices, from {known.min()} to {known.max()}. "
+            f"The link names a case that this experiment does not have: {components.plain(linked[:40])}. "
+            f"It has {len(known):,} held-out slices, numbered {known.min()} to {known.max()}. "
             "Choose one in the gallery.",
             icon=components.SIGNS["warning"],
         )
@@ -73,27 +73,27 @@ def _show_case(
     with right:
         tags.show_tags(experiment, Case(case["sha256"], experiment.card["dataset"]["fingerprint"]))
     _show_series(experiment, choice, case, root)
-    _show_alike(experiment, case, root)
+    _show_similar(experiment, case, root)
 
 
 def _show_head(experiment: Experiment, case: pd.Series[Any], rows: list[int]) -> None:
     place = rows.index(int(case["row"])) if int(case["row"]) in rows else None
-    back = str(rows[place - 1]) if place else ""
-    on = str(rows[place + 1]) if place is not None and place + 1 < len(rows) else ""
+    previous = str(rows[place - 1]) if place else ""
+    following = str(rows[place + 1]) if place is not None and place + 1 < len(rows) else ""
     with st.container(
         key="case_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.button("Previous", key="case_back", shortcut="Left", disabled=not back, on_click=state.set_value,
-                  args=("case", back))  # fmt: skip
-        where = (
+        st.button("Previous", key="case_back", shortcut="Left", disabled=not previous,
+                  on_click=state.set_value, args=("case", previous))  # fmt: skip
+        title = (
             f"Patient {components.plain(case['patient'])}, slice {case['number']}"
             if case["patient"]
             else "Slice"
         )
         count = f" :gray[{place + 1} of {len(rows)}]" if place is not None else ""
-        st.markdown(f"**{where}** · {components.name_decision(experiment, bool(case['label']))}{count}")
-        st.button("Next", key="case_on", shortcut="Right", disabled=not on, on_click=state.set_value,
-                  args=("case", on))  # fmt: skip
+        st.markdown(f"**{title}** · {components.name_decision(experiment, bool(case['label']))}{count}")
+        st.button("Next", key="case_on", shortcut="Right", disabled=not following, on_click=state.set_value,
+                  args=("case", following))  # fmt: skip
 
 
 def _show_pictures(experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None) -> None:
@@ -107,13 +107,13 @@ def _show_pictures(experiment: Experiment, choice: Choice, case: pd.Series[Any],
     if reading is not None and reading.refusal is not None:
         components.show_error(reading.refusal)
     pictures = st.container(key="scan_case")
-    whole = reading is not None and reading.findings is not None
-    opacity = _choose_opacity() if whole else 0.0
+    was_read = reading is not None and reading.findings is not None
+    opacity = _choose_opacity() if was_read else 0.0
     with pictures:
         columns = st.columns(1 + len(experiment.frameworks), gap="small")
     with columns[0]:
         st.markdown("**Slice**")
-        if whole:
+        if was_read:
             assert reading is not None
             st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG",
                      alt="The slice")  # fmt: skip
@@ -122,9 +122,9 @@ def _show_pictures(experiment: Experiment, choice: Choice, case: pd.Series[Any],
             st.caption(f"{ABSENT[reason or 'missing'].capitalize()}. SHA-256 {case['sha256'][:16]}…")
     for column, name in zip(columns[1:], experiment.frameworks, strict=True):
         with column:
-            _show_verdict(choice, case, name, reading if whole else None, opacity)
-    if whole:
-        st.caption(HEAT_HONESTY.replace("\n", " "))
+            _show_verdict(choice, case, name, reading if was_read else None, opacity)
+    if was_read:
+        st.caption(HEAT_NOTE)
 
 
 def _choose_opacity() -> float:
@@ -144,16 +144,17 @@ def _show_verdict(
     outcome, probability = str(case[f"{name}_outcome"]), float(case[name])
     sign = components.SIGNS["wrong"] if outcome in WRONG_CELLS else components.SIGNS["correct"]
     color = WORDS["positive"] if outcome in WRONG_CELLS else "green"
-    told = _OUTCOMES[outcome]
-    word = f":gray[{told}]" if outcome.startswith("ind") else f":{color}[{sign} {told}]"
-    doubt = ""
+    text = _OUTCOMES[outcome]
+    word = f":gray[{text}]" if outcome.startswith("ind") else f":{color}[{sign} {text}]"
+    review = ""
     if case[f"{name}_review"]:
-        doubt = f" :{WORDS['review']}[{components.SIGNS['review']} needs review]"
-    st.markdown(f"{components.name_framework(name)} &ensp;**{probability:.2f}**&ensp; {word}{doubt}")
+        review = f" :{WORDS['review']}[{components.SIGNS['review']} needs review]"
+    st.markdown(f"{components.name_framework(name)} &ensp;**{probability:.2f}**&ensp; {word}{review}")
     if reading is not None:
         assert reading.findings is not None
         heat = reading.findings.slices[0].models[name].heat
-        st.image(overlays.overlay_heat(reading.picture(0), heat, opacity), width="stretch", output_format="PNG",
+        picture = overlays.overlay_heat(reading.picture(0), heat, opacity)
+        st.image(picture, width="stretch", output_format="PNG",
                  alt=f"Heat map of the {TITLES[name]} network over the slice")  # fmt: skip
     else:
         st.image(overlays.render_empty_frame(), width="stretch", alt="")
@@ -164,8 +165,8 @@ def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -
         overlays.ScaleRow(name, float(case[name]), choice.thresholds[name], choice.bands[name])
         for name in experiment.frameworks
     ]
-    told = "; ".join(row.describe() for row in rows)
-    st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=told)
+    text = "; ".join(row.describe() for row in rows)
+    st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=text)
 
 
 def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
@@ -174,13 +175,15 @@ def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
     rows = []
     for source in ("folder", "slice"):
         value = case[f"{source}_label"]
-        told = ":gray[unknown]" if pd.isna(value) else ("positive" if int(value) else "negative")
-        used = " :gray[the one used here]" if source == kind else ""
-        rows.append({"": words[source], "says": f"{told}{used}"})
+        label = ":gray[unknown]" if pd.isna(value) else ("positive" if int(value) else "negative")
+        used = " :gray[used here]" if source == kind else ""
+        rows.append({"": words[source], "says": f"{label}{used}"})
     rows.append({"": "Held out in fold", "says": str(int(case["fold"]) + 1)})
     rows.append({"": "File", "says": components.plain(case["file"])})
     rows.append({"": "SHA-256", "says": f"`{case['sha256'][:16]}…`"})
-    st.table(rows, hide_index=True, hide_header=True, border="horizontal", alt="Where the label comes from")
+    st.table(
+        rows, hide_index=True, hide_header=True, border="horizontal", alt="Labels, fold and file of the slice"
+    )
 
 
 def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None) -> None:
@@ -189,65 +192,65 @@ def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], r
     series = choice.cases[choice.cases["patient"] == case["patient"]].sort_values(["number", "row"])
     row = int(case["row"])
     slices = loaders.slices(experiment)
-    every = int((slices["patient"] == case["patient"]).sum())
+    n_all = int((slices["patient"] == case["patient"]).sum())
     st.subheader(f"Patient {components.plain(case['patient'])}", anchor=False)
     figure = explore_charts.plot_series(
         series, experiment.frameworks, choice.thresholds, row, state.palette()
     )
     alt = f"Probabilities of the networks along {len(series)} slices of the patient"
     st.plotly_chart(figure, key="series", config=CONFIG, alt=alt)
-    held = f"{len(series)} of the patient's {every} slices were held out. " if len(series) < every else ""
-    st.caption(f"{held}Tinted: slices with the positive label. Dotted: operating points.")
+    part = f"{len(series)} of the patient's {n_all} slices were held out. " if len(series) < n_all else ""
+    st.caption(f"{part}Tinted: slices with the positive label. Dotted: operating points.")
     tiles = make_tiles(experiment, choice, series, root, current=row)
     show_gallery("filmstrip", "Slices of this patient", tiles, open_row=open_case, strip=True)
 
 
-def _show_alike(experiment: Experiment, case: pd.Series[Any], root: Path | None) -> None:
+def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Path | None) -> None:
     if not feature_map.has_map(experiment):
         st.caption(
-            "Which training slices are most like this one is told once the map of features is computed."
+            "Similar training slices are shown here once the feature map is computed (view Map of features)."
         )
         return
     features, row = loaders.features(experiment), int(case["row"])
-    twins = copies(features, row)
+    twins = find_copies(features, row)
     if twins:
         st.subheader(":material/content_copy: Near-copies in the data set", anchor=False)
-        tiles = [_make_other(experiment, other, "near-copy", root) for other in twins]
-        show_gallery("twins", "Near-copies", tiles, open_row=_open_other(experiment), strip=True)
-    similar = nearest(features, row)
+        tiles = [_make_tile(experiment, other, "near-copy", root) for other in twins]
+        show_gallery("twins", "Near-copies", tiles, open_row=_open_if_case(experiment), strip=True)
+    similar = find_neighbours(features, row)
     if similar:
-        st.subheader("Training slices most like it", anchor=False)
+        st.subheader("Most similar training slices", anchor=False)
         tiles = [
-            _make_other(experiment, one.row, f"{one.similarity:.2f}", root, copied=one.row in twins)
+            _make_tile(experiment, one.row, f"{one.similarity:.2f}", root, copied=one.row in twins)
             for one in similar
         ]
         show_gallery(
-            "similar", "Most similar training slices", tiles, open_row=_open_other(experiment), strip=True
+            "similar", "Most similar training slices", tiles, open_row=_open_if_case(experiment), strip=True
         )
         st.caption(
-            "By the networks' features, among the slices that this fold's networks were trained on; "
-            "1 is alike."
+            "Similarity of the networks' features, at most 1, to the slices that the networks of this fold "
+            "were trained on."
         )
 
 
-def _make_other(
+def _make_tile(
     experiment: Experiment, row: int, word: str, root: Path | None, *, copied: bool = False
 ) -> Tile:
-    """A slice of the data set that may be no case: its label, and a word."""
+    """Return a tile of any slice of the data set, held out or not, with its label and a word."""
     one = loaders.slices(experiment).iloc[row]
-    small = explore_pictures.render_small(root, one["file"], one["sha256"])
+    thumbnail = explore_pictures.render_thumbnail(root, one["file"], one["sha256"])
     positive = bool(one["label"])
     name = f"{one['patient']} · {one['number']}" if one["patient"] else one["sha256"][:8]
     title = experiment.classes[int(positive)]
     sign = components.SIGNS["positive" if positive else "negative"]
     marks = (("copy", "=", "near-copy"),) if copied else ()
-    absent = f"{one['sha256'][:8]}\n{ABSENT.get(small.reason, '')}"
-    sources = (small.uri,) if small.uri else ()
+    absent = f"{one['sha256'][:8]}\n{ABSENT.get(thumbnail.reason, '')}"
+    sources = (thumbnail.uri,) if thumbnail.uri else ()
     alt = f"Slice {name}, label {title}, {word}"
     return Tile(row, sources, absent, f"{sign} {title}", positive, name, (("", word),), "", marks, alt)
 
 
-def _open_other(experiment: Experiment) -> Any:
+def _open_if_case(experiment: Experiment) -> Any:
     known = set(loaders.cases(experiment)["row"])
 
     def go(row: int) -> None:

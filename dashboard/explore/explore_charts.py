@@ -1,4 +1,4 @@
-"""Figures of the page Explore: who is scored how by both networks, and how a patient's slices follow."""
+"""Figures of the page Explore: scores, precision-recall curves, and the slices of one patient."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ def plot_scores(
     cases: pd.DataFrame, frameworks: Sequence[str], thresholds: Mapping[str, float], classes: tuple[str, str],
     palette: Palette,
 ) -> go.Figure:  # fmt: skip
-    """The first network's probability against the second's, coloured by label, operating points as lines.
+    """Plot the first network's probability against the second's, coloured by label, with operating points.
 
-    With one network, its probability against how much it costs by the label (`loss`). A point's customdata
-    is its row.
+    With one network, its probability is plotted against its loss. A point's customdata is its row.
+
+    Args:
+        cases: one row per case, with `row`, `file`, `label`, `loss` and the probability of each framework.
     """
     x, y = (frameworks[0], frameworks[1] if len(frameworks) > 1 else "loss")
     traces = []
@@ -56,9 +58,11 @@ def plot_scores(
 def plot_precision_recall(
     curves: Mapping[str, tuple[Any, float]], palette: Palette, *, most_points: int = 240
 ) -> go.Figure:
-    """Precision over recall of each framework: (curve of core.evaluation.curves, threshold in use).
+    """Plot precision over recall; a point's customdata is (framework, threshold).
 
-    A point's customdata is (framework, threshold).
+    Args:
+        curves: framework -> (curve of core.evaluation.curves, threshold in use).
+        most_points: about how many points a curve is thinned to.
     """
     traces: list[dict[str, Any]] = []
     for name, (curve, cut) in curves.items():
@@ -104,13 +108,10 @@ def plot_series(
     row: int,
     palette: Palette,
 ) -> go.Figure:
-    """Both probabilities along a patient's slices, positive slices tinted, the slice in question marked.
+    """Plot probabilities along a patient's slices; positive slices are tinted, the slice `row` is marked.
 
     Args:
-        series: the patient's cases in their order.
-        frameworks, thresholds: whose probabilities and operating points.
-        row: the slice in question.
-        palette: the theme's colours.
+        series: the patient's cases, in order.
     """
     places = list(range(1, len(series) + 1))
     shapes: list[dict[str, Any]] = [
@@ -134,9 +135,11 @@ def plot_series(
         line = {"color": fade(color, 0.7), "dash": "dot", "width": 1.2}
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": thresholds[name],
                        "y1": thresholds[name], "line": line})  # fmt: skip
-    here = series["row"].tolist().index(row) + 1
+    current = series["row"].tolist().index(row) + 1
     line = {"color": palette.text, "width": 1.5}
-    shapes.append({"type": "line", "x0": here, "x1": here, "yref": "paper", "y0": 0, "y1": 1, "line": line})
+    shapes.append(
+        {"type": "line", "x0": current, "x1": current, "yref": "paper", "y0": 0, "y1": 1, "line": line}
+    )
     return compose(
         traces,
         {

@@ -1,4 +1,4 @@
-"""The map of an experiment's slices: those that look alike to the networks stand close together."""
+"""The feature map of an experiment: slices that are similar to the networks are close together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from dashboard.shared import (
 
 
 class _Looks(NamedTuple):
-    """How an outcome is drawn: right or wrong by colour and shape, the actual class by filling."""
+    """The marker of an outcome: colour and shape for right or wrong, filling for the actual class."""
 
     title: str
     correct: bool
@@ -39,7 +39,7 @@ class _Looks(NamedTuple):
     opacity: float
 
 
-# Drawn in this order: what is rare and wrong lies on top.
+# In plotting order: rare errors on top.
 OUTCOMES = {
     "tn": _Looks(CELLS["tn"], True, "circle-open", 6, 0.75),
     "tp": _Looks(CELLS["tp"], True, "circle", 7, 0.9),
@@ -53,59 +53,58 @@ _BUTTONS = {
 
 
 def has_map(experiment: Experiment) -> bool:
-    """Whether a map was computed for this experiment."""
+    """Return whether a map was computed for this experiment."""
     return FEATURES_TABLE in experiment.card["files"]
 
 
 def show_map(experiment: Experiment, table: pd.DataFrame, key: str = "map") -> list[int]:
-    """The map of these cases, which a lasso or a box chooses from; without a map, how to get one.
+    """Show the map of these cases, with selection by lasso or box; without a map, show how to compute it.
 
     Args:
-        experiment: whose features they are.
         table: one row per case with `row` (of the experiment's `slices()`), `outcome` (a key of OUTCOMES),
             `file`, and the probability of each framework.
         key: of the chart.
 
     Returns:
-        The chosen values of `row`; empty when nothing is chosen.
+        The selected values of `row`; empty if nothing is selected.
     """
     if not has_map(experiment):
-        _invite(experiment)
+        _offer_computation(experiment)
         return []
     features = loaders.features(experiment)
     places = features.iloc[table["row"].to_numpy()]
-    drawn = table.assign(x=places["x"].to_numpy(), y=places["y"].to_numpy()).dropna(subset=["x", "y"])
-    if drawn.empty:
-        st.markdown("There is no map of these cases: their features do not vary, or there are none.")
+    placed = table.assign(x=places["x"].to_numpy(), y=places["y"].to_numpy()).dropna(subset=["x", "y"])
+    if placed.empty:
+        st.markdown("These cases have no map: their features do not vary, or are missing.")
         return []
     shares = [float(features[axis].var(ddof=0)) for axis in ("x", "y")]
     event = st.plotly_chart(
-        plot_map(drawn, experiment.frameworks, shares, state.palette()),
+        plot_map(placed, experiment.frameworks, shares, state.palette()),
         key=key,
         on_select="rerun",
         selection_mode=("lasso", "box"),
         config=_BUTTONS,
-        alt=f"Map of {len(drawn)} slices by the networks' features: "
-        + ", ".join(f"{n} {OUTCOMES[name].title}" for name, n in _count(drawn).items()),
+        alt=f"Map of {len(placed):,} slices by the networks' features: "
+        + ", ".join(f"{n} {OUTCOMES[name].title}" for name, n in _count(placed).items()),
     )
     st.caption(
-        "Close together: alike to both networks. Draw around some to choose them. The map is for looking "
-        "around, not for measuring: most of the networks were trained on these slices."
+        "Slices that are close together are similar to both networks. Draw around slices to select them. The "
+        "map is for exploring, not for measuring: most of the networks were trained on these slices."
     )
     return [int(point["customdata"][0]) for point in event["selection"]["points"]]
 
 
 def plot_map(
-    drawn: pd.DataFrame, frameworks: Sequence[str], shares: Sequence[float], palette: Palette
+    placed: pd.DataFrame, frameworks: Sequence[str], shares: Sequence[float], palette: Palette
 ) -> go.Figure:
-    """Draw cases with their places `x`, `y`; `shares` are the axes' shares of the features' variance."""
-    counts = _count(drawn)
-    traces = [_plot_outcome(name, drawn[drawn["outcome"] == name], frameworks, palette) for name in counts]
+    """Plot cases at their `x`, `y`; `shares` are the shares of the features' variance on the axes, 0 to 1."""
+    counts = _count(placed)
+    traces = [_plot_outcome(name, placed[placed["outcome"] == name], frameworks, palette) for name in counts]
     axes = {
         f"{letter}axis": {
             "title": f"{order} principal component, {write_percent(share)} of the variance",
             "showticklabels": False,
-            "showgrid": False,  # places have no unit
+            "showgrid": False,  # positions have no unit
         }
         for letter, order, share in zip("xy", ("first", "second"), shares, strict=True)
     }
@@ -119,7 +118,7 @@ def _plot_outcome(
 ) -> Mapping[str, Any]:
     looks = OUTCOMES[name]
     color = palette.correct if looks.correct else palette.wrong
-    said = "<br>".join(
+    scores = "<br>".join(
         f"{TITLES[framework]} %{{customdata[{place}]:.2f}}"
         for place, framework in enumerate(frameworks, start=2)
     )
@@ -131,32 +130,32 @@ def _plot_outcome(
             "color": color, "symbol": looks.symbol, "size": looks.size, "opacity": looks.opacity,
             "line": {"color": color, "width": 1.5 if "open" in looks.symbol else 0},
         },
-        "hovertemplate": f"<b>{looks.title}</b><br>%{{customdata[1]}}<br>{said}<extra></extra>",
+        "hovertemplate": f"<b>{looks.title}</b><br>%{{customdata[1]}}<br>{scores}<extra></extra>",
         "unselected": {"marker": {"opacity": 0.12}},
     }  # fmt: skip
 
 
-def _count(drawn: pd.DataFrame) -> dict[str, int]:
-    """Number of cases of each outcome that there is, in the order of OUTCOMES."""
-    outcomes = drawn["outcome"].to_numpy(str)
+def _count(placed: pd.DataFrame) -> dict[str, int]:
+    """Return the number of cases of each outcome that occurs, in the order of OUTCOMES."""
+    outcomes = placed["outcome"].to_numpy(str)
     return {name: n for name in OUTCOMES if (n := int(np.count_nonzero(outcomes == name)))}
 
 
-def _invite(experiment: Experiment) -> None:
+def _offer_computation(experiment: Experiment) -> None:
     with st.container(border=True):
         st.markdown(
-            "**No map yet.** Slices that look alike to the networks stand close together on it, and each "
-            "case shows the training slices most like it once it is there."
+            "**No map yet.** The map places slices that are similar to the networks close together. Once it "
+            "is computed, each case also shows its most similar training slices."
         )
         folder = find_dataset()
         if folder is None:
-            st.markdown("Computing it needs the pictures, which are not on this machine. With them:")
-        elif st.button("Compute it (takes minutes)", icon=":material/scatter_plot:", type="primary"):
+            st.markdown("Computing it needs the pictures, which are not on this machine. Once they are, run:")
+        elif st.button("Compute the map (takes minutes)", icon=":material/scatter_plot:", type="primary"):
             place = st.empty()
             try:
                 found = datasets.dataset(folder, components.show_progress(place, "Reading the pictures"))
                 table, familiarity = measure_features(
-                    experiment, found, components.show_progress(place, "Looking for likeness")
+                    experiment, found, components.show_progress(place, "Comparing the slices")
                 )
                 store_features(experiment, table, familiarity)
             except StrokeError as error:

@@ -1,4 +1,4 @@
-"""Which cases the page Explore shows: filters that stand in the link, their chips, tables that set them."""
+"""The filters of the page Explore: stored in the link, set by tables and widgets, shown as chips."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ from dashboard.shared import (
 )
 
 OUTCOME_WORDS = {
-    "tp": "TP, called rightly",
-    "fn": "FN, missed",
-    "fp": "FP, false alarm",
-    "tn": "TN, left out rightly",
+    **CELLS,
     "indeterminate_positive": "needs review, positive",
     "indeterminate_negative": "needs review, negative",
 }
@@ -38,14 +35,14 @@ OUTCOME_WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The cases of an experiment at an operating point, and which of them are asked for.
+    """All cases of an experiment at an operating point, and the active filters.
 
     Attributes:
-        cases: all, judged (see core.cases.cases).
-        masks: filter in force -> which cases it keeps (n,).
-        filters: filter in force -> its values as texts.
-        thresholds, bands: by framework.
-        tags: sha256 -> tags of people.
+        cases: all n cases with decisions; see core.cases.cases.
+        masks: active filter -> mask (n,) of the cases that match it.
+        filters: active filter -> its values as texts.
+        thresholds, bands: threshold and review band by framework.
+        tags: sha256 -> tags.
     """
 
     cases: pd.DataFrame
@@ -55,9 +52,9 @@ class Choice:
     bands: Mapping[str, Band | None]
     tags: Mapping[str, tuple[str, ...]]
 
-    def keep(self, *but: str) -> pd.DataFrame:
-        """The cases that all filters keep, but for these."""
-        masks = (mask for name, mask in self.masks.items() if name not in but)
+    def filter_cases(self, *ignored: str) -> pd.DataFrame:
+        """Return the cases that match all filters except the ignored ones."""
+        masks = (mask for name, mask in self.masks.items() if name not in ignored)
         return self.cases[every_case.combine_masks(len(self.cases), masks)]
 
 
@@ -68,9 +65,9 @@ def choose_cases(
     set_aside: bool,
     tags: Mapping[str, tuple[str, ...]],
 ) -> Choice:
-    """The cases at these operating points, with the filters that the link and the visitor ask for.
+    """Return the cases at these thresholds, with the filters in the link or chosen by the visitor.
 
-    A filter of a link that says nothing about this experiment is named on the page, and left out.
+    A filter that this experiment does not have is removed from the link, with a warning on the page.
     """
     bands = loaders.review_bands(experiment, thresholds)
     table = every_case.add_decisions(loaders.cases(experiment), thresholds, bands, set_aside=set_aside)
@@ -89,25 +86,25 @@ def choose_cases(
         else:
             masks.pop(name, None)
             state.set_value(name, [])
-            state.read_value(name, [], bool)  # the link forgets it as well
+            state.read_value(name, [], bool)  # removes it from the link
             st.warning(
-                f"The link asks for something that this experiment does not have: {name} "
-                f"{components.plain(', '.join(values))[:80]}. It is left out.",
+                f"The link has a filter that does not fit this experiment: {name} "
+                f"{components.plain(', '.join(values))[:80]}. The filter is ignored.",
                 icon=components.SIGNS["warning"],
             )
     return Choice(table, masks, filters, thresholds, bands, tags)
 
 
 def show_tables(experiment: Experiment, choice: Choice) -> None:
-    """The confusion matrix of each network, and who of the two calls what; each cell chooses its cases."""
+    """Show the confusion matrix of each network and their agreement; a click on a cell filters its cases."""
     palette = state.palette()
     negative, positive = (name for name in experiment.classes)
     for name in experiment.frameworks:
         key = f"{name}_outcome"
-        counts = every_case.count_outcomes(choice.keep(key), name)
+        counts = every_case.count_outcomes(choice.filter_cases(key), name)
         chosen = choice.filters.get(key, [])
         lines = np.reshape(list(CELLS), (2, 2)).tolist()
-        columns = [f"called {negative}", f"called {positive}"]
+        columns = [f"predicted {negative}", f"predicted {positive}"]
         if choice.cases[key].str.startswith("ind").any():
             lines = [[*line, aside] for line, aside in zip(lines, SET_ASIDE, strict=True)]
             columns = [*columns, "? review"]
@@ -122,15 +119,15 @@ def show_tables(experiment: Experiment, choice: Choice) -> None:
     if len(experiment.frameworks) < 2:
         return
     one, other = (TITLES[name] for name in experiment.frameworks[:2])
-    found = choice.keep("agreement")["agreement"].value_counts()
+    found = choice.filter_cases("agreement")["agreement"].value_counts()
     chosen = choice.filters.get("agreement", [])
-    told = {
-        "neither": "neither calls it positive", "both": "both call it positive",
-        "only_first": f"only {one} calls it positive", "only_second": f"only {other} calls it positive",
+    meanings = {
+        "neither": "both predict negative", "both": "both predict positive",
+        "only_first": f"only {one} predicts positive", "only_second": f"only {other} predicts positive",
     }  # fmt: skip
     cells = [
         [
-            Cell(name, int(found.get(name, 0)), found.get(name, 0) / max(1, found.sum()), "", told[name],
+            Cell(name, int(found.get(name, 0)), found.get(name, 0) / max(1, found.sum()), "", meanings[name],
                  "review" if name.startswith("only") else "", name in chosen)
             for name in line
         ]
@@ -143,21 +140,21 @@ def show_tables(experiment: Experiment, choice: Choice) -> None:
 
 
 def show_filters(experiment: Experiment, choice: Choice) -> None:
-    """What else can be asked for, each option with the number of cases that it would leave."""
+    """Show the other filters, each option with the number of cases that would match."""
     cases = choice.cases
 
-    def offer(name: str, title: str, options: list[str], told: Mapping[str, str]) -> None:
-        rest = choice.keep(name)
+    def offer(name: str, title: str, options: list[str], words: Mapping[str, str]) -> None:
+        rest = choice.filter_cases(name)
         counts = {one: int(every_case.match_filter(rest, name, [one], choice.tags).sum()) for one in options}
         st.pills(
             title, options, selection_mode="multi", wrap=True,
-            format_func=lambda one: f"{told[one]} · {counts[one]}",
+            format_func=lambda one: f"{words[one]} · {counts[one]:,}",
             **state.persist_widget(name, [], lambda value: set(value) <= set(options)),
         )  # fmt: skip
 
     signs = (components.SIGNS["negative"], components.SIGNS["positive"])
-    words = {str(label): f"{signs[label]} {components.plain(experiment.classes[label])}" for label in (0, 1)}
-    offer("label", "Label", ["1", "0"], words)
+    labels = {str(label): f"{signs[label]} {components.plain(experiment.classes[label])}" for label in (0, 1)}
+    offer("label", "Label", ["1", "0"], labels)
     if any(choice.bands.values()):
         names = [name for name in experiment.frameworks if choice.bands[name] is not None]
         offer("review", "Needs review", names, TITLES)
@@ -177,23 +174,25 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
         low, high = (float(end) for end in choice.filters.get(f"{name}_range", ("0", "1")))
         st.slider(
             f"{components.name_framework(name)} probability", 0.0, 1.0, step=0.01, format="%.2f",
-            **state.set_widget(f"{name}_range_slider", (low, high), partial(_limit, f"{name}_range")),
+            **state.set_widget(f"{name}_range_slider", (low, high), partial(_set_range, f"{name}_range")),
         )  # fmt: skip
 
 
 def show_chips(experiment: Experiment, choice: Choice) -> None:
-    """One chip for each filter in force, with the number of cases it keeps alone; a click takes it away."""
+    """Show a chip for each active filter with the number of cases that match it; a click removes it."""
     if not choice.filters:
         return
     with st.container(key="chips", horizontal=True, gap="small", vertical_alignment="center"):
         for name, values in choice.filters.items():
             st.button(
-                f"{_tell(experiment, name, values)} · {int(choice.masks[name].sum())}",
+                f"{_describe_filter(experiment, name, values)} · {int(choice.masks[name].sum()):,}",
                 key=f"chip_{name}", icon=":material/close:", on_click=_clear, args=(name,),
-                help="Take this filter away. The number is what it keeps alone.",
+                help="Remove this filter. The number counts all slices that match it alone.",
             )  # fmt: skip
         if len(choice.filters) > 1:
-            st.button("Clear all", type="tertiary", key="clear_all", on_click=request_cases, args=(experiment,))
+            st.button(
+                "Clear all", type="tertiary", key="clear_all", on_click=request_cases, args=(experiment,)
+            )
 
 
 def _make_cell(name: str, n: int, total: int, chosen: bool) -> Cell:
@@ -203,7 +202,7 @@ def _make_cell(name: str, n: int, total: int, chosen: bool) -> Cell:
 
 
 def _check(table: pd.DataFrame, name: str, values: list[str], experiment: Experiment) -> bool:
-    """Whether the values can be asked for here."""
+    """Return whether the experiment has these values of a filter."""
     if name.endswith("_outcome"):
         return set(values) <= set(OUTCOMES)
     if name.endswith("_range"):
@@ -221,7 +220,7 @@ def _toggle(name: str, chosen: list[str], cell: str) -> None:
     state.set_value(name, [] if chosen == [cell] else [cell])
 
 
-def _limit(name: str, ends: tuple[float, float]) -> None:
+def _set_range(name: str, ends: tuple[float, float]) -> None:
     state.set_value(name, [] if ends == (0.0, 1.0) else [f"{end:.2f}" for end in ends])
 
 
@@ -230,8 +229,8 @@ def _clear(name: str) -> None:
     state.reset_chart(SCORE_PLOT)
 
 
-def _tell(experiment: Experiment, name: str, values: list[str]) -> str:
-    """A filter in words."""
+def _describe_filter(experiment: Experiment, name: str, values: list[str]) -> str:
+    """Return a filter in words."""
     framework = name.split("_")[0]
     if name.endswith("_outcome"):
         return f"{TITLES[framework]}: {' or '.join(OUTCOME_WORDS[value] for value in values)}"
@@ -249,11 +248,11 @@ def _tell(experiment: Experiment, name: str, values: list[str]) -> str:
     if name == "review":
         return f"Needs review: {', '.join(TITLES[value] for value in values)}"
     if name == "rows":
-        return "Picked by hand"
+        return "Selected slices"
     listed = ", ".join(values[:4]) + (f" and {len(values) - 4} more" if len(values) > 4 else "")
     return f"{name.capitalize()} {components.plain(listed)}"
 
 
-def explain_choice(choice: Choice, n: int) -> str:
-    """How many of how many, in words."""
-    return f"**{n:,}** of {len(choice.cases):,} slices".replace(",", " ")
+def describe_count(choice: Choice, n: int) -> str:
+    """Return the number of slices shown and of all, as Markdown."""
+    return f"**{n:,}** of {len(choice.cases):,} slices"

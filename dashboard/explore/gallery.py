@@ -1,4 +1,4 @@
-"""The gallery of the page Explore: the cases asked for, sorted, forty a page, with or without heat maps."""
+"""The gallery of the page Explore: the filtered cases, sorted, 40 per page, with or without heat maps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.explore.filters import Choice
 from dashboard.explore.widgets import Tile, show_gallery
-from dashboard.readings import Small, pictures
+from dashboard.readings import Thumbnail, pictures
 from dashboard.shared import components, page_scripts, state
 
 PAGE_SIZE = 40
@@ -24,18 +24,18 @@ SORT_WORDS = {
     "wrong": "Most wrong first",
     "uncertain": "Least certain first",
     "differ": "Largest difference first",
-    "probable": "Most probable first",
+    "probable": "Highest probability first",
     "order": "By patient and number",
 }
-ABSENT = {"missing": "no picture here", "differs": "another picture"}
-HEAT_HONESTY = """Heat maps and similar cases come from the **served** network, the mean of all folds, which
-may have trained on these slices. The probabilities are **out of sample**: of the fold's network that never
-saw the slice."""
+ABSENT = {"missing": "no picture here", "differs": "file differs"}
+HEAT_NOTE = (
+    "Heat maps and similar cases come from the **served** networks (the mean of all folds), which may have "
+    "trained on these slices. Probabilities are **out of sample**: from networks that never saw the slice."
+)
 
 
 def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> list[int]:
-    """The toolbar, a page of the gallery, and the pager; the rows of all cases asked for, in their order."""
-    kept = choice.keep()
+    """Show toolbar, one page of the gallery, and pager; return the rows of all filtered cases in order."""
     with st.container(key="gallery_bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.selectbox(
             "Sort", list(SORTS), format_func=SORT_WORDS.__getitem__, width=230,
@@ -47,11 +47,11 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
             **state.persist_widget("heat", False, lambda value: isinstance(value, bool)),
         )  # fmt: skip
     page_scripts.listen_for_keys({"h": ".st-key-heat input"}, "explore_keys")
-    cases = sort_cases(kept, by)
+    cases = sort_cases(choice.filter_cases(), by)
     rows = cases["row"].tolist()
     if not rows:
         with st.container(border=True):
-            st.markdown("**No slice fits all filters.** Take one away above.")
+            st.markdown("**No slice matches all filters.** Remove one above.")
         return rows
     n_pages = -(-len(rows) // PAGE_SIZE)
     if state.has_changed("gallery", (experiment.name, by, tuple(rows))):
@@ -65,7 +65,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
     with_heat = heat and root is not None
     tiles = _list_tiles(experiment, choice, page, root, with_heat=with_heat)
     if with_heat:
-        st.caption(HEAT_HONESTY.replace("\n", " "))
+        st.caption(HEAT_NOTE)
     show_gallery(
         "gallery", f"Cases, page {number} of {n_pages}", tiles, open_row=open_case, turn=turn,
         columns=4 if with_heat else 6, ratio="2" if with_heat else "1",
@@ -83,7 +83,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
 
 
 def open_case(row: int) -> None:
-    """Open this case over the page; for a callback."""
+    """Open this case as a dialog; for callbacks."""
     state.set_value("case", str(row))
 
 
@@ -91,26 +91,26 @@ def make_tile(
     experiment: Experiment, choice: Choice, case: pd.Series[Any], sources: Sequence[str], reason: str = "",
     *, current: bool = False,
 ) -> Tile:  # fmt: skip
-    """One judged case as a tile with these pictures; without any, `reason` says why."""
+    """Return a case as a tile with these pictures; `reason` is a key of ABSENT if there are none."""
     names = experiment.frameworks
     outcomes = {name: str(case[f"{name}_outcome"]) for name in names}
     n_wrong = sum(outcome in WRONG_CELLS for outcome in outcomes.values())
     kind = "wrong" if n_wrong == len(names) else "one-wrong" if n_wrong else "right"
     if not n_wrong and any(outcome.startswith("ind") for outcome in outcomes.values()):
-        kind = "aside"
+        kind = "excluded"
     tags = choice.tags.get(case["sha256"], ())
-    doubts = [
+    signs = [
         ("disagree", "≠", "the networks disagree", case.get("agreement", "").startswith("only")),
         ("review", "?", "needs review", any(case[f"{name}_review"] for name in names)),
         ("tag", "#", ", ".join(tags), bool(tags)),
     ]
-    marks = tuple((mark, sign, meaning) for mark, sign, meaning, there in doubts if there)
+    marks = tuple((mark, sign, meaning) for mark, sign, meaning, present in signs if present)
     positive = bool(case["label"])
     sign = components.SIGNS["positive" if positive else "negative"]
     place = f"{case['patient']} · {case['number']}" if case["patient"] else str(case["sha256"])[:8]
     scores = tuple((name, f"{_sign(outcomes[name])} {case[name]:.2f}") for name in names)
-    told = ", ".join(f"{TITLES[name]} {case[name]:.2f} {_word(outcomes[name])}" for name in names)
-    alt = f"Slice {place}, label {experiment.classes[int(positive)]}, {told}"
+    results = ", ".join(f"{TITLES[name]} {case[name]:.2f} {_word(outcomes[name])}" for name in names)
+    alt = f"Slice {place}, label {experiment.classes[int(positive)]}, {results}"
     alt += "".join(f", {meaning}" for _, _, meaning in marks)
     absent = f"{str(case['sha256'])[:8]}\n{ABSENT.get(reason, '')}"
     return Tile(
@@ -122,67 +122,71 @@ def make_tile(
 def make_tiles(
     experiment: Experiment, choice: Choice, cases: pd.DataFrame, root: Path | None, current: int | None = None
 ) -> list[Tile]:
-    """These judged cases as tiles with their small pictures."""
+    """Return cases as tiles with their thumbnails; `current` is the row of the open case."""
     tiles = []
     for _, case in cases.iterrows():
-        small = pictures.render_small(root, case["file"], case["sha256"])
-        sources = (small.uri,) if small.uri else ()
-        here = case["row"] == current
-        tiles.append(make_tile(experiment, choice, case, sources, small.reason, current=here))
+        thumbnail = pictures.render_thumbnail(root, case["file"], case["sha256"])
+        sources = (thumbnail.uri,) if thumbnail.uri else ()
+        is_open = case["row"] == current
+        tiles.append(make_tile(experiment, choice, case, sources, thumbnail.reason, current=is_open))
     return tiles
 
 
 def _list_tiles(
     experiment: Experiment, choice: Choice, page: pd.DataFrame, root: Path | None, *, with_heat: bool
 ) -> list[Tile]:
-    smalls: Mapping[int, Small] = {
-        int(case.row): pictures.render_small(root, str(case.file), str(case.sha256))
+    thumbnails: Mapping[int, Thumbnail] = {
+        int(case.row): pictures.render_thumbnail(root, str(case.file), str(case.sha256))
         for case in page.itertuples()
     }
-    _tell_differing(list(smalls.values()))
+    _warn_of_differing(list(thumbnails.values()))
     heats: dict[int, tuple[str, ...]] = {}
     if with_heat and root is not None:
         heats = _render_heats(experiment, page, root)
     tiles = []
     for _, case in page.iterrows():
-        small = smalls[int(case["row"])]
-        sources = heats.get(int(case["row"])) or ((small.uri,) if small.uri else ())
-        tiles.append(make_tile(experiment, choice, case, sources, small.reason))
+        thumbnail = thumbnails[int(case["row"])]
+        sources = heats.get(int(case["row"])) or ((thumbnail.uri,) if thumbnail.uri else ())
+        tiles.append(make_tile(experiment, choice, case, sources, thumbnail.reason))
     return tiles
 
 
 def _render_heats(experiment: Experiment, page: pd.DataFrame, root: Path) -> dict[int, tuple[str, ...]]:
-    """The heat maps of a page's slices, computed for these alone, with a bar where it takes time."""
-    missing = [case for case in page.itertuples() if not pictures.has_small_heat(experiment, case.sha256)]
+    """Return the heat maps of one page's slices, with a progress bar if some must be computed."""
+    missing = [
+        case for case in page.itertuples() if not pictures.has_heat_thumbnails(experiment, case.sha256)
+    ]
     place = st.empty()
-    move: Callable[[int, int], None] = components.show_progress(place, "Heat maps") if missing else _ignore
+    move: Callable[[int, int], None] = (
+        components.show_progress(place, "Computing heat maps") if missing else _ignore
+    )
     heats, done = {}, 0
     for case in page.itertuples():
-        waiting = not pictures.has_small_heat(experiment, case.sha256)
+        is_missing = not pictures.has_heat_thumbnails(experiment, case.sha256)
         try:
-            heats[int(case.row)] = pictures.render_small_heat(experiment, root, case.file, case.sha256)
+            heats[int(case.row)] = pictures.render_heat_thumbnails(experiment, root, case.file, case.sha256)
         except StrokeError:
-            heats[int(case.row)] = ()  # its slice stands without heat; the case view says why
-        if waiting:
+            heats[int(case.row)] = ()  # shown without heat; the dialog of the case says why
+        if is_missing:
             done += 1
             move(done, len(missing))
     place.empty()
     return heats
 
 
-def _tell_differing(smalls: Sequence[Small]) -> None:
-    differing = sum(small.reason == "differs" for small in smalls)
+def _warn_of_differing(thumbnails: Sequence[Thumbnail]) -> None:
+    differing = sum(thumbnail.reason == "differs" for thumbnail in thumbnails)
     if differing:
         st.warning(
-            f"The data set on this machine is not the one of this experiment: {differing} of these "
-            f"{len(smalls)} pictures are other files than those on record, and are not shown. Choose the "
+            f"The data set on this machine is not that of this experiment: {differing} of these "
+            f"{len(thumbnails)} files differ from the recorded ones and are not shown. Choose the "
             "folder of the recorded set under Pictures.",
             icon=components.SIGNS["warning"],
         )
 
 
 def _ignore(done: int, total: int) -> None:
-    """No bar: everything is ready."""
+    """Show no progress bar: nothing needs computing."""
 
 
 def _sign(outcome: str) -> str:

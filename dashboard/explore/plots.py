@@ -1,4 +1,4 @@
-"""Plots and lists of the page Explore that choose cases: scores, precision-recall, features, suspects."""
+"""Plots and lists of the page Explore that select cases: scores, precision-recall, features, suspects."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from dashboard.explore.gallery import PAGE_SIZE, make_tiles, open_case
 from dashboard.explore.widgets import show_gallery
 from dashboard.shared import CONFIG, SCORE_PLOT, components, state
 
-_SELECTING = {
+_SELECTION_CONFIG = {
     **CONFIG, "displayModeBar": True, "displaylogo": False, "modeBarButtons": [["select2d", "lasso2d"]],
 }  # fmt: skip
 _PR_PLOT = "precision_recall"
 
 
 def show_scores(experiment: Experiment, choice: Choice) -> None:
-    """Both probabilities of each case; a box chooses by range, a lasso or a click the cases themselves."""
+    """Plot the probabilities of each case; a box sets ranges, a lasso or a click selects the cases."""
     names = experiment.frameworks
     ranges = [f"{name}_range" for name in names]
-    cases = choice.keep("rows", *ranges)
+    cases = choice.filter_cases("rows", *ranges)
     figure = explore_charts.plot_scores(cases, names, choice.thresholds, experiment.classes, state.palette())
 
     def choose(selection: dict[str, Any]) -> None:
@@ -45,15 +45,15 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
             state.set_value(key, values)
 
     st.plotly_chart(
-        figure, config=_SELECTING, selection_mode=("points", "box", "lasso"),
-        alt=f"Probabilities of {len(cases)} slices by each network, coloured by label",
+        figure, config=_SELECTION_CONFIG, selection_mode=("points", "box", "lasso"),
+        alt=f"Probabilities of {len(cases):,} slices by each network, coloured by label",
         **state.follow_chart(f"scores_{state.count_resets(SCORE_PLOT)}", choose),
     )  # fmt: skip
-    st.caption("Drag a box or draw a lasso; click a point for one case. Dotted: the operating points.")
+    st.caption("Select with a box or lasso, or click one point. Dotted: operating points.")
 
 
 def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
-    """Both curves; a point sets its network's threshold and shows what is then called positive."""
+    """Plot the curves; a click sets its network's threshold and shows the slices then predicted positive."""
     cases = choice.cases
     try:
         curves = {name: pr_curve(cases["label"], cases[name]) for name in experiment.frameworks}
@@ -81,14 +81,14 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
         **state.follow_chart(f"curve_{state.count_resets(_PR_PLOT)}", choose),
     )  # fmt: skip
     st.caption(
-        "Click a point: its threshold, to two decimals, becomes the operating point, and what it calls "
-        "positive is shown."
+        "Click a point to use its threshold, rounded to two decimals, and to show the slices predicted "
+        "positive."
     )
 
 
 def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
-    """The map of the cases that the filters keep, coloured by a network's outcome; the rows chosen on it."""
-    cases = choice.keep("rows")
+    """Show the map of the filtered cases, coloured by a network's outcome; return the rows selected on it."""
+    cases = choice.filter_cases("rows")
     name = experiment.frameworks[0]
     if feature_map.has_map(experiment):
         name = st.segmented_control(
@@ -105,17 +105,17 @@ def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
 
 
 def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> list[int]:
-    """Slices whose label both networks hold to be wrong, the surest first."""
+    """Show slices whose label the networks contradict, the strongest first; return their rows."""
     try:
         found = find_suspects(choice.cases, experiment.frameworks)
     except EvaluationError as error:
         components.show_error(error)
         return []
     rows = [int(row) for row in found["row"]]
-    many = "Both networks" if len(experiment.frameworks) > 1 else "The network"
+    who = "Both networks favour" if len(experiment.frameworks) > 1 else "The network favours"
     st.markdown(
-        f"**{len(rows)}** of {len(choice.cases)} slices. {many}, out of sample, are surer of the other "
-        "class than of the label given. The surest come first. A suspect is worth a look; it is no verdict."
+        f"**{len(rows):,}** of {len(choice.cases):,} slices. {who} the other class, out of sample; the "
+        "strongest contradiction comes first. A suspect is worth a look; its label may still be right."
     )
     if not rows:
         return rows
@@ -123,14 +123,14 @@ def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> 
     tiles = make_tiles(experiment, choice, found.head(PAGE_SIZE), root)
     show_gallery("suspects", "Suspected label errors", tiles, open_row=open_case, columns=8)
     if len(rows) > PAGE_SIZE:
-        st.caption(f"The first {PAGE_SIZE}; the gallery shows them all.")
+        st.caption(f"The first {PAGE_SIZE} are shown; the gallery shows all.")
     return rows
 
 
 def show_tags(experiment: Experiment) -> list[int]:
-    """Tags and notes as a file, out and in."""
+    """Offer export and import of tags and notes; return no rows."""
     st.markdown(
-        "Open a case to tag it or to leave a note. Here tags go to other machines and come from them."
+        "Open a case to add a tag or note. Here you can export all tags and import those of another machine."
     )
     tags.offer_tag_files(experiment)
     return []
@@ -141,11 +141,11 @@ def _offer_gallery(experiment: Experiment, rows: list[int]) -> None:
         filters.request_cases(experiment, rows=format_rows(rows))
         state.set_value("view", "cases")
 
-    noun = "this one" if len(rows) == 1 else f"these {len(rows)}"
+    noun = "this one" if len(rows) == 1 else f"these {len(rows):,}"
     st.button(f"Show {noun} in the gallery", on_click=go, icon=":material/grid_view:", key="to_gallery")
 
 
 def _clip(ends: Any) -> list[str]:
-    """A box's ends as the sliders can show them, no narrower than they were drawn."""
+    """Return the ends of a box within 0 to 1, rounded outwards to the two decimals of the sliders."""
     low, high = sorted(min(1.0, max(0.0, float(end))) for end in ends)
     return [f"{math.floor(100 * low) / 100:.2f}", f"{math.ceil(100 * high) / 100:.2f}"]

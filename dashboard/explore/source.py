@@ -1,4 +1,4 @@
-"""Where the page Explore finds its pictures, and how to get them."""
+"""The folder of the pictures of the page Explore, and the offer to download them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from dashboard.shared import components, datasets
 
 
 def choose_pictures() -> Path | None:
-    """The folder with the class folders, which a visitor may name; None where there is none, or a bad one."""
-    here = find_dataset()
+    """Let the visitor choose a data set; return the folder of its class folders, None if there is none."""
+    default = find_dataset()
     with st.popover("Pictures", icon=":material/folder_open:", width="stretch"):
-        named = st.text_input(
+        chosen = st.text_input(
             "Folder of the data set",
-            placeholder=str(here) if here else "a folder on this machine with Normal and Stroke inside",
+            placeholder=str(default) if default else "a folder on this machine that holds Normal and Stroke",
             key="data_folder",
             persist_state="session",
-            help=f"Left empty: the one that `{DATASET_VARIABLE}` names, or the one that was downloaded.",
+            help=f"If empty: the folder in `{DATASET_VARIABLE}`, or the downloaded data set.",
         ).strip()
-        st.caption("Each picture is compared with the hash on record; another file is not shown.")
+        st.caption("A picture is shown only if its file matches the recorded hash.")
     try:
-        return pictures.find_pictures(named)
+        return pictures.find_picture_folder(chosen)
     except StrokeError as error:
         components.show_error(error)
         return None
 
 
-def invite() -> None:
-    """Say what is missing without pictures, and offer to get them."""
+def offer_download() -> None:
+    """Say that the pictures are missing, and offer to download them."""
     with st.container(border=True):
         st.markdown(
             "**The pictures are not on this machine.** Everything else works without them. "
-            "Download the set, or name its folder under Pictures."
+            "Download the data set, or choose its folder under Pictures."
         )
         datasets.show_download()

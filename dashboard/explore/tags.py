@@ -1,4 +1,4 @@
-"""Tags and notes of a case, and the file that carries them from one machine to another."""
+"""Tags and notes of a case, and their export and import as CSV."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dashboard.shared import components, loaders, state
 
 _AUTHOR = "tag_author"
 _FILE = "tag_file"
-_MOST_REFUSALS = 10
+_MAX_REFUSALS = 10
 
 
 def show_tags(experiment: Experiment, case: Case) -> None:
-    """The tags and notes of a case, and what adds, changes, removes and puts them back."""
+    """Show the tags and notes of a case, with buttons to add, change, remove and restore them."""
     short = f"{experiment.name}_{case.sha256[:12]}"
     with st.container(key="tags", gap="small"):
         _show_outcome(short)
         try:
-            standing, removed = Annotations().of(case), Annotations().removed(case)
+            entries, removed = Annotations().of(case), Annotations().removed(case)
         except StrokeError as error:
             components.show_error(error)
             return
@@ -33,32 +33,32 @@ def show_tags(experiment: Experiment, case: Case) -> None:
             persist_state="session",
             max_chars=80,
             placeholder="unknown",
-            help="Stands beside what you add. It is kept while this browser tab is open.",
+            help="Shown with what you add. It is kept while this browser tab is open.",
         )
         with st.container(horizontal=True, gap="small"):
-            present = {entry.tag for entry in standing}
+            present = {entry.tag for entry in entries}
             for tag in TAGS:
                 st.button(
                     tag, key=f"tag_{short}_{tag}", icon=":material/add:", disabled=tag in present,
-                    on_click=_act, args=(short, _add_tag, case, tag),
+                    on_click=_run_action, args=(short, _add_tag, case, tag),
                 )  # fmt: skip
-        for entry in standing:
+        for entry in entries:
             _show_entry(short, entry)
         if removed:
             _offer_undo(short, removed[0])
         note = f"note_{short}"
         st.text_area(
             "Note", key=note, max_chars=2000, height=80,
-            placeholder="What you see. Write no names of patients.",
+            placeholder="What you see. Do not write patient names.",
         )  # fmt: skip
         st.button(
             "Add note", key=f"add_{note}", icon=":material/edit_note:",
-            on_click=_act, args=(short, _add_note, case, note),
+            on_click=_run_action, args=(short, _add_note, case, note),
         )  # fmt: skip
 
 
 def offer_tag_files(experiment: Experiment) -> None:
-    """Hand out all tags of the experiment's data set as CSV, and take such a file in."""
+    """Offer to export all tags of the experiment's data set as CSV, and to import such a file."""
     dataset = experiment.card["dataset"]["fingerprint"]
     with st.container(key="tag_files", gap="small"):
         try:
@@ -72,18 +72,18 @@ def offer_tag_files(experiment: Experiment) -> None:
             disabled=not tags, on_click="ignore", icon=":material/download:",
         )  # fmt: skip
         st.file_uploader(
-            "Take in a file of tags",
+            "Import tags",
             type="csv",
             key=_FILE,
-            on_change=_act,
-            args=(_FILE, _take_in, experiment),
-            help="A file that was exported here, on this data set. What is known already stays as it is.",
+            on_change=_run_action,
+            args=(_FILE, _import_file, experiment),
+            help="A CSV file exported on this page, for the same data set. Existing entries stay unchanged.",
         )
         _show_outcome(_FILE)
 
 
-def _act(place: str, action: Callable[..., str], *args: Any) -> None:
-    """Do what a button asks for, before the page is drawn again, and leave there what came of it."""
+def _run_action(place: str, action: Callable[..., str], *args: Any) -> None:
+    """Run the action of a button, and store its outcome for the next run of the page."""
     try:
         state.store_outcome(place, action(*args))
     except StrokeError as error:
@@ -116,20 +116,22 @@ def _restore(id: str) -> str:
     return ""
 
 
-def _take_in(experiment: Experiment) -> str:
+def _import_file(experiment: Experiment) -> str:
     file = state.read_widget(_FILE)
-    if not file:  # it was taken out of the drop zone
+    if not file:  # the visitor removed the file
         return ""
     known = frozenset(loaders.slices(experiment)["sha256"])
-    return _tell(Annotations().import_csv(file.getvalue(), experiment.card["dataset"]["fingerprint"], known))
+    return _describe_import(
+        Annotations().import_csv(file.getvalue(), experiment.card["dataset"]["fingerprint"], known)
+    )
 
 
-def _tell(outcome: Imported) -> str:
-    """What came in with a file, as Markdown."""
+def _describe_import(outcome: Imported) -> str:
+    """Return the numbers of new, known and refused rows of an imported file, as Markdown."""
     new, known = _count(outcome.n_new, "new entry"), _count(outcome.n_known, "known entry")
     lines = [f"**{new}**, {known}, {_count(len(outcome.refusals), 'refused row')}."]
-    lines += [f"- {components.sentence(refusal)}" for refusal in outcome.refusals[:_MOST_REFUSALS]]
-    more = len(outcome.refusals) - _MOST_REFUSALS
+    lines += [f"- {components.sentence(refusal)}" for refusal in outcome.refusals[:_MAX_REFUSALS]]
+    more = len(outcome.refusals) - _MAX_REFUSALS
     return "\n".join(lines + ([f"- and {more} more."] if more > 0 else []))
 
 
@@ -139,11 +141,11 @@ def _count(n: int, noun: str) -> str:
 
 
 def _show_outcome(place: str) -> None:
-    left = state.read_outcome(place)
-    if isinstance(left, StrokeError):
-        components.show_error(left)
-    elif left:
-        st.markdown(left)
+    outcome = state.read_outcome(place)
+    if isinstance(outcome, StrokeError):
+        components.show_error(outcome)
+    elif outcome:
+        st.markdown(outcome)
 
 
 def _show_entry(short: str, entry: Entry) -> None:
@@ -158,10 +160,12 @@ def _show_entry(short: str, entry: Entry) -> None:
             key = f"change_{short}_{entry.id}"
             with st.popover("Change", icon=":material/edit:", type="tertiary"):
                 st.text_area("Note", entry.note, key=key, max_chars=2000)
-                st.button("Save", key=f"save_{key}", on_click=_act, args=(short, _change_note, entry.id, key))
+                st.button(
+                    "Save", key=f"save_{key}", on_click=_run_action, args=(short, _change_note, entry.id, key)
+                )
         st.button(
             "Remove", key=f"remove_{short}_{entry.id}", icon=":material/close:", type="tertiary",
-            on_click=_act, args=(short, _remove, entry.id),
+            on_click=_run_action, args=(short, _remove, entry.id),
         )  # fmt: skip
 
 
@@ -170,8 +174,8 @@ def _offer_undo(short: str, entry: Entry) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Removed: {what} · {_write_origin(entry.removed_by, entry.removed)}", width="content")
         st.button(
-            "Put back", key=f"restore_{short}_{entry.id}", icon=":material/undo:", type="tertiary",
-            on_click=_act, args=(short, _restore, entry.id),
+            "Restore", key=f"restore_{short}_{entry.id}", icon=":material/undo:", type="tertiary",
+            on_click=_run_action, args=(short, _restore, entry.id),
         )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
-"""Two widgets of our own: a gallery of cases, and a table whose cells choose cases. Their looks and ways are
-in dashboard/scripts; what they show goes in as data and is set as plain text."""
+"""Two custom widgets: a gallery of cases, and a table whose cells filter cases.
+
+Their scripts and styles are in dashboard/scripts; they show their data as plain text.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +32,16 @@ class Tile:
     """One case in a gallery.
 
     Attributes:
-        row: what opening it is told by.
-        sources: its pictures as data URIs, side by side; none: `absent` is written in their place.
-        label: of the case, in words; `positive` gives its colour.
-        name: patient and number, or what else it is called.
-        scores: (framework or "", text) of each model.
-        outcome: "right", "one-wrong", "wrong" or "aside"; "" for none.
-        marks: (kind, sign, meaning) in the corner.
-        current: whether it is the one that is open.
-        alt: all of this in words.
+        row: row of the case in the experiment's slices.
+        sources: its pictures as data URIs, side by side.
+        absent: text shown if there are no pictures.
+        label: label of the case, in words; `positive` gives its colour.
+        name: patient and slice number, or the first digits of the SHA-256.
+        scores: (framework or "", text) pairs.
+        outcome: "right", "one-wrong", "wrong" or "excluded"; "" for none.
+        marks: (kind, sign, meaning) shown in the corner.
+        alt: description for screen readers.
+        current: whether it is the open case.
     """
 
     row: int
@@ -56,14 +59,22 @@ class Tile:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: its name, count, share of its row, a small note, what it tells, whether chosen."""
+    """One cell of a table.
+
+    Attributes:
+        n, share: number of cases, and their share of the row, 0 to 1.
+        note: small text under the number.
+        meaning: the cell in words, for screen readers.
+        kind: "", "wrong" or "review".
+        chosen: whether its cases are filtered.
+    """
 
     name: str
     n: int
     share: float
     note: str
-    told: str
-    kind: str  # "", "wrong" or "review"
+    meaning: str
+    kind: str
     chosen: bool
 
 
@@ -71,7 +82,13 @@ def show_gallery(
     key: str, title: str, tiles: Sequence[Tile], *, open_row: Callable[[int], None],
     turn: Callable[[int], None] | None = None, columns: int = 6, ratio: str = "1", strip: bool = False,
 ) -> None:  # fmt: skip
-    """Tiles in so many columns, or in one row that scrolls; `turn` is called with 1 or -1 to turn a page."""
+    """Show tiles in a grid or, with `strip`, in one row that scrolls.
+
+    Args:
+        open_row: called with the row of a tile that is clicked.
+        turn: called with 1 or -1 for the next or previous page.
+        ratio: width to height of a tile's pictures, in CSS.
+    """
     data = {
         "title": title, "tiles": [asdict(tile) for tile in tiles], "columns": columns, "ratio": ratio,
         "strip": strip, "colors": _colors(state.palette()),
@@ -84,7 +101,7 @@ def show_matrix(
     key: str, title: str, hue: str, columns: Sequence[str], rows: Sequence[str],
     cells: Sequence[Sequence[Cell]], choose: Callable[[str], None],
 ) -> None:  # fmt: skip
-    """A table with a title; `choose` is called with the name of a cell that is clicked."""
+    """Show a table with a title; `choose` is called with the name of a cell that is clicked."""
     data = {
         "title": title, "columns": list(columns), "rows": list(rows),
         "cells": [[asdict(cell) for cell in line] for line in cells],

@@ -1,4 +1,4 @@
-"""What Read a scan gives to take along: PDF, DICOM, CSV and JSON, each made only when asked for."""
+"""The downloads of Read a scan: PDF, DICOM, CSV and JSON, each made only when its button is pressed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from core.reading import Refusal
 from core.reports import ScanReport, exports
 from dashboard.readings import Reading
 
-_DICOM_HELP = "For an archive of research or teaching: without a patient and without the name of the file."
+_DICOM_HELP = "For an archive of research or teaching. It holds no patient and no file name."
 _CSV_HELP = (
-    "A row for each slice: its position, what the gate says, and what both networks say. The verdict on the "
-    "scan stands in each of its rows."
+    "One row per slice: its position, the result of the input check, and the results of both networks. "
+    "The verdict on the scan is repeated in each of its rows."
 )
 _NAMES_HELP = (
-    "A file may be named after a patient. So downloads say Scan 1, Scan 2 and so on, in the order of the "
-    "worklist, each with the beginning of its SHA-256. Ticked, PDF, CSV and JSON name the files; DICOM never "
-    "does."
+    "A file name may contain a patient's name. Downloads therefore say Scan 1, Scan 2 and so on, in the "
+    "order of the worklist, each with the first digits of its SHA-256. If ticked, PDF, CSV and JSON show the "
+    "file names; DICOM never does."
 )
 
 
@@ -27,7 +27,7 @@ _NAMES_HELP = (
 def offer_downloads(
     experiment: Experiment, chosen: Reading, read: Sequence[Reading], refused: Sequence[Reading]
 ) -> None:
-    """A row of buttons; nothing is made before one is pressed, and the page is not drawn anew."""
+    """Show a row of download buttons; a file is made only when its button is pressed."""
     pdf, dicom, download = "application/pdf", "application/dicom", ":material/download:"
     with st.container(key="downloads", horizontal=True, vertical_alignment="center", gap="small"):
         row = st.container(key="download_buttons", horizontal=True, gap="small", width="content")
@@ -66,7 +66,7 @@ def offer_downloads(
 
 
 def report_scans(read: Sequence[Reading], *, named: bool) -> list[ScanReport]:
-    """The readings as the reports tell them, in the same order; `named`: by the names of their files."""
+    """Return the readings as scans of a report, in the same order; `named` keeps the file names."""
     findings = [reading.findings for reading in read]
     if not named:
         findings = exports.remove_names(findings)
@@ -77,6 +77,6 @@ def report_scans(read: Sequence[Reading], *, named: bool) -> list[ScanReport]:
 
 
 def report_refusals(refused: Sequence[Reading], *, named: bool) -> list[Refusal]:
-    """What was refused, as the worklist and JSON tell it."""
+    """Return the refused readings as refusals of CSV and JSON; `named` keeps the file names."""
     refusals = [Refusal(reading.name, reading.refusal.code, str(reading.refusal)) for reading in refused]
     return refusals if named else exports.remove_refused_names(refusals)

@@ -1,4 +1,4 @@
-"""A reading that takes its time on Read a scan: how far it is, and what is there already."""
+"""The progress of a long reading on Read a scan, and the slices read so far."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from dashboard.read import study_view, viewer
 from dashboard.readings import BackgroundReading, Reading, Step
 from dashboard.shared import state
 
-# What is there sooner comes at once; a bar that flashes by would only make the page jump.
-_PATIENCE_S = 0.4
-_TICK_S = 0.1
-_EVERY_S = 1.0
-# A study of so many slices is worth waiting for: it is shown when it is whole.
-SHORT = 32
+# No progress bar before: one that flashes up and vanishes would make the page jump.
+_BAR_AFTER_S = 0.4
+_POLL_S = 0.1
+_UPDATE_S = 1.0
+# A study of at most so many slices is shown only when all of them are read.
+SHORT_STUDY = 32
 
 Found = list[Reading] | BackgroundReading | None
-LookIn = Callable[[], Found]
+Poll = Callable[[], Found]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Unfinished:
     """A study that is being read.
 
     Attributes:
-        place: of its files among all that were handed in, as words; "" where there are no others.
-        keys: of its files, and of those that come after them.
+        place: of its group among all uploaded groups, as "2 of 3"; "" if it is the only one.
+        keys: of its group and of the groups after it.
     """
 
     reading: BackgroundReading
@@ -41,26 +41,26 @@ class Unfinished:
 
 
 class Waiting:
-    """What a page's run shows while it waits for files, one after the other."""
+    """The progress bar and Stop button shown while short readings are awaited, one after the other."""
 
     def __init__(self) -> None:
         self._whole, self._since_s = st.empty(), time.monotonic()
         self._bar: DeltaGenerator | None = None
 
-    def wait_for(self, look_in: LookIn, place: str, keys: Sequence[str]) -> Found:
-        """Look in until the reading is over, or is seen to be of a long study.
+    def wait_for(self, poll: Poll, place: str, keys: Sequence[str]) -> Found:
+        """Poll until the reading ends or turns out to be of a long study; return the last result.
 
         Args:
             place, keys: see Unfinished.
         """
-        while isinstance(found := look_in(), BackgroundReading) and found.step.total <= SHORT:
-            if time.monotonic() - self._since_s > _PATIENCE_S:
+        while isinstance(found := poll(), BackgroundReading) and found.step.total <= SHORT_STUDY:
+            if time.monotonic() - self._since_s > _BAR_AFTER_S:
                 self._show(found, place, keys)
-            found.watch(_TICK_S)
+            found.wait(_POLL_S)
         return found
 
     def end(self) -> None:
-        """Take away what it shows."""
+        """Remove the progress bar and button."""
         self._whole.empty()
 
     def _show(self, running: BackgroundReading, place: str, keys: Sequence[str]) -> None:
@@ -71,38 +71,38 @@ class Waiting:
         _show_bar(self._bar, running, place)
 
 
-@st.fragment(run_every=_EVERY_S)
-def follow(experiment: Experiment, unfinished: Unfinished, thresholds: Mapping[str, float]) -> None:
-    """Show the slices that have been read, more every second; then the page is drawn anew, with a verdict."""
+@st.fragment(run_every=_UPDATE_S)
+def follow_reading(experiment: Experiment, unfinished: Unfinished, thresholds: Mapping[str, float]) -> None:
+    """Show the slices read so far, updated every second; at the end rerun the page to show the verdict."""
     running = unfinished.reading
-    if running.watch() or running.stopped:
+    if running.wait() or running.stopped:
         st.rerun()
     with _place("of_study"):
         _show_bar(st.empty(), running, unfinished.place)
         _offer_stop(running, unfinished.keys, "reading")
     so_far = running.step.so_far
     if so_far is None:
-        _reserve_place(experiment)
+        _show_placeholders(experiment)
         return
     (findings,) = apply_operating_points([so_far.findings], experiment, thresholds)
     viewer.show_reading(experiment, replace(so_far, findings=findings), unfinished=True)
 
 
-def tell_step(step: Step, *, began: bool, place: str = "") -> str:
-    """How far a reading is, in words."""
-    if not began:
-        told = "Waiting for another reading to end"
+def describe_step(step: Step, *, started: bool, place: str = "") -> str:
+    """Return the progress of a reading in words."""
+    if not started:
+        text = "Waiting for another reading to end"
     elif step.done:
-        told = f"Slice {step.done} of {step.total}"
+        text = f"Slice {step.done} of {step.total}"
     elif step.total:
-        told = f"Checking whether {step.total} slices are of a head"
+        text = f"Checking that {step.total} slices show a head"
     else:
-        told = f"Decoding: {step.n_files} files so far" if step.n_files > 1 else "Decoding"
-    return f"{place}: {told[0].lower()}{told[1:]}" if place else told
+        text = f"Decoding: {step.n_files} files so far" if step.n_files > 1 else "Decoding"
+    return f"{place}: {text[0].lower()}{text[1:]}" if place else text
 
 
 def _place(name: str) -> DeltaGenerator:
-    """A place at the foot of the window, so that nothing moves when it comes and goes."""
+    """Return a container at the bottom of the window, so that nothing moves when it appears."""
     return st.container(
         key=f"reading_progress_{name}", horizontal=True, vertical_alignment="center", gap="medium"
     )
@@ -111,7 +111,8 @@ def _place(name: str) -> DeltaGenerator:
 def _show_bar(spot: DeltaGenerator, running: BackgroundReading, place: str) -> None:
     step = running.step
     spot.progress(
-        step.done / step.total if step.total else 0.0, tell_step(step, began=running.began, place=place)
+        step.done / step.total if step.total else 0.0,
+        describe_step(step, started=running.started, place=place),
     )
 
 
@@ -124,10 +125,10 @@ def _offer_stop(running: BackgroundReading, keys: Sequence[str], name: str) -> N
     st.button("Stop reading", on_click=stop, key=f"stop_{name}", icon=":material/stop_circle:")
 
 
-def _reserve_place(experiment: Experiment) -> None:
-    """What stands where the first slices will be."""
+def _show_placeholders(experiment: Experiment) -> None:
+    """Show placeholders until the first slices are read."""
     with st.container(key="pair_verdict"):
         verdict, _ = st.columns([1.1, 1], gap="medium")
     with verdict:
         study_view.show_verdict(experiment, Findings("", "", experiment.name, ()), unfinished=True)
-    viewer.show_empty_places(experiment)
+    viewer.show_placeholders(experiment)

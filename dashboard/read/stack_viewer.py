@@ -1,7 +1,7 @@
-"""A scan to scroll through: its slices, what each network sees in them, and the curve along them.
+"""The viewer of a scan: its slices, the heat maps, and the probabilities along the slices.
 
-Drawn in the browser by dashboard/scripts/stack*.js, at once; the server hears where a visitor rests, and then
-hands over that slice in full. Names from outside go in as data and are set as plain text.
+dashboard/scripts/stack*.js shows it in the browser, without waiting for the server. When the visitor rests on
+a slice, the server sends that slice in full. Untrusted names are passed as data and shown as plain text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dashboard.shared import DASHES, MARKERS, SIGNS, overlays, state
 _SCRIPTS = Path(__file__).parents[1] / "scripts"
 _DASHES = {"solid": "", "dash": "6 4"}
 _COLORS = (*FRAMEWORKS, "positive", "negative", "review", "grid")
-# Previews go to the browser in parts: while a study is read, only the new ones travel.
+# Previews are sent in parts: while a study is being read, only new ones are sent.
 _PART = 50
 
 
@@ -38,10 +38,10 @@ _stack = st.components.v2.component(
 _previews = st.components.v2.component("stroke_ct_previews", html="<span hidden></span>", js=_JS)
 
 
-def hand_over_previews(experiment: Experiment, reading: Reading) -> None:
-    """Give the browser a preview of every slice of a study. Not to be called anew for every slice shown."""
-    previews = session.previews(experiment, reading)
-    meanings = packing.preview_values(hounsfield=reading.has_hounsfield_units)
+def send_previews(experiment: Experiment, reading: Reading) -> None:
+    """Send a preview of every slice to the browser. Call it once per page run, not per slice shown."""
+    previews = session.pack_previews(experiment, reading)
+    meanings = packing.list_preview_values(hounsfield=reading.has_hounsfield_units)
     with st.container(key="page_keys_previews"):
         for start in range(0, len(previews), _PART):
             part = {
@@ -59,11 +59,11 @@ def show_stack(
     rest: Callable[[int], None],
     reference: Reference | None = None,
 ) -> None:
-    """Show a scan at a slice.
+    """Show the viewer of a scan.
 
     Args:
-        chosen: the slice to begin with; where a visitor has scrolled elsewhere, that counts.
-        rest: called with the index of a slice on which the visitor rests.
+        chosen: the slice shown first; ignored once the visitor has scrolled.
+        rest: called with the index of the slice on which the visitor rests.
         reference: a slice to compare with.
     """
     data = describe_stack(experiment, reading, chosen, reference)
@@ -74,7 +74,7 @@ def show_stack(
 def describe_stack(
     experiment: Experiment, reading: Reading, chosen: SliceFinding, reference: Reference | None = None
 ) -> dict[str, Any]:
-    """What the browser needs to show a scan at a slice, as JSON."""
+    """Return the data of the viewer for the browser; `chosen` is the slice that is sent in full."""
     findings, palette = reading.findings, state.palette()
     assert findings is not None
     networks = chosen.models
@@ -85,7 +85,7 @@ def describe_stack(
         "picture": packing.pack_slice(reading.pictures[chosen.index])
         | {"heat": packing.pack_heat(chosen)},
         "slices": [_describe_slice(finding, len(findings.slices)) for finding in findings.slices],
-        "driving": list_key_slices(reading),
+        "key_slices": list_key_slices(reading),
         "networks": [
             {
                 "name": name, "title": TITLES[name], "shape": MARKERS[name], "dash": _DASHES[DASHES[name]],
@@ -105,21 +105,21 @@ def describe_stack(
 
 
 def list_key_slices(reading: Reading) -> list[int]:
-    """The slices that drove the verdicts of a study, each once, the strongest of each network in turn."""
+    """Return the indices of at most five key slices of a study; [] for a single slice."""
     assert reading.findings is not None
     is_study = len(reading.findings.slices) > 1
     return scan_words.list_key_slices(reading.findings)[:5] if is_study else []
 
 
 def describe_geometry(reading: Reading) -> str:
-    """How large the pixels of the file are, and how far its slices lie apart."""
-    told = []
+    """Return the pixel size and the distance between slices in words; "" if unknown."""
+    parts = []
     if reading.technical.spacing_mm is not None:
         rows, columns = reading.technical.spacing_mm
-        told.append(f"Pixels of the file {rows:.2f} × {columns:.2f} mm")
+        parts.append(f"Pixels of the file {rows:.2f} × {columns:.2f} mm")
     if reading.technical.slice_spacing_mm is not None:
-        told.append(f"slices {reading.technical.slice_spacing_mm:.1f} mm apart")
-    return " · ".join(told)
+        parts.append(f"slices {reading.technical.slice_spacing_mm:.1f} mm apart")
+    return " · ".join(parts)
 
 
 def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
@@ -128,33 +128,33 @@ def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
         if finding.position_mm is None
         else f"{finding.position_mm:.1f} mm along the axis".replace("-", "−")
     )
-    doubts: list[str] = []
-    if n_slices > 1:  # what speaks against a scan of one slice stands above it
+    warnings: list[str] = []
+    if n_slices > 1:  # the warnings of a single slice are shown above the viewer
         if not finding.gate.brain_visible:
-            doubts.append("No brain visible: it does not vote.")
+            warnings.append("No brain visible: not counted.")
         elif not finding.is_counted:
-            doubts.append("Refused by the gate: it does not vote.")
-        doubts += finding.gate.reasons
+            warnings.append("Refused by the input check: not counted.")
+        warnings += finding.gate.reasons
     models = finding.models.values()
     return {
         "place": place,
         "scores": [round(model.probability, 4) for model in models],
         "positive": [model.positive for model in models],
         "review": [model.review for model in models],
-        "votes": finding.is_counted,
-        "doubts": doubts,
+        "counted": finding.is_counted,
+        "warnings": warnings,
     }
 
 
 def _list_windows(experiment: Experiment, reading: Reading) -> list[dict[str, Any]]:
-    """The windows to choose from, the networks' own first; none for a scan in gray."""
+    """Return the windows to choose from, the networks' own first; [] for a scan without Hounsfield units."""
     if not reading.has_hounsfield_units:
         return []
     named = {"networks' own": experiment.recipe.window, **WINDOWS}
     if reading.technical.window is not None:
         named["file's own"] = reading.technical.window
     return [
-        {"name": name, "level": round(window.center_hu), "width": max(2, round(window.width_hu))}
+        {"name": name, "center": round(window.center_hu), "width": max(2, round(window.width_hu))}
         for name, window in named.items()
     ]
 
@@ -167,12 +167,12 @@ def _describe_reference(experiment: Experiment, reference: Reference) -> dict[st
         "sign": SIGNS["positive" if positive else "negative"],
     }
     if reference.file is None:
-        planted = "with a planted bright spot" if positive else "without a spot"
-        told = f"Drawn by this program, {planted}: the data set is not on this machine."
-        return described | {"title": "Phantom", "decision": "", "told": told}
-    said = ", ".join(f"{TITLES[name]} {value:.2f}" for name, value in reference.probabilities.items())
-    told = f"{reference.file} of the data set, held out: {said}."
-    return described | {"title": "Typical", "decision": experiment.classes[reference.label], "told": told}
+        spot = "with a bright spot" if positive else "without a bright spot"
+        text = f"Synthetic slice {spot}: the data set is not on this machine."
+        return described | {"title": "Phantom", "decision": "", "text": text}
+    scores = ", ".join(f"{TITLES[name]} {value:.2f}" for name, value in reference.probabilities.items())
+    text = f"{reference.file} of the data set, out of sample: {scores}."
+    return described | {"title": "Typical", "decision": experiment.classes[reference.label], "text": text}
 
 
 def _name_study(experiment: Experiment, reading: Reading) -> str:

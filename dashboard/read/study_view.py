@@ -1,4 +1,4 @@
-"""A scan of many slices on Read a scan: the verdict on the study, and the slice that is looked at."""
+"""A study on Read a scan: its verdict, and the slice on screen."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from dashboard.shared import WORDS, components, state
 
 
 def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool = False) -> None:
-    """What both networks say of the whole study, and by which rule; nothing yet while it is being read."""
+    """Show the verdict of each network on the study and its rule; only the rule while it is being read."""
     if unfinished:
         st.header("Reading the study", anchor=False)
-        st.markdown(f"The verdict comes with the last slice: it is {RULE}.")
+        st.markdown(f"The verdict follows after the last slice. The score of a study is {RULE}.")
         return
     if not findings.verdicts:
         st.header("No verdict on this study", anchor=False)
         st.markdown(explain_no_verdict(findings))
         return
     verdicts = findings.verdicts
-    said = {verdict.positive for verdict in verdicts.values()}
-    if len(said) == 1:
-        st.header(components.name_decision(experiment, said.pop()), anchor=False)
+    decisions = {verdict.positive for verdict in verdicts.values()}
+    if len(decisions) == 1:
+        st.header(components.name_decision(experiment, decisions.pop()), anchor=False)
     else:
         st.header(f":{WORDS['review']}[{components.SIGNS['disagree']} The networks disagree]", anchor=False)
     lines = []
@@ -35,21 +35,24 @@ def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool
         lines.append(
             f"{components.name_framework(name)} **{verdict.score:.2f}** "
             f"{components.name_decision(experiment, verdict.positive)} "
-            f"(operating point of studies {verdict.threshold:.2f}){near}"
+            f"(threshold for studies {verdict.threshold:.2f}){near}"
         )
     n_counted = next(iter(verdicts.values())).n_counted
     st.markdown("  \n".join(lines))
-    st.caption(f"Of the study: {RULE}; {n_counted} of {len(findings.slices)} do. It is no probability.")
+    st.caption(
+        f"Score of the study: {RULE} ({n_counted} of {len(findings.slices)} slices). This score is not a "
+        "probability."
+    )
 
 
 def choose_slice(reading: Reading) -> tuple[SliceFinding, Callable[[int], None]]:
-    """The slice that a visitor looked at last, at first the most suspicious one; and how to go to another."""
+    """Return the slice on screen, at first the most suspicious one, and a function to go to another index."""
     findings = reading.findings
     assert findings is not None
-    kept = int(state.recall("slice", findings.sha256, find_most_suspicious(findings).index))
+    index = int(state.recall("slice", findings.sha256, find_most_suspicious(findings).index))
     last = len(findings.slices) - 1
 
     def go_to(index: int) -> None:
         state.remember("slice", findings.sha256, max(0, min(last, int(index))))
 
-    return findings.slices[min(kept, last)], go_to
+    return findings.slices[min(index, last)], go_to

@@ -1,4 +1,4 @@
-"""One scan on Read a scan: the verdict, how sure, where the networks look, and what they have never seen."""
+"""One scan on Read a scan: verdict, probabilities, warnings, viewer, and the limits of the networks."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _NO_REFERENCE = "None"
 
 
 def show_reading(experiment: Experiment, reading: Reading, *, unfinished: bool = False) -> None:
-    """Show a reading, decided at the chosen operating points; verdict first.
+    """Show a reading, decided at the chosen operating points.
 
     Args:
-        unfinished: whether the study is still being read: its findings hold the slices read so far.
+        unfinished: whether the study is still being read; its findings then hold the slices read so far.
     """
     if unfinished or len(reading.findings.slices) > 1:
-        stack_viewer.hand_over_previews(experiment, reading)
+        stack_viewer.send_previews(experiment, reading)
     _show_slice(experiment, reading, unfinished)
 
 
 @st.fragment
 def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> None:
-    """What belongs to one slice, drawn anew when a visitor rests on another."""
+    """Show the parts that depend on the slice; only these rerun when the visitor rests on another slice."""
     is_study = unfinished or len(reading.findings.slices) > 1
     finding, go_to = study_view.choose_slice(reading)
     with st.container(key="pair_verdict"):
@@ -44,33 +44,33 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
             ScaleRow(n, m.probability, m.threshold, experiment.review_band(n, threshold=m.threshold))
             for n, m in finding.models.items()
         ]
-        told = ". ".join(row.describe() for row in rows)
+        text = ". ".join(row.describe() for row in rows)
         if is_study:
-            st.caption(f"Slice {finding.index + 1} alone")
-        st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=told)
-    let_through = [OVERRIDE_NOTE] if reading.findings.overridden else []
-    # Of a study what is said of one slice alone stands at the slice: here it would move the pictures.
+            st.caption(f"Slice {finding.index + 1} only")
+        st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=text)
+    overridden = [OVERRIDE_NOTE] if reading.findings.overridden else []
+    # A study shows the reasons of one slice next to that slice: here they would move the pictures.
     reasons = () if is_study else finding.gate.reasons
     with scales:
-        components.show_remarks((*let_through, *reasons, *finding.warnings))
+        components.show_remarks((*overridden, *reasons, *finding.warnings))
     if reading.synthetic:
         st.markdown(
-            f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** drawn by this program, no "
-            "person's scan. It shows how the page works, not how well the networks read."
+            f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** made by this program, not a "
+            "scan of a person. It shows how the page works, not how well the networks read."
         )
     viewer = st.container()
     label = _choose_reference(experiment)
-    reference = None if label is None else samples.reference(experiment, label)
+    reference = None if label is None else samples.find_reference(experiment, label)
     with viewer:
         stack_viewer.show_stack(experiment, reading, finding, rest=go_to, reference=reference)
         st.caption(
-            "Each heat map is scaled to its own strongest point: it shows where a network looks, not how "
-            "sure it is."
+            "Heat maps show where a network looks. Colours are scaled per slice: compare places, not "
+            "intensity."
         )
 
 
-def show_empty_places(experiment: Experiment) -> None:
-    """What stands where the pictures will be."""
+def show_placeholders(experiment: Experiment) -> None:
+    """Show empty frames where the pictures will be."""
     with st.container(key="scan_places"):
         columns = st.columns(1 + len(experiment.frameworks), gap="small")
     for column, title in zip(
@@ -81,7 +81,7 @@ def show_empty_places(experiment: Experiment) -> None:
 
 
 def show_limits(experiment: Experiment) -> None:
-    """What the networks were made for, and what they have never seen; from the experiment's card."""
+    """Show what the positive class means and the limits on the experiment's card."""
     components.show_meaning(experiment)
     with st.container(key="limits", border=True):
         st.markdown("**What these networks have never seen**")
@@ -90,30 +90,30 @@ def show_limits(experiment: Experiment) -> None:
 
 
 def _show_verdict(experiment: Experiment, finding: SliceFinding) -> None:
-    """First what both say together, in one line."""
+    """Show the decision of both networks on one slice."""
     if finding.agree:
-        together = "Both networks agree." if len(finding.models) > 1 else "By one network."
+        summary = "Both networks agree." if len(finding.models) > 1 else "Read by one network."
         positive = next(iter(finding.models.values())).positive
         st.header(components.name_decision(experiment, positive), anchor=False)
     else:
-        together = ", ".join(
+        summary = ", ".join(
             f"{components.name_framework(name)} says {components.name_decision(experiment, model.positive)}"
             for name, model in finding.models.items()
         )
         st.header(f":{WORDS['review']}[{components.SIGNS['disagree']} The networks disagree]", anchor=False)
     near = [components.name_framework(name) for name, model in finding.models.items() if model.review]
-    doubt = (
-        f"  \n:{WORDS['review']}[{components.SIGNS['review']} **Needs review:**] too near to the operating "
+    review = (
+        f"  \n:{WORDS['review']}[{components.SIGNS['review']} **Needs review:**] too close to the operating "
         f"point of {' and '.join(near)} to decide."
     )
-    st.markdown(together + (doubt if near else ""))
+    st.markdown(summary + (review if near else ""))
 
 
 def _choose_reference(experiment: Experiment) -> int | None:
-    """The label of the slice to compare with; None for none."""
+    """Let the visitor choose a typical slice to compare with; return its label, or None."""
     names = [components.plain(name) for name in experiment.classes]
-    asked = st.segmented_control(
+    chosen = st.segmented_control(
         "Compare with a typical slice", [_NO_REFERENCE, *names], default=_NO_REFERENCE, key="reference",
         required=True, persist_state="session",
     )  # fmt: skip
-    return names.index(asked) if asked in names else None
+    return names.index(chosen) if chosen in names else None

@@ -1,4 +1,4 @@
-"""The worklist of Read a scan: what was handed in, the most suspicious first."""
+"""The worklist of Read a scan: the uploaded scans, the most suspicious first, and the refused files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from dashboard.readings import (
     Reading,
     Upload,
     group_uploads,
-    key_of,
+    hash_group,
+    number_duplicates,
     session,
-    tell_names_apart,
 )
 from dashboard.shared import WORDS, components, overlays, page_scripts, state
 
-_MOST_REFUSALS = 1
+_MAX_OPEN_REFUSALS = 1
 _THUMBNAIL_PX = 96
 _KEYS = {
     "ArrowRight": ".st-key-worklist [data-selected=true] + div input[type=radio]",
@@ -37,32 +37,32 @@ _KEYS = {
 def read_all(
     experiment: Experiment, uploads: Sequence[Upload], thresholds: dict[str, float]
 ) -> tuple[list[Reading], list[Reading], Unfinished | None]:
-    """Read every upload, decided at these operating points, one group of files after the other.
+    """Read all uploads, one group of files after the other, and decide at these thresholds.
 
     Returns:
-        What was read, the highest probability of any slice and network first; what was refused; and a study
-        of many slices that is still being read, before the groups that come after it.
+        The readings, sorted by the highest probability of any slice and network, highest first; the refused
+        ones; and the long study that is still being read, if any. Groups after it are not read yet.
     """
-    groups, allowed = group_uploads(uploads), state.overridden_keys()
-    keys = [key_of(group) for group in groups]
-    session.end_other_readings(experiment, groups, allowed)
+    groups, overridden = group_uploads(uploads), state.overridden_keys()
+    keys = [hash_group(group) for group in groups]
+    session.stop_other_readings(experiment, groups, overridden)
     readings: list[Reading] = []
     unfinished = None
     waiting = progress.Waiting()
     for number, (group, key) in enumerate(zip(groups, keys, strict=True)):
         begin = not state.recall("stopped", key, False)
-        look_in = partial(session.look_in, experiment, group, override_gate=key in allowed, begin=begin)
+        poll = partial(session.poll_reading, experiment, group, override_gate=key in overridden, begin=begin)
         place = f"{number + 1} of {len(groups)}" if len(groups) > 1 else ""
-        found = waiting.wait_for(look_in, place, keys[number:])
+        found = waiting.wait_for(poll, place, keys[number:])
         if found is None:
-            readings.append(_tell_stopped(group, key))
+            readings.append(_make_stopped(group, key))
         elif isinstance(found, BackgroundReading):
             unfinished = Unfinished(found, place, keys[number:])
             break
         else:
             readings += found
     waiting.end()
-    readings = _tell_apart(readings)
+    readings = _rename_duplicates(readings)
     read = [reading for reading in readings if reading.findings is not None]
     decided = apply_operating_points([reading.findings for reading in read], experiment, thresholds)
     read = [replace(reading, findings=findings) for reading, findings in zip(read, decided, strict=True)]
@@ -70,15 +70,15 @@ def read_all(
     return read, [reading for reading in readings if reading.refusal is not None], unfinished
 
 
-def _tell_stopped(group: Sequence[Upload], key: str) -> Reading:
+def _make_stopped(group: Sequence[Upload], key: str) -> Reading:
     refusal = ScanError(
-        "Its reading was stopped", remedy="there is no verdict on a part of a study", code="stopped"
+        "The reading was stopped", remedy="a study gets a verdict only when all of it is read", code="stopped"
     )
     return Reading(group[0].name, group[0].synthetic, refusal=refusal, key=key)
 
 
-def choose(read: Sequence[Reading]) -> Reading:
-    """Choose a scan; arrow keys move. The chosen scan stays when others come."""
+def choose_scan(read: Sequence[Reading]) -> Reading:
+    """Let the visitor choose a scan, also by arrow keys. The choice stays when others are uploaded."""
     if len(read) == 1:
         return read[0]
     listed = {components.plain(reading.name): reading for reading in read}
@@ -93,57 +93,57 @@ def choose(read: Sequence[Reading]) -> Reading:
 
 
 def show_refusals(refused: Sequence[Reading]) -> None:
-    """What was not read and why; several stand folded, so that they push nothing away."""
-    alike = _join_alike(refused)
-    if len(refused) <= _MOST_REFUSALS:
-        for place, reading in enumerate(alike):
+    """Show what was not read and why; several refusals are collapsed to save space."""
+    joined = _join_equal(refused)
+    if len(refused) <= _MAX_OPEN_REFUSALS:
+        for place, reading in enumerate(joined):
             _show_refusal(place, reading)
         return
     with st.expander(f"{len(refused)} files were not read", icon=components.SIGNS["warning"]):
-        for place, reading in enumerate(alike):
+        for place, reading in enumerate(joined):
             _show_refusal(place, reading)
 
 
-def _join_alike(refused: Sequence[Reading]) -> list[Reading]:
-    """One for all that were refused for one reason, unless each has a button of its own."""
-    alike: dict[tuple[str, ...], list[Reading]] = {}
+def _join_equal(refused: Sequence[Reading]) -> list[Reading]:
+    """Return one reading for all refused for the same reason, except those that need their own button."""
+    equal: dict[tuple[str, ...], list[Reading]] = {}
     for reading in refused:
         own = (reading.key, reading.name) if reading.refusal.code in ("not_head_ct", "stopped") else ()
-        alike.setdefault((str(reading.refusal), *own), []).append(reading)
-    return [replace(group[0], name=join_names([one.name for one in group])) for group in alike.values()]
+        equal.setdefault((str(reading.refusal), *own), []).append(reading)
+    return [replace(group[0], name=join_names([one.name for one in group])) for group in equal.values()]
 
 
 def _show_refusal(place: int, reading: Reading) -> None:
-    """Why; and what does not look like a head CT can be read all the same, knowingly."""
+    """Show the reason, and a button to read anyway what is no head CT or was stopped."""
     components.show_error(reading.refusal, subject=reading.name)
     if reading.refusal.code == "not_head_ct":
         st.button(
-            "Read it all the same", on_click=state.override_gate, args=(reading.key,),
-            key=f"let_through_{reading.key[:16]}_{place}",
-            help="The networks were made for head CT. What they say of anything else means little.",
+            "Read anyway", on_click=state.override_gate, args=(reading.key,),
+            key=f"read_anyway_{reading.key[:16]}_{place}",
+            help="The networks were trained on head CT. Their results on anything else mean little.",
         )  # fmt: skip
     elif reading.refusal.code == "stopped":
         st.button(
-            "Read it after all", on_click=state.remember, args=("stopped", reading.key, False),
-            key=f"read_after_all_{reading.key[:16]}",
+            "Read again", on_click=state.remember, args=("stopped", reading.key, False),
+            key=f"read_again_{reading.key[:16]}",
         )  # fmt: skip
 
 
-def _tell_apart(readings: Sequence[Reading]) -> list[Reading]:
-    """Return the same readings, each under a name of its own."""
-    apart = []
-    for reading, name in zip(readings, tell_names_apart([one.name for one in readings]), strict=True):
-        named = None if reading.findings is None else replace(reading.findings, source=name)
-        apart.append(replace(reading, name=name, findings=named))
-    return apart
+def _rename_duplicates(readings: Sequence[Reading]) -> list[Reading]:
+    """Return the same readings with unique names."""
+    renamed = []
+    for reading, name in zip(readings, number_duplicates([one.name for one in readings]), strict=True):
+        findings = None if reading.findings is None else replace(reading.findings, source=name)
+        renamed.append(replace(reading, name=name, findings=findings))
+    return renamed
 
 
 def _caption(reading: Reading) -> str:
-    """Thumbnail, both probabilities, and the signs of doubt of a scan's most suspicious slice."""
+    """Return thumbnail, probabilities and signs of a scan's most suspicious slice, as Markdown."""
     worst = find_most_suspicious(reading.findings)
     address = overlays.to_address(overlays.to_thumbnail(reading.picture(worst.index), _THUMBNAIL_PX))
-    said = " · ".join(f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}]" for n, m in worst.models.items())
-    return f"![]({address}){said}  \n{' '.join(_signs(worst, len(reading.findings.slices)))}"
+    scores = " · ".join(f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}]" for n, m in worst.models.items())
+    return f"![]({address}){scores}  \n{' '.join(_signs(worst, len(reading.findings.slices)))}"
 
 
 def _signs(worst: SliceFinding, n_slices: int) -> list[str]:
@@ -158,7 +158,7 @@ def _signs(worst: SliceFinding, n_slices: int) -> list[str]:
     if any(model.review for model in worst.models.values()):
         signs.append(f":{WORDS['review']}[{components.SIGNS['review']} review]")
     if worst.gate.outcome != "read":
-        signs.append(f":{WORDS['review']}[{components.SIGNS['warning']} doubtful]")
+        signs.append(f":{WORDS['review']}[{components.SIGNS['warning']} check input]")
     if n_slices > 1:
         signs.append(f"{n_slices} slices")
     return signs

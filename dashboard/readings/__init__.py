@@ -1,4 +1,4 @@
-"""Scans that a visitor's session reads, and the pictures they come with."""
+"""The scans that a visitor's session reads, with their pictures."""
 
 import lazy_loader
 

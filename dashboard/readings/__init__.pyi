@@ -1,14 +1,14 @@
 from . import packing as packing, pictures as pictures, samples as samples, session as session
 from .pictures import (
-    Small as Small,
-    find_pictures as find_pictures,
+    Thumbnail as Thumbnail,
+    find_picture_folder as find_picture_folder,
     read_file as read_file,
 )
 from .reading import (
     Reading as Reading,
     Step as Step,
     group_uploads as group_uploads,
-    key_of as key_of,
+    hash_group as hash_group,
 )
 from .references import (
     Reference as Reference,
@@ -18,7 +18,7 @@ from .threads import (
 )
 from .uploads import (
     Upload as Upload,
-    received as received,
-    tell_apart as tell_apart,
-    tell_names_apart as tell_names_apart,
+    list_uploads as list_uploads,
+    number_duplicates as number_duplicates,
+    rename_duplicates as rename_duplicates,
 )

@@ -1,7 +1,6 @@
-"""Slices and heat maps packed for the browser, where dashboard/scripts/stack_draw.js draws them.
+"""Pack slices and heat maps for the browser, where dashboard/scripts/stack_draw.js draws them.
 
-Two forms: a preview of every slice, small, so that scrolling needs no server; and the slice that is looked
-at, whole and exact.
+Every slice is sent as a small preview, so that scrolling needs no server; the slice on screen, in full.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from core.reading import SliceFinding
 
 PREVIEW_SIZE = 256
 _QUALITY = 80
-# Hounsfield units of a preview's 256 grays, joined linearly: 2.3 HU a gray where the windows for soft tissue
-# lie, some 40 in air and bone.
+# Hounsfield units of a preview's 256 grays, interpolated linearly: 2.3 HU per gray for soft tissue, coarser
+# for air and bone.
 _UNITS, _GRAYS = (-1024, -150, 250, 3071), (0, 24, 200, 255)
 _GRAY_OF_HU = np.rint(np.interp(np.arange(_UNITS[0], _UNITS[-1] + 1), _UNITS, _GRAYS)).astype(np.uint8)
 
 
-def preview_values(*, hounsfield: bool) -> list[int]:
-    """What each of a preview's 256 grays stands for: Hounsfield units, or for a scan in gray itself."""
+def list_preview_values(*, hounsfield: bool) -> list[int]:
+    """Return the value of each of a preview's 256 grays: Hounsfield units, or the gray itself."""
     grays = np.arange(256)
     return [int(value) for value in (np.rint(np.interp(grays, _GRAYS, _UNITS)) if hounsfield else grays)]
 
 
 def pack_preview(picture: np.ndarray) -> str:
-    """A slice, (H, W) int16 in Hounsfield units or uint8 gray, as a small JPEG in base64.
+    """Return a slice, (H, W) int16 in Hounsfield units or uint8 gray, as a small JPEG in base64.
 
-    Its grays stand for what `preview_values` says.
+    `list_preview_values` gives the value of each gray.
     """
     if picture.dtype == np.int16:
         picture = _GRAY_OF_HU[np.clip(picture, _UNITS[0], _UNITS[-1]) - _UNITS[0]]
@@ -44,7 +43,7 @@ def pack_preview(picture: np.ndarray) -> str:
 
 
 def pack_slice(picture: np.ndarray) -> dict[str, Any]:
-    """A slice, (size, size) int16 or uint8, exact: its bytes deflated, all low ones before all high ones."""
+    """Return a slice, (size, size) int16 or uint8, without loss: low bytes, then high bytes, deflated."""
     bytes_apart = np.ascontiguousarray(picture).view(np.uint8).reshape(picture.size, -1).T
     return {
         "size": len(picture),
@@ -54,7 +53,7 @@ def pack_slice(picture: np.ndarray) -> dict[str, Any]:
 
 
 def pack_heat(finding: SliceFinding) -> list[dict[str, Any]]:
-    """The heat maps of a slice, a network after the other: (height, width) bytes, 255 being the strongest."""
+    """Return the heat maps of a slice in the order of its networks: (height, width) bytes, at most 255."""
     return [
         {
             "height": model.heat.shape[0],
@@ -66,7 +65,7 @@ def pack_heat(finding: SliceFinding) -> list[dict[str, Any]]:
 
 
 def pack_colors(colors: np.ndarray) -> str:
-    """(256, 3) uint8 colours of heat, in base64."""
+    """Return (256, 3) uint8 colours in base64."""
     return _to_text(np.ascontiguousarray(colors).tobytes())
 
 

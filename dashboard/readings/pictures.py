@@ -1,6 +1,6 @@
-"""Pictures of an experiment's cases, each file compared with the hash on record; small ones are kept.
+"""The pictures of an experiment's cases; each file must match its recorded hash. Thumbnails are cached.
 
-Nothing is shown for a file that is missing or is another one: what the networks said is of the recorded file.
+A file that is missing or differs is not shown: the probabilities belong to the recorded file.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from dashboard.readings.reading import Reading
 from dashboard.readings.uploads import Upload
 from dashboard.shared import loaders, overlays
 
-SIDE = 208  # px, of a small picture
-_MOST = {"thumbnails": 6000, "heat_thumbnails": 1500}  # some 6 KB each
+SIZE_PX = 208  # of a thumbnail
+_MAX_ENTRIES = {"thumbnails": 6000, "heat_thumbnails": 1500}  # about 6 KB each
 _OPACITY = 0.5
 
 
 @dataclass(frozen=True)
-class Small:
-    """A small picture as a data URI; "" where there is none, and why: "missing" or "differs"."""
+class Thumbnail:
+    """A small picture as a data URI; if it is "", the reason is "missing" or "differs"."""
 
     uri: str
     reason: str = ""
 
 
-def find_pictures(named: str) -> Path | None:
-    """The folder that holds the class folders: the one named, or the one of this machine; None if none is.
+def find_picture_folder(chosen: str) -> Path | None:
+    """Return the folder with the class folders: the chosen one or, if "", this machine's; None if absent.
 
     Raises:
-        DatasetError: what lies there is no data set.
+        DatasetError: the folder is not a data set.
     """
-    folder = Path(named).expanduser() if named else find_dataset()
+    folder = Path(chosen).expanduser() if chosen else find_dataset()
     return None if folder is None else find_class_folders(folder)[0]
 
 
 def read_file(root: Path, file: str, sha256: str) -> bytes | str:
-    """The bytes of a case's file, or why there are none: "missing" or "differs"."""
+    """Return the bytes of a case's file, or why there are none: "missing" or "differs" (from `sha256`)."""
     try:
         data = (root / file).read_bytes()
     except OSError:
@@ -54,58 +54,58 @@ def read_file(root: Path, file: str, sha256: str) -> bytes | str:
     return data if hashlib.sha256(data).hexdigest() == sha256 else "differs"
 
 
-def render_small(root: Path | None, file: str, sha256: str) -> Small:
-    """The small picture of a case; `root` is None where no data set is on this machine."""
+def render_thumbnail(root: Path | None, file: str, sha256: str) -> Thumbnail:
+    """Return the thumbnail of a case; `root` is None if no data set is on this machine."""
     if root is None:
-        return Small("", "missing")
+        return Thumbnail("", "missing")
 
-    def draw() -> Small:
+    def render() -> Thumbnail:
         data = read_file(root, file, sha256)
-        return Small("", data) if isinstance(data, str) else Small(overlays.to_address(_shrink(data)))
+        return Thumbnail("", data) if isinstance(data, str) else Thumbnail(overlays.to_address(_shrink(data)))
 
-    return _remember("thumbnails", (root, sha256), draw, lambda small: bool(small.uri))
+    return _cache("thumbnails", (root, sha256), render, lambda thumbnail: bool(thumbnail.uri))
 
 
-def render_small_heat(experiment: Experiment, root: Path, file: str, sha256: str) -> tuple[str, ...]:
-    """The heat map of each network over the slice, small, as data URIs; () where there is no picture.
+def render_heat_thumbnails(experiment: Experiment, root: Path, file: str, sha256: str) -> tuple[str, ...]:
+    """Return thumbnails of the slice with each network's heat map, as data URIs; () if there is no picture.
 
     Raises:
         StrokeError: the networks cannot read it.
     """
 
-    def draw() -> tuple[str, ...]:
+    def render() -> tuple[str, ...]:
         reading = read_case(experiment, root, file, sha256)
         if reading is None or reading.findings is None:
             return ()
-        frame = overlays.to_thumbnail(reading.picture(0), SIDE)
+        frame = overlays.to_thumbnail(reading.picture(0), SIZE_PX)
         return tuple(
             overlays.to_address(overlays.overlay_heat(_pixels(frame), model.heat, _OPACITY))
             for model in reading.findings.slices[0].models.values()
         )
 
-    return _remember("heat_thumbnails", (experiment.digest, sha256), draw, bool)
+    return _cache("heat_thumbnails", (experiment.digest, sha256), render, bool)
 
 
-def has_small_heat(experiment: Experiment, sha256: str) -> bool:
-    """Whether `render_small_heat` has it ready."""
+def has_heat_thumbnails(experiment: Experiment, sha256: str) -> bool:
+    """Return whether `render_heat_thumbnails` has this case in its cache."""
     return (experiment.digest, sha256) in loaders.memory("heat_thumbnails")
 
 
 def read_case(experiment: Experiment, root: Path, file: str, sha256: str) -> Reading | None:
-    """What the served networks make of a case's picture; None where it is missing or differs."""
+    """Read a case's picture with the served networks; None if its file is missing or differs."""
     data = read_file(root, file, sha256)
     return None if isinstance(data, str) else session.read_upload(experiment, Upload(file, data))
 
 
 def _shrink(data: bytes) -> Image.Image:
     with Image.open(BytesIO(data)) as picture:
-        # A JPEG can be decoded at a fraction of its size, several times as fast.
+        # A JPEG decodes several times faster at a fraction of its size.
         if picture.format == "JPEG" and picture.mode in ("L", "RGB") and not picture.getexif():
-            picture.draft("L", (SIDE, SIDE))
+            picture.draft("L", (SIZE_PX, SIZE_PX))
             gray = picture.convert("L")
-            gray.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+            gray.thumbnail((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR)
             return gray
-    return overlays.to_thumbnail(read_scan(data, "").slices[0].pixels, SIDE)
+    return overlays.to_thumbnail(read_scan(data, "").slices[0].pixels, SIZE_PX)
 
 
 def _pixels(picture: Image.Image) -> Any:
@@ -114,14 +114,14 @@ def _pixels(picture: Image.Image) -> Any:
     return np.asarray(picture)
 
 
-def _remember(kind: str, key: Hashable, make: Callable[[], Any], is_worth: Callable[[Any], bool]) -> Any:
-    """What is kept under the key, made where it is not; the oldest goes where there would be too much."""
-    kept = loaders.memory(kind)
-    if key in kept:
-        return kept[key]
+def _cache(kind: str, key: Hashable, make: Callable[[], Any], is_worth: Callable[[Any], bool]) -> Any:
+    """Return the cached value of this key, or make it; the oldest are removed when there are too many."""
+    cached = loaders.memory(kind)
+    if key in cached:
+        return cached[key]
     made = make()
     if is_worth(made):
-        kept[key] = made
-        while len(kept) > _MOST[kind]:
-            kept.pop(next(iter(kept)), None)
+        cached[key] = made
+        while len(cached) > _MAX_ENTRIES[kind]:
+            cached.pop(next(iter(cached)), None)
     return made

@@ -1,4 +1,4 @@
-"""What becomes of a visitor's files: readings, with what is needed to show them."""
+"""Read a visitor's files: findings, and the pictures to show them with."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from dashboard.readings.uploads import Upload
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A scan and what came of it: findings with one picture per slice, or the reason of a refusal.
+    """A scan that was read, with one picture per slice, or refused.
 
     Attributes:
-        name: of the file or series, from outside: shown as plain text only.
-        synthetic: whether this program drew it.
-        findings: what the networks say; None where the scan was refused.
+        name: name of the file or series. It is untrusted: show it as plain text only.
+        synthetic: whether this program made it.
+        findings: of the networks; None if the scan was refused.
         pictures: (n, 512, 512), framed as the networks see the slices: uint8 gray, or int16 Hounsfield units.
-        technical: geometry and the like.
-        window: the networks' own.
-        refusal: why it was not read.
-        key: of the files that it came with; None where these were not kept for a second try.
+        technical: geometry and other technical data.
+        window: the window of the networks.
+        refusal: the reason why it was not read; None if it was read.
+        key: of the group of files it belongs to, see `hash_group`; "" if unknown.
     """
 
     name: str
@@ -41,22 +41,22 @@ class Reading:
 
     @property
     def has_hounsfield_units(self) -> bool:
-        """Whether windows can be chosen."""
+        """Return whether the pictures are in Hounsfield units, so that a window can be chosen."""
         return self.pictures.dtype == np.int16
 
     def picture(self, index: int, window: Window | None = None) -> np.ndarray:
-        """(512, 512) uint8 gray of a slice; in Hounsfield units through this window, or the networks' own."""
+        """Return a slice as (512, 512) uint8 gray, through a window (the networks' by default) if in HU."""
         return show_picture(self.pictures[index], window or self.window)
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """How far the reading of files has come.
+    """The progress of a reading.
 
     Attributes:
-        done, total: slices of the scan that is being read; of a total of 0 while files are being decoded.
-        n_files: how many files have been decoded; 0 once slices are read.
-        so_far: what has been read of the scan, without a verdict; None before its first slices.
+        done, total: slices of the current scan; 0, 0 while files are being decoded.
+        n_files: number of files decoded so far; 0 once slices are being read.
+        so_far: the slices read so far, without a verdict; None before the first.
     """
 
     done: int = 0
@@ -69,9 +69,9 @@ OnStep = Callable[[Step], None]
 
 
 def group_uploads(uploads: Sequence[Upload]) -> list[list[Upload]]:
-    """Files that are read together: DICOM files, which may be one series; any other file is alone.
+    """Group files to be read together: all DICOM files, which may form series; each other file alone.
 
-    The order is that of each group's first file.
+    Groups are in the order of their first files.
     """
     groups: list[list[Upload]] = []
     dicom: list[Upload] = []
@@ -85,8 +85,8 @@ def group_uploads(uploads: Sequence[Upload]) -> list[list[Upload]]:
     return groups
 
 
-def key_of(group: Sequence[Upload]) -> str:
-    """A key of the files of a group: of their contents and names, as a hash."""
+def hash_group(group: Sequence[Upload]) -> str:
+    """Return a SHA-256 over the contents and names of a group's files, as hex digits."""
     digest = hashlib.sha256()
     for upload in group:
         digest.update(hashlib.sha256(upload.data).digest() + hashlib.sha256(upload.name.encode()).digest())
@@ -96,41 +96,44 @@ def key_of(group: Sequence[Upload]) -> str:
 def read_group(
     reader: Reader, group: Sequence[Upload], *, override_gate: bool = False, on_step: OnStep | None = None
 ) -> list[Reading]:
-    """Read files that were handed in together; they are decoded in a process of their own.
+    """Read files that belong together; they are decoded in a separate process.
 
     Args:
         reader: the networks.
         group: see `group_uploads`.
-        override_gate: read also what does not look like a head CT.
-        on_step: told how far the reading has come, every few slices; what it raises ends the reading.
+        override_gate: whether to read also scans that do not look like a head CT.
+        on_step: called with the progress every few slices; an exception it raises ends the reading.
+
+    Returns:
+        One reading per scan, and one with `refusal` per file or scan that was refused.
     """
     readings = []
-    tell = on_step or (lambda step: None)
-    key, synthetic = key_of(group), group[0].synthetic
+    report = on_step or (lambda step: None)
+    key, synthetic = hash_group(group), group[0].synthetic
     files = ((upload.name, upload.data) for upload in group)
-    for outcome in iterate_study(files, on_file=lambda n_files: tell(Step(n_files=n_files))):
+    for outcome in iterate_study(files, on_file=lambda n_files: report(Step(n_files=n_files))):
         if isinstance(outcome, Refused):
             readings.append(Reading(outcome.source, synthetic, refusal=outcome.error, key=key))
             continue
         window = reader.experiment.recipe.window
-        drawing = _Drawing(outcome, reader, Reading(outcome.source, synthetic, window=window, key=key))
-        tell(drawing.step())
+        partial = _PartialReading(outcome, reader, Reading(outcome.source, synthetic, window=window, key=key))
+        report(partial.to_step())
 
-        def go_on(slices: Sequence[SliceFinding], drawing: _Drawing = drawing) -> None:
-            drawing.add(slices)
-            tell(drawing.step())
+        def add_slices(slices: Sequence[SliceFinding], partial: _PartialReading = partial) -> None:
+            partial.add(slices)
+            report(partial.to_step())
 
         try:
-            findings = reader.read(outcome, override_gate=override_gate, on_slices=go_on)
+            findings = reader.read(outcome, override_gate=override_gate, on_slices=add_slices)
         except ScanError as refusal:
             readings.append(Reading(outcome.source, synthetic, refusal=refusal, key=key))
             continue
-        readings.append(replace(drawing.so_far(), findings=findings))
+        readings.append(replace(partial.to_reading(), findings=findings))
     return readings
 
 
-class _Drawing:
-    """The reading of a scan as it grows: findings, and a picture for each."""
+class _PartialReading:
+    """A scan that is being read: the findings so far, and a picture for each."""
 
     def __init__(self, scan: Scan, reader: Reader, empty: Reading) -> None:
         self._scan, self._reader = scan, reader
@@ -140,15 +143,15 @@ class _Drawing:
         self._pictures = np.empty((len(scan.slices), PICTURE_SIZE, PICTURE_SIZE), kind)
 
     def add(self, slices: Sequence[SliceFinding]) -> None:
-        """Draw the slices that were read."""
+        """Add the findings of more slices, and cut their pictures."""
         recipe = self._reader.experiment.recipe
         for finding in slices:
             piece = self._scan.slices[finding.index]
             self._pictures[finding.index] = cut_picture(piece, self._scan.unit, recipe)
         self._slices += slices
 
-    def so_far(self) -> Reading:
-        """What has been read, without a verdict."""
+    def to_reading(self) -> Reading:
+        """Return the slices read so far, without a verdict."""
         scan, n_done = self._scan, len(self._slices)
         findings = Findings(
             scan.source,
@@ -159,9 +162,10 @@ class _Drawing:
         )
         return replace(self._empty, findings=findings, pictures=self._pictures[:n_done])
 
-    def step(self) -> Step:
-        """How far it has come."""
-        return Step(len(self._slices), len(self._scan.slices), so_far=self.so_far() if self._slices else None)
+    def to_step(self) -> Step:
+        """Return the progress."""
+        so_far = self.to_reading() if self._slices else None
+        return Step(len(self._slices), len(self._scan.slices), so_far=so_far)
 
 
 def _is_dicom(data: bytes) -> bool:

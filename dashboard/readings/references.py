@@ -1,4 +1,4 @@
-"""A slice to compare with: a typical one of the data set, else a phantom, named for what it is."""
+"""Reference slices to compare with: a typical one from the data set, else a phantom, labelled as such."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Reference:
     """A slice to compare with.
 
     Attributes:
-        label: 0 or 1; of a phantom: whether a bright spot was planted.
+        label: 0 or 1; for a phantom, whether it contains a bright spot.
         picture: (512, 512) uint8, framed as the networks see it.
         file: name of the file in the data set; None for a phantom.
-        probabilities: framework -> what the network said that had not seen the slice; empty for a phantom.
+        probabilities: framework -> calibrated probability, out of sample; empty for a phantom.
     """
 
     label: int
@@ -41,14 +41,14 @@ class Reference:
 
 
 def load_reference(experiment: Experiment, label: int, folder: Path | None) -> Reference:
-    """A typical slice of this label in the data set of the experiment; a phantom when it is not in `folder`.
+    """Return a typical slice of this label from the experiment's data set.
 
-    Typical is the test slice that every network called right at the default operating point and whose mean
-    probability is the middle one of these.
+    Among the test slices that every network classified correctly at the default operating point, it is the
+    one of median mean probability. If its recorded file is not in `folder`, a phantom is returned.
     """
     finer = replace(experiment.recipe, size=_SIZE)
 
-    def draw(pixels: np.ndarray) -> np.ndarray:
+    def to_gray(pixels: np.ndarray) -> np.ndarray:
         return np.rint(to_frame(pixels, finer) * 255).astype(np.uint8)
 
     chosen = find_typical(experiment, label)
@@ -56,21 +56,23 @@ def load_reference(experiment: Experiment, label: int, folder: Path | None) -> R
         if folder is not None and chosen is not None:
             path = find_class_folders(folder)[0] / chosen["file"]
             if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == chosen["sha256"]:
-                said = {name: float(chosen[name]) for name in experiment.frameworks}
-                return Reference(label, draw(read_scan(path).slices[0].pixels), chosen["file"], said)
+                probabilities = {name: float(chosen[name]) for name in experiment.frameworks}
+                return Reference(
+                    label, to_gray(read_scan(path).slices[0].pixels), chosen["file"], probabilities
+                )
     except StrokeError:
-        pass  # no data set after all
+        pass  # `folder` holds no data set
     phantom = render_phantom(np.random.default_rng(_SEED), lesion=bool(label), size=_SIZE)
-    return Reference(label, draw(phantom.pixels))
+    return Reference(label, to_gray(phantom.pixels))
 
 
 def find_typical(experiment: Experiment, label: int) -> pd.Series | None:
-    """Row of the typical test slice in the calibrated predictions; None when no slice was called right."""
+    """Return the typical test slice's row in the calibrated predictions; None if no slice was correct."""
     table = experiment.calibrated_predictions()
-    right = table[(table["part"] == "test") & (table["label"] == label)]
+    correct = table[(table["part"] == "test") & (table["label"] == label)]
     for name in experiment.frameworks:
-        right = right[(right[name] >= experiment.threshold(name)) == bool(label)]
-    if right.empty:
+        correct = correct[(correct[name] >= experiment.threshold(name)) == bool(label)]
+    if correct.empty:
         return None
-    mean = right[list(experiment.frameworks)].mean(axis=1)
-    return right.loc[mean.sort_values(kind="stable").index[len(mean) // 2]]
+    mean = correct[list(experiment.frameworks)].mean(axis=1)
+    return correct.loc[mean.sort_values(kind="stable").index[len(mean) // 2]]

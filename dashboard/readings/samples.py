@@ -1,4 +1,4 @@
-"""Slices to show without an upload: synthetic ones, test slices of the data set, and typical ones."""
+"""Slices to show without an upload: synthetic ones, and test slices of the data set."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to v
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def samples() -> tuple[Upload, ...]:
-    """Synthetic head CT slices, drawn by this program: two with a planted bright spot, one without."""
+def make_synthetic_slices() -> tuple[Upload, ...]:
+    """Return synthetic head CT slices: two with a bright spot, one without."""
     return tuple(
         _render_synthetic(name, np.random.default_rng(seed), lesion, 0.5)
         for seed, lesion, name in (
@@ -36,8 +36,8 @@ def samples() -> tuple[Upload, ...]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
-    """A synthetic slice somewhere in the upper brain; its name does not tell whether it holds a spot."""
+def make_synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
+    """Return a synthetic slice at a random position in the upper brain; its name does not reveal the spot."""
     rng = np.random.default_rng(seed)
     return _render_synthetic("A synthetic slice", rng, lesion, float(rng.uniform(*_UPPER_BRAIN)))
 
@@ -53,7 +53,7 @@ def _render_synthetic(name: str, rng: np.random.Generator, lesion: bool, positio
 
 @dataclass(frozen=True)
 class Sample:
-    """A test slice with its label (0 or 1) and what the networks that never saw it say."""
+    """A test slice with its label (0 or 1) and its out-of-sample probabilities."""
 
     file: str
     patient: str
@@ -62,21 +62,21 @@ class Sample:
     picture: Image.Image
 
 
-def sample_slices(experiment: Experiment, draw: int) -> list[Sample] | None:
-    """A handful of test slices of both classes, each file compared with its recorded hash.
+def sample_slices(experiment: Experiment, seed: int) -> list[Sample] | None:
+    """Return up to four random test slices of each class whose files match their recorded hashes.
 
     Returns:
-        None when no data set is on this machine; an empty list when it is another one.
+        None if no data set is on this machine; an empty list if it is another one.
 
     Raises:
-        DatasetError: what lies where the data set should be is none.
+        DatasetError: the folder found is not a data set.
     """
     folder = find_dataset()
-    return None if folder is None else _sample_slices(experiment.digest, draw, folder, experiment)
+    return None if folder is None else _sample_slices(experiment.digest, seed, folder, experiment)
 
 
-def reference(experiment: Experiment, label: int) -> Reference:
-    """A typical slice of this label, to compare with; a phantom without the data set."""
+def find_reference(experiment: Experiment, label: int) -> Reference:
+    """Return a typical slice of this label, or a phantom without the data set; see `load_reference`."""
     return _reference(experiment.digest, label, find_dataset(), experiment)
 
 
@@ -85,15 +85,15 @@ def _reference(digest: str, label: int, folder: Path | None, _experiment: Experi
     return load_reference(_experiment, label, folder)
 
 
-@st.cache_data(max_entries=4, show_spinner="Fetching slices of the data set ...")
-def _sample_slices(digest: str, draw: int, folder: Path, _experiment: Experiment) -> list[Sample]:
+@st.cache_data(max_entries=4, show_spinner="Loading slices of the data set ...")
+def _sample_slices(digest: str, seed: int, folder: Path, _experiment: Experiment) -> list[Sample]:
     root, _ = find_class_folders(folder)
     table = _experiment.calibrated_predictions()
     test = table[table["part"] == "test"]
     chosen = [
         row
         for label in (1, 0)
-        for row in test[test["label"] == label].sample(frac=1, random_state=draw).head(4).itertuples()
+        for row in test[test["label"] == label].sample(frac=1, random_state=seed).head(4).itertuples()
     ]
     samples = []
     for row in chosen:

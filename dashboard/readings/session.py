@@ -1,4 +1,4 @@
-"""What one visitor's session has read: kept for that session only, bounded, in memory, keyed by hashes."""
+"""The readings and previews of one visitor's session, in bounded memory, under keys that are hashes."""
 
 from __future__ import annotations
 
@@ -11,53 +11,61 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunCon
 from core.experiments import Experiment
 from core.reading import Reader
 from dashboard.readings.packing import pack_heat, pack_preview
-from dashboard.readings.reading import Reading, key_of, read_group
+from dashboard.readings.reading import Reading, hash_group, read_group
 from dashboard.readings.session_end import end_session_later
 from dashboard.readings.store import Read, ReadingStore
 from dashboard.readings.threads import BackgroundReading
 from dashboard.readings.uploads import Upload
 
-_KEPT_PREVIEWS = 900  # some 12 KB each
+_MAX_PREVIEWS = 900  # about 12 KB each
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=end_session_later)
 def watch_session() -> ScriptRunContext | None:
-    """This visitor's session: to be asked on every page, so that its end is noticed."""
+    """Return this visitor's session; call it on every page so that the session's end is noticed."""
     return get_script_run_ctx()
 
 
 def read_upload(experiment: Experiment, upload: Upload) -> Reading:
-    """Read one upload that holds one scan with both networks, or say why it cannot be read.
+    """Read one upload that holds one scan; the reading tells the reason if it was refused.
 
-    What this visitor's session has read before comes at once.
+    An upload that this session has read before is not read again.
     """
-    return _readings().read(*_ask(experiment, [upload], False))[0]
+    return _readings().read(*_prepare(experiment, [upload], False))[0]
 
 
-def look_in(
+def poll_reading(
     experiment: Experiment, group: Sequence[Upload], *, override_gate: bool = False, begin: bool = True
 ) -> list[Reading] | BackgroundReading | None:
-    """Read files that belong together in the background: what came of it, or the reading under way.
+    """Read files that belong together in the background; return the readings, or the reading in progress.
 
     Args:
         group, override_gate: see `dashboard.readings.reading.read_group`.
-        begin: whether to begin it if need be; if not, there may be None.
+        begin: whether to start a reading if there is none.
+
+    Returns:
+        None if there is no reading and `begin` is False.
     """
-    return _readings().look_in(*_ask(experiment, group, override_gate), begin=begin)
+    return _readings().poll(*_prepare(experiment, group, override_gate), begin=begin)
 
 
-def end_other_readings(
-    experiment: Experiment, groups: Sequence[Sequence[Upload]], let_through: Collection[str]
+def stop_other_readings(
+    experiment: Experiment, groups: Sequence[Sequence[Upload]], overridden: Collection[str]
 ) -> None:
-    """Stop what this visitor's session reads in the background, unless it is one of these groups."""
-    keys = [key_of(group) for group in groups]
-    _readings().end_others([(key, experiment.digest, key in let_through) for key in keys])
+    """Stop the readings of this session in the background, except those of these groups.
+
+    Args:
+        groups: files that are read together; see `dashboard.readings.reading.group_uploads`.
+        overridden: keys of the groups whose gate was overridden.
+    """
+    keys = [hash_group(group) for group in groups]
+    _readings().stop_others([(key, experiment.digest, key in overridden) for key in keys])
 
 
-def _ask(experiment: Experiment, group: Sequence[Upload], override_gate: bool) -> tuple[object, Read]:
-    """What a reading is kept under, and how to do it."""
+def _prepare(experiment: Experiment, group: Sequence[Upload], override_gate: bool) -> tuple[object, Read]:
+    """Return the key of a reading, and the function that reads."""
     reader = _reader(experiment.digest, experiment)
-    key = (key_of(group), experiment.digest, override_gate)
+    key = (hash_group(group), experiment.digest, override_gate)
     return key, lambda on_step: read_group(reader, group, override_gate=override_gate, on_step=on_step)
 
 
@@ -66,19 +74,19 @@ def _readings() -> ReadingStore:
     return ReadingStore()
 
 
-def previews(experiment: Experiment, reading: Reading) -> list[dict[str, Any]]:
-    """A preview and the heat maps of every slice, packed for the browser; see dashboard.readings.packing.
+def pack_previews(experiment: Experiment, reading: Reading) -> list[dict[str, Any]]:
+    """Return a preview and the heat maps of every slice, packed by dashboard.readings.packing.
 
-    Of a study that is still being read only the slices that have come since are packed.
+    Slices that were packed before are not packed again.
     """
-    kept = _session_previews()
+    stored = _session_previews()
     key = (reading.findings.sha256, experiment.digest)
-    packed = kept[key] = kept.pop(key, [])
+    packed = stored[key] = stored.pop(key, [])
     for finding in reading.findings.slices[len(packed) :]:
         picture = pack_preview(reading.pictures[finding.index])
         packed.append({"picture": picture, "heat": pack_heat(finding)})
-    while len(kept) > 1 and sum(map(len, kept.values())) > _KEPT_PREVIEWS:
-        kept.pop(next(iter(kept)))
+    while len(stored) > 1 and sum(map(len, stored.values())) > _MAX_PREVIEWS:
+        stored.pop(next(iter(stored)))
     return packed[: len(reading.findings.slices)]
 
 

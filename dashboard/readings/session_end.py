@@ -1,4 +1,4 @@
-"""The end of a visitor's session: what was handed in is let go of soon after the browser has gone."""
+"""The end of a visitor's session: uploaded files are removed from memory soon after the browser has gone."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunCon
 
 from dashboard.shared import state
 
-# Streamlit keeps the files of a session whose browser has gone for two minutes, should it come back; after
-# that, until another session ends, which may be never.
-KEPT_S = 100
+# Streamlit keeps the files of a disconnected session for two minutes, in case the browser comes back. After
+# that it keeps them until another session ends, which may never happen.
+GRACE_S = 100
 COLLECT_AFTER_S = 1
 
-_collection: asyncio.TimerHandle | None = None  # the one that is due
+_collection: asyncio.TimerHandle | None = None  # the scheduled one
 
 
 def end_session_later(session: ScriptRunContext) -> None:
-    """Let a session go with its files, if its browser has not come back until then.
+    """End a session and remove its files after GRACE_S, unless its browser has come back.
 
-    To be called where Streamlit notices that the browser has gone, which is in its event loop.
+    Call it when Streamlit notices that the browser has gone: it needs Streamlit's event loop.
     """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return  # a script or a test emptied the caches: nobody has gone
-    loop.call_later(KEPT_S, _end_session, session)
+        return  # a script or a test cleared the caches: no browser has gone
+    loop.call_later(GRACE_S, _end_session, session)
 
 
 def collect_later(loop: asyncio.AbstractEventLoop) -> None:
     """Collect garbage once, COLLECT_AFTER_S after the last session that has ended.
 
-    A session's studies hang in reference cycles, and runs do not collect (`runner.postScriptGC` is off).
+    Reference cycles keep a session's studies in memory, and Streamlit does not collect garbage after each run
+    (`runner.postScriptGC` is off).
     """
     global _collection
     if _collection is not None:

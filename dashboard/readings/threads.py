@@ -1,7 +1,7 @@
-"""Reading in a thread of its own, so that a page need not wait: it looks in, and shows what is there.
+"""Readings in a background thread, which a page polls to show what is ready.
 
-The thread knows nothing of pages. It goes on only while somebody looks in: a visitor who has left, or closed
-the tab, leaves no work behind.
+The thread knows nothing of pages. It goes on only while a page polls it: when a visitor leaves or closes the
+tab, the reading ends.
 """
 
 from __future__ import annotations
@@ -12,65 +12,66 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from dashboard.readings.reading import OnStep, Reading, Step
 
-# Whoever has not looked in for so long has left; pages look in every second.
-ABSENCE_S = 8.0
-# One at a time in the whole server: each reading uses all cores, and the memory of a study.
+# A reading that was not polled for so long is abandoned. Pages poll every second.
+MAX_ABSENCE_S = 8.0
+# One reading at a time in the whole server: each uses all cores and the memory of a study.
 _queue = ThreadPoolExecutor(1, thread_name_prefix="reading")
 
 
-class _Ended(Exception):
-    """Nobody wants the reading any more."""
+class _Cancelled(Exception):
+    """The reading was stopped or abandoned."""
 
 
 class BackgroundReading:
-    """Files that are being read, or wait for their turn.
+    """Files that are being read, or are waiting to be read.
 
     Args:
-        read: reads them; tells its steps to the function it is given, and lets pass what that raises.
-        clock: seconds that only go on.
+        read: reads the files. It calls the function it is given at each step, and must not catch what that
+            raises.
+        clock: returns monotonic seconds.
 
     Attributes:
-        step: how far it has come.
-        began: whether its turn has come.
-        stopped: whether somebody stopped it.
+        step: the progress of the reading.
+        started: whether the reading has left the queue.
+        stopped: whether `stop` was called.
     """
 
     def __init__(
         self, read: Callable[[OnStep], list[Reading]], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.step = Step()
-        self.began = self.stopped = False
+        self.started = self.stopped = False
         self._read, self._clock = read, clock
-        self._seen_s = clock()
+        self._polled_s = clock()
         self._future: Future[list[Reading]] = _queue.submit(self._run)
 
-    def watch(self, patience_s: float = 0.0) -> bool:
-        """Look in, and wait for so long; gives whether the reading is over."""
-        self._seen_s = self._clock()
-        wait([self._future], patience_s)
+    def wait(self, timeout_s: float = 0.0) -> bool:
+        """Poll the reading, waiting up to `timeout_s`; return whether it has ended."""
+        self._polled_s = self._clock()
+        wait([self._future], timeout_s)
         return self._future.done()
 
     def stop(self) -> None:
-        """End it after the slices in progress."""
+        """End the reading after the slices in progress."""
         self.stopped = True
 
     def result(self) -> list[Reading] | None:
-        """What was read; None where it ended because it was stopped, or nobody looked in. Waits for the end.
+        """Wait for the end and return the readings; None if stopped or abandoned.
 
         Raises:
-            whatever the reading raised.
+            Exception: any that `read` raised.
         """
         try:
             return self._future.result()
-        except _Ended:
+        except _Cancelled:
             return None
 
     def _run(self) -> list[Reading]:
-        self._go_on(Step())
-        self.began = True
-        return self._read(self._go_on)
+        self._take_step(Step())
+        self.started = True
+        return self._read(self._take_step)
 
-    def _go_on(self, step: Step) -> None:
-        if self.stopped or self._clock() - self._seen_s > ABSENCE_S:
-            raise _Ended
+    def _take_step(self, step: Step) -> None:
+        if self.stopped or self._clock() - self._polled_s > MAX_ABSENCE_S:
+            raise _Cancelled
         self.step = step

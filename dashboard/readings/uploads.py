@@ -1,4 +1,4 @@
-"""What a visitor hands in: files under names of their own."""
+"""The files that a visitor uploads, each under a unique name."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that a visitor handed in, or a synthetic sample: a name for showing, and its bytes."""
+    """An uploaded file or a synthetic sample: its name to show, and its bytes."""
 
     name: str
     data: bytes
     synthetic: bool = False
 
 
-def received(files: list[UploadedFile]) -> list[Upload]:
-    """The files in the drop zone, as uploads."""
+def list_uploads(files: list[UploadedFile]) -> list[Upload]:
+    """Return the files in the drop zone as uploads."""
     return [Upload(file.name, file.getvalue()) for file in files]
 
 
-def tell_apart(uploads: list[Upload]) -> list[Upload]:
-    """Return the same uploads, each under a name of its own."""
-    names = tell_names_apart([upload.name for upload in uploads])
+def rename_duplicates(uploads: list[Upload]) -> list[Upload]:
+    """Return the same uploads with unique names; see `number_duplicates`."""
+    names = number_duplicates([upload.name for upload in uploads])
     return [replace(upload, name=name) for upload, name in zip(uploads, names, strict=True)]
 
 
-def tell_names_apart(names: Sequence[str]) -> list[str]:
-    """Return the names, all different: a second "1.jpg" becomes "1.jpg (2)".
+def number_duplicates(names: Sequence[str]) -> list[str]:
+    """Return the names made unique: a second "1.jpg" becomes "1.jpg (2)".
 
-    >>> tell_names_apart(["1.jpg", "1.jpg", "2.jpg"])
+    >>> number_duplicates(["1.jpg", "1.jpg", "2.jpg"])
     ['1.jpg', '1.jpg (2)', '2.jpg']
     """
-    apart: dict[str, None] = {}
+    unique: dict[str, None] = {}
     for name in names:
-        own, number = name, 1
-        while own in apart:
+        candidate, number = name, 1
+        while candidate in unique:
             number += 1
-            own = f"{name} ({number})"
-        apart[own] = None
-    return list(apart)
+            candidate = f"{name} ({number})"
+        unique[candidate] = None
+    return list(unique)

@@ -1,6 +1,6 @@
-// A grid of cases: each a button with its picture(s), its marks and its two probabilities.
+// A grid of cases. Each tile is a button with pictures, marks and the probability of each network.
 // Arrow keys move, Enter opens, Page Up and Page Down turn the page.
-const held = new WeakMap(); // root -> what its key listener needs now
+const current = new WeakMap(); // root -> the tiles, focus and trigger that its listeners use
 
 function make(kind, name, text) {
   const node = document.createElement(kind);
@@ -9,7 +9,7 @@ function make(kind, name, text) {
   return node;
 }
 
-function drawTile(tile, place) {
+function makeTile(tile, place) {
   const button = make("button", `tile ${tile.outcome}`);
   button.type = "button";
   button.dataset.row = tile.row;
@@ -53,7 +53,7 @@ export default function ({ parentElement: root, data, setTriggerValue }) {
   grid.classList.toggle("strip", data.strip);
   grid.setAttribute("aria-label", data.title);
   const before = root.activeElement?.closest?.(".tile")?.dataset.row;
-  grid.replaceChildren(...data.tiles.map(drawTile));
+  grid.replaceChildren(...data.tiles.map(makeTile));
   const tiles = [...grid.querySelectorAll(".tile")];
   const focus = (place) => {
     const next = tiles[Math.max(0, Math.min(tiles.length - 1, place))];
@@ -62,17 +62,17 @@ export default function ({ parentElement: root, data, setTriggerValue }) {
     next.focus();
   };
   if (before !== undefined) focus(Math.max(0, tiles.findIndex((tile) => tile.dataset.row === before)));
-  const current = tiles.find((tile) => tile.getAttribute("aria-current"));
-  if (data.strip && current) grid.scrollLeft = current.offsetLeft - grid.clientWidth / 2 + current.clientWidth / 2;
-  held.set(root, { tiles, focus, setTriggerValue });
-  if (grid.dataset.heard) return;
-  grid.dataset.heard = "yes";
+  const open = tiles.find((tile) => tile.getAttribute("aria-current"));
+  if (data.strip && open) grid.scrollLeft = open.offsetLeft - grid.clientWidth / 2 + open.clientWidth / 2;
+  current.set(root, { tiles, focus, setTriggerValue });
+  if (grid.dataset.listening) return;
+  grid.dataset.listening = "yes";
   grid.addEventListener("click", (event) => {
     const tile = event.target.closest(".tile");
-    if (tile) held.get(root).setTriggerValue("open", Number(tile.dataset.row));
+    if (tile) current.get(root).setTriggerValue("open", Number(tile.dataset.row));
   });
   grid.addEventListener("keydown", (event) => {
-    const now = held.get(root);
+    const now = current.get(root);
     const place = now.tiles.indexOf(event.target.closest(".tile"));
     const across = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across };

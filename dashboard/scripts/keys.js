@@ -1,5 +1,5 @@
-// Keys of a page: each presses the element that `data` names for it, as a click would.
-// Whoever types, or moves a slider, a choice or a table with the same key, is left alone.
+// Keys of a page: each clicks the element whose selector `data` gives.
+// They do nothing while the visitor types, or uses the key in a slider, list, table or dialog.
 const BUSY = 'input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=slider], [role=grid], [role=dialog] *';
 
 export default function ({ data }) {

@@ -1,4 +1,4 @@
-// A table of counts whose cells are buttons: each chooses the cases it counts.
+// A table of counts. Each cell is a button that selects the cases it counts.
 function make(kind, name, text) {
   const node = document.createElement(kind);
   if (name) node.className = name;
@@ -23,7 +23,7 @@ export default function ({ parentElement: root, data, setTriggerValue }) {
       button.dataset.cell = cell.name;
       button.style.setProperty("--share", `${Math.round(5 + 55 * cell.share)}%`);
       button.setAttribute("aria-pressed", String(cell.chosen));
-      button.setAttribute("aria-label", `${data.title}: ${cell.told}, ${cell.n}`);
+      button.setAttribute("aria-label", `${data.title}: ${cell.meaning}, ${cell.n}`);
       button.append(make("span", "count", String(cell.n)), make("span", "note", cell.note));
       button.onclick = () => setTriggerValue("choose", cell.name);
       const field = make("td");

@@ -1,24 +1,24 @@
-// A picture from the clipboard goes into the drop zone, as if it had been dropped there: the same limits and
-// checks hold for it. Nothing else is read from the clipboard.
+// Pastes a picture from the clipboard into the drop zone; the same limits and checks apply as for a dropped file.
+// Nothing else is read from the clipboard.
 const ENDINGS = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/bmp': 'bmp', 'image/tiff': 'tif', 'image/webp': 'webp' };
 
 export default function ({ data, parentElement }) {
   const button = parentElement.querySelector('button');
-  const told = parentElement.querySelector('[role=status]');
+  const status = parentElement.querySelector('[role=status]');
 
-  const handOver = (files) => {
+  const addFiles = (files) => {
     const pictures = files.filter((file) => file.type in ENDINGS);
     const zone = document.querySelector(data.zone);
     if (!pictures.length || !zone) return false;
     const transfer = new DataTransfer();
     for (const file of pictures) {
-      // The browser calls every pasted picture the same; a file that was copied keeps its name.
+      // Browsers give every pasted picture the same name; a copied file keeps its own.
       const name = /^image\.\w+$/.test(file.name || 'image.png') ? `Pasted picture.${ENDINGS[file.type]}` : file.name;
       transfer.items.add(new File([file], name, { type: file.type }));
     }
     zone.files = transfer.files;
     zone.dispatchEvent(new Event('change', { bubbles: true }));
-    told.textContent = '';
+    status.textContent = '';
     return true;
   };
 
@@ -26,8 +26,8 @@ export default function ({ data, parentElement }) {
     const target = event.composedPath()[0];
     if (target instanceof Element && target.closest('input, textarea, [contenteditable=true]')) return;
     const files = [...(event.clipboardData?.files ?? [])];
-    if (handOver(files)) event.preventDefault();
-    else told.textContent = data.nothing;
+    if (addFiles(files)) event.preventDefault();
+    else status.textContent = data.nothing;
   };
 
   button.onclick = async () => {
@@ -37,9 +37,9 @@ export default function ({ data, parentElement }) {
         const type = item.types.find((type) => type in ENDINGS);
         return type ? [new File([await item.getType(type)], '', { type })] : [];
       }));
-      if (!handOver(found.flat())) told.textContent = data.nothing;
+      if (!addFiles(found.flat())) status.textContent = data.nothing;
     } catch {
-      told.textContent = data.refused;
+      status.textContent = data.refused;
     }
   };
 

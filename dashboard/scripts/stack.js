@@ -1,29 +1,29 @@
-// The slices of a scan with what each network sees in them. Scrolling, windows and heat are drawn here, at once;
-// when the visitor rests on a slice, the server is told, and hands over the slice in full.
+// The viewer of a scan: slices and heat maps. Scrolling, windows and heat need no server. When the visitor rests
+// on a slice, the server sends it in full.
 const REST_MS = 200;
-const MOST_STUDIES = 3;
-const MOST_SHARP = 24;
-const WHEEL_PX = 40; // what makes one slice: a notch of a wheel is one event of more
-const GRAY = { level: 127.5, width: 255 };
+const MAX_STUDIES = 3;
+const MAX_FULL = 24;
+const WHEEL_PX = 40; // per slice; one notch of a wheel gives more
+const GRAY = { center: 127.5, width: 255 };
 const BUSY = "input:not([type=checkbox]), textarea, select, [contenteditable=true], [role=slider], [role=grid], [role=dialog] *";
 
-// Of this tab, whatever scan and page is shown.
+// Shared by all scans and pages of this tab.
 const tab = (globalThis.strokeCtStack ??= {
   studies: new Map(), // study -> its previews by index
   stacks: new Set(),
-  looks: { heat: true, opacity: 0.5, window: null }, // no window: the networks' own
+  looks: { heat: true, opacity: 0.5, window: null }, // null: the networks' own window
 });
 
-function keepPreviews({ study, start, meanings, previews }) {
-  const kept = tab.studies.get(study) ?? new Map();
+function storePreviews({ study, start, meanings, previews }) {
+  const stored = tab.studies.get(study) ?? new Map();
   tab.studies.delete(study);
-  tab.studies.set(study, kept);
-  while (tab.studies.size > MOST_STUDIES) tab.studies.delete(tab.studies.keys().next().value);
+  tab.studies.set(study, stored);
+  while (tab.studies.size > MAX_STUDIES) tab.studies.delete(tab.studies.keys().next().value);
   previews.forEach(({ picture, heat }, place) => {
-    if (!kept.has(start + place)) kept.set(start + place, { picture, heat, meanings });
+    if (!stored.has(start + place)) stored.set(start + place, { picture, heat, meanings });
   });
-  for (const stack of tab.stacks) stack.ask();
-  unpackAll([...kept.values()]);
+  for (const stack of tab.stacks) stack.requestFrame();
+  unpackAll([...stored.values()]);
 }
 
 function unpackOnce(preview) {
@@ -45,8 +45,8 @@ function make(kind, name, text) {
   return node;
 }
 
-// Words in the colour of a framework.
-function makeOf(framework, kind, text) {
+// Text in the colour of a framework.
+function makeColored(framework, kind, text) {
   const node = make(kind, "framework", text);
   node.style.setProperty("--framework", `var(--${framework})`);
   return node;
@@ -62,11 +62,11 @@ class Stack {
   constructor(root) {
     this.root = root;
     this.box = root.querySelector(".stack");
-    this.sharp = new Map(); // slices in full, by index
+    this.full = new Map(); // slices in full, by index
     this.turn = 0;
     this.wheel = 0;
     this.onPageKey = (event) => this.press(event, false);
-    this.observer = new ResizeObserver(() => this.drawCurve());
+    this.observer = new ResizeObserver(() => this.renderCurve());
     listen(this);
   }
 
@@ -88,19 +88,19 @@ class Stack {
     this.data = data;
     this.rest = rest;
     if (before?.scan !== data.scan) this.moved = false;
-    // Where the visitor has scrolled to counts; what the server shows is older.
-    if (!this.moved) this.index = this.told = data.index;
+    // Once the visitor has scrolled, the index of the server is out of date.
+    if (!this.moved) this.index = this.sentIndex = data.index;
     this.index = Math.min(this.index, this.n - 1);
-    if (before?.study !== data.study) this.sharp.clear();
+    if (before?.study !== data.study) this.full.clear();
     if (data.slices.length === 1 || before?.scan !== data.scan) clearTimeout(this.resting);
     build(this);
     this.move();
     this.open();
     unpackSlice(data.picture).then((slice) => {
       if (this.data.study !== data.study) return;
-      this.sharp.set(data.index, { ...slice, heat: data.picture.heat });
-      if (this.sharp.size > MOST_SHARP) this.sharp.delete(this.sharp.keys().next().value);
-      this.ask();
+      this.full.set(data.index, { ...slice, heat: data.picture.heat });
+      if (this.full.size > MAX_FULL) this.full.delete(this.full.keys().next().value);
+      this.requestFrame();
     });
     return () => turn === this.turn && this.close();
   }
@@ -126,112 +126,112 @@ class Stack {
     this.move();
     clearTimeout(this.resting);
     this.resting = setTimeout(() => {
-      if (this.index === this.told) return;
-      this.told = this.index;
+      if (this.index === this.sentIndex) return;
+      this.sentIndex = this.index;
       this.rest(this.index);
     }, REST_MS);
   }
 
   move() {
     const { scores } = this.data.slices[this.index];
-    const said = this.data.networks.map(({ title }, place) => `${title} ${scores[place].toFixed(2)}`);
+    const texts = this.data.networks.map(({ title }, place) => `${title} ${scores[place].toFixed(2)}`);
     const range = this.get("input.slice");
     range.value = this.index;
-    range.setAttribute("aria-valuetext", [`Slice ${this.index + 1} of ${this.n}`, ...said].join(", "));
+    range.setAttribute("aria-valuetext", [`Slice ${this.index + 1} of ${this.n}`, ...texts].join(", "));
     moveCursor(this.get("svg"), this.index, this.n, this.get("svg").clientWidth);
-    for (const button of this.box.querySelectorAll(".driving button")) {
+    for (const button of this.box.querySelectorAll(".key-slices button")) {
       button.setAttribute("aria-current", String(Number(button.dataset.index) === this.index));
     }
-    this.ask();
+    this.requestFrame();
   }
 
   setWindow(window) {
     tab.looks.window = window && {
-      level: Math.round(Math.max(-1000, Math.min(3000, window.level))),
+      center: Math.round(Math.max(-1000, Math.min(3000, window.center))),
       width: Math.round(Math.max(2, Math.min(4000, window.width))),
     };
-    this.ask();
+    this.requestFrame();
   }
 
-  ask() {
-    if (this.asked) return;
-    this.asked = true;
+  requestFrame() {
+    if (this.requested) return;
+    this.requested = true;
     requestAnimationFrame(() => {
-      this.asked = false;
-      this.draw();
+      this.requested = false;
+      this.render();
     });
   }
 
   find() {
-    const sharp = this.sharp.get(this.index);
-    if (sharp) return sharp;
+    const full = this.full.get(this.index);
+    if (full) return full;
     const preview = tab.studies.get(this.data.study)?.get(this.index);
-    if (preview && !preview.found) unpackOnce(preview).then(() => this.ask());
+    if (preview && !preview.found) unpackOnce(preview).then(() => this.requestFrame());
     return preview?.found;
   }
 
-  // What is on screen stays until the next is there; words and picture change together.
-  draw() {
+  // The last slice stays on screen until the next one is ready; text and picture change together.
+  render() {
     this.showLooks();
     const found = this.find();
     if (!found) return;
     const { heat, opacity } = tab.looks;
     if (this.warm?.found !== found) {
-      this.warm = { found, heats: found.heat.map((map) => spreadHeat(map, found.size)) };
+      this.warm = { found, heats: found.heat.map((map) => enlargeHeat(map, found.size)) };
     }
     const gray = toGray(found.values, this.window);
     const mixed = mixColors(this.colors, opacity);
-    this.box.querySelectorAll("canvas.drawn").forEach((canvas, place) => {
+    this.box.querySelectorAll("canvas.rendered").forEach((canvas, place) => {
       paint(canvas, found.size, gray, heat && place ? this.warm.heats[place - 1] : null, mixed);
       canvas.dataset.slice = this.index + 1;
     });
-    tellSlice(this, found);
+    describeSlice(this, found);
   }
 
-  drawCurve() {
+  renderCurve() {
     const svg = this.get("svg");
     if (this.n < 2 || !svg.clientWidth) return;
-    drawCurve(svg, this.data, svg.clientWidth);
+    renderCurve(svg, this.data, svg.clientWidth);
     moveCursor(svg, this.index, this.n, svg.clientWidth);
   }
 
   showLooks() {
-    const { level, width } = this.window;
+    const { center, width } = this.window;
     const { heat, opacity } = tab.looks;
-    this.get("input.level").value = level;
-    this.get(".level-told").textContent = level;
+    this.get("input.center").value = center;
+    this.get(".center-value").textContent = center;
     this.get("input.width").value = Math.round(100 * Math.log10(width));
     this.get("input.width").setAttribute("aria-valuetext", `${width} HU`);
-    this.get(".width-told").textContent = width;
+    this.get(".width-value").textContent = width;
     this.box.querySelectorAll(".windows button").forEach((button, place) => {
       const named = this.data.windows[place];
-      button.setAttribute("aria-pressed", String(named.level === level && named.width === width));
+      button.setAttribute("aria-pressed", String(named.center === center && named.width === width));
     });
     this.get("input.heat").checked = heat;
     this.get("input.opacity").value = opacity;
     this.get("input.opacity").disabled = !heat;
-    this.get(".opacity-told").textContent = opacity.toFixed(2);
+    this.get(".opacity-value").textContent = opacity.toFixed(2);
   }
 
   nextWindow() {
     const { windows } = this.data;
     if (!windows.length) return;
-    const { level, width } = this.window;
-    const place = windows.findIndex((named) => named.level === level && named.width === width);
+    const { center, width } = this.window;
+    const place = windows.findIndex((named) => named.center === center && named.width === width);
     this.setWindow(windows[(place + 1) % windows.length]);
   }
 
-  // Keys work on the whole page but where they mean something else; more of them where the focus is here.
-  press(event, ours) {
+  // Keys work on the whole page, except where they have another meaning; with the focus here, more keys work.
+  press(event, focused) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
     const target = event.composedPath()[0];
-    if (!ours && target instanceof Element && target.closest(BUSY)) return;
+    if (!focused && target instanceof Element && target.closest(BUSY)) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    const many = Math.max(2, Math.round(this.n / 10));
+    const jump = Math.max(2, Math.round(this.n / 10));
     const steps = { ArrowUp: 1, ArrowDown: -1 };
-    if (ours) Object.assign(steps, { ArrowRight: 1, ArrowLeft: -1, PageUp: many, PageDown: -many, Home: -this.n, End: this.n });
-    const elsewhere = target instanceof Element && target.matches("input[type=range]:not(.slice)");
-    if (key in steps && this.n > 1 && !elsewhere) this.go(this.index + steps[key]);
+    if (focused) Object.assign(steps, { ArrowRight: 1, ArrowLeft: -1, PageUp: jump, PageDown: -jump, Home: -this.n, End: this.n });
+    const onOtherSlider = target instanceof Element && target.matches("input[type=range]:not(.slice)");
+    if (key in steps && this.n > 1 && !onOtherSlider) this.go(this.index + steps[key]);
     else if (key === "h") this.setHeat(!tab.looks.heat);
     else if (key === "w" && this.data.windows.length) this.nextWindow();
     else return;
@@ -240,12 +240,12 @@ class Stack {
 
   setHeat(shown) {
     tab.looks.heat = shown;
-    this.ask();
+    this.requestFrame();
   }
 }
 
 export default function ({ parentElement: root, data, setTriggerValue }) {
-  if (data.previews) return keepPreviews(data);
+  if (data.previews) return storePreviews(data);
   root.stack ??= new Stack(root);
   return root.stack.show(data, (index) => setTriggerValue("rest", index));
 }

@@ -1,4 +1,4 @@
-// The probabilities of the networks along the slices, as SVG; x lies where the thumb of a slider below stands.
+// The probabilities of the networks along the slices, as SVG; x is aligned with the thumb of the slider below.
 const CURVE = { height: 132, left: 34, right: 12, top: 8, foot: 20 };
 
 function makeSvg(kind, attributes, text) {
@@ -17,14 +17,14 @@ function findOnCurve(x, n, width) {
   return Math.max(0, Math.min(n - 1, Math.round(share * (n - 1))));
 }
 
-function drawMark(shape, x, y, radius, attributes) {
+function makeMark(shape, x, y, radius, attributes) {
   return shape === "circle"
     ? makeSvg("circle", { cx: x, cy: y, r: radius, ...attributes })
     : makeSvg("rect", { x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius, ...attributes });
 }
 
-// Everything but the cursor. Hollow marks do not vote; those that drove the verdict are large.
-function drawCurve(svg, data, width) {
+// Everything except the cursor. Hollow marks: slices not counted; large marks: key slices.
+function renderCurve(svg, data, width) {
   const n = data.slices.length;
   const bottom = CURVE.height - CURVE.foot;
   const y = (probability) => CURVE.top + (1 - probability) * (bottom - CURVE.top);
@@ -49,9 +49,9 @@ function drawCurve(svg, data, width) {
       makeSvg("line", { class: "threshold", x1: CURVE.left, x2: right, y1: y(threshold), y2: y(threshold) }),
       makeSvg("polyline", { class: "line", "stroke-dasharray": dash, points: points.map((point) => point.join()).join(" ") }),
     );
-    data.slices.forEach(({ votes }, index) => {
-      const large = data.driving.includes(index) ? 2 : 0;
-      group.append(drawMark(shape, ...points[index], radius + large, { class: votes ? "mark" : "mark hollow" }));
+    data.slices.forEach(({ counted }, index) => {
+      const large = data.key_slices.includes(index) ? 2 : 0;
+      group.append(makeMark(shape, ...points[index], radius + large, { class: counted ? "mark" : "mark hollow" }));
     });
     nodes.push(group);
   });

@@ -1,5 +1,5 @@
-// Slices and heat maps as pixels: unpacked as dashboard/readings/packing.py packs them, and windowed, enlarged,
-// coloured and mixed as dashboard/shared/overlays.py does it.
+// Slices and heat maps as pixels: unpacks what dashboard/readings/packing.py packs; windows, enlarges, colours and
+// blends like dashboard/shared/overlays.py.
 
 function readBytes(text) {
   const read = atob(text);
@@ -18,7 +18,7 @@ async function unpackSlice({ size, bits, pixels }) {
   return { size, values };
 }
 
-// A preview is a JPEG whose 256 grays stand for `meanings`.
+// A preview is a JPEG; `meanings` holds the values of its 256 grays.
 async function unpackPreview(picture, meanings) {
   const bitmap = await createImageBitmap(new Blob([readBytes(picture)], { type: "image/jpeg" }));
   const size = bitmap.width;
@@ -30,15 +30,15 @@ async function unpackPreview(picture, meanings) {
   return { size, values };
 }
 
-// Values -> gray. A clamped array rounds what it is given, and cuts it off at 0 and 255.
-function toGray(values, { level, width }) {
-  const low = level - width / 2;
+// Values to gray. A clamped array rounds, and clips to 0 and 255.
+function toGray(values, { center, width }) {
+  const low = center - width / 2;
   const gray = new Uint8ClampedArray(values.length);
   for (let place = 0; place < values.length; place++) gray[place] = ((values[place] - low) * 255) / width;
   return gray;
 }
 
-// For each of `size` places the first of `n` sources and the weights from there on: bicubic, as Pillow does it.
+// For each of `size` places: the first of `n` sources, and the weights of the sources from there. Bicubic, like Pillow.
 function weighSources(n, size) {
   const weigh = (x) => {
     x = Math.abs(x);
@@ -46,18 +46,18 @@ function weighSources(n, size) {
     return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
   };
   return Array.from({ length: size }, (_, place) => {
-    const centre = ((place + 0.5) * n) / size;
-    const first = Math.max(0, Math.floor(centre - 1.5));
-    const last = Math.min(n, Math.floor(centre + 2.5));
+    const middle = ((place + 0.5) * n) / size;
+    const first = Math.max(0, Math.floor(middle - 1.5));
+    const last = Math.min(n, Math.floor(middle + 2.5));
     const weights = [];
-    for (let source = first; source < last; source++) weights.push(weigh(source - centre + 0.5));
+    for (let source = first; source < last; source++) weights.push(weigh(source - middle + 0.5));
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return { first, weights: weights.map((weight) => weight / sum) };
   });
 }
 
 // A heat map enlarged smoothly to size x size.
-function spreadHeat({ height, width, bytes }, size) {
+function enlargeHeat({ height, width, bytes }, size) {
   const heat = readBytes(bytes);
   const wide = new Float32Array(height * size);
   weighSources(width, size).forEach(({ first, weights }, column) => {
@@ -67,41 +67,41 @@ function spreadHeat({ height, width, bytes }, size) {
       wide[row * size + column] = sum;
     }
   });
-  const spread = new Uint8ClampedArray(size * size);
+  const enlarged = new Uint8ClampedArray(size * size);
   weighSources(height, size).forEach(({ first, weights }, row) => {
     for (let column = 0; column < size; column++) {
       let sum = 0;
       for (let tap = 0; tap < weights.length; tap++) sum += weights[tap] * wide[(first + tap) * size + column];
-      spread[row * size + column] = sum;
+      enlarged[row * size + column] = sum;
     }
   });
-  return spread;
+  return enlarged;
 }
 
-// For each heat the colour that is laid over a slice, and the share of the slice that stays. The map fades in
-// up to half of the strongest heat.
+// For each heat value: its colour times its opacity, and the remaining share of the slice. Opacity rises up to
+// half of the strongest heat.
 function mixColors(colors, opacity) {
-  const laid = new Float32Array(256 * 3);
-  const kept = new Float32Array(256);
+  const overlay = new Float32Array(256 * 3);
+  const share = new Float32Array(256);
   for (let heat = 0; heat < 256; heat++) {
     const alpha = opacity * Math.min(1, heat / 127.5);
-    kept[heat] = 1 - alpha;
-    for (let part = 0; part < 3; part++) laid[3 * heat + part] = alpha * colors[3 * heat + part];
+    share[heat] = 1 - alpha;
+    for (let part = 0; part < 3; part++) overlay[3 * heat + part] = alpha * colors[3 * heat + part];
   }
-  return { laid, kept };
+  return { overlay, share };
 }
 
-// A picture on its canvas; `heat` is as large as the picture, or null for the slice alone.
-function paint(canvas, size, gray, heat, { laid, kept }) {
+// Paint a picture on its canvas; `heat` is as large as the picture, or null for the slice without heat.
+function paint(canvas, size, gray, heat, { overlay, share }) {
   if (canvas.width !== size) canvas.width = canvas.height = size;
   const context = canvas.getContext("2d");
   const image = context.createImageData(size, size);
   const rgba = image.data;
   for (let place = 0, at = 0; place < gray.length; place++, at += 4) {
     const warm = heat ? heat[place] : 0;
-    rgba[at] = gray[place] * kept[warm] + laid[3 * warm];
-    rgba[at + 1] = gray[place] * kept[warm] + laid[3 * warm + 1];
-    rgba[at + 2] = gray[place] * kept[warm] + laid[3 * warm + 2];
+    rgba[at] = gray[place] * share[warm] + overlay[3 * warm];
+    rgba[at + 1] = gray[place] * share[warm] + overlay[3 * warm + 1];
+    rgba[at + 2] = gray[place] * share[warm] + overlay[3 * warm + 2];
     rgba[at + 3] = 255;
   }
   context.putImageData(image, 0, 0);

@@ -1,7 +1,7 @@
-// The parts of a stack on the page: built from what the server hands over, and listened to.
+// The parts of the viewer: built from the data of the server, with their event listeners.
 
-// What was built of the same data stays, and with it the focus.
-function renew(node, ...of) {
+// Elements built from the same data stay, so that the focus stays.
+function hasChanged(node, ...of) {
   const made = JSON.stringify(of);
   if (node.dataset.made === made) return false;
   node.dataset.made = made;
@@ -16,8 +16,8 @@ function build(stack) {
   box.classList.toggle("many", many);
   buildPictures(stack);
   buildWindows(stack);
-  buildDriving(stack);
-  const lines = (data.geometry ? 1 : 0) + Math.max(...data.slices.map(({ doubts }) => doubts.length));
+  buildKeySlices(stack);
+  const lines = (data.geometry ? 1 : 0) + Math.max(...data.slices.map(({ warnings }) => warnings.length));
   stack.get(".place").style.setProperty("--lines", lines);
   stack.get(".scroller").hidden = !many;
   stack.get("input.slice").max = data.slices.length - 1;
@@ -28,19 +28,19 @@ function build(stack) {
   buildLegend(stack);
   const hints = [];
   if (many) hints.push("Slices: wheel, arrow keys, or drag.");
-  if (data.windows.length) hints.push("Level and width: drag with the right button or Shift; a double click leads back to the first window.");
+  if (data.windows.length) hints.push("Level and width: drag with the right button or Shift; double-click to reset.");
   stack.get(".hint").textContent = hints.join(" ");
   stack.get(".hint").hidden = !hints.length;
-  stack.drawCurve();
+  stack.renderCurve();
 }
 
-function buildDriving(stack) {
-  const { driving } = stack.data;
-  const row = stack.get(".driving");
-  row.hidden = !driving.length;
-  if (!renew(row, driving)) return;
-  row.replaceChildren(make("span", "quiet", "Slices that drove the verdict"));
-  for (const index of driving) {
+function buildKeySlices(stack) {
+  const keySlices = stack.data.key_slices;
+  const row = stack.get(".key-slices");
+  row.hidden = !keySlices.length;
+  if (!hasChanged(row, keySlices)) return;
+  row.replaceChildren(make("span", "quiet", "Key slices"));
+  for (const index of keySlices) {
     const button = make("button", "", String(index + 1));
     button.type = "button";
     button.dataset.index = index;
@@ -50,13 +50,13 @@ function buildDriving(stack) {
   }
 }
 
-// Pictures stay where they are when another scan comes.
+// Canvases are reused for the next scan.
 function buildPictures(stack) {
   const { data } = stack;
-  const titles = ["The slice as handed in", ...data.networks.map(({ title }) => `Heat map of the ${title} network over the slice`)];
+  const titles = ["The slice as uploaded", ...data.networks.map(({ title }) => `Heat map of the ${title} network over the slice`)];
   const pictures = stack.get(".pictures");
   if (pictures.querySelectorAll("canvas").length !== titles.length) {
-    pictures.replaceChildren(...titles.map(() => makeFigure(make("canvas", "drawn"))));
+    pictures.replaceChildren(...titles.map(() => makeFigure(make("canvas", "rendered"))));
   }
   const columns = titles.length + (data.reference ? 1 : 0);
   pictures.style.setProperty("--columns", columns);
@@ -76,10 +76,10 @@ function buildPictures(stack) {
   picture.alt = "A slice to compare with";
   const figure = makeFigure(picture);
   figure.classList.add("reference");
-  const { title, kind, sign, decision, told } = data.reference;
+  const { title, kind, sign, decision, text } = data.reference;
   figure.querySelector("figcaption").append(make("b", "", title), " ");
   if (decision) figure.querySelector("figcaption").append(make("b", kind, `${sign} ${decision}`));
-  figure.querySelector(".foot").append(make("span", "", told));
+  figure.querySelector(".foot").append(make("span", "", text));
   pictures.append(figure);
 }
 
@@ -94,16 +94,16 @@ function makeFigure(picture) {
 function buildWindows(stack) {
   const { windows } = stack.data;
   for (const part of stack.box.querySelectorAll(".windows, .windowing")) part.hidden = !windows.length;
-  if (!renew(stack.get(".windows"), windows)) return;
+  if (!hasChanged(stack.get(".windows"), windows)) return;
   const title = make("span", "", "Window ");
   title.append(make("kbd", "", "W"));
   stack.get(".windows").replaceChildren(
     title,
-    ...windows.map(({ name, level, width }, place) => {
-      const button = make("button", "", `${name} ${width}/${level}`);
+    ...windows.map(({ name, center, width }, place) => {
+      const button = make("button", "", `${name} ${width}/${center}`);
       button.type = "button";
       button.title = "Width/level in Hounsfield units";
-      button.onclick = () => stack.setWindow(place ? { level, width } : null);
+      button.onclick = () => stack.setWindow(place ? { center, width } : null);
       return button;
     }),
   );
@@ -112,45 +112,45 @@ function buildWindows(stack) {
 function buildLegend(stack) {
   const { networks, slices, classes, direction } = stack.data;
   const parts = networks.map(({ name, title, shape, dash }) =>
-    makeOf(name, "span", `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`));
+    makeColored(name, "span", `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`));
   parts.unshift(make("span", "", `Probability of ${classes[1]} along the slices${direction}`));
   parts.push(make("span", "", "··· operating point"));
-  if (slices.some(({ votes }) => !votes)) parts.push(make("span", "", "○ does not vote"));
+  if (slices.some(({ counted }) => !counted)) parts.push(make("span", "", "○ not counted"));
   stack.get(".legend").replaceChildren(...parts);
 }
 
-// What is said of the slice on screen.
-function tellSlice(stack, found) {
+// The text of the slice on screen.
+function describeSlice(stack, found) {
   const { data, index } = stack;
   const slice = data.slices[index];
   const [shown, ...networks] = stack.box.querySelectorAll("figure:not(.reference)");
-  const { level, width } = stack.window;
+  const { center, width } = stack.window;
   const numbered = stack.n > 1 ? `Slice ${index + 1} of ${stack.n}` : "Slice";
   shown.querySelector("figcaption").replaceChildren(make("b", "", numbered));
   shown.querySelector(".foot").replaceChildren(make("span", "", slice.place));
-  if (data.windows.length) shown.querySelector(".foot").append(make("span", "", `L ${level} W ${width} HU`));
+  if (data.windows.length) shown.querySelector(".foot").append(make("span", "", `L ${center} W ${width} HU`));
   networks.forEach((figure, place) => {
     const { name, title } = data.networks[place];
     const positive = slice.positive[place];
-    const parts = [makeOf(name, "b", title), make("b", "", slice.scores[place].toFixed(2))];
+    const parts = [makeColored(name, "b", title), make("b", "", slice.scores[place].toFixed(2))];
     parts.push(make("b", positive ? "positive" : "negative", `${positive ? "●" : "○"} ${data.classes[Number(positive)]}`));
     if (slice.review[place]) {
-      const doubt = make("span", "review");
-      doubt.append(makeIcon("visibility"), " needs review");
-      parts.push(doubt);
+      const review = make("span", "review");
+      review.append(makeIcon("visibility"), " needs review");
+      parts.push(review);
     }
     figure.querySelector("figcaption").replaceChildren(...parts.flatMap((part) => [part, " "]));
     const none = !stack.warm.heats[place].some((value) => value > 0);
-    const told = none ? `No heat: nothing here speaks for ${data.classes[1]}.` : "";
-    figure.querySelector(".foot").replaceChildren(make("span", "", told));
+    const text = none ? `No heat: no part of this slice raises the score for ${data.classes[1]}.` : "";
+    figure.querySelector(".foot").replaceChildren(make("span", "", text));
   });
-  const told = data.geometry ? [make("span", "quiet", data.geometry)] : [];
-  for (const doubt of slice.doubts) {
+  const notes = data.geometry ? [make("span", "quiet", data.geometry)] : [];
+  for (const warning of slice.warnings) {
     const part = make("span", "review");
-    part.append(makeIcon("warning"), ` ${doubt}`);
-    told.push(part);
+    part.append(makeIcon("warning"), ` ${warning}`);
+    notes.push(part);
   }
-  stack.get(".place").replaceChildren(...told);
+  stack.get(".place").replaceChildren(...notes);
 }
 
 function listen(stack) {
@@ -174,18 +174,18 @@ function listen(stack) {
     follow(event);
   });
   const { looks } = tab;
-  stack.get("input.level").addEventListener("input", (event) =>
-    stack.setWindow({ ...stack.window, level: Number(event.target.value) }));
+  stack.get("input.center").addEventListener("input", (event) =>
+    stack.setWindow({ ...stack.window, center: Number(event.target.value) }));
   stack.get("input.width").addEventListener("input", (event) =>
     stack.setWindow({ ...stack.window, width: 10 ** (Number(event.target.value) / 100) }));
   stack.get("input.heat").addEventListener("change", (event) => stack.setHeat(event.target.checked));
   stack.get("input.opacity").addEventListener("input", (event) => {
     looks.opacity = Number(event.target.value);
-    stack.ask();
+    stack.requestFrame();
   });
 }
 
-// One slice for each event of a wheel; the many small ones of a touch pad are added up.
+// One slice per event of a wheel; the many small events of a touch pad are added up.
 function scroll(stack, event) {
   if (stack.n < 2 || event.ctrlKey) return;
   event.preventDefault();
@@ -195,7 +195,7 @@ function scroll(stack, event) {
   stack.wheel = 0;
 }
 
-// The left button drags through the slices; the right one, or Shift, moves level (down) and width (across).
+// Dragging with the left button scrolls; with the right button or Shift it sets center (down) and width (across).
 function drag(stack, event) {
   const windowing = event.button === 2 || (event.button === 0 && event.shiftKey);
   if (windowing ? !stack.data.windows.length : event.button !== 0 || stack.n < 2) return;
@@ -207,7 +207,7 @@ function drag(stack, event) {
   followPointer(stack.get(".pictures"), event, (now) => {
     const across = now.clientX - clientX;
     const down = now.clientY - clientY;
-    if (windowing) stack.setWindow({ level: from.level + pace * down, width: from.width + pace * across });
+    if (windowing) stack.setWindow({ center: from.center + pace * down, width: from.width + pace * across });
     else stack.go(from.index - Math.round(down / pace));
   });
 }

@@ -32,7 +32,7 @@ def _read_words(app: AppTest) -> str:
 
 @pytest.mark.parametrize("page", CHOOSING)
 @pytest.mark.parametrize("spoil", [_remove, _damage])
-def test_no_other_experiment_takes_its_place(
+def test_no_other_experiment_replaces_the_default(
     open_page: OpenPage, models: Path, page: str, spoil: Callable[[Path], str]
 ) -> None:
     """The default disappears while the page is open: an error names it, and no other is chosen."""
@@ -46,16 +46,16 @@ def test_no_other_experiment_takes_its_place(
     assert app.selectbox(key="experiment").value is None
 
 
-def test_a_dropped_scan_is_not_read_by_another(open_page: OpenPage, models: Path) -> None:
+def test_an_uploaded_scan_is_not_read_by_another_experiment(open_page: OpenPage, models: Path) -> None:
     """Uploaded files are read by no other experiment until the visitor chooses one."""
     write_tiny_experiment(models)
     write_tiny_experiment(models, "another")
     app = open_page("read_scan")
     app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
     assert "both networks" in _read_words(app).lower()
-    said = _remove(models / "tiny")
+    problem = _remove(models / "tiny")
     app.run()
-    assert said in _read_words(app)
+    assert problem in _read_words(app)
     assert "both networks" not in _read_words(app).lower()
     app.selectbox(key="experiment").select("another").run()
     assert "both networks" in _read_words(app).lower()

@@ -21,7 +21,7 @@ from tests.canary_files import (
 )
 from tests.dashboard.conftest import OpenPage
 
-# Where a file is told from others by its name: the worklist, above its pictures, and where it was refused.
+# Elements that show file names: the worklist, the title of a scan, and refusals.
 _NAMED = {"radio", "text", "warning"}
 
 
@@ -34,11 +34,11 @@ def walk(node: Any) -> Iterator[Any]:
 
 def describe(app: AppTest) -> dict[str, str]:
     """Return {kind of element: text of all its elements}."""
-    told: dict[str, str] = {}
+    contents: dict[str, str] = {}
     for element in walk(app._tree):
         if (proto := getattr(element, "proto", None)) is not None:
-            told[element.type] = told.get(element.type, "") + str(proto)
-    return told
+            contents[element.type] = contents.get(element.type, "") + str(proto)
+    return contents
 
 
 def upload(app: AppTest, files: dict[str, bytes]) -> AppTest:
@@ -51,7 +51,7 @@ def upload(app: AppTest, files: dict[str, bytes]) -> AppTest:
 
 
 @pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_the_page_shows_names_of_files_and_no_identifier(
+def test_the_page_shows_file_names_and_no_identifier(
     open_page: OpenPage, models: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
     packed: bool,
 ) -> None:  # fmt: skip
@@ -61,12 +61,12 @@ def test_the_page_shows_names_of_files_and_no_identifier(
     files = {"all.zip": pack(files)} if packed else files
     app = open_page("read_scan")
     caplog.set_level(logging.DEBUG)
-    caplog.clear()  # writing the files warned of what is in them
+    caplog.clear()  # writing the files logged warnings with identifiers
     capfd.readouterr()
     upload(app, files)
-    told = describe(app)
-    assert {} == {kind: found for kind, text in told.items() if (found := find_canaries(text))}
-    assert _NAMED == {kind for kind, text in told.items() if FILE_NAME in text}
+    contents = describe(app)
+    assert {} == {kind: found for kind, text in contents.items() if (found := find_canaries(text))}
+    assert _NAMED == {kind for kind, text in contents.items() if FILE_NAME in text}
     printed = capfd.readouterr()
     logs = "\n".join(record.getMessage() for record in caplog.records)
     assert [] == find_canaries(f"{dict(app.query_params)} {logs} {printed.out} {printed.err}", FILE_NAME)

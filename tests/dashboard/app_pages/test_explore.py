@@ -1,4 +1,4 @@
-"""The page Explore: with records, empty, with bad links, with and without pictures."""
+"""The page Explore: filters, gallery, cases, bad links, with and without pictures."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def _reopen(app: AppTest, **query: str) -> AppTest:
 
 
 def _count(app: AppTest) -> int:
-    """How many slices the page says it shows."""
-    told = next(m.value for m in app.markdown if m.value.startswith("**") and m.value.endswith("slices"))
-    return int(told.split("**")[1].replace(" ", ""))
+    """Return the number of slices that the page says it shows."""
+    text = next(m.value for m in app.markdown if m.value.startswith("**") and m.value.endswith("slices"))
+    return int(text.split("**")[1].replace(",", ""))
 
 
 def test_each_cell_shows_as_many_cases_as_it_says(open_page: OpenPage, models: Path) -> None:
-    """For each cell of both confusion matrices, with review set aside or not, the record's count is shown."""
+    """Each cell of both confusion matrices has the record's count, uncertain slices excluded or not."""
     experiment = write_tiny_experiment(models, calibrated=True)
     record = evaluate_experiment(experiment, n_resamples=20)["models"]
     app = open_page("explore")
@@ -61,8 +61,8 @@ def test_without_pictures_everything_else_works(open_page: OpenPage, models: Pat
     assert "Patient" in read_texts(app)
 
 
-def test_a_folder_that_is_no_data_set_is_told(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
-    """A folder named by hand that does not exist is refused in words, and the page goes on."""
+def test_a_missing_folder_is_reported(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
+    """A chosen folder that does not exist gives a warning, and the page still works."""
     write_tiny_experiment(models)
     app = open_page("explore")
     app.text_input(key="data_folder").set_value(str(tmp_path / "nowhere")).run()
@@ -84,36 +84,36 @@ def test_a_folder_that_is_no_data_set_is_told(open_page: OpenPage, models: Path,
         ("fold", "17"),
     ],
 )
-def test_a_link_asking_for_what_is_not_there_is_told(
+def test_an_impossible_filter_in_a_link_is_ignored(
     open_page: OpenPage, models: Path, key: str, value: str
 ) -> None:
-    """An impossible filter is named and left out, and the link forgets it."""
+    """An impossible filter gives a warning and is removed from the link."""
     write_tiny_experiment(models, calibrated=True)
     app = open_page("explore", **{key: value})
-    assert any("The link asks for something" in warning.value for warning in app.warning)
+    assert any("The link has a filter that does not fit" in warning.value for warning in app.warning)
     assert 96 == _count(app)
     assert key not in app.query_params
 
 
 @pytest.mark.parametrize("case", ["4711", "x", "-1", "9" * 30])
-def test_an_impossible_case_is_told(open_page: OpenPage, models: Path, case: str) -> None:
-    """A case that the experiment does not have is named, and the gallery stands."""
+def test_an_impossible_case_is_reported(open_page: OpenPage, models: Path, case: str) -> None:
+    """A case that the experiment does not have gives a warning, and the gallery is shown."""
     write_tiny_experiment(models)
     app = open_page("explore", case=case)
     assert any("a case that this experiment does not have" in warning.value for warning in app.warning)
     assert 96 == _count(app)
 
 
-def test_a_deleted_experiment_in_a_link_is_told(open_page: OpenPage, models: Path) -> None:
-    """A link to an experiment that is gone says so and shows no other."""
+def test_a_deleted_experiment_in_a_link_is_reported(open_page: OpenPage, models: Path) -> None:
+    """A link to an experiment that is gone gives a warning and chooses no other."""
     write_tiny_experiment(models)
     app = open_page("explore", experiment="gone", pytorch_outcome="fn")
     assert any('no experiment \\"gone\\"' in warning.value for warning in app.warning)
     assert app.selectbox(key="experiment").value is None
 
 
-def test_chips_take_filters_away(open_page: OpenPage, models: Path) -> None:
-    """Each filter in force has a chip that takes it away; "Clear all" takes all."""
+def test_chips_remove_filters(open_page: OpenPage, models: Path) -> None:
+    """Each active filter has a chip that removes it; "Clear all" removes all."""
     write_tiny_experiment(models, calibrated=True)
     app = open_page("explore", label="1", keras_range="0.1,0.9", rows="0-90")
     assert 3 == sum((button.key or "").startswith("chip_") for button in app.button)
@@ -125,7 +125,7 @@ def test_chips_take_filters_away(open_page: OpenPage, models: Path) -> None:
 
 
 def test_pages_turn_and_a_filter_starts_at_the_first(open_page: OpenPage, models: Path) -> None:
-    """Forty a page; the pager and the link agree; another sort begins at page 1."""
+    """A page has 40 cases; the pager and the link agree; another sort begins at page 1."""
     write_tiny_experiment(models)
     app = open_page("explore", page="3")
     assert "Page 3 of 3" in read_texts(app)
@@ -137,7 +137,7 @@ def test_pages_turn_and_a_filter_starts_at_the_first(open_page: OpenPage, models
 
 
 def test_tagged_cases_are_found(open_page: OpenPage, models: Path) -> None:
-    """The filter by tag keeps the slices that somebody tagged so."""
+    """The filter by tag finds the slices with that tag."""
     experiment = write_tiny_experiment(models)
     case = loaders.cases(experiment).iloc[4]
     fingerprint = experiment.card["dataset"]["fingerprint"]
@@ -147,17 +147,17 @@ def test_tagged_cases_are_found(open_page: OpenPage, models: Path) -> None:
 
 
 @pytest.mark.parametrize(("case", "ends"), [("3", (True, False)), ("9", (False, True))])
-def test_arrows_stop_at_the_ends_of_the_cases_asked_for(
+def test_arrows_stop_at_the_ends_of_the_filtered_cases(
     open_page: OpenPage, models: Path, case: str, ends: tuple[bool, bool]
 ) -> None:
-    """An open case has no previous one at the first of the gallery's cases, and no next one at the last."""
+    """The first case of the gallery has no previous one, the last has no next one."""
     write_tiny_experiment(models)
     app = open_page("explore", sort="order", rows="3,9", case=case)
     assert ends == (app.button(key="case_back").disabled, app.button(key="case_on").disabled)
 
 
 def test_suspects_are_those_of_the_record(open_page: OpenPage, models: Path) -> None:
-    """The list of suspected label errors holds as many slices as both networks hold to be wrong."""
+    """The page lists as many suspected label errors as `find_suspects` finds."""
     experiment = write_tiny_experiment(models, calibrated=True)
     n = len(find_suspects(loaders.cases(experiment), experiment.frameworks))
     app = open_page("explore", view="suspects")
@@ -166,7 +166,7 @@ def test_suspects_are_those_of_the_record(open_page: OpenPage, models: Path) -> 
 
 @pytest.mark.parametrize("view", ["map", "tags"])
 def test_other_views_open_from_their_link(open_page: OpenPage, models: Path, view: str) -> None:
-    """The map and the tags open, also where there is no map yet and no tag."""
+    """The map and the tags open, also without a map or a tag."""
     write_tiny_experiment(models)
     app = open_page("explore", view=view)
     assert view == app.segmented_control(key="view").value
@@ -182,7 +182,7 @@ def test_one_network_alone_can_be_explored(open_page: OpenPage, models: Path) ->
 def test_pictures_of_the_recorded_files_are_shown(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the data set, a case shows its slice and both heat maps, and says what they are made by, once."""
+    """With the data set, a case shows its pictures and says once which networks made the heat maps."""
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     experiment = write_set(tmp_path / "set", models)
     row = int(loaders.cases(experiment)["row"].iloc[0])
@@ -191,13 +191,13 @@ def test_pictures_of_the_recorded_files_are_shown(
     assert 1 == read_texts(app).count("which may have trained on these slices")
 
 
-def test_a_data_set_with_other_files_is_told(
+def test_a_data_set_with_other_files_is_reported(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files that differ from those on record are counted, named so and not shown."""
+    """Files that differ from the recorded ones are counted and not shown."""
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     write_set(tmp_path / "set", models)
     for file in (tmp_path / "set").rglob("*.*"):
         file.write_bytes(file.read_bytes() + b"x")
     app = open_page("explore")
-    assert any("is not the one of this experiment" in warning.value for warning in app.warning)
+    assert any("is not that of this experiment" in warning.value for warning in app.warning)

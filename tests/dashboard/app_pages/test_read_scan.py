@@ -22,19 +22,19 @@ def _expected(experiment: Experiment, data: bytes) -> dict[str, float]:
 
 
 def _alts(app: AppTest) -> list[str]:
-    """What stands in the place of each picture for those who do not see it."""
+    """Return the alternative text of each picture."""
     return [image.proto.imgs[0].alt for image in app.image]
 
 
 def test_without_experiments_the_page_invites_to_train_one(open_page: OpenPage) -> None:
-    """An empty folder of experiments leads to the page Train."""
+    """Without an experiment the page links to the page Train."""
     app = open_page("read_scan")
     assert "No trained experiment yet" in read_texts(app)
     assert "Not a medical device" in read_texts(app)
 
 
 def test_without_files_the_page_says_what_it_will_show(open_page: OpenPage, models: Path) -> None:
-    """Before anything is dropped in, one sentence and one button invite, and the classes are explained."""
+    """Before any upload the page says how to begin, and explains the positive class."""
     experiment = write_tiny_experiment(models)
     app = open_page("read_scan")
     assert "Drop a head CT slice to begin" in read_texts(app)
@@ -42,7 +42,7 @@ def test_without_files_the_page_says_what_it_will_show(open_page: OpenPage, mode
 
 
 def test_one_file_shows_both_probabilities_and_two_heat_maps(open_page: OpenPage, models: Path) -> None:
-    """A dropped PNG shows the tiny networks' own probabilities, decisions, and a heat map of each."""
+    """An uploaded PNG shows the tiny networks' probabilities and decisions, and a heat map of each."""
     experiment = write_tiny_experiment(models)
     data = render_file(0.9)
     app = open_page("read_scan")
@@ -56,16 +56,16 @@ def test_one_file_shows_both_probabilities_and_two_heat_maps(open_page: OpenPage
     assert 2 == len(stack["picture"]["heat"])
 
 
-def test_disagreement_is_said_plainly(open_page: OpenPage, models: Path) -> None:
-    """Where one network's threshold lies below its probability and the other's above, the page says so."""
+def test_disagreement_is_the_headline(open_page: OpenPage, models: Path) -> None:
+    """The page says so if one network is above its threshold and the other below."""
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.99", keras_threshold="0.01")
     app.file_uploader[0].upload("middle.png", render_file(0.45), "image/png").run()
     assert "The networks disagree" in app.header[0].value
 
 
-def test_what_lies_in_the_review_band_needs_review(open_page: OpenPage, models: Path) -> None:
-    """A probability at a moved threshold needs review, one far from it does not; both in words and signs."""
+def test_a_probability_in_the_review_band_needs_review(open_page: OpenPage, models: Path) -> None:
+    """A probability at the threshold needs review, one far from it does not; in words and signs."""
     experiment = write_tiny_experiment(models, calibrated=True)
     data = render_file(0.45)
     raw = _expected(experiment, data)
@@ -75,13 +75,13 @@ def test_what_lies_in_the_review_band_needs_review(open_page: OpenPage, models: 
     app.file_uploader[0].upload("middle.png", data, "image/png").run()
     texts = read_texts(app)
     assert [True, False] == read_stack(app)["slices"][0]["review"]
-    assert "**Needs review:**] too near to the operating point of :orange[**PyTorch**] to decide" in texts
+    assert "**Needs review:**] too close to the operating point of :orange[**PyTorch**] to decide" in texts
     (scales,) = [alt for alt in _alts(app) if "operating point" in alt]
     assert 2 == scales.count("needs review from")
 
 
-def test_an_older_card_asks_for_no_review(open_page: OpenPage, models: Path) -> None:
-    """Without review bands on the card the page speaks of none."""
+def test_a_card_without_review_bands_asks_for_no_review(open_page: OpenPage, models: Path) -> None:
+    """Without review bands on the card the word review is not on the page."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("middle.png", render_file(0.45), "image/png").run()
@@ -93,13 +93,13 @@ def test_an_older_card_asks_for_no_review(open_page: OpenPage, models: Path) -> 
 def test_moving_the_operating_point_does_not_rerun_the_networks(
     open_page: OpenPage, models: Path, monkeypatch
 ) -> None:
-    """Another threshold changes the decision, but each network is asked once."""
+    """Another threshold changes the decision; the networks read the scan once."""
     from core.reading.reader import Reader
 
-    asked = []
+    scans = []
     original = Reader.read
     monkeypatch.setattr(
-        Reader, "read", lambda self, scan, **more: asked.append(scan) or original(self, scan, **more)
+        Reader, "read", lambda self, scan, **more: scans.append(scan) or original(self, scan, **more)
     )
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.01", keras_threshold="0.01")
@@ -109,11 +109,11 @@ def test_moving_the_operating_point_does_not_rerun_the_networks(
     app.slider(key="pytorch_threshold").set_value(0.99)
     app.slider(key="keras_threshold").set_value(0.99).run()
     assert "No hemorrhage" in app.header[0].value
-    assert 1 == sum(scan.sha256 == hashlib.sha256(data).hexdigest() for scan in asked)
+    assert 1 == sum(scan.sha256 == hashlib.sha256(data).hexdigest() for scan in scans)
 
 
 def test_a_bad_file_is_refused_by_name_and_the_others_are_read(open_page: OpenPage, models: Path) -> None:
-    """A text file named .png is refused with a reason and a remedy; the good file beside it is shown."""
+    """A text file named .png is refused with its name and a reason; the good file next to it is shown."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("no picture.png", b"words, not pixels", "image/png")
@@ -125,7 +125,7 @@ def test_a_bad_file_is_refused_by_name_and_the_others_are_read(open_page: OpenPa
 
 
 def test_the_worklist_puts_the_highest_probability_first(open_page: OpenPage, models: Path) -> None:
-    """Of two files the brighter one, which the tiny networks find more suspicious, stands on top."""
+    """Of two files the brighter one, which scores higher with the tiny networks, is first."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("dark.png", render_file(0.1), "image/png")
@@ -133,7 +133,7 @@ def test_the_worklist_puts_the_highest_probability_first(open_page: OpenPage, mo
     assert ["bright\\.png", "dark\\.png"] == app.radio(key="worklist").options
 
 
-def test_two_files_of_one_name_are_told_apart(open_page: OpenPage, models: Path) -> None:
+def test_two_files_of_one_name_get_unique_names(open_page: OpenPage, models: Path) -> None:
     """The second file of a name gets a number, and each leads to its own reading."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
@@ -146,7 +146,7 @@ def test_two_files_of_one_name_are_told_apart(open_page: OpenPage, models: Path)
 
 
 def test_the_chosen_scan_stays_when_a_more_suspicious_one_comes(open_page: OpenPage, models: Path) -> None:
-    """Another file, even one that goes to the top of the list, does not replace what is on screen."""
+    """A new file at the top of the list does not replace the scan on screen."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     files = {"dark.png": 0.1, "darker.png": 0.05, "bright.png": 0.9}
@@ -162,16 +162,16 @@ def test_the_chosen_scan_stays_when_a_more_suspicious_one_comes(open_page: OpenP
 
 
 def test_synthetic_scans_are_labelled_as_such(open_page: OpenPage, models: Path) -> None:
-    """The button for those without a scan shows phantoms, and says that they are no person's."""
+    """The button shows phantoms, labelled as synthetic."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     next(button for button in app.button if "synthetic" in button.label).click().run()
-    assert "**Synthetic:** drawn by this program" in read_texts(app)
+    assert "**Synthetic:** made by this program" in read_texts(app)
     assert all("Synthetic" in option for option in app.radio(key="worklist").options)
 
 
 def test_a_scan_seen_in_training_is_marked(open_page: OpenPage, models: Path) -> None:
-    """A file whose content was in the training data carries the warning of the reader."""
+    """A file whose content was in the training data is shown with the warning of the reader."""
     import pandas as pd
 
     from core.reading.reader import SEEN_IN_TRAINING
@@ -188,7 +188,7 @@ def test_a_scan_seen_in_training_is_marked(open_page: OpenPage, models: Path) ->
 
 
 def test_markup_in_a_file_name_is_shown_as_plain_text(open_page: OpenPage, models: Path) -> None:
-    """A name that is Markdown for a remote picture is escaped wherever Markdown is drawn."""
+    """A name that is Markdown for a remote picture is escaped."""
     write_tiny_experiment(models)
     name = "![x](http://example.org/x.png) <b>.png"
     app = open_page("read_scan")
@@ -198,7 +198,7 @@ def test_markup_in_a_file_name_is_shown_as_plain_text(open_page: OpenPage, model
 
 
 def test_a_damaged_experiment_is_named_and_the_others_serve(open_page: OpenPage, models: Path) -> None:
-    """A folder whose card is broken is left out with its name and a remedy; scans are still read."""
+    """A folder with a broken card is named in a warning; scans are still read."""
     write_tiny_experiment(models)
     broken = models / "broken"
     broken.mkdir()
@@ -228,12 +228,12 @@ def test_a_link_reopens_experiment_and_operating_point(open_page: OpenPage, mode
 
 
 def test_an_experiment_of_one_framework_reads_too(open_page: OpenPage, models: Path) -> None:
-    """With Keras alone there is one heat map, and nothing is said about agreement."""
+    """With Keras alone there is one heat map and no word on agreement."""
     write_tiny_experiment(models, frameworks=("keras",))
     app = open_page("read_scan")
     app.file_uploader[0].upload("bright.png", render_file(0.9), "image/png").run()
     assert ["Keras"] == [network["title"] for network in read_stack(app)["networks"]]
-    assert "By one network." in read_texts(app)
+    assert "Read by one network." in read_texts(app)
 
 
 def test_the_worklist_shows_pictures_probabilities_and_signs(open_page: OpenPage, models: Path) -> None:
@@ -254,7 +254,7 @@ def test_the_worklist_shows_pictures_probabilities_and_signs(open_page: OpenPage
 
 
 def test_forty_files_are_read_and_listed(open_page: OpenPage, models: Path) -> None:
-    """Forty scans stand in one worklist, sorted from the most to the least suspicious."""
+    """Forty scans are in one worklist, sorted from the most to the least suspicious."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     for number in range(40):
@@ -264,9 +264,8 @@ def test_forty_files_are_read_and_listed(open_page: OpenPage, models: Path) -> N
     assert "Worklist: 40 scans" in app.radio(key="worklist").label
 
 
-def test_several_refusals_stand_folded(open_page: OpenPage, models: Path) -> None:
-    """Refused files are counted in one line that opens, so that the verdict stays in sight; those for one
-    reason share a sentence."""
+def test_several_refusals_are_collapsed(open_page: OpenPage, models: Path) -> None:
+    """Refused files are counted in one line that opens; those refused for one reason share a sentence."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     for number in range(5):
@@ -274,12 +273,12 @@ def test_several_refusals_stand_folded(open_page: OpenPage, models: Path) -> Non
     app.file_uploader[0].upload("x", b"", "image/png")
     app.run()
     assert "6 files were not read" in [expander.label for expander in app.expander]
-    told, other = [warning.value.replace("\\", "") for warning in app.warning]
-    assert (True, True) == ("0, 1, 2 and 2 more" in told, "x" in other and "empty" in other)
+    joined, other = [warning.value.replace("\\", "") for warning in app.warning]
+    assert (True, True) == ("0, 1, 2 and 2 more" in joined, "x" in other and "empty" in other)
 
 
-def test_what_was_never_seen_comes_from_the_card(open_page: OpenPage, models: Path) -> None:
-    """Every limit on the experiment's card stands on the page, before and after a scan is read."""
+def test_the_limits_come_from_the_card(open_page: OpenPage, models: Path) -> None:
+    """Every limit on the experiment's card is on the page, before and after a scan is read."""
     experiment = write_tiny_experiment(models)
     app = open_page("read_scan")
     for _ in range(2):
@@ -288,8 +287,8 @@ def test_what_was_never_seen_comes_from_the_card(open_page: OpenPage, models: Pa
         app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
 
 
-def test_a_slice_to_compare_with_is_named_for_what_it_is(open_page: OpenPage, models: Path) -> None:
-    """Without the data set a phantom stands beside the scan, and says that it is one."""
+def test_a_phantom_to_compare_with_is_labelled(open_page: OpenPage, models: Path) -> None:
+    """Without the data set the slice to compare with is a phantom, labelled as one."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
@@ -297,12 +296,12 @@ def test_a_slice_to_compare_with_is_named_for_what_it_is(open_page: OpenPage, mo
     app.segmented_control(key="reference").set_value("Hemorrhage").run()
     reference = read_stack(app)["reference"]
     assert "Phantom" == reference["title"]
-    assert reference["told"].startswith("Drawn by this program, with a planted bright spot")
+    assert reference["text"].startswith("Synthetic slice with a bright spot")
     assert reference["address"].startswith("data:image/jpeg;base64,")
 
 
 def test_a_scan_of_several_slices_opens_at_the_most_suspicious(open_page: OpenPage, models: Path) -> None:
-    """Of a stack of three pages the brightest is shown first; all three can be scrolled through."""
+    """A TIFF of three pages opens at the brightest one; all three are in the viewer."""
     write_tiny_experiment(models)
     stack = io.BytesIO()
     pages = [Image.open(io.BytesIO(render_file(gray))) for gray in (0.3, 0.9, 0.35)]
@@ -311,7 +310,7 @@ def test_a_scan_of_several_slices_opens_at_the_most_suspicious(open_page: OpenPa
     app.file_uploader[0].upload("stack.tif", stack.getvalue(), "image/tiff").run()
     stack = read_stack(app)
     assert [1, 3, ""] == [stack["index"], len(stack["slices"]), stack["direction"]]
-    assert "Slice 2 alone" in read_texts(app)
+    assert "Slice 2 only" in read_texts(app)
 
 
 def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Path) -> None:
@@ -329,8 +328,8 @@ def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Pa
     assert ["Report (PDF)", "All 2 reports (PDF)", *always] == offered[1]
 
 
-def test_what_is_no_head_ct_is_read_only_on_demand(open_page: OpenPage, models: Path) -> None:
-    """A picture without a head is refused; the button reads it, and the reading says what it is."""
+def test_a_picture_without_a_head_is_read_only_on_demand(open_page: OpenPage, models: Path) -> None:
+    """A picture without a head is refused; the button reads it anyway, with a warning."""
     write_tiny_experiment(models)
     picture = io.BytesIO()
     Image.linear_gradient("L").resize((64, 64)).point(lambda gray: 80 + gray // 3).save(picture, "PNG")
@@ -339,6 +338,6 @@ def test_what_is_no_head_ct_is_read_only_on_demand(open_page: OpenPage, models: 
     assert "does not look like a head CT" in app.warning[0].value
     assert not app.header
     app.file_uploader[0].upload("cat.png", picture.getvalue(), "image/png")
-    next(button for button in app.button if "all the same" in button.label).click().run()
+    next(button for button in app.button if button.label == "Read anyway").click().run()
     assert 1 == len(app.header)
     assert "means little" in read_texts(app)

@@ -1,4 +1,4 @@
-"""The map of slices by their features, run without a browser."""
+"""The feature map of the page Explore, run without a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.dashboard.conftest import read_texts
 
 @pytest.fixture
 def experiment(models: Path) -> Experiment:
-    """The tiny experiment, without a map."""
+    """Return the tiny experiment, without a map."""
     return write_tiny_experiment(models)
 
 
@@ -59,7 +59,7 @@ def _words(app: AppTest) -> str:
 
 
 def test_without_a_map_the_command_is_offered(experiment: Experiment) -> None:
-    """No map and no pictures: what it would show, the command, and no button."""
+    """Without map and pictures the page shows the command and no button."""
     app = _open()
     assert "No map yet." in _words(app)
     assert "not on this machine" in _words(app)
@@ -71,7 +71,7 @@ def test_without_a_map_the_command_is_offered(experiment: Experiment) -> None:
 def test_with_the_pictures_a_button_computes_it(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pressed, it stores the map with the experiment, and the map stands there."""
+    """The button stores the map with the experiment, and the map is shown."""
     write_phantom_dataset(tmp_path / "set", n_patients=12, slices_per_patient=8, size=64)
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     dataset = index_dataset(tmp_path / "set")
@@ -81,13 +81,13 @@ def test_with_the_pictures_a_button_computes_it(
     assert not app.exception
     assert FEATURES_TABLE in find_experiment("tiny").card["files"]
     assert "No map yet." not in _words(app)
-    assert "Close together: alike to both networks." in _words(app)
+    assert "Slices that are close together are similar" in _words(app)
 
 
-def test_another_data_set_is_told(
+def test_another_data_set_is_refused(
     experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pictures of another set compute nothing, and the page says why."""
+    """Pictures of another data set give an error and no map."""
     write_phantom_dataset(tmp_path / "set", n_patients=6, slices_per_patient=4, size=64)
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     app = _open()
@@ -97,7 +97,7 @@ def test_another_data_set_is_told(
 
 
 def test_a_lasso_chooses_rows(experiment: Experiment) -> None:
-    """The rows of the chosen points come back; nothing chosen gives none."""
+    """The rows of the selected points are returned; without a selection, none."""
     _add_map(experiment)
     assert "chosen: []" in _words(_open())
     points = [{"customdata": [9, "a.jpg", 0.25, 0.75]}, {"customdata": [50, "b.jpg", 0.25, 0.75]}]
@@ -105,8 +105,8 @@ def test_a_lasso_chooses_rows(experiment: Experiment) -> None:
     assert "chosen: [9, 50]" in _words(app)
 
 
-def test_places_that_are_not_estimable_make_no_map(experiment: Experiment) -> None:
-    """Where features do not vary the page says so and draws nothing."""
+def test_features_that_do_not_vary_give_no_map(experiment: Experiment) -> None:
+    """If features do not vary, the page says so and shows no chart."""
     _add_map(experiment, x=float("nan"))
     app = _open()
     assert "do not vary" in _words(app)
@@ -114,7 +114,7 @@ def test_places_that_are_not_estimable_make_no_map(experiment: Experiment) -> No
 
 
 def test_outcomes_differ_in_more_than_colour() -> None:
-    """Right and wrong have their colours; the four outcomes have four shapes; rare errors lie on top."""
+    """Right and wrong have their colours, the four outcomes four shapes, and rare errors are on top."""
     table = pd.DataFrame(
         {
             "row": range(5), "file": list("abcde"), "x": range(5), "y": range(5),
@@ -132,7 +132,7 @@ def test_outcomes_differ_in_more_than_colour() -> None:
     assert "second principal component, 12 % of the variance" == figure.layout.yaxis.title.text
 
 
-def test_an_outcome_that_does_not_occur_is_not_drawn() -> None:
-    """Its name is not in the legend."""
+def test_an_outcome_that_does_not_occur_is_not_plotted() -> None:
+    """An outcome without cases is not in the legend."""
     table = pd.DataFrame({"row": [0], "file": "a", "x": 0.0, "y": 0.0, "outcome": "tp", "keras": 0.5})
     assert 1 == len(plot_map(table, ("keras",), (0.1, 0.1), LIGHT).data)

@@ -1,4 +1,4 @@
-"""Tags and notes on a case, and the file that carries them, run without a browser."""
+"""Tags and notes on a case, and their CSV file, run without a browser."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.dashboard.conftest import read_texts
 
 @pytest.fixture(autouse=True)
 def experiment(models: Path) -> Experiment:
-    """The tiny experiment; tags are stored in its models folder."""
+    """Return the tiny experiment; tags are stored in its models folder."""
     return write_tiny_experiment(models)
 
 
 @pytest.fixture
 def case(experiment: Experiment) -> Case:
-    """Its first slice."""
+    """Return the first slice of the experiment."""
     return Case(experiment.slices()["sha256"].iloc[0], experiment.card["dataset"]["fingerprint"])
 
 
 @pytest.fixture(autouse=True)
 def no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tags are stored in the models folder."""
+    """Make tags be stored in the models folder."""
     monkeypatch.delenv("STROKE_CT_ANNOTATIONS", raising=False)
 
 
@@ -61,15 +61,15 @@ def _words(app: AppTest) -> str:
 
 
 def test_tags_and_a_note_with_a_name(case: Case) -> None:
-    """What is pressed and written stands in the database with the name, and on the page."""
+    """Tags and notes are stored with the name, and shown on the page."""
     app = _open()
     assert [*TAGS, "Add note"] == [button.label for button in app.button]
     app.text_input[0].input("Ann").run()
     _press(app, "artefact")
     app.text_area[0].input("a dark <b>rim</b>").run()
     _press(app, "Add note")
-    said = [(one.tag, one.note, one.author) for one in Annotations().of(case)]
-    assert [("artefact", "", "Ann"), ("", "a dark <b>rim</b>", "Ann")] == said
+    entries = [(one.tag, one.note, one.author) for one in Annotations().of(case)]
+    assert [("artefact", "", "Ann"), ("", "a dark <b>rim</b>", "Ann")] == entries
     words = _words(app)
     assert ":gray-badge[:material/label: artefact]" in words
     assert "a dark <b>rim</b>" in words
@@ -81,18 +81,18 @@ def test_tags_and_a_note_with_a_name(case: Case) -> None:
 
 
 def test_removing_can_be_undone(case: Case) -> None:
-    """The latest removed entry is offered with its sign, and put back."""
+    """The last removed entry is shown, and can be restored."""
     Annotations().add(case, ["other"], author="Ann")
     app = _press(_open(), "Remove")
     assert [] == Annotations().of(case)
     assert "Removed: other · unknown · 20" in _words(app)
-    _press(app, "Put back")
+    _press(app, "Restore")
     assert ["other"] == [one.tag for one in Annotations().of(case)]
     assert "Removed:" not in _words(app)
 
 
 def test_a_note_that_someone_else_changed_is_not_overwritten(case: Case) -> None:
-    """Two people have one note open: the second to save is told by whom it was changed, and loses nothing."""
+    """Saving a note that someone else changed in the meantime gives a warning and changes nothing."""
     (note,) = Annotations().add(case, note="rim", author="Ann")
     app = _open()
     field = next(area for area in app.text_area if area.value == "rim")
@@ -102,12 +102,12 @@ def test_a_note_that_someone_else_changed_is_not_overwritten(case: Case) -> None
     assert ["from Bob"] == [one.note for one in Annotations().of(case)]
     assert "The note has been changed meanwhile (by Bob, 20" in _words(app)
     assert "from Bob" in _words(app)
-    # The next action takes the message away.
+    # The next action removes the message.
     assert "changed meanwhile" not in _words(_press(app, "other"))
 
 
 def test_a_note_is_changed(case: Case) -> None:
-    """Who saves a changed note becomes its author."""
+    """The person who changes a note becomes its author."""
     Annotations().add(case, note="rim", author="Ann")
     app = _open()
     app.text_input[0].input("Bob").run()
@@ -116,8 +116,8 @@ def test_a_note_is_changed(case: Case) -> None:
     assert [("dark rim", "Bob")] == [(one.note, one.author) for one in Annotations().of(case)]
 
 
-def test_an_empty_note_is_refused_in_words() -> None:
-    """Nothing is added, and the page says why."""
+def test_an_empty_note_is_refused() -> None:
+    """An empty note is not added, and the page says why."""
     assert "An entry is one tag or one note (neither)" in _words(_press(_open(), "Add note"))
 
 
@@ -128,8 +128,8 @@ def _upload(app: AppTest, data: bytes) -> str:
     return _words(app)
 
 
-def test_a_file_comes_in_with_a_report(case: Case) -> None:
-    """New, known and refused rows are counted, and each refused row has its reason."""
+def test_an_import_is_reported(case: Case) -> None:
+    """New, known and refused rows are counted; refused rows have their reasons."""
     row = f"{case.sha256},{case.dataset},artefact,,Ann,2026-01-02T03:04:05+00:00\n"
     bad = [row.replace("artefact", f"cat {number}") for number in range(12)]
     words = _upload(_open(), (",".join(COLUMNS) + "\n" + row + row + "".join(bad)).encode())
@@ -140,8 +140,8 @@ def test_a_file_comes_in_with_a_report(case: Case) -> None:
     assert ":gray-badge[:material/label: artefact]" in words
 
 
-def test_a_file_of_another_set_is_refused(case: Case) -> None:
-    """Both fingerprints are named, and nothing comes in."""
+def test_a_file_of_another_data_set_is_refused(case: Case) -> None:
+    """Both fingerprints are named, and nothing is imported."""
     row = f"{case.sha256},{'c' * 64},artefact,,Ann,2026-01-02T03:04:05+00:00\n"
     words = _upload(_open(), (",".join(COLUMNS) + "\n" + row).encode())
     assert "tags of another data set (fingerprint cccccccccccc" in words
@@ -149,8 +149,8 @@ def test_a_file_of_another_set_is_refused(case: Case) -> None:
     assert [] == Annotations().of(case)
 
 
-def test_a_damaged_file_of_tags_is_told(models: Path) -> None:
-    """The page stands, says what is the matter and what to do, and leaves the file as it is."""
+def test_a_damaged_tag_database_is_reported(models: Path) -> None:
+    """The page names the damaged file and does not change it."""
     (models / "annotations.sqlite").write_bytes(b"no database at all" * 300)
     app = _open()
     assert "annotations.sqlite is damaged" in _words(app)

@@ -1,4 +1,4 @@
-"""What Read a scan gives to take along, opened, in headless Chromium."""
+"""The downloads of Read a scan, opened, in headless Chromium."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Press = Callable[[str, str], bytes]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the dashboard has its home, its caches and its temporary files."""
+    """Return the folder for the dashboard's home, caches and temporary files."""
     return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Page]:
-    """The page with a zip of a series read and a text refused, both named after a patient."""
+    """Return the page with a zip of a series read and a text refused, both named after a patient."""
     root = tmp_path_factory.mktemp("models")
     write_tiny_experiment(root)
     series = {name: data for name, data in write_dicom_files().items() if name.startswith("slice")}
@@ -44,7 +44,7 @@ def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory, home: Path)
         {"name": f"{FILE_NAME}.txt", "mimeType": "text/plain", "buffer": b"no scan"},
     ]
     with pytest.MonkeyPatch.context() as patch:
-        # The browser has started before: it has its files elsewhere.
+        # The browser runs already, and has its files elsewhere.
         for name in PLACES:
             (home / name).mkdir()
             patch.setenv(name, str(home / name))
@@ -60,7 +60,7 @@ def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory, home: Path)
 
 @pytest.fixture
 def press(page: Page) -> Press:
-    """Press the button of this name; gives the bytes of the file, whose name is checked."""
+    """Return a function that presses a button and returns the downloaded bytes; it checks the file name."""
 
     def press_button(button: str, file: str) -> bytes:
         with page.expect_download() as caught:
@@ -71,8 +71,8 @@ def press(page: Page) -> Press:
     return press_button
 
 
-def test_the_tables_come_down(press: Press) -> None:
-    """CSV and JSON hold each slice of "Scan 1", the verdict on it, and the refused file."""
+def test_the_tables_are_downloaded(press: Press) -> None:
+    """CSV and JSON contain each slice of "Scan 1", its verdict, and the refused file."""
     rows = list(csv.DictReader(io.StringIO(press("Worklist (CSV)", "worklist.csv").decode("utf-8-sig"))))
     record = json.loads(press("JSON", "readings.json"))
     (scan,), (refused,) = record["scans"], record["refused"]
@@ -84,8 +84,8 @@ def test_the_tables_come_down(press: Press) -> None:
     assert [0.0, 5.0, 10.0, 15.0] == [piece["position_mm"] for piece in scan["slices"]]
 
 
-def test_the_reports_come_down(press: Press) -> None:
-    """The PDF tells the verdict and shows slices; the DICOM object holds such a PDF and no patient."""
+def test_the_reports_are_downloaded(press: Press) -> None:
+    """The PDF shows verdict and key slices; the DICOM object contains such a PDF and no patient."""
     first, second = pypdf.PdfReader(io.BytesIO(press("Report (PDF)", "reading-report.pdf"))).pages
     assert "The score of a study is" in first.extract_text()
     assert "Key slices" in second.extract_text()
@@ -97,27 +97,27 @@ def test_the_reports_come_down(press: Press) -> None:
     assert [] == find_canaries(words + str(dataset) + repr(data), FILE_NAME)
 
 
-def test_the_heat_maps_come_down(press: Press) -> None:
-    """The capture has a frame for each slice, which decodes, and no patient."""
+def test_the_heat_maps_are_downloaded(press: Press) -> None:
+    """The capture has one frame per slice and no patient."""
     data = press("Heat maps (DICOM)", "heat-maps.dcm")
     dataset = pydicom.dcmread(io.BytesIO(data))
     assert (N_SLICES, dataset.Rows, 3 * 512, 3) == dataset.pixel_array.shape
     assert [] == find_canaries(str(dataset) + repr(data), FILE_NAME)
 
 
-def test_names_of_files_come_down_when_wished(page: Page, press: Press) -> None:
-    """The box is not ticked at first; ticked, the worklist names both files, and the page stays as it was."""
+def test_file_names_are_in_downloads_if_chosen(page: Page, press: Press) -> None:
+    """The box is not ticked at first; if ticked, the worklist names both files."""
     box = page.get_by_role("checkbox", name="File names in downloads")
     assert not box.is_checked()
     page.get_by_text("File names in downloads").click()
     page.wait_for_timeout(1500)
     rows = csv.DictReader(io.StringIO(press("Worklist (CSV)", "worklist.csv").decode("utf-8-sig")))
     assert [f"{FILE_NAME}.zip"] * N_SLICES + [f"{FILE_NAME}.txt"] == [row["file"] for row in rows]
-    assert page.get_by_text("Of the study").is_visible()
+    assert page.get_by_text("Score of the study:").is_visible()
 
 
 def test_nothing_is_left_on_the_disk(page: Page, press: Press, home: Path) -> None:
-    """Reading a study and making files of it writes none on the server: no upload, no cache, no record."""
+    """Reading a study and downloading from it writes no file on the server."""
     press("Report (DICOM)", "reading-report.dcm")
-    assert page.get_by_text("Of the study").is_visible()
+    assert page.get_by_text("Score of the study:").is_visible()
     assert [] == [path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""Journeys through the page Explore in headless Chromium."""
+"""The page Explore in headless Chromium."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Experiment]]:
-    """A running dashboard with a data set of phantoms and an experiment made of it."""
+    """Return the address of a dashboard with a data set of phantoms, and the experiment trained on it."""
     root: Path = tmp_path_factory.mktemp("explore")
     (root / "models").mkdir()
     experiment = write_set(root / "set", root / "models")
@@ -31,7 +31,7 @@ def _count(experiment: Experiment, framework: str, cell: str) -> int:
 
 
 def test_the_false_negatives_of_compare_are_shown_and_a_case_opens(page, served) -> None:
-    """Clicking the cell of missed slices on Compare leads to exactly these; one of them opens, and closes."""
+    """A click on the false negatives of Compare shows exactly these; one of them opens and closes."""
     address, experiment = served
     n = _count(experiment, "pytorch", "fn")
     page.goto(f"{address}/compare")
@@ -59,7 +59,7 @@ def test_the_false_negatives_of_compare_are_shown_and_a_case_opens(page, served)
 
 
 def test_a_cell_of_explore_shows_its_cases_and_the_link_reopens_them(page, served) -> None:
-    """Clicking a cell, opening a case and going on stands in the link; a new tab shows the same."""
+    """The link holds the filter and the open case; a new tab shows the same."""
     address, experiment = served
     n = _count(experiment, "keras", "fn")
     page.goto(f"{address}/explore?sort=differ")
@@ -81,7 +81,7 @@ def test_a_cell_of_explore_shows_its_cases_and_the_link_reopens_them(page, serve
 
 
 def test_arrow_keys_move_in_the_gallery_and_enter_opens(page, served) -> None:
-    """The right arrow goes to the next tile, Enter opens it."""
+    """The right arrow goes to the next tile; Enter opens it."""
     address, _ = served
     page.goto(f"{address}/explore?sort=order")
     tiles = page.locator(".st-key-gallery .tile")
@@ -93,8 +93,8 @@ def test_arrow_keys_move_in_the_gallery_and_enter_opens(page, served) -> None:
     page.wait_for_selector("[role=dialog]")
 
 
-def test_heat_maps_come_on_the_key_h(page, served) -> None:
-    """H draws both heat maps of each case of the page."""
+def test_the_key_h_shows_heat_maps(page, served) -> None:
+    """H shows both heat maps of each case of the page."""
     address, _ = served
     page.goto(f"{address}/explore?pytorch_outcome=fn")
     page.wait_for_selector(".st-key-gallery .tile")

@@ -39,7 +39,7 @@ _PASTE = """async () => {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running dashboard with one tiny experiment."""
+    """Return the address of a dashboard with one tiny experiment."""
     root = tmp_path_factory.mktemp("models")
     write_tiny_experiment(root)
     with serve(root) as found:
@@ -48,7 +48,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def page(page: Page, address: str) -> Page:
-    """The page, open and empty, in a tab of 1440 x 900 pixels."""
+    """Return the page without uploads, in a tab of 1440 x 900 pixels."""
     page.goto(f"{address}/read")
     page.wait_for_selector("text=Drop a head CT slice to begin")
     return page
@@ -80,7 +80,7 @@ def _names(page: Page) -> list[str]:
 
 
 def test_arrow_keys_move_in_the_worklist(page) -> None:
-    """Right and left go to the next and the previous scan, wherever the page was clicked last."""
+    """The right and left arrows go to the next and previous scan, wherever the focus is."""
     _drop(page, 3)
     names = _names(page)
     page.locator("h1").click()
@@ -93,7 +93,7 @@ def test_arrow_keys_move_in_the_worklist(page) -> None:
 
 
 def test_h_switches_the_heat_maps(page) -> None:
-    """The key H draws the slices without heat, as the slice itself, and with it again."""
+    """The key H hides the heat maps and shows them again."""
     _drop(page, 1)
     page.locator("h1").click()
     for expected in (False, True):
@@ -101,12 +101,12 @@ def test_h_switches_the_heat_maps(page) -> None:
         page.wait_for_timeout(200)
         assert expected == page.locator("input.heat").is_checked()
         assert expected == page.locator("input.opacity").is_enabled()
-        drawn = page.locator("canvas.drawn").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
-        assert expected == (drawn[0] != drawn[1])
+        pixels = page.locator("canvas.rendered").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
+        assert expected == (pixels[0] != pixels[1])
 
 
 def test_a_pasted_picture_is_read_like_a_dropped_one(page) -> None:
-    """A picture from the clipboard joins the worklist; without one, the page says so and nothing changes."""
+    """A pasted picture is added to the worklist; if the clipboard has none, the page says so."""
     _drop(page, 2)
     page.evaluate(_PASTE)
     _wait_for_rows(page, 3)
@@ -115,8 +115,8 @@ def test_a_pasted_picture_is_read_like_a_dropped_one(page) -> None:
     page.get_by_text("The clipboard holds no picture.").wait_for()
 
 
-def test_the_report_comes_down_as_pdf(page, tmp_path: Path) -> None:
-    """The button gives a PDF of the scan; the scan's name is neither in it nor in the name of the file."""
+def test_the_report_is_downloaded_as_pdf(page, tmp_path: Path) -> None:
+    """The button downloads a PDF of the scan; the scan's name is neither in it nor in its file name."""
     _drop(page, 1)
     with page.expect_download() as caught:
         page.get_by_role("button", name="Report (PDF)", exact=True).click()
@@ -127,7 +127,7 @@ def test_the_report_comes_down_as_pdf(page, tmp_path: Path) -> None:
 
 
 def test_the_verdict_stays_near_the_top_on_a_narrow_screen(page) -> None:
-    """At 800 pixels the verdict of twelve scans begins within the first 700 pixels, and no row is cut off."""
+    """At 800 pixels the verdict is within the first 700 pixels, and nothing is wider than the window."""
     page.set_viewport_size({"width": 800, "height": 900})
     _drop(page, 12)
     assert page.locator("h2").first.bounding_box()["y"] < 700
@@ -135,7 +135,7 @@ def test_the_verdict_stays_near_the_top_on_a_narrow_screen(page) -> None:
 
 
 def test_another_scan_moves_nothing(page) -> None:
-    """The pictures of the next scan stand where those of the first stood."""
+    """The pictures of the next scan are at the same place as those of the first."""
     _drop(page, 3)
     before = page.locator(HEAT_MAPS).first.bounding_box()
     page.locator("h1").click()

@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 N_SLICES = 12
-PICTURE = "canvas.drawn"
+PICTURE = "canvas.rendered"
 SCROLLER = "input.slice"
 
 
 @pytest.fixture(scope="module")
 def study() -> bytes:
-    """A zip of a series, its files in no order."""
+    """Return a zip of a series, its files in random order."""
     files = write_series(N_SLICES)
     return write_zip({f"{(5 * place) % N_SLICES:02}.dcm": data for place, data in enumerate(files)})
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Experiment]]:
-    """A running dashboard with one tiny experiment."""
+    """Return the address of a dashboard with one tiny experiment, and the experiment."""
     root = tmp_path_factory.mktemp("models")
     experiment = write_tiny_experiment(root)
     with serve(root) as address:
@@ -50,60 +50,60 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Expe
 
 @pytest.fixture
 def page(page: Page, served: tuple[str, Experiment], study: bytes) -> Page:
-    """The page with the study read, in a tab of 1440 x 900 pixels."""
+    """Return the page after the study is read, in a tab of 1440 x 900 pixels."""
     page.goto(f"{served[0]}/read")
     page.wait_for_selector("text=Drop a head CT slice to begin")
     file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
     page.locator(".st-key-files input[type=file]").set_input_files(file)
-    page.get_by_text("Of the study").wait_for()
+    page.get_by_text("Score of the study:").wait_for()
     page.locator(f"{PICTURE}[width='512']").first.wait_for()
     page.wait_for_timeout(1000)
     return page
 
 
 def shown(page: Page) -> int:
-    """The number of the slice on screen; its picture, heading and slider agree on it."""
+    """Return the number of the slice on screen; picture, heading and slider must agree."""
     page.wait_for_timeout(150)
     number = int(page.locator(PICTURE).first.get_attribute("data-slice"))
     assert f"Slice {number} of {N_SLICES}" == page.locator("figcaption").first.inner_text().strip()
     assert str(number - 1) == page.locator(SCROLLER).input_value()
-    told = page.locator(SCROLLER).get_attribute("aria-valuetext")
-    assert re.fullmatch(rf"Slice {number} of {N_SLICES}, PyTorch [01]\.\d\d, Keras [01]\.\d\d", told)
+    text = page.locator(SCROLLER).get_attribute("aria-valuetext")
+    assert re.fullmatch(rf"Slice {number} of {N_SLICES}, PyTorch [01]\.\d\d, Keras [01]\.\d\d", text)
     return number
 
 
 def window(page: Page) -> tuple[int, int]:
-    """Level and width on screen; both sliders agree."""
+    """Return window center and width on screen; the sliders must agree."""
     page.wait_for_timeout(150)
-    level, width = map(
+    center, width = map(
         int, re.search(r"L (-?\d+) W (\d+) HU", page.locator("figure").first.inner_text()).groups()
     )
-    assert str(level) == page.locator("input.level").input_value()
+    assert str(center) == page.locator("input.center").input_value()
     assert f"{width} HU" == page.locator("input.width").get_attribute("aria-valuetext")
-    return level, width
+    return center, width
 
 
 def grab(page: Page, place: int) -> np.ndarray:
-    """(size, size, 3) int: what a canvas shows; 0 is the slice, then the networks."""
+    """Return the pixels of a canvas, (size, size, 3) int; place 0 is the slice, then the networks."""
     address = page.locator(PICTURE).nth(place).evaluate("canvas => canvas.toDataURL()")
     data = base64.b64decode(address.partition(",")[2])
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
 def read(experiment: Experiment, study: bytes) -> Reading:
-    """The same study, read here."""
+    """Read the same study without the page."""
     (reading,) = read_group(Reader(experiment), [Upload("study.zip", study)])
     return reading
 
 
 def middle(page: Page) -> tuple[float, float]:
-    """The middle of the first picture."""
+    """Return the middle of the first picture, in pixels of the window."""
     box = page.locator(PICTURE).first.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def test_wheel_keys_curve_and_slider_lead_through_the_slices(page) -> None:
-    """Each moves the picture, the words and the slider at once, the server follows, the page stays."""
+def test_wheel_keys_curve_and_slider_scroll_through_the_slices(page) -> None:
+    """Each moves picture, text and slider at once; the server follows, and the page does not scroll."""
     page.keyboard.press("Tab")
     page.locator(SCROLLER).focus()
     page.keyboard.press("Home")
@@ -136,7 +136,7 @@ def test_wheel_keys_curve_and_slider_lead_through_the_slices(page) -> None:
     box = curve.bounding_box()
     page.mouse.click(box["x"] + box["width"] - 12, box["y"] + 40)
     assert N_SLICES == shown(page)
-    page.get_by_text(f"Slice {N_SLICES} alone").wait_for()
+    page.get_by_text(f"Slice {N_SLICES} only").wait_for()
     page.locator(f"{PICTURE}[width='512']").first.wait_for()
     page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 40)
     page.mouse.down()
@@ -145,8 +145,8 @@ def test_wheel_keys_curve_and_slider_lead_through_the_slices(page) -> None:
     assert 1 == shown(page)
 
 
-def test_dragging_leads_through_the_slices(page) -> None:
-    """The left button, held and moved up, goes up; what was driving the verdict is one press away."""
+def test_dragging_scrolls_through_the_slices(page) -> None:
+    """Dragging up with the left button goes up; a click on a key slice goes to it."""
     page.locator(SCROLLER).fill("0")
     x, y = middle(page)
     page.mouse.move(x, y)
@@ -154,7 +154,7 @@ def test_dragging_leads_through_the_slices(page) -> None:
     page.mouse.move(x, y - 48, steps=6)
     page.mouse.up()
     assert 4 == shown(page)
-    button = page.locator(".driving button").nth(1)
+    button = page.locator(".key-slices button").nth(1)
     expected = int(button.inner_text())
     button.click()
     assert expected == shown(page)
@@ -162,7 +162,7 @@ def test_dragging_leads_through_the_slices(page) -> None:
 
 
 def test_windows_by_preset_key_slider_and_dragging(page) -> None:
-    """Level and width follow presets, W, the sliders and the right button; a double click leads back."""
+    """Center and width follow presets, W, the sliders and the right button; a double click resets them."""
     assert (40, 120) == window(page)
     before = grab(page, 0)
     page.get_by_role("button", name="subdural").click()
@@ -177,7 +177,7 @@ def test_windows_by_preset_key_slider_and_dragging(page) -> None:
     page.mouse.move(x + 60, y - 20, steps=6)
     page.mouse.up(button="right")
     assert (30, 70) == window(page)
-    page.locator("input.level").fill("55")
+    page.locator("input.center").fill("55")
     assert (55, 70) == window(page)
     page.locator(PICTURE).first.dblclick()
     assert (40, 120) == window(page)
@@ -185,8 +185,8 @@ def test_windows_by_preset_key_slider_and_dragging(page) -> None:
     np.testing.assert_array_equal(before, grab(page, 0))
 
 
-def test_the_browser_draws_what_python_draws(page, served, study) -> None:
-    """Slice and heat maps in full differ from those of Python by a rounding at most, in any window."""
+def test_the_browser_renders_like_python(page, served, study) -> None:
+    """Slice and heat maps in full equal those of Python up to rounding, in any window."""
     reading = read(served[1], study)
     for name, look in (("networks' own", None), ("bone", Window(600, 2800))):
         page.get_by_role("button", name=name).click()
@@ -200,8 +200,8 @@ def test_the_browser_draws_what_python_draws(page, served, study) -> None:
             assert np.abs(grab(page, place) - expected).max() <= 2
 
 
-def test_a_preview_is_the_slice_until_it_comes_in_full(page, served, study) -> None:
-    """While scrolling each slice is shown small, and looks as it does in full."""
+def test_a_preview_is_shown_until_the_slice_is_there_in_full(page, served, study) -> None:
+    """While scrolling, the small preview shows the right slice."""
     reading = read(served[1], study)
     page.locator(SCROLLER).fill(str(N_SLICES - 1))
     page.wait_for_timeout(80)
@@ -215,8 +215,8 @@ def test_a_preview_is_the_slice_until_it_comes_in_full(page, served, study) -> N
     assert min(away) < 3
 
 
-def test_where_the_visitor_is_counts(page) -> None:
-    """Scrolling on while the server answers leads nowhere back, not for a moment."""
+def test_late_answers_of_the_server_do_not_move_the_slice(page) -> None:
+    """Scrolling on while the server answers never goes back."""
     page.locator(SCROLLER).fill("2")
     page.locator(SCROLLER).evaluate(
         """range => {
@@ -231,7 +231,7 @@ def test_where_the_visitor_is_counts(page) -> None:
         page.locator(SCROLLER).fill(str(place))
         page.wait_for_timeout(60)
     assert 10 == shown(page)
-    page.get_by_text("Slice 10 alone").wait_for()
+    page.get_by_text("Slice 10 only").wait_for()
     assert 10 == shown(page)
     passed = page.evaluate("window.passed")
     assert sorted(passed) == passed
@@ -239,7 +239,7 @@ def test_where_the_visitor_is_counts(page) -> None:
 
 
 def test_each_network_has_its_colour_in_words_and_in_the_curve(page) -> None:
-    """Headings, legend, lines and marks of a network have its colour of the palette, which comes as data."""
+    """Headings, legend, lines and marks of a network have its colour of the palette."""
     stack = page.locator(".st-key-scan_stack")
     colors = [f"rgb({', '.join(map(str, bytes.fromhex(one[1:])))})" for one in (LIGHT.pytorch, LIGHT.keras)]
     read_style = "(nodes, name) => nodes.map((node) => getComputedStyle(node)[name])"

@@ -1,4 +1,4 @@
-"""What Read a scan gives to take along."""
+"""The downloads of Read a scan."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFUSED = Reading("no.png", False, refusal=ScanError("The file is empty", code="
 
 @pytest.fixture
 def reading(models: Path):
-    """A tiny experiment, and a picture that its networks have read."""
+    """Return a tiny experiment and the reading of one picture."""
     experiment = write_tiny_experiment(models)
     findings = Reader(experiment).read(read_scan(render_file(0.9), "=1.png"))
     pictures = np.stack([(finding.frame * 255).astype("uint8") for finding in findings.slices])
@@ -39,8 +39,8 @@ def reading(models: Path):
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_names_of_files_are_in_downloads_only_when_wished(reading, named: bool) -> None:
-    """PDF, CSV and JSON say "Scan 1" with the beginning of the hash, or the name; so for what was refused."""
+def test_file_names_are_in_downloads_only_if_chosen(reading, named: bool) -> None:
+    """PDF, CSV and JSON show either "Scan 1" and its hash or the file name, also for refused files."""
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, read = reading
     (report,), refusals = report_scans([read], named=named), report_refusals([REFUSED], named=named)
@@ -61,8 +61,8 @@ def test_a_chosen_scan_keeps_its_place_in_the_worklist(reading) -> None:
     assert second.findings.source.startswith("Scan 2 (")
 
 
-def test_the_command_writes_what_the_page_gives(reading, tmp_path: Path, capsys) -> None:
-    """Of the same two files CSV, JSON and the words and pictures of the PDF are equal, byte by byte."""
+def test_the_command_and_the_page_write_the_same(reading, tmp_path: Path, capsys) -> None:
+    """CSV and JSON of the same two files are equal in every byte; the PDF in its words and pictures."""
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, _ = reading
     files = [Upload(f"{gray}.png", render_file(gray)) for gray in (0.9, 0.3)]
@@ -91,13 +91,13 @@ def test_the_command_writes_what_the_page_gives(reading, tmp_path: Path, capsys)
     assert pictures[0] == pictures[1]
 
 
-def test_paper_has_the_colours_of_the_light_pages() -> None:
-    """Each colour of a report is that of the same meaning on the light pages."""
+def test_reports_have_the_colours_of_the_light_theme() -> None:
+    """Each colour of a report equals that of the same meaning in the light theme."""
     assert {name: getattr(LIGHT, name) for name in COLORS} == COLORS
 
 
 def test_the_pdf_is_the_report_of_the_chosen_scans(reading) -> None:
-    """One scan is one page with both heat maps and the slice; two scans are two, and one on the networks."""
+    """One scan is one page with slice and heat maps; two scans are two pages and one on the networks."""
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, read = reading
     one, two = (
@@ -119,7 +119,7 @@ def test_the_csv_escapes_formulas_and_names_refusals(reading) -> None:
 
 
 def test_the_json_is_that_of_predict(reading) -> None:
-    """Form predict/1 with the scan's slice and the refusal's code."""
+    """The JSON has the schema predict/1, with the scan's slice and the refusal's code."""
     experiment, read = reading
     record = json.loads(make_json(experiment, [read.findings], report_refusals([REFUSED], named=True)))
     assert ("predict/1", "tiny") == (record["schema"], record["experiment"])
@@ -129,7 +129,7 @@ def test_the_json_is_that_of_predict(reading) -> None:
 
 
 def test_the_dicom_report_holds_the_pdf_without_the_file_name(reading) -> None:
-    """The encapsulated document is the report of the scan, which is not named; its hash tells which it is."""
+    """The encapsulated document is the scan's report, with its hash and without its file name."""
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, read = reading
     data = make_dicom_report(experiment, *report_scans([read], named=True))
@@ -142,7 +142,7 @@ def test_the_dicom_report_holds_the_pdf_without_the_file_name(reading) -> None:
 
 
 def test_the_dicom_capture_has_a_frame_for_each_slice(reading) -> None:
-    """The slice of 64 pixels stands beside both heat maps; the file's name is nowhere."""
+    """The frame shows the slice next to both heat maps; the file name is nowhere in the object."""
     _, read = reading
     data = make_dicom_capture(*report_scans([read], named=True))
     dataset = pydicom.dcmread(io.BytesIO(data))
@@ -153,13 +153,13 @@ def test_the_dicom_capture_has_a_frame_for_each_slice(reading) -> None:
 
 
 @pytest.mark.parametrize("synthetic", [False, True])
-def test_dicom_tells_whether_a_program_drew_the_scan(reading, synthetic: bool) -> None:
-    """Only of a synthetic scan is it said that no name is burnt into it."""
+def test_dicom_tells_whether_the_scan_is_synthetic(reading, synthetic: bool) -> None:
+    """Burned In Annotation is NO only for a synthetic scan."""
     experiment, read = reading
     read = replace(read, synthetic=synthetic)
     for data in (
         make_dicom_report(experiment, *report_scans([read], named=True)),
         make_dicom_capture(*report_scans([read], named=True)),
     ):
-        told = pydicom.dcmread(io.BytesIO(data)).BurnedInAnnotation
-        assert ("NO" if synthetic else "YES") == told
+        burned_in = pydicom.dcmread(io.BytesIO(data)).BurnedInAnnotation
+        assert ("NO" if synthetic else "YES") == burned_in

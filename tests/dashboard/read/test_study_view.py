@@ -29,13 +29,13 @@ BRIGHTEST = 4
 
 
 def write_slice(place: int, **tags: Any) -> bytes:
-    """One slice of a series, from the feet upwards; the brightest is neither the first nor the last."""
+    """Return a slice of a series, from the feet upwards; the brightest is neither the first nor the last."""
     hu = render_hu(place) + np.int16(10 * (place == BRIGHTEST))
     return write_dicom(hu, z=5.0 * place, InstanceNumber=N_SLICES - place, **tags)
 
 
 def open_series(open_page: OpenPage, models: Path) -> AppTest:
-    """Read a scan with a series of six files dropped in, in no order."""
+    """Upload a series of six files on Read a scan, in random order."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     for place in PLACES:
@@ -46,7 +46,7 @@ def open_series(open_page: OpenPage, models: Path) -> AppTest:
 
 
 def read_series(experiment, **tags: Any) -> Reading:
-    """The same series, read without a page, under a name that is markup."""
+    """Read the same series without a page, under a name that is markup."""
     uploads = [Upload(f"<b>{place}.dcm", write_slice(place, **tags)) for place in PLACES]
     (reading,) = read_group(Reader(experiment), uploads)
     return reading
@@ -60,49 +60,49 @@ def test_a_series_is_one_scan(open_page: OpenPage, models: Path) -> None:
     assert [f"{5 * place:.1f} mm along the axis" for place in range(N_SLICES)] == [
         piece["place"] for piece in stack["slices"]
     ]
-    assert f"{N_SLICES} of {N_SLICES} do" in read_texts(app)
+    assert f"({N_SLICES} of {N_SLICES} slices)" in read_texts(app)
     assert "Pixels of the file 0.50 × 0.50 mm · slices 5.0 mm apart" == stack["geometry"]
     assert ["R", "L", "A", "P"] == stack["marks"]
 
 
 def test_the_most_suspicious_slice_comes_first(open_page: OpenPage, models: Path) -> None:
-    """The scan opens at the slice with the highest probability; those that drove the verdict stand ready."""
+    """The scan opens at the slice with the highest probability, which is the first key slice."""
     app = open_series(open_page, models)
     stack = read_stack(app)
-    assert BRIGHTEST == stack["index"] == stack["driving"][0]
-    assert f"Slice {BRIGHTEST + 1} alone" in read_texts(app)
+    assert BRIGHTEST == stack["index"] == stack["key_slices"][0]
+    assert f"Slice {BRIGHTEST + 1} only" in read_texts(app)
 
 
 def test_every_slice_has_a_preview_that_is_made_once(
     open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All previews go to the browser in order; another operating point makes none anew."""
+    """All previews are sent to the browser in order; another operating point makes no new ones."""
     made = []
     original = session.pack_preview
     monkeypatch.setattr(session, "pack_preview", lambda picture: made.append(1) or original(picture))
     app = open_series(open_page, models)
     app.selectbox(key="operating_point").set_value("sensitivity_90").run()
     parts = [part for part in app.get("bidi_component") if part.proto.component_name == "stroke_ct_previews"]
-    handed = [json.loads(part.proto.json) for part in parts]
-    assert [0] == [part["start"] for part in handed]
-    assert N_SLICES == len(handed[0]["previews"]) == len(made)
-    assert read_stack(app)["study"] == handed[0]["study"]
+    sent = [json.loads(part.proto.json) for part in parts]
+    assert [0] == [part["start"] for part in sent]
+    assert N_SLICES == len(sent[0]["previews"]) == len(made)
+    assert read_stack(app)["study"] == sent[0]["study"]
 
 
 def test_a_study_that_is_being_read_has_no_verdict_yet(
     open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While slices are still to come the page says when the verdict comes, and shows the slices it has."""
+    """The page says that the verdict follows, and shows the slices read so far."""
     unfinished = functools.partial(viewer.show_reading, unfinished=True)
     monkeypatch.setattr(viewer, "show_reading", unfinished)
     app = open_series(open_page, models)
     assert "Reading the study" == app.header[0].value
-    assert "The verdict comes with the last slice" in read_texts(app)
+    assert "The verdict follows after the last slice" in read_texts(app)
     assert N_SLICES == len(read_stack(app)["slices"])
 
 
-def test_what_the_browser_gets_tells_who_votes(models: Path) -> None:
-    """Scores of both networks in the order of the slices; one without brain does not vote, and says why."""
+def test_the_browser_gets_which_slices_are_counted(models: Path) -> None:
+    """Scores are in the order of the slices; a slice that is not counted says why."""
     experiment = write_tiny_experiment(models)
     reading = read_series(experiment)
     slices = list(reading.findings.slices)
@@ -114,16 +114,16 @@ def test_what_the_browser_gets_tells_who_votes(models: Path) -> None:
     assert 2 == stack["index"]
     for piece, finding in zip(stack["slices"], slices, strict=True):
         assert [round(model.probability, 4) for model in finding.models.values()] == piece["scores"]
-    assert [False, False, True, True, True, True] == [piece["votes"] for piece in stack["slices"]]
+    assert [False, False, True, True, True, True] == [piece["counted"] for piece in stack["slices"]]
     assert [
-        ["No brain visible: it does not vote."],
-        ["Refused by the gate: it does not vote.", "No head."],
+        ["No brain visible: not counted."],
+        ["Refused by the input check: not counted.", "No head."],
         [],
-    ] == [piece["doubts"] for piece in stack["slices"][:3]]
+    ] == [piece["warnings"] for piece in stack["slices"][:3]]
 
 
 def test_the_windows_begin_with_the_networks_own(models: Path) -> None:
-    """The networks' own window, the named ones and the file's own, with level and width; none in gray."""
+    """The networks' own window is first, then presets, then the file's own; a gray scan has none."""
     experiment = write_tiny_experiment(models)
     reading = read_series(experiment, WindowCenter=35, WindowWidth=100)
     first = reading.findings.slices[0]
@@ -132,14 +132,14 @@ def test_the_windows_begin_with_the_networks_own(models: Path) -> None:
         window["name"] for window in windows
     ]
     assert [(40, 120), (40, 80), (35, 100)] == [
-        (windows[place]["level"], windows[place]["width"]) for place in (0, 1, -1)
+        (windows[place]["center"], windows[place]["width"]) for place in (0, 1, -1)
     ]
     gray = replace(reading, pictures=reading.pictures.astype("uint8"))
     assert [] == describe_stack(experiment, gray, first)["windows"]
 
 
-def test_no_name_of_a_file_goes_into_the_viewer(models: Path) -> None:
-    """What the browser gets to draw a scan holds neither the name of a file nor of its patient."""
+def test_no_file_name_is_sent_to_the_viewer(models: Path) -> None:
+    """The data for the browser contain no file name and no identifier of the patient."""
     experiment = write_tiny_experiment(models)
     reading = read_series(experiment)
     described = json.dumps(describe_stack(experiment, reading, reading.findings.slices[0]))

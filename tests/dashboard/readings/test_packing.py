@@ -1,4 +1,4 @@
-"""Slices and heat maps as they go to the browser."""
+"""Slices and heat maps packed for the browser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.readings.packing import PREVIEW_SIZE, pack_heat, pack_preview, pack_slice, preview_values
+from dashboard.readings.packing import PREVIEW_SIZE, list_preview_values, pack_heat, pack_preview, pack_slice
 
 
 def _open_preview(text: str) -> np.ndarray:
@@ -23,7 +23,7 @@ def _render_ramp(low: int, high: int, kind: type = np.int16) -> np.ndarray:
 
 
 def test_a_slice_in_full_is_exact() -> None:
-    """The low bytes of all pixels, then the high ones, give back every Hounsfield unit, negative ones too."""
+    """Every Hounsfield unit is recovered from the low and the high bytes, also negative ones."""
     picture = np.random.default_rng(0).integers(-1024, 3071, (512, 512)).astype(np.int16)
     packed = pack_slice(picture)
     low, high = np.frombuffer(zlib.decompress(base64.b64decode(packed["pixels"])), np.uint8).reshape(2, -1)
@@ -32,7 +32,7 @@ def test_a_slice_in_full_is_exact() -> None:
 
 
 def test_a_slice_in_gray_is_exact() -> None:
-    """A slice in bytes goes over as these bytes."""
+    """The bytes of a gray slice are unchanged."""
     picture = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
     packed = pack_slice(picture)
     assert (64, 8) == (packed["size"], packed["bits"])
@@ -41,15 +41,15 @@ def test_a_slice_in_gray_is_exact() -> None:
 
 @pytest.mark.parametrize(("low", "high", "most"), [(-100, 200, 5), (-1000, 3000, 80)])
 def test_a_preview_keeps_hounsfield_units(low: int, high: int, most: int) -> None:
-    """Read back, a preview is within 5 HU where the windows for soft tissue lie, and within 80 elsewhere."""
+    """A preview is within 5 HU for soft tissue, and within 80 HU elsewhere."""
     small = _open_preview(pack_preview(_render_ramp(low, high)))
     assert (PREVIEW_SIZE, PREVIEW_SIZE) == small.shape
-    units = np.array(preview_values(hounsfield=True))[small]
+    units = np.array(list_preview_values(hounsfield=True))[small]
     expected = np.linspace(low, high, 512).reshape(PREVIEW_SIZE, 2).mean(axis=1)
     assert np.abs(units - expected).max() <= most
 
 
-def test_what_lies_beyond_a_preview_is_its_end() -> None:
+def test_values_beyond_the_range_of_a_preview_are_clipped() -> None:
     """Values below air and above dense bone become the darkest and the brightest gray."""
     picture = np.full((512, 512), -3000, np.int16)
     picture[:, 256:] = 20_000
@@ -58,15 +58,15 @@ def test_what_lies_beyond_a_preview_is_its_end() -> None:
     assert small[0, -1] >= 253
 
 
-def test_a_preview_in_gray_stands_for_itself() -> None:
-    """Each gray of a scan without Hounsfield units means that gray."""
-    assert list(range(256)) == preview_values(hounsfield=False)
+def test_a_gray_preview_has_its_own_values() -> None:
+    """Each gray of a scan without Hounsfield units has itself as value."""
+    assert list(range(256)) == list_preview_values(hounsfield=False)
     small = _open_preview(pack_preview(_render_ramp(0, 255, np.uint8)))
     assert np.abs(small.astype(int) - np.linspace(0, 255, PREVIEW_SIZE)).max() <= 4
 
 
-def test_heat_maps_go_over_in_the_order_of_the_networks() -> None:
-    """Each map is its rows in bytes, 0 to 255, with its own height and width."""
+def test_heat_maps_are_in_the_order_of_the_networks() -> None:
+    """Each map is packed row by row in bytes, 0 to 255, with its height and width."""
     maps = {"pytorch": np.array([[0, 0.5, 1]], np.float32), "keras": np.array([[1], [0]], np.float32)}
     models = {name: SimpleNamespace(heat=heat) for name, heat in maps.items()}
     packed = pack_heat(SimpleNamespace(models=models))

@@ -1,4 +1,4 @@
-"""Files that are read together: what is told on the way, and what is there in the end."""
+"""Files that are read together: progress and results."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ N_SLICES = 20
 
 @pytest.fixture
 def study() -> list[Upload]:
-    """A zip of a series."""
+    """Return a zip of a series."""
     return [Upload("a.zip", write_zip({f"{n}.dcm": data for n, data in enumerate(write_series(N_SLICES))}))]
 
 
-def test_steps_tell_files_then_slices(models: Path, study: list[Upload]) -> None:
-    """Every decoded file is counted; then the slices, with what has been read so far, in its final form."""
+def test_steps_count_files_then_slices(models: Path, study: list[Upload]) -> None:
+    """Steps count decoded files, then slices; each holds the final findings of the slices so far."""
     steps: list[Step] = []
     (reading,) = read_group(Reader(write_tiny_experiment(models)), study, on_step=steps.append)
     assert list(range(1, N_SLICES + 1)) == [step.n_files for step in steps if step.n_files]
-    told = steps[N_SLICES:]
-    assert [0, 8, 16, N_SLICES] == [step.done for step in told]
-    assert {N_SLICES} == {step.total for step in told}
-    assert told[0].so_far is None
-    for step in told[1:]:
+    slice_steps = steps[N_SLICES:]
+    assert [0, 8, 16, N_SLICES] == [step.done for step in slice_steps]
+    assert {N_SLICES} == {step.total for step in slice_steps}
+    assert slice_steps[0].so_far is None
+    for step in slice_steps[1:]:
         assert reading.findings.slices[: step.done] == step.so_far.findings.slices
         assert (step.done, PICTURE_SIZE, PICTURE_SIZE) == step.so_far.pictures.shape
         np.testing.assert_array_equal(reading.pictures[: step.done], step.so_far.pictures)
@@ -43,8 +43,8 @@ def test_steps_tell_files_then_slices(models: Path, study: list[Upload]) -> None
 
 
 @pytest.mark.parametrize("at", ["n_files", "done"])
-def test_what_is_raised_over_a_step_ends_the_reading(models: Path, study: list[Upload], at: str) -> None:
-    """While files are decoded, and while slices are read."""
+def test_an_error_in_on_step_ends_the_reading(models: Path, study: list[Upload], at: str) -> None:
+    """An error ends the reading while files are decoded, and while slices are read."""
     steps = []
 
     def stop(step: Step) -> None:
@@ -58,7 +58,7 @@ def test_what_is_raised_over_a_step_ends_the_reading(models: Path, study: list[U
 
 
 def test_pictures_are_of_their_slices(models: Path, study: list[Upload]) -> None:
-    """Each picture is cut from the slice with the same place, of which no two are alike."""
+    """Each picture is cut from the slice with the same index; no two slices are equal."""
     experiment = write_tiny_experiment(models)
     (reading,) = read_group(Reader(experiment), study)
     (scan,) = read_study([(upload.name, upload.data) for upload in study]).scans

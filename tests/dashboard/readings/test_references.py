@@ -1,4 +1,4 @@
-"""A slice to compare with."""
+"""Reference slices to compare with."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from dashboard.readings.references import find_typical, load_reference
 from tests.builders import write_tiny_experiment
 
 
-def test_the_typical_slice_is_called_right_and_is_the_middle_one(models: Path) -> None:
-    """Of the test slices that both networks call right, half score lower and half higher."""
+def test_the_typical_slice_is_correct_and_of_median_probability(models: Path) -> None:
+    """Of the test slices that both networks classify correctly, half score lower and half higher."""
     experiment = write_tiny_experiment(models)
     table = experiment.calibrated_predictions()
     for label in (0, 1):
         chosen = find_typical(experiment, label)
-        right = table[(table["part"] == "test") & (table["label"] == label)]
+        correct = table[(table["part"] == "test") & (table["label"] == label)]
         for name in experiment.frameworks:
-            right = right[(right[name] >= experiment.threshold(name)) == bool(label)]
-        means = right[list(experiment.frameworks)].mean(axis=1)
-        mine = np.mean([chosen[name] for name in experiment.frameworks])
+            correct = correct[(correct[name] >= experiment.threshold(name)) == bool(label)]
+        means = correct[list(experiment.frameworks)].mean(axis=1)
+        score = np.mean([chosen[name] for name in experiment.frameworks])
         assert label == chosen["label"]
-        assert abs((means < mine).sum() - (means > mine).sum()) <= 1
+        assert abs((means < score).sum() - (means > score).sum()) <= 1
 
 
 def test_without_the_data_set_it_is_a_phantom(models: Path, tmp_path: Path) -> None:
-    """No folder, or an empty one: a phantom without a file's name and without probabilities."""
+    """With no folder or an empty one, the reference is a phantom without file name and probabilities."""
     experiment = write_tiny_experiment(models)
     for folder in (None, tmp_path):
         for label in (0, 1):
@@ -38,7 +38,7 @@ def test_without_the_data_set_it_is_a_phantom(models: Path, tmp_path: Path) -> N
 
 
 def test_of_the_data_set_it_is_the_recorded_file(models: Path, tmp_path: Path) -> None:
-    """With the data set it is the typical file; once its bytes differ from the record, a phantom."""
+    """With the data set it is the typical file; if its bytes differ from the record, a phantom."""
     folder = tmp_path / "set"
     write_phantom_dataset(folder, n_patients=12, slices_per_patient=8, size=48)
     dataset = index_dataset(folder)

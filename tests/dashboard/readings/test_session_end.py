@@ -1,4 +1,4 @@
-"""When sessions have ended, garbage is collected once, a second later."""
+"""The end of sessions: their state is removed, and garbage is collected once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.readings import session_end
 
 
 def test_garbage_is_collected_once_after_the_last_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three sessions that end at once cost one collection, and the next one costs another."""
+    """Three sessions that end at once cause one collection; a later one causes another."""
     collections = []
     monkeypatch.setattr(gc, "collect", lambda *_: collections.append(1))
     monkeypatch.setattr(session_end, "COLLECT_AFTER_S", 0.02)
@@ -28,8 +28,8 @@ def test_garbage_is_collected_once_after_the_last_session(monkeypatch: pytest.Mo
     assert [0, 1, 2] == asyncio.run(end_sessions())
 
 
-def test_a_session_that_ends_is_forgotten_and_collected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ending a session empties its state, closes it, and asks for a collection; an active one stays."""
+def test_an_ended_session_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ended session is emptied, closed and collected; an active one stays."""
     done: list[str] = []
 
     class Server:

@@ -1,4 +1,4 @@
-"""The readings of one session: kept, under way, given up."""
+"""The readings of one session: stored, in progress, removed."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ PATIENCE_S = 20
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """What a reading waits for; it is opened at the end."""
+    """Return an event that a reading waits for; it is set at the end of the test."""
     opened = threading.Event()
     yield opened
     opened.set()
 
 
-def look_until_done(store: ReadingStore, key: object, read: object) -> list[Reading]:
-    """Look in until there are readings."""
-    while isinstance(found := store.look_in(key, read), BackgroundReading):
-        assert found.watch(PATIENCE_S)
+def poll_until_done(store: ReadingStore, key: object, read: object) -> list[Reading]:
+    """Poll until there are readings."""
+    while isinstance(found := store.poll(key, read), BackgroundReading):
+        assert found.wait(PATIENCE_S)
     return found
 
 
-def test_what_was_read_is_not_read_again() -> None:
-    """Neither in the background nor at once, once either has read it."""
-    store, asked = ReadingStore(), []
+def test_stored_readings_are_not_read_again() -> None:
+    """A key that was read in the background is read neither in the background nor directly again."""
+    store, calls = ReadingStore(), []
 
     def read(on_step: OnStep | None) -> list[Reading]:
-        asked.append(on_step)
+        calls.append(on_step)
         return [Reading("a")]
 
-    assert store.look_in("key", read, begin=False) is None
-    assert ["a"] == [one.name for one in look_until_done(store, "key", read)]
-    assert store.look_in("key", read) is store.read("key", read)
-    assert 1 == len(asked)
+    assert store.poll("key", read, begin=False) is None
+    assert ["a"] == [one.name for one in poll_until_done(store, "key", read)]
+    assert store.poll("key", read) is store.read("key", read)
+    assert 1 == len(calls)
 
 
-def test_other_readings_are_ended(gate: threading.Event) -> None:
-    """A reading whose files are no longer there stops at its next step; one whose files are goes on."""
+def test_other_readings_are_stopped(gate: threading.Event) -> None:
+    """A reading under another key stops at its next step; one under a given key goes on."""
     store, steps = ReadingStore(), []
 
     def read(on_step: OnStep) -> list[Reading]:
@@ -55,17 +55,17 @@ def test_other_readings_are_ended(gate: threading.Event) -> None:
         steps.append(1)
         return []
 
-    first = store.look_in("first", read)
-    second = store.look_in("second", read)
-    store.end_others(["second"])
+    first = store.poll("first", read)
+    second = store.poll("second", read)
+    store.stop_others(["second"])
     gate.set()
     assert first.result() is None
     assert [] == second.result()
     assert [1] == steps
 
 
-def test_after_an_error_a_reading_is_begun_anew() -> None:
-    """The error is raised once; whoever asks again has the files read again."""
+def test_after_an_error_a_reading_starts_again() -> None:
+    """The error is raised once; the next call reads the files again."""
     store, tries = ReadingStore(), []
 
     def read(on_step: OnStep) -> list[Reading]:
@@ -73,12 +73,12 @@ def test_after_an_error_a_reading_is_begun_anew() -> None:
         return [] if len(tries) > 1 else [Reading(str(1 // 0))]
 
     with pytest.raises(ZeroDivisionError):
-        look_until_done(store, "key", read)
-    assert [] == look_until_done(store, "key", read)
+        poll_until_done(store, "key", read)
+    assert [] == poll_until_done(store, "key", read)
 
 
-def test_a_visitor_who_comes_back_is_read_for_anew(gate: threading.Event) -> None:
-    """A reading that ended while nobody looked in is begun again."""
+def test_an_abandoned_reading_starts_again(gate: threading.Event) -> None:
+    """A reading that ended without a result starts again at the next poll."""
     store = ReadingStore()
 
     def read(on_step: OnStep) -> list[Reading]:
@@ -86,29 +86,29 @@ def test_a_visitor_who_comes_back_is_read_for_anew(gate: threading.Event) -> Non
         on_step(Step(1, 2))
         return [Reading("a")]
 
-    first = store.look_in("key", read)
+    first = store.poll("key", read)
     first.stop()
     gate.set()
-    assert first.watch(PATIENCE_S)
-    second = store.look_in("key", read)
+    assert first.wait(PATIENCE_S)
+    second = store.poll("key", read)
     assert isinstance(second, BackgroundReading)
     assert second is not first
-    assert ["a"] == [one.name for one in look_until_done(store, "key", read)]
+    assert ["a"] == [one.name for one in poll_until_done(store, "key", read)]
 
 
-def test_the_oldest_readings_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is more than a session may keep is given up, what was asked for longest ago first."""
-    store, asked = ReadingStore(), []
-    monkeypatch.setattr(reading_store, "MOST_BYTES", 250)
+def test_the_least_recently_used_readings_are_removed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit the reading whose last use is longest ago is removed."""
+    store, calls = ReadingStore(), []
+    monkeypatch.setattr(reading_store, "MAX_BYTES", 250)
 
     def read(name: str) -> None:
-        def draw(on_step: OnStep | None) -> list[Reading]:
-            asked.append(name)
+        def make(on_step: OnStep | None) -> list[Reading]:
+            calls.append(name)
             return [Reading(name, pictures=np.zeros((1, 10, 10), np.uint8))]
 
-        store.read(name, draw)
+        store.read(name, make)
 
     for name in "abacba":
         read(name)
-    assert list("abcb") == asked[:4]
-    assert asked[4:] == ["a"]
+    assert list("abcb") == calls[:4]
+    assert calls[4:] == ["a"]
