@@ -1,4 +1,4 @@
-"""Navigation, and what holds for all pages. Start: `streamlit run dashboard/app.py`."""
+"""Navigation and settings of all pages. Start with `streamlit run dashboard/app.py`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What all pages share: state, records, looks and charts."""
+"""Shared by all pages: state, records, colours and charts."""
 
 import lazy_loader
 

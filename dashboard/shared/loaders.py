@@ -39,9 +39,7 @@ def slices(experiment: Experiment) -> pd.DataFrame:
 
 def features(experiment: Experiment) -> pd.DataFrame:
     """Return the map position and neighbours of each slice; the experiment must have features."""
-    found = _features(experiment.digest, experiment)
-    assert found is not None
-    return found
+    return _features(experiment.digest, experiment)
 
 
 def cases(experiment: Experiment) -> pd.DataFrame:
