@@ -163,8 +163,8 @@ def percentile_interval(
     """Return the percentile interval of resampled values (n_resamples,); undefined ones are ignored.
 
     There is no interval, but a reason, if there are fewer than MIN_GROUPS groups (`unit` names them), or too
-    many undefined resamples (a share above MAX_UNDEFINED), or if all values are equal. The last happens with a
-    perfect score: the bootstrap sees no spread and would claim certainty.
+    many undefined resamples (a share above MAX_UNDEFINED), or if all values are equal. The last happens with
+    a perfect score: the bootstrap sees no spread and would claim certainty.
 
     >>> percentile_interval([0.1, 0.2, 0.3, 0.4, 0.5], n_groups=5, confidence_level=0.5)
     Interval(low=0.2, high=0.4, reason='')

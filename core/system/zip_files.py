@@ -90,7 +90,8 @@ def find_unsafe_member(source: BinaryIO, archive: zipfile.ZipFile) -> Danger:
 
     Returns:
         "link": a link or a device. "outside": a name that leads out of the archive. "overlap": members that
-        share packed bytes or reach into the central directory; a small archive could thus unpack to petabytes.
+        share packed bytes or reach into the central directory; a small archive could then unpack to
+        petabytes.
     """
     entries = archive.infolist()
     if any(_is_link(entry) for entry in entries if not entry.is_dir()):
