@@ -239,7 +239,7 @@ def test_the_slider_sets_both_networks_to_one_threshold(open_page: OpenPage, mod
     app.slider(key="threshold").set_value(0.355).run()
     link = {"operating_point": "custom", "pytorch_threshold": "0.355", "keras_threshold": "0.355"}
     assert link == {key: app.query_params[key] for key in link}
-    assert 2 == read_texts(app).count("from **0.355** on")
+    assert 2 == read_texts(app).count("≥ **0.355**")
 
 
 def test_a_link_with_two_thresholds_keeps_them_apart(open_page: OpenPage, models: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_link_with_two_thresholds_keeps_them_apart(open_page: OpenPage, models
     app = open_page("compare", operating_point="custom", pytorch_threshold="0.2", keras_threshold="0.4")
     assert 0.3 == pytest.approx(app.slider(key="threshold").value)
     texts = read_texts(app)
-    assert ("from **0.200** on" in texts, "from **0.400** on" in texts) == (True, True)
+    assert ("≥ **0.200**" in texts, "≥ **0.400**" in texts) == (True, True)
 
 
 def test_a_custom_threshold_moves_the_confusion_matrix(open_page: OpenPage, models: Path) -> None:

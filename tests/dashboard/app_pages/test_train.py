@@ -84,7 +84,7 @@ def test_the_plan_is_written_in_words(open_page: OpenPage) -> None:
     app = open_page("train")
     assert "The patients are split into 5 folds" in read_texts(app)
     app.radio(key="split").set_value("random").run()
-    assert "The slices are dealt into 5 parts" in read_texts(app)
+    assert "The slices are split into 5 folds" in read_texts(app)
     assert any("in both training and test" in warning.value for warning in app.warning)
     app.number_input(key="folds").set_value(1).run()
     assert "One tenth of the slices is held out" in read_texts(app)
