@@ -149,7 +149,7 @@ def test_another_data_set_is_refused(tiny: Experiment, phantoms: Dataset) -> Non
 def test_a_missing_framework_is_named(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without torch the error says how to install it, before any process is started."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r'pytorch weights need torch.*pip install -e "\.\[train\]"'):
+    with pytest.raises(MissingExtraError, match=r'pytorch weights need torch.*pip install "stroke-ct\[train\]"'):
         run_in_child(tiny, "pytorch", np.zeros((1, 32, 32, 1), np.uint8))
 
 
