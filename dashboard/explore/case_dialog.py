@@ -42,7 +42,7 @@ def open_linked_case(experiment: Experiment, choice: Choice, root: Path | None, 
             icon=components.SIGNS["warning"],
         )
         return
-    _show_case(experiment, choice, root, rows)
+    _show_dialog(experiment, choice, root, rows)
 
 
 def _close() -> None:
@@ -50,7 +50,7 @@ def _close() -> None:
 
 
 @st.dialog("Case", width="large", on_dismiss=_close)
-def _show_case(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
+def _show_dialog(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
     with state.gather_part("case"):
         row = int(state.read_value("case", "", str.isdecimal))
         case = choice.cases[choice.cases["row"] == row].iloc[0]
