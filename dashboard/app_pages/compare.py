@@ -61,7 +61,7 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
             return None
         operating_point.show_curves(experiment, level, scene)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader("Right and wrong", anchor=False)
+            st.subheader("Confusion matrices", anchor=False)
             set_aside = st.toggle(
                 f"Exclude uncertain {operating_point.UNITS[level]}",
                 help="Probabilities close to the operating point are uncertain and need review. The review "

@@ -13,7 +13,7 @@ _TITLE = "Read brain CT with two networks, and know how far to trust them"
 _LEAD = (
     "**It is** a PyTorch and a Keras network, built from one description, trained on the same slices and "
     "compared honestly, for research and teaching.  \n"
-    "**It is not** a medical device: base no decision about a person on it."
+    "**It is not** a medical device: do not use it for decisions about a person."
 )
 
 

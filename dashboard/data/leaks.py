@@ -56,7 +56,7 @@ def _show_sides(source: Source, fold: Fold) -> int:
     n_both = int((sides.groupby("patient")["tested"].nunique() == 2).sum())
     with st.container(key="leaks"):
         first, second, third = st.columns(3)
-    first.metric("Patients on both sides", f"{n_both} of {n_patients}")
+    first.metric("Patients in training and test", f"{n_both} of {n_patients}")
     second.metric("Test slices, same patient in training", write_percent(counts["share_sharing_patient"]))
     third.metric(
         "Test slices, adjacent slice in training", write_percent(counts["share_with_direct_neighbour"]),

@@ -135,7 +135,7 @@ def _choose_protocol() -> Protocol:
     folds = left.number_input(
         "Folds", 1, 10, 5, key="folds", help="1 holds out a tenth of the slices or patients."
     )
-    epochs = middle.number_input("Epochs, at most", 1, 200, own.epochs, key=f"epochs_{architecture}")
+    epochs = middle.number_input("Maximum epochs", 1, 200, own.epochs, key=f"epochs_{architecture}")
     seed = right.number_input(
         "Seed", 0, 99999, 0, key="seed", help="For split, initial weights, order and augmentation."
     )

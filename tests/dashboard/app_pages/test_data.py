@@ -68,7 +68,7 @@ def test_without_pictures_the_record_is_shown(open_page: OpenPage, models: Path)
     words = _words(app)
     assert "that the experiment seed-random-split recorded" in words
     assert "The control needs the pictures" in words
-    assert "of 12" in _metrics(app)["Patients on both sides"]
+    assert "of 12" in _metrics(app)["Patients in training and test"]
     assert not app.image
 
 
@@ -111,7 +111,7 @@ def test_a_random_split_leaks_and_patients_apart_do_not(open_page: OpenPage, dat
     app = open_page("data", shown_split="patient")
     shown = _metrics(app)
     assert ("0 of 10", "0 %", "0 %") == (
-        shown["Patients on both sides"],
+        shown["Patients in training and test"],
         shown["Test slices, same patient in training"],
         shown["Test slices, adjacent slice in training"],
     )
