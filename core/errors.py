@@ -79,7 +79,7 @@ class AnnotationConflict(AnnotationError):
 
 
 class MissingExtraError(StrokeError):
-    """A feature that needs an optional library which is not installed."""
+    """A feature that needs an optional library that is not installed."""
 
     code = "missing_extra"
 

@@ -52,7 +52,7 @@ def fit_calibrations(
     if len(folds) > 1:
         source = tested
         others = {fold: tested & (table["fold"] != fold).to_numpy() for fold in folds}
-        fitted_on = "test slices (for each fold those of the other folds, for the served model all)"
+        fitted_on = "test slices (for each fold, those of the other folds; for the served model, all)"
     else:
         source = (table["part"] == "validation").to_numpy()
         others = dict.fromkeys(folds, source)

@@ -14,7 +14,7 @@ from core.models import get_architecture
 if TYPE_CHECKING:
     import pandas as pd
 
-_COMMON = "Research and teaching. Not a medical device: base no decision about a person on it."
+_COMMON = "Research and teaching. Not a medical device: do not use it for decisions about a person."
 _KNOWN = (
     "The data hold no ischemic stroke: the networks have never seen one and cannot detect one.",
     "One hospital, 82 patients after head trauma, one brain window burnt into 8-bit JPEG slices: on other "
