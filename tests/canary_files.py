@@ -6,6 +6,7 @@ import io
 import warnings
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import nibabel
@@ -66,7 +67,8 @@ def save_planted(dataset: Dataset) -> bytes:
         return save(plant_dicom(dataset))
 
 
-def write_dicom_files() -> dict[str, bytes]:
+@cache  # filling all attributes of the standard takes seconds
+def write_dicom_files() -> Mapping[str, bytes]:
     """Return a series of four slices and files that are refused, all with canaries."""
     files = {f"slice{n}.dcm": save_planted(render_dataset(render_hu(n), z=5.0 * n)) for n in range(4)}
     wrong = (
