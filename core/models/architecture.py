@@ -35,12 +35,12 @@ class Architecture:
 
     flatten   Flatten -> dropout -> Dense(hidden) -> ReLU -> dropout -> Dense(1)
     evidence  dropout -> 1x1 convolution to one logit per position -> soft maximum over all positions, of
-              sharpness SHARPNESS: strong evidence at one position is enough, as one hemorrhage is
+              sharpness SHARPNESS: strong evidence at one position is enough for a positive slice
               (multiple-instance learning; Pinheiro and Collobert, CVPR 2015, for the log-sum-exp)
 
     Args:
         name: short, for commands and cards.
-        title: for people.
+        title: the name for people to read.
         summary: one sentence on its purpose.
         recipe: the preprocessing of its input.
         features: the layers up to the feature map that Grad-CAM explains. Only the first may be a backbone.
@@ -48,7 +48,7 @@ class Architecture:
         hidden: width of the dense layer; 0 with "evidence".
         dropout: the head's dropout rate.
         epochs, batch_size, learning_rate, weight_decay: the schedule (cosine decay).
-        patience: training stops after so many epochs without a lower validation loss, and the best epoch is
+        patience: training stops after this many epochs without a lower validation loss, and the best epoch is
             used; 0: all epochs are trained and the last is used.
         augmentation: random changes of the training images.
         members: number of networks of this form on the same backbone. They differ in their random initial
@@ -208,7 +208,7 @@ def get_architecture(name: str) -> Architecture:
     """Return the architecture of this name.
 
     Raises:
-        StrokeError: there is none; the message lists the known names.
+        StrokeError: no architecture has this name; the message lists the known names.
     """
     if name not in ARCHITECTURES:
         raise StrokeError(
@@ -244,7 +244,7 @@ def architecture_of(card: dict[str, Any]) -> Architecture:
         described = found.describe()
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise _refuse(protocol, f"{type(error).__name__}: {error}") from error
-    # Refuse a row with anything that was not understood, rather than ignore it.
+    # Refuse a row with an unknown entry rather than ignore the entry.
     if described != rows:
         raise _refuse(protocol, f"{rows}")
     return found

@@ -103,7 +103,7 @@ def _read(path: Path, sha256: str) -> dict[str, np.ndarray]:
 
 
 def compute_padding(kernel: int, stride: int) -> tuple[int, int]:
-    """Return the zeros before and after an even size in TensorFlow's "same" padding, which is asymmetric.
+    """Return how many zeros TensorFlow's "same" padding adds before and after an even size.
 
     >>> compute_padding(3, 2), compute_padding(5, 2), compute_padding(5, 1)
     ((0, 1), (1, 2), (2, 2))
@@ -113,7 +113,7 @@ def compute_padding(kernel: int, stride: int) -> tuple[int, int]:
 
 
 def stack_blocks(n_stem: int, *stages: tuple[int, int, int, int, int]) -> tuple[Block, ...]:
-    """Return the blocks of stages (repeats, kernel, stride of the first block, expansion, channels).
+    """Return the blocks of all stages; each stage is (repeats, kernel, first stride, expansion, channels).
 
     >>> stack_blocks(8, (2, 3, 2, 6, 16))[1]
     Block(kernel=3, stride=1, expansion=6, n_in=16, n_out=16)
@@ -151,7 +151,7 @@ def get_backbone(name: str) -> Backbone:
     """Return the backbone of this name.
 
     Raises:
-        StrokeError: there is none; the message lists the known names.
+        StrokeError: no backbone has this name; the message lists the known names.
     """
     if name not in BACKBONES:
         raise StrokeError(f"There is no backbone {name!r}", remedy=f"choose one of {', '.join(BACKBONES)}")

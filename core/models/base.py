@@ -23,7 +23,7 @@ class BaseCNN(ABC):
     """
 
     framework: ClassVar[str]
-    # The number of images a call of the backbone for which it is fastest.
+    # The number of images per call at which the backbone is fastest.
     embed_batch: ClassVar[int]
     architecture: Architecture
 
@@ -48,7 +48,7 @@ class BaseCNN(ABC):
     def _train_batch(
         self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray
     ) -> tuple[float, np.ndarray]:
-        """Take one step of the optimiser; return the loss before it and the members' mean logits (n,)."""
+        """Take one optimiser step; return the loss before the step and the members' mean logits (n,)."""
 
     @abstractmethod
     def _predict_batch(self, inputs: np.ndarray) -> np.ndarray:

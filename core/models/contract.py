@@ -35,7 +35,7 @@ class CNN(Protocol):
         ...
 
     def embed(self, images: np.ndarray) -> np.ndarray:
-        """Return the inputs of images: the backbone's feature maps, float32; without backbone the images."""
+        """Return the inputs for these images: the backbone's feature maps, float32, or else the images."""
         ...
 
     def adapt(self, inputs: np.ndarray) -> None:
@@ -65,7 +65,7 @@ class CNN(Protocol):
             on_batch: called after each batch with the number of inputs done so far.
 
         Returns:
-            Weighted mean cross-entropy and accuracy (at 0.5) over the epoch, both from before each step.
+            Weighted mean cross-entropy and accuracy (at 0.5) over the epoch; each batch before its step.
 
         Raises:
             TrainingError: the loss is no longer finite.

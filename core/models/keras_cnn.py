@@ -90,7 +90,7 @@ class KerasCNN(BaseCNN):
 
     def _start_epoch(self, *, learning_rate: float, seed: int) -> None:
         self._optimizer.learning_rate.assign(learning_rate)
-        # Seed every random layer anew: an epoch then depends on its seed alone, resumed or not.
+        # Seed every random layer again, so that an epoch depends only on its seed, even after a resume.
         for index, variable in enumerate(self.network.non_trainable_variables):
             if "seed_generator_state" in variable.path:
                 variable.assign(np.array([seed & 0x7FFFFFFF, index], dtype=np.uint32))
@@ -181,7 +181,7 @@ class KerasCNN(BaseCNN):
         )
         signature = [tf.TensorSpec((None, *self.architecture.recipe.shape), tf.float32, name="images")]
         with write_aside(path) as aside:
-            # Name the outputs: the graph need not keep the dictionary's order.
+            # Name the outputs: the graph may change the dictionary's order.
             import tf2onnx
 
             tf2onnx.convert.from_function(

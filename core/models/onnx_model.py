@@ -54,7 +54,7 @@ class ServedModel:
     Args:
         path: a self-contained .onnx file, with the input "images" (n, h, w, c) float32 and the outputs
             "probability" (n,) or (n, 1), "heat" (n, h', w') and "features" (n, d).
-        n_threads: threads of one call; None: as many as cores, at most 4.
+        n_threads: threads of one call; None: one per core, at most 4.
 
     Raises:
         ExperimentError: the file cannot be loaded or does not have this form.

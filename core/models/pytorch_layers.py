@@ -142,7 +142,7 @@ class Ensemble(nn.Module):
 
 
 def list_members(network: nn.Module) -> list[Member]:
-    """Return the members of an ensemble; a single network is its own only member."""
+    """Return the members of an ensemble, or a single network as a list of one."""
     found = list(network.members) if isinstance(network, Ensemble) else [network]
     return [member for member in found if isinstance(member, Member)]
 

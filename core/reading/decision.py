@@ -37,7 +37,7 @@ def make_rules(experiment: Experiment, operating_points: Mapping[str, float]) ->
         operating_points: framework -> threshold, in place of the card's default.
 
     Raises:
-        ExperimentError: an operating point names no framework of the experiment.
+        ExperimentError: an operating point is for a framework that the experiment lacks.
     """
     if unknown := [name for name in operating_points if name not in experiment.frameworks]:
         raise ExperimentError(

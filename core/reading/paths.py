@@ -50,7 +50,7 @@ def read_paths(
         nonlocal done
         for path, source in upload:
             yield source, path
-            # The next file is asked for when this one is done.
+            # This line is reached when the next file is requested, so this one is done.
             done += 1
             if on_file:
                 on_file(done, total)
@@ -112,6 +112,6 @@ def _as_text(name: str) -> str:
 
 
 def _list_folder(found: list[tuple[Path, str]], top: Path, error: OSError) -> None:
-    """List a folder that cannot be opened, so that it is refused by name and not skipped."""
+    """Add a folder that cannot be opened to the list, so that it is refused by name, not skipped."""
     folder = Path(error.filename)
     found.append((folder, _as_text(folder.relative_to(top).as_posix())))

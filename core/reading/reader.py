@@ -85,7 +85,7 @@ class Reader:
         Raises:
             ScanError: code "not_head_ct": the gate refuses more than half of the slices; see core.gate. If
                 only the networks' features show it, `on_slices` has been called before.
-            ExperimentError: a network failed, or an operating point names no framework of the experiment.
+            ExperimentError: a network failed, or an operating point is for an unknown framework.
         """
         rules = make_rules(self.experiment, operating_points or {})
         warnings = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
@@ -141,7 +141,7 @@ class Reader:
                     index=index,
                     models=models,
                     agree=len({finding.positive for finding in models.values()}) == 1,
-                    # A file known by its bytes needs no second warning.
+                    # A file with the same bytes already has a warning.
                     warnings=(*warnings, COPY) if copied and SEEN_IN_TRAINING not in warnings else warnings,
                     frame=frames[row],
                     position_mm=scan.slices[index].position_mm,
@@ -194,7 +194,7 @@ def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
 
     found = list(map_parallel(look, scan.slices))
     if OTHER_PART in scan.warnings:
-        # This entry is often left over from the patient before, so it is only a warning.
+        # This entry is often left over from the previous patient, so it is only a warning.
         found = [_warn(one, OTHER_PART) for one in found]
     modality = scan.technical.modality
     if modality in _PICTURES_OF_CT:
@@ -247,7 +247,7 @@ def apply_operating_points(
         operating_points: framework -> threshold, as `Reader.read` takes them.
 
     Raises:
-        ExperimentError: an operating point names no framework of the experiment.
+        ExperimentError: an operating point is for a framework that the experiment lacks.
     """
     rules = make_rules(experiment, operating_points)
 

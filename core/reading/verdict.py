@@ -1,8 +1,8 @@
 """Combine the slices of a study into a verdict of each network.
 
-The rule is that of patients in the evaluation: the mean of the calibrated probabilities of the slices that
-show brain is compared with an operating point, which was chosen on validation patients scored in the same
-way. Slices through the neck or the bone of the vertex are not counted.
+The rule is the same as for patients in the evaluation: the mean of the calibrated probabilities of the slices
+that show brain is compared with an operating point, which was chosen on validation patients scored in the
+same way. Slices through the neck or the bone of the vertex are not counted.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Verdict:
 def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
     """Return the rule of each network for which one can be estimated.
 
-    Validation patients are scored on their slices that show brain if the experiment knows which do
+    Validation patients are scored on their slices that show brain if the experiment records them
     (properties.csv), otherwise on all slices. The operating point is of the card's default kind.
     """
     # Imported here: reading a single slice needs no tables.

@@ -4,7 +4,7 @@ Each object is a new study with random UIDs and empty patient attributes. It hol
 no UID that refers to it (DICOM PS3.3, A.45.1 and A.8.5). The program knows nothing about the patient, so it
 claims no method of de-identification.
 
-Pixels are not cleaned: a name may be burnt into a picture. "Burned In Annotation" is therefore "YES" for all
+Pixels are not cleaned: a name may be burned into a picture. "Burned In Annotation" is therefore "YES" for all
 but synthetic scans, so that archives check the object before they pass it on.
 """
 
@@ -160,7 +160,7 @@ def render_capture(
 
 
 def _start(modality: str, kind: UID, made: datetime, synthetic: bool) -> Dataset:
-    """Return a data set with what both kinds of object share: empty patient, new UIDs, disclaimer."""
+    """Return a data set with the common parts of both objects: empty patient, new UIDs, disclaimer."""
     from pydicom import Dataset
     from pydicom.uid import generate_uid
 

@@ -63,7 +63,7 @@ def make_dicom_report(experiment: Experiment, report: ScanReport) -> bytes:
 
 
 def make_dicom_capture(report: ScanReport) -> bytes:
-    """Return all slices of one scan with their heat maps as a DICOM object; needs the picture of each."""
+    """Return all slices of one scan with their heat maps as a DICOM object; each needs its picture."""
     slices = report.findings.slices
 
     def render(index: int) -> Image:

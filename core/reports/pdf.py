@@ -71,7 +71,7 @@ def write_pdf(
         on_scan: called after each scan with the number of scans done and their total.
 
     Returns:
-        The bytes of an A4 document. It holds a file's name but no other text of it, and names no author.
+        The bytes of an A4 document. It holds each file's name but no other text of the file, and no author.
 
     Raises:
         ValueError: `reports` is empty.

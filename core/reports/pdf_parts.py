@@ -121,7 +121,7 @@ def place_side_by_side(cells: list[Any], widths: list[float], *, middle: bool = 
 
 
 def place_picture(image: Image, width: float, height: float) -> Any:
-    """Return a picture for the document, without other data from its file."""
+    """Return a picture for the document, without the metadata of its file."""
     from reportlab.platypus import Image as Placed
 
     target = BytesIO()

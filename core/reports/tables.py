@@ -30,7 +30,7 @@ def highest_probability(finding: SliceFinding) -> float:
 
 
 def find_most_suspicious(findings: Findings) -> SliceFinding:
-    """Return the slice with the highest probability from any network; of equal ones the first."""
+    """Return the slice with the highest probability from any network; the first if several are equal."""
     return max(findings.slices, key=highest_probability)
 
 
@@ -94,7 +94,7 @@ def predict_record(
 
 
 def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]) -> str:
-    """Return the worklist as CSV: a row for each slice in the order of `findings`, then one a refused file.
+    """Return the worklist as CSV: a row per slice in the order of `findings`, then one per refused file.
 
     Facts about a whole scan are repeated in each of its rows, so that rows can be sorted and filtered.
     Columns:

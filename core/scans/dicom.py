@@ -182,7 +182,7 @@ def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iter
 def _to_hounsfield(
     dataset: Dataset, header: Header, stored: Iterable[NDArray[Any]], remarks: list[str]
 ) -> list[NDArray[np.float32]]:
-    """Convert frame by frame, because all frames in both forms may not fit into memory."""
+    """Convert frame by frame: all frames, both stored and converted, may not fit into memory."""
     frames = []
     for index, values in enumerate(stored):
         slope, intercept = _rescale(dataset, index, remarks)
@@ -193,7 +193,7 @@ def _to_hounsfield(
             )
             edge = np.concatenate([hu[0], hu[-1], hu[:, 0], hu[:, -1]])
             if np.median(edge) > _NEVER_AIR_HU:
-                # The numbers are inverted too: air would be denser than bone.
+                # The edge is not air, so the stored values are inverted too.
                 top = (1 << (header.bits_stored - header.signed)) - 1
                 inverted = (-1 if header.signed else top) - values.astype(np.float32)
                 hu = inverted * np.float32(slope) + np.float32(intercept)

@@ -85,7 +85,7 @@ def orient_plane(plane: Plane) -> Plane:
         if main >= 0:
             continue
         if corner is not None and spacing is not None:
-            # The first pixel is now the former last one.
+            # The last pixel along this axis becomes the first.
             corner = corner + direction * spacing[axis] * (pixels.shape[axis] - 1)
         pixels = np.flip(pixels, axis)
         direction *= -1

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 MAX_FILE_BYTES = 200_000_000
-# For all DICOM slices of one upload: 600 of 512 x 512.
+# For all DICOM slices of one upload; enough for 600 of 512 x 512.
 MAX_STUDY_PIXELS = 160_000_000
 
 

@@ -73,7 +73,7 @@ def decode(data: bytes, source: str) -> Piece:
             code="degenerate",
         )
     low = float(min(plane.pixels.min() for plane in planes))
-    # NIfTI gives no modality. CT holds air, far below water, and half of a head CT is below dense bone.
+    # NIfTI gives no modality. A head CT shows air, and its median is below dense bone.
     is_ct = low < AIR_HU and float(np.median([plane.pixels[::4, ::4] for plane in planes])) < DENSE_HU
     if not is_ct:
         _to_gray(planes, low, remarks)

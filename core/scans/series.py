@@ -24,7 +24,7 @@ SAME_POSITION_MM = 0.05
 # A slice is missing where the spacing exceeds the median by this factor.
 GAP_RATIO = 1.5
 MAX_NAMED_GAPS = 3
-# Up to this many non-axial slices beside a larger axial series are localizers.
+# Up to this many non-axial slices next to a larger axial series are localizers.
 MAX_LOCALIZERS = 4
 
 
@@ -176,7 +176,7 @@ def _split_by_position(group: list[_Member]) -> Iterator[tuple[list[_Member], in
 
 def _is_same_position(one: _Member, other: _Member) -> bool:
     if one.position is None or other.position is None:
-        # Only equal pixels show a duplicate then; frames of one file never count as duplicates.
+        # Without positions, equal pixels mean a duplicate, except in frames of one file.
         return one.piece is not other.piece and _is_same_slice(one, other)
     return abs(one.position - other.position) <= SAME_POSITION_MM
 

@@ -273,7 +273,7 @@ class Canvas:
         self.paint(ring, SKULL)
 
     def finish(self) -> Pixels:
-        """Add slightly smooth scanner noise, clip to [0, 1] and return the picture."""
+        """Add slightly smoothed scanner noise, clip to [0, 1] and return the picture."""
         grain = self.rng.standard_normal((self.size + 1, self.size + 1), dtype=np.float32)
         grain = grain[1:, 1:] + 0.6 * (grain[:-1, 1:] + grain[1:, :-1])
         self.pixels += np.float32(self.head.noise / 1.3) * grain * self.inside(self.rho - 1)

@@ -144,7 +144,7 @@ def save_phantom(phantom: Phantom, path: str | Path) -> None:
 def _choose_lesions(positions: NDArray[np.float64], rng: np.random.Generator) -> set[int]:
     """Sample the indices of adjacent slices of the vault.
 
-    The last slice, whose lesion the file numbers cannot encode, is above these positions.
+    File numbers cannot encode a lesion on the last slice; that slice is above LESION_POSITIONS.
     """
     low, high = LESION_POSITIONS
     able = [i for i in range(len(positions)) if low <= positions[i] <= high]

@@ -130,7 +130,7 @@ def _sample_in_csf(depth: NDArray, local: NDArray, rng: np.random.Generator) -> 
     """Sample a soft mask of fluid (ventricles, cisterns or sulci) around one place; empty without fluid."""
     brain = local[depth > 0]
     median = np.median(brain)
-    # White matter is darker than the median too, by about one deviation.
+    # White matter is about one deviation darker than the median; fluid is darker still.
     deviation = max(0.015, float(np.median(np.abs(brain - median))))
     fluid = np.clip((median - local) / deviation - 2.5, 0, 1) * (depth > 1.5)
     if fluid.max() < 1:
@@ -154,7 +154,7 @@ def _sample_log_uniform(rng: np.random.Generator, low: float, high: float) -> fl
 def _compute_distance(
     shape: tuple[int, ...], row: int, column: int, stretch: float = 1.0, angle: float = 0.0
 ) -> tuple[NDArray, float]:
-    """Return elliptical distances from a place in reference pixels, and the size of one in pixels.
+    """Return elliptical distances from a place in reference pixels, and pixels per reference pixel.
 
     The ellipse has the axes `stretch` and 1 / `stretch`, the first at `angle` from down.
     """

@@ -12,7 +12,7 @@ import psutil
 # the reported times a little.
 _SAME_START_S = 10.0
 
-# Parameters of mallopt (GNU C library): from which size on an allocation gets its own mapping, which is
+# Parameters of mallopt (GNU C library): the size from which an allocation gets its own mapping, which is
 # returned to the system when freed; and the number of heaps.
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _OWN_MAPPING_BYTES = 256 * 1024

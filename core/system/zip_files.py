@@ -24,7 +24,7 @@ _CHUNK_BYTES = 1 << 20
 _END_MAGIC, _END_BYTES, _COMMENT_BYTES = b"PK\x05\x06", 22, 65_535
 # In an archive beyond 4 GB, the Zip64 end record and its locator precede the usual end record.
 _END64_BYTES, _IN_END64 = 56 + 20, 0xFFFFFFFF
-# Allowed per entry of the central directory; names of pictures, tables and networks need less.
+# Bytes allowed per entry of the central directory; names of pictures, tables and networks need less.
 _ENTRY_BYTES = 1_024
 _HEADER_MAGIC, _HEADER_BYTES = b"PK\x03\x04", 30
 _ENCRYPTED = 0x1
@@ -34,7 +34,7 @@ _ENCRYPTED = 0x1
 class Limits:
     """Limits of an archive: number of members, bytes of one and of all, and the compression ratio.
 
-    The ratio does not count up to `small_bytes`: a small file of equal bytes compresses to almost nothing.
+    Up to `small_bytes` the ratio is not limited: a small file of equal bytes compresses to almost nothing.
     """
 
     n_members: int
@@ -64,7 +64,7 @@ def is_encrypted(member: zipfile.ZipInfo) -> bool:
 def has_long_directory(source: BinaryIO, limits: Limits) -> bool:
     """Return whether the central directory is too large for `limits.n_members`.
 
-    Call it before `zipfile` reads the directory. False also where none is found: `zipfile` then raises.
+    Call it before `zipfile` reads the directory. If there is none, return False: `zipfile` then raises.
     """
     size = source.seek(0, 2)
     source.seek(max(0, size - _END_BYTES - _COMMENT_BYTES - _END64_BYTES))
@@ -117,7 +117,7 @@ def _leads_outside(name: str) -> bool:
 
 
 def _start_of_data(source: BinaryIO, entry: zipfile.ZipInfo) -> int:
-    """Return where a member's bytes begin: after its local header, whose length only that header says."""
+    """Return where a member's bytes begin: after its local header, which alone gives its own length."""
     source.seek(entry.header_offset)
     head = source.read(_HEADER_BYTES)
     if len(head) < _HEADER_BYTES or not head.startswith(_HEADER_MAGIC):

@@ -35,7 +35,7 @@ _EMBEDDING_SHARE = 0.5
 def train(work: Path, framework: str) -> None:
     """Train every fold of a plan with one framework, export the served model and check it.
 
-    Reads `plan.json`, `images.npy` and `folds.npz` in `work`. Writes `{framework}/progress.json` on the way,
+    Reads `plan.json`, `images.npy` and `folds.npz` in `work`. Writes `{framework}/progress.json` meanwhile,
     the weights of every fold and `model.onnx` to `built/{framework}/`, and at the end
     `{framework}/probabilities.npz` and `{framework}/result.json`.
 

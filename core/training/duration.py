@@ -17,7 +17,7 @@ from core.training.protocol import Protocol
 from core.training.state import trainings_folder
 
 _MAX_NOTES = 40
-# A measurement is used for trainings of at most so many times more, or less, work.
+# A measurement is used only for trainings of at most this many times more, or less, work.
 _MAX_RATIO = 12.0
 
 
@@ -67,9 +67,8 @@ def remember_duration(root: Path, experiment: Experiment, seconds: float) -> Non
 def estimate_duration(root: Path, protocol: Protocol, n_slices: int) -> Estimate | None:
     """Estimate the longest time a training takes, from the most similar one measured on this machine.
 
-    Epochs take so many seconds per slice and epoch. The preparation (reading slices, preprocessing, feature
-    maps of a backbone) takes so many seconds per slice. The frameworks run at the same time, so the slower
-    one counts.
+    Training time is scaled by slices and epochs; preparation time (reading slices, preprocessing, feature
+    maps of a backbone) by slices. The frameworks run at the same time, so the slower one counts.
 
     Args:
         root: the folder of experiments.

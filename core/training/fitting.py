@@ -17,9 +17,9 @@ from core.models import CNN, Architecture
 from core.system import write_whole
 from core.training.training_data import TrainingData
 
-# After warm-up in the first epoch the learning rate falls along half a cosine to this share of its peak.
+# After the first epoch (warm-up) the learning rate follows a cosine decay to this share of its peak.
 _LAST_LEARNING_RATE = 0.02
-# The least number of training slices (all if fewer) from which `adapt` computes mean and variance.
+# The minimum number of training slices (all if fewer) from which `adapt` computes mean and variance.
 _N_ADAPT = 256
 STATE_NAME = "state.json"
 
@@ -123,7 +123,7 @@ def fit_fold(
 
 
 def compute_learning_rate(epoch: int, architecture: Architecture) -> float:
-    """Return the learning rate of an epoch (from 1): half the peak in the first, then half a cosine down."""
+    """Return the learning rate of an epoch (from 1): half the peak, then a cosine decay from the peak."""
     if epoch == 1 and architecture.epochs > 1:
         return architecture.learning_rate / 2
     share = (epoch - 2) / max(1, architecture.epochs - 2)

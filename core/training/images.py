@@ -26,7 +26,7 @@ _RESERVE_BYTES = 200_000_000
 def check_space(work: Path, n_slices: int, architecture: Architecture, n_frameworks: int) -> None:
     """Raise unless the disk has space for the prepared slices and each framework's feature maps.
 
-    They are written through memory maps, and on a full disk the system kills such a process without an error.
+    They are written through memory maps: on a full disk the system kills the process without an error.
 
     Raises:
         TrainingError: the disk has too little space; the message names the space needed and free.

@@ -73,7 +73,7 @@ class Job:
 
 
 def list_jobs(root: Path | None = None) -> list[Job]:
-    """Return all unpublished trainings: the running, the queued in their order, the ended, newest first."""
+    """Return all unpublished trainings: running, then queued in order, then ended (newest first)."""
     root = root or models_root()
     jobs = []
     for path in trainings_folder(root).glob("*/job.json"):

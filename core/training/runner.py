@@ -52,7 +52,7 @@ def _run_first(root: Path) -> None:
         except (OSError, ValueError) as error:
             write_job(work, "failed", str(error), started=read_job(name, root).started)
             return
-        # Until the training itself writes its state.
+        # This state is shown until the training itself writes its own.
         write_job(work, "running", "starting", process=process.pid, started=time.time())
     code = process.wait()
     with lock_queue(root):

@@ -40,7 +40,7 @@ def work_folder(root: Path, name: str) -> Path:
 def read_progress(work: Path, frameworks: list[str]) -> dict[str, dict[str, Any]]:
     """Return each framework's fold, folds, epoch, epochs, fraction and seconds_left (None until known).
 
-    Before a child has written anything there is {"fraction": 0.0} alone.
+    Until its child writes progress, a framework has only {"fraction": 0.0}.
     """
     tracks = {}
     for framework in frameworks:

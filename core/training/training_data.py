@@ -121,7 +121,7 @@ def embed_data(
                 rows = np.arange(start, min(start + _CHUNK, len(images)))
                 chunk = np.asarray(images[rows])
                 if number:
-                    # Other numbers for each view: with the seed alone all views would be equal.
+                    # Different numbers for each view: with equal numbers all views would be equal.
                     chunk = augment_many(chunk, augmentation, seed, numbers=rows + number * len(data.images))
                 maps[rows] = cnn.embed(chunk)
                 on_progress((done + rows[-1] + 1) / total)

@@ -47,7 +47,7 @@ def show_page() -> None:
 def _show_point(experiment: Experiment, level: str) -> Scene | None:
     """Show the operating point and its figures; return them, or None if this level has none.
 
-    This part of the page runs alone, except if the open tab depends on the operating point too.
+    A change here reruns only this part of the page, unless the open tab depends on the operating point too.
     """
     with state.gather_part("operating_point") as alone:
         with st.container(key="operating_point_bar", border=True):

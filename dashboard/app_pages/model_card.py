@@ -48,7 +48,7 @@ def _show(card: ModelCard) -> None:
 
 
 def _find_card(experiment: Experiment) -> ModelCard:
-    """Return the card, rendered once for each state of the record."""
+    """Return the card, cached by the experiment's digest."""
     stored = loaders.memory("model cards")
     if experiment.digest not in stored:
         with st.spinner("Preparing the model card ..."):

@@ -66,7 +66,7 @@ def plot_confusion(
         classes: names of the negative and the positive class.
         framework: gives title and colour.
         palette: the theme's colours.
-        review: counts without the review band, as in the record's "review"; None without a band.
+        review: counts of cases outside the review band, the record's "review"; None without a band.
         set_aside: whether cases that need review have their own column; if not, each cell notes their number.
     """
     shown, notes, columns = dict(confusion), {}, [shorten(name) for name in classes]
@@ -101,7 +101,7 @@ def plot_confusion(
     outlines = [_outline("wrong", wrong, palette.wrong)]
     if len(columns) > 2:
         outlines.append(_outline("needs review", [(2, 0), (2, 1)], palette.review))
-    # Clicks on a heat map are not reported, those on a point are: each cell has an invisible one.
+    # Streamlit reports clicks on points but not on a heat map, so each cell has an invisible point.
     middles = {
         "type": "scatter", "mode": "markers", "x": [x for _ in cells for x in places], "hoverinfo": "none",
         "y": [y for y in range(2) for _ in places], "customdata": [cell for row in cells for cell in row],

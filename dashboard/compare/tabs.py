@@ -141,7 +141,7 @@ def show_robustness(experiment: Experiment, level: str) -> None:
 
 
 def _calibration_of(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the LEVEL's "calibration" with all parts; what was not estimable has a reason."""
+    """Return the LEVEL's "calibration" with all parts; a part that was not estimable has a reason."""
     found = dict(model["calibration"])
     for part in _PARTS:
         given = found.get(part, found)
@@ -253,7 +253,7 @@ def _write_losses(rows: Sequence[tuple[str, str, Mapping[str, Any]]], experiment
 
 
 def _write_area(figure: Mapping[str, Any]) -> str:
-    """Return an AUROC with its interval, if it has one; the caption says if none was measured."""
+    """Return an AUROC with its interval, without the words "no interval": the caption says so."""
     return components.write_figure(figure, False).removesuffix(" :gray[no interval]")
 
 

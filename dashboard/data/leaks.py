@@ -78,7 +78,7 @@ def _show_sides(source: Source, fold: Fold) -> int:
 
 
 def _show_pairs(found: Dataset, fold: Fold, seed: int, by_copies: bool) -> None:
-    """Show three pairs of slices that look the same, one in the test part and one not."""
+    """Show three pairs of slices that look the same, one in the test set and one not."""
     st.subheader("Almost the same picture in training and test", anchor=False)
     if by_copies:
         pairs = _find_copies(found, fold)

@@ -1,4 +1,4 @@
-"""Step 2 of the leakage laboratory: the effect of leakage on the figures, by records and a live control."""
+"""Step 2 of the leakage laboratory: the effect of leakage on the figures, from records and a live control."""
 
 from __future__ import annotations
 

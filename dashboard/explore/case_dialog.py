@@ -236,7 +236,7 @@ def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Path | Non
 def _make_tile(
     experiment: Experiment, row: int, word: str, root: Path | None, *, copied: bool = False
 ) -> Tile:
-    """Return a tile of any slice of the data set, held out or not, with its label and a word."""
+    """Return a tile of any slice of the data set, held out or not, with its label and `word`."""
     one = loaders.slices(experiment).iloc[row]
     thumbnail = explore_pictures.render_thumbnail(root, one["file"], one["sha256"])
     positive = bool(one["label"])

@@ -53,7 +53,7 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
 
 
 def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
-    """Plot the curves; a click sets its network's threshold and shows the slices then predicted positive."""
+    """Plot the curves; a click sets its network's threshold and shows the predicted positives."""
     cases = choice.cases
     try:
         curves = {name: pr_curve(cases["label"], cases[name]) for name in experiment.frameworks}

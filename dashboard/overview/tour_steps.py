@@ -202,7 +202,7 @@ def _find_role(found: list[Experiment], key: str) -> Experiment | None:
 
 
 def _only(found: list[Experiment], key: str) -> dict[str, Experiment]:
-    """Return a role as taken, so that this step does not call it missing."""
+    """Return {role: any experiment}, so that this step does not report the role as missing."""
     return {key: found[0]}
 
 

@@ -15,11 +15,11 @@ from dashboard.read import study_view, viewer
 from dashboard.readings import BackgroundReading, Reading, Step
 from dashboard.shared import state
 
-# No progress bar before: one that flashes up and vanishes would make the page jump.
+# The progress bar appears after this time: a bar shown for a moment would make the page jump.
 _BAR_AFTER_S = 0.4
 _POLL_S = 0.1
 _UPDATE_S = 1.0
-# A study of at most so many slices is shown only when all of them are read.
+# A study of at most this many slices is shown only when all of them are read.
 SHORT_STUDY = 32
 
 Found = list[Reading] | BackgroundReading | None

@@ -14,7 +14,7 @@ from dashboard.shared import WORDS, components, state
 
 
 def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool = False) -> None:
-    """Show the verdict of each network on the study and its rule; only the rule while it is being read."""
+    """Show each network's verdict on the study and the rule; while the study is being read, only the rule."""
     if unfinished:
         st.header("Reading the study", anchor=False)
         st.markdown(f"The verdict follows after the last slice. The score of a study is {RULE}.")

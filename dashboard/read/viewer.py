@@ -49,7 +49,7 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
             st.caption(f"Slice {finding.index + 1} only")
         st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=text)
     overridden = [OVERRIDE_NOTE] if reading.findings.overridden else []
-    # A study shows the reasons of one slice next to that slice: here they would move the pictures.
+    # In a study, a slice's reasons are shown next to the slice: here they would move the pictures.
     reasons = () if is_study else finding.gate.reasons
     with scales:
         components.show_remarks((*overridden, *reasons, *finding.warnings))

@@ -114,7 +114,7 @@ def _join_equal(refused: Sequence[Reading]) -> list[Reading]:
 
 
 def _show_refusal(place: int, reading: Reading) -> None:
-    """Show the reason, and a button to read anyway what is no head CT or was stopped."""
+    """Show the reason, and a button to read anyway (not head CT) or to read again (stopped)."""
     components.show_error(reading.refusal, subject=reading.name)
     if reading.refusal.code == "not_head_ct":
         st.button(

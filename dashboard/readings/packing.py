@@ -1,6 +1,6 @@
 """Pack slices and heat maps for the browser, where dashboard/scripts/stack_draw.js draws them.
 
-Every slice is sent as a small preview, so that scrolling needs no server; the slice on screen, in full.
+Every slice is sent as a small preview, so scrolling needs no server. The slice on screen is sent in full.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def pack_slice(picture: np.ndarray) -> dict[str, Any]:
 
 
 def pack_heat(finding: SliceFinding) -> list[dict[str, Any]]:
-    """Return the heat maps of a slice in the order of its networks: (height, width) bytes, at most 255."""
+    """Return the heat maps of a slice in the order of its networks, as bytes: 255 is a heat of 1."""
     return [
         {
             "height": model.heat.shape[0],

@@ -99,7 +99,7 @@ def read_case(experiment: Experiment, root: Path, file: str, sha256: str) -> Rea
 
 def _shrink(data: bytes) -> Image.Image:
     with Image.open(BytesIO(data)) as picture:
-        # A JPEG decodes several times faster at a fraction of its size.
+        # A JPEG decodes several times faster at reduced size.
         if picture.format == "JPEG" and picture.mode in ("L", "RGB") and not picture.getexif():
             picture.draft("L", (SIZE_PX, SIZE_PX))
             gray = picture.convert("L")

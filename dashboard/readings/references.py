@@ -44,7 +44,8 @@ def load_reference(experiment: Experiment, label: int, folder: Path | None) -> R
     """Return a typical slice of this label from the experiment's data set.
 
     Among the test slices that every network classified correctly at the default operating point, it is the
-    one of median mean probability. If its recorded file is not in `folder`, a phantom is returned.
+    one whose probability, averaged over the networks, is the median. If its recorded file is not in `folder`,
+    a phantom is returned.
     """
     finer = replace(experiment.recipe, size=_SIZE)
 

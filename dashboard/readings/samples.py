@@ -66,7 +66,7 @@ def sample_slices(experiment: Experiment, seed: int) -> list[Sample] | None:
     """Return up to four random test slices of each class whose files match their recorded hashes.
 
     Returns:
-        None if no data set is on this machine; an empty list if it is another one.
+        None if no data set is on this machine; an empty list if none of its files match.
 
     Raises:
         DatasetError: the folder found is not a data set.
@@ -76,7 +76,7 @@ def sample_slices(experiment: Experiment, seed: int) -> list[Sample] | None:
 
 
 def find_reference(experiment: Experiment, label: int) -> Reference:
-    """Return a typical slice of this label, or a phantom without the data set; see `load_reference`."""
+    """Return a typical slice of this label, or a phantom if there is no data set; see `load_reference`."""
     return _reference(experiment.digest, label, find_dataset(), experiment)
 
 

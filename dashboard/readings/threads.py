@@ -1,7 +1,6 @@
 """Readings in a background thread, which a page polls to show what is ready.
 
-The thread knows nothing of pages. It goes on only while a page polls it: when a visitor leaves or closes the
-tab, the reading ends.
+A reading goes on only while a page polls it: when a visitor leaves or closes the tab, it ends.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from dashboard.readings.reading import OnStep, Reading, Step
 
-# A reading that was not polled for so long is abandoned. Pages poll every second.
+# A reading that was not polled for this long is abandoned. Pages poll every second.
 MAX_ABSENCE_S = 8.0
 # One reading at a time in the whole server: each uses all cores and the memory of a study.
 _queue = ThreadPoolExecutor(1, thread_name_prefix="reading")
@@ -26,8 +25,7 @@ class BackgroundReading:
     """Files that are being read, or are waiting to be read.
 
     Args:
-        read: reads the files. It calls the function it is given at each step, and must not catch what that
-            raises.
+        read: reads the files. It calls its argument at each step, and must not catch errors of these calls.
         clock: returns monotonic seconds.
 
     Attributes:

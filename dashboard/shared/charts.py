@@ -42,7 +42,7 @@ def compose(
 
 
 def ground(palette: Palette) -> dict[str, Any]:
-    """Return the background, for pictures readable anywhere, and the colours of the camera button."""
+    """Return an opaque background, so that saved pictures are readable, and the camera button's colours."""
     modebar = {"color": palette.chance, "activecolor": palette.text, "bgcolor": "rgba(0,0,0,0)"}
     return {"paper_bgcolor": palette.surface, "plot_bgcolor": palette.surface, "modebar": modebar}
 
@@ -169,6 +169,6 @@ def fade(color: str, alpha: float) -> str:
 
 
 def shorten(name: str, length: int = 18) -> str:
-    """Return an outside name for a plot: escaped, and cut to `length` characters."""
+    """Return an untrusted name for a plot: escaped, and cut to `length` characters."""
     name = name if len(name) <= length else name[: length - 1] + "…"
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -21,7 +21,7 @@ from dashboard.shared import loaders, state
 from dashboard.shared.palette import WORDS, write_percent
 
 DISCLAIMER = "Research and teaching. Not a medical device."
-# One sign a meaning, on every page.
+# One sign for each meaning, on every page.
 SIGNS = {
     "disagree": ":material/call_split:",
     "warning": ":material/warning:",
@@ -245,7 +245,7 @@ def show_remarks(remarks: Sequence[str]) -> None:
 
 
 def sentence(text: str) -> str:
-    """Return outside text as a sentence: escaped, with a capital letter and a full stop."""
+    """Return untrusted text as a sentence: escaped, with a capital letter and a full stop."""
     text = text.strip()
     text = text[:1].upper() + text[1:]
     return plain(text) + ("" if text.endswith((".", "!", "?")) else ".")

@@ -33,7 +33,7 @@ class Mark:
 
 
 def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
-    """Plot a split: one column per patient, one square per slice, tested or learned from.
+    """Plot a split: one column per patient, one square per slice, coloured by test or training.
 
     Args:
         sides: from `core.datasets.tabulate_split`; at most `MOST_PATIENTS` patients are plotted.

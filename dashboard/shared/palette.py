@@ -1,4 +1,4 @@
-"""The colours and marks of every page and plot: one colour a meaning, and a second cue besides colour."""
+"""The colours and marks of every page and plot: one colour per meaning, and a second cue besides colour."""
 
 from __future__ import annotations
 

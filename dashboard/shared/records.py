@@ -85,7 +85,7 @@ def robustness(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def share_in_common(one: Experiment, other: Experiment) -> float:
-    """Return the share of the held-out slices of either that both have, with the same file and label."""
+    """Return the Jaccard index of both sets of held-out slices, matched by file hash and label."""
     return _share_in_common(one.digest, other.digest, one, other)
 
 

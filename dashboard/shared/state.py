@@ -64,7 +64,7 @@ def gather_link() -> Iterator[None]:
 
 @contextmanager
 def gather_part(name: str) -> Iterator[bool]:
-    """Collect the values of one fragment of the page; yield whether it is now run without the page."""
+    """Collect the values of one fragment of the page; yield whether only this fragment is run."""
     alone = bool(st.session_state[_ALONE])
     st.session_state[_SHOWN][name] = []
     st.session_state[_PART] = name
@@ -82,13 +82,13 @@ def persist_widget(
     """Prepare a widget whose value is kept from page to page and written into the link.
 
     Streamlit forgets a widget's value when the page changes, so the value is stored here. A value in the link
-    that we did not write comes from the visitor and wins.
+    that we did not write comes from the visitor and takes precedence.
 
     Args:
         key: of the widget, and of the query parameter.
         default: the value when nothing else is known; the link omits it. A value in the link is read as the
             default's type: text, bool, int, float, or a list of texts without commas.
-        is_valid: tells whether a value can be shown now.
+        is_valid: returns whether a value can be shown now.
         replace: whether the default replaces a value that cannot be shown. If not, the widget holds None and
             the link keeps the value.
 
@@ -97,7 +97,7 @@ def persist_widget(
     """
     values = st.session_state.setdefault(_VALUES, {})
     linked = st.session_state.setdefault(_LINKED, {})
-    # Not `linked`: a run may be stopped before it writes the link.
+    # Not compared with `linked`: a run may be stopped before it writes the link.
     written = st.session_state.setdefault(_WRITTEN, {})
     requested = st.query_params.get(key)
     if requested is not None and requested != written.get(key):
@@ -181,7 +181,7 @@ def clear_widget(key: str) -> None:
 
 
 def follow_widget(key: str, acts: Mapping[str, Callable[[Any], None]]) -> dict[str, Any]:
-    """Return the arguments of a custom component; `acts` maps an event's name to what its value is given."""
+    """Return the arguments of a custom component; `acts`: event -> function called with its value."""
 
     def follow(event: str) -> Callable[[], None]:
         return lambda: acts[event](st.session_state[key][event])

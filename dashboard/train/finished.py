@@ -38,7 +38,7 @@ def show_finished() -> None:
         on_change="rerun",
     )
     with compared:
-        # Closed, it would compute the figures of every experiment for nothing.
+        # Only when open, because the figures of every experiment take time to compute.
         if compared.open:
             _show_comparison(found)
 
