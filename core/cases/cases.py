@@ -138,7 +138,7 @@ def combine_masks(n: int, masks: Iterable[Bools]) -> Bools:
 
 
 def sort_cases(cases: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return the cases sorted by one of SORTS; equal ones keep the order of the data set."""
+    """Return the cases sorted by one of SORTS; ties keep the order of the data set."""
     column, descending = SORTS[by]
     return cases.sort_values([column, "row"], ascending=[not descending, True])
 
@@ -152,7 +152,10 @@ def count_outcomes(cases: pd.DataFrame, framework: str) -> dict[str, int]:
 def find_patients(
     cases: pd.DataFrame, framework: str, threshold: float, band: Band | None, outcome: str
 ) -> list[str]:
-    """Return the patients with one of OUTCOMES, see `patient_level`; give `band` only if it is set aside.
+    """Return the patients with this outcome, one of OUTCOMES; see `patient_level` for their scores.
+
+    Args:
+        band: the review band if it is set aside, else None.
 
     Raises:
         EvaluationError: patients are unknown.
@@ -165,7 +168,7 @@ def find_patients(
 
 
 def format_rows(rows: Iterable[int]) -> list[str]:
-    """Return rows in a short form for links: runs as "3-7".
+    """Return row numbers in a short form for links, consecutive ones as "3-7".
 
     >>> format_rows([9, 3, 4, 5])
     ['3-5', '9']

@@ -2,12 +2,12 @@
 
 The rule is that of confident learning. Each class has a bar: the network's mean probability of the class over
 the slices labelled with it. A network that generally doubts a class thus has a low bar for it. A slice is
-suspected if its probability of the other class reaches that class's bar, and its label's probability misses
-its own bar or is the lower one. Suspects are sorted by self-confidence, the probability of the given label,
-lowest first.
+suspected if two things hold: the probability of the other class reaches the bar of that class, and the
+probability of the label is below the label's bar or below the probability of the other class. Suspects are
+sorted by self-confidence, the probability of the given label, lowest first.
 
-A suspect deserves a look; it is not a verdict. The networks may be wrong, for example on faint findings. In
-the published data set, ten labels contradict the radiologists' own (nine of one patient); the default
+A suspect is a label to check, not a proven error. The networks may be wrong, for example on faint findings.
+In the published data set, ten labels contradict the radiologists' (nine of one patient); the default
 experiment suspects none of them.
 
 Source: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", Journal

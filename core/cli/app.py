@@ -2,8 +2,8 @@
 
 Exit codes: 0 success; 1 an expected error, named on standard error; 2 wrong usage.
 
-Five commands have a public form in JSON (`--json`). Its version is in "schema": within one version, fields
-may be added, but none is removed or changed. Standard output then holds one JSON object and nothing else.
+With `--json`, standard output holds one JSON object and nothing else. Its format and version are in "schema":
+within one version, fields may be added, but none is removed or changed.
 
 predict/1:
 
@@ -18,10 +18,10 @@ predict/1:
                             "agree": whether all decisions are the same,
                             "warnings": [sentence, ...],
                             "position_mm": along the scan's axis, higher towards the head; null if unknown,
-                            "brain_visible": whether it shows brain; others are not counted,
+                            "brain_visible": whether it shows brain; if not, it is not counted,
                             "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...]}},
                            ...],
-                "verdict": {framework: {"score": of one slice its probability; of a study see core.reading,
+                "verdict": {framework: {"score": for one slice its probability; for a study see core.reading,
                                         "threshold": the operating point, "decision": name of a class,
                                         "needs_review", "n_voting": slices that count,
                                         "driving": indices of the key slices}},
@@ -160,7 +160,7 @@ exchange.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and raise SystemExit; `arguments` are those of the process if None."""
+    """Run the command line and raise SystemExit; `arguments` default to those of the process."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A console that cannot show a character must not end the program.

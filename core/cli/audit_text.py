@@ -8,7 +8,7 @@ from typing import Any
 from core.cli.terminal import plain
 from core.datasets import KNOWN_DATASET, Audit
 
-# Longer lists are cut, and end with the number of the others.
+# Longer lists show this many, then the number left out.
 _SHOWN = 5
 
 

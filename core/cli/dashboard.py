@@ -25,13 +25,13 @@ def dashboard(
 ) -> None:
     """Serve the dashboard to this computer; Ctrl-C ends it.
 
-    Its settings lie beside it in `.streamlit/config.toml`; environment variables such as
-    STREAMLIT_SERVER_ADDRESS replace them.
+    Its settings are in `dashboard/.streamlit/config.toml`; environment variables such as
+    STREAMLIT_SERVER_ADDRESS override them.
     """
     command = [sys.executable, "-m", "streamlit", "run", str(_find_script())]
     command += [] if port is None else ["--server.port", str(port)]
     if os.name == "posix":
-        # One process, so that whoever ends the command ends the server.
+        # The server replaces this process, so that ending the command ends the server.
         os.execve(command[0], command, child_environment())
     raise typer.Exit(subprocess.call(command, env=child_environment()))
 

@@ -29,8 +29,8 @@ def features(
 ) -> None:
     """Find each slice's most similar training slices and near-copies, and a map of all slices.
 
-    Takes minutes. Stores the table, and the features that new scans are compared with, in the experiment, in
-    place of older ones.
+    Takes minutes. The table, and the features that new scans are compared with, are stored in the experiment
+    and replace older ones.
     """
     from core.datasets import index_dataset
     from core.experiments import check_writable

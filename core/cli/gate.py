@@ -5,8 +5,8 @@ gate/1, its JSON:
     {"schema": "gate/1", "experiment": name, "images": "development" or "kept_aside", "what": sentence,
      "gate": {"head_ct" or "other": {"n": slices judged, "unreadable": files that cannot be read,
                                      "read", "warn", "refuse": {"count": slices,
-                                                                "value": share of the n in [0, 1],
-                                                                "interval": [low, high], of 95 %}}}}
+                                                                "value": share of n in [0, 1],
+                                                                "interval": 95 %, [low, high]}}}}
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def gate(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Count the slices that the gate reads, warns of and refuses, in folders whose content is known.
+    """Count the slices that the gate reads, warns about and refuses, in folders whose content is known.
 
     Takes minutes. Stores the counts in the experiment, in place of older ones of the same images; file names
     are not stored.

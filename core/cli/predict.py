@@ -101,7 +101,11 @@ def predict(
 
 
 def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool) -> list[Path]:
-    """Return all files to write; one that cannot be written is wrong usage, found before any reading."""
+    """Return all files to write, checked before any scan is read.
+
+    Raises:
+        typer.BadParameter: a file has another suffix, its folder is missing, or it exists without `force`.
+    """
     for path in written:
         if path.suffix.lower() not in (*_TABLES, *_REPORTS):
             raise typer.BadParameter(
@@ -155,7 +159,7 @@ def _write_file(
     *,
     as_capture: bool,
 ) -> None:
-    """Write one file as a whole; its suffix names the kind."""
+    """Write one file atomically, in the format of its suffix."""
     from core.reports import exports
     from core.system import write_whole
 

@@ -1,6 +1,6 @@
 """Audit a data set and the leakage of a split, without a model.
 
-Counted are copies and near-copies, slices whose folder label differs from their slice label, and test slices
+It counts copies and near-copies, slices whose folder label differs from their slice label, and test slices
 whose patient or adjacent slice is in training or validation.
 """
 
@@ -38,7 +38,7 @@ class LabelFindings:
         n_positive_folder: slices in the positive class folder.
         n_showing_in_positive: slices in the positive class folder that show the finding.
         n_showing_in_negative: slices in the negative class folder that show it.
-        patients_showing_in_negative: patients of the latter, in the order of the table.
+        patients_showing_in_negative: patients of these slices, in the order of the table.
     """
 
     n_positive_folder: int
@@ -171,11 +171,12 @@ def audit_split(
 
     Returns:
         One dict per fold with `fold` (from 1), `n_train`, `n_validation`, `n_test`, `n_test_patients`, and
-        the number of test slices with development data that hold `n_test_sharing_patient`: another slice of
-        their patient, `n_test_with_direct_neighbour`: an adjacent slice of their patient, `n_test_with_copy`:
-        an exact or near copy. `share_sharing_patient`, `share_with_direct_neighbour` and `share_with_copy`
-        are the same as shares of `n_test`, 0 to 1. Values that depend on patients are None when patients are
-        unknown.
+        the number of test slices that have in the development data
+        - another slice of their patient: `n_test_sharing_patient`;
+        - an adjacent slice of their patient: `n_test_with_direct_neighbour`;
+        - an exact or near copy: `n_test_with_copy`.
+        `share_sharing_patient`, `share_with_direct_neighbour` and `share_with_copy` are these numbers as
+        shares of `n_test`, 0 to 1. Values that depend on patients are None when patients are unknown.
     """
     patients = table["patient"].to_numpy(dtype=str)
     knows_patients = bool((patients != "").all())

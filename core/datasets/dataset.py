@@ -164,8 +164,8 @@ def fingerprint_table(table: pd.DataFrame) -> str:
 def find_dataset() -> Path | None:
     """Return the folder of the data set on this machine, or None.
 
-    Searched are the folder named by the environment variable STROKE_CT_DATA (the set itself, or a folder that
-    holds it as `brain-stroke-ct`) and then kagglehub's cache. The folder's content is not checked.
+    It searches the folder named by the environment variable STROKE_CT_DATA (the set itself, or a folder that
+    holds it as `brain-stroke-ct`), then kagglehub's cache. The folder's content is not checked.
     """
     named = os.environ.get(DATASET_VARIABLE)
     if named:

@@ -47,7 +47,7 @@ class LabelExamples:
 
 
 def tabulate_split(table: pd.DataFrame, fold: Fold) -> pd.DataFrame:
-    """List for every slice whether a fold tests it or develops on it.
+    """List all slices, and whether the fold tests each of them.
 
     Args:
         table: the table of a `Dataset` with known patients.
@@ -72,7 +72,7 @@ def sample_shared_pairs(table: pd.DataFrame, fold: Fold, n: int, seed: int = 0) 
     Args:
         table: the table of a `Dataset` with known patients.
         fold: a fold of its rows.
-        n: largest number of pairs, each of another patient.
+        n: largest number of pairs, each of a different patient.
         seed: seed for the choice of patients. Of each patient, the pair nearest the middle of the series is
             used.
     """
@@ -93,7 +93,7 @@ def sample_shared_pairs(table: pd.DataFrame, fold: Fold, n: int, seed: int = 0) 
 def select_copies(
     table: pd.DataFrame, fold: Fold, near_duplicates: Iterable[Pair], n: int
 ) -> tuple[SharedPair, ...]:
-    """Select up to `n` near-duplicates that a fold separates, most similar first."""
+    """Select up to `n` pairs of near-duplicates, one tested and one not, most similar first."""
     row_of = {file: row for row, file in enumerate(table["file"])}
     tested = set(fold.test.tolist())
     pairs = []

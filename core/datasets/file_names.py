@@ -15,8 +15,8 @@ The rule cannot label a patient's last slice, which counts as free of hemorrhage
 radiologists' labels on 2,491 of 2,501 slices. It misses nine slices of patient 49 and one of patient 51, and
 has no false positive.
 
-The rule is used only where it can hold: in folders named Normal and Stroke, with every file named by the
-scheme, numbers that start at 1, and never two numbers in a row missing.
+The rule is used only where it can hold: in folders named Normal and Stroke, with every file named by this
+scheme, numbers that start at 1, and no two consecutive numbers missing.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 """The leakage control: score a model that can only recognise patients.
 
-The model is the nearest neighbour among 48 x 48 pixels, which knows nothing about disease. Its labels are
-shuffled between patients, so that they carry no information about disease. If the model still scores high, a
+The model is the nearest neighbour among pictures of 48 x 48 pixels. It knows nothing about disease. Labels
+are shuffled between patients, so that they carry no information about disease. If the model still scores high, a
 high score on this split proves nothing: slices of one patient are in training and test, and the model
 recognises the patient. Splitting by patient shows what the same model scores without this leakage.
 
 Each picture is scaled to mean 0 and standard deviation 1; pictures are compared by Euclidean distance. The
 score of a slice is d0 / (d0 + d1), where d0 and d1 are its distances to the nearest training slice of the
-negative and the positive class. Scores of 0.5 or more are called positive, which is the nearest neighbour's
-label. A split by patient leaves one patient out at a time. A random split is that of the experiments; its
-validation slices are used for training too.
+negative and the positive class. Scores of 0.5 or more are called positive, so a slice gets the label of
+its nearest neighbour. A split by patient leaves one patient out at a time. Random splits are made as in the
+experiments, but their validation slices are used for training too.
 
 Sources: Yagis et al., Scientific Reports 2021, 11:22544 (slice-level splits); Ojala and Garriga, JMLR 2010,
 11:1833-1863 (permuted labels).

@@ -94,7 +94,7 @@ def _hold_out(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (rest, part) of `rows`; the part is one in `n_parts`, or larger if a class has fewer units.
 
-    The first part is used for which both sides hold both classes; in small sets not every part does.
+    Take the first part with both classes on both sides; if there is none, take the first part.
     """
     n_parts = min(n_parts, max(_count_units(rows, labels, groups, split), 2))
     candidates = list(_split_rows(rows, labels, groups, split, n_parts, seed))

@@ -22,7 +22,7 @@ N_BINS = 10
 
 
 def check_probabilities(y_true: ArrayLike, y_prob: ArrayLike) -> tuple[Bools, Floats]:
-    """Return both as arrays; raise an EvaluationError if there are none or any is outside [0, 1] or NaN."""
+    """Return labels and probabilities as arrays; raise an EvaluationError if none, or any outside [0, 1]."""
     positive, probability = check_scores(y_true, y_prob)
     if probability.size == 0:
         raise EvaluationError("calibration needs at least one probability", found="none")
@@ -76,7 +76,8 @@ class CalibrationLine:
     """The line logit(chance of a positive) = joint_intercept + slope * logit(probability).
 
     slope: 1 is ideal; below 1 the probabilities are too extreme.
-    intercept: with the slope fixed at 1 ("calibration in the large"); 0 is ideal, below 0 they are too high.
+    intercept: with the slope fixed at 1 ("calibration in the large"); 0 is ideal; below 0 the
+        probabilities are too high.
     """
 
     slope: float

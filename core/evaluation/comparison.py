@@ -56,7 +56,7 @@ def mcnemar(y_true: ArrayLike, first_calls: ArrayLike, second_calls: ArrayLike) 
 def disagreement_table(
     y_true: ArrayLike, first_calls: ArrayLike, second_calls: ArrayLike
 ) -> dict[str, dict[str, int]]:
-    """Count which models call a row positive, for "positives" and "negatives". Errors as `mcnemar`.
+    """Count the positives and negatives that both, one or neither model calls positive. Errors as `mcnemar`.
 
     >>> disagreement_table([1, 1, 0], [1, 0, 1], [1, 0, 0])["negatives"]
     {'both': 0, 'only_first': 1, 'only_second': 0, 'neither': 0}
@@ -98,8 +98,8 @@ def delong(
     rows of the same group may be correlated (Obuchowski, Biometrics 1997, 53:567-578).
 
     Raises:
-        EvaluationError: fewer than two positives or negatives (or groups with some), or zero variance, for
-            example because both scores give the same ranking.
+        EvaluationError: fewer than two positives or negatives (with `groups`: fewer than two groups that hold
+            positives, or negatives), or zero variance, for example because both scores give the same ranking.
 
     >>> result = delong([0, 0, 0, 1, 1, 1], [1, 2, 4, 3, 5, 6], [1, 5, 3, 2, 4, 6])
     >>> round(result.first, 4), round(result.second, 4), round(result.p_value, 4)
@@ -112,7 +112,7 @@ def delong(
     check_both_classes(positive, "DeLong's test")
     units = np.arange(positive.size) if groups is None else np.asarray(groups)
     codes, n_groups = encode_groups(units)
-    # Deviation of each group's positives, and negatives, from the area (n_groups,), first minus second
+    # (n_groups,): deviation of each group's positives and negatives from the area, first minus second
     areas, of_positives, of_negatives = [], np.zeros(n_groups), np.zeros(n_groups)
     for scores, sign in ((first_scores, 1), (second_scores, -1)):
         above, below = _placements(positive, scores)

@@ -43,8 +43,9 @@ class PrCurve:
 
 
 def auroc(y_true: ArrayLike, y_score: ArrayLike) -> float:
-    """Return the area under the ROC curve, in [0, 1]: how often a positive outscores a negative (ties half).
+    """Return the area under the ROC curve, in [0, 1].
 
+    It is the share of pairs in which the positive outscores the negative; a tie counts half.
     Source: Hanley and McNeil, Radiology 1982, 143:29-36. Computed by scikit-learn.
 
     Raises:

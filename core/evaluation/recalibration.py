@@ -5,8 +5,8 @@ cannot undo class weights: a network trained with them behaves as if both classe
 shifts every logit by a constant. `method="temperature"` is available nevertheless.
 
 With K > 1 folds, the test slices of a fold are recalibrated by a fit on the test slices of the other folds
-(cross-fitting). No slice is thus in the fit applied to it, and no patient if folds are split by patient. The
-served model uses a fit on the test slices of all folds. With one fold, both use its validation slices.
+(cross-fitting). The fit applied to a slice thus never used that slice or, in folds by patient, its patient.
+The served model uses a fit on the test slices of all folds. With one fold, both use its validation slices.
 
 On the card, for each framework:
 

@@ -22,8 +22,9 @@ Band = tuple[float, float]
 def choose_band(y_score: ArrayLike, threshold: float, *, share: float = MAX_SHARE) -> Band:
     """Return the review band (low, high) around a threshold, from validation scores (n,) in [0, 1].
 
-    On the logit scale, its half-width is midway between the farthest row inside and the nearest row outside.
-    The band contains no validation row if the share allows none, or fewer than are tied as the nearest.
+    On the logit scale, its half-width is midway between the distances of the farthest row inside and the
+    nearest row outside. The band contains no validation row if the share allows none, or if more rows than
+    it allows tie as nearest.
 
     Raises:
         EvaluationError: no scores, NaN in scores or threshold, a share outside [0, 1).

@@ -42,7 +42,7 @@ def measure_subgroups(
         y_score: (n,) probabilities or other scores.
         patients: (n,) names; None if unknown: then slices are resampled, and n_patients is null.
         groups: (n,) group of each slice; slices with "" are ignored.
-        order: the groups to report, even if empty; the groups found, sorted by name, if None.
+        order: the groups to report, even if empty. None: the groups found, sorted by name.
         n_resamples, seed: of the bootstrap.
 
     Raises:

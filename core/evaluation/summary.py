@@ -19,14 +19,14 @@ estimated is null, and "reason" says why. {"reason": sentence} replaces a whole 
                             ("before" also has "auroc" and "average_precision" of the raw scores)
                             "reliability": {"before": [BIN, ...], "after": [BIN, ...]},
                             "fits": the recalibration, as on the card (core.evaluation.recalibration)},
-            "decision_curve": {"thresholds", "net_benefit", "low", "high", "treat_all": lists of one length},
+            "decision_curve": {"thresholds", "net_benefit", "low", "high", "treat_all": equally long lists},
             and with --json (core.evaluation.conditions.complete_record):
             "subgroups": {"level": [GROUP, ...] (of the head), "brightness": [GROUP, ...]} or {"reason"},
             "robustness": {"conditions": [CONDITION, ...], the unchanged rows first} or {"reason"}}
     POINT (depends on the threshold): {"threshold", "confusion": {"tn", "fp", "fn", "tp"},
             "accuracy", "balanced_accuracy", "precision", "npv", "recall", "specificity", "f1",
             "likelihood_ratio_positive", "likelihood_ratio_negative": FIGUREs,
-            "predictive_values": [{"prevalence", "ppv": FIGURE, "npv": FIGURE}, ...], one for the data's own,
+            "predictive_values": [{"prevalence", "ppv": FIGURE, "npv": FIGURE}, ...], also at the data's own,
             "review": {"low", "high": the band, "share": FIGURE, the share of rows in it,
                        "counts": {"tn", "fp", "fn", "tp", "indeterminate_negative", "indeterminate_positive"},
                        and the nine FIGUREs above for the rows outside the band}}
@@ -38,7 +38,7 @@ estimated is null, and "reason" says why. {"reason": sentence} replaces a whole 
     CONDITION: {"perturbation", "amount": see core.imaging.perturbations, "n": rows measured, "auroc",
             "average_precision": FIGUREs}
     COMPARISON (first minus second): {"first", "second": frameworks, "rule", "thresholds": [two],
-            "differences": {figure: FIGURE} for the nine, auroc and average_precision,
+            "differences": {figure: FIGURE} for the nine rates, auroc and average_precision,
             "mcnemar": {"only_first_right", "only_second_right", "p_value"},
             "disagreement": {"positives"|"negatives": {"both", "only_first", "only_second", "neither"}},
             "delong", "delong_by_patient" (rows of the same patient may be correlated):

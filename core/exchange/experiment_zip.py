@@ -1,6 +1,6 @@
 """Export and import of an experiment as one zip file: its card, tables and served networks.
 
-Native weights (.pt, .keras) are not exported: opening those of strangers is not safe, and neither reading
+Native weights (.pt, .keras) are not exported: opening a stranger's weights is not safe, and neither reading
 scans nor the figures need them. An import is checked before it appears: file names against our own list,
 sizes, hashes, card and tables, and the networks' outputs against those on the card (`core.exchange.smoke`).
 """
@@ -151,7 +151,7 @@ def _check_members(members: dict[str, zipfile.ZipInfo]) -> None:
 
 
 def _check_contents(experiment: Experiment, names: set[str]) -> None:
-    """Check that card, members and tables agree; the hashes are checked before."""
+    """Check that card, members and tables agree; the hashes have been checked."""
     card = experiment.card
     listed = {*card["files"], CARD_NAME}
     if listed != names:

@@ -2,7 +2,7 @@
 
 python -m core.exchange.smoke FOLDER      prints {framework: [probability, ...]} of the experiment in FOLDER
 
-It runs in its own process with limits on time and memory, because the networks may be a stranger's.
+It runs in its own process with limits on time and memory, because the networks may come from a stranger.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def make_test_images(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def run_smoke(experiment: Experiment) -> dict[str, list[float]]:
-    """Return each served network's probabilities for `make_test_images`, computed in a process of its own.
+    """Return each served network's probabilities for `make_test_images`, computed in a separate process.
 
     Raises:
         ExperimentError: a network cannot be run, or takes too much time or memory.

@@ -160,7 +160,7 @@ def parse_card(text: bytes) -> dict[str, Any]:
     """Return the card in `text` after validation, with all its fields unchanged.
 
     Raises:
-        ExperimentError: the card is not valid; it names the field and the value found.
+        ExperimentError: the card is not valid; the message names the field and the value found.
     """
     try:
         card = json.loads(text, parse_constant=_refuse_constant)
@@ -179,7 +179,7 @@ def parse_card(text: bytes) -> dict[str, Any]:
     except ValidationError as error:
         raise _refuse(*explain_refusal(error)) from error
     except StrokeError as error:
-        # From the recipe, the name or a path.
+        # Raised by the check of the recipe, the name or a path.
         raise ExperimentError(
             f"experiment.json is not usable: {error.problem}", found=error.found, remedy=error.remedy
         ) from error

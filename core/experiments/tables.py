@@ -30,7 +30,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 # features.csv: row i belongs to row i of slices.csv: its position on a map of the served features, the rows
 #     of the most similar training slices, and of its near-copies; see core.measurements.feature_space.
 # gate.csv: for head CT slices and other pictures ("kind": "head_ct" or "other") the number judged (n), how
-#     many of them core.gate reads, warns of and refuses, and how many files cannot be read.
+#     many of them core.gate reads, warns about and refuses, and how many files cannot be read.
 OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
     "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
     "properties.csv": ("file", "brightness", "position", "level"),
@@ -56,7 +56,7 @@ _MAYBE_INTEGERS = ("number", "slice_label")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, whole: UTF-8, no index, line ends "\\n" on every system, full precision."""
+    """Write a table as CSV, atomically: UTF-8, no index, line ends "\\n" on every system, full precision."""
     write_whole(path, table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
 
 
@@ -95,7 +95,7 @@ def training_hashes(data: bytes, n_folds: int) -> frozenset[str]:
     Raises:
         ValueError: a column is missing.
     """
-    # Reading a scan needs this table; importing pandas would take longer than the reading.
+    # Not with pandas: reading a scan needs this, and importing pandas would take longer than the reading.
     rows = csv.DictReader(io.StringIO(data.decode("utf-8")))
     folds = [f"fold_{fold}" for fold in range(n_folds)]
     if missing := [name for name in ("sha256", *folds) if name not in (rows.fieldnames or ())]:

@@ -34,7 +34,7 @@ _BRAIN_ENDS, _RIM_BEGINS = 38, 42
 # Pixels above this share of the head's brightest value count as clipped by the window.
 _CUT_OFF = 0.97
 
-# A rim of bone exceeds this share of the head's brightest value, and its median inside by this factor.
+# A rim of bone exceeds this share of the head's brightest value, and this multiple of the median inside.
 _BRIGHT_RIM, _OVER_INSIDE = 0.65, 1.35
 
 # In the data set at most 0.07 of the border is not black, the ellipse share is at least 0.66, the aspect 0.54
@@ -49,7 +49,7 @@ _OPEN_RING = 0.35
 _SMALL_HEAD_PX = 160
 # Separates body from air and lung. The longest head measures about 230 mm.
 _BODY_HU, _LARGEST_HEAD_MM = -300.0, 270.0
-# Share of the picture's side; a smaller object is the tip of a head or something beside it.
+# Share of the picture's side; a smaller object is the tip of a head or not a head.
 _TIP = 0.2
 
 # Homogeneous tissue has at most this deviation of gray in 5 x 5 pixels; brain is a patch of this share or
@@ -95,7 +95,7 @@ class GateFinding:
     odd: bool = False
 
 
-# For a slice in Hounsfield units above the head or through its tip, with nothing to compare with training.
+# A slice in Hounsfield units above the head or through its tip: too little to compare with training.
 NEARLY_EMPTY = GateFinding("warn", ("The slice is nearly empty.",), brain_visible=False)
 
 
@@ -197,8 +197,8 @@ def judge_familiarity(found: GateFinding, distance: float, familiarity: Familiar
         familiarity: limits of the experiment.
 
     Returns:
-        `found`, unchanged if the distance is within the limit or the slice is nearly empty. Beyond the limit
-        a warning; a refusal if the picture is odd too, or if it is farther than every held-out slice.
+        `found`, unchanged if the distance is within the limit or the slice is nearly empty. Otherwise
+        with a warning, or a refusal if the picture is odd too or farther than every held-out slice.
     """
     if distance <= familiarity.limit or found is NEARLY_EMPTY:
         return found

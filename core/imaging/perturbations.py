@@ -46,7 +46,7 @@ class Perturbation:
             "none": ignored.
 
     Raises:
-        StrokeError: there is no such change.
+        StrokeError: the name is unknown.
     """
 
     name: str
@@ -94,7 +94,7 @@ def perturb(
 
     Args:
         pixels: (H, W) float32 in [0, 1].
-        perturbation: what to do.
+        perturbation: the change.
         rng: used for "noise" alone.
 
     Returns:
@@ -124,7 +124,7 @@ def _change(picture: Image.Image, name: str, amount: float) -> Image.Image:
         picture.save(file, "JPEG", quality=round(amount))
         return Image.open(file)
     if name == "translation":
-        # Whole pixels: measure the effect of the position, not of an interpolation.
+        # By whole pixels, to measure the effect of position without that of interpolation.
         right, down = round(amount * picture.width), round(amount * picture.height)
         return picture.transform(
             picture.size, Image.Transform.AFFINE, (1, 0, -right, 0, 1, -down), Image.Resampling.NEAREST

@@ -127,7 +127,7 @@ def measure_features(
 
 
 def store_features(experiment: Experiment, table: pd.DataFrame, familiarity: Familiarity) -> Experiment:
-    """Store both in the experiment, replacing older ones, and return it. Errors as `add_files`."""
+    """Store table and reference in the experiment, replacing older ones; return it. Errors as `add_files`."""
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
     return add_files(
         experiment, {FEATURES_TABLE: text.encode(), FAMILIARITY_FILE: pack_familiarity(familiarity)}

@@ -1,7 +1,7 @@
 """Robustness: an experiment's ranking figures on slices with noise, blur, rotation and other perturbations.
 
 Every test slice is perturbed (`core.imaging`), prepared as usual, scored by the network of its own fold,
-which did not train on it, and calibrated as this fold's probabilities are. So the figures of unchanged slices
+which did not train on it, and calibrated by the fit of this fold. The figures of unchanged slices therefore
 equal those of `python -m core evaluate`.
 """
 

@@ -26,7 +26,7 @@ WIDTHS_HU = (80.0, 100.0, 120.0, 140.0, 160.0, 200.0)
 
 @dataclass(frozen=True)
 class Match:
-    """A window, and the median distance of slices seen through it from the training slices."""
+    """A window, and the median distance to training of the slices shown through it."""
 
     window: Window
     distance: float

@@ -6,7 +6,7 @@ may count from the vertex down. So a series is treated as a ring, and cut where
 
     (difference of the pictures on both sides) x (correlation after the cut)^2
 
-is largest. The correlation is that of rank and homogeneity. Homogeneity is a small spread of gray in the
+is largest. The correlation is between rank and homogeneity. Homogeneity is a small spread of gray in the
 middle of the head, with bone counted as soft tissue: neck, face and skull base contain air and fat, the
 vertex only brain. If the correlation is negative, the series runs from the vertex down and is reversed.
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from core.datasets import Dataset, Progress
 
 MIN_SERIES = 6
-# The weakest series of the published set has 0.63.
+# The weakest correlation in the published set is 0.63.
 _MIN_CORRELATION = 0.3
 _BRIGHTEST_TISSUE = 0.5
 _SIZE = 96

@@ -2,8 +2,7 @@
 
 Source: Tejani et al., Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024 Update,
 Radiology: Artificial Intelligence 2024;6(4):e240300. Numbers, order and subjects of the 44 items were
-compared with two public copies of its table (the publication itself was out of reach); the words here are
-ours.
+compared with two public copies of its table (the publication itself was not accessible). The wording is ours.
 """
 
 from __future__ import annotations

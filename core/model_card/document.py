@@ -47,7 +47,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """Return the anchor of a link to it, as GitHub makes it from the title."""
+        """Return the anchor that GitHub makes from the title, for links to the section."""
         return self.title.lower().replace(" ", "-")
 
 

@@ -22,7 +22,7 @@ class Facts:
 
     Attributes:
         experiment: the subject of the card.
-        record: all its figures, form evaluate/2 (see core.evaluation.summary), completed.
+        record: all its figures, see core.evaluation.summary, with subgroups and robustness.
         slices: all slices with their labels and their partition in each fold.
         tested: the held-out slices with calibrated probabilities.
         history: of the training.

@@ -85,7 +85,7 @@ def describe_availability(facts: Facts) -> str:
 
 
 def _conclude(facts: Facts) -> list[str]:
-    """Return what AUROC shows for new patients; nothing if training may hold patients of the test."""
+    """Return what AUROC shows for new patients; empty if test patients are or may be in training."""
     if facts.shared is None or facts.shared > 0:
         return []
     by_verdict: dict[str, list[str]] = {}

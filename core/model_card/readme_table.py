@@ -20,7 +20,7 @@ _BEGINS = {
 class _Column(NamedTuple):
     """A column of the table: its title, whether the short table has it, and its text.
 
-    The text is made from the record of one model: that of its slices, and that of its patients.
+    `render` makes the text from one model's figures per slice and its figures per patient.
     """
 
     title: str
@@ -61,12 +61,12 @@ def render_figures(experiments: Sequence[Experiment], short: bool = False) -> st
 
 
 def replace_figures(text: str, experiments: Sequence[Experiment]) -> str:
-    """Return a Markdown text with the table between its two marks rendered anew.
+    """Return a Markdown text with the table between its two markers replaced.
 
-    The first mark tells which table: all figures, or the main ones.
+    The first marker says which table it is: all figures, or the main ones.
 
     Raises:
-        StrokeError: the text does not hold both marks.
+        StrokeError: the text lacks a marker.
     """
     for begin, short in _BEGINS.items():
         head, found, rest = text.partition(begin)

@@ -142,7 +142,7 @@ def _worst_patients(facts: Facts) -> str:
 
 
 def _missed_patients(facts: Facts) -> str:
-    """Return the number of patients misread as a whole."""
+    """Return the numbers of positive patients missed and of negative patients called positive."""
     lines = []
     for framework, title in facts.titles.items():
         threshold = facts.level(framework, "patient")["threshold"]
@@ -160,7 +160,7 @@ def _missed_patients(facts: Facts) -> str:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Sort numbers by value, before other names."""
+    """Return a sort key: numbers by value, before other names."""
     return (int(name), "") if name.isdecimal() else (1_000_000_000, name)
 
 
@@ -179,7 +179,7 @@ def _worst_subgroups(facts: Facts) -> str:
 
 
 def describe_gate(facts: Facts) -> str:
-    """Return the shares of slices that the gate reads, warns of and refuses, if they were measured."""
+    """Return the shares of slices that the gate reads, warns about and refuses, if they were measured."""
     table_of_counts = facts.experiment.gate()
     counts = None
     if table_of_counts is not None:

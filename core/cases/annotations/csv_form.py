@@ -1,7 +1,7 @@
 """Export and import entries as CSV: one row per entry, no patient data.
 
-Spreadsheets run a text that begins with one of = + - @ as a formula. Such a text is written after an
-apostrophe, which is removed again when it is read (OWASP, CSV injection).
+Spreadsheets run a text that begins with one of = + - @ as a formula. Such a text gets a leading
+apostrophe, which is removed again on reading (OWASP, CSV injection).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _needs_apostrophe(text: str) -> bool:
 
 
 def _escape(text: str) -> str:
-    """Put an apostrophe before a formula, and before an apostrophe, so that `_unescape` restores the text."""
+    """Put an apostrophe before a formula or a leading apostrophe; `_unescape` removes it."""
     return f"'{text}" if _needs_apostrophe(text) else text
 
 

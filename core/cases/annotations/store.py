@@ -60,7 +60,7 @@ class Annotations:
         """Replace the note `id`, the version that the author has seen, by a new note.
 
         Raises:
-            AnnotationConflict: it has been changed or removed in the meantime; says by whom and when.
+            AnnotationConflict: it has since been changed or removed; the message says by whom and when.
         """
         with writing(self.path) as connection:
             old = _find(connection, id)
@@ -76,7 +76,7 @@ class Annotations:
         """Remove an entry; `restore` brings it back.
 
         Raises:
-            AnnotationConflict: it has been changed or removed in the meantime; says by whom and when.
+            AnnotationConflict: it has since been changed or removed; the message says by whom and when.
         """
         with writing(self.path) as connection:
             _find(connection, id)
