@@ -1,7 +1,7 @@
 """The leakage control: score a model that can only recognise patients.
 
 The model is the nearest neighbour among pictures of 48 x 48 pixels. It knows nothing about disease. Labels
-are shuffled between patients, so that they carry no information about disease. If the model still scores high, a
+are shuffled between patients and so carry no information about disease. If the model still scores high, a
 high score on this split proves nothing: slices of one patient are in training and test, and the model
 recognises the patient. Splitting by patient shows what the same model scores without this leakage.
 
