@@ -1,8 +1,8 @@
 """The rules of the architecture, checked on the source files: packages and their order, sizes, prohibitions.
 
-A "room" is a package one level below core or dashboard; its "front" is its stub, `__init__.pyi`. Law 6 (what
-is served is what is measured) is tested in tests/core/reading, law 10 (the documents name existing files) in
-tests/test_documents.py.
+A "room" is a package one level below core or dashboard; its "front" is its stub, `__init__.pyi`. Rule 6 (reading
+decides as the evaluation does) is tested in tests/core/reading, rule 10 (the files that documents mention exist)
+in tests/test_documents.py.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _expect_listed(listed: dict[str, str], found: set[str]) -> None:
     assert set() == {start for start in listed if not any(file.startswith(start) for file in found)}
 
 
-# Law 1: imports run one way.
+# Rule 1: imports run one way.
 
 
 def test_imports_run_one_way() -> None:
@@ -272,7 +272,7 @@ def _find_imports(paths: list[Path], libraries: set[str]) -> list[str]:
     ]
 
 
-# Law 2: rooms, fronts and sizes.
+# Rule 2: rooms, fronts and sizes.
 
 
 @pytest.mark.parametrize("house", AT_THE_ROOT)
@@ -371,7 +371,7 @@ def test_module_names_are_specific() -> None:
     assert set() == words & {"util", "utils", "helper", "helpers", "manager", "common"}
 
 
-# Law 3: the frameworks are never in the same process. Loaded modules are tested in tests/core/test_imports.py
+# Rule 3: the frameworks are never in the same process. Loaded modules are tested in tests/core/test_imports.py
 # and tests/dashboard/test_laws.py; one framework per process, and the refusal of exports that differ from
 # their framework, in tests/core/models/test_cnn_contract.py.
 
@@ -405,7 +405,7 @@ def test_exports_may_differ_by_1e_4() -> None:
         assert 1e-4 == getattr(importlib.import_module(module), name), module
 
 
-# Law 4: one contract for both networks.
+# Rule 4: one contract for both networks.
 
 
 def test_the_contract_covers_all_networks() -> None:
@@ -428,7 +428,7 @@ def _fixture_params(fixture: object) -> tuple[str, ...]:
     return tuple(marker.params)
 
 
-# Law 5: recipe, class names and operating points come from the card, not from a page.
+# Rule 5: recipe, class names and operating points come from the card, not from a page.
 
 
 def test_no_page_makes_a_recipe() -> None:
@@ -480,7 +480,7 @@ def _is_number(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
-# Law 7: nothing is invented. The missing default experiment: tests/dashboard/test_default_experiment.py.
+# Rule 7: nothing is invented. The missing default experiment: tests/dashboard/test_default_experiment.py.
 
 
 def test_chance_is_named() -> None:
@@ -528,7 +528,7 @@ def test_nothing_is_mocked() -> None:
     assert [] == _find_imports(SOURCES, {"unittest", "mock", "pytest", "tests"})
 
 
-# Law 8: files appear whole, each by one writer, and never as a pickle.
+# Rule 8: files appear whole, each by one writer, and never as a pickle.
 
 
 def test_nothing_is_pickled() -> None:
@@ -560,7 +560,7 @@ def test_the_disk_has_one_writer_a_file() -> None:
     assert {} == {name_file(path): list_writes(path) for path in DASHBOARD if list_writes(path)}
 
 
-# Law 9: a fact has one home.
+# Rule 9: a fact has one home.
 
 
 def test_frameworks_are_named_at_home() -> None:
@@ -580,7 +580,6 @@ def test_metrics_and_rules_are_named_at_home() -> None:
     homes = {title: "operating_points" for title in (rule.title for rule in RULES.values())}
     for one in MEASURES.values():
         homes |= {name: "measures" for name in (one.label, one.short or "", one.title) if " " in name}
-    homes.pop("F1")  # a metric's name as well
     strangers = {
         (name_file(path), string.value)
         for path in SOURCES
