@@ -30,7 +30,7 @@ class _Column(NamedTuple):
 
 _LABELS = {one.key: one.label for kind in ("rate", "ranking") for one in list_measures(kind)}
 _COLUMNS = (
-    _Column("slices (positive)", False, lambda slices, _: f"{slices['n']} ({slices['positives']})"),
+    _Column("slices (positive)", False, lambda slices, _: f"{slices['n']:,} ({slices['positives']:,})"),
     _Column("patients", False, lambda slices, _: str(slices.get("n_patients") or "unknown")),
     _Column(_LABELS["accuracy"], True, lambda slices, _: _render_figure(slices["accuracy"], percent=True)),
     _Column(_LABELS["auroc"], True, lambda slices, _: _render_figure(slices["auroc"])),
@@ -49,7 +49,7 @@ def render_figures(experiments: Sequence[Experiment], short: bool = False) -> st
         short: leave out all but the main columns.
     """
     columns = [column for column in _COLUMNS if column.is_main or not short]
-    titles = ["experiment", "model", *(column.title for column in columns)]
+    titles = ["experiment", "network", *(column.title for column in columns)]
     rows = [titles, ["---"] * len(titles)]
     for experiment in experiments:
         record = evaluate_experiment(experiment)
@@ -74,7 +74,7 @@ def replace_figures(text: str, experiments: Sequence[Experiment]) -> str:
         if found and end:
             return f"{head}{begin}\n{render_figures(experiments, short)}\n{end}{tail}"
     raise StrokeError(
-        "The text has no place for the figures",
+        "The text has no place for the table of results",
         remedy=f"write {' or '.join(_BEGINS)}, and {_END} after it",
     )
 

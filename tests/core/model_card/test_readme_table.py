@@ -87,7 +87,7 @@ def test_the_short_table_has_the_main_columns(tiny: Experiment) -> None:
     full, short = (
         [cells(line) for line in render_figures([tiny], short).splitlines()] for short in (False, True)
     )
-    assert ["experiment", "model", "accuracy", "AUROC", "patient AUROC"] == short[0]
+    assert ["experiment", "network", "accuracy", "AUROC", "patient AUROC"] == short[0]
     places = [full[0].index(title) for title in short[0]]
     assert [[row[place] for place in places] for row in full] == short
 
