@@ -76,9 +76,11 @@ dashboard.register(app)
 def evaluate(
     name: Name,
     as_json: AsJson = False,
-    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples behind the intervals.")] = 2000,
+    resamples: Annotated[
+        int, typer.Option(min=1, help="Number of bootstrap resamples for the intervals.")
+    ] = 2000,
 ) -> None:
-    """Compute every figure of an experiment from its recorded predictions."""
+    """Compute all results of an experiment from its recorded predictions."""
     from core.evaluation import complete_record, evaluate_experiment
 
     experiment = find_named(name)
@@ -98,15 +100,13 @@ def verify(
             metavar="DIR",
             exists=True,
             file_okay=False,
-            help="Folder of the data set; searched for if not given.",
+            help="Folder of the data set. Default: STROKE_CT_DATA, else the downloaded one.",
         ),
     ] = None,
-    all_slices: Annotated[
-        bool, typer.Option("--all", help="Check every held-out slice, not a sample.")
-    ] = False,
-    sample: Annotated[int, typer.Option(min=1, help="Number of held-out slices to check.")] = 64,
+    all_slices: Annotated[bool, typer.Option("--all", help="Check every test slice, not a sample.")] = False,
+    sample: Annotated[int, typer.Option(min=1, help="Number of test slices to check.")] = 64,
 ) -> None:
-    """Compare the served networks and the recorded predictions with the native weights."""
+    """Compare the ONNX networks and the recorded predictions with the PyTorch and Keras weights."""
     from core.measurements import TOLERANCE, verify_experiment
 
     experiment = find_named(name)
@@ -122,7 +122,7 @@ def verify(
         ]
         for check in outcome.checks
     ]
-    print(f"{experiment.name}: largest difference in probability (at most {TOLERANCE:.0e})")
+    print(f"{experiment.name}: largest difference in probability ({TOLERANCE:.0e} is allowed)")
     print_table(["", "compared", "slices", "difference", ""], rows)
     for remark in (*([note] if note else []), *outcome.notes):
         print(remark)
@@ -185,5 +185,10 @@ def _find_dataset(experiment: Experiment, folder: Path | None) -> tuple[Dataset 
         return None, ""
     dataset = index_dataset(place, show_progress("slices of the data set indexed"))
     if folder is None and dataset.fingerprint != experiment.card["dataset"]["fingerprint"]:
-        return None, f"The data set in {place} is not the one this experiment was trained on."
+        expected = experiment.card["dataset"]["fingerprint"]
+        note = (
+            f'The data set in {place} is not the one that "{experiment.name}" was trained on (fingerprint '
+            f"{dataset.fingerprint[:12]}..., expected {expected[:12]}...)."
+        )
+        return None, note
     return dataset, ""

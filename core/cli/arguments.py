@@ -17,7 +17,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 DatasetFolder = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", exists=True, file_okay=False, help="Folder of the data set; searched for if not given."
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="Folder of the data set. Default: STROKE_CT_DATA, else the downloaded one.",
     ),
 ]
 
@@ -34,7 +37,7 @@ def find_folder(dataset: Path | None) -> Path:
     if folder is None:
         raise DatasetError(
             "No data set was found on this machine",
-            remedy="name its folder with --dataset, or download it with: python -m core download",
+            remedy="give its folder with --dataset, or download it with: stroke-ct download",
         )
     return folder
 

@@ -38,25 +38,27 @@ def format_split(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
             sizes += f" ({row['n_test_patients']} patients)"
         lines.append(f"  fold {row['fold']}: {sizes}")
         if row["n_test_patients"] is None:
-            lines.append("    patients are unknown, so it is unknown what test and training share")
+            lines.append(
+                "    patients are unknown, so overlap of patients between test and training cannot be counted"
+            )
         else:
             lines.append(
-                "    test slices with the same patient in training or validation:       "
+                "    test slices with the same patient in training or validation:                "
                 + _with_share(row["n_test_sharing_patient"], row["share_sharing_patient"])
             )
             lines.append(
-                "    test slices with an adjacent slice in training or validation:      "
+                "    test slices with an adjacent slice in training or validation:               "
                 + _with_share(row["n_test_with_direct_neighbour"], row["share_with_direct_neighbour"])
             )
         lines.append(
-            "    test slices with an exact or near copy in training or validation:  "
+            "    test slices with a duplicate or near-duplicate in training or validation:   "
             + _with_share(row["n_test_with_copy"], row["share_with_copy"])
         )
     return lines
 
 
 def _format_counts(audit: Audit) -> list[str]:
-    known = KNOWN_DATASET["name"] if audit.is_known else "not the published set"
+    known = KNOWN_DATASET["name"] if audit.is_known else "not the published data set"
     lines = [
         f"Data set: {plain(audit.folder)}",
         f"  fingerprint: {audit.fingerprint} ({known})",
@@ -103,11 +105,12 @@ def _format_copies(audit: Audit) -> list[str]:
 def _format_labels(audit: Audit) -> list[str]:
     negative, positive = (plain(name) for name, _ in audit.n_per_class)
     if audit.labels is None:
-        return ["Labels: of the folders only; what single slices show is unknown."]
+        return ["Labels: by folder only; there are no slice labels."]
     found = audit.labels
     patients = found.patients_showing_in_negative
     lines = [
-        "Labels: the folder's label is the patient's; slice labels are recovered from the file numbers.",
+        "Labels: the folder gives the patient's label; gaps in the file numbers give the slice labels:",
+        "  a slice shows a hemorrhage if the next file number of its patient is missing.",
         f"  slices in {positive} that show a hemorrhage: {found.n_showing_in_positive} of"
         f" {found.n_positive_folder} ({found.share_showing_in_positive:.1%})",
         f"  slices in {negative} that show one: {found.n_showing_in_negative}"
@@ -115,7 +118,7 @@ def _format_labels(audit: Audit) -> list[str]:
     ]
     if audit.is_known:
         lines.append(
-            "  (the rule is known to miss 10 slices with hemorrhage: 9 of patient 49 and 1 of patient 51)"
+            "  (this rule is known to miss 10 slices with hemorrhage: 9 of patient 49 and 1 of patient 51)"
         )
     return lines
 

@@ -22,10 +22,10 @@ def register(app: typer.Typer) -> None:
 def card(
     name: Name,
     write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the card to this Markdown file.")
+        Path | None, typer.Option(metavar="FILE", help="Write the model card to this Markdown file.")
     ] = None,
 ) -> None:
-    """Print an experiment's model card in Markdown, made from its record alone."""
+    """Print an experiment's model card in Markdown, made from the experiment's files alone."""
     from core.model_card import render_model_card
     from core.system import write_whole
 
@@ -39,10 +39,12 @@ def card(
 def figures(
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the table between the markers of this Markdown file."),
+        typer.Option(
+            metavar="FILE", help="Write the table into this Markdown file, between its marker comments."
+        ),
     ] = None,
 ) -> None:
-    """Print the table of figures of the shipped experiments, computed from their records."""
+    """Print the table of results of the shipped experiments, from their recorded predictions."""
     from core.experiments import find_experiment
     from core.model_card import render_figures, replace_figures
     from core.system import write_whole
@@ -54,8 +56,13 @@ def figures(
         write_whole(write, replace_figures(write.read_text(encoding="utf-8"), experiments).encode("utf-8"))
 
 
-def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="Experiments.")]) -> None:
-    """Recompute a card's calibration, operating points and review bands from the stored predictions."""
+def recompute(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names of experiments.")],
+) -> None:
+    """Recompute calibration, thresholds and review bands from the recorded predictions.
+
+    They replace those in the experiment's experiment.json.
+    """
     from core.experiments import update_card
     from core.training import describe_results
 
@@ -67,6 +74,6 @@ def recompute(names: Annotated[list[str], typer.Argument(metavar="NAME", help="E
             fit = (
                 f"slope {served['slope']:.3f}, intercept {served['intercept']:.3f}"
                 if served
-                else f"not recalibrated: {entry['reason']}"
+                else f"not calibrated: {entry['reason']}"
             )
             typer.echo(f"{experiment.name}: {TITLES[framework]} {fit}")

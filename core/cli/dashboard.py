@@ -21,12 +21,14 @@ def register(app: typer.Typer) -> None:
 
 
 def dashboard(
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to serve on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the dashboard's address.")
+    ] = None,
 ) -> None:
-    """Serve the dashboard to this computer; Ctrl-C ends it.
+    """Start the dashboard, reachable from this computer only; Ctrl-C stops it.
 
-    Its settings are in `dashboard/.streamlit/config.toml`; environment variables such as
-    STREAMLIT_SERVER_ADDRESS override them.
+    Its settings are in the file `.streamlit/config.toml` of the package `dashboard`; environment variables
+    such as STREAMLIT_SERVER_ADDRESS override them.
     """
     command = [sys.executable, "-m", "streamlit", "run", str(_find_script())]
     command += [] if port is None else ["--server.port", str(port)]
@@ -42,6 +44,7 @@ def _find_script() -> Path:
     script = Path(found.origin).with_name("app.py") if found and found.origin else None
     if script is None or not script.is_file() or importlib.util.find_spec("streamlit") is None:
         raise MissingExtraError(
-            "The dashboard is not installed", remedy="install the program again: pip install stroke-ct"
+            "The dashboard is not installed",
+            remedy="install the program again (in a clone of it: pip install .)",
         )
     return script

@@ -35,7 +35,7 @@ DatasetFolder = Annotated[
         metavar="DATASET",
         exists=True,
         file_okay=False,
-        help="Folder with two class folders; if not given, the published data set on this machine.",
+        help="Folder with two class folders. Default: STROKE_CT_DATA, else the downloaded data set.",
     ),
 ]
 
@@ -60,15 +60,17 @@ def audit(
     dataset: DatasetFolder = None,
     split: Annotated[
         Literal["random", "patient"] | None,
-        typer.Option(help="The split to audit; both if not given."),
+        typer.Option(help="The split to audit. Default: both."),
     ] = None,
-    folds: Annotated[int, typer.Option(min=1, help="1 holds out about 10 %; more: cross-validation.")] = 1,
+    folds: Annotated[
+        int, typer.Option(min=1, help="1: one test set of about 10 %; 2 or more: cross-validation.")
+    ] = 1,
     labels: Annotated[
-        Literal["folder", "slice"], typer.Option(help="The labels that the split is stratified by.")
+        Literal["folder", "slice"], typer.Option(help="The labels by which the split is stratified.")
     ] = "folder",
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
 ) -> None:
-    """Count the slices, copies and labels of a data set, and the leakage of its splits."""
+    """Count the slices, duplicates and labels of a data set, and the leakage of its splits."""
     from core.cli.audit_text import format_audit
     from core.datasets import SPLITS, audit_dataset, audit_split, index_dataset, make_folds
 
@@ -99,7 +101,7 @@ def leakage(
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
 ) -> None:
-    """Score a model that can only recognise patients, on true and on shuffled labels."""
+    """Score a model that can only recognize patients, on true and on shuffled labels."""
     from core.datasets import conclude, index_dataset, run_control
 
     folder = _find_folder(dataset)
@@ -115,7 +117,7 @@ def leakage(
 def _print_control(control: Control, conclusion: str) -> None:
     whole = "" if control.n_slices == control.n_slices_in_set else f" of {control.n_slices_in_set:,}"
     patients = f"{control.n_patients} patients" if control.n_patients else "patients unknown"
-    print(f"Nearest neighbour on small pictures; {control.n_slices:,}{whole} slices, {patients}")
+    print(f"Control: nearest neighbor on small images; {control.n_slices:,}{whole} slices, {patients}")
     ways = {"random": "random 90/10", "patient": "patients apart"}
     rows, reasons = [], []
     for outcome in control.outcomes:
@@ -147,7 +149,7 @@ def _find_folder(named: Path | None) -> Path:
     if folder is None:
         raise DatasetError(
             "No data set was found on this machine",
-            remedy="name its folder, or download it with: python -m core download",
+            remedy="give its folder, or download it with: stroke-ct download",
         )
     return folder
 

@@ -19,23 +19,24 @@ def register(app: typer.Typer) -> None:
 def export_zip(
     name: Name,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; NAME.zip in this folder if not given.")
+        Path | None, typer.Option(help="File to write. Default: NAME.zip in the current folder.")
     ] = None,
 ) -> None:
-    """Write an experiment as a zip file: card, tables and served networks, without native weights."""
+    """Write experiment.json, tables and ONNX networks as a zip file, without PyTorch and Keras weights."""
     from core.exchange import export_experiment
 
     target = out or Path(f"{name}.zip")
     export_experiment(find_named(name), target)
-    print(f"{name} is in {target}")
+    print(f"Exported {name} to {target}")
 
 
 def import_zip(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A zip file from `export`.")
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A zip file written by `export`."),
     ],
 ) -> None:
-    """Import an experiment from a zip file, after checking everything in it."""
+    """Check an exported zip file, test its networks, and add it to the experiments."""
     from core.exchange import import_experiment
 
     with file.open("rb") as source:

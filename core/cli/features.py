@@ -27,10 +27,10 @@ def features(
     dataset: DatasetFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find each slice's most similar training slices and near-copies, and a map of all slices.
+    """Find each slice's most similar training slices and its near-duplicates, and map all slices.
 
-    Takes minutes. The table, and the features that new scans are compared with, are stored in the experiment
-    and replace older ones.
+    Takes minutes. Replaces what the experiment stores: the table of these, and the features that new scans
+    are compared with.
     """
     from core.datasets import index_dataset
     from core.experiments import check_writable
@@ -70,6 +70,6 @@ def features(
         print_json({"schema": SCHEMA, "experiment": experiment.name, "slices": rows})
         return
     n_tested = sum(map(bool, alike))
-    print(f"{experiment.name}: neighbours of {n_tested:,} held-out slices, and a map of {len(files):,}")
-    print(f"Slices with a near-copy: {sum(map(bool, doubles)):,}")
+    print(f"{experiment.name}: found neighbors of {n_tested:,} test slices; mapped {len(files):,} slices")
+    print(f"Slices with a near-duplicate: {sum(map(bool, doubles)):,}")
     print(f"Stored with the experiment: {FEATURES_TABLE}, {FAMILIARITY_FILE}")

@@ -31,24 +31,29 @@ def gate(
     name: Name,
     head_ct: Annotated[
         list[Path],
-        typer.Option("--head-ct", metavar="DIR", exists=True, help="Folder of head CT only; repeatable."),
+        typer.Option(
+            "--head-ct", metavar="DIR", exists=True, help="Folder of head CT only; can be repeated."
+        ),
     ],
     other: Annotated[
         list[Path],
-        typer.Option("--other", metavar="DIR", exists=True, help="Folder without head CT; repeatable."),
+        typer.Option("--other", metavar="DIR", exists=True, help="Folder without head CT; can be repeated."),
     ],
     kept_aside: Annotated[
-        bool, typer.Option("--kept-aside", help="The gate's limits were set without looking at these images.")
+        bool,
+        typer.Option(
+            "--kept-aside", help="Record that these images were not used to set the input check's limits."
+        ),
     ] = False,
     what: Annotated[
-        str, typer.Option(metavar="SENTENCE", help="Description of the images, for the card.")
+        str, typer.Option(metavar="SENTENCE", help="Description of the images, for the model card.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Count the slices that the gate reads, warns about and refuses, in folders whose content is known.
+    """Count the slices that the input check accepts, warns about and refuses, in folders of known content.
 
-    Takes minutes. Stores the counts in the experiment, in place of older ones of the same images; file names
-    are not stored.
+    Takes minutes. Replaces the experiment's counts of the same kind of images, with or without --kept-aside.
+    File names are not stored.
     """
     from core.experiments import check_writable
     from core.measurements import GATE_TABLE, OUTCOMES, compute_shares, measure_gate, store_gate

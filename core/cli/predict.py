@@ -33,10 +33,19 @@ def register(app: typer.Typer) -> None:
 def predict(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH", exists=True, help="Pictures, DICOM, NIfTI, zip; or folders to walk."),
+        typer.Argument(
+            metavar="PATH",
+            exists=True,
+            help="Image, DICOM, NIfTI or zip files, or folders, searched with subfolders.",
+        ),
     ],
     experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The experiment whose networks read.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Experiment whose networks read the scans. Default: STROKE_CT_EXPERIMENT, else "
+            "hemorrhage-by-patient.",
+        ),
     ] = None,
     override_gate: Annotated[
         bool, typer.Option("--override-gate", help="Also read scans that do not look like a head CT.")
@@ -44,7 +53,7 @@ def predict(
     write: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="Write a .csv, .json, .pdf or .dcm (the PDF in DICOM); repeatable."
+            metavar="FILE", help="Write a .csv, .json, .pdf or .dcm (the PDF in DICOM); can be repeated."
         ),
     ] = None,
     write_capture: Annotated[
@@ -57,7 +66,7 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read scans with both networks. Exit code 1 if a file was refused."""
+    """Read scans with the networks of an experiment. Exit code 1 if a file was refused."""
     from core.reading import Reader, Refusal, group_refusals, read_paths
     from core.reports import predict_record
 
@@ -71,8 +80,8 @@ def predict(
     def keep(scan: Scan, found: Findings) -> None:
         if is_dicom_written and reports:
             raise StrokeError(
-                "A DICOM object holds one scan, but more than one was read",
-                remedy="read one study at a time, or write .pdf",
+                "A DICOM file can contain only one scan, but more than one was read",
+                remedy="read one scan at a time, or write .pdf",
             )
         reports.append(_build_report(chosen, scan, found, every_slice=write_capture is not None))
 
@@ -92,7 +101,11 @@ def predict(
         for refusal in group_refusals(refused):
             print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
     if not findings and not refused:
-        print("There was no file to read.", file=sys.stderr)
+        places = ", ".join(plain(str(path)) for path in paths)
+        print(
+            f"No file was found in {places}; give image, DICOM, NIfTI or zip files, or a folder of them.",
+            file=sys.stderr,
+        )
     if targets and not keep_names:
         findings, refused, reports = _remove_names(findings, refused, reports)
     for target in targets:
@@ -109,10 +122,10 @@ def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool
     for path in written:
         if path.suffix.lower() not in (*_TABLES, *_REPORTS):
             raise typer.BadParameter(
-                f"{plain(path.name)} does not end in .csv, .json, .pdf or .dcm", param_hint="--write"
+                f"{plain(path.name)} must end in .csv, .json, .pdf or .dcm", param_hint="--write"
             )
     if capture is not None and (capture.suffix.lower() != ".dcm" or capture in written):
-        raise typer.BadParameter("name a .dcm file that --write does not name", param_hint="--write-capture")
+        raise typer.BadParameter("give another .dcm file than for --write", param_hint="--write-capture")
     targets = [*written, *([] if capture is None else [capture])]
     for path in targets:
         if not path.parent.is_dir():

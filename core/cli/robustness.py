@@ -37,13 +37,14 @@ def robustness(
     dataset: DatasetFolder = None,
     sample: Annotated[
         int | None,
-        typer.Option(min=50, metavar="N", help="Measure on N random held-out slices, not on all."),
+        typer.Option(min=50, metavar="N", help="Measure on N random test slices, not on all."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure an experiment on altered slices (noise, rotation, ...), and its slices' region and brightness.
+    """Measure AUROC on altered slices (noise, rotation, ...), and store each slice's region and brightness.
 
-    Takes minutes and needs the frameworks. Stores both tables in the experiment, in place of older ones.
+    Takes minutes; needs the experiment's frameworks (PyTorch, TensorFlow). Replaces the experiment's tables
+    robustness.csv and properties.csv.
     """
     from core.datasets import index_dataset
     from core.experiments import add_files, check_writable
@@ -81,7 +82,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _print_figures(name: str, figures: pd.DataFrame) -> None:
     from core.imaging import Perturbation
 
-    print(f"{name}: AUROC of held-out slices, altered before preprocessing")
+    print(f"{name}: AUROC of test slices, altered before preprocessing")
     columns = list(figures[["framework", "level"]].drop_duplicates().itertuples(index=False, name=None))
     areas = figures.set_index(["perturbation", "amount", "framework", "level"])["auroc"].to_dict()
     changes = figures[["perturbation", "amount"]].drop_duplicates().itertuples(index=False, name=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,21 +36,29 @@ def print_json(record: dict[str, Any]) -> None:
 
 def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None:
     """Print readings as a table, then the verdict on each study, then each warning once."""
-    print(f'{experiment.name}: positive is "{experiment.classes[1]}". {experiment.meaning}')
+    print(f'{experiment.name}: calibrated probability of "{experiment.classes[1]}". {experiment.meaning}')
+    thresholds = [f"{TITLES[name]} {experiment.threshold(name):.3f}" for name in experiment.frameworks]
+    print(f'Decision threshold: {", ".join(thresholds)}. "needs review": the probability is close to it.')
     rows: list[list[str]] = []
     warnings: dict[str, list[str]] = {}
     for scan in findings:
+        source, n_slices = plain(scan.source), len(scan.slices)
         for finding in scan.slices:
-            place = plain(scan.source) + (f" [{finding.index}]" if len(scan.slices) > 1 else "")
             answers = [
                 f"{model.probability:.3f} {model.decision}" + (", needs review" if model.review else "")
                 for model in finding.models.values()
             ]
-            rows.append([place, *answers, "" if finding.agree else "DISAGREE"])
-            for warning in finding.warnings:
-                warnings.setdefault(warning, []).append(place)
+            marks = [] if finding.agree else ["DISAGREE"]
+            if n_slices > 1 and not finding.is_counted:
+                marks.append("not counted")
+            place = f"{source}, slice {finding.index + 1}" if n_slices > 1 else source
+            rows.append([place, *answers, ", ".join(marks)])
+        counts = Counter(warning for finding in scan.slices for warning in finding.warnings)
+        for warning, n in counts.items():
+            share = f", all {n} slices" if n == n_slices else f", {n} of {n_slices} slices"
+            warnings.setdefault(warning, []).append(source + (share if n_slices > 1 else ""))
     if rows:
-        print_table(["scan", *(TITLES[framework] for framework in experiment.frameworks), ""], rows)
+        print_table(["slice", *(TITLES[framework] for framework in experiment.frameworks), ""], rows)
     for scan in findings:
         if len(scan.slices) > 1 and scan.verdicts:
             print(f"Study ({plain(scan.source)}): {_format_verdicts(experiment, scan)}")
@@ -60,12 +69,14 @@ def print_findings(experiment: Experiment, findings: Sequence[Findings]) -> None
 
 def _format_verdicts(experiment: Experiment, scan: Findings) -> str:
     verdicts = [
-        f"{TITLES[framework]} {verdict.score:.3f} {experiment.classes[int(verdict.positive)]}"
+        f"{TITLES[framework]} score {verdict.score:.3f} (threshold {verdict.threshold:.3f}), "
+        + experiment.classes[int(verdict.positive)]
         + (", needs review" if verdict.review else "")
         for framework, verdict in scan.verdicts.items()
     ]
-    n_counted = next(iter(scan.verdicts.values())).n_counted
-    return f"{'; '.join(verdicts)}; {n_counted} of {len(scan.slices)} slices counted"
+    n_counted, n = next(iter(scan.verdicts.values())).n_counted, len(scan.slices)
+    others = "" if n_counted == n else " (the others show no brain or were refused)"
+    return f"{'; '.join(verdicts)}; {n_counted} of {n} slices counted{others}"
 
 
 def print_evaluation(record: dict[str, Any]) -> None:

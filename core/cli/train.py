@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from core.training import OnProgress
 
 _STAGES = {
-    "waiting": "Waiting for another training to end",
+    "waiting": "Waiting for another training run to finish",
     "reading": "Reading the data set",
     "preparing": "Preparing the slices",
     "training": "Training",
-    "publishing": "Checking and publishing",
+    "publishing": "Checking and saving",
 }
 
 
@@ -31,35 +31,44 @@ def register(app: typer.Typer) -> None:
 
 def train(
     dataset: Annotated[Path, typer.Option(help="Folder with the two class folders.")],
-    name: Annotated[str, typer.Option(help="Name of the experiment and its folder in trained_models.")],
+    name: Annotated[str, typer.Option(help="Name of the experiment, and of its folder.")],
     labels: Annotated[
-        Literal["folder", "slice"], typer.Option(help="Labels to learn: the folder's or the slice's own.")
+        Literal["folder", "slice"],
+        typer.Option(
+            help="folder: the class folder; slice: inferred from file numbers, as in the published data set."
+        ),
     ] = "slice",
     split: Annotated[
         Literal["random", "patient"],
-        typer.Option(help="Split slices at random, or keep each patient in one part."),
+        typer.Option(help="Split slices at random, or keep all slices of a patient together."),
     ] = "patient",
-    folds: Annotated[int, typer.Option(help="1 holds out about 10 %; more: cross-validation.")] = 5,
+    folds: Annotated[
+        int, typer.Option(help="1: one test set of about 10 %; 2 or more: cross-validation.")
+    ] = 5,
     architecture: Annotated[
-        str, typer.Option(help="Architecture by name; an unknown name lists all.")
+        str, typer.Option(help="Name of the architecture, such as plain or framed.")
     ] = "framed",
     frameworks: Annotated[str, typer.Option(help="Frameworks to train, separated by commas.")] = ",".join(
         FRAMEWORKS
     ),
     seed: Annotated[int, typer.Option(help="Seed of all random choices.")] = 0,
     epochs: Annotated[
-        int | None, typer.Option(help="Most epochs; by default as the architecture says.")
+        int | None, typer.Option(help="Maximum number of epochs. Default: the architecture's.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="By default as the architecture says.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="By default as the architecture says.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Slices per batch. Default: the architecture's.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate. Default: the architecture's.")
+    ] = None,
     augmentation: Annotated[
         Literal["none", "light", "usual", "strong"],
         typer.Option(help="Strength of random changes to training images."),
     ] = "usual",
     class_weights: Annotated[bool, typer.Option(help="Give both classes equal weight.")] = True,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished training.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished training run.")] = False,
 ) -> None:
-    """Train a CNN in each framework under one protocol and publish them as an experiment."""
+    """Train a CNN in each framework under one protocol and save them as an experiment."""
     from core.errors import StrokeError
     from core.experiments import check_name
     from core.training import Protocol, train_experiment
@@ -83,12 +92,12 @@ def train(
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     if not dataset.is_dir():
-        typer.echo(f"There is no folder {dataset}; name the folder with the two class folders", err=True)
+        typer.echo(f"There is no folder {dataset}; give the folder with the two class folders", err=True)
         raise typer.Exit(2)
     with _end_on_signal(), _bars() as on_progress:
         experiment = train_experiment(dataset, protocol, name, resume=resume, on_progress=on_progress)
     typer.echo(f"{experiment.name} is ready: {experiment.folder}")
-    typer.echo(f"See its figures with: python -m core evaluate {experiment.name}")
+    typer.echo(f"See its results with: stroke-ct evaluate {experiment.name}")
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def window(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH", exists=True, help="Head CT in Hounsfield units: DICOM, NIfTI, folders."
+            metavar="PATH", exists=True, help="Head CT in Hounsfield units: DICOM or NIfTI files, or folders."
         ),
     ],
     as_json: AsJson = False,
@@ -71,7 +71,7 @@ def window(
         record = {"n_slices": len(slices), "limit": familiarity.limit, "windows": rows}
         print_json({"schema": SCHEMA, "experiment": experiment.name, **record})
         return
-    print(f"{experiment.name}: median distance from training of the slices that show brain")
+    print(f"{experiment.name}: median distance between slices that show brain and the training slices")
     print_table(
         ["width", "center", "distance", ""],
         [

@@ -131,7 +131,7 @@ def test_predict_of_good_files_ends_with_0(tiny: Experiment, pictures: Path, run
 def test_predict_prints_a_table(tiny: Experiment, pictures: Path, run: Any) -> None:
     """Without --json: what positive means, a line per slice, and the refused on standard error."""
     ended = run("predict", pictures)
-    assert f'positive is "Hemorrhage". {tiny.meaning}' in ended.out
+    assert f'calibrated probability of "Hemorrhage". {tiny.meaning}' in ended.out
     line = next(line for line in ended.out.splitlines() if line.startswith("bright 1.png"))
     assert 2 == line.count("Hemorrhage")
     assert "Refused: broken.jpg: " in ended.err
@@ -143,8 +143,8 @@ def test_predict_tells_a_reason_once(tiny: Experiment, tmp_path: Path, run: Any)
     for number in range(5):
         (tmp_path / f"{number}.txt").write_text("some text")
     ended = run("predict", *sorted(tmp_path.glob("*.txt")))
-    assert ["Refused: 0.txt, 1.txt, 2.txt and 2 more: The file is a file of unknown format"] == [
-        line.split(", not a picture")[0] for line in ended.err.splitlines() if "Refused" in line
+    assert ["Refused: 0.txt, 1.txt, 2.txt and 2 more: This is a file of unknown format"] == [
+        line.split(", which cannot be read")[0] for line in ended.err.splitlines() if "Refused" in line
     ]
 
 
@@ -157,7 +157,7 @@ def test_predict_shows_warnings_once(models: Path, pictures: Path, run: Any) -> 
         Image.open(pictures / "bright 1.png").save(pictures / name, exif=exif)
     ended = run("predict", pictures / "3.jpg", pictures / "4.jpg", "--experiment", experiment.name)
     notes = [line for line in ended.out.splitlines() if line.startswith("Note (")]
-    assert ["Note (3.jpg and 1 more): The picture was turned upright by its EXIF orientation."] == notes
+    assert ["Note (3.jpg and 1 more): The image was turned upright by its EXIF orientation."] == notes
 
 
 def test_predict_takes_the_experiment_asked_for(models: Path, pictures: Path, run: Any) -> None:
@@ -188,7 +188,7 @@ def test_an_empty_folder_is_said_to_be_empty(tiny: Experiment, tmp_path: Path, r
     (tmp_path / "empty").mkdir()
     ended = run("predict", tmp_path / "empty", "--json")
     assert (0, [], []) == (ended.code, ended.json()["scans"], ended.json()["refused"])
-    assert "no file to read" in ended.err
+    assert "No file was found in" in ended.err
 
 
 def test_an_expected_failure_is_told_without_a_traceback(tiny: Experiment, pictures: Path, run: Any) -> None:
@@ -228,7 +228,7 @@ def test_evaluate_json_has_the_public_form(tiny: Experiment, run: Any) -> None:
                 low, high = measured[figure]["interval"]
                 assert 0 <= low <= measured[figure]["value"] <= high <= 1
             for part in ("subgroups", "robustness"):
-                assert "python -m core robustness tiny" in measured[part]["reason"]
+                assert "stroke-ct robustness tiny" in measured[part]["reason"]
     assert 96 == record["models"]["keras"]["slice"]["n"]
     assert 12 == record["models"]["keras"]["patient"]["n"]
 
@@ -299,9 +299,7 @@ def test_verify_ends_with_1_on_a_mismatch(
     tiny: Experiment, run: Any, monkeypatch: pytest.MonkeyPatch, difference: float, code: int, word: str
 ) -> None:
     """The table says which check passed, the notes are printed, and a mismatch is exit code 1."""
-    outcome = Verification(
-        "tiny", (Check("keras", "served network and weights", 24, difference),), ("Note.",)
-    )
+    outcome = Verification("tiny", (Check("keras", "ONNX network and weights", 24, difference),), ("Note.",))
     monkeypatch.setattr("core.measurements.verification.verify_experiment", lambda *_, **__: outcome)
     monkeypatch.setattr("core.datasets.dataset.find_dataset", lambda: None)
     ended = run("verify", "tiny")

@@ -67,7 +67,7 @@ def test_what_is_unknown_is_said():
     """Unknown patients and slice labels are called unknown, not zero."""
     text = format_audit(replace(AUDIT, n_patients=0, labels=None))
     assert "patients: unknown" in text
-    assert "what single slices show is unknown" in text
+    assert "there are no slice labels" in text
 
 
 def test_known_misses_are_named_for_the_published_set():
@@ -88,7 +88,7 @@ def test_split_is_told_with_counts_and_shares():
 def test_split_without_patients_says_what_is_unknown():
     """Without patients the leakage of a split is called unknown."""
     text = "\n".join(format_split("random", [ROW | {"n_test_patients": None}]))
-    assert "it is unknown what test and training share" in text
+    assert "overlap of patients between test and training cannot be counted" in text
     assert "same patient" not in text
 
 

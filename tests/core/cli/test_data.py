@@ -99,7 +99,7 @@ def test_audit_without_any_data_set(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     code, _, err = call(capsys, "audit")
     assert 1 == code
-    assert "python -m core download" in err
+    assert "stroke-ct download" in err
 
 
 def test_leakage_prints_every_setting(phantoms, capsys):
@@ -137,7 +137,7 @@ def test_leakage_without_any_data_set(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     code, _, err = call(capsys, "leakage")
     assert 1 == code
-    assert "python -m core download" in err
+    assert "stroke-ct download" in err
 
 
 def test_download_prints_the_folder(tmp_path, capsys, monkeypatch):

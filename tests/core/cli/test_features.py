@@ -45,7 +45,7 @@ def test_the_table_is_stored(
     for _ in range(2):
         code, out, _ = call(capsys, "features", "tiny", "--dataset", phantoms)
         assert 0 == code
-        assert f"tiny: neighbours of {n_tested} held-out slices, and a map of 40" in out
+        assert f"tiny: found neighbors of {n_tested} test slices; mapped 40 slices" in out
         assert "Stored with the experiment: features.csv" in out
         assert len(find_experiment("tiny").features()) == 40
 

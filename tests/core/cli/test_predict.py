@@ -114,7 +114,10 @@ def test_the_table_ends_with_the_verdict_on_a_study(predict, study: Path) -> Non
     """Score and decision of both networks are those of the JSON; pictures of one slice have no such line."""
     (verdict,) = (scan["verdict"] for scan in json.loads(predict(study, "--json")[1])["scans"])
     (line,) = (line for line in predict(study)[1].splitlines() if line.startswith("Study ("))
-    pytorch, keras = (f"{verdict[n]['score']:.3f} {verdict[n]['decision']}" for n in FRAMEWORKS)
+    pytorch, keras = (
+        f"score {one['score']:.3f} (threshold {one['threshold']:.3f}), {one['decision']}"
+        for one in map(verdict.get, FRAMEWORKS)
+    )
     assert f": PyTorch {pytorch}; Keras {keras}; {verdict['keras']['n_voting']} of 4 slices counted" in line
     assert "Study (" not in predict(study / "0.dcm")[1]
 
@@ -124,7 +127,7 @@ def test_a_dicom_object_holds_one_scan(predict, files: Path, tmp_path: Path, opt
     """Two scans are refused by name, and nothing is written."""
     code, _, err = predict(files, option, tmp_path / "a.dcm")
     assert (1, False) == (code, (tmp_path / "a.dcm").exists())
-    assert "Error: A DICOM object holds one scan, but more than one was read" in err
+    assert "Error: A DICOM file can contain only one scan, but more than one was read" in err
 
 
 def test_a_file_that_is_there_stays_unless_forced(predict, files: Path, tmp_path: Path) -> None:
@@ -141,10 +144,10 @@ def test_a_file_that_is_there_stays_unless_forced(predict, files: Path, tmp_path
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--write", "a.txt"], "a.txt does not end in .csv, .json, .pdf or .dcm"),
+        (["--write", "a.txt"], "a.txt must end in .csv, .json, .pdf or .dcm"),
         (["--write", "nowhere/a.csv"], "the folder of a.csv does not exist"),
-        (["--write-capture", "a.png"], "name a .dcm file that --write does not name"),
-        (["--write", "a.dcm", "--write-capture", "a.dcm"], "name a .dcm file that --write does not name"),
+        (["--write-capture", "a.png"], "give another .dcm file than for --write"),
+        (["--write", "a.dcm", "--write-capture", "a.dcm"], "give another .dcm file than for --write"),
     ],
 )
 def test_what_cannot_be_written_is_wrong_usage(
