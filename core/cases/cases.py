@@ -196,6 +196,6 @@ def parse_rows(texts: Iterable[str], n: int) -> list[int]:
         low, _, high = text.partition("-")
         first, last = int(low), int(high or low)
         if not 0 <= first <= last < n:
-            raise ValueError(f"{text!r} is not a run of rows from 0 to {n - 1}")
+            raise ValueError(f"{text!r} is not a range of rows between 0 and {n - 1}")
         rows += range(first, last + 1)
     return rows

@@ -58,8 +58,9 @@ def sample_cases(
         chosen += _choose(cases, rows, n // 2, seen, is_usable)
         if len(chosen) < (n // 2 if label else n):
             raise EvaluationError(
-                f"There are too few held-out slices for a quiz of {n}",
-                found=f"fewer than {n // 2} slices of a class have a picture",
+                f"There are too few test slices for a quiz of {n}",
+                found=f"one class has fewer than {n // 2} test slices whose image is on this machine",
+                remedy="download the data set, or choose another experiment",
             )
     return cases.iloc[rng.permutation(chosen)].reset_index(drop=True)
 

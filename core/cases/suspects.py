@@ -45,7 +45,7 @@ def find_suspects(predictions: pd.DataFrame, frameworks: Sequence[str]) -> pd.Da
     label = predictions["label"].to_numpy(np.int64)
     if len(np.unique(label)) < 2:
         raise EvaluationError(
-            "Label errors cannot be searched for",
+            "Cannot search for label errors",
             found="all slices have the same label",
             remedy="choose slices of both classes",
         )

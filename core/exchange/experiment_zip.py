@@ -44,6 +44,7 @@ ALLOWED = (
 )
 _CARD_BYTES = 5_000_000
 _MAX_FOLDS = 100
+_EXPORT_AGAIN = "export the experiment again"
 # Enough to check that all figures can be computed.
 _N_RESAMPLES = 20
 
@@ -80,7 +81,7 @@ def export_experiment(experiment: Experiment, target: Path) -> None:
         raise StrokeError(
             f"{target.name} could not be written",
             found=error.strerror or type(error).__name__,
-            remedy=f"check the free space of and the permissions on {target.parent}",
+            remedy=f"check free space and permissions of {target.parent}",
             code="not_written",
         ) from error
     finally:
@@ -110,7 +111,7 @@ def import_experiment(source: BinaryIO, root: Path | None = None) -> Experiment:
         name = experiment.name
         if is_taken(name, root) or work_folder(root, name).exists():
             raise ExperimentError(
-                f'There is already an experiment or a training "{name}"', remedy="delete that one first"
+                f'An experiment or a training run "{name}" already exists', remedy="delete that one first"
             )
         _check_contents(experiment, set(members))
         check_smoke(experiment)
@@ -124,7 +125,7 @@ def _read(folder: Path) -> Experiment:
         return read_experiment(folder)
     except ExperimentError as error:
         raise ExperimentError(
-            "The archive does not hold a complete experiment",
+            "The archive does not contain a complete experiment",
             found=error.problem.replace(folder.name, "archive"),
             remedy="download it again, or export it again",
         ) from error
@@ -138,16 +139,20 @@ def _check_members(members: dict[str, zipfile.ZipInfo]) -> None:
     for name in members:
         if name not in ALLOWED:
             raise ExperimentError(
-                "The archive holds a file that is not part of an exported experiment",
+                "The archive contains a file that is not part of an exported experiment",
                 found=repr(name)[:80],
-                remedy="export it again; only cards, tables and served networks are accepted",
+                remedy=f"export it again; only {CARD_NAME}, tables and ONNX networks are accepted",
             )
     if CARD_NAME not in members:
         raise ExperimentError(
-            f"The archive holds no {CARD_NAME}", remedy="choose the zip file of an exported experiment"
+            f"The archive contains no {CARD_NAME}", remedy="choose the zip file of an exported experiment"
         )
     if members[CARD_NAME].file_size > _CARD_BYTES:
-        raise ExperimentError(f"The archive's {CARD_NAME} is too large")
+        raise ExperimentError(
+            f"{CARD_NAME} in the archive is too large",
+            found=f"{members[CARD_NAME].file_size / 1e6:.1f} MB; the limit is {_CARD_BYTES / 1e6:.0f} MB",
+            remedy=_EXPORT_AGAIN,
+        )
 
 
 def _check_contents(experiment: Experiment, names: set[str]) -> None:
@@ -156,8 +161,9 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
     listed = {*card["files"], CARD_NAME}
     if listed != names:
         raise ExperimentError(
-            "The archive holds other files than its card lists",
+            f"The files in the archive are not those that {CARD_NAME} lists",
             found=", ".join(sorted(listed ^ names))[:200],
+            remedy=_EXPORT_AGAIN,
         )
     folds = card["protocol"]["folds"]
     if folds > _MAX_FOLDS:
@@ -168,20 +174,30 @@ def _check_contents(experiment: Experiment, names: set[str]) -> None:
         try:
             parse_table((experiment.folder / name).read_bytes(), OPTIONAL_TABLES[name])
         except ValueError as error:
-            raise ExperimentError(f'"{name}" {error}') from error
+            raise ExperimentError(f'"{name}" {error}', remedy=_EXPORT_AGAIN) from error
     if len(slices) != card["dataset"]["n_slices"] or f"fold_{folds - 1}" not in slices.columns:
-        raise ExperimentError("slices.csv does not hold the number of slices and folds on the card")
+        n_folds = sum(column.startswith("fold_") for column in slices.columns)
+        raise ExperimentError(
+            f"slices.csv and {CARD_NAME} differ in the number of slices or folds",
+            found=f"{len(slices):,} slices and {n_folds} folds in slices.csv, "
+            f"{card['dataset']['n_slices']:,} and {folds} in {CARD_NAME}",
+            remedy=_EXPORT_AGAIN,
+        )
     for framework in experiment.frameworks:
         if not predictions[framework].between(0, 1).all():
-            raise ExperimentError(f"predictions.csv holds values of {framework} that are not probabilities")
+            raise ExperimentError(
+                f"predictions.csv contains values of {framework} that are not probabilities",
+                remedy=_EXPORT_AGAIN,
+            )
     if not predictions["file"].isin(slices["file"]).all():
-        raise ExperimentError("predictions.csv names slices that slices.csv does not hold")
+        raise ExperimentError("predictions.csv lists slices that are not in slices.csv", remedy=_EXPORT_AGAIN)
     try:
         # Everything that pages show of an experiment comes from these two.
         evaluate_experiment(experiment, n_resamples=_N_RESAMPLES)
         render_model_card(experiment, n_resamples=_N_RESAMPLES)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ExperimentError(
-            "The archive's card and tables do not match",
+            f"{CARD_NAME} and the tables in the archive do not match",
             found=f"{type(error).__name__}: {error}"[:200],
+            remedy=_EXPORT_AGAIN,
         ) from error

@@ -72,14 +72,16 @@ def run_smoke(experiment: Experiment) -> dict[str, list[float]]:
         )
     except subprocess.TimeoutExpired as error:
         raise ExperimentError(
-            f'The networks of "{experiment.name}" take too long', found=f"more than {_TIMEOUT_S} s"
+            f'Testing the networks of "{experiment.name}" took too long',
+            found=f"more than {_TIMEOUT_S} s",
+            remedy="try again when the machine is less busy",
         ) from error
     lines = ended.stderr.decode("utf-8", "replace").strip().splitlines()
     if ended.returncode:
         raise ExperimentError(
             f'The networks of "{experiment.name}" cannot be run',
             found=lines[-1][:300] if lines else f"exit code {ended.returncode}",
-            remedy="download the archive again",
+            remedy="get the experiment or its archive again",
         )
     answers: dict[str, list[float]] = json.loads(ended.stdout)
     return answers
@@ -92,12 +94,15 @@ def check_smoke(experiment: Experiment) -> None:
     for framework, found in answers.items():
         expected = recorded.get(framework) if isinstance(recorded, dict) else None
         if not _are_probabilities(expected):
-            raise ExperimentError(f"experiment.json has no smoke check for {framework}")
+            raise ExperimentError(
+                f"experiment.json has no recorded probabilities to test the {framework} network with",
+                remedy="export the experiment again",
+            )
         difference = float(np.abs(np.array(found) - np.array(expected)).max())
         if not difference <= TOLERANCE:
             raise ExperimentError(
-                f"The {framework} network does not give the probabilities recorded on its card",
-                found=f"a difference of {difference:.2g}, at most {TOLERANCE:g} is allowed",
+                f"The {framework} network does not give the probabilities recorded in experiment.json",
+                found=f"a difference of {difference:.2g}; at most {TOLERANCE:g} is allowed",
                 remedy="download the archive again",
                 code="parity",
             )
@@ -128,7 +133,10 @@ def main(folder: Path) -> int:
         for framework in experiment.frameworks:
             model = ServedModel(experiment.model_path(framework))
             if model.input_shape != experiment.recipe.shape:
-                raise ExperimentError(f"The {framework} network does not fit the recipe on the card")
+                raise ExperimentError(
+                    f"The {framework} network needs images of shape {model.input_shape}, "
+                    f"but the preprocessing gives {experiment.recipe.shape}"
+                )
             probability = model.predict(make_test_images(model.input_shape) / np.float32(255)).probability
             answers[framework] = [round(float(value), 7) for value in probability]
     except (StrokeError, MemoryError) as error:

@@ -58,9 +58,9 @@ def check_path(path: str) -> str:
     # On Windows, a colon marks a drive or a stream, and a backslash separates folders.
     if any(part in ("", ".", "..") for part in parts) or "\\" in path or ":" in path or "\0" in path:
         raise ExperimentError(
-            "The card lists a file outside its folder",
+            "A file of the experiment would be outside its folder",
             found=repr(path)[:100],
-            remedy="do not use this experiment: its card was not written by this program",
+            remedy="do not use this experiment: its experiment.json was not written by this program",
         )
     return path
 
@@ -167,7 +167,7 @@ def parse_card(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ExperimentError("experiment.json is not valid JSON", found=str(error)) from error
     if not isinstance(card, dict):
-        raise ExperimentError("experiment.json does not hold an object", found=type(card).__name__)
+        raise ExperimentError("experiment.json is not a JSON object", found=type(card).__name__)
     if card.get("format") != FORMAT:
         raise ExperimentError(
             f"experiment.json is not in format {FORMAT}",
@@ -204,7 +204,7 @@ def _check_frameworks_complete(form: _Card) -> None:
     for framework in form.protocol.frameworks:
         if form.operating_points.get(framework, {}).get("slice", {}).get(rule) is None:
             field = f"operating_points.{framework}.slice.{rule}"
-            raise _refuse(field, "should be a number: it is the default operating point")
+            raise _refuse(field, "should be a number, the threshold of the default operating point")
         if "calibration" in form.model_fields_set:
             fits = form.calibration.get(framework)
             # No list of `n_folds` elements is built: a hostile card may state a billion folds.
@@ -213,7 +213,7 @@ def _check_frameworks_complete(form: _Card) -> None:
             if not fits or len(fitted) != n_folds or fitted != list(range(len(fitted))):
                 raise _refuse(
                     f"calibration.{framework}",
-                    "should hold a fit for every fold and for the served network, or none at all",
+                    "should have a calibration for each fold and for the served network, or none",
                 )
         if "review_bands" in form.model_fields_set and framework not in form.review_bands:
             raise _refuse(f"review_bands.{framework}", "is missing")

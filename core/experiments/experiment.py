@@ -158,7 +158,7 @@ class Experiment:
         """
         if framework not in self.frameworks:
             raise ExperimentError(
-                f'Experiment "{self.name}" holds no {framework} model',
+                f'Experiment "{self.name}" has no {framework} network',
                 remedy=f"choose one of: {', '.join(self.frameworks)}",
             )
         path = f"{framework}/model.onnx"
@@ -216,7 +216,7 @@ class Experiment:
             raise damaged_file_error(self.folder, path, str(error)) from error
 
 
-_CHANGED = "differs from its hash on the card"
+_CHANGED = "differs from its SHA-256 in experiment.json"
 
 
 def check_file(folder: Path, path: str, digest: str) -> None:
@@ -240,4 +240,7 @@ def damaged_file_error(folder: Path, path: str, problem: str) -> ExperimentError
 
 def explain_restore(name: str) -> str:
     """Return how to restore a damaged experiment, in words."""
-    return f'get the folder "{name}" again (in a clone: git restore trained_models), or train it again'
+    return (
+        f'get the folder "{name}" again (if it came with a clone: git restore trained_models/{name}, which '
+        "discards all changes in that folder), or train the experiment again"
+    )

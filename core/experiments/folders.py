@@ -81,7 +81,8 @@ def read_experiment(folder: Path) -> Experiment:
     except OSError as error:
         raise ExperimentError(
             f'The folder "{folder.name}" has no readable {CARD_NAME}',
-            remedy="it is no experiment, or its training has not finished; move it out of the models folder",
+            remedy="it is not an experiment, or its training has not finished; move it out of the "
+            "experiments folder",
         ) from error
     try:
         card = parse_card(text)
@@ -145,13 +146,13 @@ def default_experiment(root: Path | None = None) -> Experiment:
         raise ExperimentError(
             f'The default experiment "{name}" is missing',
             found=f"found: {', '.join(places)}",
-            remedy=f"choose one of these by name, or restore the folder {name}",
+            remedy=f"choose one of these by name, or {explain_restore(name)}",
             code="no_default",
         )
     raise ExperimentError(
         "There is no trained experiment",
         found=f"looked in {root or models_root()}",
-        remedy="train one: python -m core train --help",
+        remedy="train one: stroke-ct train --help",
     )
 
 
@@ -174,12 +175,13 @@ def _read_named(name: str, folders: list[Path]) -> Experiment:
         raise ExperimentError(
             f'There are two experiments "{name}"',
             found=" and ".join(map(str, folders)),
-            remedy=f"the first came with the program; move your own out of {folders[-1].parent}",
+            remedy=f"the one in {folders[0].parent} came with the program; move yours out of "
+            f"{folders[-1].parent}",
         )
     experiment = read_experiment(folders[0])
     if experiment.name != name:
         raise ExperimentError(
-            f'The folder "{name}" holds the experiment "{experiment.name}"',
-            remedy=f'rename the folder to "{experiment.name}", or move it out of the models folder',
+            f'The folder "{name}" contains the experiment "{experiment.name}"',
+            remedy=f'rename the folder to "{experiment.name}", or move it out of the experiments folder',
         )
     return experiment

@@ -59,7 +59,7 @@ def add_files(experiment: Experiment, files: Mapping[str, bytes]) -> Experiment:
         check_path(path)
         if path == CARD_NAME or path in list_required_files(experiment.card):
             raise ExperimentError(
-                f'"{path}" comes from the training of "{experiment.name}" and is not replaced',
+                f'"{path}" was written by the training of "{experiment.name}" and cannot be replaced',
                 remedy="train the experiment again under another name",
             )
         if path in OPTIONAL_TABLES:
@@ -103,7 +103,7 @@ def delete_experiment(experiment: Experiment) -> None:
     if experiment.name in SHIPPED:
         raise ExperimentError(
             f'"{experiment.name}" came with this program and cannot be deleted here',
-            remedy="delete its folder by hand if you must",
+            remedy="to remove it anyway, delete its folder",
         )
     hidden = experiment.folder.parent / f".{experiment.name}.{secrets.token_hex(4)}.old"
     # After the rename it is no longer listed, even if deleting its files fails.
@@ -130,7 +130,7 @@ def _as_json(card: dict[str, Any]) -> bytes:
         text = json.dumps({**card, "format": FORMAT}, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ExperimentError(
-            "The card holds a value that JSON cannot represent", found=str(error)
+            f"{CARD_NAME} would contain a value that JSON cannot represent", found=str(error)
         ) from error
     return (text + "\n").encode("utf-8")
 
@@ -151,12 +151,12 @@ def publish(folder: Path, root: Path, name: str, *, replace: bool = False) -> Ex
     built = read_experiment(folder)
     if built.name != name:
         raise ExperimentError(
-            f'The name on the card in "{folder.name}" is not "{name}"', found=f'"{built.name}"'
+            f'The experiment in "{folder.name}" is not named "{name}"', found=f'"{built.name}"'
         )
     target = root / name
     if is_taken(name, root) and not (replace and target.exists()):
         raise ExperimentError(
-            f'There is an experiment "{name}" already',
+            f'An experiment "{name}" already exists',
             found=str(target) if target.exists() else "it came with the program",
             remedy="choose another name, or delete it" if target.exists() else "choose another name",
         )

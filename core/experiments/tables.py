@@ -82,7 +82,7 @@ def parse_table(data: bytes, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         return pd.read_csv(io.BytesIO(data), dtype=types, keep_default_na=False, na_values=absent)
     except ValueError as error:
-        raise ValueError(f"holds a value of the wrong type: {error}") from error
+        raise ValueError(f"contains a value of the wrong type: {error}") from error
 
 
 def training_hashes(data: bytes, n_folds: int) -> frozenset[str]:

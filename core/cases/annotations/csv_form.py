@@ -47,7 +47,7 @@ def read_entries(data: bytes, dataset: str, known: Collection[str]) -> tuple[lis
     for line, row in _read_rows(data):
         if row["dataset"] != dataset:
             raise AnnotationError(
-                "The file holds tags of another data set",
+                "The file contains tags of another data set",
                 found=f"fingerprint {row['dataset'][:12] or 'missing'}..., this experiment's data set has "
                 f"{dataset[:12]}...",
                 remedy="choose an experiment on that data set, or another file; nothing was imported",
@@ -55,7 +55,7 @@ def read_entries(data: bytes, dataset: str, known: Collection[str]) -> tuple[lis
             )
         try:
             if row["sha256"] not in known:
-                raise AnnotationError("No slice of this data set has this hash", found=row["sha256"][:12])
+                raise AnnotationError("No slice of this data set has this SHA-256", found=row["sha256"][:12])
             if not row["created"]:
                 raise AnnotationError("The time is missing")
             case = Case(row["sha256"], dataset)
@@ -83,11 +83,13 @@ def _read_rows(data: bytes) -> list[tuple[int, dict[str, str]]]:
         rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise AnnotationError(
-            "The file is not a CSV file of tags", found=str(error)[:80], remedy=remedy
+            "The file is not a CSV file of tags and notes", found=str(error)[:80], remedy=remedy
         ) from error
     if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
         raise AnnotationError(
-            "The file is not a CSV file of tags", found=f'it has no column "{missing[0]}"', remedy=remedy
+            "The file is not a CSV file of tags and notes",
+            found=f'it has no column "{missing[0]}"',
+            remedy=remedy,
         )
     return [(line, {name: row[name] for name in COLUMNS}) for line, row in rows]
 

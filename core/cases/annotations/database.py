@@ -98,7 +98,8 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
     elif (version, application) != (_VERSION, _APPLICATION):
         raise AnnotationError(
             f"{name} is not a tags file that this version of the program can read",
-            remedy=f"set {VARIABLE} to another file, or use the version that wrote it",
+            remedy=f"set the environment variable {VARIABLE} to another file, or use the version that "
+            "wrote it",
             code="foreign",
         )
 
@@ -136,7 +137,7 @@ def _explain(path: Path, error: sqlite3.Error) -> AnnotationError:
     kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return AnnotationError(
-            "Someone else is writing tags",
+            "The tags file is in use by another window or program",
             remedy="try again in a moment; nothing was changed",
             code="locked",
         )
@@ -154,7 +155,7 @@ def _not_written(path: Path, found: str) -> AnnotationError:
     return AnnotationError(
         "The tags file could not be opened or written",
         found=found,
-        remedy=f"check free space and permissions of {path.parent}, or set {VARIABLE} to another file; "
-        "nothing was changed",
+        remedy=f"check free space and permissions of {path.parent}, or set the environment variable "
+        f"{VARIABLE} to another file; nothing was changed",
         code="not_written",
     )

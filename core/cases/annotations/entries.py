@@ -67,7 +67,9 @@ def make_entry(case: Case, *, tag: str = "", note: str = "", author: str = "", c
             raise AnnotationError(f"The {name} is not a SHA-256", found=repr(value)[:80])
     note = clean(note, "\n")
     if bool(tag) == bool(note):
-        raise AnnotationError("An entry is one tag or one note", found="both" if tag else "neither")
+        raise AnnotationError(
+            "An entry needs either a tag or a note", found="it has both" if tag else "it has neither"
+        )
     if tag and tag not in TAGS:
         raise AnnotationError(
             "This tag is unknown", found=tag[:80], remedy=f"choose one of {', '.join(TAGS)}"

@@ -183,7 +183,7 @@ def _insert(connection: sqlite3.Connection, entries: Sequence[Entry]) -> int:
 def _find(connection: sqlite3.Connection, id: str) -> Entry:
     row = connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE id = ?", (id,)).fetchone()
     if row is None:
-        raise AnnotationError("This entry is unknown", found=id[:40], remedy="open the case again")
+        raise AnnotationError("This tag or note was not found", found=id[:40], remedy="open the case again")
     return _as_entry(row)
 
 
@@ -194,7 +194,7 @@ def _conflict(connection: sqlite3.Connection, id: str) -> AnnotationConflict:
     return AnnotationConflict(
         f"The {'note' if entry.note else 'tag'} has been {'changed' if replaced_by else 'removed'} meanwhile",
         found=f"by {entry.removed_by}, {entry.removed[:16].replace('T', ' ')} UTC",
-        remedy="read the current entries, then change those",
+        remedy="read the current tags and notes, then change those",
     )
 
 

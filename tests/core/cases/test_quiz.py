@@ -75,7 +75,7 @@ def test_too_few_slices_of_a_class_are_refused() -> None:
     """A quiz of ten needs more than four positive slices."""
     table = _cases()
     table = pd.concat([table[table["label"] == 0], table[table["label"] == 1].head(4)], ignore_index=True)
-    with pytest.raises(EvaluationError, match="too few held-out slices"):
+    with pytest.raises(EvaluationError, match="too few test slices"):
         sample_cases(table, 0)
 
 

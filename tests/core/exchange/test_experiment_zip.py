@@ -114,7 +114,7 @@ def refuse(archive: io.BytesIO, models: Path, words: str) -> None:
 def test_other_files_are_refused_unopened(packed: bytes, models: Path, name: str) -> None:
     """Native weights, programs and other files are refused, even if the card lists them."""
     refuse(
-        pack({**unpack(packed), name: b"data"}), models, "not part of an exported experiment|outside itself"
+        pack({**unpack(packed), name: b"data"}), models, "not part of an exported experiment|leads outside it"
     )
 
 
@@ -126,7 +126,11 @@ def test_a_missing_or_changed_file_is_refused(packed: bytes, models: Path) -> No
         refuse(pack({key: data for key, data in members.items() if key != name}, rehash=False), models, name)
         if name != "experiment.json":
             refuse(pack({**members, name: members[name] + b" "}, rehash=False), models, f"{name} differs")
-    refuse(pack({**members, "properties.csv": b"file"}, rehash=False), models, "than its card lists")
+    refuse(
+        pack({**members, "properties.csv": b"file"}, rehash=False),
+        models,
+        "are not those that experiment.json lists",
+    )
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in {**members, "experiment.json": b"{"}.items():
@@ -147,8 +151,8 @@ def set_folds(card: dict[str, Any]) -> None:
         (lambda card: card.update(format=2), "format"),
         (lambda card: card["files"].update({"/etc/passwd": "0" * 64}), "outside its folder"),
         (set_folds, "folds"),
-        (lambda card: card["dataset"].update(n_slices=3), "slices and folds"),
-        (lambda card: card["protocol"].update(folds=7), "slices and folds"),
+        (lambda card: card["dataset"].update(n_slices=3), "number of slices or folds"),
+        (lambda card: card["protocol"].update(folds=7), "number of slices or folds"),
         (lambda card: card["operating_points"]["keras"].update(slice={"youden": "x"}), "valid number"),
     ],
 )
@@ -162,7 +166,7 @@ def test_an_invalid_card_is_refused(
 @pytest.mark.usefixtures("smokeless")
 @pytest.mark.parametrize(
     ("old", "new", "words"),
-    [(b",0.", b",7.", "not probabilities"), (b"Normal/1 (", b"Normal/999 (", "does not hold")],
+    [(b",0.", b",7.", "not probabilities"), (b"Normal/1 (", b"Normal/999 (", "are not in slices.csv")],
 )
 def test_invalid_tables_are_refused(packed: bytes, models: Path, old: bytes, new: bytes, words: str) -> None:
     """Probabilities above 1 and predictions for unknown slices are refused."""
@@ -208,4 +212,4 @@ def test_a_file_that_is_not_a_network_is_refused(packed: bytes, models: Path) ->
 
 def test_an_archive_without_smoke_check_is_refused(packed: bytes, models: Path) -> None:
     """A card without the networks' recorded probabilities is refused."""
-    refuse(pack(unpack(packed), card=lambda card: card.pop("smoke")), models, "no smoke check")
+    refuse(pack(unpack(packed), card=lambda card: card.pop("smoke")), models, "no recorded probabilities")

@@ -40,7 +40,7 @@ def test_a_written_card_is_valid(tiny: Experiment) -> None:
             'frameworks" should be one or more of',
         ),
         (lambda card: card["recipe"].update(size=7), r"recipe's size should be .*\(7"),
-        (lambda card: card["recipe"].update(more=1), "A recipe must hold exactly"),
+        (lambda card: card["recipe"].update(more=1), "A recipe must have exactly"),
         (lambda card: card["classes"].update(positive=card["classes"]["negative"]), "two different names"),
         (
             lambda card: card["operating_points"].pop("keras"),
@@ -55,14 +55,14 @@ def test_a_written_card_is_valid(tiny: Experiment) -> None:
             lambda card: card["operating_points"]["keras"]["slice"].update(f1="0.5"),
             r'"operating_points\.keras\.slice\.f1" should be a valid number',
         ),
-        (lambda card: card["calibration"].pop("keras"), "calibration.keras.* every fold"),
+        (lambda card: card["calibration"].pop("keras"), "calibration.keras.* each fold"),
         (
             lambda card: card["calibration"]["keras"]["served"].update(slope=-1),
             r"served\.slope.* than 0 \(-1",
         ),
-        (lambda card: card["calibration"]["keras"].update(served=None), "calibration.keras.* every fold"),
-        (lambda card: card["calibration"]["keras"].update(folds=[]), "calibration.keras.* every fold"),
-        (lambda card: card["calibration"]["keras"]["folds"].pop(), "calibration.keras.* every fold"),
+        (lambda card: card["calibration"]["keras"].update(served=None), "calibration.keras.* each fold"),
+        (lambda card: card["calibration"]["keras"].update(folds=[]), "calibration.keras.* each fold"),
+        (lambda card: card["calibration"]["keras"]["folds"].pop(), "calibration.keras.* each fold"),
         (
             lambda card: card["calibration"]["keras"]["folds"][0].update(slope="1"),
             r"folds\.0\.slope.* number",

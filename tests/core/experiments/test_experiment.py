@@ -79,7 +79,7 @@ def test_a_file_changed_after_reading_is_not_used(tiny: Experiment) -> None:
     for path in ("predictions.csv", "slices.csv", "keras/model.onnx"):
         (tiny.folder / path).write_bytes(b"changed")
     for use in (tiny.predictions, tiny.training_hashes, lambda: tiny.model_path("keras")):
-        with pytest.raises(ExperimentError, match="differs from its hash"):
+        with pytest.raises(ExperimentError, match="differs from its SHA-256"):
             use()
 
 
@@ -88,7 +88,7 @@ def test_a_framework_that_was_not_trained_has_no_model(models: Path) -> None:
     experiment = write_tiny_experiment(models, "half", frameworks=("keras",))
     assert ("keras",) == experiment.frameworks
     assert "pytorch" not in experiment.predictions()
-    with pytest.raises(ExperimentError, match="no pytorch model; choose one of: keras"):
+    with pytest.raises(ExperimentError, match="no pytorch network; choose one of: keras"):
         experiment.model_path("pytorch")
 
 

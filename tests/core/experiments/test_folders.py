@@ -35,7 +35,7 @@ def test_a_changed_file_is_named(tiny: Experiment, path: str) -> None:
     data = bytearray((tiny.folder / path).read_bytes())
     data[len(data) // 2] ^= 1
     (tiny.folder / path).write_bytes(data)
-    with pytest.raises(ExperimentError, match=f'"tiny": the file {path} differs from its hash'):
+    with pytest.raises(ExperimentError, match=f'"tiny": the file {path} differs from its SHA-256'):
         read_experiment(tiny.folder)
 
 

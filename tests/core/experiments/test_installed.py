@@ -91,12 +91,12 @@ def test_the_variables_win(own: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_shipped_name_is_taken(own: Path, tmp_path: Path) -> None:
     """Training, import and publication refuse the name of a shipped experiment and leave no files."""
-    with pytest.raises(TrainingError, match='There is an experiment "shipped" already'):
+    with pytest.raises(TrainingError, match='An experiment "shipped" already exists'):
         start_training(tmp_path, "shipped", PROTOCOL)
-    with pytest.raises(ExperimentError, match='There is an experiment "shipped" already'):
+    with pytest.raises(ExperimentError, match='An experiment "shipped" already exists'):
         train_experiment(tmp_path, PROTOCOL, "shipped")
     built = write_tiny_experiment(tmp_path / "built", "shipped").folder
-    with pytest.raises(ExperimentError, match='There is an experiment "shipped" already'):
+    with pytest.raises(ExperimentError, match='An experiment "shipped" already exists'):
         publish(built, own, "shipped")
     archive = tmp_path / "shipped.zip"
     export_experiment(find_experiment("shipped"), archive)
@@ -114,7 +114,7 @@ def test_a_copy_of_a_shipped_name_is_refused(own: Path) -> None:
         find_experiment("shipped")
     for one in (damaged, caught.value):
         assert 'two experiments "shipped"' in str(one)
-        assert f"move your own out of {own}" in str(one)
+        assert f"move yours out of {own}" in str(one)
 
 
 def test_a_shipped_experiment_is_read_only(own: Path) -> None:

@@ -92,7 +92,7 @@ def test_publish_refuses_a_changed_folder(built: tuple[Path, dict[str, Any]], mo
     """A folder changed after its card was written, or with another name on the card, is refused."""
     folder, card = built
     write_experiment(folder, card)
-    with pytest.raises(ExperimentError, match='is not "other"'):
+    with pytest.raises(ExperimentError, match='is not named "other"'):
         publish(folder, models, "other")
     (folder / "history.csv").write_text("epoch\n")
     with pytest.raises(ExperimentError, match=r"history\.csv differs"):
@@ -164,12 +164,12 @@ def test_add_files_leaves_a_whole_folder_when_it_fails(
 @pytest.mark.parametrize(
     ("path", "data", "reason"),
     [
-        ("predictions.csv", b"", "is not replaced"),
-        ("keras/model.onnx", b"", "is not replaced"),
-        ("experiment.json", b"", "is not replaced"),
+        ("predictions.csv", b"", "cannot be replaced"),
+        ("keras/model.onnx", b"", "cannot be replaced"),
+        ("experiment.json", b"", "cannot be replaced"),
         ("../other.csv", b"", "outside its folder"),
         ("robustness.csv", b"perturbation,amount\n", 'no column "framework"'),
-        ("properties.csv", b"file,brightness,position,level\na,1,0,base\nb,1,0,base,\n", "holds a value"),
+        ("properties.csv", b"file,brightness,position,level\na,1,0,base\nb,1,0,base,\n", "contains a value"),
     ],
 )
 def test_add_files_refuses_other_files(tiny: Experiment, path: str, data: bytes, reason: str) -> None:

@@ -65,9 +65,9 @@ def test_a_file_of_another_set_is_refused_whole() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"sha256": "d" * 64}, "No slice of this data set has this hash (dddddddddddd)"),
+        ({"sha256": "d" * 64}, "No slice of this data set has this SHA-256 (dddddddddddd)"),
         ({"tag": "cat"}, "This tag is unknown (cat)"),
-        ({"tag": ""}, "one tag or one note (neither)"),
+        ({"tag": ""}, "either a tag or a note (it has neither)"),
         ({"created": ""}, "The time is missing"),
         ({"created": "soon"}, "not in ISO 8601 format"),
     ],

@@ -108,7 +108,7 @@ def test_unknown_entries_and_tags_cannot_be_changed(book: Annotations) -> None:
     with pytest.raises(AnnotationError, match="Only a note"):
         book.change_note(tag.id, "x")
     for act in (book.remove, book.restore):
-        with pytest.raises(AnnotationError, match="entry is unknown"):
+        with pytest.raises(AnnotationError, match="was not found"):
             act("f" * 24)
 
 
