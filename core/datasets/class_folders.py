@@ -28,7 +28,7 @@ _IGNORED_FOLDERS = {"__macosx", "$recycle.bin", "system volume information"}
 _IGNORED_FILES = {"thumbs.db", "desktop.ini"}
 _MAX_WRAPPERS = 4
 
-_LAYOUT = "put the pictures into two folders, one for each class, such as Normal and Stroke"
+_LAYOUT = "put the images into two folders, one for each class, such as Normal and Stroke"
 
 
 def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
@@ -55,7 +55,7 @@ def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
         if len(filled) > 2:
             names = ", ".join(path.name for path in filled[:6]) + (", ..." if len(filled) > 6 else "")
             raise DatasetError(
-                "The folder holds more than two class folders",
+                "The folder contains more than two class folders",
                 found=f"{len(filled)}: {names}",
                 remedy=_LAYOUT,
             )
@@ -64,12 +64,12 @@ def find_class_folders(folder: Path) -> tuple[Path, tuple[str, str]]:
         if not _subfolders(filled[0]):
             empty = [repr(path.name) for path in _subfolders(root) if path != filled[0]]
             raise DatasetError(
-                "The folder holds one class only",
+                "The folder contains one class only",
                 found=f"the folder {filled[0].name!r}" + (f"; {', '.join(empty)} is empty" if empty else ""),
                 remedy=_LAYOUT,
             )
         root = filled[0]
-    raise DatasetError(f"The folder {folder.name!r} holds no class folders with pictures", remedy=_LAYOUT)
+    raise DatasetError(f"The folder {folder.name!r} contains no class folders with images", remedy=_LAYOUT)
 
 
 def list_files(folder: Path) -> list[Path]:

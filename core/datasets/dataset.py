@@ -80,7 +80,7 @@ class Dataset:
         if which == "slice" and not self.has_slice_labels:
             raise DatasetError(
                 "This set has no slice labels",
-                found="they can only be recovered from file numbers like those of the published set",
+                found="they can only be inferred from file numbers like those of the published data set",
                 remedy="use the folder labels",
             )
         y = self.table[f"{which}_label"].to_numpy(dtype=np.int64)
@@ -130,9 +130,9 @@ def index_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
     for label, name in enumerate(classes):
         if not any(row[1] == label for row in rows):
             raise DatasetError(
-                f"The class folder {name!r} holds no readable picture",
+                f"The class folder {name!r} contains no readable image",
                 found=f"{sum(item['file'].startswith(name + '/') for item in refused)} files were refused",
-                remedy="add pictures of this class",
+                remedy="add images of this class",
             )
     return _assemble(root, classes, rows, refused)
 
@@ -197,7 +197,7 @@ def download(progress: Progress | None = None, checking: Progress | None = None)
     if not dataset.is_known:
         raise DatasetError(
             "The data set from Kaggle is not the one that this program was evaluated on",
-            found=f"{len(dataset.table):,} readable pictures of {KNOWN_DATASET['n_files']:,},"
+            found=f"{len(dataset.table):,} readable images of {KNOWN_DATASET['n_files']:,},"
             f" {len(dataset.refused):,} unreadable, fingerprint {dataset.fingerprint[:12]}...",
             remedy=f"delete the folder {str(dataset.folder)!r} and download again; if this message "
             f"returns, the set at {KNOWN_DATASET['url']} has changed",
@@ -259,9 +259,9 @@ def _warn(has_patients: bool, has_slice_labels: bool, refused: list[dict[str, st
     if not has_patients:
         yield (
             "Patients are unknown: the files are not named 'PATIENT (NUMBER)'. The set can only be split at "
-            "random, and if slices of one patient are in training and test, test results are far too good."
+            "random; if slices of one patient are in both training and test, test results are inflated."
         )
     elif not has_slice_labels:
-        yield "This set has no slice labels: its file numbers do not follow the rule of the published set."
+        yield "There are no slice labels: the file numbers do not follow the rule of the published data set."
     if refused:
         yield f"{len(refused):,} unreadable files were skipped."

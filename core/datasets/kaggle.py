@@ -79,7 +79,7 @@ def fetch_known_dataset(progress: Callable[[int, int], None] | None = None) -> P
     logging.getLogger("kagglehub").setLevel(logging.ERROR)
     by_hand = (
         f"download it by hand from {KNOWN_DATASET['url']}, unpack it, and set the environment variable "
-        "STROKE_CT_DATA to the folder that holds Normal and Stroke"
+        "STROKE_CT_DATA to the folder that contains Normal and Stroke"
     )
     refusals = (
         exceptions.KaggleApiHTTPError,

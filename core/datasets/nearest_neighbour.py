@@ -175,7 +175,7 @@ def _majority_accuracy(y: Codes) -> float:
 
 def _summarise(values: Sequence[float]) -> Estimate:
     if not values:
-        return Estimate(None, reason="no test set held both classes")
+        return Estimate(None, reason="no test set contained both classes")
     return Estimate(float(np.mean(values)), min(values), max(values))
 
 

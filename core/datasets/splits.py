@@ -127,7 +127,7 @@ def _split_rows(
         noun = "patients" if split == "patient" else "slices"
         raise DatasetError(
             f"There are too few {noun} for this split",
-            found=f"{n_units} {noun} with the rarer label; {n_parts} parts are needed",
+            found=f"only {n_units} {noun} have the rarer label; at least {n_parts} are needed",
             remedy="choose fewer folds or add data",
         )
     kind = StratifiedGroupKFold if split == "patient" else StratifiedKFold
@@ -141,7 +141,7 @@ def _check_classes(fold: Fold, labels: NDArray[np.int64], number: int) -> None:
     for name, part in zip(_SET_NAMES, (fold.train, fold.validation, fold.test), strict=True):
         if len(np.unique(labels[part])) < 2:
             raise DatasetError(
-                f"The {name} set of fold {number} would hold one class only",
+                f"The {name} set of fold {number} would contain only one class",
                 found=f"{len(part)} slices",
                 remedy="choose fewer folds, another seed, or add data",
             )

@@ -23,7 +23,7 @@ _N_KEPT = 3
 _CLASS_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,38}[A-Za-z0-9])?")
 _LEFTOVERS = ("__macosx/", "thumbs.db", "desktop.ini")
 _HEAD_BYTES = 4096
-_LAYOUT = "zip two folders of pictures, one for each class, such as Normal and Stroke, and nothing else"
+_LAYOUT = "zip two folders of images, one for each class, such as Normal and Stroke, and nothing else"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _plan(members: list[ZipInfo]) -> list[tuple[ZipInfo, str, str]]:
     classes = sorted({path[0] for path in paths.values() if len(path) > 1})
     if len(classes) != 2 or any(len(path) < 2 for path in paths.values()):
         raise DatasetError(
-            "The archive must hold exactly two class folders",
+            "The archive must contain exactly two class folders",
             found=f"{len(classes)} folders and {sum(len(path) < 2 for path in paths.values())} other files",
             remedy=_LAYOUT,
         )
@@ -125,9 +125,10 @@ def _unpack(archive: CheckedZip, member: ZipInfo, folder: Path, stem: str, numbe
         kind = identify(file.read(_HEAD_BYTES))
     if kind.name not in RASTER_NAMES:
         raise DatasetError(
-            "The archive holds a file that is not a supported picture",
-            found=f"file {number}: {kind.name}",
-            remedy=_LAYOUT,
+            "The archive contains a file that is not a supported image",
+            # Not the file's name, which may name a person.
+            found=f"file {number} in the order of the names: {kind.name}",
+            remedy="remove it, or save it as JPEG, PNG, TIFF, BMP or WebP",
         )
     # Not with_suffix: a stem may hold a dot.
     path.rename(folder / f"{stem}.{kind.name.lower()}")

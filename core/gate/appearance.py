@@ -118,29 +118,29 @@ def judge(pixels: NDArray[np.float32], *, coloured: bool = False, from_hu: bool 
     if from_hu and (appearance is None or side < _TIP * min(trimmed.shape)):
         return NEARLY_EMPTY
     if appearance is None:
-        return GateFinding("refuse", ("The picture shows no object.",), False, odd=True)
+        return GateFinding("refuse", ("The image appears empty.",), False, odd=True)
     brain_visible = _has_brain(frame)
     refusals, warnings = [], []
     bony = appearance.cut_off >= _LITTLE_BONE
     if appearance.border > _FULL_BORDER:
         if appearance.border_gray > _BRIGHT_BORDER:
-            refusals.append("The background is white; the picture looks inverted.")
+            refusals.append("The background is white; the image looks inverted.")
         else:
             refusals.append(
-                "The picture reaches its borders, like a photograph or X-ray; head CT normally has a black "
-                "margin."
+                "The image is filled to its borders, like a photograph or X-ray; head CT normally has a "
+                "black margin."
             )
     if coloured and not bony:
-        refusals.append("The picture is in colour; CT is gray.")
+        refusals.append("The image is in color; CT is gray.")
     elif coloured:
-        warnings.append("The picture is in colour; CT is gray.")
+        warnings.append("The image is in color; CT is gray.")
     if appearance.ellipse < _LEAST_ELLIPSE or appearance.aspect < _LEAST_ASPECT:
         warnings.append("The outline is not that of a head.")
     if appearance.cut_off < _NO_BONE and appearance.ring < _OPEN_RING:
         refusals.append("No bone is visible, the brightest part of a head CT. This may be MRI.")
     elif not bony:
         warnings.append(
-            "Bone is less bright than on CT in a soft-tissue window. This may be MRI, or CT in a wide window."
+            "Bone is less bright than on CT in a brain window. This may be MRI, or CT in a wide window."
         )
     remarks = [] if from_hu else _list_remarks(trimmed, side)
     reasons = (*refusals, *warnings, *remarks)
@@ -153,10 +153,10 @@ def _list_remarks(trimmed: NDArray[np.float32], side: int) -> list[str]:
     remarks = []
     if side < _SMALL_HEAD_PX:
         remarks.append(
-            f"The head is small in the picture ({side} pixels); details that the networks need may be lost."
+            f"The head is small in the image ({side} pixels); details that the networks need may be lost."
         )
     if holds_text(trimmed):
-        remarks.append("Text is burnt into the picture; it may identify the patient.")
+        remarks.append("Text is burned into the image; it may identify the patient.")
     return remarks
 
 
@@ -203,7 +203,7 @@ def judge_familiarity(found: GateFinding, distance: float, familiarity: Familiar
     if distance <= familiarity.limit or found is NEARLY_EMPTY:
         return found
     how_many = "any training slice" if distance > familiarity.farthest else "nearly all training slices"
-    reason = f"By the networks' features the picture is unlike {how_many}."
+    reason = f"To the networks, the slice looks unlike {how_many}."
     sure = found.odd or distance > familiarity.farthest
     return replace(found, outcome="refuse" if sure else "warn", reasons=(*found.reasons, reason), odd=True)
 

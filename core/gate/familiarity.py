@@ -114,7 +114,7 @@ class Familiarity:
                     raise ExperimentError(
                         f"{FAMILIARITY_FILE} does not fit the {framework} network",
                         found=f"{own.shape[1]} features of a fold, {len(space.mean)} in the file",
-                        remedy="run again: python -m core features NAME",
+                        remedy="run, with the experiment's name: stroke-ct features NAME",
                     )
                 parts.append(space.distances(own))
         return np.asarray(np.mean(parts, axis=0), dtype=np.float64)
@@ -133,7 +133,7 @@ def select_fold_features(features: np.ndarray, fold: int, n_folds: int) -> np.nd
     """
     if features.shape[1] % n_folds:
         raise ExperimentError(
-            "The served features cannot be divided among the folds",
+            "The number of an ONNX network's features is not a multiple of the number of folds",
             found=f"{features.shape[1]} features, {n_folds} folds",
             remedy="train the experiment again",
         )
@@ -211,7 +211,7 @@ def unpack_familiarity(data: bytes, frameworks: Sequence[str], n_folds: int) -> 
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError("has another format") from error
     if hashes.dtype != np.uint8 or hashes.shape[1:] != (HASH_BITS // 8,) or not 0 < limit <= farthest:
-        raise ValueError("holds no usable hashes or limits")
+        raise ValueError("contains no usable hashes or limits")
     return Familiarity(spaces, limit, farthest, hashes)
 
 
@@ -220,5 +220,5 @@ def _to_space(tensors: Mapping[str, NDArray], key: str) -> Space:
     spread = tensors[f"{key}.spread"].astype(np.float32)
     usable = axes.shape == (len(mean), len(spread) - 1) and scale.shape == mean.shape
     if not usable or not np.isfinite(axes).all() or not (spread > 0).all() or not (scale > 0).all():
-        raise ValueError("holds an invalid space of features")
+        raise ValueError("contains invalid reference features")
     return Space(mean, scale, axes, spread[:-1], float(spread[-1]))

@@ -79,7 +79,7 @@ def measure_gate(
             raise ScanError(
                 f'No file of the kind "{kind}" could be read',
                 found=f"{found['unreadable']} unreadable files",
-                remedy="name folders that hold pictures or DICOM files",
+                remedy="give folders that contain image or DICOM files",
                 code="empty",
             )
         rows.append([images, what, kind, n, *(found[outcome] for outcome in OUTCOMES), found["unreadable"]])
@@ -123,7 +123,7 @@ def compute_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     if not is_valid:
         raise ExperimentError(
             f'The counts in "{GATE_TABLE}" do not add up',
-            remedy="measure again with: python -m core gate NAME --head-ct DIR --other DIR",
+            remedy="measure again with: stroke-ct gate NAME --head-ct DIR --other DIR",
         )
     shares: dict[str, dict[str, Any]] = {}
     for kind in KINDS:

@@ -164,8 +164,8 @@ def _check_unchanged(
     if not difference <= TOLERANCE:
         raise ExperimentError(
             f'The {framework} weights of "{experiment.name}" do not give its recorded predictions',
-            found=f"a difference in probability of {difference:.2g}, at most {TOLERANCE:g} is allowed",
-            remedy=f"find the difference with: python -m core verify {experiment.name}",
+            found=f"a difference in probability of {difference:.2g}; at most {TOLERANCE:g} is allowed",
+            remedy=f"compare them with: stroke-ct verify {experiment.name}",
         )
 
 

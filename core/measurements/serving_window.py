@@ -55,7 +55,7 @@ def compare_windows(
     if familiarity is None:
         raise ExperimentError(
             f'"{experiment.name}" has no measured features to compare with',
-            remedy=f"measure them with: python -m core features {experiment.name}",
+            remedy=f"measure them with: stroke-ct features {experiment.name}",
         )
     own = experiment.recipe
     shown = [pixels for pixels in slices_hu if is_brain_visible(window_hu(pixels, own.window))]

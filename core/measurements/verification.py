@@ -88,7 +88,10 @@ def verify_experiment(
     run_native = run_native or run_in_child
     if dataset is None:
         images, rows = _render_phantoms(experiment, seed), None
-        notes = ["No data set was given: phantoms were read, and the recorded predictions were not checked."]
+        notes = [
+            "Without the data set, only phantoms were compared. To check the recorded predictions too, give "
+            "the folder of the data set with --dataset."
+        ]
         place = "phantoms"
     else:
         check_dataset(experiment, dataset)
@@ -96,7 +99,7 @@ def verify_experiment(
         rows = table[table["part"] == "test"]
         if n_slices is not None and n_slices < len(rows):
             rows = rows.sample(n_slices, random_state=seed)
-        images, notes, place = _read_images(experiment, dataset, list(rows["file"])), [], "held-out slices"
+        images, notes, place = _read_images(experiment, dataset, list(rows["file"])), [], "test slices"
     checks: list[Check] = []
     for framework in experiment.frameworks:
         native = run_native(experiment, framework, images)
@@ -108,7 +111,7 @@ def verify_experiment(
             ]
         )
         difference = float(np.abs(native.mean(axis=0) - served).max())
-        checks.append(Check(framework, f"served network and weights, on {place}", len(images), difference))
+        checks.append(Check(framework, f"ONNX network and weights, on {place}", len(images), difference))
         if rows is not None:
             held_out = native[rows["fold"].to_numpy(), np.arange(len(rows))]
             difference = float(np.abs(held_out - rows[framework].to_numpy()).max())
@@ -141,7 +144,7 @@ def run_in_child(
     # An export has no native weights; its card holds the digest of the original.
     if "original" in experiment.card:
         raise ExperimentError(
-            f'"{experiment.name}" holds no native weights of {framework}',
+            f'"{experiment.name}" has no {framework} weights',
             found="it was imported",
             remedy="run this on the machine where it was trained",
         )
@@ -149,7 +152,7 @@ def run_in_child(
         if importlib.util.find_spec(library) is None:
             raise MissingExtraError(
                 f"The {framework} weights need {library}, which is not installed",
-                remedy='install what training needs: pip install "stroke-ct[train]"',
+                remedy='install the libraries for training (in a clone: pip install ".[train]")',
             )
     with tempfile.TemporaryDirectory(prefix="stroke-ct-") as folder:
         source, target = Path(folder, "images.npy"), Path(folder, "probabilities.npy")

@@ -115,7 +115,7 @@ def write_phantom_dataset(
         )
     folder = Path(folder)
     if any((folder / name).exists() for name in ("Normal", "Stroke")):
-        raise DatasetError(f"{str(folder)!r} already holds a data set", remedy="choose another folder")
+        raise DatasetError(f"{str(folder)!r} already contains a data set", remedy="choose an empty folder")
     rng = np.random.default_rng(seed)
     n_normal = n_patients // 2
     for patient in range(1, n_patients + 1):

@@ -147,7 +147,7 @@ def test_class_without_readable_picture_is_refused(tmp_path):
     write_picture(tmp_path / "Normal" / "a.png")
     (tmp_path / "Stroke").mkdir()
     (tmp_path / "Stroke" / "a.png").write_bytes(b"nothing")
-    with pytest.raises(DatasetError, match=r"'Stroke' holds no readable picture \(1 files"):
+    with pytest.raises(DatasetError, match=r"'Stroke' contains no readable image \(1 files"):
         index_dataset(tmp_path)
 
 
@@ -222,7 +222,7 @@ def test_without_data_set_nothing_is_found(tmp_path, monkeypatch):
 def test_download_refuses_another_set(phantoms, monkeypatch):
     """A downloaded set that differs from the published one is refused."""
     monkeypatch.setattr(module, "fetch_known_dataset", lambda progress: phantoms)
-    with pytest.raises(DatasetError, match="20 readable pictures of 2,501"):
+    with pytest.raises(DatasetError, match="20 readable images of 2,501"):
         download()
 
 

@@ -124,7 +124,7 @@ def test_patients_are_recognised_by_their_pattern(tmp_path):
     assert control.find("folder", "patient").accuracy.value < 0.8
     text = conclude(control)
     assert text.startswith(
-        "A model that scores 100 % with meaningless labels recognises patients, not disease"
+        "A model that scores 100 % with meaningless labels recognizes patients, not disease"
     )
     assert "With patients kept apart it scores" in text
 
@@ -133,7 +133,7 @@ def test_noise_has_no_leakage(tmp_path):
     """With pictures of noise the score on shuffled labels is low, and the conclusion says so."""
     control = run_control(write_patterns(tmp_path, own=0.0), n_runs=4)
     assert control.find("folder", "random", shuffled=True).accuracy.value < 0.8
-    assert "recognises few patients, or none" in conclude(control)
+    assert "recognizes few patients, or none" in conclude(control)
 
 
 def test_unknown_patients_are_not_made_up(tmp_path):
@@ -236,12 +236,12 @@ def test_no_runs_are_refused(phantoms):
 def test_conclusion_with_small_test_sets():
     """If only the mean score on shuffled labels is above guessing, the conclusion is cautious."""
     text = conclude(make_control(meaningless=(0.75, 0.4, 1.0)))
-    assert text.endswith("It recognises some patients; the test sets are too small to say how many.")
+    assert text.endswith("It recognizes some patients; the test sets are too small to say how many.")
 
 
 def test_conclusion_without_a_split_by_patient():
     """Without an estimate for the split by patient, the conclusion leaves it out."""
-    assert "A model that scores 94 % with meaningless labels recognises patients, not disease." == conclude(
+    assert "A model that scores 94 % with meaningless labels recognizes patients, not disease." == conclude(
         make_control(meaningless=(0.94, 0.9, 1.0))
     )
 

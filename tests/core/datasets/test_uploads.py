@@ -94,7 +94,7 @@ def test_other_layouts_are_refused(phantoms: Path, tmp_path: Path, names: list[s
 def test_other_files_are_refused(phantoms: Path, tmp_path: Path) -> None:
     """A program named like a picture makes the archive refused; its name is not quoted."""
     members = {**read_set(phantoms), "Normal/Doe (9).png": b"MZ" + bytes(200)}
-    with pytest.raises(DatasetError, match="not a supported picture") as caught:
+    with pytest.raises(DatasetError, match="not a supported image") as caught:
         unpack_dataset(pack(members), tmp_path / "area")
     assert "Doe" not in str(caught.value)
     assert [] == list((tmp_path / "area").iterdir())

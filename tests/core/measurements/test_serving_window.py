@@ -67,7 +67,7 @@ def test_slices_without_brain_do_not_count(experiment: Experiment) -> None:
 
 def test_it_needs_measured_features(tiny: Experiment) -> None:
     """For an experiment without measured features the error names the command."""
-    with pytest.raises(ExperimentError, match="core features tiny"):
+    with pytest.raises(ExperimentError, match="stroke-ct features tiny"):
         compare_windows(tiny, [render_hu(0)])
 
 
