@@ -180,5 +180,5 @@ def _number(value: float | None) -> float | None:
 
 
 def _nothing_measured(experiment: Measured) -> dict[str, dict[str, dict[str, Any]]]:
-    reason = f"not measured for this experiment; measure it with: python -m core robustness {experiment.name}"
+    reason = f"not measured for this experiment; measure it with: stroke-ct robustness {experiment.name}"
     return {framework: {level: {"reason": reason} for level in LEVELS} for framework in experiment.frameworks}

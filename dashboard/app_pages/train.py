@@ -12,7 +12,7 @@ from dashboard.train import show_finished, show_plan, show_runs
 
 _LEAD = (
     "Train both networks under one protocol: the same slices, the same split, the same architecture. "
-    "One training runs at a time; the others wait in the queue."
+    "One run at a time; the others wait in the queue."
 )
 _LIBRARIES = (*LIBRARIES, "onnx", "onnxscript", "tf2onnx")
 
@@ -35,8 +35,8 @@ def show_page() -> None:
 def _show_missing(missing: list[str]) -> None:
     st.subheader("Plan", anchor=False)
     st.info(
-        f"Training needs libraries that are not installed: {', '.join(missing)}. Install them with"
-        '\n\n```\npip install "stroke-ct[train]"\n```\n\nand restart the dashboard. Reading scans and '
+        f"Training needs libraries that are not installed: {', '.join(missing)}. In a clone of this program, "
+        'install them with\n\n```\npip install ".[train]"\n```\n\nand restart the dashboard. Reading scans and '
         "comparing experiments work without them.",
         icon=":material/download:",
     )

@@ -25,8 +25,8 @@ def show_learning(experiment: Experiment) -> None:
             figures.show_figure(figure, f"learning_{name}", f"{experiment.name}-learning-{name}", alt, own)
     if experiment.card["protocol"]["folds"] > 1:
         st.caption(
-            "Faint: each fold. Bold: their mean, over the epochs that all folds have. Marks: the epochs "
-            "whose weights were kept."
+            "Faint: each fold. Bold: mean of the folds. Marks: the epochs whose weights were kept. Training "
+            "accuracy is measured on augmented slices, so it can be below validation accuracy."
         )
 
 
@@ -35,15 +35,15 @@ def show_samples(experiment: Experiment, level: str, thresholds: Mapping[str, fl
     shown = samples.sample_slices(experiment, state.sample_number())
     if shown is None:
         st.markdown(
-            "The data set is not on this machine, so its pictures cannot be shown. "
-            "Download it on the page *Data*, or with `python -m core download`."
+            "The data set is not on this machine, so its images cannot be shown. "
+            "Download it on the page *Data*, or with `stroke-ct download`."
         )
         return
     if not shown:
         st.markdown("The data set on this machine is not the one this experiment was trained on.")
         return
     if level == "patient":
-        st.markdown("Single slices, at the networks' default operating points for slices.")
+        st.markdown("Single slices, at the networks' default thresholds for slices.")
         thresholds = {name: _usual_threshold(experiment, name) for name in experiment.frameworks}
     st.button("Show others", on_click=state.sample_again, icon=":material/shuffle:")
     with st.container(key="scan_samples"):

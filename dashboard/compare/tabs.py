@@ -14,20 +14,20 @@ from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.imaging import Perturbation
 from dashboard.compare import compare_charts
-from dashboard.shared import Mark, Scene, components, figures, mark_charts, records, state
+from dashboard.shared import Mark, Scene, components, figures, mark_charts, records, state, write_percent
 
 _GROUPS = {"level": "Region of the head", "brightness": "Brightness of the tissue"}
 _PARTS = ("before", "after")
 
 
 def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
-    """Show how well probabilities are calibrated, before and after recalibration."""
+    """Show how well probabilities are calibrated, before and after calibration."""
     st.markdown(
         "Of all slices with a predicted probability of 20 %, about 20 % should be positive. Points on the "
         "dotted line are well calibrated; below it, the predicted probability is too high."
         if level == "slice"
-        else "A patient's score, the mean over the slices, is not a probability. **Before** is that score. "
-        "**After** is its recalibration to a probability, used only in this tab and *Utility*."
+        else "**Before**: the patient's score (mean over slices). **After**: that score converted to a "
+        "probability, used only in this tab and in *Utility*."
     )
     parts = {name: _calibration_of(model) for name, model in scene.models.items()}
     with st.container(key="pair_reliability"):
@@ -55,7 +55,9 @@ def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
         rows.append(row)
     st.table(rows, hide_index=True, border="horizontal", alt="Calibration before and after, with intervals")
     columns = ["model", "part", "figure", "value", "low", "high", "reason"]
-    components.offer_csv(pd.DataFrame(data, columns=columns), f"{experiment.name}-{level}-calibration.csv")
+    components.offer_csv(
+        pd.DataFrame(data, columns=columns), f"{experiment.name}-{level}-calibration.csv", of="Table"
+    )
     st.caption(
         "Bars on the points: 95 % Clopper-Pearson intervals, which assume independent slices. In brackets: "
         f"95 % intervals by bootstrap over {scene.interval['resampled']}. {_write_fits(parts)}"
@@ -63,12 +65,13 @@ def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
 
 
 def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
-    """Show the net benefit of acting on the networks, by threshold."""
+    """Show the net benefit of using the networks, by threshold."""
     found = {name: model["decision_curve"] for name, model in scene.models.items()}
     known = {name: curve for name, curve in found.items() if "reason" not in curve}
     st.markdown(
         "A threshold of 10 % means: missing one hemorrhage is as bad as nine false alarms. Where a network's "
-        "line is above both others, using it is worth more than acting on all or on none."
+        "line is above both “call all positive” and “call none positive”, using the network is worth more "
+        "than either."
     )
     for name, curve in found.items():
         if "reason" in curve:
@@ -78,14 +81,14 @@ def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
     marks = {name: scene.models[name]["threshold"] for name in known} if level == "slice" else {}
     figure = compare_charts.plot_decision_curves(known, marks, state.palette())
     table = pd.concat(pd.DataFrame({"model": name, **curve}) for name, curve in known.items())
-    alt = "Decision curves of the networks, and of acting on all and on none"
+    alt = "Decision curves of the networks, of calling all positive and of calling none positive"
     figures.show_figure(figure, "utility", f"{experiment.name}-{level}-decision-curves", alt, table)
     ranges = [f"{components.name_framework(name)} {_write_range(curve)}" for name, curve in known.items()]
-    st.markdown("; ".join(ranges) + ".")
-    marked = " Marks: the operating points." if marks else ""
+    st.markdown("  \n".join(f"{one}." for one in ranges))
+    marked = " Marks: the thresholds in use." if marks else ""
     st.caption(
-        f"Net benefit: true positives per {level} minus false positives weighted by the threshold's odds, "
-        f"from recalibrated probabilities. Bands: pointwise 95 % intervals.{marked}"
+        f"Net benefit: true positives per {level}, minus false positives per {level} × the odds of the "
+        f"threshold, from calibrated probabilities. Bands: pointwise 95 % intervals.{marked}"
     )
 
 
@@ -93,10 +96,10 @@ def show_subgroups(experiment: Experiment, level: str) -> None:
     """Show AUROC by region of the head and by brightness of the tissue."""
     found = {name: levels["slice"] for name, levels in records.subgroups(experiment).items()}
     if any("reason" in kinds for kinds in found.values()):
-        _show_missing(experiment, "the AUROC in each region of the head, and in dark and bright pictures")
+        _show_missing(experiment, "the AUROC in each region of the head, and in dark and bright slices")
         return
     if level == "patient":
-        st.markdown("These figures are per slice: region and brightness belong to a slice.")
+        st.markdown("Shown per slice only: region and brightness belong to a slice.")
     with st.container(key="pair_subgroups"):
         columns = st.columns(len(_GROUPS), gap="large")
     for column, (kind, title) in zip(columns, _GROUPS.items(), strict=True):
@@ -105,14 +108,17 @@ def show_subgroups(experiment: Experiment, level: str) -> None:
             _show_groups(experiment, kind, {name: kinds[kind] for name, kinds in found.items()})
     st.caption(
         "AUROC with 95 % intervals by bootstrap over the patients of each group; dotted: chance. Base, "
-        "middle and vertex are thirds of each patient's scan, not anatomical landmarks."
+        "middle and vertex are thirds of each patient's scan, not anatomical landmarks. Dark, medium and "
+        "bright are thirds of all test slices by the mean brightness of the soft tissue."
     )
 
 
 def show_robustness(experiment: Experiment, level: str) -> None:
-    """Show AUROC on slices that are noisy, rotated, shifted or in another window."""
+    """Show AUROC on slices with noise, blur, rotation and other changes."""
     if "robustness.csv" not in experiment.card["files"]:
-        _show_missing(experiment, "the AUROC on slices that are noisy, rotated, shifted or in another window")
+        _show_missing(
+            experiment, "the AUROC on slices that are noisy, blurred, rotated, shifted, brighter or darker"
+        )
         return
     parts = {name: levels[level] for name, levels in records.robustness(experiment).items()}
     conditions = [(name, one) for name, part in parts.items() for one in part.get("conditions", ())]
@@ -134,9 +140,8 @@ def show_robustness(experiment: Experiment, level: str) -> None:
         else "No intervals were measured here."
     )
     st.caption(
-        f"{conditions[0][1]['n']:,} held-out {level}s. Each slice was changed, preprocessed again, and "
-        "scored by the network that never trained on it. Lines: the unchanged slices; dotted: chance. "
-        f"{bars}"
+        f"{conditions[0][1]['n']:,} test {level}s. Each slice was altered, preprocessed again, and scored by "
+        f"the network that never trained on it. Colored lines: unaltered slices; dotted: chance. {bars}"
     )
 
 
@@ -159,7 +164,7 @@ def _write_reason(found: Mapping[str, Any]) -> str:
 def _write_fits(parts: Mapping[str, Mapping[str, Any]]) -> str:
     fits = next(iter(parts.values()))["fits"]
     if "fitted_on" in fits:
-        return f"Fitted on {components.plain(fits['fitted_on'])}."
+        return f"Calibration was fitted on {components.plain(fits['fitted_on'])}."
     return "".join(
         f"{TITLES[name]}: {_sentence(found['fits']['reason'])} "
         for name, found in parts.items()
@@ -177,10 +182,16 @@ def _write_range(curve: Mapping[str, Any]) -> str:
     above = [own > max(all_, 0.0) for own, all_ in zip(curve["net_benefit"], curve["treat_all"], strict=True)]
     start, stop = _longest_run(above)
     if start == stop:
-        return "is above both at no threshold"
+        return "is at no threshold better than both"
     first, last = _longest_run([low is not None and low > 0 for low in curve["low"]])
-    certain = f" (interval above 0 up to {thresholds[last - 1]:.2f})" if first < last else ""
-    return f"is above both from **{thresholds[start]:.2f}** to **{thresholds[stop - 1]:.2f}**{certain}"
+    certain = (
+        f"; up to {write_percent(thresholds[last - 1])} the whole 95 % interval of its net benefit is above "
+        "zero"
+        if first < last
+        else ""
+    )
+    ends = f"**{write_percent(thresholds[start])}** to **{write_percent(thresholds[stop - 1])}**"
+    return f"is better than both at thresholds from {ends}{certain}"
 
 
 def _longest_run(values: Sequence[bool]) -> tuple[int, int]:
@@ -205,7 +216,7 @@ def _show_groups(experiment: Experiment, kind: str, models: Mapping[str, list[di
                 marks.append(Mark(title, name, auroc["value"], low, high, 0.5))
             row = rows.setdefault(
                 group["group"],
-                {"": title, "Slices": f"{group['n']:,}", "positive": f"{group['positives']:,}",
+                {"": title, "Slices": f"{group['n']:,}", "Positive slices": f"{group['positives']:,}",
                  "Patients": "unknown" if group["n_patients"] is None else str(group["n_patients"])},
             )  # fmt: skip
             row[f"{components.name_framework(name)} AUROC"] = components.write_figure(auroc, False)
@@ -217,7 +228,9 @@ def _show_groups(experiment: Experiment, kind: str, models: Mapping[str, list[di
         alt = f"AUROC of the networks by {_GROUPS[kind].lower()}"
         file = f"{experiment.name}-subgroups-{kind}"
         figures.show_figure(figure, f"subgroups_{kind}", file, alt, pd.DataFrame(data, columns=columns))
-    st.table(list(rows.values()), hide_index=True, border="horizontal", alt=f"Figures by {_GROUPS[kind]}")
+    st.table(
+        list(rows.values()), hide_index=True, border="horizontal", alt=f"Results by {_GROUPS[kind].lower()}"
+    )
 
 
 def _list_conditions(conditions: Sequence[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
@@ -253,12 +266,12 @@ def _write_losses(rows: Sequence[tuple[str, str, Mapping[str, Any]]], experiment
 
 
 def _write_area(figure: Mapping[str, Any]) -> str:
-    """Return an AUROC with its interval, without the words "no interval": the caption says so."""
-    return components.write_figure(figure, False).removesuffix(" :gray[no interval]")
+    """Return an AUROC with its interval, without the words "(no interval)": the caption says so."""
+    return components.write_figure(figure, False).removesuffix(" :gray[(no interval)]")
 
 
 def _show_missing(experiment: Experiment, what: str) -> None:
     with st.container(border=True):
         st.markdown(f"**Not measured yet.** This tab shows {what}.")
         st.markdown("To measure it in a few minutes, with the data set and the frameworks installed:")
-        st.code(f"python -m core robustness {experiment.name}", language="bash")
+        st.code(f"stroke-ct robustness {experiment.name}", language="bash")

@@ -22,8 +22,8 @@ def choose_source() -> Source | None:
         placeholder=str(here) if here else "a folder on this machine with Normal and Stroke inside",
         key="data_folder",
         persist_state="session",
-        help="Any folder on this machine with two folders of pictures, one per class. If empty: the folder "
-        f"in `{DATASET_VARIABLE}`, or the downloaded data set.",
+        help="Any folder on this machine with two folders of images, one per class. Leave blank to use the "
+        f"folder in `{DATASET_VARIABLE}` or the downloaded data set.",
     ).strip()
     folder = Path(named).expanduser() if named else here
     if folder is None:
@@ -41,7 +41,7 @@ def choose_source() -> Source | None:
 
 def _read(folder: Path) -> Dataset:
     place = st.empty()
-    found = datasets.dataset(folder, components.show_progress(place, "Reading the pictures"))
+    found = datasets.dataset(folder, components.show_progress(place, "Reading the images"))
     place.empty()
     return found
 
@@ -53,7 +53,7 @@ def _read_record() -> Source | None:
     if recorded is None:
         return None
     st.caption(
-        f"Below: the slices that the experiment {components.plain(recorded.name)} recorded, without pictures."
+        f"Shown below: the slices of the experiment {components.plain(recorded.name)}, without images."
     )
     classes = recorded.classes if recorded.card["protocol"]["labels"] == "folder" else ("Normal", "Stroke")
     return Source(loaders.slices(recorded), classes, recorded.card["dataset"]["fingerprint"], None)
@@ -81,7 +81,7 @@ def _show_loaded(source: Source, found: Dataset) -> None:
         st.warning(components.plain(warning), icon=components.SIGNS["warning"])
     if found.refused:
         n = len(found.refused)
-        with st.expander("1 file was refused" if n == 1 else f"{n} files were refused"):
+        with st.expander("1 file was refused" if n == 1 else f"{n:,} files were refused"):
             st.dataframe(found.refused, hide_index=True)
     if source.has_patients:
         with st.expander("The patients"):
@@ -101,12 +101,12 @@ def _list_patients(source: Source) -> pd.DataFrame:
 def _invite() -> None:
     with st.container(border=True):
         st.markdown(
-            "**No data set is on this machine.** With one, this page shows its slices and runs the control "
-            "on it."
+            "**The data set is not on this machine.** With it, this page also shows images and runs the "
+            "control with shuffled labels."
         )
         datasets.show_download()
         st.caption(
-            "Or name a folder above, run `python -m core download`, or set "
+            "Or enter its folder above, run `stroke-ct download`, or set "
             f"`{DATASET_VARIABLE}` to a folder and restart the dashboard."
         )
 

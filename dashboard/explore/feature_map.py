@@ -1,4 +1,4 @@
-"""The feature map of an experiment: slices that are similar to the networks are close together."""
+"""The similarity map of an experiment: slices that look alike to the networks are close together."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def show_map(experiment: Experiment, table: pd.DataFrame, key: str = "map") -> l
     places = features.iloc[table["row"].to_numpy()]
     placed = table.assign(x=places["x"].to_numpy(), y=places["y"].to_numpy()).dropna(subset=["x", "y"])
     if placed.empty:
-        st.markdown("These cases have no map: their features do not vary, or are missing.")
+        st.markdown("No map can be drawn: features are missing or all alike.")
         return []
     shares = [float(features[axis].var(ddof=0)) for axis in ("x", "y")]
     event = st.plotly_chart(
@@ -84,11 +84,11 @@ def show_map(experiment: Experiment, table: pd.DataFrame, key: str = "map") -> l
         on_select="rerun",
         selection_mode=("lasso", "box"),
         config=_BUTTONS,
-        alt=f"Map of {len(placed):,} slices by the networks' features: "
-        + ", ".join(f"{n} {OUTCOMES[name].title}" for name, n in _count(placed).items()),
+        alt=f"Similarity map of {len(placed):,} slices by the networks' features: "
+        + ", ".join(f"{n:,} {OUTCOMES[name].title}" for name, n in _count(placed).items()),
     )
     st.caption(
-        "Slices that are close together are similar to both networks. Draw around slices to select them. The "
+        "Slices that look alike to the networks are close together. Draw around slices to select them. The "
         "map is for exploring, not for measuring: most of the networks were trained on these slices."
     )
     return [int(point["customdata"][0]) for point in event["selection"]["points"]]
@@ -124,7 +124,7 @@ def _plot_outcome(
     )
     return {
         "type": "scatter", "mode": "markers", "x": rows["x"], "y": rows["y"],
-        "name": f"{looks.title} {len(rows)}",
+        "name": f"{looks.title} {len(rows):,}",
         "customdata": rows[["row", "file", *frameworks]].to_numpy(object),
         "marker": {
             "color": color, "symbol": looks.symbol, "size": looks.size, "opacity": looks.opacity,
@@ -144,16 +144,16 @@ def _count(placed: pd.DataFrame) -> dict[str, int]:
 def _offer_computation(experiment: Experiment) -> None:
     with st.container(border=True):
         st.markdown(
-            "**No map yet.** The map places slices that are similar to the networks close together. Once it "
+            "**No map yet.** The map places slices that look alike to the networks close together. Once it "
             "is computed, each case also shows its most similar training slices."
         )
         folder = find_dataset()
         if folder is None:
-            st.markdown("Computing it needs the pictures, which are not on this machine. Once they are, run:")
+            st.markdown("Computing it needs the images, which are not on this machine. Once they are, run:")
         elif st.button("Compute the map (takes minutes)", icon=":material/scatter_plot:", type="primary"):
             place = st.empty()
             try:
-                found = datasets.dataset(folder, components.show_progress(place, "Reading the pictures"))
+                found = datasets.dataset(folder, components.show_progress(place, "Reading the images"))
                 table, familiarity = measure_features(
                     experiment, found, components.show_progress(place, "Comparing the slices")
                 )
@@ -163,4 +163,4 @@ def _offer_computation(experiment: Experiment) -> None:
                 components.show_error(error)
             else:
                 st.rerun()
-        st.code(f"python -m core features {experiment.name}", language=None)
+        st.code(f"stroke-ct features {experiment.name}", language=None)

@@ -153,4 +153,4 @@ def test_missing_tables_have_a_reason(plain):
             assert ["slice", "patient"] == list(found[name])
             for part in found[name].values():
                 assert ["reason"] == list(part)
-                assert "python -m core robustness tiny" in part["reason"]
+                assert "stroke-ct robustness tiny" in part["reason"]

@@ -217,7 +217,7 @@ def test_what_was_not_measured_is_invited(open_page: OpenPage, models: Path, tab
     write_tiny_experiment(models)
     app = open_page("compare", tab=tab)
     assert "Not measured yet" in read_texts(app)
-    assert "python -m core robustness tiny" == app.code[0].value
+    assert "stroke-ct robustness tiny" == app.code[0].value
 
 
 def test_comparable_experiments_are_named(open_page: OpenPage, models: Path) -> None:
@@ -314,7 +314,7 @@ def test_unknown_patients_give_no_patient_level(open_page: OpenPage, models: Pat
 def test_without_the_data_set_the_samples_say_how_to_get_it(open_page: OpenPage, models: Path) -> None:
     """Without the data set the page names the command that downloads it."""
     write_tiny_experiment(models)
-    assert "python -m core download" in read_texts(open_page("compare", tab="Slices"))
+    assert "stroke-ct download" in read_texts(open_page("compare", tab="Slices"))
 
 
 def _write_data(folder: Path) -> pd.DataFrame:

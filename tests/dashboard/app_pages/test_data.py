@@ -54,7 +54,7 @@ def test_without_a_data_set_the_page_says_how_to_get_one(open_page: OpenPage) ->
     app = open_page("data")
     words = _words(app)
     assert "No data set is on this machine" in words
-    assert "python -m core download" in words
+    assert "stroke-ct download" in words
     assert "STROKE_CT_DATA" in words
     assert ["Download it from Kaggle (69 MB)"] == [button.label for button in app.button]
     assert not app.metric

@@ -268,7 +268,7 @@ def test_an_impossible_action_is_an_error(
     play_course(models, tmp_path, "mine", "failed")
 
     def refuse(name: str) -> None:
-        raise TrainingError(f'The training "{name}" is queued already')
+        raise TrainingError(f'The training run "{name}" is already queued')
 
     monkeypatch.setattr(runs, "resume_job", refuse)
     app = open_page("train")

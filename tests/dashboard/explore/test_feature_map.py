@@ -63,7 +63,7 @@ def test_without_a_map_the_command_is_offered(experiment: Experiment) -> None:
     app = _open()
     assert "No map yet." in _words(app)
     assert "not on this machine" in _words(app)
-    assert "python -m core features tiny" == app.code[0].value
+    assert "stroke-ct features tiny" == app.code[0].value
     assert not app.button
     assert "chosen: []" in _words(app)
 
