@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.evaluation import summary
+from core.evaluation.measures import list_keys
 from tests.builders import render_head
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
@@ -28,6 +32,25 @@ def models(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     st.cache_data.clear()
     st.cache_resource.clear()
     return models
+
+
+@pytest.fixture(scope="package", autouse=True)
+def evaluate_once() -> Iterator[None]:
+    """Evaluate the same predictions once for all tests: the bootstrap takes most of a page's time."""
+    known: dict[tuple[object, ...], bytes] = {}
+    evaluate = summary.from_predictions
+
+    def evaluate_or_recall(table: pd.DataFrame, *choices: Any, **more: Any) -> dict[str, Any]:
+        rows = pd.util.hash_pandas_object(table).to_numpy().tobytes()
+        key = (rows, *table.columns, repr(choices), repr(more), *list_keys())
+        if key not in known:
+            known[key] = pickle.dumps(evaluate(table, *choices, **more))
+        record: dict[str, Any] = pickle.loads(known[key])
+        return record
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(summary, "from_predictions", evaluate_or_recall)
+        yield
 
 
 @pytest.fixture
