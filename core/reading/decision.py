@@ -41,8 +41,7 @@ def make_rules(experiment: Experiment, operating_points: Mapping[str, float]) ->
     """
     if unknown := [name for name in operating_points if name not in experiment.frameworks]:
         raise ExperimentError(
-            f'Experiment "{experiment.name}" has no model for this operating point',
-            found=unknown[0],
+            f'Experiment "{experiment.name}" has no {unknown[0]} network',
             remedy=f"choose from: {', '.join(experiment.frameworks)}",
         )
     rules = {}

@@ -20,14 +20,8 @@ from core.reading.verdict import StudyRule, Verdict, judge_slice, make_study_rul
 from core.scans import COLOURED, OTHER_PART, Scan, Slice, window_hu
 from core.system import map_parallel
 
-SEEN_IN_TRAINING = (
-    "This file was used to train or tune the served networks: "
-    "the reading is not out of sample and looks better than it is."
-)
-COPY = (
-    "This slice looks the same as one used to train or tune the served networks: "
-    "the reading is not out of sample and looks better than it is."
-)
+SEEN_IN_TRAINING = "The networks were trained or tuned on this file, so the result is too optimistic."
+COPY = "The networks were trained or tuned on a slice that looks the same, so the result is too optimistic."
 # Modalities of CT and of pictures of it (secondary capture, other); many files name none.
 _PICTURES_OF_CT = ("", "CT", "SC", "OT", "other")
 
@@ -59,8 +53,9 @@ class Reader:
         for framework, model in self._models.items():
             if model.input_shape != experiment.recipe.shape:
                 raise ExperimentError(
-                    f'Experiment "{experiment.name}": the {framework} model does not fit the recipe',
-                    found=f"it takes {model.input_shape}, the recipe makes {experiment.recipe.shape}",
+                    f'Experiment "{experiment.name}": {framework} network and preprocessing do not match',
+                    found=f"the network needs images of shape {model.input_shape}, the preprocessing gives "
+                    f"{experiment.recipe.shape}",
                     remedy="train it again",
                 )
 
@@ -218,7 +213,7 @@ def _check_refusals(gates: Sequence[GateFinding]) -> None:
         raise ScanError(
             "This does not look like a head CT",
             found=reasons[0].removesuffix("."),
-            remedy="upload axial head CT in a soft-tissue window, or read it anyway",
+            remedy="give axial head CT in a brain window, or read it anyway (in a terminal: --override-gate)",
             code="not_head_ct",
         )
 

@@ -70,7 +70,7 @@ def list_members(data: bytes) -> list[Member]:
         raise ScanError(
             "The zip archive is unsafe and was not read",
             found=_DECEITS[deceit],
-            remedy="make a new archive that holds only the files",
+            remedy="make a new archive with only the scan files, without links",
             code="hostile_archive",
         )
     members = [
@@ -82,7 +82,7 @@ def list_members(data: bytes) -> list[Member]:
     ]
     if not members:
         raise ScanError(
-            "The zip archive holds no file", remedy="upload an archive with a study in it", code="empty"
+            "The zip archive contains no file", remedy="upload an archive with a study in it", code="empty"
         )
     if all(is_encrypted(entry) for _, entry in members):
         raise ScanError(
@@ -95,9 +95,11 @@ def describe(data: bytes, members: list[Member]) -> tuple[str, ...]:
     """Return remarks about a readable archive, as sentences."""
     remarks = []
     if not data.startswith(b"PK"):
-        remarks.append("Other data precedes the zip archive; it was ignored.")
+        remarks.append("Data before the start of the zip archive was ignored.")
     if max(entry.filename.count("/") for _, entry in members) > USUAL_DEPTH:
-        remarks.append(f"Folders in the zip archive are nested more than {USUAL_DEPTH} deep.")
+        remarks.append(
+            f"Folders in the zip archive are nested more than {USUAL_DEPTH} deep; they were read anyway."
+        )
     return tuple(remarks)
 
 
@@ -131,7 +133,7 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
 
 def _too_many() -> ScanError:
     return ScanError(
-        "The zip archive holds too many files",
+        "The zip archive contains too many files",
         found=f"the limit is {LIMITS.n_members:,}",
         remedy="upload one study at a time",
         code="too_large",

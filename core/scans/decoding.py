@@ -38,7 +38,7 @@ def decode_file(data: bytes, source: str, *, key: bytes = b"") -> Piece:
         raise ScanError("The file is empty", remedy="export or copy it again", code="empty")
     kind = formats.identify(data)
     if kind.remedy:
-        raise ScanError(f"The file is {kind.name}, not a picture", remedy=kind.remedy, code=kind.refusal)
+        raise ScanError(f"This is {kind.name}, which cannot be read", remedy=kind.remedy, code=kind.refusal)
     warnings = formats.compare_with_name(kind, source)
     # Imported late, so that reading a picture does not wait for either library.
     if kind.name == "DICOM":
@@ -155,14 +155,14 @@ def _check_planes(piece: Piece) -> None:
         height, width = plane.pixels.shape
         if min(height, width) < MIN_SIDE_PX:
             raise ScanError(
-                "The picture is too small to show a slice",
+                "The image is too small to show a slice",
                 found=f"{width} x {height} pixels; at least {MIN_SIDE_PX} x {MIN_SIDE_PX} are needed",
                 remedy="upload the slice at its full size",
                 code="degenerate",
             )
         if not np.isfinite(plane.pixels).all():
             raise ScanError(
-                "The picture holds values that are not finite numbers",
+                "The image contains values that are not finite numbers",
                 remedy="export it again, with missing values replaced",
                 code="degenerate",
             )

@@ -108,7 +108,7 @@ def _take_notes(dataset: Dataset, key: bytes) -> _Notes:
     kernel = dicom_attributes.read_text(dataset, "ConvolutionKernel")
     if any(word in kernel for word in ("BONE", "SHARP", "H60", "H70", "EDGE", "LUNG")):
         remarks.append(
-            "The picture was reconstructed with a sharp (bone) kernel, which makes brain look noisy."
+            "The image was reconstructed with a sharp (bone) kernel, which makes brain look noisy."
         )
     if dicom_attributes.read_text(dataset, "BodyPartExamined").replace(" ", "") in _OTHER_PARTS:
         remarks.append(OTHER_PART)
@@ -117,7 +117,7 @@ def _take_notes(dataset: Dataset, key: bytes) -> _Notes:
             "The scan was made with contrast agent; the networks were trained on scans without it."
         )
     if any(0x6000 <= tag.group <= 0x601E for tag in set(dataset.keys())):
-        remarks.append("The file holds an overlay; it was ignored.")
+        remarks.append("The file's overlay was ignored.")
     patient = ("PatientID", "PatientName", "PatientBirthDate")
     return _Notes(
         series=_digest(dataset, "SeriesInstanceUID", key),
@@ -142,9 +142,9 @@ def _to_piece(
         unit, frames = "gray", _to_gray(header, stored, window, remarks)
     planes = [_to_plane(dataset, index, pixels) for index, pixels in enumerate(frames)]
     if dicom_attributes.read_text(dataset, "BurnedInAnnotation") == "YES":
-        remarks.append("The file says that text is burnt into the picture; it may identify the patient.")
+        remarks.append("The file says that text is burned into the image; it may identify the patient.")
     if dicom_attributes.read_text(dataset, "LossyImageCompression") == "01":
-        remarks.append("The picture was stored with lossy compression.")
+        remarks.append("The image was stored with lossy compression.")
     return Piece(
         source=source,
         sha256=hashlib.sha256(data).hexdigest(),

@@ -73,10 +73,10 @@ def parse(data: bytes) -> tuple[Dataset, list[str]]:
     remarks: list[str] = []
     if data[128:132] == b"DICM":
         if any(data[:128]):
-            remarks.append("The preamble holds data of another kind of file; only the DICOM part was read.")
+            remarks.append("The preamble contains data of another file type; only the DICOM part was read.")
     elif data[:2] == b"\x02\x00":
         data = bytes(128) + b"DICM" + data
-        remarks.append("The file has no DICOM preamble.")
+        remarks.append("The file has no DICOM preamble; it was read without it.")
     else:
         raise ScanError(
             "The DICOM file does not say how it is encoded (no file meta information)",
@@ -104,7 +104,7 @@ def _inflate(packed: bytes) -> bytes:
     except zlib.error:
         raise damaged() from None
     if unpacker.unconsumed_tail:
-        raise _too_large(f"more than {MAX_INFLATED_BYTES // 1_000_000} MB when inflated")
+        raise _too_large(f"more than {MAX_INFLATED_BYTES // 1_000_000} MB when unpacked")
     return inflated
 
 
@@ -202,13 +202,13 @@ def _check_syntax(dataset: Dataset, syntax: UID, stored: int, expected: int) -> 
     if length < expected:
         raise damaged()
     if length > expected + 1:
-        return ["The file holds more pixel data than its dimensions need; the rest was ignored."]
+        return ["The file contains more pixel data than its dimensions need; the rest was ignored."]
     return []
 
 
 def _no_picture(what: str) -> ScanError:
     return ScanError(
-        "The DICOM file holds no readable picture",
+        "The DICOM file contains no readable image",
         found=what,
         remedy="upload the CT slices of the study",
         code="no_pixels",

@@ -96,7 +96,7 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (_starts(b"\x00\x00\x00\x0cJXL ", b"\xff\x0a"), Kind("a JPEG XL image", _AS_PICTURE)),
     (lambda data: data[4:8] == b"ftyp", Kind("a HEIC or AVIF image, or a video", _AS_PICTURE)),
     (_starts(b"\x00\x00\x01\x00"), Kind("an icon", _AS_PICTURE)),
-    (_starts(b"DDS ", b"icns", b"\x01\xda", b"\x0a\x05\x01"), Kind("a rare picture format", _AS_PICTURE)),
+    (_starts(b"DDS ", b"icns", b"\x01\xda", b"\x0a\x05\x01"), Kind("an image in a rare format", _AS_PICTURE)),
 )
 _UNKNOWN = Kind(
     "a file of unknown format", f"upload DICOM, NIfTI, or a CT slice as {PICTURES}", "not_an_image"
@@ -126,10 +126,10 @@ def compare_with_name(kind: Kind, source: str) -> list[str]:
             return [f"The name ends in {ending}, but the content is {kind.name}; it was read as {kind.name}."]
         return []
     if name.endswith(_MEDICAL_ENDINGS):
+        ending = next(ending for ending in _MEDICAL_ENDINGS if name.endswith(ending))
         raise ScanError(
-            "The file has a medical extension, but it is a picture without Hounsfield units",
-            found=kind.name,
-            remedy="upload the original, or rename the file to read the picture",
+            f"The name ends in {ending}, but the file is a {kind.name} image without Hounsfield units",
+            remedy=f"upload the original, or rename the file to end in {_ENDINGS[kind.name][0]}",
             code="unsupported_format",
         )
     ending = PurePosixPath(name).suffix

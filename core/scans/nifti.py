@@ -49,7 +49,7 @@ def decode(data: bytes, source: str) -> Piece:
     kind = _HEADERS.get(size) or _HEADERS.get(int.from_bytes(head[:4], "big"))
     if kind is None:
         raise ScanError(
-            "This gzip file does not hold a NIfTI volume",
+            "This gzip file does not contain a NIfTI volume",
             remedy="unpack it and upload the file inside",
             code="unsupported_format",
         )
@@ -68,7 +68,7 @@ def decode(data: bytes, source: str) -> Piece:
     planes = _to_planes(stored, affine, (slope, intercept) if rescales else None, remarks)
     if not all(np.isfinite(plane.pixels).all() for plane in planes):
         raise ScanError(
-            "The volume holds values that are not finite numbers",
+            "The volume contains values that are not finite numbers",
             remedy="export it again, with missing values replaced",
             code="degenerate",
         )

@@ -128,7 +128,7 @@ def _check_size(width: int, height: int, so_far: int) -> int:
 
 def _too_many_pixels(found: str) -> ScanError:
     return ScanError(
-        "The picture has too many pixels",
+        "The image has too many pixels",
         found=f"{found}; the limit is {MAX_PIXELS // 1_000_000} megapixels",
         remedy="upload single slices at their original size",
         code="too_large",
@@ -140,17 +140,17 @@ def _read_orientation(image: Image.Image, remarks: list[str]) -> int:
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except _DECODER_ERRORS:
-        remarks.append("The EXIF block is damaged; the picture is shown as stored.")
+        remarks.append("The EXIF block is damaged; the image is shown as stored.")
         return 1
     if orientation not in _UPRIGHT:
         return 1
-    remarks.append("The picture was turned upright by its EXIF orientation.")
+    remarks.append("The image was turned upright by its EXIF orientation.")
     return int(orientation)
 
 
 def _read_first(image: Image.Image, remarks: list[str]) -> list[NDArray[Any]]:
     if getattr(image, "n_frames", 1) > 1:
-        remarks.append("The file holds several pictures; only the first was read.")
+        remarks.append("The file contains several images; only the first was read.")
     values = _read_values(image, remarks)
     # After the pixels, because the EXIF block of a PNG may follow them.
     orientation = _read_orientation(image, remarks)
@@ -201,13 +201,13 @@ def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
     if image.mode != "L" and any(";16" in str(tile) for tile in getattr(image, "tile", ())):
         remarks.append("16-bit colour was read with 8 bits per channel.")
     if image.mode == "1":
-        remarks.append("The picture has only black and white (1 bit).")
+        remarks.append("The image has only black and white (1 bit).")
         return np.asarray(image.convert("L"))
     if image.mode == "LAB":
-        remarks.append("The picture is in Lab colour; its lightness was read.")
+        remarks.append("The image is in Lab color; its lightness was read.")
         return np.asarray(image.getchannel("L"))
     if image.mode == "CMYK":
-        remarks.append("The picture is in CMYK colour; it was converted to gray.")
+        remarks.append("The image is in CMYK color; it was converted to gray.")
     if image.has_transparency_data:
         image = _flatten_on_black(image, remarks)
     if image.mode == "L":
@@ -224,7 +224,7 @@ def _flatten_on_black(image: Image.Image, remarks: list[str]) -> Image.Image:
     *bands, alpha = image.convert("LA" if is_gray else "RGBA").split()
     if alpha.getextrema() == (255, 255):
         return bands[0] if is_gray else Image.merge("RGB", bands)
-    remarks.append("The picture has transparent parts; they are shown on black.")
+    remarks.append("The image has transparent parts; they are shown on black.")
     bands = [ImageChops.multiply(band, alpha) for band in bands]
     return bands[0] if is_gray else Image.merge("RGB", bands)
 
@@ -244,7 +244,7 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
         return [np.divide(frame, 255, dtype=np.float32) for frame in frames]
     if not all(np.isfinite(frame).all() for frame in frames):
         raise ScanError(
-            "The picture holds values that are not finite numbers",
+            "The image contains values that are not finite numbers",
             remedy="export it again, with missing values replaced",
             code="degenerate",
         )

@@ -13,7 +13,7 @@ from core.scans.windows import Window
 
 Unit = Literal["gray", "hu"]
 # The gate treats this warning as evidence against a head CT.
-OTHER_PART = "The file names another body part than the head."
+OTHER_PART = "The body part given in the file is not the head."
 # Orientation letters at the left, right, top and bottom of the picture: R, L, A, P, H (head), F (feet).
 Marks = tuple[str, str, str, str]
 

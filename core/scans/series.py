@@ -60,7 +60,7 @@ def sort_into_scans(pieces: Sequence[Piece]) -> Iterator[Scan | Refused]:
             _name_group([piece.source for piece in pieces]),
             ScanError(
                 "There are only localizers, no axial slices",
-                found=f"{left_out} pictures",
+                found=f"{left_out} images",
                 remedy="upload the axial series of the study",
                 code="localizer_only",
             ),
@@ -71,7 +71,7 @@ def sort_into_scans(pieces: Sequence[Piece]) -> Iterator[Scan | Refused]:
     if left_out:
         remarks.append(f"Localizers were left out: {left_out}.")
     if len(scans) > 1:
-        remarks.append(f"The upload holds {len(scans)} series or passes; each is read as a separate scan.")
+        remarks.append(f"There are {len(scans)} series or acquisitions; each is read as a separate scan.")
     for number, (members, repeated) in enumerate(scans, start=1):
         name = _name_group([member.piece.source for member in members])
         source = f"{name} (series {number})" if len(scans) > 1 else name
@@ -106,7 +106,7 @@ def _count_patients(pieces: Sequence[Piece]) -> int:
 
 def _patients_error() -> ScanError:
     return ScanError(
-        "The upload holds files of more than one patient",
+        "The upload contains files of more than one patient",
         remedy="upload one patient at a time",
         code="two_patients",
     )
@@ -236,7 +236,7 @@ def _describe_geometry(members: list[_Member]) -> list[str]:
     if directions is not None and not is_axial(directions):
         notes.append("The slices are not axial; the networks were trained on axial slices.")
     elif directions is not None and compute_tilt_deg(directions) >= 1:
-        notes.append(f"The slices are tilted by {compute_tilt_deg(directions):.0f}° (gantry tilt).")
+        notes.append(f"The slices are tilted by {compute_tilt_deg(directions):.1f}° (gantry tilt).")
     steps = _steps(members)
     if not len(steps):
         return notes
@@ -267,16 +267,16 @@ def _select_usable(members: list[_Member], unit: Unit) -> tuple[tuple[Slice, ...
         slices.append(Slice(pixels, member.position))
     if not slices:
         raise ScanError(
-            "The picture is blank",
+            "The image is blank",
             found="every pixel has the same value",
-            remedy="export the slice again in a brain window",
+            remedy="export the slice again in a brain window (center 40 HU, width 120 HU)",
             code="degenerate",
         )
     notes = []
     if blank:
         notes.append(f"Blank frames were left out: {', '.join(map(str, blank))} (counted from 1).")
     if unit == "gray" and any(_is_nearly_empty(slice_.pixels) for slice_ in slices):
-        notes.append("Almost every pixel has the same value; the picture is nearly empty.")
+        notes.append("Almost every pixel has the same value; the image is nearly empty.")
     return tuple(slices), notes
 
 

@@ -38,7 +38,7 @@ def write_aside(path: Path) -> Iterator[Path]:
         raise StrokeError(
             f"{path.name} could not be written",
             found=error.strerror or type(error).__name__,
-            remedy=f"check the free space of and the permissions on the folder {path.parent}",
+            remedy=f"check free space and permissions of {path.parent}",
             code="not_written",
         ) from error
     finally:

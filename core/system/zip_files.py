@@ -178,9 +178,9 @@ class CheckedZip:
 
 _MANIPULATED = "it may have been manipulated"
 _DANGERS: dict[str, tuple[str, str]] = {
-    "link": ("holds a link or a device", "only plain files are accepted"),
-    "outside": ("names a file outside itself", "an absolute path or one with '..'"),
-    "overlap": ("holds files that overlap", _MANIPULATED),
+    "link": ("contains a link or a device", "only plain files are accepted"),
+    "outside": ("contains a path that leads outside it", "an absolute path or one with '..'"),
+    "overlap": ("contains files that overlap", _MANIPULATED),
 }
 
 
@@ -192,7 +192,7 @@ def open_zip(source: BinaryIO, limits: Limits) -> Iterator[CheckedZip]:
         StrokeError: code "bad_zip": it is not a zip archive, or exceeds the limits.
     """
     if has_long_directory(source, limits):
-        raise _refuse("holds too many files", f"at most {limits.n_members:,} are accepted")
+        raise _refuse("contains too many files", f"at most {limits.n_members:,} are accepted")
     try:
         with zipfile.ZipFile(source) as archive:
             yield CheckedZip(source, archive, limits)
@@ -202,7 +202,9 @@ def open_zip(source: BinaryIO, limits: Limits) -> Iterator[CheckedZip]:
 
 def _check_members(members: Sequence[zipfile.ZipInfo], limits: Limits) -> None:
     if len(members) > limits.n_members:
-        raise _refuse("holds too many files", f"{len(members):,}; at most {limits.n_members:,} are accepted")
+        raise _refuse(
+            "contains too many files", f"{len(members):,}; at most {limits.n_members:,} are accepted"
+        )
     if sum(info.file_size for info in members) > limits.total_bytes:
         raise _refuse(
             "is too large when unpacked", f"at most {limits.total_bytes / 1e6:,.0f} MB are accepted"
@@ -213,13 +215,13 @@ def _check_members(members: Sequence[zipfile.ZipInfo], limits: Limits) -> None:
         if any(part in ("", ".") for part in parts) or set(info.filename) & set("\\:\0"):
             raise _refuse(*_DANGERS["outside"])
         if info.filename.casefold() in names:
-            raise _refuse("holds two files with the same name", "")
+            raise _refuse("contains two files with the same name", "")
         names.add(info.filename.casefold())
         if is_encrypted(info):
             raise _refuse("is encrypted", "", "create it without a password")
         if info.file_size > limits.member_bytes:
             raise _refuse(
-                "holds a file that is too large", f"at most {limits.member_bytes / 1e6:,.0f} MB each"
+                "contains a file that is too large", f"at most {limits.member_bytes / 1e6:,.0f} MB each"
             )
         if info.file_size > limits.bytes_of(info):
             raise _refuse("has a suspicious compression ratio", f"more than {limits.ratio} to 1")

@@ -176,6 +176,6 @@ def test_a_self_extractor_and_deep_folders_are_reported() -> None:
     """A program before the archive and deeply nested folders are skipped with a remark."""
     deep = write_zip({"d/" * 60 + str(index): one for index, one in enumerate(write_series(2))})
     (scan,) = read_study([("a.exe", b"MZ program" + deep)]).scans
-    assert ("Other data precedes the zip archive; it was ignored.", True) == (
+    assert ("Data before the start of the zip archive was ignored.", True) == (
         scan.warnings[0], "deep" in scan.warnings[1]
     )  # fmt: skip

@@ -83,7 +83,7 @@ def test_a_file_without_preamble_is_read_with_a_remark() -> None:
     """A file that begins with its meta header is read, with a remark."""
     piece = dicom.decode(write_dicom()[132:], "a")
     np.testing.assert_array_equal(render_hu(), piece.planes[0].pixels)
-    assert ("The file has no DICOM preamble.",) == piece.warnings
+    assert ("The file has no DICOM preamble; it was read without it.",) == piece.warnings
 
 
 def test_the_frames_of_a_file_are_its_planes() -> None:
@@ -155,11 +155,11 @@ def test_bits_above_the_stored_ones_are_masked() -> None:
     [
         ({"Modality": "MR"}, "not CT: the file says MR"),
         ({"Modality": "SECRET"}, "does not say that it is CT"),
-        ({"BurnedInAnnotation": "YES"}, "burnt into"),
+        ({"BurnedInAnnotation": "YES"}, "burned into"),
         ({"LossyImageCompression": "01"}, "lossy"),
         ({"ConvolutionKernel": "BONEPLUS"}, "sharp"),
         ({"ContrastBolusAgent": "SECRET"}, "contrast"),
-        ({"BodyPartExamined": "CHEST"}, "another body part"),
+        ({"BodyPartExamined": "CHEST"}, "not the head"),
         ({"RescaleSlope": -1}, "negative"),
         ({"RescaleSlope": None}, "may be wrong"),
     ],

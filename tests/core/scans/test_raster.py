@@ -267,7 +267,7 @@ def test_animation_gives_its_first_picture(gray, encode, format_name):
     data = encode(frames[0], format_name, save_all=True, append_images=frames[1:], lossless=True)
     picture = decode(data, format_name)
     np.testing.assert_allclose(gray / 255, only(picture), atol=0.02)
-    assert ("The file holds several pictures; only the first was read.",) == picture.warnings
+    assert ("The file contains several images; only the first was read.",) == picture.warnings
 
 
 @pytest.mark.parametrize(("width", "height"), [(8001, 8000), (100_000, 100_000), (2**31 - 1, 2**31 - 1)])

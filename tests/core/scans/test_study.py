@@ -167,7 +167,7 @@ def test_gantry_tilt_orders_along_the_normal() -> None:
     directions = (1.0, 0.0, 0.0, 0.0, float(np.cos(tilt)), float(-np.sin(tilt)))
     scan = only(read(*write_series(4, directions=directions)))
     assert 5 * np.cos(tilt) == pytest.approx(scan.technical.slice_spacing_mm, abs=1e-3)
-    assert (20.0, ("The slices are tilted by 20° (gantry tilt).",)) == (
+    assert (20.0, ("The slices are tilted by 20.0° (gantry tilt).",)) == (
         scan.technical.gantry_tilt_deg, scan.warnings
     )  # fmt: skip
 
