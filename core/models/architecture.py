@@ -141,8 +141,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     for architecture in (
         Architecture(
             name="plain",
-            title="Plain CNN on the whole picture",
-            summary="The network of the published 97 %: four convolutions and a dense layer, 224x224 RGB.",
+            title="Plain CNN on the whole image",
+            summary="The network behind a published accuracy of 97 %: four convolutions and a dense layer, "
+            "224x224 RGB.",
             recipe=Recipe(size=224, channels="rgb", framing="whole", intensity="unit"),
             features=(
                 Convolution(16, kernel=5, stride=2, normalise=True),
@@ -167,9 +168,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture(
             name="framed",
-            title="Evidence map on the framed head",
-            summary="Made for the honest task: the head is framed and its gray values normalised, a "
-            "pretrained backbone computes features, and the strongest local evidence counts.",
+            title="Evidence-map network on the cropped head",
+            summary="Made for slice labels: crops the head, normalizes its gray values, computes features "
+            "with a pretrained backbone; the strongest local evidence decides.",
             recipe=Recipe(size=256, channels="gray", framing="head", intensity="tissue"),
             features=(
                 FrozenBackbone(),
@@ -264,7 +265,7 @@ def _parse_layers(rows: list[dict[str, Any]]) -> tuple[tuple[Layer, ...], dict[s
 
 def _refuse(protocol: dict[str, Any], found: str) -> StrokeError:
     return StrokeError(
-        f"The layers on the card of the architecture {protocol.get('architecture')!r} cannot be built",
+        f"The layers of the architecture {protocol.get('architecture')!r} in experiment.json cannot be built",
         found=found[:200],
-        remedy="use the version of this program that wrote the card",
+        remedy="use the version of this program that wrote it",
     )

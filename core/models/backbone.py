@@ -96,7 +96,7 @@ def _read(path: Path, sha256: str) -> dict[str, np.ndarray]:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ExperimentError(
             f"{path.name} is not the backbone that the networks were trained with",
-            remedy="install the program again (in a clone: git restore core/models)",
+            remedy=f"install the program again (in a clone: git restore core/models/{path.name})",
         )
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return {name: arrays[name].astype(np.float32) for name in arrays.files}

@@ -96,7 +96,7 @@ class BaseCNN(ABC):
                 raise TrainingError(
                     "The training loss is no longer a finite number",
                     found=f"{loss} after {start} images of the epoch",
-                    remedy="the last good checkpoint is kept; train with a lower learning rate",
+                    remedy="delete this training run, then train again with a lower learning rate",
                 )
             loss_sum += loss * len(batch)
             weight_sum += float(weight.sum())

@@ -128,7 +128,7 @@ def build_cnn(framework: str, architecture: Architecture, *, seed: int, n_thread
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             f"{error.name} is not installed, and training or verifying the {framework} network needs it",
-            remedy='install it with: pip install "stroke-ct[train]"',
+            remedy='install the libraries for training (in a clone: pip install ".[train]")',
         ) from error
     cnn: CNN = getattr(module, class_name)(architecture, seed=seed, n_threads=n_threads)
     return cnn

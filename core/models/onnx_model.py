@@ -76,7 +76,7 @@ class ServedModel:
             )
         except _RUNTIME_ERRORS as error:
             raise ExperimentError(
-                f"The model {self._title} cannot be loaded",
+                f"The network {self._title} cannot be loaded",
                 found=_first_line(error),
                 remedy="get the experiment again, or train it again",
             ) from error
@@ -118,7 +118,7 @@ class ServedModel:
         ):
             listed = ", ".join(f"{value.name} {value.shape}" for value in inputs.values())
             raise ExperimentError(
-                f'The model {self._title} does not have the input "{INPUT}" (n, h, w, c) float32 and the '
+                f'The network {self._title} does not have the input "{INPUT}" (n, h, w, c) float32 and the '
                 f"outputs {', '.join(OUTPUTS)}",
                 found=f"inputs {listed}; outputs {', '.join(outputs)}",
             )
@@ -126,13 +126,15 @@ class ServedModel:
 
     def _check_images(self, images: np.ndarray) -> None:
         expected = ", ".join(str(size) for size in self.input_shape)
-        remedy = "prepare slices with the recipe of the same experiment"
+        remedy = "prepare slices with the preprocessing of the same experiment"
         if not isinstance(images, np.ndarray) or images.dtype != np.float32:
             found = str(images.dtype) if isinstance(images, np.ndarray) else type(images).__name__
-            raise ExperimentError(f"The model {self._title} needs float32 arrays", found=found, remedy=remedy)
+            raise ExperimentError(
+                f"The network {self._title} needs float32 arrays", found=found, remedy=remedy
+            )
         if images.shape[1:] != self.input_shape or len(images) == 0:
             raise ExperimentError(
-                f"The model {self._title} needs images of shape (n, {expected}), n at least 1",
+                f"The network {self._title} needs images of shape (n, {expected}), n at least 1",
                 found=str(images.shape),
                 remedy=remedy,
             )
@@ -140,7 +142,7 @@ class ServedModel:
         # NaN and infinity fail this comparison too.
         if not (low >= 0 and high <= 1):
             raise ExperimentError(
-                f"The model {self._title} needs values between 0 and 1",
+                f"The network {self._title} needs values between 0 and 1",
                 found=f"{low:g} to {high:g}",
                 remedy=remedy,
             )
@@ -149,7 +151,11 @@ class ServedModel:
         try:
             probability, heat, features = self._session.run(list(OUTPUTS), {INPUT: images})
         except _RUNTIME_ERRORS as error:
-            raise ExperimentError(f"The model {self._title} failed", found=_first_line(error)) from error
+            raise ExperimentError(
+                f"The network {self._title} could not be run",
+                found=_first_line(error),
+                remedy="get the experiment again, or train it again",
+            ) from error
         n = len(images)
         if (
             probability.size != n
@@ -158,14 +164,14 @@ class ServedModel:
             or not len(heat) == len(features) == n
         ):
             raise ExperimentError(
-                f"The model {self._title} did not return n probabilities, heat maps and features",
+                f"The network {self._title} did not return n probabilities, heat maps and features",
                 found=f"{probability.shape}, {heat.shape}, {features.shape} for n = {n}",
             )
         probability = probability.reshape(n)
         whole = np.isfinite(heat).all() and np.isfinite(features).all()
         if not (whole and (probability >= 0).all() and (probability <= 1).all()):
             raise ExperimentError(
-                f"The model {self._title} returned values that are not probabilities or not finite",
+                f"The network {self._title} returned values that are not probabilities or not finite",
                 remedy="its weights are damaged: train it again",
             )
         return Served(

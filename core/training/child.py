@@ -125,8 +125,8 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
     if not difference <= PARITY_TOLERANCE:
         path.unlink()
         raise ParityError(
-            f"The exported {members[0].framework} model gives other probabilities than the network",
-            found=f"a difference of {difference:.2g}, at most {PARITY_TOLERANCE:g} is allowed",
+            f"The exported {members[0].framework} network and the trained one give different probabilities",
+            found=f"a difference of {difference:.2g}; at most {PARITY_TOLERANCE:g} is allowed",
             remedy="the experiment is refused; check the versions of the framework and of its ONNX exporter",
         )
     return {"max_difference": difference, "n_slices": len(sample)}
@@ -178,8 +178,8 @@ class _Progress:
         # resumed training.
         if os.getppid() != self._parent:
             raise TrainingError(
-                "The training that this process belongs to was killed",
-                remedy="resume the training (in a terminal: --resume)",
+                "The training run that this process belongs to was killed",
+                remedy="resume the training run (in a terminal: --resume)",
             )
         now = time.monotonic()
         if self._start_fraction < 0:
@@ -227,7 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     probabilities.add_argument("--experiment", type=Path, required=True)
     probabilities.add_argument("--images", type=Path, required=True)
     probabilities.add_argument("--out", type=Path, required=True)
-    probabilities.add_argument("--fold", type=int, help="run only this fold's network")
+    probabilities.add_argument("--fold", type=int, help="run only the network of this fold (from 0)")
     for one in (train_parser, probabilities):
         one.add_argument("--framework", required=True)
     options = parser.parse_args(arguments)

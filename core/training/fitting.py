@@ -95,7 +95,7 @@ def fit_fold(
             raise TrainingError(
                 "The validation loss is no longer a finite number",
                 found=f"{validation_loss} in epoch {epoch}",
-                remedy="the last good checkpoint is kept; train with a lower learning rate",
+                remedy="delete this training run, then train again with a lower learning rate",
             )
         state["history"].append(
             {
@@ -182,8 +182,8 @@ def _read_state(folder: Path) -> dict[str, Any]:
         return {key: state[key] for key in ("finished", "checkpoint", "history")}
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"The training's state in {path.parent.name} is damaged",
+            f"The state of the training run in {path.parent.name} is damaged",
             found=str(error),
-            remedy=f"delete the folder {path.parent}, then resume the training (in a terminal: --resume); "
-            "this fold starts again",
+            remedy=f"delete the folder {path.parent}, then resume the training run (in a terminal: "
+            "--resume); this fold starts again",
         ) from error

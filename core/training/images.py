@@ -41,9 +41,9 @@ def check_space(work: Path, n_slices: int, architecture: Architecture, n_framewo
     free = shutil.disk_usage(work).free
     if free < (needed - written) + _RESERVE_BYTES:
         raise TrainingError(
-            "The disk has too little space for this training",
+            "The disk has too little space for this training run",
             found=f"{(needed - written) / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free",
-            remedy=f"free space on the disk of {work.parent}, then resume the training",
+            remedy=f"free space on the disk of {work.parent}, then resume the training run",
         )
 
 

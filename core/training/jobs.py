@@ -99,7 +99,7 @@ def read_job(name: str, root: Path | None = None) -> Job:
     # The folder may vanish at any moment: a finished training removes it.
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f'There is no training "{name}"', remedy="look among the experiments: it may have finished"
+            f'There is no training run "{name}"', remedy="look among the experiments: it may have finished"
         ) from error
 
 

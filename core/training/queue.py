@@ -48,11 +48,12 @@ def start_training(dataset: Path, name: str, protocol: Protocol, *, root: Path |
     check_name(name)
     with lock_queue(root):
         if is_taken(name, root):
-            raise TrainingError(f'There is an experiment "{name}" already', remedy="choose another name")
+            raise TrainingError(f'An experiment "{name}" already exists', remedy="choose another name")
         work = work_folder(root, name)
         if (work / "job.json").exists():
             raise TrainingError(
-                f'A training "{name}" is unfinished', remedy="resume or delete it, or choose another name"
+                f'An unfinished training run "{name}" already exists',
+                remedy="resume or delete it, or choose another name",
             )
         work.mkdir(parents=True, exist_ok=True)
         choices = {
@@ -77,10 +78,10 @@ def resume_job(name: str, root: Path | None = None) -> Job:
     with lock_queue(root):
         job = read_job(name, root)
         if job.state in ("running", "queued"):
-            raise TrainingError(f'The training "{name}" is {job.state} already')
+            raise TrainingError(f'The training run "{name}" is already {job.state}')
         if not job.command:
             raise TrainingError(
-                f'The training "{name}" was started in a terminal',
+                f'The training run "{name}" was started in a terminal',
                 remedy="resume it there, with the same settings and --resume",
             )
         _enqueue(job.folder)
@@ -107,7 +108,10 @@ def cancel_job(name: str, root: Path | None = None) -> None:
     deadline = time.monotonic() + _CANCEL_WAIT_S
     while is_alive(process, born):
         if time.monotonic() > deadline:
-            raise TrainingError(f'The training "{name}" does not end', found=f"process {process}")
+            raise TrainingError(
+                f'The training run "{name}" did not stop within {_CANCEL_WAIT_S:.0f} s',
+                remedy=f"try again, or end process {process}",
+            )
         time.sleep(0.1)
     # A process that ended before it could handle the signal did not write its state.
     with contextlib.suppress(TrainingError):
@@ -139,7 +143,7 @@ def discard_job(name: str, root: Path | None = None) -> None:
     with lock_queue(root):
         job = read_job(name, root)
         if job.state == "running":
-            raise TrainingError(f'The training "{name}" is running', remedy="cancel it first")
+            raise TrainingError(f'The training run "{name}" is still running', remedy="cancel it first")
         shutil.rmtree(job.folder)
 
 

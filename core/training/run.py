@@ -125,12 +125,12 @@ def _check_free(root: Path, work: Path, resume: bool) -> None:
     """Raise unless the name is free, or belongs to an unfinished training that is to be resumed."""
     if is_taken(work.name, root):
         raise ExperimentError(
-            f'There is an experiment "{work.name}" already',
+            f'An experiment "{work.name}" already exists',
             remedy="choose another name, or delete that folder first",
         )
     if (work / "plan.json").exists() and not resume:
         raise TrainingError(
-            f'A training "{work.name}" is unfinished',
+            f'An unfinished training run "{work.name}" already exists',
             remedy=f"resume it (in a terminal: --resume), or discard it by deleting {work}",
         )
 
@@ -164,8 +164,8 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
         differs = [key for key in plan if old.get(key) != json.loads(json.dumps(plan[key]))]
         if differs:
             raise TrainingError(
-                f'The unfinished training "{name}" has other settings or data',
-                found=f"another {' and '.join(differs)}",
+                f'The unfinished training run "{name}" was started with different settings or data',
+                found=f"different: {', '.join(differs)}",
                 remedy=f"use the same settings and data, or discard it by deleting {work}",
             )
         return plan, folds
@@ -206,8 +206,8 @@ def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress)
                     raise TrainingError(
                         f"The {framework} training ended with an error",
                         found=describe_end(code, work / framework / "log.txt"),
-                        remedy="fix the cause, then resume the training (in a terminal: --resume); finished "
-                        "epochs are kept",
+                        remedy="fix the cause, then resume the training run (in a terminal: --resume); "
+                        "finished epochs are kept",
                     )
             if all(code == 0 for code in codes.values()):
                 return

@@ -114,7 +114,7 @@ def make_small(sizes, positives):
 def test_set_of_one_class_is_refused():
     """A set with one class only is refused, with its name and fold."""
     y, patients = make_small([5, 5, 3, 8, 3], [3, 2, 1, 8, 0])
-    with pytest.raises(DatasetError, match="test set of fold 2 would hold one class only"):
+    with pytest.raises(DatasetError, match="test set of fold 2 would contain only one class"):
         make_folds(y, patients, split="patient", folds=3, seed=0)
 
 

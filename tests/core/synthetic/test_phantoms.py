@@ -143,9 +143,9 @@ def test_data_set_is_reproducible(tmp_path):
 
 
 def test_existing_data_set_is_not_mixed_with(tmp_path):
-    """A folder that already holds classes and a set that is too small are refused."""
+    """A folder that already contains classes and a set that is too small are refused."""
     write_phantom_dataset(tmp_path, n_patients=2, slices_per_patient=4, size=64)
-    with pytest.raises(DatasetError, match="already holds"):
+    with pytest.raises(DatasetError, match="already contains"):
         write_phantom_dataset(tmp_path)
     with pytest.raises(DatasetError, match="at least 2 patients"):
         write_phantom_dataset(tmp_path / "new", n_patients=1)

@@ -109,7 +109,7 @@ def test_resume_refuses(models: Path, living: subprocess.Popen[bytes], started: 
     write_job_folder(models, "now", "running", living.pid, command={"folds": 1})
     write_job_folder(models, "waiting", "queued", 0, command={"folds": 1})
     write_job_folder(models, "terminal", "failed", 1)
-    expected = {"now": "running already", "waiting": "queued already", "terminal": "--resume", "gone": "gone"}
+    expected = {"now": "already running", "waiting": "already queued", "terminal": "--resume", "gone": "gone"}
     for name, words in expected.items():
         with pytest.raises(TrainingError, match=words):
             resume_job(name)
@@ -159,7 +159,7 @@ def test_cancel_names_a_process_that_does_not_end(models: Path, monkeypatch: pyt
     monkeypatch.setattr(job_queue, "_CANCEL_WAIT_S", 0.3)
     write_job_folder(models, "one", "running", process.pid)
     try:
-        with pytest.raises(TrainingError, match="does not end"):
+        with pytest.raises(TrainingError, match="did not stop"):
             cancel_job("one")
         assert is_alive(process.pid)
     finally:

@@ -73,12 +73,12 @@ def test_a_plan_is_for_the_same_settings_only(tmp_path: Path, few: Path) -> None
     for fold, same in zip(folds, same_folds, strict=True):
         np.testing.assert_array_equal(fold.test, same.test)
     for change in ({"folds": 3}, {"epochs": 3}, {"seed": 1}, {"labels": "folder"}):
-        with pytest.raises(TrainingError, match="another protocol"):
+        with pytest.raises(TrainingError, match="different: protocol"):
             _plan(tmp_path, dataset, replace(protocol, **change), "one")
     with pytest.raises(TrainingError, match="recipe"):
         _plan(tmp_path, dataset, replace(protocol, architecture="plain"), "one")
     next((few / "Normal").iterdir()).unlink()
-    with pytest.raises(TrainingError, match="another dataset"):
+    with pytest.raises(TrainingError, match="different: dataset"):
         _plan(tmp_path, index_dataset(few), protocol, "one")
 
 
@@ -179,7 +179,7 @@ def empty(folder: Path) -> None:
         (empty, "no class folders"),
         (lambda folder: shutil.rmtree(folder / "Stroke"), "one class only"),
         (keep_one, "slices"),
-        (damage_all, "no readable picture"),
+        (damage_all, "no readable image"),
     ],
 )
 def test_dataset_faults(models: Path, few: Path, spoil: Callable[[Path], None], words: str) -> None:

@@ -74,7 +74,7 @@ def test_with_no_training_the_page_invites_to_start_one(open_page: OpenPage) -> 
     """The page shows the plan, and one sentence on what will appear."""
     app = open_page("train")
     assert "No training is running" in read_texts(app)
-    assert "There is none yet" in read_texts(app)
+    assert "No experiments yet" in read_texts(app)
     assert "not on this machine yet" in read_texts(app)
     assert app.button(key="start").disabled
 
@@ -87,7 +87,7 @@ def test_the_plan_is_written_in_words(open_page: OpenPage) -> None:
     assert "The slices are split into 5 folds" in read_texts(app)
     assert any("in both training and test" in warning.value for warning in app.warning)
     app.number_input(key="folds").set_value(1).run()
-    assert "One tenth of the slices is held out" in read_texts(app)
+    assert "One tenth of the slices is a test set" in read_texts(app)
 
 
 def test_the_time_is_shown_with_its_basis(
@@ -97,7 +97,7 @@ def test_the_time_is_shown_with_its_basis(
     monkeypatch.setenv("STROKE_CT_DATA", str(phantoms))
     app = open_page("train")
     assert "8 in Normal and 8 in Stroke" in read_texts(app)
-    assert "not known yet" in read_texts(app)
+    assert "no estimate yet" in read_texts(app)
     asked = []
     monkeypatch.setattr(
         plan, "estimate_duration", lambda *args: asked.append(args) or Estimate(840, "earlier", 2501)
@@ -255,7 +255,7 @@ def test_delete_asks_first(open_page: OpenPage, models: Path, tmp_path: Path) ->
     """The delete button comes with a sentence on what is lost."""
     play_course(models, tmp_path, "mine", "failed")
     app = open_page("train")
-    assert "This deletes everything" in read_texts(app)
+    assert "This deletes the unfinished training run" in read_texts(app)
     app.button(key="discard_mine").click().run()
     assert not work_folder(models, "mine").exists()
     assert "No training is running" in read_texts(app)
@@ -273,7 +273,7 @@ def test_an_impossible_action_is_an_error(
     monkeypatch.setattr(runs, "resume_job", refuse)
     app = open_page("train")
     app.button(key="resume_mine").click().run()
-    assert any("queued already" in warning.value for warning in app.warning)
+    assert any("already queued" in warning.value for warning in app.warning)
 
 
 def test_a_failed_training_says_why(open_page: OpenPage, models: Path, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_finished_experiments_are_listed_and_deleted(open_page: OpenPage, models
     write_tiny_experiment(models, DEFAULT_NAME)
     write_tiny_experiment(models, "mine")
     app = open_page("train")
-    assert "without native weights" in read_texts(app)
+    assert "without PyTorch and Keras weights" in read_texts(app)
     assert f"remove_now_{DEFAULT_NAME}" not in {button.key for button in app.button}
     app.button(key="remove_now_mine").click().run()
     assert [DEFAULT_NAME] == [path.name for path in models.iterdir() if not path.name.startswith(".")]
