@@ -11,7 +11,7 @@ from dashboard.shared import DISCLAIMER
 return_freed_memory()
 session.watch_session()
 st.set_page_config(
-    page_title="Brain CT, read twice",
+    page_title="Brain CT read by two networks",
     page_icon=str(Path(__file__).parent / "pictures" / "icon.svg"),
     layout="wide",
     menu_items={"About": f"Two convolutional networks read brain CT slices. {DISCLAIMER}"},

@@ -12,41 +12,51 @@ _LEAD = (
 
 
 def show_page() -> None:
-    """Show the intended use, and each experiment's summary and limits."""
+    """Show the intended use, each experiment's summary, and the limits."""
     with st.container(key="pair_about"):
         left, right = st.columns(2, gap="large")
     with left:
         st.subheader("What it is for", anchor=False)
         st.markdown(
             "- To see how the two networks read a slice, where they look, and whether they agree.\n"
-            "- To compare them honestly: same slices, same split, and figures only from slices that the "
+            "- To compare them fairly: same slices, same split, and results only from slices that the "
             "network never saw.\n"
-            "- To learn how much a result depends on how the data are split and labelled."
+            "- To learn how much a result depends on how the data are split and labeled."
         )
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
-        st.page_link("app_pages/compare.py", label="Compare the networks", icon=":material/balance:")
+        st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
     with right:
         st.subheader("What it is not for", anchor=False)
         st.markdown(
-            "- No diagnosis, no triage, no treatment decision: it has been tested on one small public "
-            "data set.\n"
+            "- Diagnosis, triage or treatment decisions: it has been tested only on one small public data "
+            "set.\n"
             "- Each slice is read alone, as a gray image: the networks see no adjacent slice and nothing "
             "else of the patient.\n"
-            "- A heat map shows where a network looked. It neither outlines a lesion nor proves one."
+            "- A heat map shows where a network looked; it does not outline a lesion or prove one."
         )
     found, damaged = loaders.experiments()
     for error in damaged:
         components.show_error(error)
     if found:
         st.subheader("The experiments", anchor=False)
+    # Limits that all experiments have are shown once.
+    lists = [experiment.card["limits"] for experiment in found]
+    shared = [limit for limit in (lists[0] if lists else ()) if all(limit in limits for limits in lists)]
     for experiment in found:
         with st.container(border=True):
             st.markdown(
                 f"**{components.plain(experiment.name)}**  \n{components.plain(experiment.card['summary'])}"
             )
             components.show_meaning(experiment)
-            for limit in experiment.card["limits"]:
-                st.markdown(f"- {components.plain(limit)}")
+            _show_limits([limit for limit in experiment.card["limits"] if limit not in shared])
+    if shared:
+        st.subheader("Limits", anchor=False)
+        _show_limits(shared)
+
+
+def _show_limits(limits: list[str]) -> None:
+    if limits:
+        st.markdown("\n".join(f"- {components.plain(limit)}" for limit in limits))
 
 
 with components.page("About", _LEAD):

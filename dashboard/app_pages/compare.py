@@ -1,4 +1,4 @@
-"""Compare: the networks of an experiment on held-out slices, with all figures from its record."""
+"""Compare: the networks of an experiment on test slices, with all results from its record."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from core.experiments import Experiment
 from dashboard.compare import operating_point, paired_tests, slice_counts, tabs as compare_tabs
 from dashboard.shared import Scene, components, loaders, records, state, write_percent
 
-_LEAD = "The networks on the same slices. Each slice is scored by a network that never trained on it."
+_LEAD = "Both networks on the same test slices. Each slice is scored by a network that never trained on it."
 # Tabs that depend on the operating point.
 _MOVED = ("Utility", "Tests", "Slices")
 _LEVELS = {"slice": "Slice", "patient": "Patient"}
@@ -31,8 +31,8 @@ def show_page() -> None:
             list(_LEVELS),
             required=True,
             format_func=_LEVELS.__getitem__,
-            help="A patient's score is the mean over the slices. A patient's label is positive if that of "
-            "any slice is.",
+            help="Patient: the score is the mean over the patient's slices; the label is positive if any "
+            "slice is positive.",
             **state.persist_widget("level", "slice", _LEVELS.__contains__),
         )
     st.markdown(components.plain(experiment.card["summary"]))
@@ -63,9 +63,8 @@ def _show_point(experiment: Experiment, level: str) -> Scene | None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Confusion matrices", anchor=False)
             set_aside = st.toggle(
-                f"Exclude uncertain {operating_point.UNITS[level]}",
-                help="Probabilities close to the operating point are uncertain and need review. The review "
-                "band was chosen so that at most 15 % of the validation data are in it.",
+                f"Exclude {operating_point.UNITS[level]} that need review",
+                help=components.REVIEW_HELP,
                 **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
             )
         operating_point.show_confusions(experiment, level, scene, set_aside)
@@ -98,9 +97,9 @@ def _show_provenance(experiment: Experiment) -> None:
     shared = loaders.share_of_leaks(experiment)
     if shared:
         st.warning(
-            "**These figures suffer from leakage.** The slices were split at random: "
+            "**These results suffer from leakage.** The slices were split at random: "
             f"{write_percent(shared)} of the test slices have a slice of the same patient in training. The "
-            "networks can recognise the patient instead of the finding, so the figures say little about new "
+            "networks can recognize the patient instead of the finding, so the results say little about new "
             "patients.",
             icon=components.SIGNS["warning"],
         )
@@ -114,16 +113,16 @@ def _show_provenance(experiment: Experiment) -> None:
             "It is not known which slices belong to one patient, so leakage cannot be measured.",
             icon=components.SIGNS["warning"],
         )
-    with st.expander("How this was made"):
-        folds = "one held-out test part" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
+    with st.expander("How this experiment was run"):
         data = experiment.card["dataset"]
         st.markdown(
             f"- Labels from the {components.plain(protocol['labels'])}; split by "
-            f"{'patient' if protocol['split'] == 'patient' else 'slice'}, {folds}, seed {protocol['seed']}.\n"
+            f"{'patient' if protocol['split'] == 'patient' else 'slice'}, "
+            f"{components.describe_folds(experiment)}, seed {protocol['seed']}.\n"
             f"- Data set: {data['n_slices']:,} slices, fingerprint `{data['fingerprint'][:12]}`.\n"
             f"- Architecture {components.plain(protocol['architecture'])}, {experiment.recipe.size} × "
             f"{experiment.recipe.size} pixels.\n"
-            "- Operating points were chosen on validation slices, never on test slices.\n"
+            "- Thresholds were chosen on validation slices, never on test slices.\n"
             f"- {components.plain(experiment.card['served'])}\n"
             + "".join(f"- {components.plain(limit)}\n" for limit in experiment.card["limits"])
         )

@@ -13,7 +13,7 @@ from core.errors import StrokeError
 from dashboard.data import Source, laboratory, leaks, numbers, source as data_source
 from dashboard.shared import charts, components, figures, loaders, mark_charts, overlays, state
 
-_LEAD = "What a data set holds, how much its split leaks, and what its labels mean."
+_LEAD = "What the data set contains, how patients leak from training into the test, and what the labels mean."
 
 
 def show_page() -> None:
@@ -24,7 +24,7 @@ def show_page() -> None:
     if source is not None:
         with _step("1 · Leakage between training and test"):
             leaks.show_leaks(source)
-    with _step("2 · What leakage does to the figures"):
+    with _step("2 · What leakage does to the results"):
         numbers.show_same_network()
     control = st.container()
     if source is not None:
@@ -50,7 +50,7 @@ def _show_labels(source: Source) -> None:
     if not source.has_slice_labels:
         st.markdown(
             "Here every slice has the label of its folder. What a single slice shows is not known: slice "
-            "labels can be derived only for the published data set, from its file numbers."
+            "labels can be inferred only for the published data set, from gaps in its file numbering."
         )
         return
     seed = int(state.read_value("examples", "0", str.isdecimal))
@@ -64,18 +64,19 @@ def _show_labels(source: Source) -> None:
         f"**{labels.n_showing_in_positive:,} of {labels.n_positive_folder:,}** slices in {positive} "
         f"(**{100 * labels.share_showing_in_positive:.1f} %**) show a hemorrhage. "
         + (
-            f"So do **{labels.n_showing_in_negative}** slices in {negative}, from {len(patients)} patients "
-            f"({', '.join(map(components.plain, patients))})."
+            f"So do **{labels.n_showing_in_negative}** slices of {len(patients)} patients in {negative} "
+            f"(patients {', '.join(map(components.plain, patients))})."
             if patients
             else f"In {negative} none does."
         )
     )
     if source.is_known:
         st.markdown(
-            "The slice labels are derived from the file numbers. They agree with the radiologists on 2,491 "
-            "of 2,501 slices. The other ten show a hemorrhage too; nine of them are of patient 49. So in "
-            f"truth **five** patients in {negative} have one. What the data set calls {positive} is "
-            "traumatic hemorrhage: **not one slice is labelled as an ischemic stroke.**"
+            "The slice labels are inferred from gaps in the file numbering. They agree with the radiologists "
+            "on 2,491 of 2,501 slices. The other ten show a hemorrhage but are labeled negative; nine of "
+            f"them are from patient 49. So **five** patients in {negative} have a hemorrhage, not four. "
+            f"What the data set calls {positive} is traumatic hemorrhage: **not one slice is labeled as an "
+            "ischemic stroke.**"
         )
     with st.container(key="pair_labels"):
         left, right = st.columns([1, 1.6], gap="large")
@@ -107,7 +108,7 @@ def _show_examples(source: Source, found: LabelExamples, seed: int) -> None:
     negative, positive = (components.plain(name) for name in source.classes)
     examples = (
         (found.positive_showing, f"In {positive}, with a hemorrhage"),
-        (found.positive_without, f"In {positive}, without one: labelled the same"),
+        (found.positive_without, f"In {positive}, without one: labeled the same"),
         (found.negative_showing, f"In {negative}, with a hemorrhage"),
     )
     with st.container(key="scan_labels"):
@@ -116,7 +117,7 @@ def _show_examples(source: Source, found: LabelExamples, seed: int) -> None:
         with column:
             if file is None:
                 st.image(overlays.render_empty_frame(), width="stretch", alt="")
-                st.markdown(f"**{title}**  \nThere is none.")
+                st.markdown(f"**{title}**  \nNone.")
             else:
                 st.image(laboratory.picture(source.images, file), width="stretch", alt=f"{title}: {file}")
                 st.markdown(f"**{title}**  \n:gray[{components.plain(file)}]")

@@ -10,9 +10,10 @@ from dashboard.explore import Choice, case_dialog, filters, gallery, plots, sour
 from dashboard.shared import components, state
 
 _LEAD = (
-    "Each slice is scored by networks that never trained on it. Click a cell or a point, or select an area."
+    "Each slice is scored by networks that never trained on it. Click a cell of a matrix or a point, or draw "
+    "around points, to show only those slices."
 )
-_VIEWS = {"cases": "Cases", "map": "Map of features", "suspects": "Suspected label errors", "tags": "Tags"}
+_VIEWS = {"cases": "Cases", "map": "Similarity map", "suspects": "Suspected label errors", "tags": "Tags"}
 
 
 def show_page() -> None:
@@ -28,9 +29,8 @@ def show_page() -> None:
     with second:
         thresholds = components.choose_thresholds(experiment)
     set_aside = third.toggle(
-        "Exclude uncertain slices",
-        help="Slices that need review then count as neither right nor wrong: their probability is close to "
-        "the operating point.",
+        "Exclude slices that need review",
+        help=components.REVIEW_HELP,
         **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
     )
     with fourth:

@@ -1,4 +1,4 @@
-"""Overview: what this program is and is not, the three experiments, a live reading, and links."""
+"""Overview: what this program is and is not, the three experiments, an example reading, and links."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from dashboard.shared import components, loaders, state
 
 _TITLE = "Read brain CT with two networks, and know how far to trust them"
 _LEAD = (
-    "**It is** a PyTorch and a Keras network, built from one description, trained on the same slices and "
-    "compared honestly, for research and teaching.  \n"
-    "**It is not** a medical device: do not use it for decisions about a person."
+    "Two networks of the same design, one in PyTorch and one in Keras, trained and tested on the same "
+    "slices. For research and teaching.  \n**Not a medical device:** not for clinical use."
 )
 
 
 def show_page() -> None:
-    """Show the story on the left, a live reading on the right, and below a card for each kind of visitor."""
+    """Show the story on the left, an example reading on the right, and below a card per kind of visitor."""
     found, _ = loaders.experiments()
     experiment = components.open_default() if found else None
     with st.container(key="pair_overview"):
@@ -31,7 +30,9 @@ def show_page() -> None:
     _show_ways()
     if not found:
         with place.container():
-            components.invite_training("Three experiments show how much of a high accuracy is leakage.")
+            components.invite_training(
+                "Three experiments show how much of a high accuracy is due to leakage."
+            )
         return
     # Last, because the first computation of the intervals takes a moment.
     parts = story.assign_roles(found)
@@ -48,7 +49,7 @@ def show_page() -> None:
 
 
 def _show_live(experiment: Experiment | None) -> None:
-    st.subheader("A live reading", anchor=False)
+    st.subheader("Example reading", anchor=False)
     if experiment is None:
         found, damaged = loaders.experiments()
         if not found and not damaged:
@@ -76,7 +77,7 @@ def _show_ways() -> None:
         st.markdown("**Read**  \nUpload a scan: probabilities, heat maps and warnings of both networks.")
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
     with second, st.container(border=True, height="stretch"):
-        st.markdown("**Present**  \nA tour of six steps for an audience, and a quiz against the networks.")
+        st.markdown("**Present**  \nA six-step tour for an audience, and a quiz against the networks.")
         with st.container(horizontal=True):
             st.page_link(
                 "app_pages/tour.py", label="Start the tour", icon=":material/slideshow:",
@@ -84,7 +85,7 @@ def _show_ways() -> None:
             )  # fmt: skip
             st.page_link("app_pages/quiz.py", label="Take the quiz", icon=":material/quiz:")
     with third, st.container(border=True, height="stretch"):
-        st.markdown("**Investigate**  \nEvery misread slice, and every figure with its interval.")
+        st.markdown("**Investigate**  \nEvery misread slice, and every result with its interval.")
         with st.container(horizontal=True):
             st.page_link("app_pages/explore.py", label="Explore cases", icon=":material/grid_view:")
             st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")

@@ -38,7 +38,9 @@ def show_page() -> None:
 def _show_number(quiz: Quiz, number: int) -> None:
     """Show the number of the quiz and the buttons for other slices and a new start."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Quiz {number}** :gray[The page's link opens the same slices.]", width="content")
+        st.markdown(
+            f"**Quiz {number}** :gray[This page's address always opens the same slices.]", width="content"
+        )
         following = str(number % _HIGHEST + 1)
         st.button(
             "Other slices", key="other_quiz", on_click=state.set_value, args=("quiz", following),
@@ -47,8 +49,8 @@ def _show_number(quiz: Quiz, number: int) -> None:
         if quiz.answers:
             with st.popover("Start again", icon=":material/replay:", type="tertiary"):
                 answers = "your answer" if len(quiz.answers) == 1 else f"your {len(quiz.answers)} answers"
-                st.markdown(f"This forgets {answers} of quiz {number}.")
-                st.button("Forget and start again", key="restart_quiz", on_click=quiz.forget, type="primary")
+                st.markdown(f"This deletes {answers} of quiz {number}.")
+                st.button("Delete and start again", key="restart_quiz", on_click=quiz.forget, type="primary")
 
 
 def _is_number(text: str) -> bool:

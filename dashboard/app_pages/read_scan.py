@@ -9,7 +9,9 @@ from dashboard.read import downloads, progress, viewer as read_viewer, worklist 
 from dashboard.readings import Upload, list_uploads, rename_duplicates, samples
 from dashboard.shared import components, page_scripts, state
 
-_LEAD = "Upload head CT: single slices or a whole study. The networks of one experiment read every slice."
+_LEAD = (
+    "Upload head CT: single slices or a whole study. The networks of the chosen experiment read every slice."
+)
 
 
 def show_page() -> None:

@@ -36,8 +36,8 @@ def _show_missing(missing: list[str]) -> None:
     st.subheader("Plan", anchor=False)
     st.info(
         f"Training needs libraries that are not installed: {', '.join(missing)}. In a clone of this program, "
-        'install them with\n\n```\npip install ".[train]"\n```\n\nand restart the dashboard. Reading scans and '
-        "comparing experiments work without them.",
+        'install them with\n\n```\npip install ".[train]"\n```\n\nand restart the dashboard. Reading scans '
+        "and comparing experiments work without them.",
         icon=":material/download:",
     )
 

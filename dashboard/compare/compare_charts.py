@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.frameworks import TITLES
-from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, fade, write_percent, write_title
+from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, charts, compose, fade, write_percent
 
 _ROW_PX = 34
 
@@ -52,7 +52,7 @@ def plot_reliability(
                       "tickformat": ".1f", "domain": [0.28, 1]},
             "yaxis2": {"title": "count", "type": "log", "dtick": 1, "domain": [0, 0.22]},
         },
-        palette, title=write_title(TITLES[framework], hue), height=480,
+        palette, title=charts.write_title(TITLES[framework], hue), height=480,
         margin={**MARGIN, "l": 60, "t": 62}, barmode="group", bargap=0.1,
     )  # fmt: skip
 
@@ -70,9 +70,9 @@ def plot_decision_curves(
     first = next(iter(curves.values()))
     thresholds, everyone = first["thresholds"], first["treat_all"]
     traces = [_spread(framework, curve, palette) for framework, curve in curves.items()]
-    traces.append(_line("act on all", thresholds, everyone, palette.chance, "dashdot", shown=True))
+    traces.append(_line("call all positive", thresholds, everyone, palette.chance, "dashdot", shown=True))
     nobody = [0.0] * len(thresholds)
-    traces.append(_line("act on none", thresholds, nobody, palette.chance, "dot", shown=True))
+    traces.append(_line("call none positive", thresholds, nobody, palette.chance, "dot", shown=True))
     for framework, curve in curves.items():
         color, title = palette.of_framework(framework), TITLES[framework]
         traces.append(
@@ -80,7 +80,7 @@ def plot_decision_curves(
                 "type": "scatter", "x": curve["thresholds"], "y": curve["net_benefit"], "mode": "lines",
                 "name": title, "legendgroup": framework,
                 "line": {"color": color, "width": 2.2, "dash": DASHES[framework]},
-                "hovertemplate": f"<b>{title}</b><br>threshold %{{x:.2f}}<br>net benefit %{{y:.3f}}"
+                "hovertemplate": f"<b>{title}</b><br>threshold %{{x:.0%}}<br>net benefit %{{y:.3f}}"
                 "<extra></extra>",
             }
         )  # fmt: skip
@@ -92,9 +92,9 @@ def plot_decision_curves(
                 {
                     "type": "scatter", "x": [curve["thresholds"][nearest]],
                     "y": [curve["net_benefit"][nearest]], "mode": "markers", "showlegend": False,
-                    "name": f"{title} operating point", "legendgroup": framework,
+                    "name": f"{title} threshold", "legendgroup": framework,
                     "marker": {"color": color, "symbol": MARKERS[framework], "size": 12, "line": outline},
-                    "hovertemplate": f"<b>{title}, operating point</b><extra></extra>",
+                    "hovertemplate": f"<b>{title}, threshold in use</b><extra></extra>",
                 }
             )  # fmt: skip
     highest = max(everyone[0], *(max(curve["net_benefit"]) for curve in curves.values()), 0.01)
@@ -107,7 +107,7 @@ def plot_decision_curves(
     return compose(
         traces,
         {
-            "xaxis": {"title": "threshold probability", "tickformat": ".2f",
+            "xaxis": {"title": "threshold probability", **charts.list_percent_ticks(10),
                       "range": [0, min(1.0, max(useful, default=0.3) + 0.05)]},
             "yaxis": {"title": "net benefit", "range": [-0.25 * highest, 1.25 * highest]},
         },
@@ -230,9 +230,9 @@ def plot_agreement(
     axis = {"tickvals": [0, 1], "ticktext": ["positive", "negative"], "showgrid": False}
     return compose(
         [table],
-        {"xaxis": {**axis, "title": f"{TITLES[models[1]]} says"},
-         "yaxis": {**axis, "title": f"{TITLES[models[0]]} says", "autorange": "reversed"}},
-        palette, title=write_title(title, palette.text), height=290, margin={**MARGIN, "l": 92},
+        {"xaxis": {**axis, "title": TITLES[models[1]]},
+         "yaxis": {**axis, "title": TITLES[models[0]], "autorange": "reversed"}},
+        palette, title=charts.write_title(title, palette.text), height=290, margin={**MARGIN, "l": 92},
     )  # fmt: skip
 
 

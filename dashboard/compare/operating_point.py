@@ -61,13 +61,13 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
             state.set_value(f"{name}_threshold", threshold)
 
     middle.slider(
-        "Decision threshold",
+        "Custom decision threshold",
         0.0,
         1.0,
         step=_STEP,
         format="%.3f",
-        help="Sets one threshold on the calibrated probabilities of all networks. With a preset each network "
-        "has its own, and the slider shows their mean.",
+        help="One threshold for all networks. With a preset, each network has its own threshold, shown on "
+        "the right.",
         **state.set_widget("threshold", round(sum(cuts.values()) / len(cuts) / _STEP) * _STEP, move),
     )
     right.markdown(
@@ -96,16 +96,19 @@ def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bo
         if compared:
             row[_difference_title(scene)] = write_difference(scene.comparison["differences"][key], percent)
         rows.append(row)
-    rows.append({"": f":{WORDS['review']}[? Needs review]"} | {
-        components.name_framework(name): _write_share(model["review"]) for name, model in scene.models.items()
+    rows.append({"": f":{WORDS['review']}[{components.SIGNS['review']} Needs review]"} | {
+        components.name_framework(name): _write_share(model["review"], level)
+        for name, model in scene.models.items()
     } | ({_difference_title(scene): ""} if compared else {}))  # fmt: skip
     with st.container(key="pair_figures"):
         left, right = st.columns([2.6, 1], gap="large")
-    left.table(rows, hide_index=True, border="horizontal", alt="Figures of the networks with 95 % intervals")
+    left.table(rows, hide_index=True, border="horizontal", alt="Results of the networks with 95 % intervals")
     with left:
-        components.offer_csv(lambda: _list_figures(scene), f"{experiment.name}-{level}-figures.csv")
+        components.offer_csv(
+            lambda: _list_figures(scene), f"{experiment.name}-{level}-figures.csv", of="Table"
+        )
     with right:
-        _show_counts(experiment, level, one)
+        _show_counts(level, one)
         _show_interval(scene, level, set_aside)
 
 
@@ -161,7 +164,7 @@ def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside:
             model["confusion"], experiment.classes, name, state.palette(), review=counts, set_aside=set_aside
         )
         shown = counts if set_aside and counts else model["confusion"]
-        cells = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in shown.items())
+        cells = ", ".join(f"{point_charts.name_cell(key)} {value:,}" for key, value in shown.items())
         alt = f"Confusion matrix of the {TITLES[name]} network: {cells}"
         table = pd.DataFrame({"cell": list(shown), "count": list(shown.values())})
         with column:
@@ -197,7 +200,7 @@ def _list_points(curves: Mapping[str, point_charts.Curve], x: str, y: str) -> pd
 
 
 def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
-    """Return "+3 [−1 to +8]" in percentage points, or "+0.03 [...]"; bold if the interval excludes zero."""
+    """Return "+3 pp [−1 to +8]" (percentage points) or "+0.03 [...]"; bold if the interval excludes zero."""
     if figure["value"] is None:
         return ":gray[not estimable]"
     scale, digits = (100, 0) if percent else (1, 2)
@@ -206,9 +209,9 @@ def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
         text = f"{scale * value:+.{digits}f}"
         return (text.lstrip("+-") if float(text) == 0 else text).replace("-", "−")
 
-    value = write(figure["value"])
+    value = write(figure["value"]) + (" pp" if percent else "")
     if figure["interval"] is None:
-        return f"{value} :gray[no interval]"
+        return f"{value} :gray[(no interval)]"
     low, high = figure["interval"]
     ends = f":gray[\\[{write(low)} to {write(high)}\\]]"
     return f"**{value}** {ends}" if low > 0 or high < 0 else f"{value} {ends}"
@@ -219,18 +222,19 @@ def _difference_title(scene: Scene) -> str:
     return f"Difference, {first} − {second}"
 
 
-def _write_share(review: Mapping[str, Any]) -> str:
+def _write_share(review: Mapping[str, Any], level: str) -> str:
     if "share" not in review:
         return f":gray[no band: {components.plain(review['reason'])}]"
     share = components.write_figure(review["share"], True)
-    return f"{share} :gray[from {review['low']:.3f} to {review['high']:.3f}]"
+    scale = "probability" if level == "slice" else "score"
+    return f"{share}, :gray[{scale} {review['low']:.3f}–{review['high']:.3f}]"
 
 
-def _show_counts(experiment: Experiment, level: str, model: Mapping[str, Any]) -> None:
+def _show_counts(level: str, model: Mapping[str, Any]) -> None:
     patients = f" of {model['n_patients']} patients" if level == "slice" and model["n_patients"] else ""
     share = f" ({write_percent(model['prevalence'])})" if model["n"] else ""
-    st.metric(f"Held-out {UNITS[level]}{patients}", f"{model['n']:,}")
-    st.metric(f"With {components.plain(experiment.classes[1])}{share}", f"{model['positives']:,}")
+    st.metric(f"Test {UNITS[level]}{patients}", f"{model['n']:,}")
+    st.metric(f"Positive {UNITS[level]}{share}", f"{model['positives']:,}")
 
 
 def _show_interval(scene: Scene, level: str, set_aside: bool) -> None:
@@ -238,19 +242,19 @@ def _show_interval(scene: Scene, level: str, set_aside: bool) -> None:
     st.caption(
         f"In brackets: {write_percent(interval['level'])} intervals, {interval['method']} over "
         f"{interval['resampled']}, {interval['n_resamples']:,} resamples. AUROC and average precision do not "
-        "depend on the operating point."
+        "depend on the threshold."
     )
     if set_aside:
         st.caption(
-            f"Rates are over the {UNITS[level]} that each network decides. The networks exclude different "
-            "ones, so no differences are shown."
+            f"Results cover only the {UNITS[level]} outside each network's review band. These differ between "
+            "the networks, so no differences are shown."
         )
     elif "reason" in scene.comparison:
         st.caption(f"No differences: {components.plain(scene.comparison['reason'])}.")
     else:
         st.caption(
-            "Differences use the same resamples, and are in percentage points for percentages. **Bold**: the "
-            "interval excludes zero."
+            "Differences are paired (same resamples); those of percentages are in percentage points (pp). "
+            "**Bold**: the interval excludes zero."
         )
     for note in [*scene.notes, *_list_reasons(scene.models.values())]:
         st.caption(components.plain(note))
@@ -261,7 +265,7 @@ def _list_reasons(models: Sequence[Mapping[str, Any]] | Any) -> list[str]:
     keys = [measure.key for measure in list_figures()]
     found = [model[key] for model in models for key in keys]
     reasons = {one["reason"] for one in found if one["value"] is not None and one["interval"] is None}
-    return [f"No interval where {reason}." for reason in sorted(reasons)]
+    return [f"No interval: {reason}." for reason in sorted(reasons)]
 
 
 def _list_figures(scene: Scene) -> pd.DataFrame:

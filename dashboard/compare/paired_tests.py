@@ -49,15 +49,16 @@ def show_tests(experiment: Experiment, level: str, scene: Scene) -> None:
         rows = [_write_mcnemar(found["mcnemar"], pair, level), *_list_delong(found, level)]
         st.table(rows, hide_index=True, border="horizontal", alt="Tests of one network against the other")
         st.caption(
-            f"McNemar's exact test and plain DeLong assume independent {UNITS[level]}"
+            f"McNemar's and DeLong's tests treat {UNITS[level]} as independent"
             + (
-                "; slices of one patient are not: rely on the interval over patients first."
+                ", but slices of one patient are not. Rely on the bootstrap intervals and on DeLong by "
+                "patient."
                 if level == "slice"
                 else "."
             )
             + " No correction for multiple tests."
         )
-    st.subheader("Agreement of the two models", anchor=False)
+    st.subheader("Agreement of the two networks", anchor=False)
     _show_agreement(experiment, found["disagreement"], pair, level, file)
 
 
@@ -106,11 +107,12 @@ def show_others(experiment: Experiment, level: str) -> None:
     titles = list(dict.fromkeys(title for row in rows for title in row))
     st.table(
         [{title: row.get(title, "") for title in titles} for row in rows],
-        hide_index=True, border="horizontal", alt=f"Ranking figures of every experiment per {level}",
+        hide_index=True, border="horizontal",
+        alt=f"AUROC and average precision of every experiment per {level}",
     )  # fmt: skip
     st.caption(
         "Bars: 95 % intervals by bootstrap; dotted: chance, which for average precision is the share of "
-        "positives. Compare two experiments only if their labels and held-out slices are the same."
+        "positives. Compare two experiments only if their labels and test slices are the same."
     )
 
 
@@ -135,20 +137,20 @@ def _show_gaps(found: Mapping[str, Any], pair: tuple[str, str], file: str) -> No
 
 
 def _write_mcnemar(found: Mapping[str, Any], pair: tuple[str, str], level: str) -> dict[str, str]:
-    row = {"": "McNemar, exact  \n:gray[decisions at the operating point]"}
+    row = {"": "McNemar, exact  \n:gray[decisions at the thresholds in use]"}
     if "reason" in found:
         return row | {"Result": f":gray[not estimable: {components.plain(found['reason'])}]", "p": ""}
     counts = ", ".join(
-        f"only {components.name_framework(name)} right **{found[key]}**"
+        f"{components.name_framework(name)} alone right: **{found[key]:,}**"
         for name, key in zip(pair, ("only_first_right", "only_second_right"), strict=True)
     )
     return row | {"Result": f"{counts} {UNITS[level]}", "p": _write_p(found["p_value"])}
 
 
 def _list_delong(found: Mapping[str, Any], level: str) -> list[dict[str, str]]:
-    titles = {"delong": f"DeLong  \n:gray[AUROC, {UNITS[level]} independent]"}
+    titles = {"delong": f"DeLong  \n:gray[AUROC, {UNITS[level]} treated as independent]"}
     if level == "slice":
-        titles["delong_by_patient"] = "DeLong by patient  \n:gray[AUROC, slices of a patient correlated]"
+        titles["delong_by_patient"] = "DeLong by patient  \n:gray[AUROC, clustered by patient]"
     rows = []
     for key, title in titles.items():
         one = found[key]
@@ -175,10 +177,10 @@ def _show_agreement(
         cells = found[kind]
         title = f"{sum(cells.values()):,} {kind} ({UNITS[level]})"
         figure = compare_charts.plot_agreement(cells, title, pair, kind == "positives", state.palette())
-        spoken = ", ".join(f"{key.replace('_', ' ')} {count}" for key, count in cells.items())
+        spoken = ", ".join(f"{key.replace('_', ' ')} {count:,}" for key, count in cells.items())
         table = pd.DataFrame({"calls positive": list(cells), "count": list(cells.values())})
         with column:
-            alt = f"Which models call the {kind} positive: {spoken}"
+            alt = f"Which networks call the {kind} positive: {spoken}"
             figures.show_figure(figure, f"agreement_{kind}", f"{file}-agreement-{kind}", alt, table)
     apart = sum(found[kind][key] for kind in _CLASSES for key in ("only_first", "only_second"))
     total = sum(sum(found[kind].values()) for kind in _CLASSES)
@@ -190,7 +192,7 @@ def _write_p(p_value: float) -> str:
 
 
 def _write_comparable(one: Experiment, other: Experiment) -> str:
-    """Return why the figures of two experiments cannot be compared, or that they can."""
+    """Return why the results of two experiments cannot be compared, or that they can."""
     if other is one:
         return ""
     ours, theirs = one.card["protocol"], other.card["protocol"]
@@ -201,7 +203,7 @@ def _write_comparable(one: Experiment, other: Experiment) -> str:
     ]
     share = records.share_in_common(one, other)
     if share < 1:
-        differences = [*differences, f"{write_percent(share)} of held-out slices and labels in common"]
+        differences = [*differences, f"{write_percent(share)} overlap of test slices with the same label"]
     if not differences:
         return f":green[{components.SIGNS['correct']} same slices, labels and split]"
-    return f":{WORDS['review']}[{components.SIGNS['warning']}] {', '.join(differences)}"
+    return f":{WORDS['review']}[{components.SIGNS['warning']}] not comparable: {', '.join(differences)}"

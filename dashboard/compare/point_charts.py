@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from core.evaluation import CELLS, SET_ASIDE
+from core.evaluation import CELLS, SET_ASIDE, list_measures
 from core.frameworks import TITLES
 from dashboard.shared import (
     DASHES,
     MARGIN,
     MARKERS,
+    SIGNS,
     Palette,
     compose,
     fade,
@@ -22,6 +23,8 @@ from dashboard.shared import (
     write_percent,
     write_title,
 )
+
+_AXES = {measure.key: measure.title for measure in list_measures("rate")}
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,19 @@ class Curve:
     band: tuple[float, float] | None = None  # thresholds
 
 
+def name_cell(cell: str) -> str:
+    """Return a cell of a confusion matrix in words, for screen readers."""
+    return CELLS.get(cell) or f"needs review, {cell.removeprefix('indeterminate_')}"
+
+
 def plot_precision_recall(curves: Mapping[str, Curve], prevalence: float, palette: Palette) -> go.Figure:
     """Plot precision by recall, one line per framework; the dotted line is chance at this prevalence."""
     hover = "threshold %{customdata:.2f}<br>precision %{y:.2f}<br>recall %{x:.2f}"
-    traces = [_chance([0, 1], [prevalence, prevalence], palette), *_list_curves(curves, "AP", hover, palette)]
-    return _square(traces, "Precision-recall", "recall", "precision", palette)
+    traces = [
+        _chance([0, 1], [prevalence, prevalence], palette),
+        *_list_curves(curves, "avg. precision", hover, palette),
+    ]
+    return _square(traces, "Precision-recall", _AXES["recall"], _AXES["precision"], palette)
 
 
 def plot_roc(curves: Mapping[str, Curve], palette: Palette) -> go.Figure:
@@ -73,7 +84,7 @@ def plot_confusion(
     cells = np.reshape(list(CELLS), (2, 2)).tolist()
     if review is not None and set_aside:
         shown = dict(review)
-        columns.append("? needs review")
+        columns.append(f"{SIGNS['review']} needs review")
         cells = [[*row, aside] for row, aside in zip(cells, SET_ASIDE, strict=True)]
     elif review is not None:
         notes = {cell: confusion[cell] - review[cell] for cell in confusion}
@@ -84,7 +95,7 @@ def plot_confusion(
         [
             f"<span style='font-size:24px'>{counts[y, x]:,}</span><br>"
             f"{write_percent(shares[y, x]) if rows[y, 0] else 'none'} of row"
-            + (f"<br>? {notes[cell]} to review" if notes else "")
+            + (f"<br>{notes[cell]:,} need{'s' if notes[cell] == 1 else ''} review" if notes else "")
             for x, cell in enumerate(row)
         ]
         for y, row in enumerate(cells)
@@ -177,9 +188,9 @@ def _list_curve(
     outline = {"color": palette.surface, "width": 2}
     yield {
         "type": "scatter", "x": [x], "y": [y], "customdata": [threshold], "mode": "markers",
-        "showlegend": False, "legendgroup": framework, "name": f"{name} operating point",
+        "showlegend": False, "legendgroup": framework, "name": f"{name} threshold",
         "marker": {"color": color, "symbol": MARKERS[framework], "size": 13, "line": outline},
-        "hovertemplate": f"<b>{name}, operating point</b><br>{hover}<extra></extra>",
+        "hovertemplate": f"<b>{name}, threshold in use</b><br>{hover}<extra></extra>",
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def show_leaks(source: Source) -> None:
         )
         return
     split = st.segmented_control(
-        "How the tenth for testing is chosen", list(_SPLITS), required=True, format_func=_SPLITS.__getitem__,
+        "How the 10 % test set is chosen", list(_SPLITS), required=True, format_func=_SPLITS.__getitem__,
         **state.persist_widget("shown_split", "random", _SPLITS.__contains__),
     )  # fmt: skip
     fold = laboratory.fold(source.table, split, _SEED)
@@ -57,21 +57,24 @@ def _show_sides(source: Source, fold: Fold) -> int:
     with st.container(key="leaks"):
         first, second, third = st.columns(3)
     first.metric("Patients in training and test", f"{n_both} of {n_patients}")
-    second.metric("Test slices, same patient in training", write_percent(counts["share_sharing_patient"]))
+    second.metric(
+        "Test slices with the same patient in training", write_percent(counts["share_sharing_patient"])
+    )
     third.metric(
-        "Test slices, adjacent slice in training", write_percent(counts["share_with_direct_neighbour"]),
+        "Test slices with an adjacent slice in training",
+        write_percent(counts["share_with_direct_neighbour"]),
         help="The slice directly above or below, of the same patient.",
     )  # fmt: skip
     negative, positive = (charts.shorten(name) for name in source.classes)
     figure = mark_charts.plot_sides(sides, (negative, positive), state.palette())
     alt = (
-        f"Each patient a column, each slice a square: {n_both} of {n_patients} patients have slices on both "
+        f"Each column is a patient, each cell a slice: {n_both} of {n_patients} patients have slices on both "
         "sides of the split"
     )
     figures.show_figure(figure, "sides", "split", alt, sides)
     more = n_patients - mark_charts.MOST_PATIENTS
     st.caption(
-        "Each column is a patient, each square a slice. Training includes validation here."
+        "Each column is a patient, each cell a slice. Training includes validation here."
         + (f" The last {more:,} patients are not shown." if more > 0 else "")
     )
     return n_both
@@ -79,14 +82,14 @@ def _show_sides(source: Source, fold: Fold) -> int:
 
 def _show_pairs(found: Dataset, fold: Fold, seed: int, by_copies: bool) -> None:
     """Show three pairs of slices that look the same, one in the test set and one not."""
-    st.subheader("Almost the same picture in training and test", anchor=False)
+    st.subheader("Near-identical images in training and test", anchor=False)
     if by_copies:
         pairs = _find_copies(found, fold)
         other = ("Show adjacent slices instead", ("copies", ""), ":material/undo:")
     else:
         pairs = sample_shared_pairs(found.table, fold, _N_PAIRS, seed)
-        st.markdown("Adjacent slices of one patient: one tested, one learned from.")
-        other = ("Search all pictures for near-copies", ("copies", "yes"), ":material/search:")
+        st.markdown("Adjacent slices of one patient: one in the test, one in training.")
+        other = ("Search all images for near-copies", ("copies", "yes"), ":material/search:")
     with st.container(key="scan_pairs"), st.container(key="pair_copies"):
         columns = st.columns(_N_PAIRS, gap="medium")
     for column, pair in zip(columns, pairs, strict=False):
@@ -101,12 +104,16 @@ def _show_pairs(found: Dataset, fold: Fold, seed: int, by_copies: bool) -> None:
 
 def _find_copies(found: Dataset, fold: Fold) -> tuple[SharedPair, ...]:
     place = st.empty()
-    audit = laboratory.audit(found, components.show_progress(place, "Comparing the pictures"))
+    audit = laboratory.audit(found, components.show_progress(place, "Comparing the images"))
     pairs = select_copies(found.table, fold, audit.near_duplicates, _N_PAIRS)
-    ending = "The most similar pairs that this split separates:" if pairs else "This split separates none."
+    ending = (
+        "The most similar pairs with one slice in training and one in the test:"
+        if pairs
+        else "None of these pairs has one slice in training and one in the test."
+    )
     place.markdown(
-        f"In this data set, {len(audit.near_duplicates):,} pairs of pictures are near-copies: at most "
-        f"{NEAR_DUPLICATE_BITS} of the 256 bits of their perceptual hashes differ. "
+        f"In this data set, {len(audit.near_duplicates):,} pairs of images are near-copies: nearly identical "
+        f"by a perceptual hash (at most {NEAR_DUPLICATE_BITS} of 256 bits differ). "
         f"{audit.n_near_across_patients:,} of these pairs are of different patients. {ending}"
     )
     return pairs
@@ -114,9 +121,9 @@ def _find_copies(found: Dataset, fold: Fold) -> tuple[SharedPair, ...]:
 
 def _show_pair(found: Dataset, pair: SharedPair) -> None:
     patient = f"Patient {components.plain(pair.patient)}" if pair.patient else "Patient unknown"
-    alike = "" if pair.bits is None else f" · {256 - pair.bits} of 256 bits equal"
+    alike = "" if pair.bits is None else f" · hash {write_percent((256 - pair.bits) / 256)} identical"
     st.markdown(f"**{patient}**{alike}")
-    sides = (("Tested", pair.test_file), ("Learned from", pair.training_file))
+    sides = (("Test", pair.test_file), ("Training", pair.training_file))
     for side, (title, file) in zip(st.columns(2, gap="small"), sides, strict=True):
         side.image(laboratory.picture(found, file), width="stretch", alt=f"{title}: slice {file}")
         side.caption(f"{title}  \n{components.plain(file)}")

@@ -1,4 +1,4 @@
-"""Step 2 of the leakage laboratory: the effect of leakage on the figures, from records and a live control."""
+"""Step 2 of the leakage laboratory: the effect of leakage on the results, from records and a live control."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ _HIGHEST_SEED = 9999
 
 def show_same_network() -> None:
     """Show the figures of one network under both splits, from the records of two experiments."""
-    st.markdown(
-        "**One network, the same labels, tested in two ways.** Only the split differs. The figures are "
-        "computed from the records of the experiments; bars are 95 % intervals."
-    )
     experiments = {experiment.name: experiment for experiment in loaders.experiments()[0]}
     found = [experiments[name] for name in SHIPPED[:2] if name in experiments]
+    tests = "; ".join(
+        f"{_SPLITS[one.card['protocol']['split']]}, {components.describe_folds(one)}" for one in found
+    )
+    st.markdown(
+        "**The same network with the same labels, tested in two ways.** "
+        + (f"The split differs: {tests}. " if len(found) > 1 else "")
+        + "The results are computed from the records of the experiments; bars are 95 % intervals."
+    )
     for name in SHIPPED[:2]:
         if name not in experiments:
             st.info(
-                f"The experiment {components.plain(name)} is not on this machine, so its figures cannot be "
+                f"The experiment {components.plain(name)} is not on this machine, so its results cannot be "
                 "shown. `docs/figures.md` says how it is trained.",
                 icon=":material/info:",
             )
@@ -50,25 +54,27 @@ def show_same_network() -> None:
     protocols = [{key: one.card["protocol"][key] for key in ("labels", "architecture")} for one in found]
     if protocols[0] != protocols[1]:
         st.warning(
-            "These two experiments differ in more than their split, so their figures cannot be compared.",
+            "These two experiments differ in more than their split, so their results cannot be compared.",
             icon=components.SIGNS["warning"],
         )
     else:
-        st.markdown(_describe_network(marks))
+        negative, positive = map(components.plain, found[0].classes)
+        share = max(level["prevalence"] for _, _, level in levels)
+        st.markdown(_describe_network(marks, positive if share > 0.5 else negative))
 
 
 def show_control(source: Source) -> None:
     """Run the control on request, and show its conclusion."""
     st.subheader("The control: shuffled labels", anchor=False)
     st.markdown(
-        "Does a model recognise patients? This test needs no network. The model finds the most similar small "
-        "picture and copies its label, so it knows nothing of disease. It is tested with the true labels, "
-        "and with labels **shuffled between patients**: all slices of a patient share one meaningless label. "
-        "For a new patient nothing could predict it."
+        "Does a model recognize patients? This test needs no network. The model finds the most similar small "
+        "image and copies its label, so it knows nothing of disease. It is tested with the true labels, and "
+        "with labels **shuffled between patients**. Shuffled labels mean nothing, so with them any result "
+        "above chance shows that the model recognizes patients."
     )
     requested = state.read_value("control", "", _is_seed)
     if source.images is None:
-        st.markdown("The control needs the pictures, and they are not on this machine.")
+        st.markdown("The control needs the images, and they are not on this machine.")
         return
     if not requested:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -84,7 +90,7 @@ def show_control(source: Source) -> None:
         st.skeleton(height=_RESULT_PX)
     control = laboratory.control(
         source.images, seed,
-        components.show_progress(bar, "Reading the pictures"),
+        components.show_progress(bar, "Reading the images"),
         components.show_progress(bar, "Testing the model"),
     )  # fmt: skip
     bar.empty()
@@ -116,13 +122,13 @@ def _show_result(control: Control) -> None:
         {
             "": row,
             "Accuracy": _write(outcome.accuracy, True),
-            "by guessing": f":gray[{write_percent(outcome.majority)}]",
+            "chance": f":gray[{write_percent(outcome.majority)}]",
             "AUROC": _write(outcome.auroc, False),
         }
         for row, outcome in rows
     ]
     with right:
-        st.table(table, hide_index=True, border="horizontal", alt="Figures of the control in each setting")
+        st.table(table, hide_index=True, border="horizontal", alt="Results of the control in each setting")
         part = (
             ""
             if control.n_slices == control.n_slices_in_set
@@ -131,9 +137,9 @@ def _show_result(control: Control) -> None:
         )
         runs = max(outcome.n_runs for outcome in control.outcomes)
         st.caption(
-            f"In brackets: the lowest and highest of {runs} splits or shuffles. For true labels "
-            f"with patients apart: the 95 % interval over patients, each left out once.{part} Slice labels "
-            "are not shuffled, because they do not belong to patients."
+            f"In brackets: the lowest and highest of {runs} splits or shuffles; for true labels with "
+            f"patients apart, the 95 % interval over patients, each left out once.{part}  \n"
+            "Slice labels cannot be shuffled between patients."
         )
     seed = (control.seed + 1) % (_HIGHEST_SEED + 1)
     again = ("control", str(seed))
@@ -155,8 +161,8 @@ def _mark_figure(row: str, framework: str, level: dict[str, Any], key: str) -> M
     return Mark(row, framework, level[key]["value"], low, high, chance)
 
 
-def _describe_network(marks: list[Mark]) -> str:
-    """Return the conclusion from the two experiments, in their own figures."""
+def _describe_network(marks: list[Mark], majority: str) -> str:
+    """Return the conclusion from the two experiments; `majority` is the more frequent class."""
 
     def write(row: str, percent: bool) -> str:
         own = [mark for mark in marks if mark.row == row]
@@ -168,10 +174,10 @@ def _describe_network(marks: list[Mark]) -> str:
 
     return (
         f"Accuracy with slices at random: {write('Accuracy, slices at random', True)}. With patients apart: "
-        f"{write('Accuracy, patients apart', True)}; always answering the more frequent label is right in "
-        f"{write_percent(max(mark.chance for mark in marks))}. AUROC with patients apart: "
-        f"{write('AUROC, patients apart', False)}; guessing gives 0.50. **The first number is the famous "
-        "one. The second is what to expect for a new patient.**"
+        f"{write('Accuracy, patients apart', True)}; always answering “{majority}” would be right for "
+        f"{write_percent(max(mark.chance for mark in marks))} of slices. AUROC with patients apart: "
+        f"{write('AUROC, patients apart', False)}; chance is 0.50. **The accuracy with slices at random is "
+        "the one usually published. The accuracy with patients apart is what to expect for a new patient.**"
     )
 
 
@@ -180,7 +186,7 @@ def _write(estimate: Estimate, percent: bool) -> str:
         return f":gray[not estimable: {components.plain(estimate.reason)}]"
     value = f"**{_write_value(estimate.value, percent)}**"
     if estimate.low is None or estimate.high is None:
-        return f"{value} :gray[no interval]"
+        return f"{value} :gray[(no interval)]"
     return f"{value} :gray[\\[{_write_ends(estimate.low, estimate.high, percent)}\\]]"
 
 

@@ -37,7 +37,7 @@ def open_linked_case(experiment: Experiment, choice: Choice, root: Path | None, 
         state.set_value("case", "")
         st.warning(
             f"The link names a case that this experiment does not have: {components.plain(linked[:40])}. "
-            f"It has {len(known):,} held-out slices, numbered {known.min()} to {known.max()}. "
+            f"It has {len(known):,} test slices, numbered {known.min()} to {known.max()}. "
             "Choose one in the gallery.",
             icon=components.SIGNS["warning"],
         )
@@ -133,8 +133,12 @@ def _choose_opacity() -> float:
             "Heat map opacity", 0.0, 1.0, 0.5, 0.05, key="opacity", persist_state="session", width=260
         )
         with st.container(width=320, gap=None):
-            st.caption("Heat from 0 (none) to 1 (strongest in this slice)")
-            st.image(overlays.render_color_bar(), width="stretch", alt="Colour scale of heat, from 0 to 1")
+            st.caption("Heat map: from none to strongest in this map")
+            st.image(
+                overlays.render_color_bar(),
+                width="stretch",
+                alt="Color scale of the heat map, from none to strongest",
+            )
     return float(opacity)
 
 
@@ -171,14 +175,17 @@ def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -
 
 def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
     kind = experiment.card["protocol"]["labels"]
-    words = {"folder": "Folder label (of the patient)", "slice": "Slice label (from file numbers)"}
+    words = {
+        "folder": "Folder label (of the patient)",
+        "slice": "Slice label (from gaps in the file numbering)",
+    }
     rows = []
     for source in ("folder", "slice"):
         value = case[f"{source}_label"]
         label = ":gray[unknown]" if pd.isna(value) else ("positive" if int(value) else "negative")
         used = " :gray[used here]" if source == kind else ""
         rows.append({"": words[source], "says": f"{label}{used}"})
-    rows.append({"": "Held out in fold", "says": str(int(case["fold"]) + 1)})
+    rows.append({"": "Test fold", "says": str(int(case["fold"]) + 1)})
     rows.append({"": "File", "says": components.plain(case["file"])})
     rows.append({"": "SHA-256", "says": f"`{case['sha256'][:16]}…`"})
     st.table(
@@ -199,17 +206,15 @@ def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], r
     )
     alt = f"Probabilities of the networks along {len(series)} slices of the patient"
     st.plotly_chart(figure, key="series", config=CONFIG, alt=alt)
-    part = f"{len(series)} of the patient's {n_all} slices were held out. " if len(series) < n_all else ""
-    st.caption(f"{part}Tinted: slices with the positive label. Dotted: operating points.")
+    part = f"{len(series)} of the patient's {n_all} slices are test slices. " if len(series) < n_all else ""
+    st.caption(f"{part}Tinted: slices with the positive label. Dotted: thresholds.")
     tiles = make_tiles(experiment, choice, series, root, current=row)
     show_gallery("filmstrip", "Slices of this patient", tiles, open_row=open_case, strip=True)
 
 
 def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Path | None) -> None:
     if not feature_map.has_map(experiment):
-        st.caption(
-            "Similar training slices are shown here once the feature map is computed (view Map of features)."
-        )
+        st.caption("Similar training slices are shown here once the map is computed (view Similarity map).")
         return
     features, row = loaders.features(experiment), int(case["row"])
     twins = find_copies(features, row)
@@ -228,8 +233,8 @@ def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Path | Non
             "similar", "Most similar training slices", tiles, open_row=_open_if_case(experiment), strip=True
         )
         st.caption(
-            "Similarity of the networks' features, at most 1, to the slices that the networks of this fold "
-            "were trained on."
+            "Similarity (at most 1) of the networks' features, among the slices on which the networks of "
+            "this fold were trained."
         )
 
 
@@ -244,7 +249,7 @@ def _make_tile(
     title = experiment.classes[int(positive)]
     sign = components.SIGNS["positive" if positive else "negative"]
     marks = (("copy", "=", "near-copy"),) if copied else ()
-    absent = f"{one['sha256'][:8]}\n{ABSENT.get(thumbnail.reason, '')}"
+    absent = ABSENT.get(thumbnail.reason, "")
     sources = (thumbnail.uri,) if thumbnail.uri else ()
     alt = f"Slice {name}, label {title}, {word}"
     return Tile(row, sources, absent, f"{sign} {title}", positive, name, (("", word),), "", marks, alt)

@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.evaluation import list_measures
 from core.frameworks import TITLES
 from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, fade, shorten, write_title
+
+_AXES = {measure.key: measure.title for measure in list_measures("rate")}
 
 
 def plot_scores(
@@ -50,7 +53,7 @@ def plot_scores(
             "xaxis": {**ends, "title": f"{TITLES[x]}, probability"},
             "yaxis": {**ends, "title": f"{TITLES[y]}, probability"} if y in TITLES else {"title": "loss"},
         },
-        palette, title=write_title("Scores", palette.text), height=390, margin={**MARGIN, "t": 62},
+        palette, title=write_title("Probabilities", palette.text), height=390, margin={**MARGIN, "t": 62},
         shapes=lines, dragmode="select",
     )  # fmt: skip
 
@@ -88,14 +91,16 @@ def plot_precision_recall(
                 {
                     "type": "scatter", "mode": "markers", "x": [curve.recall[place]],
                     "y": [curve.precision[place]],
-                    "showlegend": False, "hoverinfo": "skip", "name": f"{TITLES[name]} operating point",
+                    "showlegend": False, "hoverinfo": "skip", "name": f"{TITLES[name]} threshold",
                     "marker": {"color": color, "symbol": MARKERS[name], "size": 13,
                                "line": {"color": palette.surface, "width": 2}},
                 }
             )  # fmt: skip
     axis = {"range": [-0.02, 1.02], "tickformat": ".1f"}
     return compose(
-        traces, {"xaxis": {**axis, "title": "recall"}, "yaxis": {**axis, "title": "precision"}}, palette,
+        traces,
+        {"xaxis": {**axis, "title": _AXES["recall"]}, "yaxis": {**axis, "title": _AXES["precision"]}},
+        palette,
         title=write_title("Precision-recall", palette.text), height=390, margin={**MARGIN, "t": 62},
         dragmode=False, clickmode="event+select",
     )  # fmt: skip
@@ -143,7 +148,7 @@ def plot_series(
     return compose(
         traces,
         {
-            "xaxis": {"title": "slice of the patient", "range": [0.5, len(places) + 0.5]},
+            "xaxis": {"title": "slice, in order", "range": [0.5, len(places) + 0.5]},
             "yaxis": {"title": "probability", "range": [-0.03, 1.03], "tickformat": ".1f"},
         },
         palette, height=240, margin={**MARGIN, "t": 28}, shapes=shapes,

@@ -107,7 +107,7 @@ def show_tables(experiment: Experiment, choice: Choice) -> None:
         columns = [f"predicted {negative}", f"predicted {positive}"]
         if choice.cases[key].str.startswith("ind").any():
             lines = [[*line, aside] for line, aside in zip(lines, SET_ASIDE, strict=True)]
-            columns = [*columns, "? review"]
+            columns = [*columns, f"{components.SIGNS['review']} needs review"]
         cells = []
         for line in lines:
             total = sum(counts[one] for one in line)
@@ -122,8 +122,8 @@ def show_tables(experiment: Experiment, choice: Choice) -> None:
     found = choice.filter_cases("agreement")["agreement"].value_counts()
     chosen = choice.filters.get("agreement", [])
     meanings = {
-        "neither": "both predict negative", "both": "both predict positive",
-        "only_first": f"only {one} predicts positive", "only_second": f"only {other} predicts positive",
+        "neither": "both negative", "both": "both positive",
+        "only_first": f"only {one} positive", "only_second": f"only {other} positive",
     }  # fmt: skip
     cells = [
         [
@@ -134,8 +134,8 @@ def show_tables(experiment: Experiment, choice: Choice) -> None:
         for line in (("neither", "only_second"), ("only_first", "both"))
     ]  # fmt: skip
     show_matrix(
-        "cells_agreement", f"{one} against {other}", palette.chance, [f"{other} −", f"{other} +"],
-        [f"{one} −", f"{one} +"], cells, partial(_toggle, "agreement", chosen),
+        "cells_agreement", "Both networks", palette.chance, [f"{other} negative", f"{other} positive"],
+        [f"{one} negative", f"{one} positive"], cells, partial(_toggle, "agreement", chosen),
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
         offer("review", "Needs review", names, TITLES)
     folds = [str(fold) for fold in sorted(cases["fold"].unique())]
     if len(folds) > 1:
-        offer("fold", "Held out in fold", folds, {fold: str(int(fold) + 1) for fold in folds})
+        offer("fold", "Test fold", folds, {fold: str(int(fold) + 1) for fold in folds})
     used = sorted({tag for tags in choice.tags.values() for tag in tags})
     if used:
         offer("tag", "Tag", [*used, UNTAGGED], {tag: components.plain(tag) for tag in [*used, UNTAGGED]})
@@ -173,7 +173,7 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
     for name in experiment.frameworks:
         low, high = (float(end) for end in choice.filters.get(f"{name}_range", ("0", "1")))
         st.slider(
-            f"{components.name_framework(name)} probability", 0.0, 1.0, step=0.01, format="%.2f",
+            f"{TITLES[name]} probability", 0.0, 1.0, step=0.01, format="%.2f",
             **state.set_widget(f"{name}_range_slider", (low, high), partial(_set_range, f"{name}_range")),
         )  # fmt: skip
 
@@ -244,7 +244,7 @@ def _describe_filter(experiment: Experiment, name: str, values: list[str]) -> st
     if name == "label":
         return "Label: " + " or ".join(components.plain(experiment.classes[int(value)]) for value in values)
     if name == "fold":
-        return "Fold " + ", ".join(str(int(value) + 1) for value in values)
+        return "Test fold " + ", ".join(str(int(value) + 1) for value in values)
     if name == "review":
         return f"Needs review: {', '.join(TITLES[value] for value in values)}"
     if name == "rows":

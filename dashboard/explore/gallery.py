@@ -21,17 +21,19 @@ from dashboard.shared import components, page_scripts, state
 
 PAGE_SIZE = 40
 SORT_WORDS = {
-    "wrong": "Most wrong first",
-    "uncertain": "Least certain first",
-    "differ": "Largest difference first",
+    "wrong": "Largest error first",
+    "uncertain": "Closest to the threshold first",
+    "differ": "Networks differ most first",
     "probable": "Highest probability first",
-    "order": "By patient and number",
+    "order": "By patient and slice number",
 }
-ABSENT = {"missing": "no picture here", "differs": "file differs"}
+ABSENT = {"missing": "no image here", "differs": "file differs"}
 HEAT_NOTE = (
-    "Heat maps and similar cases come from the **served** networks (the mean of all folds), which may have "
-    "trained on these slices. Probabilities are **out of sample**: from networks that never saw the slice."
+    "Heat maps and similar slices come from the networks of all folds together, which may have trained on "
+    "these slices. Probabilities are **out of sample**: from the networks that never saw the slice."
 )
+
+_LEGEND = "patient · slice; ✓ right, ✗ wrong; ? needs review; ≠ networks disagree; # tagged"
 
 
 def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> list[int]:
@@ -70,6 +72,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
         "gallery", f"Cases, page {number} of {n_pages}", tiles, open_row=open_case, turn=turn,
         columns=4 if with_heat else 6, ratio="2" if with_heat else "1",
     )  # fmt: skip
+    st.caption(_LEGEND)
     if n_pages > 1:
         with st.container(
             key="pager", horizontal=True, vertical_alignment="center", horizontal_alignment="center"
@@ -112,7 +115,7 @@ def make_tile(
     results = ", ".join(f"{TITLES[name]} {case[name]:.2f} {_word(outcomes[name])}" for name in names)
     alt = f"Slice {place}, label {experiment.classes[int(positive)]}, {results}"
     alt += "".join(f", {meaning}" for _, _, meaning in marks)
-    absent = f"{str(case['sha256'])[:8]}\n{ABSENT.get(reason, '')}"
+    absent = ABSENT.get(reason, "")
     return Tile(
         int(case["row"]), tuple(sources), absent, f"{sign} {experiment.classes[int(positive)]}", positive,
         place, scores, kind, marks, alt, current,
@@ -180,7 +183,7 @@ def _warn_of_differing(thumbnails: Sequence[Thumbnail]) -> None:
         st.warning(
             f"The data set on this machine is not that of this experiment: {differing} of these "
             f"{len(thumbnails)} files differ from the recorded ones and are not shown. Choose the "
-            "folder of the recorded set under Pictures.",
+            "folder of the recorded set under Images.",
             icon=components.SIGNS["warning"],
         )
 

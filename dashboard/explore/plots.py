@@ -46,10 +46,10 @@ def show_scores(experiment: Experiment, choice: Choice) -> None:
 
     st.plotly_chart(
         figure, config=_SELECTION_CONFIG, selection_mode=("points", "box", "lasso"),
-        alt=f"Probabilities of {len(cases):,} slices by each network, coloured by label",
+        alt=f"Probabilities of {len(cases):,} slices by each network, colored by label",
         **state.follow_chart(f"scores_{state.count_resets(SCORE_PLOT)}", choose),
     )  # fmt: skip
-    st.caption("Select with a box or lasso, or click one point. Dotted: operating points.")
+    st.caption("Select with a box or lasso, or click one point. Dotted: thresholds.")
 
 
 def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
@@ -92,7 +92,7 @@ def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
     name = experiment.frameworks[0]
     if feature_map.has_map(experiment):
         name = st.segmented_control(
-            "Coloured by the outcome of", list(experiment.frameworks), format_func=TITLES.__getitem__,
+            "Colored by the outcome of", list(experiment.frameworks), format_func=TITLES.__getitem__,
             required=True,
             **state.persist_widget("map_of", name, experiment.frameworks.__contains__),
         )  # fmt: skip
@@ -112,10 +112,10 @@ def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> 
         components.show_error(error)
         return []
     rows = [int(row) for row in found["row"]]
-    who = "Both networks favour" if len(experiment.frameworks) > 1 else "The network favours"
+    who = "Both networks favor" if len(experiment.frameworks) > 1 else "The network favors"
     st.markdown(
         f"**{len(rows):,}** of {len(choice.cases):,} slices. {who} the other class, out of sample; the "
-        "strongest contradiction comes first. A suspect is worth a look; its label may still be right."
+        "clearest contradiction comes first. The label may still be right."
     )
     if not rows:
         return rows
@@ -130,7 +130,7 @@ def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> 
 def show_tags(experiment: Experiment) -> list[int]:
     """Offer export and import of tags and notes; return no rows."""
     st.markdown(
-        "Open a case to add a tag or note. Here you can export all tags and import those of another machine."
+        "Open a case to add a tag or note. Export all tags here, or import tags from another machine."
     )
     tags.offer_tag_files(experiment)
     return []

@@ -15,15 +15,15 @@ from dashboard.shared import components, datasets
 def choose_pictures() -> Path | None:
     """Let the visitor choose a data set; return the folder of its class folders, None if there is none."""
     default = find_dataset()
-    with st.popover("Pictures", icon=":material/folder_open:", width="stretch"):
+    with st.popover("Images", icon=":material/folder_open:", width="stretch"):
         chosen = st.text_input(
             "Folder of the data set",
-            placeholder=str(default) if default else "a folder on this machine that holds Normal and Stroke",
+            placeholder=str(default) if default else "a folder on this machine with Normal and Stroke inside",
             key="data_folder",
             persist_state="session",
-            help=f"If empty: the folder in `{DATASET_VARIABLE}`, or the downloaded data set.",
+            help=f"Leave blank to use the folder in `{DATASET_VARIABLE}` or the downloaded data set.",
         ).strip()
-        st.caption("A picture is shown only if its file matches the recorded hash.")
+        st.caption("An image is shown only if its file matches the recorded hash.")
     try:
         return pictures.find_picture_folder(chosen)
     except StrokeError as error:
@@ -32,10 +32,10 @@ def choose_pictures() -> Path | None:
 
 
 def offer_download() -> None:
-    """Say that the pictures are missing, and offer to download them."""
+    """Say that the images are missing, and offer to download them."""
     with st.container(border=True):
         st.markdown(
-            "**The pictures are not on this machine.** Everything else works without them. "
-            "Download the data set, or choose its folder under Pictures."
+            "**The images are not on this machine.** Everything else works without them. "
+            "Download the data set, or choose its folder under Images."
         )
         datasets.show_download()

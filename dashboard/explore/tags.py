@@ -33,7 +33,7 @@ def show_tags(experiment: Experiment, case: Case) -> None:
             persist_state="session",
             max_chars=80,
             placeholder="unknown",
-            help="Shown with what you add. It is kept while this browser tab is open.",
+            help="Your name appears with your tags and notes. It is remembered until you close the tab.",
         )
         with st.container(horizontal=True, gap="small"):
             present = {entry.tag for entry in entries}

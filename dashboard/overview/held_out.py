@@ -1,4 +1,4 @@
-"""Slices for the live reading and the quiz: held-out slices if the data set is here, else synthetic ones."""
+"""Slices for the example reading and the quiz: test slices if the data set is here, else synthetic ones."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _fetch(experiment: Experiment, root: Path, row: Any) -> Example | None:
     if isinstance(data, str):
         return None
     scores = {name: float(row[name]) for name in experiment.frameworks}
-    return Example(Upload("A held-out slice", data), int(row.label), row.file, row.patient, scores)
+    return Example(Upload("A test slice", data), int(row.label), row.file, row.patient, scores)
 
 
 def _pictures() -> Path | None:

@@ -27,7 +27,7 @@ def show_reading(experiment: Experiment, example: Example, key: str) -> None:
     with st.container(key=f"scan_{key}"):
         columns = st.columns(1 + len(finding.models), gap="small")
     with columns[0]:
-        st.markdown(f"**Slice** :gray[labelled]  \n{_name_label(experiment, example)}")
+        st.markdown(f"**Slice** :gray[label:]  \n{_name_label(experiment, example)}")
         st.image(overlays.to_gray(picture), width="stretch", output_format="PNG", alt="The slice")
     scores = choose_scores(finding, example)
     for column, (name, model) in zip(columns[1:], finding.models.items(), strict=True):
@@ -57,21 +57,27 @@ def show_origin(experiment: Experiment, example: Example, prefix: str = "") -> N
     """Say where the slice, its probabilities and its heat maps come from."""
     if example.scores is None:
         st.markdown(
-            f":{WORDS['review']}[{components.SIGNS['warning']} **Synthetic:** made by this program, not a "
-            "scan of a person, never used for training. It shows how reading works, not how well.]"
+            f":{WORDS['review']}[{components.SIGNS['warning']} **Synthetic:** {components.SYNTHETIC}]"
         )
+        st.caption(_list_thresholds(experiment))
         return
     unseen = "the patient" if experiment.card["protocol"]["split"] == "patient" else "this slice"
     n_folds = experiment.card["protocol"]["folds"]
     heat = (
-        f" Heat maps come from the served mean of all {n_folds} networks, some of which trained on it."
+        f" Heat maps come from all {n_folds} networks together; some of them trained on it."
         if n_folds > 1
         else ""
     )
     st.caption(
         f"{prefix}{components.plain(example.file)}. Probabilities come from the network that never saw "
-        f"{unseen}.{heat}"
+        f"{unseen}.{heat} {_list_thresholds(experiment)}"
     )
+
+
+def _list_thresholds(experiment: Experiment) -> str:
+    """Return the networks' thresholds: without them a positive result at a probability of 0.2 looks wrong."""
+    cuts = (f"{TITLES[name]} {experiment.threshold(name):.2f}" for name in experiment.frameworks)
+    return f"Decision thresholds: {', '.join(cuts)}."
 
 
 def choose_scores(finding: SliceFinding, example: Example) -> dict[str, float]:
@@ -90,5 +96,5 @@ def answers(experiment: Experiment, example: Example) -> dict[str, tuple[float, 
 
 def _name_label(experiment: Experiment, example: Example) -> str:
     if example.scores is None:
-        return f":gray[{'a bright spot' if example.label else 'no spot'}]"
+        return f":gray[{'simulated hemorrhage' if example.label else 'no simulated hemorrhage'}]"
     return components.name_decision(experiment, bool(example.label))

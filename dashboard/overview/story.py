@@ -28,9 +28,9 @@ class Role:
 
 
 ROLES = (
-    Role("famous", "The famous number", "slices split at random", "folder", "random"),
+    Role("famous", "The published result", "slices split at random", "folder", "random"),
     Role("apart", "The same network", "patients kept apart", "folder", "patient"),
-    Role("honest", "The honest model", "each slice's own label, patients apart", "slice", "patient"),
+    Role("honest", "Slice labels", "each slice's own label, patients kept apart", "slice", "patient"),
 )
 
 

@@ -27,7 +27,7 @@ class StoryRow:
 
 
 def plot_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = False) -> go.Figure:
-    """Plot AUROC with 95 % intervals, one row per experiment; a dotted line marks guessing.
+    """Plot AUROC with 95 % intervals, one row per experiment; a dotted line marks chance.
 
     Args:
         rows: from top to bottom; words escaped for a plot.
@@ -50,7 +50,7 @@ def plot_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = Fals
     ]  # fmt: skip
     guess = {
         "x": _GUESS, "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left", "xshift": 4,
-        "text": "guessing", "showarrow": False, "font": {"color": palette.negative, "size": 12 * size},
+        "text": "chance", "showarrow": False, "font": {"color": palette.negative, "size": 12 * size},
     }  # fmt: skip
     line = {"color": palette.chance, "dash": "dot", "width": 2}
     shape = {"type": "line", "x0": _GUESS, "x1": _GUESS, "y0": 0, "y1": 1, "yref": "paper", "line": line}

@@ -52,11 +52,11 @@ def show_story(roles: Roles, key: str, *, large: bool = False) -> None:
             if value is not None:
                 spoken.append(f"{role.title}, {TITLES[name]} {value:.2f}")
     figure = plot_story(rows, state.palette(), large=large)
-    alt = f"AUROC with 95 % intervals; guessing gives 0.50. {'; '.join(spoken)}"
+    alt = f"AUROC with 95 % intervals; chance is 0.50. {'; '.join(spoken)}"
     with st.container(key=f"figure_{key}", gap=None):
         st.plotly_chart(figure, key=key, config=charts.CONFIG, alt=alt)
-        bars = "Bars: 95 % intervals by bootstrap over patients." + (
-            " Those of the first row do not apply to new patients." if "famous" in roles else ""
+        bars = "Bars: 95 % intervals, bootstrap over patients." + (
+            " The first row says little about new patients." if "famous" in roles else ""
         )
         columns = ["role", "experiment", "framework", "auroc", "low", "high"]
         with st.container(
@@ -72,8 +72,8 @@ def show_words(roles: Roles) -> None:
     sentences = []
     if "famous" in roles:
         sentences.append(
-            f"**Famous:** accuracy {write_each(roles['famous'][1], 'accuracy', True)}, on patients seen in "
-            "training."
+            f"**As published:** accuracy {write_each(roles['famous'][1], 'accuracy', True)}, on patients "
+            "seen in training."
         )
     if "apart" in roles:
         sentences.append(
@@ -83,8 +83,8 @@ def show_words(roles: Roles) -> None:
     if "honest" in roles:
         found = roles["honest"][1]
         sentences.append(
-            f"**Honest:** sensitivity {write_each(found, 'recall', True)}, specificity "
-            f"{write_each(found, 'specificity', True)}."
+            f"**Slice labels, patients apart:** sensitivity {write_each(found, 'recall', True)}, "
+            f"specificity {write_each(found, 'specificity', True)}."
         )
     st.markdown("  \n".join(sentences))
 
@@ -109,7 +109,9 @@ def write_each(found: Levels, key: str, percent: bool) -> str:
 
 
 def write_guess(experiment: Experiment, found: Levels) -> str:
-    """Return the accuracy of the majority class as "always answering “Normal” is right in 62 %"."""
+    """Return "always answering “Normal” would be right for 62 % of slices", for the majority class."""
     share = next(iter(found.values()))["prevalence"]
     majority = components.plain(experiment.classes[int(share > 0.5)])
-    return f"always answering “{majority}” is right in {write_percent(max(share, 1 - share))}"
+    return (
+        f"always answering “{majority}” would be right for {write_percent(max(share, 1 - share))} of slices"
+    )

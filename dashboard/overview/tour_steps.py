@@ -47,10 +47,9 @@ def _show_famous(_: Experiment, found: list[Experiment]) -> None:
             st.markdown(components.name_framework(name))
             value = level["accuracy"]["value"]
             st.markdown(f"# {'–' if value is None else write_percent(value)}")
-            st.markdown(
-                f"accuracy {components.write_figure(level['accuracy'], True)}: **{wrong:,}** of "
-                f"{level['n']:,} test slices are misread"
-            )
+            ends = level["accuracy"]["interval"]
+            spread = f" [{100 * ends[0]:.0f}–{100 * ends[1]:.0f} %]" if ends else ""
+            st.markdown(f"accuracy{spread}: **{wrong:,}** of {level['n']:,} test slices misread")
     st.markdown(
         "The usual published method: label each slice by its folder, split the slices at random into "
         "training and test, train a small network."
@@ -92,7 +91,7 @@ def _show_leak(_: Experiment, found: list[Experiment]) -> None:
     sides = tabulate_split(table, fold)
     st.markdown(
         f"**{write_percent(shared)}** of the test slices have a slice of the same patient in training. A "
-        "network can recognise the head and repeat the label that it learned for it."
+        "network can recognize the head and repeat the label that it learned for it."
     )
     with st.container(key="pair_tour_leak"):
         left, right = st.columns([1.9, 1], gap="large")
@@ -101,7 +100,7 @@ def _show_leak(_: Experiment, found: list[Experiment]) -> None:
         figure = mark_charts.plot_sides(sides, (negative, positive), state.palette())
         st.plotly_chart(
             figure.update_layout(height=_FIGURE_PX + 60), key="tour_sides", config=charts.CONFIG,
-            alt=f"Each patient a column, each slice a square, tested or learned from: "
+            alt=f"Each column is a patient, each cell a slice of the test or of training: "
             f"{write_percent(shared)} of the test slices share their patient with training",
         )  # fmt: skip
     with right:
@@ -112,7 +111,7 @@ def _show_neighbours(experiment: Experiment, fold: Fold) -> None:
     table = loaders.slices(experiment)
     hashes = dict(zip(table["file"], table["sha256"], strict=True))
     for pair in sample_shared_pairs(table, fold, 1):
-        files = (("Tested", pair.test_file), ("Learned from", pair.training_file))
+        files = (("Test", pair.test_file), ("Training", pair.training_file))
         pictures = [held_out.find_picture(file, hashes[file], _PICTURE_PX) for _, file in files]
         with st.container(key="scan_neighbours"):
             columns = st.columns(2, gap="small")
@@ -121,7 +120,7 @@ def _show_neighbours(experiment: Experiment, fold: Fold) -> None:
                 st.image(picture or overlays.render_empty_frame(_PICTURE_PX), width="stretch", alt=title)
                 st.markdown(f"**{title}**  \n:gray[{components.plain(file)}]")
         if None in pictures:
-            st.caption("The pictures appear once the data set is on this machine: see the page *Data*.")
+            st.caption("The images appear once the data set is on this machine: see the page *Data*.")
 
 
 def _show_apart(_: Experiment, found: list[Experiment]) -> None:
@@ -139,7 +138,9 @@ def _show_apart(_: Experiment, found: list[Experiment]) -> None:
                 marks.append(Mark(row, name, level["accuracy"]["value"], *ends, guess))
     if marks:
         spoken = "; ".join(f"{mark.row}, {TITLES[mark.series]} {write_percent(mark.value)}" for mark in marks)
-        st.markdown("**Accuracy** of one network, tested in two ways. Only the split differs.")
+        st.markdown(
+            f"**Accuracy** of the same network with the same labels. The split differs: {_list_tests(roles)}."
+        )
         figure = mark_charts.plot_marks(marks, state.palette(), percent=True)
         figure.update_layout(height=_FIGURE_PX).update_xaxes(tickfont_size=16).update_yaxes(tickfont_size=18)
         alt = f"Accuracy with 95 % intervals: {spoken}"
@@ -149,7 +150,7 @@ def _show_apart(_: Experiment, found: list[Experiment]) -> None:
         st.markdown(
             f"On new patients, its accuracy is {story_parts.write_each(levels, 'accuracy', True)}; "
             f"{story_parts.write_guess(experiment, levels)}. Its AUROC is "
-            f"{story_parts.write_each(levels, 'auroc', False)}; guessing gives 0.50."
+            f"{story_parts.write_each(levels, 'auroc', False)}; chance is 0.50."
         )
     story_parts.show_missing(parts | _only(found, "honest"))
 
@@ -173,24 +174,30 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
     with st.container(key="pair_tour_trust"):
         left, right = st.columns([1, 1.2], gap="large")
     with left:
-        st.subheader("What it does on slices it never saw", anchor=False)
+        st.subheader("Results on test slices", anchor=False)
         for name, level in story.read_levels(experiment).items():
             counts = level["operating_points"][level["rule"]]["confusion"]
-            positive = components.plain(experiment.classes[1])
+            negative, positive = map(components.plain, experiment.classes)
             st.markdown(
                 f"{components.name_framework(name)} misses **{counts['fn']:,}** of "
-                f"{level['positives']:,} slices with “{positive}”, and calls **{counts['fp']:,}** of the "
-                f"{level['n'] - level['positives']:,} others positive."
+                f"{level['positives']:,} slices labeled {positive}, and calls **{counts['fp']:,}** of "
+                f"{level['n'] - level['positives']:,} slices labeled {negative} positive."
             )
         st.subheader("Where to go", anchor=False)
-        st.page_link("app_pages/quiz.py", label="You against both networks", icon=":material/quiz:")
+        st.page_link("app_pages/quiz.py", label="Take the quiz", icon=":material/quiz:")
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
-        st.page_link("app_pages/compare.py", label="Compare the networks", icon=":material/balance:")
-        st.page_link("app_pages/explore.py", label="Explore misread slices", icon=":material/grid_view:")
-        st.page_link("app_pages/model_card.py", label="Read the model card", icon=":material/description:")
+        st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
+        st.page_link("app_pages/explore.py", label="Explore cases", icon=":material/grid_view:")
+        st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
     with right:
-        st.subheader("What it cannot do", anchor=False)
+        st.subheader("Limits", anchor=False)
         st.markdown("\n".join(f"- {components.plain(limit)}" for limit in experiment.card["limits"]))
+
+
+def _list_tests(roles: story_parts.Roles) -> str:
+    """Return how each experiment was split and tested, in words."""
+    parts = ((role.subtitle, roles[role.key][0]) for role in story.ROLES[:2] if role.key in roles)
+    return "; ".join(f"{split}, {components.describe_folds(one)}" for split, one in parts)
 
 
 def _find_role(found: list[Experiment], key: str) -> Experiment | None:
@@ -209,17 +216,18 @@ def _only(found: list[Experiment], key: str) -> dict[str, Experiment]:
 STEPS = (
     Step(
         "Two networks read a brain CT slice",
-        "One in PyTorch, one in Keras, built from one description and trained on the same slices. Heat maps "
-        "show where each finds evidence. For research and teaching, **not a medical device**.",
+        "One in PyTorch, one in Keras: the same design, trained on the same slices. Heat maps show where "
+        "each network looked; they do not outline a lesion. For research and teaching, **not a medical "
+        "device**.",
         _show_reading,
     ),
     Step(
-        "The famous number",
-        "Networks on this kind of data are published with figures like these. Would you trust them?",
+        "The published result",
+        "Published networks report results like these. Would you trust them on a new patient?",
         _show_famous,
     ),
     Step(
-        "Why it is an artefact",
+        "Why the result is misleading",
         "Adjacent slices of one head look almost the same, and they are in both training and test.",
         _show_leak,
     ),
@@ -229,14 +237,14 @@ STEPS = (
         _show_apart,
     ),
     Step(
-        "The honest model",
-        "Each slice now has its own label: does **this slice** show a hemorrhage? Patients are kept apart, "
-        "and the network is another one.",
+        "Label every slice",
+        "Each slice now has its own label: does **this slice** show a hemorrhage? Patients are kept apart. "
+        "The network is a different one, with a pretrained backbone.",
         _show_honest,
     ),
     Step(
         "How far to trust it",
-        "What it gets wrong, and what it cannot do.",
+        "What the networks get wrong, and their limits.",
         _show_trust,
     ),
 )

@@ -11,10 +11,10 @@ from core.reading import Refusal
 from core.reports import ScanReport, exports
 from dashboard.readings import Reading
 
-_DICOM_HELP = "For an archive of research or teaching. It holds no patient and no file name."
+_DICOM_HELP = "For a research or teaching archive. It contains no patient data and no file name."
 _CSV_HELP = (
     "One row per slice: its position, the result of the input check, and the results of both networks. "
-    "The verdict on the scan is repeated in each of its rows."
+    "The result of the scan is repeated in each of its rows."
 )
 _NAMES_HELP = (
     "A file name may contain a patient's name. Downloads therefore say Scan 1, Scan 2 and so on, in the "
@@ -31,7 +31,9 @@ def offer_downloads(
     pdf, dicom, download = "application/pdf", "application/dicom", ":material/download:"
     with st.container(key="downloads", horizontal=True, vertical_alignment="center", gap="small"):
         row = st.container(key="download_buttons", horizontal=True, gap="small", width="content")
-        named = st.checkbox("File names in downloads", False, key="names_in_downloads", help=_NAMES_HELP)
+        named = st.checkbox(
+            "Include file names in downloads", False, key="names_in_downloads", help=_NAMES_HELP
+        )
     reports = report_scans(read, named=named)
     scans = [report.findings for report in reports]
     refusals = report_refusals(refused, named=named)

@@ -91,7 +91,7 @@ def follow_reading(experiment: Experiment, unfinished: Unfinished, thresholds: M
 def describe_step(step: Step, *, started: bool, place: str = "") -> str:
     """Return the progress of a reading in words."""
     if not started:
-        text = "Waiting for another reading to end"
+        text = "Waiting for another scan to finish"
     elif step.done:
         text = f"Slice {step.done} of {step.total}"
     elif step.total:

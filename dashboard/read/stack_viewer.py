@@ -97,7 +97,7 @@ def describe_stack(
         "windows": _list_windows(experiment, reading),
         "marks": reading.technical.marks,
         "geometry": describe_geometry(reading),
-        "direction": "" if chosen.position_mm is None else ", from the feet to the head",
+        "direction": "" if chosen.position_mm is None else ", caudal to cranial",
         "magma": packing.pack_colors(overlays.MAGMA),
         "colors": {name: getattr(palette, name) for name in _COLORS},
         "reference": None if reference is None else _describe_reference(experiment, reference),
@@ -116,9 +116,9 @@ def describe_geometry(reading: Reading) -> str:
     parts = []
     if reading.technical.spacing_mm is not None:
         rows, columns = reading.technical.spacing_mm
-        parts.append(f"Pixels of the file {rows:.2f} × {columns:.2f} mm")
+        parts.append(f"Pixel size {rows:.2f} × {columns:.2f} mm")
     if reading.technical.slice_spacing_mm is not None:
-        parts.append(f"slices {reading.technical.slice_spacing_mm:.1f} mm apart")
+        parts.append(f"slice spacing {reading.technical.slice_spacing_mm:.1f} mm")
     return " · ".join(parts)
 
 
@@ -126,14 +126,14 @@ def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
     place = (
         ""
         if finding.position_mm is None
-        else f"{finding.position_mm:.1f} mm along the axis".replace("-", "−")
+        else f"scanner position {finding.position_mm:.1f} mm".replace("-", "−")
     )
     warnings: list[str] = []
     if n_slices > 1:  # the warnings of a single slice are shown above the viewer
         if not finding.gate.brain_visible:
             warnings.append("No brain visible: not counted.")
         elif not finding.is_counted:
-            warnings.append("Refused by the input check: not counted.")
+            warnings.append("Rejected by the input check: not counted.")
         warnings += finding.gate.reasons
     models = finding.models.values()
     return {
@@ -167,8 +167,8 @@ def _describe_reference(experiment: Experiment, reference: Reference) -> dict[st
         "sign": SIGNS["positive" if positive else "negative"],
     }
     if reference.file is None:
-        spot = "with a bright spot" if positive else "without a bright spot"
-        text = f"Synthetic slice {spot}: the data set is not on this machine."
+        finding = "with a simulated hemorrhage" if positive else "without hemorrhage"
+        text = f"Synthetic slice {finding}: the data set is not on this machine."
         return described | {"title": "Phantom", "decision": "", "text": text}
     scores = ", ".join(f"{TITLES[name]} {value:.2f}" for name, value in reference.probabilities.items())
     text = f"{reference.file} of the data set, out of sample: {scores}."

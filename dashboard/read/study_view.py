@@ -17,10 +17,10 @@ def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool
     """Show each network's verdict on the study and the rule; while the study is being read, only the rule."""
     if unfinished:
         st.header("Reading the study", anchor=False)
-        st.markdown(f"The verdict follows after the last slice. The score of a study is {RULE}.")
+        st.markdown(f"The result follows after the last slice. The score of a study is {RULE}.")
         return
     if not findings.verdicts:
-        st.header("No verdict on this study", anchor=False)
+        st.header("No result for this study", anchor=False)
         st.markdown(explain_no_verdict(findings))
         return
     verdicts = findings.verdicts
@@ -35,13 +35,14 @@ def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool
         lines.append(
             f"{components.name_framework(name)} **{verdict.score:.2f}** "
             f"{components.name_decision(experiment, verdict.positive)} "
-            f"(threshold for studies {verdict.threshold:.2f}){near}"
+            f"(threshold {verdict.threshold:.2f}){near}"
         )
     n_counted = next(iter(verdicts.values())).n_counted
     st.markdown("  \n".join(lines))
     st.caption(
-        f"Score of the study: {RULE} ({n_counted} of {len(findings.slices)} slices). This score is not a "
-        "probability."
+        f"Score of the study: {RULE} ({n_counted} of {len(findings.slices)} slices). It is not the "
+        "probability that the study is positive; compare it only with its threshold. Each slice is read "
+        "alone."
     )
 
 

@@ -11,7 +11,7 @@ from dashboard.read import stack_viewer, study_view
 from dashboard.readings import Reading, samples
 from dashboard.shared import WORDS, ScaleRow, components, overlays, state
 
-_NO_REFERENCE = "None"
+_NO_REFERENCE = "Off"
 
 
 def show_reading(experiment: Experiment, reading: Reading, *, unfinished: bool = False) -> None:
@@ -55,8 +55,7 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
         components.show_remarks((*overridden, *reasons, *finding.warnings))
     if reading.synthetic:
         st.markdown(
-            f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** made by this program, not a "
-            "scan of a person. It shows how the page works, not how well the networks read."
+            f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** " + components.SYNTHETIC
         )
     viewer = st.container()
     label = _choose_reference(experiment)
@@ -64,8 +63,8 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
     with viewer:
         stack_viewer.show_stack(experiment, reading, finding, rest=go_to, reference=reference)
         st.caption(
-            "Heat maps show where a network looks. Colours are scaled per slice: compare places, not "
-            "intensity."
+            "Heat maps show where a network looked; they do not outline a lesion. Colors are scaled for each "
+            "map: compare locations, not brightness."
         )
 
 
@@ -84,9 +83,9 @@ def show_limits(experiment: Experiment) -> None:
     """Show what the positive class means and the limits on the experiment's card."""
     components.show_meaning(experiment)
     with st.container(key="limits", border=True):
-        st.markdown("**What these networks have never seen**")
+        st.markdown("**Limits**")
         st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in experiment.card["limits"]))
-        st.page_link("app_pages/model_card.py", label="The model card", icon=":material/description:")
+        st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
 
 
 def _show_verdict(experiment: Experiment, finding: SliceFinding) -> None:
@@ -97,14 +96,14 @@ def _show_verdict(experiment: Experiment, finding: SliceFinding) -> None:
         st.header(components.name_decision(experiment, positive), anchor=False)
     else:
         summary = ", ".join(
-            f"{components.name_framework(name)} says {components.name_decision(experiment, model.positive)}"
+            f"{components.name_framework(name)}: {components.name_decision(experiment, model.positive)}"
             for name, model in finding.models.items()
         )
         st.header(f":{WORDS['review']}[{components.SIGNS['disagree']} The networks disagree]", anchor=False)
     near = [components.name_framework(name) for name, model in finding.models.items() if model.review]
     review = (
-        f"  \n:{WORDS['review']}[{components.SIGNS['review']} **Needs review:**] too close to the operating "
-        f"point of {' and '.join(near)} to decide."
+        f"  \n:{WORDS['review']}[{components.SIGNS['review']} **Needs review:**] the probability is close to "
+        f"the threshold of {' and '.join(near)}."
     )
     st.markdown(summary + (review if near else ""))
 

@@ -72,7 +72,9 @@ def read_all(
 
 def _make_stopped(group: Sequence[Upload], key: str) -> Reading:
     refusal = ScanError(
-        "The reading was stopped", remedy="a study gets a verdict only when all of it is read", code="stopped"
+        "The reading was stopped",
+        remedy="a study gets a result only when every slice has been read",
+        code="stopped",
     )
     return Reading(group[0].name, group[0].synthetic, refusal=refusal, key=key)
 
@@ -83,7 +85,7 @@ def choose_scan(read: Sequence[Reading]) -> Reading:
         return read[0]
     listed = {components.plain(reading.name): reading for reading in read}
     chosen = st.radio(
-        f"Worklist: {len(read)} scans, highest probability first",
+        f"Worklist: {len(read)} scans, most suspicious first",
         list(listed),
         captions=[_caption(reading) for reading in read],
         key="worklist",
@@ -120,7 +122,7 @@ def _show_refusal(place: int, reading: Reading) -> None:
         st.button(
             "Read anyway", on_click=state.override_gate, args=(reading.key,),
             key=f"read_anyway_{reading.key[:16]}_{place}",
-            help="The networks were trained on head CT. Their results on anything else mean little.",
+            help="The networks were trained on head CT. Do not rely on their results for anything else.",
         )  # fmt: skip
     elif reading.refusal.code == "stopped":
         st.button(
@@ -142,7 +144,14 @@ def _caption(reading: Reading) -> str:
     """Return thumbnail, probabilities and signs of a scan's most suspicious slice, as Markdown."""
     worst = find_most_suspicious(reading.findings)
     address = overlays.to_address(overlays.to_thumbnail(reading.picture(worst.index), _THUMBNAIL_PX))
-    scores = " · ".join(f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}]" for n, m in worst.models.items())
+    # Each network has its own threshold: without the signs, two equal probabilities would seem to agree.
+    signs = {
+        name: "" if worst.agree else f" {components.SIGNS['positive' if model.positive else 'negative']}"
+        for name, model in worst.models.items()
+    }
+    scores = " · ".join(
+        f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}{signs[n]}]" for n, m in worst.models.items()
+    )
     return f"![]({address}){scores}  \n{' '.join(_signs(worst, len(reading.findings.slices)))}"
 
 
@@ -154,9 +163,9 @@ def _signs(worst: SliceFinding, n_slices: int) -> list[str]:
         word = components.plain(next(iter(worst.models.values())).decision)
         signs.append(f":{WORDS[kind]}[{components.SIGNS[kind]} {word}]")
     else:
-        signs.append(f":{WORDS['review']}[{components.SIGNS['disagree']} disagree]")
+        signs.append(f":{WORDS['review']}[{components.SIGNS['disagree']} networks disagree]")
     if any(model.review for model in worst.models.values()):
-        signs.append(f":{WORDS['review']}[{components.SIGNS['review']} review]")
+        signs.append(f":{WORDS['review']}[{components.SIGNS['review']} needs review]")
     if worst.gate.outcome != "read":
         signs.append(f":{WORDS['review']}[{components.SIGNS['warning']} check input]")
     if n_slices > 1:

@@ -28,7 +28,7 @@ class Reference:
     """A slice to compare with.
 
     Attributes:
-        label: 0 or 1; for a phantom, whether it contains a bright spot.
+        label: 0 or 1; for a phantom, whether it contains a simulated hemorrhage.
         picture: (512, 512) uint8, framed as the networks see it.
         file: name of the file in the data set; None for a phantom.
         probabilities: framework -> calibrated probability, out of sample; empty for a phantom.

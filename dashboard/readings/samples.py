@@ -24,20 +24,20 @@ _UPPER_BRAIN = (0.45, 0.75)  # positions of synthetic slices, from neck (0) to v
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def make_synthetic_slices() -> tuple[Upload, ...]:
-    """Return synthetic head CT slices: two with a bright spot, one without."""
+    """Return synthetic head CT slices: two with a simulated hemorrhage, one without."""
     return tuple(
         _render_synthetic(name, np.random.default_rng(seed), lesion, 0.5)
         for seed, lesion, name in (
-            (3, True, "Synthetic slice with a bright spot, 1"),
-            (11, True, "Synthetic slice with a bright spot, 2"),
-            (5, False, "Synthetic slice without a spot"),
+            (3, True, "Synthetic slice with simulated hemorrhage, 1"),
+            (11, True, "Synthetic slice with simulated hemorrhage, 2"),
+            (5, False, "Synthetic slice without hemorrhage"),
         )
     )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def make_synthetic_slice(seed: tuple[int, ...], lesion: bool) -> Upload:
-    """Return a synthetic slice at a random position in the upper brain; its name does not reveal the spot."""
+    """Return a synthetic slice at a random position in the upper brain; its name does not tell the label."""
     rng = np.random.default_rng(seed)
     return _render_synthetic("A synthetic slice", rng, lesion, float(rng.uniform(*_UPPER_BRAIN)))
 

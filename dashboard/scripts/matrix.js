@@ -23,8 +23,8 @@ export default function ({ parentElement: root, data, setTriggerValue }) {
       button.dataset.cell = cell.name;
       button.style.setProperty("--share", `${Math.round(5 + 55 * cell.share)}%`);
       button.setAttribute("aria-pressed", String(cell.chosen));
-      button.setAttribute("aria-label", `${data.title}: ${cell.meaning}, ${cell.n}`);
-      button.append(make("span", "count", String(cell.n)), make("span", "note", cell.note));
+      button.setAttribute("aria-label", `${data.title}: ${cell.meaning}, ${cell.n.toLocaleString("en-US")}`);
+      button.append(make("span", "count", cell.n.toLocaleString("en-US")), make("span", "note", cell.note));
       button.onclick = () => setTriggerValue("choose", cell.name);
       const field = make("td");
       field.append(button);

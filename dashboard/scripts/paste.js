@@ -1,4 +1,4 @@
-// Pastes a picture from the clipboard into the drop zone; the same limits and checks apply as for a dropped file.
+// Pastes an image from the clipboard into the drop zone; the same limits and checks apply as for a dropped file.
 // Nothing else is read from the clipboard.
 const ENDINGS = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/bmp': 'bmp', 'image/tiff': 'tif', 'image/webp': 'webp' };
 
@@ -13,7 +13,7 @@ export default function ({ data, parentElement }) {
     const transfer = new DataTransfer();
     for (const file of pictures) {
       // Browsers give every pasted picture the same name; a copied file keeps its own.
-      const name = /^image\.\w+$/.test(file.name || 'image.png') ? `Pasted picture.${ENDINGS[file.type]}` : file.name;
+      const name = /^image\.\w+$/.test(file.name || 'image.png') ? `Pasted image.${ENDINGS[file.type]}` : file.name;
       transfer.items.add(new File([file], name, { type: file.type }));
     }
     zone.files = transfer.files;

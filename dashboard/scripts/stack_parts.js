@@ -114,7 +114,7 @@ function buildLegend(stack) {
   const parts = networks.map(({ name, title, shape, dash }) =>
     makeColored(name, "span", `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`));
   parts.unshift(make("span", "", `Probability of ${classes[1]} along the slices${direction}`));
-  parts.push(make("span", "", "··· operating point"));
+  parts.push(make("span", "", "··· threshold"));
   if (slices.some(({ counted }) => !counted)) parts.push(make("span", "", "○ not counted"));
   stack.get(".legend").replaceChildren(...parts);
 }
@@ -136,12 +136,12 @@ function describeSlice(stack, found) {
     parts.push(make("b", positive ? "positive" : "negative", `${positive ? "●" : "○"} ${data.classes[Number(positive)]}`));
     if (slice.review[place]) {
       const review = make("span", "review");
-      review.append(makeIcon("visibility"), " needs review");
+      review.append("? needs review");
       parts.push(review);
     }
     figure.querySelector("figcaption").replaceChildren(...parts.flatMap((part) => [part, " "]));
     const none = !stack.warm.heats[place].some((value) => value > 0);
-    const text = none ? `No heat: no part of this slice raises the score for ${data.classes[1]}.` : "";
+    const text = none ? `No heat: no part of this slice raises the probability of ${data.classes[1]}.` : "";
     figure.querySelector(".foot").replaceChildren(make("span", "", text));
   });
   const notes = data.geometry ? [make("span", "quiet", data.geometry)] : [];

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.frameworks import TITLES
-from dashboard.shared.palette import DASHES, MARKERS, Palette
+from dashboard.shared.palette import DASHES, MARKERS, Palette, write_percent
 
 MARGIN = {"l": 52, "r": 16, "t": 40, "b": 44}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}  # for charts without downloads
@@ -39,6 +39,12 @@ def compose(
         {**ground(palette), "hovermode": "closest", "legend": {**legend, "font": {"color": palette.text}},
          **styled, **layout},
     )  # fmt: skip
+
+
+def list_percent_ticks(step: int) -> dict[str, Any]:
+    """Return ticks of a share's axis, every `step` percent: plotly writes "10%", the pages write "10 %"."""
+    shares = [percent / 100 for percent in range(0, 101, step)]
+    return {"tickvals": shares, "ticktext": [write_percent(share) for share in shares]}
 
 
 def ground(palette: Palette) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def plot_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
     figure.update_xaxes(tick0=1, dtick=max(1, round(n_epochs / 8)))
     figure.update_xaxes(title="epoch", row=2, col=1)
     figure.update_yaxes(title="loss", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title="accuracy", tickformat=".0%", row=2, col=1)
+    figure.update_yaxes(title="accuracy", **list_percent_ticks(10), row=2, col=1)
     title = (
         write_title(TITLES[frameworks[0]], palette.of_framework(frameworks[0]))
         if len(frameworks) == 1
@@ -139,13 +145,13 @@ def _add_best(
     best = own[own["best"] == 1]
     figure.add_trace(
         go.Scatter(
-            x=best["epoch"], y=best[column], customdata=best["fold"] + 1, mode="markers", name="best epoch",
+            x=best["epoch"], y=best[column], customdata=best["fold"] + 1, mode="markers", name="epoch kept",
             legendgroup=f"{framework} best", showlegend=row == 1,
             marker={
                 "symbol": MARKERS[framework], "size": 9, "color": palette.of_framework(framework),
                 "line": {"color": palette.surface, "width": 1.5},
             },
-            hovertemplate="<b>best epoch %{x}</b>, fold %{customdata}<br>%{y:.3f}<extra></extra>",
+            hovertemplate="<b>epoch kept: %{x}</b>, fold %{customdata}<br>%{y:.3f}<extra></extra>",
         ),
         row=row, col=1,
     )  # fmt: skip

@@ -25,16 +25,22 @@ DISCLAIMER = "Research and teaching. Not a medical device."
 SIGNS = {
     "disagree": ":material/call_split:",
     "warning": ":material/warning:",
-    "review": ":material/visibility:",
+    "review": "?",
     "positive": "●",
     "negative": "○",
     "correct": "✓",
     "wrong": "✗",
 }
-RULE_HELP = """At or above the decision threshold, a network decides for the positive class. Each preset was
-chosen on validation slices, separately for each network. **Youden**: largest sensitivity + specificity.
-**Sensitivity 90**, **Specificity 90**: reaches 90 % on these slices. **F1**: balances precision and recall.
-**Custom**: you choose."""
+RULE_HELP = """At or above its decision threshold, a network calls a slice positive. Each preset is a rule
+that chose the threshold on validation slices, separately for each network. **Youden**: largest sensitivity +
+specificity. **Sensitivity 90**, **Specificity 90**: at least 90 % on these slices. **Highest F1**: balances
+precision and recall. **Custom**: you choose."""
+REVIEW_HELP = """Cases with a probability close to the threshold need review; excluded, they count as neither
+right nor wrong. The review band was chosen so that it contains at most 15 % of the validation data."""
+SYNTHETIC = (
+    "made by this program, not a scan of a person, never used for training. It shows how the program works, "
+    "not how accurate the networks are."
+)
 _STYLE = Path(__file__).parents[1] / "scripts" / "style.css"
 
 
@@ -194,14 +200,14 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str) -> None:
-    """Offer a figure's data as a file of this name; a function makes the table only on download."""
+def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, of: str = "Chart") -> None:
+    """Offer the data of a chart or table as a file; a function makes the table only on download."""
 
     def write() -> bytes:
         return (table() if callable(table) else table).to_csv(index=False).encode()
 
     st.download_button(
-        "Data of the figure (CSV)", write, name, "text/csv",
+        f"{of} data (CSV)", write, name, "text/csv",
         key=f"download_{name}", on_click="ignore", type="tertiary", icon=":material/download:",
     )  # fmt: skip
 
@@ -210,11 +216,11 @@ def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
     """Return a FIGURE of the record as "91 % [84–96]" or "0.83 [0.78–0.87]", with its interval in gray."""
     if figure["value"] is None:
         return f":gray[not estimable: {plain(figure['reason'])}]"
-    value = write_percent(figure["value"]) if percent else f"{figure['value']:.2f}"
+    value = write_percent(figure["value"]) if percent else f"{round(figure['value'], 2) + 0.0:.2f}"
     if figure["interval"] is None:
-        return f"**{value}** :gray[no interval]"
+        return f"**{value}** :gray[(no interval)]"
     low, high = figure["interval"]
-    ends = [f"{100 * end:.0f}" if percent else f"{end:.2f}" for end in (low, high)]
+    ends = [f"{100 * end:.0f}" if percent else f"{round(end, 2) + 0.0:.2f}" for end in (low, high)]
     interval = (" to " if low < 0 else "–").join(ends).replace("-", "−")
     return f"**{value.replace('-', '−')}** :gray[\\[{interval}\\]]"
 
@@ -222,7 +228,7 @@ def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
 def show_meaning(experiment: Experiment) -> None:
     """Say what the positive class means and what these networks cannot detect."""
     known = experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]
-    blind = " The data hold **no ischemic stroke**: these networks cannot detect one." if known else ""
+    blind = " The data contain **no ischemic stroke**, so these networks cannot detect it." if known else ""
     positive = plain(experiment.classes[1])
     st.caption(f"{SIGNS['positive']} **{positive}.** {sentence(experiment.meaning)}{blind}")
 
@@ -231,6 +237,12 @@ def name_decision(experiment: Experiment, positive: bool) -> str:
     """Return the name of the decided class with its colour and sign."""
     kind = "positive" if positive else "negative"
     return f":{WORDS[kind]}[{SIGNS[kind]} **{plain(experiment.classes[int(positive)])}**]"
+
+
+def describe_folds(experiment: Experiment) -> str:
+    """Return "one test set" or "5-fold cross-validation"."""
+    n_folds = experiment.card["protocol"]["folds"]
+    return "one test set" if n_folds == 1 else f"{n_folds}-fold cross-validation"
 
 
 def name_framework(framework: str) -> str:

@@ -60,7 +60,7 @@ class Download:
 
     def _run(self) -> None:
         try:
-            indexing.download(self._report("Downloading"), self._report("Checking every picture"))
+            indexing.download(self._report("Downloading"), self._report("Checking every image"))
         except StrokeError as error:
             self.error = error
         finally:

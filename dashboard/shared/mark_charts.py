@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.frameworks import TITLES
-from dashboard.shared.charts import compose, fade
+from dashboard.shared.charts import compose, fade, list_percent_ticks
 from dashboard.shared.palette import MARKERS, Palette
 
 MOST_PATIENTS = 150  # columns that can still be distinguished
@@ -33,7 +33,7 @@ class Mark:
 
 
 def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
-    """Plot a split: one column per patient, one square per slice, coloured by test or training.
+    """Plot a split: one column per patient, one cell per slice, colored by test or training.
 
     Args:
         sides: from `core.datasets.tabulate_split`; at most `MOST_PATIENTS` patients are plotted.
@@ -44,7 +44,7 @@ def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     shown = sides[sides["patient"].isin(patients)]
     table = shown.pivot_table(index="place", columns="patient", values="tested", aggfunc="max")[patients]
     values = table.to_numpy(dtype=float)
-    words = np.where(values == 1, "tested", "learned from")
+    words = np.where(values == 1, "test", "training")
     squares = {
         "type": "heatmap", "z": values, "x": list(range(len(patients))), "y": table.index.to_list(),
         "zmin": 0, "zmax": 1, "showscale": False, "xgap": 1.5, "ygap": 1, "hoverongaps": False,
@@ -55,7 +55,7 @@ def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     keys = [
         {"type": "scatter", "x": [None], "y": [None], "mode": "markers", "name": name,
          "marker": {"symbol": "square", "size": 12, "color": color}}
-        for name, color in (("tested", palette.text), ("learned from", fade(palette.chance, 0.5)))
+        for name, color in (("test", palette.text), ("training (and validation)", fade(palette.chance, 0.5)))
     ]  # fmt: skip
     label_of = shown.groupby("patient", sort=False)["folder_label"].first()[patients].to_numpy()
     ticks = [np.flatnonzero(label_of == label) for label in (0, 1)]
@@ -74,7 +74,7 @@ def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
                     if len(columns)
                 ],
             },
-            "yaxis": {"title": "slice of the series", "showgrid": False},
+            "yaxis": {"title": "slice, in order", "showgrid": False},
         },
         palette, height=330, margin={"l": 52, "r": 8, "t": 34, "b": 40}, legend=_legend(palette),
         shapes=[border] if len(ticks[0]) and len(ticks[1]) else [],
@@ -118,7 +118,10 @@ def plot_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False
     return compose(
         traces,
         {
-            "xaxis": {"range": [-0.01, 1.02], "dtick": 0.2, "tickformat": ".0%" if percent else ".1f"},
+            "xaxis": {
+                "range": [-0.01, 1.02], "dtick": 0.2,
+                **(list_percent_ticks(20) if percent else {"tickformat": ".1f"}),
+            },
             "yaxis": {"tickvals": list(range(len(rows))), "ticktext": rows, "range": [len(rows) - 0.4, -0.6],
                       "showgrid": False, "automargin": True, "tickfont": {"color": palette.text}},
         },
@@ -173,7 +176,7 @@ def _plot_chance(places: Mapping[Mark, float], palette: Palette) -> dict[str, An
         x += [mark.chance, mark.chance, None]
         y += [place - 0.16, place + 0.16, None]
     line = {"color": palette.chance, "dash": "dot", "width": 2}
-    return {"type": "scatter", "x": x, "y": y, "mode": "lines", "name": "by guessing", "line": line,
+    return {"type": "scatter", "x": x, "y": y, "mode": "lines", "name": "chance", "line": line,
             "hoverinfo": "skip"}  # fmt: skip
 
 

@@ -59,7 +59,7 @@ class ScaleRow(NamedTuple):
     def describe(self) -> str:
         """Return the row in words."""
         review = f", needs review from {self.band[0]:.2f} to {self.band[1]:.2f}" if self.band else ""
-        point = f"operating point {self.threshold:.2f}{review}"
+        point = f"threshold {self.threshold:.2f}{review}"
         return f"{TITLES[self.framework]}: {self.probability:.2f}, {point}"
 
 
@@ -113,7 +113,7 @@ def _render_row(row: ScaleRow, top: int, palette: Palette) -> str:
         f'<g font-size="12" fill="{palette.negative}">'
         f'<text x="{left - 12}" y="{middle + 4}" text-anchor="end">0</text>'
         f'<text x="{left + span + 12}" y="{middle + 4}">1</text>'
-        f'<text x="{left}" y="{middle + 28}">operating point {row.threshold:.2f}{note}</text></g>'
+        f'<text x="{left}" y="{middle + 28}">threshold {row.threshold:.2f}{note}</text></g>'
         f'<text x="{_SCALE_WIDTH}" y="{middle + 6}" font-size="17" font-weight="600" text-anchor="end" '
         f'fill="{palette.text}">{row.probability:.2f}</text>'
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 _SCRIPTS = Path(__file__).parents[1] / "scripts"
-_PASTE_HTML = """<button type="button">Paste a picture <kbd>Ctrl V</kbd></button>
+_PASTE_HTML = """<button type="button">Paste an image <kbd>Ctrl V</kbd></button>
 <span role="status" aria-live="polite"></span>"""
 _PASTE_CSS = """
 :host, div { font-family: var(--st-font); font-size: 0.875rem; color: var(--st-text-color); }
@@ -43,7 +43,7 @@ def offer_paste(zone: str, key: str) -> None:
     """
     data = {
         "zone": zone,
-        "nothing": "The clipboard holds no picture.",
+        "nothing": "The clipboard contains no image.",
         "refused": "The browser does not let the page read the clipboard. Press Ctrl+V instead.",
     }
     _paste(data=data, key=key)

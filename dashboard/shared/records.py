@@ -89,7 +89,7 @@ def share_in_common(one: Experiment, other: Experiment) -> float:
     return _share_in_common(one.digest, other.digest, one, other)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Computing figures and their intervals ...")
+@st.cache_resource(max_entries=16, show_spinner="Computing results and their intervals ...")
 def _record(digest: str, _experiment: Experiment) -> dict[str, Any]:
     from core.evaluation import evaluate_experiment
 
@@ -106,7 +106,7 @@ def _scene(
     levels = {name: whole["models"][name][level] for name, _ in thresholds}
     for known in levels.values():
         if "reason" in known:
-            raise EvaluationError(f"There are no figures per {level}", found=known["reason"])
+            raise EvaluationError(f"There are no results per {level}", found=known["reason"])
     measured = _measured(digest, level, _experiment)
     models, resampled = {}, {}
     for name, cut in thresholds:
@@ -162,7 +162,7 @@ def _curves(digest: str, level: str, _experiment: Experiment) -> dict[str, tuple
     }
 
 
-@st.cache_resource(max_entries=8, show_spinner="Computing the figures of each group ...")
+@st.cache_resource(max_entries=8, show_spinner="Computing the results of each group ...")
 def _subgroups(digest: str, _experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
     from core.evaluation import subgroups_of
 

@@ -26,13 +26,13 @@ def show_finished() -> None:
     for error in damaged:
         components.show_error(error)
     if not found:
-        st.caption("There is none yet. A successful training becomes one; Import adds one from elsewhere.")
+        st.caption("No experiments yet. Train one or import one.")
         return
     for experiment in sorted(found, key=lambda one: one.card["created"], reverse=True):
         with st.container(border=True, key=f"experiment_{experiment.name}"):
             _show_row(experiment)
     compared = st.expander(
-        "Results so far: AUROC, out of sample",
+        "All experiments: AUROC on test slices",
         icon=":material/balance:",
         key="reached",
         on_change="rerun",
@@ -45,7 +45,7 @@ def show_finished() -> None:
 
 def _show_row(experiment: Experiment) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        weights = "" if has_native_weights(experiment) else " · imported, without native weights"
+        weights = "" if has_native_weights(experiment) else " · imported, without PyTorch and Keras weights"
         created = components.plain(experiment.card["created"][:10])
         st.markdown(
             f"**{components.plain(experiment.name)}** :gray[· {created}{weights}]  \n"
@@ -62,7 +62,7 @@ def _show_row(experiment: Experiment) -> None:
                 "Export", lambda: pack_experiment(experiment), f"{experiment.name}.zip",
                 "application/zip", key=f"export_{experiment.name}", on_click="ignore",
                 icon=":material/download:",
-                help="Card, tables and served networks as a zip file, without native weights.",
+                help="Card, tables and networks (ONNX) as a zip file, without PyTorch and Keras weights.",
             )  # fmt: skip
             if experiment.name not in SHIPPED:
                 with st.popover("Delete", icon=":material/delete:", key=f"remove_{experiment.name}"):
@@ -70,7 +70,7 @@ def _show_row(experiment: Experiment) -> None:
 
 
 def _show_delete(experiment: Experiment) -> None:
-    st.markdown("This deletes its networks, predictions and figures for everybody. It cannot be undone.")
+    st.markdown("This deletes its networks, predictions and results for everybody. It cannot be undone.")
     if st.button("Delete it", key=f"remove_now_{experiment.name}", icon=":material/delete:"):
         try:
             delete_experiment(experiment)

@@ -18,10 +18,10 @@ from dashboard.train.packing import count_pictures, unpack_upload
 _PLACES = {"known": "Published data set", "folder": "Folder", "zip": "Zip file"}
 _LABELS = {
     "slice": "Slice labels: does this slice show a hemorrhage?",
-    "folder": "Folder labels: in which folder is this slice's patient?",
+    "folder": "Folder labels: is the slice's patient in the positive folder?",
 }
 _SPLITS = {"patient": "Patients kept apart", "random": "Slices at random"}
-_CHANGES = {"none": "None", "light": "Light", "usual": "Usual", "strong": "Strong"}
+_CHANGES = {"none": "None", "light": "Light", "usual": "Default", "strong": "Strong"}
 _UPLOAD_MB = 2_000
 
 
@@ -42,7 +42,7 @@ def show_plan() -> None:
     st.markdown(_describe_duration(protocol, n_slices))
     if protocol.split == "random":
         st.warning(
-            "Slices of one patient will be in both training and test. The figures will be too optimistic and "
+            "Slices of one patient will be in both training and test. The results will be too optimistic and "
             "say little about new patients.",
             icon=components.SIGNS["warning"],
         )
@@ -76,7 +76,7 @@ def _choose_dataset() -> Path | None:
             "Folder",
             key="folder",
             placeholder="a folder with Normal and Stroke inside",
-            help="On the machine that runs the dashboard: two folders of pictures, one per class.",
+            help="On the machine that runs the dashboard: two folders of images, one per class.",
         ).strip()
         return Path(given) if given else None
     upload = st.file_uploader(
@@ -84,8 +84,9 @@ def _choose_dataset() -> Path | None:
         type=["zip"],
         max_upload_size=_UPLOAD_MB,
         key="upload",
-        help="Two folders of pictures, one per class, and nothing else. Of file names, only "
-        "'PATIENT (NUMBER)' in digits is kept. The upload stays on the machine that runs the dashboard.",
+        help="Two folders of images, one per class, and nothing else. File names are reduced to patient and "
+        "slice number, such as '58 (12)', or replaced by numbers. The upload stays on the machine that runs "
+        "the dashboard.",
     )
     if upload is None:
         return None
@@ -133,18 +134,25 @@ def _choose_protocol() -> Protocol:
     )  # fmt: skip
     left, middle, right = st.columns(3)
     folds = left.number_input(
-        "Folds", 1, 10, 5, key="folds", help="1 holds out a tenth of the slices or patients."
+        "Folds", 1, 10, 5, key="folds", help="1: one test set of 10 %. More: cross-validation."
     )
-    epochs = middle.number_input("Maximum epochs", 1, 200, own.epochs, key=f"epochs_{architecture}")
+    epochs = middle.number_input(
+        "Maximum epochs" if own.patience else "Epochs", 1, 200, own.epochs, key=f"epochs_{architecture}"
+    )
     seed = right.number_input(
-        "Seed", 0, 99999, 0, key="seed", help="For split, initial weights, order and augmentation."
+        "Seed",
+        0,
+        99999,
+        0,
+        key="seed",
+        help="Random seed for the split, initial weights, order and augmentation.",
     )
-    with st.expander("More choices", key="more_choices"):
+    with st.expander("More settings", key="more_choices"):
         left, right = st.columns(2)
         rate = left.number_input(
             "Learning rate", 1e-6, 0.1, own.learning_rate, step=1e-4, format="%.5f",
             key=f"rate_{architecture}",
-            help="The peak: it rises in the first epoch and then falls along a cosine.",
+            help="Peak learning rate: reached in the first epoch, then cosine decay.",
         )  # fmt: skip
         batch = right.number_input(
             "Batch size", 1, 512, own.batch_size, key=f"batch_{architecture}", help="Slices per step."
@@ -155,8 +163,7 @@ def _choose_protocol() -> Protocol:
             "usual",
             format_func=_CHANGES.__getitem__,
             key="augmentation",
-            help="How strongly training slices are rotated, shifted, brightened and so on. Usual is the "
-            "architecture's default.",
+            help="How strongly training slices are rotated, shifted, brightened and so on.",
         )
         weights = st.checkbox(
             "Weight both classes equally",
@@ -177,16 +184,17 @@ def _describe_plan(protocol: Protocol) -> str:
     if protocol.labels == "folder":
         what = "which folder a slice's patient is in"
     unit = "patients" if protocol.split == "patient" else "slices"
-    how = f"One tenth of the {unit} is held out and never trained on; the figures come from it."
+    how = f"One tenth of the {unit} is a test set that no network trains on; the results come from it."
     if protocol.folds > 1:
         how = (
             f"The {unit} are split into {protocol.folds} folds, and {protocol.folds} networks per framework "
-            "are trained, each with another fold held out. So every slice gets a prediction by a network "
-            "that never saw it."
+            "are trained, each tested on a different fold. So every slice is scored by a network that never "
+            "saw it."
         )
+    most = "at most " if ARCHITECTURES[protocol.architecture].patience else ""
     return (
-        f"{who} will learn to predict **{what}**. {how} Training runs for at most {protocol.epochs} epochs "
-        "per network. It continues when you close this page."
+        f"{who} will learn to predict **{what}**. {how} Training runs for {most}{protocol.epochs} epochs per "
+        "network. It goes on even if you close this page."
     )
 
 
@@ -194,8 +202,12 @@ def _describe_duration(protocol: Protocol, n_slices: int) -> str:
     """Return the estimated duration and its basis."""
     estimate = estimate_duration(models_root(), protocol, n_slices) if n_slices else None
     if estimate is None:
-        why = "no similar training has run on this machine" if n_slices else "no data set is chosen"
-        return f"**Time:** :gray[not known yet: {why}. An estimate appears once training has begun.]"
+        if not n_slices:
+            return "**Time:** :gray[no estimate yet; choose a data set.]"
+        return (
+            "**Time:** :gray[no estimate yet; no similar training has run on this machine. An estimate "
+            "appears once training has begun.]"
+        )
     return (
         f"**Time:** at most about {components.format_duration(estimate.seconds)} once started, :gray[judging "
         f"by {components.plain(estimate.reference)}, trained on this machine with {estimate.n_slices:,} "

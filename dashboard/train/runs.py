@@ -23,7 +23,7 @@ _SIGNS = {
 }
 _STAGES = {
     "starting": "starting",
-    "waiting": "waits for a training that was started elsewhere",
+    "waiting": "waits for a training run that was started elsewhere",
     "reading": "reads the data set",
     "preparing": "prepares the slices",
     "training": "trains",
@@ -47,7 +47,7 @@ def _look(jobs: list[Job]) -> tuple[bool, int]:
 
 
 def _show(seen: tuple[bool, int]) -> None:
-    st.subheader("Trainings", anchor=False)
+    st.subheader("Training runs", anchor=False)
     jobs = list_jobs()
     watched = state.watched_job()
     if watched in [experiment.name for experiment in loaders.experiments()[0]]:
@@ -119,7 +119,7 @@ def _show_actions(job: Job, waiting: list[str]) -> None:
     if job.command:
         _offer("Resume", f"resume_{job.name}", ":material/play_arrow:", resume_job, job.name)
     with st.popover("Delete", icon=":material/delete:", key=f"delete_{job.name}"):
-        st.markdown("This deletes everything that this training has learned.")
+        st.markdown("This deletes the unfinished training run.")
         _offer("Delete it", f"discard_{job.name}", ":material/delete:", discard_job, job.name)
 
 

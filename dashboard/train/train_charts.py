@@ -143,7 +143,7 @@ def plot_reached(
         [0.45, *(value for trace in traces for value in (end[0] - 0.03 for end in trace["customdata"]))]
     )
     axes = {
-        "xaxis": {"title": "AUROC, slices, out of sample", "range": [max(0.0, lowest), 1.02]},
+        "xaxis": {"title": "AUROC on test slices", "range": [max(0.0, lowest), 1.02]},
         "yaxis": {
             "tickvals": list(range(len(reached))),
             "ticktext": [shorten(name, 28) for name, _ in reversed(reached)],

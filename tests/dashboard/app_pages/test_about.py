@@ -20,5 +20,5 @@ def test_limits_come_from_the_cards(open_page: OpenPage, models: Path) -> None:
 def test_without_experiments_the_page_still_says_what_this_is(open_page: OpenPage) -> None:
     """Without experiments the intended use is still shown."""
     words = read_texts(open_page("about"))
-    assert "No diagnosis" in words
+    assert "Diagnosis, triage" in words
     assert "Not a medical device" in words

@@ -279,7 +279,7 @@ def test_a_random_split_is_called_a_leak(open_page: OpenPage, models: Path) -> N
     """If patients are in both training and test, the page warns and gives the share."""
     write_tiny_experiment(models, split="random", folds=1)
     warning = open_page("compare").warning[0].value
-    assert "These figures suffer from leakage" in warning
+    assert "These results suffer from leakage" in warning
     assert re.search(r"\d+ % of the test slices", warning)
 
 

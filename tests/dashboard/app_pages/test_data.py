@@ -53,12 +53,12 @@ def test_without_a_data_set_the_page_says_how_to_get_one(open_page: OpenPage) ->
     """Without data and experiments the page shows one button, the command and the variable."""
     app = open_page("data")
     words = _words(app)
-    assert "No data set is on this machine" in words
+    assert "The data set is not on this machine" in words
     assert "stroke-ct download" in words
     assert "STROKE_CT_DATA" in words
     assert ["Download it from Kaggle (69 MB)"] == [button.label for button in app.button]
     assert not app.metric
-    assert 2 == sum("is not on this machine, so its figures" in info.value for info in app.info)
+    assert 2 == sum("is not on this machine, so its results" in info.value for info in app.info)
 
 
 def test_without_pictures_the_record_is_shown(open_page: OpenPage, models: Path) -> None:
@@ -66,8 +66,8 @@ def test_without_pictures_the_record_is_shown(open_page: OpenPage, models: Path)
     _write_story(models)
     app = open_page("data")
     words = _words(app)
-    assert "that the experiment seed-random-split recorded" in words
-    assert "The control needs the pictures" in words
+    assert "the slices of the experiment seed-random-split" in words
+    assert "The control needs the images" in words
     assert "of 12" in _metrics(app)["Patients in training and test"]
     assert not app.image
 
@@ -106,21 +106,21 @@ def test_a_random_split_leaks_and_patients_apart_do_not(open_page: OpenPage, dat
     """Each split has its shares; adjacent slices are shown only if the split separates some."""
     app = open_page("data")
     shown = _metrics(app)
-    assert "100 %" == shown["Test slices, same patient in training"]
-    assert 6 == sum("Tested" in c.value or "Learned from  " in c.value for c in app.caption)
+    assert "100 %" == shown["Test slices with the same patient in training"]
+    assert 6 == sum(c.value.startswith(("Test  ", "Training  ")) for c in app.caption)
     app = open_page("data", shown_split="patient")
     shown = _metrics(app)
     assert ("0 of 10", "0 %", "0 %") == (
         shown["Patients in training and test"],
-        shown["Test slices, same patient in training"],
-        shown["Test slices, adjacent slice in training"],
+        shown["Test slices with the same patient in training"],
+        shown["Test slices with an adjacent slice in training"],
     )
-    assert "Almost the same picture" not in _words(app)
+    assert "Near-identical images" not in _words(app)
 
 
 def test_near_copies_are_searched_on_demand(open_page: OpenPage, data: Path) -> None:
     """The search counts the near-copies of the whole data set, and the link reopens it."""
-    app = _press(open_page("data"), "Search all pictures for near-copies")
+    app = _press(open_page("data"), "Search all images for near-copies")
     assert "are near-copies" in _words(app)
     assert "yes" == app.query_params["copies"]
     assert "are near-copies" not in _words(_press(app, "Show adjacent slices instead"))
@@ -129,9 +129,9 @@ def test_near_copies_are_searched_on_demand(open_page: OpenPage, data: Path) -> 
 def test_other_pairs_can_be_drawn(open_page: OpenPage, data: Path) -> None:
     """The button shows pairs of other patients, and the link keeps them."""
     app = open_page("data")
-    before = [caption.value for caption in app.caption if "Tested" in caption.value]
+    before = [caption.value for caption in app.caption if caption.value.startswith("Test  ")]
     _press(app, "Show other pairs")
-    assert before != [caption.value for caption in app.caption if "Tested" in caption.value]
+    assert before != [caption.value for caption in app.caption if caption.value.startswith("Test  ")]
     assert "1" == app.query_params["pairs"]
 
 
@@ -166,7 +166,7 @@ def test_a_missing_experiment_is_named(open_page: OpenPage, models: Path) -> Non
     _write_story(models, "folder-by-patient")
     app = open_page("data")
     assert ["seed-random-split"] == [
-        info.value.split()[2].replace("\\", "") for info in app.info if "so its figures" in info.value
+        info.value.split()[2].replace("\\", "") for info in app.info if "so its results" in info.value
     ]
     assert not any(m.value.startswith("Accuracy with slices") for m in app.markdown)
 
@@ -230,7 +230,7 @@ def test_the_labels_are_counted_and_shown(open_page: OpenPage, data: Path) -> No
         f"Only **{shown} of 30** slices in Stroke (**{100 * shown / 30:.1f} %**) show a hemorrhage" in words
     )
     assert "In Normal none does." in words
-    assert "There is none." in words
+    assert "None." in words
 
 
 def test_a_failing_step_spoils_no_other(open_page: OpenPage, data: Path, monkeypatch) -> None:

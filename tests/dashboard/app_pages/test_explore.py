@@ -55,9 +55,9 @@ def test_without_pictures_everything_else_works(open_page: OpenPage, models: Pat
     """No data set: the page says so, offers the download, and still counts, filters and opens a case."""
     write_tiny_experiment(models, calibrated=True)
     app = open_page("explore", case="5")
-    assert "The pictures are not on this machine" in read_texts(app)
+    assert "The images are not on this machine" in read_texts(app)
     assert any("Download it from Kaggle" in button.label for button in app.button)
-    assert "no picture here" in read_texts(app).lower()
+    assert "no image here" in read_texts(app).lower()
     assert "Patient" in read_texts(app)
 
 
@@ -187,7 +187,7 @@ def test_pictures_of_the_recorded_files_are_shown(
     experiment = write_set(tmp_path / "set", models)
     row = int(loaders.cases(experiment)["row"].iloc[0])
     app = open_page("explore", case=str(row))
-    assert "The pictures are not on this machine" not in read_texts(app)
+    assert "The images are not on this machine" not in read_texts(app)
     assert 1 == read_texts(app).count("which may have trained on these slices")
 
 

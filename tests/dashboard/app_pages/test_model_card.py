@@ -49,7 +49,7 @@ def test_leaks_are_shouted(open_page: OpenPage, models: Path) -> None:
     write_tiny_experiment(models, split="random", labels="folder")
     warnings = [element.value for element in open_page("model_card").warning]
     assert 2 == len(warnings)
-    assert "These figures suffer from leakage" in warnings[0]
+    assert "inflated by leakage" in warnings[0]
 
 
 def test_the_link_reopens_the_experiment(open_page: OpenPage, models: Path) -> None:

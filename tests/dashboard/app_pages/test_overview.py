@@ -32,13 +32,13 @@ def test_the_first_page_is_overview(open_page: OpenPage, models: Path) -> None:
     write_story(models)
     app = open_page("overview")
     assert "know how far to trust them" in app.title[0].value
-    assert "**It is not** a medical device" in _words(app)
+    assert "**Not a medical device:**" in _words(app)
     ways = ["Read a scan", "Start the tour", "Take the quiz", "Explore cases", "Compare"]
     assert ways == _links(app)
 
 
 def test_the_figures_are_those_of_the_records(open_page: OpenPage, models: Path) -> None:
-    """The accuracies of the famous number and of the same network are those of the records."""
+    """The accuracies of the published result and of the same network are those of the records."""
     made = write_story(models)
     words = _words(open_page("overview"))
     for name in ("one", "two"):
@@ -72,9 +72,9 @@ def test_a_missing_role_makes_the_story_shorter(open_page: OpenPage, models: Pat
     write_story(models, "tiny")
     app = open_page("overview")
     words = _words(app)
-    assert "**Honest:**" in words
-    assert "**Famous:**" not in words
-    assert "the famous number (labels folder, split random)" in words
+    assert "**Slice labels, patients apart:**" in words
+    assert "**As published:**" not in words
+    assert "the published result (labels folder, split random)" in words
     assert "Train it" in _links(app)
 
 
@@ -103,8 +103,8 @@ def test_a_damaged_table_is_named_and_the_rest_is_shown(open_page: OpenPage, mod
     app = open_page("overview")
     assert 1 == sum("predictions\\.csv" in warning.value for warning in app.warning)
     words = _words(app)
-    assert "**Famous:**" in words
-    assert "**Honest:**" in words
+    assert "**As published:**" in words
+    assert "**Slice labels, patients apart:**" in words
     assert "**Patients apart:**" not in words
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_folder_is_named(open_page: OpenPage, models: Path) -> None:
     (models / "one" / "experiment.json").write_text("{", encoding="utf-8")
     app = open_page("overview")
     assert any("one" in warning.value for warning in app.warning)
-    assert "**Honest:**" in _words(app)
+    assert "**Slice labels, patients apart:**" in _words(app)
 
 
 def test_without_a_data_set_a_synthetic_slice_is_read(open_page: OpenPage, models: Path) -> None:

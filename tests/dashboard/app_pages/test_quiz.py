@@ -60,7 +60,7 @@ def test_an_answer_shows_the_label_and_both_networks(open_page: OpenPage, made: 
     row = _deal(made).iloc[0]
     app = _answer(open_page("quiz"), 0, int(row["label"]))
     words = read_texts(app).replace("\\", "")
-    assert "You are right." in words
+    assert "✓ **Right.**" in words
     assert row["file"] in words
     assert f"**{row['pytorch']:.2f}**" in words
     assert f"**{row['keras']:.2f}**" in words
@@ -69,7 +69,7 @@ def test_an_answer_shows_the_label_and_both_networks(open_page: OpenPage, made: 
 def test_a_wrong_answer_is_shown(open_page: OpenPage, made: Experiment) -> None:
     """A wrong answer is called a miss."""
     row = _deal(made).iloc[0]
-    assert "You missed it." in read_texts(_answer(open_page("quiz"), 0, 1 - int(row["label"])))
+    assert "✗ **Wrong.**" in read_texts(_answer(open_page("quiz"), 0, 1 - int(row["label"])))
 
 
 def test_an_answer_is_final(open_page: OpenPage, made: Experiment) -> None:
@@ -93,7 +93,7 @@ def test_the_score_counts_you_and_both_networks(open_page: OpenPage, made: Exper
         score = score_answers(labels, said)
         low, high = (f"{100 * end:.0f}" for end in score.interval)
         assert f"## {score.right} of 10 :gray[\\[{low}–{high} %\\]]" in words
-    assert "Hemorrhage: 5 of 5 found" in words
+    assert "Hemorrhage: 5 of 5 right" in words
 
 
 def test_the_cases_stand_at_the_end_with_pictures(open_page: OpenPage, made: Experiment) -> None:
@@ -136,22 +136,22 @@ def test_a_quiz_that_does_not_exist_is_the_first(open_page: OpenPage, made: Expe
 def test_starting_again_asks_first(open_page: OpenPage, made: Experiment) -> None:
     """The page says what will be forgotten; the button then opens the first question."""
     app = _take(open_page("quiz"), [0, 1])
-    assert "This forgets your 2 answers of quiz 1." in read_texts(app)
+    assert "This deletes your 2 answers of quiz 1." in read_texts(app)
     app.button(key="restart_quiz").click().run()
     assert ["Slice 1 of 10"] == [image.proto.imgs[0].alt for image in app.image]
     assert "This forgets" not in read_texts(app)
 
 
 def test_without_a_data_set_the_slices_are_synthetic(open_page: OpenPage, models: Path) -> None:
-    """The slices are phantoms, half with a spot, and the page says that they prove nothing."""
+    """The slices are phantoms, half with a hemorrhage; the page says that they prove nothing."""
     write_story(models, "tiny")
     app = open_page("quiz")
     assert "The data set is not on this machine, so these slices are synthetic" in read_texts(app).replace(
         "\\", ""
     )
     words = read_texts(_take(app, [1] * 10))
-    assert "A spot: 5 of 5 found" in words
-    assert "No spot: 0 of 5 recognised" in words
+    assert "Simulated hemorrhage: 5 of 5 right" in words
+    assert "No simulated hemorrhage: 0 of 5 right" in words
 
 
 def test_another_data_set_is_named(

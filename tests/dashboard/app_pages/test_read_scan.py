@@ -75,8 +75,8 @@ def test_a_probability_in_the_review_band_needs_review(open_page: OpenPage, mode
     app.file_uploader[0].upload("middle.png", data, "image/png").run()
     texts = read_texts(app)
     assert [True, False] == read_stack(app)["slices"][0]["review"]
-    assert "**Needs review:**] too close to the operating point of :orange[**PyTorch**] to decide" in texts
-    (scales,) = [alt for alt in _alts(app) if "operating point" in alt]
+    assert "**Needs review:**] the probability is close to the threshold of :orange[**PyTorch**]." in texts
+    (scales,) = [alt for alt in _alts(app) if "threshold" in alt]
     assert 2 == scales.count("needs review from")
 
 
@@ -296,7 +296,7 @@ def test_a_phantom_to_compare_with_is_labelled(open_page: OpenPage, models: Path
     app.segmented_control(key="reference").set_value("Hemorrhage").run()
     reference = read_stack(app)["reference"]
     assert "Phantom" == reference["title"]
-    assert reference["text"].startswith("Synthetic slice with a bright spot")
+    assert reference["text"].startswith("Synthetic slice with a simulated hemorrhage")
     assert reference["address"].startswith("data:image/jpeg;base64,")
 
 
@@ -340,4 +340,4 @@ def test_a_picture_without_a_head_is_read_only_on_demand(open_page: OpenPage, mo
     app.file_uploader[0].upload("cat.png", picture.getvalue(), "image/png")
     next(button for button in app.button if button.label == "Read anyway").click().run()
     assert 1 == len(app.header)
-    assert "means little" in read_texts(app)
+    assert "rely on" in read_texts(app)

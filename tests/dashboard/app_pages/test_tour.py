@@ -63,7 +63,7 @@ def test_the_famous_number_counts_the_misread(open_page: OpenPage, models: Path)
     for model in evaluate_experiment(experiment)["models"].values():
         counts = model["slice"]["confusion"]
         wrong = counts["fp"] + counts["fn"]
-        assert f"**{wrong}** of {model['slice']['n']} test slices are misread" in words
+        assert f"**{wrong}** of {model['slice']['n']} test slices misread" in words
 
 
 def test_the_last_step_counts_what_is_missed(open_page: OpenPage, models: Path) -> None:
@@ -114,5 +114,5 @@ def test_neighbours_are_shown_where_the_set_is_here(
         split="random", labels="folder",
     )  # fmt: skip
     app = open_page("tour", step="3")
-    assert ["Tested", "Learned from"] == [image.proto.imgs[0].alt for image in app.image]
+    assert ["Test", "Training"] == [image.proto.imgs[0].alt for image in app.image]
     assert "The pictures appear once" not in read_texts(app)

@@ -42,8 +42,8 @@ def test_counts_stand_below_the_reliability() -> None:
 def test_decision_curves_stand_beside_both_other_ways() -> None:
     """Acting on all is the record's line, acting on none is zero; a band has the ends of its interval."""
     figure = compare_charts.plot_decision_curves({"keras": DECISION}, {"keras": 0.19}, DARK)
-    assert (0.15, 0.0, -0.2) == _trace(figure, "act on all").y
-    assert (0.0, 0.0, 0.0) == _trace(figure, "act on none").y
+    assert (0.15, 0.0, -0.2) == _trace(figure, "call all positive").y
+    assert (0.0, 0.0, 0.0) == _trace(figure, "call none positive").y
     assert (0.2, 0.1, 0.05) == _trace(figure, "Keras").y
     band = _trace(figure, "Keras interval")
     assert ((0.1, 0.2, 0.2, 0.1), (0.3, 0.2, 0.05, 0.1)) == (band.x, band.y)
@@ -52,10 +52,10 @@ def test_decision_curves_stand_beside_both_other_ways() -> None:
 def test_the_operating_point_stands_on_its_decision_curve() -> None:
     """The mark is at the nearest threshold of the curve; without a threshold there is no mark."""
     figure = compare_charts.plot_decision_curves({"keras": DECISION}, {"keras": 0.19}, LIGHT)
-    mark = _trace(figure, "Keras operating point")
+    mark = _trace(figure, "Keras threshold")
     assert ((0.2,), (0.1,)) == (mark.x, mark.y)
     bare = compare_charts.plot_decision_curves({"keras": DECISION}, {}, LIGHT)
-    assert "Keras operating point" not in [trace.name for trace in bare.data]
+    assert "Keras threshold" not in [trace.name for trace in bare.data]
 
 
 def test_robustness_shows_each_change_and_the_unchanged() -> None:
@@ -108,7 +108,7 @@ def test_agreement_says_who_is_right(correct: bool, both: str, neither: str) -> 
         if mark in cell
     ]
     assert (True, True) == (both in text[0][0], neither in text[1][1])
-    assert ("PyTorch says", "Keras says") == (figure.layout.yaxis.title.text, figure.layout.xaxis.title.text)
+    assert ("PyTorch", "Keras") == (figure.layout.yaxis.title.text, figure.layout.xaxis.title.text)
 
 
 def test_agreement_on_nothing_divides_by_nothing() -> None:

@@ -36,15 +36,17 @@ def test_precision_recall_has_both_curves_in_their_fixed_looks(palette: Palette)
         ("pytorch", "PyTorch", "solid", "circle"),
         ("keras", "Keras", "dash", "square"),
     ):
-        line = _trace(figure, f"{title} AP 0.77")
+        line = _trace(figure, f"{title} avg. precision 0.77")
         assert (palette.of_framework(name), dash) == (line.line.color, line.line.dash)
-        mark = _trace(figure, f"{title} operating point")
+        mark = _trace(figure, f"{title} threshold")
         assert (palette.of_framework(name), symbol) == (mark.marker.color, mark.marker.symbol)
 
 
 def test_hovering_a_curve_tells_threshold_precision_and_recall() -> None:
     """The hover text names all three, and the points carry their threshold."""
-    line = _trace(point_charts.plot_precision_recall({"keras": CURVE}, 0.3, LIGHT), "Keras AP 0.77")
+    line = _trace(
+        point_charts.plot_precision_recall({"keras": CURVE}, 0.3, LIGHT), "Keras avg. precision 0.77"
+    )
     for word in ("threshold", "precision", "recall"):
         assert word in line.hovertemplate
     assert [np.inf, 0.6, 0.1] == list(line.customdata)
@@ -52,7 +54,7 @@ def test_hovering_a_curve_tells_threshold_precision_and_recall() -> None:
 
 def test_the_mark_stands_at_the_operating_point() -> None:
     """The operating point has the place and the threshold of the curve's mark."""
-    mark = _trace(point_charts.plot_roc({"pytorch": CURVE}, LIGHT), "PyTorch operating point")
+    mark = _trace(point_charts.plot_roc({"pytorch": CURVE}, LIGHT), "PyTorch threshold")
     assert ((0.5,), (0.8,), (0.6,)) == (tuple(mark.x), tuple(mark.y), tuple(mark.customdata))
 
 
@@ -105,7 +107,7 @@ def test_what_needs_review_is_noted_in_the_cells() -> None:
     words = _words(point_charts.plot_confusion(confusion, ("No", "Yes"), "keras", LIGHT, review=REVIEW))
     for place, count, aside in (((0, 0), 30, 4), ((0, 1), 10, 3), ((1, 0), 1, 0), ((1, 1), 4, 2)):
         assert f">{count}<" in words[place]
-        assert f"? {aside} to review" in words[place]
+        assert f"{aside} need{'s' if aside == 1 else ''} review" in words[place]
 
 
 def test_what_needs_review_can_stand_in_a_column_of_its_own() -> None:

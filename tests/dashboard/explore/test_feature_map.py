@@ -81,7 +81,7 @@ def test_with_the_pictures_a_button_computes_it(
     assert not app.exception
     assert FEATURES_TABLE in find_experiment("tiny").card["files"]
     assert "No map yet." not in _words(app)
-    assert "Slices that are close together are similar" in _words(app)
+    assert "Slices that look alike to the networks are close together" in _words(app)
 
 
 def test_another_data_set_is_refused(
@@ -109,7 +109,7 @@ def test_features_that_do_not_vary_give_no_map(experiment: Experiment) -> None:
     """If features do not vary, the page says so and shows no chart."""
     _add_map(experiment, x=float("nan"))
     app = _open()
-    assert "do not vary" in _words(app)
+    assert "all alike" in _words(app)
     assert not app.get("plotly_chart")
 
 

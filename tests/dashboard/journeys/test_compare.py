@@ -100,7 +100,7 @@ def test_a_figure_is_taken_away_as_picture_and_as_data(page, address: str, tmp_p
         page.locator(".st-key-roc .modebar-btn").click()
     assert "tiny-slice-roc.png" == picture.value.suggested_filename
     with page.expect_download() as data:
-        page.locator(".st-key-figure_roc").get_by_role("button", name="Data of the figure").click()
+        page.locator(".st-key-figure_roc").get_by_role("button", name="Chart data").click()
     assert "tiny-slice-roc.csv" == data.value.suggested_filename
     data.value.save_as(tmp_path / "roc.csv")
     with (tmp_path / "roc.csv").open(encoding="utf-8") as file:

@@ -49,7 +49,7 @@ def _name_folder(page: Page, folder: Path) -> None:
 def test_from_nothing_to_the_control(page, address: str, data: Path) -> None:
     """A visitor names a folder, sees the pairs and the labels, runs the control; the link reopens it."""
     page.goto(f"{address}/data")
-    page.get_by_text("No data set is on this machine.").wait_for()
+    page.get_by_text("The data set is not on this machine.").wait_for()
     _name_folder(page, data)
     page.wait_for_function(_ALL_DRAWN)  # three pairs, and the three label findings
     page.get_by_role("button", name="Run the control on this data set").click()
@@ -70,11 +70,11 @@ def test_keeping_patients_apart_empties_the_leak(page, address: str, data: Path)
     """With patients kept apart the shares are 0 %, and the link holds the choice."""
     page.goto(f"{address}/data")
     _name_folder(page, data)
-    page.get_by_text("Almost the same picture in training and test").wait_for()
+    page.get_by_text("Near-identical images in training and test").wait_for()
     page.get_by_role("radio", name="Patients kept apart").click()
     page.wait_for_url("**shown_split=patient**")
     page.get_by_text("0 of 10").wait_for()
-    assert 0 == page.get_by_text("Almost the same picture in training and test").count()
+    assert 0 == page.get_by_text("Near-identical images in training and test").count()
 
 
 def test_leaving_while_the_control_runs_loses_nothing(page, address: str, data: Path) -> None:

@@ -78,7 +78,7 @@ def test_slices_are_viewed_before_the_last_is_read(page) -> None:
     page.keyboard.press("Home")
     page.locator(f"{PICTURE}[data-slice='1'][width='512']").first.wait_for()
     assert READING == header(page)
-    assert "The verdict follows after the last slice" in page.locator("main, .stMain").first.inner_text()
+    assert "The result follows after the last slice" in page.locator("main, .stMain").first.inner_text()
     assert page.get_by_text(f" of {N_SLICES}", exact=False).count() >= 1
     page.get_by_text("Score of the study:").wait_for()
     assert READING not in header(page)

@@ -110,9 +110,9 @@ def test_a_pasted_picture_is_read_like_a_dropped_one(page) -> None:
     _drop(page, 2)
     page.evaluate(_PASTE)
     _wait_for_rows(page, 3)
-    assert "Pasted picture.png" in _names(page)
+    assert "Pasted image.png" in _names(page)
     page.evaluate("document.dispatchEvent(new ClipboardEvent('paste', { bubbles: true }))")
-    page.get_by_text("The clipboard holds no picture.").wait_for()
+    page.get_by_text("The clipboard contains no image.").wait_for()
 
 
 def test_the_report_is_downloaded_as_pdf(page, tmp_path: Path) -> None:

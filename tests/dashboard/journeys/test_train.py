@@ -41,7 +41,7 @@ def open_train(browser: Browser, address: str) -> Page:
     """Open a tab with the page Train."""
     page = open_tab(browser, height_px=1400, patience_s=PATIENCE_S)
     page.goto(f"{address}/train")
-    page.get_by_role("heading", name="Trainings").wait_for()
+    page.get_by_role("heading", name="Training runs").wait_for()
     return page
 
 
@@ -49,7 +49,7 @@ def start(page: Page) -> None:
     """Choose a small training of one framework and start it."""
     page.get_by_text("Slices at random", exact=True).click()
     page.get_by_role("combobox", name="Architecture").click()
-    page.get_by_role("option", name="Plain CNN on the whole picture").click()
+    page.get_by_role("option", name="Plain CNN on the whole image").click()
     page.get_by_label("Folds", exact=True).fill("1")
     page.get_by_label("Folds", exact=True).press("Tab")
     page.get_by_role("button", name="Keras", exact=True).click()

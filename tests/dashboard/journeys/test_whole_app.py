@@ -107,7 +107,7 @@ def test_a_link_reopens_the_same_view(page, address: str) -> None:
     page.wait_for_url("**operating_point=specificity_90**")
     other = page.context.new_page()
     other.goto(page.url)
-    other.wait_for_selector("text=Held-out patients")
+    other.wait_for_selector("text=Test patients")
     assert "Specificity 90" == _read_rule(other)
 
 
@@ -118,7 +118,7 @@ def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
     page.wait_for_selector("text=Drop a head CT slice to begin")
     page.get_by_role("link", name="Compare").click()
     page.wait_for_url("**/compare?operating_point=sensitivity_90")
-    page.wait_for_selector("text=Held-out slices")
+    page.wait_for_selector("text=Test slices of")
     assert "Sensitivity 90" == _read_rule(page)
 
 

@@ -91,13 +91,13 @@ def test_first_slices_are_shown_before_the_last_are_read(
     """Slices are shown without a verdict until the last slice is read."""
     app = open_study(open_page, models)
     assert ["Reading the study"] == [header.value for header in app.header]
-    assert "The verdict follows after the last slice" in read_texts(app)
+    assert "The result follows after the last slice" in read_texts(app)
     (text,) = progress(app)
     assert text in (f"Slice 8 of {N_SLICES}", f"Slice {N_FIRST} of {N_SLICES}")
     networks.may_go.set()
     run_until(app, lambda: not progress(app))
     assert f"({N_SLICES} of {N_SLICES} slices)" in read_texts(app)
-    assert "The verdict follows" not in read_texts(app)
+    assert "The result follows" not in read_texts(app)
 
 
 def test_a_reading_can_be_stopped_and_read_again(
@@ -155,7 +155,7 @@ def test_a_short_study_is_shown_when_complete(open_page: OpenPage, models: Path)
 @pytest.mark.parametrize(
     ("step", "started", "place", "expected"),
     [
-        (Step(), False, "", "Waiting for another reading to end"),
+        (Step(), False, "", "Waiting for another scan to finish"),
         (Step(), True, "", "Decoding"),
         (Step(n_files=120), True, "", "Decoding: 120 files so far"),
         (Step(0, 300), True, "", "Checking that 300 slices show a head"),

@@ -57,11 +57,11 @@ def test_a_series_is_one_scan(open_page: OpenPage, models: Path) -> None:
     app = open_series(open_page, models)
     stack = read_stack(app)
     assert N_SLICES == len(stack["slices"])
-    assert [f"{5 * place:.1f} mm along the axis" for place in range(N_SLICES)] == [
+    assert [f"scanner position {5 * place:.1f} mm" for place in range(N_SLICES)] == [
         piece["place"] for piece in stack["slices"]
     ]
     assert f"({N_SLICES} of {N_SLICES} slices)" in read_texts(app)
-    assert "Pixels of the file 0.50 × 0.50 mm · slices 5.0 mm apart" == stack["geometry"]
+    assert "Pixel size 0.50 × 0.50 mm · slice spacing 5.0 mm" == stack["geometry"]
     assert ["R", "L", "A", "P"] == stack["marks"]
 
 
@@ -97,7 +97,7 @@ def test_a_study_that_is_being_read_has_no_verdict_yet(
     monkeypatch.setattr(viewer, "show_reading", unfinished)
     app = open_series(open_page, models)
     assert "Reading the study" == app.header[0].value
-    assert "The verdict follows after the last slice" in read_texts(app)
+    assert "The result follows after the last slice" in read_texts(app)
     assert N_SLICES == len(read_stack(app)["slices"])
 
 
@@ -117,7 +117,7 @@ def test_the_browser_gets_which_slices_are_counted(models: Path) -> None:
     assert [False, False, True, True, True, True] == [piece["counted"] for piece in stack["slices"]]
     assert [
         ["No brain visible: not counted."],
-        ["Refused by the input check: not counted.", "No head."],
+        ["Rejected by the input check: not counted.", "No head."],
         [],
     ] == [piece["warnings"] for piece in stack["slices"][:3]]
 

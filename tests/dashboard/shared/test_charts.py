@@ -41,14 +41,14 @@ def test_learning_shows_folds_and_their_mean_as_far_as_all_have_come() -> None:
 
 def test_the_best_epoch_of_each_fold_is_marked() -> None:
     """One mark per fold, on the validation line."""
-    best = _trace(charts.plot_learning(_history(), ["keras"], LIGHT), "best epoch")
+    best = _trace(charts.plot_learning(_history(), ["keras"], LIGHT), "epoch kept")
     assert ([2, 2], [1.5, 2.5]) == (list(best.x), list(best.y))
 
 
 def test_learning_is_plotted_before_a_best_epoch_is_known() -> None:
     """The curves of a running training, which has no column "best", are plotted."""
     figure = charts.plot_learning(_history().drop(columns="best"), ["keras"], LIGHT)
-    assert "best epoch" not in [trace.name for trace in figure.data]
+    assert "epoch kept" not in [trace.name for trace in figure.data]
 
 
 DRAWING = [

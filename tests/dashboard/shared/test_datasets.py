@@ -60,7 +60,7 @@ def test_one_download_serves_all(monkeypatch) -> None:
     assert (True, "Downloading", 3, 10) == (job.going, job.stage, job.done, job.total)
     go_on.append(1)
     _wait(job)
-    assert (1, "Checking every picture", 5, None) == (len(begun), job.stage, job.done, job.error)
+    assert (1, "Checking every image", 5, None) == (len(begun), job.stage, job.done, job.error)
 
 
 def test_a_failed_download_can_be_tried_again(monkeypatch) -> None:

@@ -24,7 +24,7 @@ def test_every_slice_is_a_square(palette) -> None:
     """Each patient is a column, each slice a cell: 1 if tested, 0 if learned from."""
     figure = plot_sides(_list_sides(), ("Normal", "Stroke"), palette)
     assert [[1, 1, 1], [0, 0, 0]] == np.asarray(figure.data[0].z).tolist()
-    assert ["1", "tested"] == list(figure.data[0].customdata[0][0])
+    assert ["1", "test"] == list(figure.data[0].customdata[0][0])
     assert ("Normal: 2 patients", "Stroke: 1 patients") == figure.layout.xaxis.ticktext
 
 
@@ -61,4 +61,4 @@ def test_labels_are_counted_in_words_and_bars() -> None:
     """Each folder is a bar of two parts, with the counts next to its name."""
     figure = plot_label_counts({"Stroke": (259, 691), "Normal": (49, 1502)}, ("shows", "shows none"), LIGHT)
     assert ((259, 49), (691, 1502)) == tuple(bar.x for bar in figure.data)
-    assert ("<b>Stroke</b>  259 of 950", "<b>Normal</b>  49 of 1551") == figure.data[0].y
+    assert ("<b>Stroke</b>  259 of 950", "<b>Normal</b>  49 of 1,551") == figure.data[0].y

@@ -81,7 +81,7 @@ def test_the_scales_are_sound_svg_at_every_threshold(threshold: float, palette) 
     rows = [overlays.ScaleRow("pytorch", 0.3, threshold), overlays.ScaleRow("keras", 0.8, threshold)]
     root = ElementTree.fromstring(overlays.render_scales(rows, palette))
     words = [text.text for text in root.iter(f"{_SVG}text")]
-    assert 2 == words.count(f"operating point {threshold:.2f}")
+    assert 2 == words.count(f"threshold {threshold:.2f}")
     assert {"PyTorch", "Keras", "0.30", "0.80"} <= set(words)
     for framework, shape in (("pytorch", "circle"), ("keras", "rect")):
         color = palette.of_framework(framework)
@@ -102,7 +102,7 @@ def test_the_scale_hatches_the_review_band() -> None:
 def test_a_row_says_in_words_what_it_draws() -> None:
     """A row in words names network, probability, operating point and band."""
     row = overlays.ScaleRow("pytorch", 0.876, 0.1, (0.05, 0.2))
-    assert "PyTorch: 0.88, operating point 0.10, needs review from 0.05 to 0.20" == row.describe()
+    assert "PyTorch: 0.88, threshold 0.10, needs review from 0.05 to 0.20" == row.describe()
 
 
 def test_a_data_address_holds_the_picture() -> None:
