@@ -1,8 +1,8 @@
-"""The rules of the architecture, checked on the source files: packages and their order, sizes, prohibitions.
+"""The rules of the architecture, checked on the source files: order and size of packages, what is forbidden.
 
-A "room" is a package one level below core or dashboard; its "front" is its stub, `__init__.pyi`. Rule 6 (reading
-decides as the evaluation does) is tested in tests/core/reading, rule 10 (the files that documents mention exist)
-in tests/test_documents.py.
+A "room" is a package one level below core or dashboard; its "front" is its stub, `__init__.pyi`. Tests in
+tests/core/reading hold rule 6 (reading decides as the evaluation does), tests/test_documents.py holds rule 10
+(the files that documents mention exist).
 """
 
 from __future__ import annotations
@@ -371,7 +371,7 @@ def test_module_names_are_specific() -> None:
     assert set() == words & {"util", "utils", "helper", "helpers", "manager", "common"}
 
 
-# Rule 3: the frameworks are never in the same process. Loaded modules are tested in tests/core/test_imports.py
+# Rule 3: the frameworks are never in the same process. What is loaded is tested in tests/core/test_imports.py
 # and tests/dashboard/test_laws.py; one framework per process, and the refusal of exports that differ from
 # their framework, in tests/core/models/test_cnn_contract.py.
 

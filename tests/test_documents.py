@@ -48,7 +48,15 @@ def test_every_link_leads_somewhere(document: str) -> None:
 
 def test_what_can_be_added() -> None:
     """The lists tell of everything that people add."""
-    expected = {"an architecture", "a backbone", "a framework", "a page", "a metric", "a command", "a kind of file"}
+    expected = {
+        "an architecture",
+        "a backbone",
+        "a framework",
+        "a page",
+        "a metric",
+        "a command",
+        "a kind of file",
+    }
     assert expected | {"a package", "a browser test"} <= set(THINGS)
 
 
