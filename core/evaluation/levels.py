@@ -71,7 +71,7 @@ def select_rows(
     if level == "slice":
         y_true, score = metrics.check_scores(raw["label"].to_numpy(), calibrated[framework].to_numpy())
         scored = raw[framework].to_numpy(np.float64)
-        fits = fits or {"reason": "the card holds no recalibration"}
+        fits = fits or {"reason": "the card contains no calibration"}
         return Rows(y_true, scored, score, patient_names(raw), score, fits=fits)
     labels, score, names = patient_level(calibrated, framework)
     scored = patient_level(raw, framework)[1]
@@ -80,10 +80,10 @@ def select_rows(
         folds = _folds_of(raw, names)
         probability, found = cross_fit_recalibration(y_true, score, folds, with_intercept=True)
     except EvaluationError as error:
-        reason = f"a patient's score, {PATIENT_SCORE}, is not recalibrated to a probability: {error}"
+        reason = f"a patient's score, {PATIENT_SCORE}, is not calibrated to a probability: {error}"
         return Rows(y_true, scored, score, names, None, reason, {"reason": reason})
     entries = [{"fold": fold, "slope": fit.slope, "intercept": fit.intercept} for fold, fit in found.items()]
-    fitted = {"method": "platt", "fitted_on": "test patients of the other folds", "folds": entries}
+    fitted = {"method": "platt", "fitted_on": "the test patients of the other folds", "folds": entries}
     return Rows(y_true, scored, score, names, probability, "", fitted)
 
 

@@ -153,16 +153,16 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "calibration_error", "expected calibration error", "calibration", "fine", "lower",
-            meaning="0 is right", of_scores=calibration_error, statistic=calibration_statistic,
+            meaning="ideal 0", of_scores=calibration_error, statistic=calibration_statistic,
         ),
         Measure(
             "calibration_slope", "calibration slope", "calibration", "number", "",
-            meaning="1 is right; below 1 is too extreme",
+            meaning="ideal 1; below 1: probabilities too extreme",
             of_scores=_calibration_slope, statistic=calibration_statistic, bounded=False,
         ),
         Measure(
             "calibration_intercept", "calibration intercept", "calibration", "number", "",
-            meaning="0 is right; below 0 is too high",
+            meaning="ideal 0; negative: probabilities too high",
             of_scores=_calibration_intercept, statistic=calibration_statistic, bounded=False,
         ),
     )

@@ -45,7 +45,9 @@ RULES = {
         "lowest threshold with specificity of 90 % or more",
         "false alarms must be rare",
     ),
-    "f1": Rule("F1", "highest F1", "sensitivity and precision count equally, true negatives do not count"),
+    "f1": Rule(
+        "Highest F1", "highest F1", "sensitivity and precision count equally, true negatives do not count"
+    ),
 }
 DEFAULT_RULE = "youden"
 

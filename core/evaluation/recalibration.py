@@ -52,11 +52,11 @@ def fit_calibrations(
     if len(folds) > 1:
         source = tested
         others = {fold: tested & (table["fold"] != fold).to_numpy() for fold in folds}
-        fitted_on = "test slices (for each fold, those of the other folds; for the served model, all)"
+        fitted_on = "the test slices of the other folds (for new scans: of all folds)"
     else:
         source = (table["part"] == "validation").to_numpy()
         others = dict.fromkeys(folds, source)
-        fitted_on = "validation slices"
+        fitted_on = "the validation slices"
     calibrations: dict[str, dict[str, Any]] = {}
     for framework in frameworks:
 

@@ -203,10 +203,10 @@ def _notes(
             "narrow if several slices come from one patient."
         )
     if not calibrations:
-        notes.append("The card holds no recalibration: probabilities are the networks' own.")
+        notes.append("The card contains no calibration: probabilities are the networks' own.")
     for fw in frameworks:
         if (entry := calibrations.get(fw)) and not entry["folds"]:
-            notes.append(f"The probabilities of {fw} are not recalibrated: {entry['reason']}.")
+            notes.append(f"The probabilities of {fw} are not calibrated: {entry['reason']}.")
     return notes
 
 
@@ -220,12 +220,12 @@ def _compare(
 ) -> dict[str, Any]:
     """Return the COMPARISON of the first two frameworks."""
     if len(frameworks) < 2:
-        return {"reason": "the experiment has only one model: there is nothing to compare it with"}
+        return {"reason": "the experiment has only one network: there is nothing to compare it with"}
     if bootstrap is None:
         return {"reason": "patients are unknown"}
     first, second = ((fw, level) for fw in frameworks[:2])
     if not rows[first].y_true.size:
-        return {"reason": "there is nothing to compare the models on"}
+        return {"reason": "there is nothing to compare the networks on"}
     found = compare_models(
         rows[first].y_true,
         rows[first].score,

@@ -18,8 +18,8 @@ from core.errors import StrokeError
 
 _WORDS = {
     "none": "unchanged",
-    "noise": "noise, sigma {amount:g} of the gray range",
-    "blur": "blur, sigma {amount:g} pixels",
+    "noise": "noise, SD {percent:g} % of the gray range",
+    "blur": "blur, SD {amount:g} pixels",
     "rotation": "rotation {amount:+g}°",
     "brightness": "brightness {percent:+g} %",
     "contrast": "contrast {percent:+g} %",

@@ -94,7 +94,7 @@ class Recipe:
         # Older cards name no window: they used the default.
         if not known - _WINDOW <= set(values) <= known:
             raise StrokeError(
-                f"A recipe must hold exactly {', '.join(sorted(known))}", found=", ".join(sorted(values))
+                f"A recipe must have exactly {', '.join(sorted(known))}", found=", ".join(sorted(values))
             )
         return cls(**values)
 
@@ -168,9 +168,7 @@ def find_frame(pixels: np.ndarray, recipe: Recipe) -> tuple[int, int, int]:
     The square may reach beyond the slice. Args and errors as in `to_frame`.
     """
     if pixels.ndim != 2 or min(pixels.shape) < 2:
-        raise ScanError(
-            "A slice must be a two-dimensional picture", found=f"an array of shape {pixels.shape}"
-        )
+        raise ScanError("A slice must be a two-dimensional image", found=f"an array of shape {pixels.shape}")
     if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
         raise ScanError(
             "A slice's gray values must be between 0 and 1",

@@ -87,7 +87,7 @@ def describe_claim(facts: Facts) -> str:
     totals = [f"{sum(one.status == status for one in found)} {status}" for status in STATUSES]
     rows = [[str(one.number), ITEMS[one.number], one.status, _link(one.section), one.remark] for one in found]
     return paragraphs(
-        f"Items of CLAIM 2024 ({SOURCE}), in our words: {', '.join(totals)}. A model card is not a "
+        f"Items of CLAIM 2024 ({SOURCE}), our wording: {', '.join(totals)}. A model card is not a "
         "publication; the checklist shows what a publication would need beyond it.",
         table(["item", "asks for", "status", "where", "remark"], rows),
     )
@@ -114,7 +114,7 @@ def _judge_data(facts: Facts) -> list[Coverage]:
     )
     return [
         Coverage(7, "covered", "Data") if known else Coverage(7, "not available", "", unrecorded),
-        Coverage(8, "partly", "Data", "of pictures only; the selection of patients is not recorded"),
+        Coverage(8, "partly", "Data", "of images only; the selection of patients is not recorded"),
         Coverage(9, "covered", "Preprocessing"),
         Coverage(10, "covered", "Data", "no subset was chosen"),
         Coverage(11, "not available", "", "how the data were de-identified is not documented"),
@@ -122,17 +122,17 @@ def _judge_data(facts: Facts) -> list[Coverage]:
         Coverage(13, "not available", "", "acquisition parameters are not recorded"),
         Coverage(14, "covered", "Labels")
         if known
-        else Coverage(14, "partly", "Labels", "the rule is stated; who read the pictures is not recorded"),
+        else Coverage(14, "partly", "Labels", "the rule is stated; who read the images is not recorded"),
         Coverage(15, "covered", "Labels"),
         Coverage(
             16,
             "partly",
             "Labels",
-            "radiologists of the original set; their labels are recovered, not included",
+            "radiologists of the original set; their labels are inferred, not included",
         )
         if known
         else Coverage(16, "not available", "", unrecorded),
-        Coverage(17, "partly", "Labels", "labelled like the training slices, without a separate reader")
+        Coverage(17, "partly", "Labels", "labeled like the training slices; no separate reader")
         if known
         else Coverage(17, "not available", "", unrecorded),
         Coverage(18, "not available", "", "individual readers' labels are not recorded"),
@@ -155,7 +155,7 @@ def _judge_methods(facts: Facts) -> list[Coverage]:
         Coverage(24, "covered", "Networks", "partly pretrained" if list_pretrained(facts) else "random"),
         Coverage(25, "covered", "Training"),
         Coverage(26, "covered", "Training"),
-        Coverage(27, "covered", "Networks", "mean of the folds" if folds > 1 else "one network is served"),
+        Coverage(27, "covered", "Networks", "mean of the folds" if folds > 1 else "one network"),
         Coverage(28, "covered", "Results"),
         Coverage(29, "covered", "Results")
         if facts.knows_patients
@@ -192,7 +192,7 @@ def _judge_results(facts: Facts) -> list[Coverage]:
             39, "covered", "Failures", "counted by patient and subgroup; no radiologist reviewed them"
         ),
         Coverage(40, "covered", "Limits"),
-        Coverage(41, "covered", "Intended use", "none for care"),
+        Coverage(41, "covered", "Intended use", "none: not for clinical use"),
         Coverage(42, "covered", "Checks", "the whole record; no protocol was published beforehand"),
         Coverage(43, "covered", "Availability")
         if facts.is_known

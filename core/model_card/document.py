@@ -29,7 +29,7 @@ SECTIONS: dict[str, Callable[[Facts], str]] = {
     "Robustness": weaknesses.describe_robustness,
     "Subgroups": weaknesses.describe_subgroups,
     "Failures": weaknesses.describe_failures,
-    "What is refused": weaknesses.describe_gate,
+    "Input check": weaknesses.describe_gate,
     "Limits": weaknesses.describe_limits,
     "Not available": weaknesses.describe_missing,
     "Checks": methods.describe_checks,
@@ -58,7 +58,7 @@ class ModelCard:
     Attributes:
         name: of the experiment.
         summary: one sentence, in Markdown.
-        warnings: to be read before any figure, in Markdown; may be empty.
+        warnings: to be read before any result, in Markdown; may be empty.
         sections: in order.
     """
 

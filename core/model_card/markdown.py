@@ -46,8 +46,8 @@ def percent(share: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """Return a p-value with three decimals, or "< 0.001"."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    """Return a p-value with its sign and three decimals: "= 0.040", or "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def format_figure(figure: Figure, style: Style = "number") -> str:

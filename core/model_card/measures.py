@@ -54,7 +54,7 @@ def describe_decisions(facts: Facts) -> str:
             bands.append([head, f"not available: {plain(review['reason'])}", *("",) * 3])
     return render(
         "decisions",
-        rules=table(["rule", "threshold", "suits a use where", *heads], rows),
+        rules=table(["rule", "threshold", "suited when", *heads], rows),
         max_share=MAX_SHARE,
         bands=table(["", "band", "share", "negative", "positive"], bands),
     )
@@ -69,7 +69,7 @@ def describe_results(facts: Facts) -> str:
     """Return 2x2 tables and all figures per slice and per patient."""
     rule = _name_rule(facts.record["default_rule"])[0]
     return paragraphs(
-        f"On held-out data, with calibrated probabilities, at the default operating point ({rule}).",
+        f"On test data, with calibrated probabilities, at the default operating point ({rule}).",
         *(_describe_level(facts, level) for level in LEVELS),
         bullets(plain(note) for note in facts.record["notes"]),
     )
@@ -97,7 +97,7 @@ def _describe_level(facts: Facts, level: str) -> str:
         f"{count(one['n'], level)}, {number(one['positives'])} positive{share}.",
         table(["", *(f"{word}s" for word in CELLS.values())], counts),
         figure_table([*rates, *_rows(list_measures("ranking")), *_rows(list_measures("calibration"))], found),
-        "Predictive values at fixed prevalences, that of the data among them:",
+        "Predictive values at fixed prevalences and at that of the data:",
         _predictive_values(found),
         f"Among the {level}s outside the review band:",
         figure_table(rates, {title: of["review"] for title, of in found.items()}),
@@ -149,7 +149,7 @@ def describe_calibration(facts: Facts) -> str:
     return paragraphs(
         "Raw probabilities p become sigmoid(intercept + slope x logit(p)), fitted out of sample (Platt 1999)."
         + (
-            " Class weights in training shift raw probabilities; recalibration corrects this."
+            " Class weights in training shift raw probabilities; calibration corrects this."
             if weighted
             else ""
         ),
@@ -163,15 +163,15 @@ def describe_calibration(facts: Facts) -> str:
 def _describe_fits(facts: Facts) -> str:
     entries = facts.card.get("calibration")
     if entries is None:
-        return "The card holds no recalibration: probabilities are the networks' own."
+        return "The card contains no calibration: probabilities are the networks' own."
     rows, notes = [], []
     for framework, title in facts.titles.items():
         entry = entries[framework]
         if not entry["folds"]:
-            notes.append(f"{title} is not recalibrated: {plain(entry['reason'])}.")
+            notes.append(f"{title} is not calibrated: {plain(entry['reason'])}.")
             continue
         notes.append(f"{title}: method {plain(entry['method'])}, fitted on {plain(entry['fitted_on'])}.")
-        fits = [*((str(fit["fold"]), fit) for fit in entry["folds"]), ("served", entry["served"])]
+        fits = [*((str(fit["fold"] + 1), fit) for fit in entry["folds"]), ("new scans", entry["served"])]
         rows += [[title, fold, f"{fit['slope']:.3f}", f"{fit['intercept']:+.3f}"] for fold, fit in fits]
     return paragraphs(bullets(notes), table(["", "fold", "slope", "intercept"], rows) if rows else "")
 
@@ -209,7 +209,7 @@ def _describe_benefit(facts: Facts) -> str:
                 format_figure({"value": curve["net_benefit"][place], "interval": interval}, "difference")
             )
         rows.append([f"{one['thresholds'][place]:.2f}", *cells, f"{one['treat_all'][place]:+.3f}"])
-    return render("net-benefit", curves=table(["threshold", *curves, "acting on all"], rows))
+    return render("net-benefit", curves=table(["threshold", *curves, "calling all positive"], rows))
 
 
 def describe_comparison(facts: Facts) -> str:

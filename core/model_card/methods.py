@@ -14,7 +14,7 @@ CHANNELS = {
 }
 FRAMING = {
     "whole": "the whole slice, padded to a square",
-    "head": "a square around the head, the largest bright object",
+    "head": "cropped to a square around the head, the largest bright object",
 }
 INTENSITY = {
     "unit": "gray values as they are, in [0, 1]",
@@ -24,6 +24,14 @@ INTENSITY = {
 
 # Layers whose name on the card is not the usual one.
 _KINDS = {"Trunk": "Backbone"}
+# Settings whose name on the card says little.
+_SETTINGS = {
+    "n_threads": "CPU threads",
+    "patience": "patience (0: no early stopping)",
+    "planted": "copies with an inserted hemorrhage per training slice",
+    "views": "augmented copies per slice",
+    "members": "averaged networks",
+}
 
 
 def describe_preprocessing(facts: Facts) -> str:
@@ -66,7 +74,7 @@ def list_pretrained(facts: Facts) -> list[str]:
 
 def describe_training(facts: Facts) -> str:
     """Return protocol, schedule, epochs run and kept, time and versions."""
-    rows = [[plain(key.replace("_", " ")), _value(value)] for key, value in facts.protocol.items()]
+    rows = [[_title(key), _value(value)] for key, value in facts.protocol.items()]
     versions = [[plain(library), plain(version)] for library, version in facts.card["versions"].items()]
     return render(
         "training",
@@ -88,7 +96,7 @@ def _name(layers: list[dict[str, Any]] | None) -> list[tuple[str, str]]:
     return [
         (
             plain(_KINDS.get(row.get("layer", "layer"), row.get("layer", "layer"))),
-            ", ".join(f"{plain(key)} {_value(value)}" for key, value in row.items() if key != "layer"),
+            ", ".join(f"{_title(key)} {_value(value)}" for key, value in row.items() if key != "layer"),
         )
         for row in layers or ()
     ]
@@ -120,6 +128,11 @@ def _range(values: list[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
+def _title(key: object) -> str:
+    """Return the name of a setting in words."""
+    return _SETTINGS.get(str(key)) or plain(str(key).replace("_", " "))
+
+
 def _value(value: object) -> str:
     """Return a setting of any type as text."""
     if isinstance(value, bool):
@@ -129,7 +142,7 @@ def _value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, dict):
-        return ", ".join(f"{plain(str(key).replace('_', ' '))} {_value(one)}" for key, one in value.items())
+        return ", ".join(f"{_title(key)} {_value(one)}" for key, one in value.items())
     if isinstance(value, list):
         return ", ".join(map(_value, value))
     return plain(value)

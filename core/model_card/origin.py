@@ -67,7 +67,7 @@ def describe_partitions(facts: Facts) -> str:
             patients = members.groupby("patient")["label"].max()
             rows.append(
                 [
-                    fold.removeprefix("fold_"),
+                    str(int(fold.removeprefix("fold_")) + 1),
                     part,
                     number(len(members)),
                     number(int(members["label"].sum())),
@@ -92,13 +92,14 @@ def _conclude(facts: Facts) -> list[str]:
     for framework, title in facts.titles.items():
         interval = facts.level(framework)["auroc"]["interval"]
         if interval is None:
-            verdict = "it is unknown whether slices of new patients are ranked better than chance"
+            verdict = "It is unknown whether {} can separate"
         elif interval[0] > 0.5:
-            verdict = "slices of new patients are ranked better than chance"
+            verdict = "{} can separate"
         else:
-            verdict = "slices of new patients are not shown to be ranked better than chance"
+            verdict = "It is not shown that {} can separate"
         by_verdict.setdefault(verdict, []).append(title)
-    return [f"{verdict} by {' and '.join(who)}" for verdict, who in by_verdict.items()]
+    what = "positive from negative slices of patients not used in training better than chance"
+    return [f"{verdict.format(' and '.join(who))} {what}." for verdict, who in by_verdict.items()]
 
 
 def _share_in_folder(facts: Facts) -> float:
@@ -109,7 +110,8 @@ def _share_in_folder(facts: Facts) -> float:
 def _cross_labels(facts: Facts) -> str:
     """Return the table of folder labels against slice labels, for slices with both."""
     rows = []
-    for folder, name in ((0, "negative"), (1, "positive")):
+    names = ("Normal", "Stroke") if facts.is_known else ("negative", "positive")
+    for folder, name in enumerate(names):
         own = facts.slices[facts.slices["folder_label"] == folder]["slice_label"]
         rows.append([f"{name} folder", number(int((own == 0).sum())), number(int((own == 1).sum()))])
     return table(["", "slices without hemorrhage", "slices with hemorrhage"], rows)

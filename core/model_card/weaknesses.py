@@ -102,7 +102,14 @@ def describe_failures(facts: Facts) -> str:
     return render(
         "failures",
         errors=table(
-            ["", "missed", "false alarms", "missed, outside band", "false alarms, outside band"], rows
+            [
+                "",
+                "missed",
+                "false alarms",
+                "missed, outside review band",
+                "false alarms, outside review band",
+            ],
+            rows,
         ),
         shared=shared,
         worst_patients=_worst_patients(facts),

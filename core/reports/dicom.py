@@ -154,7 +154,7 @@ def render_capture(
     last = height + _STRIP // 2 + 2
     pen.text((6, last), NOT_FOR_DIAGNOSIS, fill="white", font=font)
     if marks:
-        text = f"Left of each picture: {marks[0]}, top: {marks[2]}"
+        text = f"Left of each image: {marks[0]}, top: {marks[2]}"
         pen.text((width + 6, last), text, fill="white", font=font)
     return image
 

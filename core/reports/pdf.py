@@ -156,7 +156,7 @@ def _show_slices(report: ScanReport, width: float) -> list[Any]:
     story = [make_paragraph("Key slices" if findings.verdicts else "Highest probability", "heading")]
     for index in choose_report_slices(findings):
         finding = findings.slices[index]
-        place = "" if finding.position_mm is None else f", {finding.position_mm:.1f} mm along the axis"
+        place = "" if finding.position_mm is None else f", position {finding.position_mm:.1f} mm"
         named = make_paragraph(f"Slice {index + 1}{place}. {_describe_models(finding)}", "cell")
         pictures = _place_pictures(report, finding, width, _STUDY_SIDE)
         story.append(KeepTogether([named, pictures, Spacer(0, 4)]))
@@ -175,7 +175,7 @@ def _describe_slice(experiment: Experiment, report: ScanReport, width: float) ->
     ]
     near = [TITLES[name] for name, model in shown.models.items() if model.review]
     if near:
-        text = f"Needs review: too close to the decision threshold of {' and '.join(near)}."
+        text = f"Needs review: the probability is close to the threshold of {' and '.join(near)}."
         story.append(make_paragraph(text, "review"))
     story += [
         Spacer(0, 8),
@@ -220,16 +220,16 @@ def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, mos
 def _explain_pictures(findings: Findings) -> list[Any]:
     bar = place_picture(render_color_bar(), 120, 7)
     cells = [
-        make_paragraph("Heat 0 (none)", "small"),
+        make_paragraph("Heat map: none", "small"),
         bar,
-        make_paragraph("1 (strongest in this slice)", "small"),
+        make_paragraph("strongest in this slice", "small"),
     ]
     text = (
-        "Colours are scaled for each heat map: compare places, not intensity. A heat map shows where a "
-        "network looks, not how sure it is."
+        "Heat maps show where a network looked; they do not outline a lesion. Colors are scaled for each "
+        "heat map: compare places, not intensity."
     )
     if marks := findings.technical.marks:
-        text += f" In each picture, {marks[0]} is on the left and {marks[2]} at the top."
+        text += f" In each image, {marks[0]} is on the left and {marks[2]} at the top."
     return [place_side_by_side(cells, [66, 128, 160], middle=True), make_paragraph(text, "small")]
 
 
@@ -246,11 +246,11 @@ def _describe_limits(experiment: Experiment) -> list[Any]:
     card = experiment.card
     story = [
         Spacer(0, 12),
-        make_paragraph("These networks and their limits", "heading"),
+        make_paragraph("Limits", "heading"),
         make_paragraph(f"Experiment {experiment.name}: {card['summary']}"),
         make_paragraph(experiment.meaning),
         *(make_paragraph(f"• {limit}") for limit in card["limits"]),
         make_paragraph(card["served"], "small"),
-        make_paragraph(f"Digest of the experiment (SHA-256 of its card): {experiment.digest}", "small"),
+        make_paragraph(f"Experiment checksum (SHA-256 of its card): {experiment.digest}", "small"),
     ]
     return [KeepTogether(story)]

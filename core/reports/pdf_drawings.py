@@ -97,7 +97,7 @@ def plot_curve(
         drawing.add(_mark(framework, legend + 11, high, 2.2, filled=True))
         drawing.add(String(legend + 27, high - 2.5, TITLES[framework], **words))
         legend += 78
-    note = "hollow: not counted" if not all(counted) else ""
+    note = "hollow points: not counted" if not all(counted) else ""
     drawing.add(String(_LEFT + span, _CURVE_HEIGHT - 9.5, note, textAnchor="end", **words))
     return drawing
 

@@ -42,7 +42,7 @@ def _describe_verdict(experiment: Experiment, findings: Findings, width: float) 
     verdicts = findings.verdicts
     if not verdicts:
         return [
-            make_paragraph("No verdict on this study", "verdict"),
+            make_paragraph("No result for this study", "verdict"),
             make_paragraph(explain_no_verdict(findings)),
         ]
     decisions = {name: experiment.classes[int(verdict.positive)] for name, verdict in verdicts.items()}
@@ -51,7 +51,7 @@ def _describe_verdict(experiment: Experiment, findings: Findings, width: float) 
     if near:
         parts.append(
             make_paragraph(
-                f"Needs review: too close to the decision threshold of {' and '.join(near)}.", "review"
+                f"Needs review: the score is close to the threshold of {' and '.join(near)}.", "review"
             )
         )
     rows: list[list[Any]] = [["Network", "Score", "Decision", "Decision threshold", "Needs review", "0 to 1"]]
@@ -69,9 +69,10 @@ def _describe_verdict(experiment: Experiment, findings: Findings, width: float) 
     widths = [54.0, 54, 104, 94, 88]
     n_counted = next(iter(verdicts.values())).n_counted
     rule = (
-        f"The score of a study is {RULE}: {n_counted} of {len(findings.slices)} here. A study is "
-        "positive at or above the decision threshold, which was chosen on validation patients scored in the "
-        "same way. The score ranks studies; it is not a probability."
+        f"The score of a study is {RULE}, each read alone ({n_counted} of {len(findings.slices)} here). A "
+        "study is positive if its score is at or above the decision threshold, which was chosen on "
+        "validation patients scored in the same way. The score is not the probability that the study is "
+        "positive; compare it only with its threshold."
     )
     return [
         *parts,
@@ -84,7 +85,7 @@ def _describe_verdict(experiment: Experiment, findings: Findings, width: float) 
 def _list_slices(findings: Findings, key_slices: list[int], width: float) -> Any:
     """Return a row for each key slice: each network's finding, and the slice's rank for that network."""
     frameworks = list(findings.verdicts)
-    rows = [["Slice", "Position", *(TITLES[name] for name in frameworks), "Rank"]]
+    rows = [["Slice", "Position", *(TITLES[name] for name in frameworks), "Rank by probability"]]
     for index in key_slices:
         finding = findings.slices[index]
         row = [str(index + 1), "-" if finding.position_mm is None else f"{finding.position_mm:.1f} mm"]
@@ -104,5 +105,10 @@ def _list_slices(findings: Findings, key_slices: list[int], width: float) -> Any
 
 
 def _describe_direction(findings: Findings) -> str:
-    direction = "" if findings.slices[0].position_mm is None else " from the feet to the head"
-    return f"Slices are numbered{direction}; lines mark those shown on the next page."
+    lines = "vertical lines mark the slices shown on the next page."
+    if findings.slices[0].position_mm is None:
+        return lines.capitalize()
+    return (
+        "Slices are numbered from caudal to cranial. Positions are along the scan axis, from the scanner's "
+        f"own zero; {lines}"
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PREDICT_SCHEMA = "predict/1"
 NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."
 OVERRIDE_NOTE = (
-    "This does not look like a head CT. It was read anyway, at the user's request, and means little."
+    "This does not look like a head CT. It was read at the user's request; do not rely on the result."
 )
 
 

@@ -20,15 +20,15 @@ def summarize_decisions(decisions: Mapping[str, str]) -> str:
     """Return the decisions of all networks in one line; `decisions`: framework -> name of a class."""
     classes = list(decisions.values())
     if len(set(classes)) > 1:
-        each = ", ".join(f"{TITLES[name]} says {decision}" for name, decision in decisions.items())
-        return f"The networks disagree: {each}"
+        each = "; ".join(f"{TITLES[name]}: {decision}" for name, decision in decisions.items())
+        return f"The networks disagree ({each})"
     return f"{classes[0]} ({'both networks agree' if len(classes) > 1 else 'one network'})"
 
 
 def explain_no_verdict(findings: Findings) -> str:
     """Return the reason why there is no verdict on a study."""
     if not any(piece.is_counted for piece in findings.slices):
-        return "No slice is counted: each shows no brain or was refused."
+        return "No usable slice: each shows no brain or was refused."
     return (
         "The experiment has no decision threshold for studies: it could not be chosen on validation patients."
     )
@@ -57,9 +57,9 @@ def describe_geometry(findings: Findings) -> str:
     parts = [f"{n} slices"] if n > 1 else []
     if technical.spacing_mm is not None:
         rows, columns = technical.spacing_mm
-        parts.append(f"pixels of {rows:.2f} x {columns:.2f} mm")
+        parts.append(f"pixel size {rows:.2f} x {columns:.2f} mm")
     if technical.slice_spacing_mm is not None:
-        parts.append(f"slices {technical.slice_spacing_mm:.2f} mm apart")
+        parts.append(f"slice spacing {technical.slice_spacing_mm:.2f} mm (median)")
     if technical.gantry_tilt_deg is not None:
         parts.append(f"gantry tilt {technical.gantry_tilt_deg:.1f}°")
     return ", ".join(parts)

@@ -14,13 +14,14 @@ from core.models import get_architecture
 if TYPE_CHECKING:
     import pandas as pd
 
-_COMMON = "Research and teaching. Not a medical device: do not use it for decisions about a person."
+_COMMON = "Research and teaching. Not a medical device: not for clinical use."
 _KNOWN = (
-    "The data hold no ischemic stroke: the networks have never seen one and cannot detect one.",
-    "One hospital, 82 patients after head trauma, one brain window burnt into 8-bit JPEG slices: on other "
-    "scanners, windows and patients the figures may be worse.",
-    "The slice labels are recovered from the file numbers; 10 of 2,501 are known to be wrong.",
-    "Sex is confounded with the folder label; age, sex and scanner are not in the data set.",
+    "The data contain no ischemic stroke, so the networks cannot detect it.",
+    "One hospital, 82 patients after head trauma, 8-bit JPEG slices in one fixed brain window: results may "
+    "be worse on other scanners, windows and patients.",
+    "The slice labels are inferred from gaps in the file numbers; 10 of 2,501 are known to be wrong.",
+    "In the original CT-ICH data, 27 of 31 patients in Stroke but 19 of 51 in Normal are men, so the folder "
+    "label is confounded with sex. This data set records no age, sex or scanner.",
 )
 
 
@@ -32,16 +33,16 @@ def describe_protocol(dataset: Dataset, labels: str) -> dict[str, Any]:
         meaning = "Positive means that the slice shows intracranial hemorrhage."
     elif known:
         meaning = (
-            "Positive means that the slice comes from a patient of the Stroke folder, that is, one with "
-            "traumatic intracranial hemorrhage somewhere in the head; the slice itself need not show it."
+            "Positive means that the slice comes from the Stroke folder: its patient has a traumatic "
+            "intracranial hemorrhage, not necessarily on this slice."
         )
     else:
         meaning = f"Positive means that the slice comes from the folder {positive}."
     limits = [_COMMON, *(_KNOWN if known else ())]
     if not dataset.has_patients:
         limits.append(
-            "The patients are unknown: slices of one patient may be in both training and test, so the "
-            "figures may be far too good."
+            "The patients are unknown: slices of one patient may be in both training and test, so results "
+            "may be far too good."
         )
     return {"negative": negative, "positive": positive, "meaning": meaning, "limits": limits}
 
@@ -78,12 +79,12 @@ def describe_results(predictions: pd.DataFrame, frameworks: Sequence[str]) -> di
 
 def summarise_protocol(protocol: dict[str, Any]) -> str:
     """Return the protocol of a card in one sentence."""
-    labels = {"folder": "the folder's label", "slice": "the slice's own label"}[protocol["labels"]]
+    labels = {"folder": "folder labels", "slice": "slice labels"}[protocol["labels"]]
     split = {
-        "random": "slices split at random, so a patient may be in both training and test",
+        "random": "slices split at random (a patient can be in both training and test)",
         "patient": "patients kept apart",
     }[protocol["split"]]
-    folds = "one hold-out" if protocol["folds"] == 1 else f"{protocol['folds']} folds"
+    folds = "one test set" if protocol["folds"] == 1 else f"{protocol['folds']}-fold cross-validation"
     return f"{get_architecture(protocol['architecture']).title}, {labels}, {split}, {folds}."
 
 
@@ -91,12 +92,12 @@ def describe_served(n_folds: int) -> str:
     """Return how the served model relates to the networks that were evaluated."""
     if n_folds == 1:
         return (
-            "The served network is the measured one: it was trained on the training part alone, and the "
-            "figures are of the test part, which it has not seen."
+            "New scans are read by the network that was tested: it was trained on the training slices alone, "
+            "and its results are on test slices that it did not see."
         )
     return (
-        f"The served model is the mean of the {n_folds} networks that were measured, one per fold. Every "
-        "measured probability comes from the one network that did not train on the slice (nor, where "
-        "patients are kept apart, on its patient). New scans are read by all of them together. Their mean "
-        "was not measured on this data set, because some of the networks trained on each of its slices."
+        f"New scans are read by all {n_folds} networks together, one per fold: their probabilities are "
+        "averaged. The results are of single networks, each on the test slices of its fold (with patients "
+        "kept apart, of patients that it did not see). The average was not tested, because every slice was "
+        "used to train some of the networks."
     )

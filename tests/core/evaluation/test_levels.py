@@ -106,7 +106,7 @@ def test_slices_are_measured_on_their_score():
     np.testing.assert_array_equal(raw["keras"], rows.raw)
     np.testing.assert_array_equal(raw["keras"] / 2, rows.score)
     assert rows.score is rows.probability
-    assert "no recalibration" in rows.fits["reason"]
+    assert "no calibration" in rows.fits["reason"]
 
 
 def test_patients_are_recalibrated_across_folds():

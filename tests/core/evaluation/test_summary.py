@@ -216,7 +216,7 @@ def test_a_card_without_calibration_leaves_probabilities_raw(study):
     record = evaluate_experiment(RecordedExperiment(study.table, card), n_resamples=50)
     found = record["models"]["keras"]["slice"]["calibration"]
     assert found["after"] == {name: found["before"][name] for name in list_keys("calibration")}
-    assert ["The card holds no recalibration: probabilities are the networks' own."] == record["notes"]
+    assert ["The card contains no calibration: probabilities are the networks' own."] == record["notes"]
 
 
 def test_a_missing_recalibration_is_noted(study):

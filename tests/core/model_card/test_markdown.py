@@ -77,4 +77,4 @@ def test_tables_have_one_width() -> None:
 
 def test_small_p_values_are_bounded() -> None:
     """A p-value below 0.001 is given as a bound."""
-    assert ["< 0.001", "0.001", "0.746"] == [p_value(p) for p in (0.00099, 0.001, 0.7456)]
+    assert ["< 0.001", "= 0.001", "= 0.746"] == [p_value(p) for p in (0.00099, 0.001, 0.7456)]

@@ -60,7 +60,7 @@ def test_calibration_shows_before_and_after(facts: Facts) -> None:
     """The fits are those of the card, the figures those of the record before and after."""
     text = measures.describe_calibration(facts)
     fit = facts.card["calibration"]["pytorch"]["folds"][1]
-    assert f"| PyTorch | 1 | {fit['slope']:.3f} | {fit['intercept']:+.3f} |" in text
+    assert f"| PyTorch | 2 | {fit['slope']:.3f} | {fit['intercept']:+.3f} |" in text
     found = facts.level("pytorch")["calibration"]
     told = [format_figure(found[when]["brier"], "fine") for when in ("before", "after")]
     assert told == cells(text, "Brier score")[1:3]
@@ -71,7 +71,7 @@ def test_calibration_shows_before_and_after(facts: Facts) -> None:
 def test_a_card_without_calibration_says_so(models: Path) -> None:
     """An older card has no fits and no review band; both are named as missing."""
     facts = gather_facts(write_tiny_experiment(models), 20)
-    assert "The card holds no recalibration" in measures.describe_calibration(facts)
+    assert "The card contains no calibration" in measures.describe_calibration(facts)
 
 
 def test_comparison_tells_the_tests(facts: Facts) -> None:
@@ -80,8 +80,8 @@ def test_comparison_tells_the_tests(facts: Facts) -> None:
     found["mcnemar"] |= {"only_first_right": 123, "only_second_right": 45}
     text = measures.describe_comparison(facts)
     assert format_figure(found["differences"]["auroc"], "difference") == cells(text, "AUROC")[1]
-    assert "only PyTorch right in 123, only Keras right in 45" in text
-    assert f"p {found['delong_by_patient']['p_value']:.3f}" in text
+    assert "PyTorch alone right in 123, Keras alone in 45" in text
+    assert f"p = {found['delong_by_patient']['p_value']:.3f}" in text
     assert str(found["disagreement"]["positives"]["neither"]) == cells(text, "positives")[4]
 
 

@@ -61,7 +61,7 @@ def test_the_kept_epoch_follows_from_patience(facts: Facts) -> None:
     """With patience the best epoch is kept, without it the last."""
     assert "lowest validation loss are kept" in methods.describe_training(facts)
     patient = _with(facts, protocol={**facts.protocol, "patience": 0})
-    assert "weights of the last are kept" in methods.describe_training(patient)
+    assert "weights of the last epoch are kept" in methods.describe_training(patient)
 
 
 def test_planted_hemorrhages_are_described(facts: Facts) -> None:
@@ -83,8 +83,10 @@ def test_an_older_record_says_what_is_not_recorded(facts: Facts) -> None:
 def test_training_tells_the_whole_protocol(facts: Facts) -> None:
     """Every entry of the protocol, every library and the epochs of the history are in the text."""
     text = methods.describe_training(facts)
+    titles = {"n_threads": "CPU threads", "patience": "patience (0: no early stopping)"}
     for key in facts.protocol:
-        assert key.replace("_", " ") == cells(text, key.replace("_", " "))[0]
+        title = titles.get(key, key.replace("_", " "))
+        assert title == cells(text, title)[0]
     assert "flip yes, rotation degrees 10" == cells(text, "augmentation")[1]
     assert facts.card["versions"]["numpy"] == cells(text, "numpy")[1]
     kept = facts.history[(facts.history["framework"] == "keras") & (facts.history["best"] == 1)]["epoch"]

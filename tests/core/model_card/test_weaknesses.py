@@ -26,7 +26,7 @@ def test_what_was_not_measured_is_named(facts: Facts) -> None:
     for what in (
         "Robustness",
         "Subgroups",
-        "What is refused",
+        "Input check",
         "External validation",
         "Agreement between readers",
     ):
@@ -37,8 +37,8 @@ def test_robustness_is_given(measured: Facts) -> None:
     """Each perturbation has its AUROC for each network; a missing figure is called not estimable."""
     text = weaknesses.describe_robustness(measured)
     assert ["unchanged", "0.90", "0.90"] == cells(text, "unchanged")
-    assert ["noise, sigma 0.1 of the gray range", "0.71", "0.71"] == cells(
-        text, "noise, sigma 0.1 of the gray range"
+    assert ["noise, SD 10 % of the gray range", "0.71", "0.71"] == cells(
+        text, "noise, SD 10 % of the gray range"
     )
     assert ["scale 0.9", "not estimable", "not estimable"] == cells(text, "scale 0.9")
     assert ["slices or patients", "96", "96"] == cells(text, "slices or patients")
@@ -50,7 +50,7 @@ def test_a_sample_is_called_one(models: Path) -> None:
     """Robustness of fewer than all held-out slices is called that of a sample."""
     experiment = add_tables(write_tiny_experiment(models), n=40)
     text = weaknesses.describe_robustness(gather_facts(experiment, 20))
-    assert "a sample of 40 of the 96 held-out slices" in text
+    assert "a sample of 40 of the 96 test slices" in text
 
 
 def test_intervals_of_robustness_are_given(measured: Facts) -> None:
@@ -101,9 +101,9 @@ def test_refusals_are_given(measured: Facts) -> None:
     shares = ["1: 5.0 % [0.1-24.9]", "3: 15.0 % [3.2-37.9]", "16: 80.0 % [56.3-94.3]"]
     assert ["anything else", "20", *shares] == cells(text, "anything else")
     assert "3 files could not be read" in text
-    assert "that the gate's limits were set on**, so these figures are too good. Heads and cats." in text
+    assert "limits of the check**; these results are too optimistic. Heads and cats." in text
     assert "images kept aside are not recorded" in text
-    assert "| What is refused |" not in weaknesses.describe_missing(measured)
+    assert "| Input check |" not in weaknesses.describe_missing(measured)
 
 
 def test_images_kept_aside_have_figures_of_their_own(measured: Facts) -> None:

@@ -41,7 +41,7 @@ def test_networks_agree_or_not() -> None:
     """One line gives the common decision, or the decision of each."""
     assert "A (both networks agree)" == summarize_decisions({"pytorch": "A", "keras": "A"})
     assert "A (one network)" == summarize_decisions({"keras": "A"})
-    assert "The networks disagree: PyTorch says A, Keras says B" == summarize_decisions(
+    assert "The networks disagree (PyTorch: A; Keras: B)" == summarize_decisions(
         {"pytorch": "A", "keras": "B"}
     )
 
@@ -84,6 +84,7 @@ def test_only_known_geometry_is_described(study: Findings) -> None:
     assert "6 slices" == describe_geometry(study)
     assert "" == describe_geometry(replace(study, slices=study.slices[:1]))
     known = replace(study, technical=Technical("CT", (0.5, 0.25), 4.0, None, None, 0.0))
-    assert "6 slices, pixels of 0.50 x 0.25 mm, slices 4.00 mm apart, gantry tilt 0.0°" == describe_geometry(
-        known
+    assert (
+        "6 slices, pixel size 0.50 x 0.25 mm, slice spacing 4.00 mm (median), gantry tilt 0.0°"
+        == describe_geometry(known)
     )

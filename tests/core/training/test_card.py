@@ -42,15 +42,15 @@ def test_a_failed_calibration_has_a_reason(tiny: Experiment) -> None:
 def test_a_protocol_is_summarised_in_one_sentence() -> None:
     """The sentence names architecture, labels, split and folds."""
     protocol = Protocol("folder", "random", 1, "plain").to_dict()
-    expected = "Plain CNN on the whole picture, the folder's label, slices split at random, so a patient may "
-    assert expected + "be in both training and test, one hold-out." == summarise_protocol(protocol)
+    expected = "Plain CNN on the whole image, folder labels, slices split at random (a patient can "
+    assert expected + "be in both training and test), one test set." == summarise_protocol(protocol)
     assert summarise_protocol(Protocol().to_dict()).endswith(
-        "the slice's own label, patients kept apart, 5 folds."
+        "slice labels, patients kept apart, 5-fold cross-validation."
     )
 
 
 def test_the_served_model_is_distinguished_from_the_measured_networks() -> None:
-    """A single network is the measured one; several are served as their mean, which was not measured."""
-    assert "is the measured one" in describe_served(1)
-    assert "the mean of the 5 networks" in describe_served(5)
-    assert "was not measured" in describe_served(5)
+    """A single network is the tested one; the probabilities of several are averaged, which was not tested."""
+    assert "the network that was tested" in describe_served(1)
+    assert "all 5 networks together" in describe_served(5)
+    assert "The average was not tested" in describe_served(5)
