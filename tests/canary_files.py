@@ -96,7 +96,7 @@ def write_volumes() -> dict[str, bytes]:
 
 
 def write_pictures() -> dict[str, bytes]:
-    """Return pictures with canaries in EXIF, XMP, colour profiles, comments and tags, whole and cut off."""
+    """Return pictures with canaries in EXIF, XMP, color profiles, comments and tags, whole and cut off."""
     head = Image.fromarray(np.rint(255 * render_head(0.5, 128)).astype(np.uint8))
     exif = Image.Exif()
     for tag in (0x010E, 0x013B, 0x8298, 0x9286, 0x0132, 0x010F, 0x0110, 0x0131, 0xA430):

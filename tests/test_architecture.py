@@ -165,7 +165,7 @@ CACHING = {
 NAMING_FRAMEWORKS = {
     "core/frameworks.py": "their home",
     "core/models/": "the networks themselves",
-    "dashboard/shared/palette.py": "their colours",
+    "dashboard/shared/palette.py": "their colors",
 }
 # Modules with a metric's name, other than the table of metrics, and why.
 NAMING_METRICS = {

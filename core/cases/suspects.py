@@ -1,7 +1,7 @@
-"""Suspected label errors: slices for which all networks favour the other class, out of sample.
+"""Suspected label errors: slices for which all networks favor the other class, out of sample.
 
 The rule is that of confident learning. Each class has a bar: the network's mean probability of the class over
-the slices labelled with it. A network that generally doubts a class thus has a low bar for it. A slice is
+the slices labeled with it. A network that generally doubts a class thus has a low bar for it. A slice is
 suspected if two things hold: the probability of the other class reaches the bar of that class, and the
 probability of the label is below the label's bar or below the probability of the other class. Suspects are
 sorted by self-confidence, the probability of the given label, lowest first.

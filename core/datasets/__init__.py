@@ -1,4 +1,4 @@
-"""Labelled slices: indexing, download, upload, splits, audit and leakage."""
+"""Labeled slices: indexing, download, upload, splits, audit and leakage."""
 
 import lazy_loader
 

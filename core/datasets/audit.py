@@ -245,12 +245,12 @@ def compare_labels(table: pd.DataFrame) -> LabelFindings:
     """Compare the folder labels with the slice labels of a `Dataset` table that has both."""
     positive = table["folder_label"] == 1
     showing = table["slice_label"] == 1
-    mislabelled = table.loc[~positive & showing, "patient"]
+    mislabeled = table.loc[~positive & showing, "patient"]
     return LabelFindings(
         n_positive_folder=int(positive.sum()),
         n_showing_in_positive=int((positive & showing).sum()),
-        n_showing_in_negative=len(mislabelled),
-        patients_showing_in_negative=tuple(mislabelled.drop_duplicates()),
+        n_showing_in_negative=len(mislabeled),
+        patients_showing_in_negative=tuple(mislabeled.drop_duplicates()),
     )
 
 

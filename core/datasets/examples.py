@@ -118,12 +118,12 @@ def sample_label_examples(table: pd.DataFrame, seed: int = 0) -> LabelExamples:
     blank = (
         without["file"].iloc[len(without) // 2] if len(without) else None
     )  # the middle shows more of the head
-    mislabelled = _sample_row(table[~positive & showing], rng)
+    mislabeled = _sample_row(table[~positive & showing], rng)
     return LabelExamples(
         findings=compare_labels(table),
         positive_showing=None if shown is None else str(shown["file"]),
         positive_without=blank,
-        negative_showing=None if mislabelled is None else str(mislabelled["file"]),
+        negative_showing=None if mislabeled is None else str(mislabeled["file"]),
     )
 
 

@@ -1,9 +1,9 @@
-"""The leakage control: score a model that can only recognise patients.
+"""The leakage control: score a model that can only recognize patients.
 
 The model is the nearest neighbour among pictures of 48 x 48 pixels. It knows nothing about disease. Labels
 are shuffled between patients and so carry no information about disease. If the model still scores high, a
 high score on this split proves nothing: slices of one patient are in training and test, and the model
-recognises the patient. Splitting by patient shows what the same model scores without this leakage.
+recognizes the patient. Splitting by patient shows what the same model scores without this leakage.
 
 Each picture is scaled to mean 0 and standard deviation 1; pictures are compared by Euclidean distance. The
 score of a slice is d0 / (d0 + d1), where d0 and d1 are its distances to the nearest training slice of the

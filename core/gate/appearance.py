@@ -99,12 +99,12 @@ class GateFinding:
 NEARLY_EMPTY = GateFinding("warn", ("The slice is nearly empty.",), brain_visible=False)
 
 
-def judge(pixels: NDArray[np.float32], *, coloured: bool = False, from_hu: bool = False) -> GateFinding:
+def judge(pixels: NDArray[np.float32], *, colored: bool = False, from_hu: bool = False) -> GateFinding:
     """Decide whether a slice is from a head CT.
 
     Args:
         pixels: (H, W) float32 display gray in [0, 1].
-        coloured: whether the file was in colour.
+        colored: whether the file was in color.
         from_hu: whether the gray was made from Hounsfield units. Such slices are not searched for burnt-in
             text, and a nearly empty one (at the top of the head) is not refused.
 
@@ -130,9 +130,9 @@ def judge(pixels: NDArray[np.float32], *, coloured: bool = False, from_hu: bool 
                 "The image is filled to its borders, like a photograph or X-ray; head CT normally has a "
                 "black margin."
             )
-    if coloured and not bony:
+    if colored and not bony:
         refusals.append("The image is in color; CT is gray.")
-    elif coloured:
+    elif colored:
         warnings.append("The image is in color; CT is gray.")
     if appearance.ellipse < _LEAST_ELLIPSE or appearance.aspect < _LEAST_ASPECT:
         warnings.append("The outline is not that of a head.")
@@ -212,7 +212,7 @@ def is_brain_visible(pixels: NDArray[np.float32]) -> bool:
     """Return whether a slice of a head CT shows brain, rather than only neck, face or the vertex.
 
     Brain is a homogeneous patch of soft tissue that covers at least a twentieth of the framed picture. Muscle
-    lies in strands, and slices through the vertex hold bone. All 308 slices of the data set labelled with
+    lies in strands, and slices through the vertex hold bone. All 308 slices of the data set labeled with
     hemorrhage pass.
 
     Args:

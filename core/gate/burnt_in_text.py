@@ -1,6 +1,6 @@
 """Detect text burnt into a picture, such as a patient's name, a date or scanner settings.
 
-The text is not read; letters are recognised by shape. A line of text is a row of small bright pieces of
+The text is not read; letters are recognized by shape. A line of text is a row of small bright pieces of
 similar height, away from the head. Text that touches the head is not found.
 """
 

@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-# Magma, a perceptually uniform colour map, as ten colours with linear interpolation between them.
+# Magma, a perceptually uniform color map, as ten colors with linear interpolation between them.
 _STEPS = (
     "#000004", "#180f3d", "#440f76", "#721f81", "#9e2f7f", "#cd4071", "#f1605d", "#fd9668", "#feca8d",
     "#fcfdbf",
 )  # fmt: skip
-# The map's opacity rises from heat 0 up to this heat. The colour always shows the heat; the opacity only
+# The map's opacity rises from heat 0 up to this heat. The color always shows the heat; the opacity only
 # decides how much of the slice shows through.
 _FULL = 0.5
 
 
 def _interpolate(colors: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Return a colour map (256, 3) uint8: the colours evenly spaced, with linear interpolation."""
+    """Return a color map (256, 3) uint8: the colors evenly spaced, with linear interpolation."""
     anchors = np.array([ImageColor.getrgb(color) for color in colors], dtype=np.float64)
     places = np.linspace(0, len(anchors) - 1, 256)
     steps = np.arange(len(anchors))
@@ -61,7 +61,7 @@ def overlay_heat(frame: NDArray, heat: NDArray, opacity: float) -> Image.Image:
 
 
 def render_color_bar(width: int = 512, height: int = 14) -> Image.Image:
-    """Return the colours of heat, from 0 at the left to 1 at the right, as an RGB picture."""
+    """Return the colors of heat, from 0 at the left to 1 at the right, as an RGB picture."""
     ramp = np.rint(np.linspace(0, 255, width)).astype(np.uint8)
     return Image.fromarray(np.tile(MAGMA[ramp], (height, 1, 1)), mode="RGB")
 

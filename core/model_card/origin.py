@@ -49,7 +49,7 @@ def describe_use(facts: Facts) -> str:
 
 
 def describe_data(facts: Facts) -> str:
-    """Return source, licence, fingerprint, counts and exclusions."""
+    """Return source, license, fingerprint, counts and exclusions."""
     return render("data", facts=facts, data=facts.card["dataset"], known=KNOWN_DATASET)
 
 

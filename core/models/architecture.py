@@ -163,7 +163,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             learning_rate=1e-3,
             weight_decay=0.0,
             patience=5,
-            # No flip or rotation: the published networks recognise patients by such details.
+            # No flip or rotation: the published networks recognize patients by such details.
             augmentation=Augmentation(flip=False, brightness=0.03, contrast=0.05),
         ),
         Architecture(

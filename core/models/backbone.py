@@ -82,7 +82,7 @@ class Backbone:
         """Return the weights, float32, by name: "stem/kernel", "stem/bias", "0/expand/kernel", and so on.
 
         A block has "expand" (if above 1), "depthwise" and "project". Kernels are (h, w, in, out), depthwise
-        ones (h, w, channels); biases (out,). The stem's kernel is summed over the colours of its training.
+        ones (h, w, channels); biases (out,). The stem's kernel is summed over the colors of its training.
 
         Raises:
             ExperimentError: the file is not the one with the hash `sha256`.

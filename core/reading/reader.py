@@ -17,7 +17,7 @@ from core.models import BATCH_SIZE, Served, ServedModel
 from core.reading.decision import Rule, make_rules
 from core.reading.findings import Findings, ModelFinding, SliceFinding
 from core.reading.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
-from core.scans import COLOURED, OTHER_PART, Scan, Slice, window_hu
+from core.scans import COLORED, OTHER_PART, Scan, Slice, window_hu
 from core.system import map_parallel
 
 SEEN_IN_TRAINING = "The networks were trained or tuned on this file, so the result is too optimistic."
@@ -180,10 +180,10 @@ def _to_gray(scan: Scan, piece: Slice, recipe: Recipe) -> np.ndarray:
 
 def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
     """Return the gate's finding on each slice, from its picture and header, before any network reads it."""
-    coloured, measured = COLOURED in scan.warnings, scan.unit == "hu"
+    colored, measured = COLORED in scan.warnings, scan.unit == "hu"
 
     def look(piece: Slice) -> GateFinding:
-        found = judge(_to_gray(scan, piece, recipe), coloured=coloured, from_hu=measured)
+        found = judge(_to_gray(scan, piece, recipe), colored=colored, from_hu=measured)
         spacing = scan.technical.spacing_mm
         return judge_size(found, piece.pixels, spacing) if measured and spacing else found
 

@@ -86,7 +86,7 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
         sizes.add(frame.size)
         target, bare = BytesIO(), frame.convert("RGB")
         bare.info.clear()  # Pillow would write a picture's comment into the JPEG
-        # Colour JPEG in DICOM is YBR_FULL_422: chroma at half the horizontal resolution.
+        # Color JPEG in DICOM is YBR_FULL_422: chroma at half the horizontal resolution.
         bare.save(target, "JPEG", quality=_JPEG_QUALITY, subsampling="4:2:2")
         packed.append(target.getvalue())
     if len(sizes) != 1:

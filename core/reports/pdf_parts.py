@@ -1,4 +1,4 @@
-"""Parts of a PDF report: colours, fonts, paragraphs, tables and pictures."""
+"""Parts of a PDF report: colors, fonts, paragraphs, tables and pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLORS = {"negative": "#5B6673", "review": "#8A6A00", "text": "#1B232C", "grid":
 
 
 class Look(NamedTuple):
-    """A framework's style: colour, dashes of its line (None for a solid one), round or square marks."""
+    """A framework's style: color, dashes of its line (None for a solid one), round or square marks."""
 
     color: str
     dash: list[int] | None

@@ -9,7 +9,7 @@ from .intake import (
     read_study as read_study,
 )
 from .raster import (
-    COLOURED as COLOURED,
+    COLORED as COLORED,
 )
 from .scan import (
     OTHER_PART as OTHER_PART,

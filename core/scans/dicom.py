@@ -35,7 +35,7 @@ from core.scans.scan import OTHER_PART, Piece, Plane
 LOWEST_HU = -1024.0
 # Air never reaches this value.
 _NEVER_AIR_HU = 500.0
-_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
 # DICOM terms (PS3.16, annex L) for body parts that are often scanned. Other terms are ignored.
 _OTHER_PARTS = {
@@ -136,7 +136,7 @@ def _to_piece(
 ) -> Piece:
     stored = _stored_frames(dataset, header, remarks)
     window = _read_window(dataset)
-    if header.modality == "CT" and header.photometric not in _COLOUR:
+    if header.modality == "CT" and header.photometric not in _COLOR:
         unit, frames = "hu", _to_hounsfield(dataset, header, stored, remarks)
     else:
         unit, frames = "gray", _to_gray(header, stored, window, remarks)
@@ -162,9 +162,9 @@ def _to_piece(
 
 
 def _stored_frames(dataset: Dataset, header: Header, remarks: list[str]) -> Iterator[NDArray[Any]]:
-    """Yield each frame as stored, (H, W) or in colour (H, W, 3), with unused high bits cleared."""
+    """Yield each frame as stored, (H, W) or in color (H, W, 3), with unused high bits cleared."""
     shift = 8 * (header.bits_allocated // 8) - header.bits_stored
-    raw = header.photometric not in _COLOUR
+    raw = header.photometric not in _COLOR
     for index in range(header.frames):
         # Not iter_pixels: its sign correction fails on the read-only frames from GDCM.
         frame = pixel_array(dataset, index=index, raw=raw, correct_unused_bits=False)
@@ -228,8 +228,8 @@ def _rescale(dataset: Dataset, index: int, remarks: list[str]) -> tuple[float, f
 def _to_gray(
     header: Header, stored: Iterable[NDArray[Any]], window: tuple[float, float] | None, remarks: list[str]
 ) -> list[NDArray[np.float32]]:
-    if header.photometric in _COLOUR:
-        remarks.append("This is a colour image; a CT slice is gray. Its colours were converted to gray.")
+    if header.photometric in _COLOR:
+        remarks.append("This is a color image; a CT slice is gray. Its colors were converted to gray.")
         weights = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
         return [frame.astype(np.float32) @ weights for frame in stored]
     if window:

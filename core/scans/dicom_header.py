@@ -28,7 +28,7 @@ MAX_INFLATED_BYTES = 200_000_000
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
-_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # Modalities that may be read, with a warning unless CT. Other values are never repeated in a message.
 _PICTURES = ("CT", "MR", "CR", "DX", "MG", "US", "NM", "PT", "XA", "RF", "SC", "OT")
 _NO_PICTURES = {
@@ -151,8 +151,8 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     stored = read_integer(dataset, "BitsStored", allocated)
     signed = read_integer(dataset, "PixelRepresentation", 0)
     photometric = read_text(dataset, "PhotometricInterpretation")
-    if (samples, photometric in _GRAY, photometric in _COLOUR) not in ((1, True, False), (3, False, True)):
-        raise _unsupported("another colour model than gray, RGB or YBR")
+    if (samples, photometric in _GRAY, photometric in _COLOR) not in ((1, True, False), (3, False, True)):
+        raise _unsupported("another color model than gray, RGB or YBR")
     if allocated not in (8, 16) or not 1 <= stored <= allocated or signed not in (0, 1):
         raise _unsupported(f"{stored} of {allocated} bits per pixel; 8 or 16 are supported")
     syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))

@@ -48,7 +48,7 @@ def _starts(*magics: bytes) -> Callable[[bytes], bool]:
 
 
 def _is_dicom(data: bytes) -> bool:
-    """Recognise DICOM by its preamble, or without one by a first group of 2 or 8."""
+    """Recognize DICOM by its preamble, or without one by a first group of 2 or 8."""
     if data[128:132] == b"DICM":
         return True
     little, big = data[:2] in (b"\x02\x00", b"\x08\x00"), data[:2] == b"\x00\x08"
@@ -57,7 +57,7 @@ def _is_dicom(data: bytes) -> bool:
 
 
 def _is_nifti(data: bytes) -> bool:
-    """Recognise NIfTI by its magic; version 1 also by its header's size, which Analyze shares."""
+    """Recognize NIfTI by its magic; version 1 also by its header's size, which Analyze shares."""
     if data[4:8] in (b"n+2\x00", b"ni2\x00"):
         return True
     return data[344:348] in (b"n+1\x00", b"ni1\x00") or data[:4] in (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")

@@ -131,7 +131,7 @@ def _check(header: nibabel.Nifti1Header) -> tuple[tuple[int, ...], np.dtype, int
         )
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
-        raise _unsupported("colours or complex numbers")
+        raise _unsupported("colors or complex numbers")
     return shape, dtype, int(header["vox_offset"]), float(header["scl_slope"]), float(header["scl_inter"])
 
 

@@ -1,6 +1,6 @@
 """Decode pictures (JPEG, PNG, TIFF, BMP, WebP) to display gray in [0, 1].
 
-Pillow decodes. Sizes are checked before decoding and the EXIF orientation is applied. Colour, transparency
+Pillow decodes. Sizes are checked before decoding and the EXIF orientation is applied. Color, transparency
 and the scaling of 16-bit and float values are reported as warnings.
 """
 
@@ -24,11 +24,11 @@ from core.scans.windows import LEARNED, window_hu
 MAX_PIXELS = 64_000_000
 MAX_FRAMES = 500
 
-COLOURED = "This is a colour image; a CT slice is gray. Its colours were converted to gray."
-# A picture is in colour when the channels differ by more than COLOUR_STEPS in more than COLOUR_SHARE of its
+COLORED = "This is a color image; a CT slice is gray. Its colors were converted to gray."
+# A picture is in color when the channels differ by more than COLOR_STEPS in more than COLOR_SHARE of its
 # pixels. JPEG compression makes the channels of a gray picture differ by a few steps.
-COLOUR_SHARE = 0.001
-COLOUR_STEPS = 16
+COLOR_SHARE = 0.001
+COLOR_STEPS = 16
 
 # Lower values can only be Hounsfield units, of fat or air.
 AIR_HU = -100.0
@@ -199,7 +199,7 @@ def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
     if image.mode.startswith(("I", "F")):
         return np.asarray(image)
     if image.mode != "L" and any(";16" in str(tile) for tile in getattr(image, "tile", ())):
-        remarks.append("16-bit colour was read with 8 bits per channel.")
+        remarks.append("16-bit color was read with 8 bits per channel.")
     if image.mode == "1":
         remarks.append("The image has only black and white (1 bit).")
         return np.asarray(image.convert("L"))
@@ -213,13 +213,13 @@ def _read_values(image: Image.Image, remarks: list[str]) -> NDArray[Any]:
     if image.mode == "L":
         return np.asarray(image)
     image = image.convert("RGB")
-    if _is_coloured(image):
-        remarks.append(COLOURED)
+    if _is_colored(image):
+        remarks.append(COLORED)
     return np.asarray(image.convert("L"))
 
 
 def _flatten_on_black(image: Image.Image, remarks: list[str]) -> Image.Image:
-    """Composite on black, so that colours under full transparency stay hidden."""
+    """Composite on black, so that colors under full transparency stay hidden."""
     is_gray = image.mode in ("L", "LA", "La")
     *bands, alpha = image.convert("LA" if is_gray else "RGBA").split()
     if alpha.getextrema() == (255, 255):
@@ -229,13 +229,13 @@ def _flatten_on_black(image: Image.Image, remarks: list[str]) -> Image.Image:
     return bands[0] if is_gray else Image.merge("RGB", bands)
 
 
-def _is_coloured(image: Image.Image) -> bool:
-    """Return whether an RGB picture is in colour, by the largest difference between its channels."""
+def _is_colored(image: Image.Image) -> bool:
+    """Return whether an RGB picture is in color, by the largest difference between its channels."""
     red, green, blue = image.split()
     widest = ImageChops.lighter(ImageChops.difference(red, green), ImageChops.difference(green, blue))
     widest = ImageChops.lighter(widest, ImageChops.difference(red, blue))
-    n_coloured = sum(widest.histogram()[COLOUR_STEPS + 1 :])
-    return n_coloured > COLOUR_SHARE * image.width * image.height
+    n_colored = sum(widest.histogram()[COLOR_STEPS + 1 :])
+    return n_colored > COLOR_SHARE * image.width * image.height
 
 
 def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArray[np.float32]]:

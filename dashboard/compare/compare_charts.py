@@ -31,8 +31,8 @@ def plot_reliability(
 
     Args:
         bins: "before" and "after" calibration, each the BINs of the record; one of them may be empty.
-        framework: gives the title and the colour of "after"; "before" is gray.
-        palette: the theme's colours.
+        framework: gives the title and the color of "after"; "before" is gray.
+        palette: the theme's colors.
     """
     hue = palette.of_framework(framework)
     styles = {
@@ -65,7 +65,7 @@ def plot_decision_curves(
     Args:
         curves: framework -> "decision_curve" of the record.
         marks: framework -> the chosen threshold, if it is on the scale of these probabilities.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     first = next(iter(curves.values()))
     thresholds, everyone = first["thresholds"], first["treat_all"]
@@ -121,7 +121,7 @@ def plot_robustness(rows: Sequence[tuple[str, str, Mapping[str, Any]]], palette:
     Args:
         rows: (the change in words, framework, AUROC as a FIGURE of the record), the unchanged slices first.
             A figure without a value is omitted.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     changes = list(dict.fromkeys(change for change, _, _ in rows))
     frameworks = list(dict.fromkeys(framework for _, framework, _ in rows))
@@ -168,7 +168,7 @@ def plot_gaps(gaps: Sequence[Gap], sides: tuple[str, str], palette: Palette) -> 
     Args:
         gaps: from top to bottom; one without an interval is hollow.
         sides: words for left and right of zero.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     certain = [gap.low is not None and gap.high is not None for gap in gaps]
     marks = {
@@ -206,7 +206,7 @@ def plot_agreement(
         title: describes the rows, escaped for a plot.
         models: the two frameworks.
         correct: whether positive is the right answer for these rows.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     total = sum(cells.values())
     rows = [["both", "only_first"], ["only_second", "neither"]]

@@ -30,7 +30,7 @@ from dashboard.shared import (
 
 
 class _Looks(NamedTuple):
-    """The marker of an outcome: colour and shape for right or wrong, filling for the actual class."""
+    """The marker of an outcome: color and shape for right or wrong, filling for the actual class."""
 
     title: str
     correct: bool

@@ -87,7 +87,7 @@ def show_precision_recall(experiment: Experiment, choice: Choice) -> None:
 
 
 def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
-    """Show the map of the filtered cases, coloured by a network's outcome; return the rows selected on it."""
+    """Show the map of the filtered cases, colored by a network's outcome; return the rows selected on it."""
     cases = choice.filter_cases("rows")
     name = experiment.frameworks[0]
     if feature_map.has_map(experiment):

@@ -35,7 +35,7 @@ class Tile:
         row: row of the case in the experiment's slices.
         sources: its pictures as data URIs, side by side.
         absent: text shown if there are no pictures.
-        label: label of the case, in words; `positive` gives its colour.
+        label: label of the case, in words; `positive` gives its color.
         name: patient and slice number, or the first digits of the SHA-256.
         scores: (framework or "", text) pairs.
         outcome: "right", "one-wrong", "wrong" or "excluded"; "" for none.

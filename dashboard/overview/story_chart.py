@@ -31,7 +31,7 @@ def plot_story(rows: Sequence[StoryRow], palette: Palette, *, large: bool = Fals
 
     Args:
         rows: from top to bottom; words escaped for a plot.
-        palette: the theme's colours.
+        palette: the theme's colors.
         large: for a projector.
     """
     size = _LARGE if large else 1.0

@@ -65,7 +65,7 @@ def pack_heat(finding: SliceFinding) -> list[dict[str, Any]]:
 
 
 def pack_colors(colors: np.ndarray) -> str:
-    """Return (256, 3) uint8 colours in base64."""
+    """Return (256, 3) uint8 colors in base64."""
     return _to_text(np.ascontiguousarray(colors).tobytes())
 
 

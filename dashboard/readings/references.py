@@ -1,4 +1,4 @@
-"""Reference slices to compare with: a typical one from the data set, else a phantom, labelled as such."""
+"""Reference slices to compare with: a typical one from the data set, else a phantom, labeled as such."""
 
 from __future__ import annotations
 

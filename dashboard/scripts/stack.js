@@ -45,7 +45,7 @@ function make(kind, name, text) {
   return node;
 }
 
-// Text in the colour of a framework.
+// Text in the color of a framework.
 function makeColored(framework, kind, text) {
   const node = make(kind, "framework", text);
   node.style.setProperty("--framework", `var(--${framework})`);

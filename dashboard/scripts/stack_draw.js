@@ -1,4 +1,4 @@
-// Slices and heat maps as pixels: unpacks what dashboard/readings/packing.py packs; windows, enlarges, colours and
+// Slices and heat maps as pixels: unpacks what dashboard/readings/packing.py packs; windows, enlarges, colors and
 // blends like dashboard/shared/overlays.py.
 
 function readBytes(text) {
@@ -78,7 +78,7 @@ function enlargeHeat({ height, width, bytes }, size) {
   return enlarged;
 }
 
-// For each heat value: its colour times its opacity, and the remaining share of the slice. Opacity rises up to
+// For each heat value: its color times its opacity, and the remaining share of the slice. Opacity rises up to
 // half of the strongest heat.
 function mixColors(colors, opacity) {
   const overlay = new Float32Array(256 * 3);

@@ -1,4 +1,4 @@
-"""Shared by all pages: state, records, colours and charts."""
+"""Shared by all pages: state, records, colors and charts."""
 
 import lazy_loader
 

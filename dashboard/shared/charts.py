@@ -24,7 +24,7 @@ def compose(
     Args:
         data: traces, each with its "type".
         axes: "xaxis", "yaxis", ...: their titles as plain text, and what differs from the usual style.
-        palette: the theme's colours.
+        palette: the theme's colors.
         layout: everything else; the legend is above the plot on the left.
     """
     styled = {}
@@ -48,7 +48,7 @@ def list_percent_ticks(step: int) -> dict[str, Any]:
 
 
 def ground(palette: Palette) -> dict[str, Any]:
-    """Return an opaque background, so that saved pictures are readable, and the camera button's colours."""
+    """Return an opaque background, so that saved pictures are readable, and the camera button's colors."""
     modebar = {"color": palette.chance, "activecolor": palette.text, "bgcolor": "rgba(0,0,0,0)"}
     return {"paper_bgcolor": palette.surface, "plot_bgcolor": palette.surface, "modebar": modebar}
 
@@ -68,12 +68,12 @@ def plot_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
     """Plot loss (above) and accuracy (below) by epoch.
 
     Every fold is a faint line, their mean over the epochs that all folds have is bold. Training is gray,
-    validation in the framework's colour. A marker shows the epoch whose weights were kept.
+    validation in the framework's color. A marker shows the epoch whose weights were kept.
 
     Args:
         history: the columns of an experiment's history.csv; `best` may be absent while training runs.
         frameworks: those to plot.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.07)
     for framework in frameworks:
@@ -104,7 +104,7 @@ def plot_learning(history: pd.DataFrame, frameworks: Sequence[str], palette: Pal
 
 
 def color_words(figure: go.Figure, palette: Palette) -> go.Figure:
-    """Give axes and legend readable colours: Streamlit's gray is too pale for small text."""
+    """Give axes and legend readable colors: Streamlit's gray is too pale for small text."""
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(tickfont_color=palette.negative, title_font_color=palette.text)
     return figure.update_layout(legend_font_color=palette.text)
@@ -169,7 +169,7 @@ def write_title(text: str, color: str) -> dict[str, object]:
 
 
 def fade(color: str, alpha: float) -> str:
-    """Return a colour "#rrggbb" with this opacity."""
+    """Return a color "#rrggbb" with this opacity."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 

@@ -234,7 +234,7 @@ def show_meaning(experiment: Experiment) -> None:
 
 
 def name_decision(experiment: Experiment, positive: bool) -> str:
-    """Return the name of the decided class with its colour and sign."""
+    """Return the name of the decided class with its color and sign."""
     kind = "positive" if positive else "negative"
     return f":{WORDS[kind]}[{SIGNS[kind]} **{plain(experiment.classes[int(positive)])}**]"
 
@@ -246,7 +246,7 @@ def describe_folds(experiment: Experiment) -> str:
 
 
 def name_framework(framework: str) -> str:
-    """Return a framework's title in its colour."""
+    """Return a framework's title in its color."""
     return f":{WORDS[framework]}[**{TITLES[framework]}**]"
 
 

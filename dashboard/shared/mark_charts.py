@@ -38,7 +38,7 @@ def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     Args:
         sides: from `core.datasets.tabulate_split`; at most `MOST_PATIENTS` patients are plotted.
         classes: names of the folders, (negative, positive), escaped for a plot.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     patients = sides["patient"].drop_duplicates().to_list()[:MOST_PATIENTS]
     shown = sides[sides["patient"].isin(patients)]
@@ -86,7 +86,7 @@ def plot_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False
 
     Args:
         marks: rows go from top to bottom in the order of their first mark.
-        palette: the theme's colours.
+        palette: the theme's colors.
         percent: whether the axis shows percent.
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
@@ -138,7 +138,7 @@ def plot_label_counts(
     Args:
         counts: name of the folder, escaped for a plot, to (slices that show it, slices that do not).
         words: names of the two parts in the legend.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     rows = [f"<b>{name}</b>  {pair[0]:,} of {sum(pair):,}" for name, pair in counts.items()]
     looks: tuple[dict[str, Any], dict[str, Any]] = (

@@ -1,4 +1,4 @@
-"""The colours and marks of every page and plot: one colour per meaning, and a second cue besides colour."""
+"""The colors and marks of every page and plot: one color per meaning, and a second cue besides color."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Theme = Literal["light", "dark"]
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of one theme, as "#rrggbb"."""
+    """The colors of one theme, as "#rrggbb"."""
 
     pytorch: str
     keras: str
@@ -25,7 +25,7 @@ class Palette:
     surface: str
 
     def of_framework(self, framework: str) -> str:
-        """Return the colour of "pytorch" or "keras"."""
+        """Return the color of "pytorch" or "keras"."""
         return {"pytorch": self.pytorch, "keras": self.keras}[framework]
 
 
@@ -62,10 +62,10 @@ def palette_for(theme: Theme) -> Palette:
     return DARK if theme == "dark" else LIGHT
 
 
-# The second cue: line style and marker distinguish the two frameworks without colour.
+# The second cue: line style and marker distinguish the two frameworks without color.
 DASHES = {"pytorch": "solid", "keras": "dash"}
 MARKERS = {"pytorch": "circle", "keras": "square"}
-# Names of these colours in the theme (dashboard/.streamlit/config.toml), for coloured words in Markdown.
+# Names of these colors in the theme (dashboard/.streamlit/config.toml), for colored words in Markdown.
 WORDS = {"pytorch": "orange", "keras": "blue", "positive": "violet", "negative": "gray", "review": "yellow"}
 
 

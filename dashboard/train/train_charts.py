@@ -24,13 +24,13 @@ COURSE_HEIGHT = 520
 def plot_course(history: pd.DataFrame, epochs: int, palette: Palette) -> go.Figure:
     """Plot loss, accuracy and validation AUROC of all frameworks by epoch.
 
-    Folds are faint lines, their mean is bold. Training is gray, validation in the framework's colour. A
+    Folds are faint lines, their mean is bold. Training is gray, validation in the framework's color. A
     marker shows each fold's lowest validation loss so far.
 
     Args:
         history: the columns of an experiment's history.csv except `best`, for the epochs so far.
         epochs: the maximum number of epochs; the axis has this length from the start.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     frameworks = [name for name in TITLES if (history["framework"] == name).any()]
     traces: list[dict[str, Any]] = []
@@ -110,7 +110,7 @@ def plot_reached(
     Args:
         reached: (name, {framework: {"value", "interval"} of the record}) from the top; a figure without a
             value is omitted, one without an interval is a point.
-        palette: the theme's colours.
+        palette: the theme's colors.
     """
     traces: list[dict[str, Any]] = []
     for index, framework in enumerate(FRAMEWORKS):

@@ -11,7 +11,7 @@ from core.errors import EvaluationError
 
 
 def test_a_network_doubts_labels_whose_other_class_reaches_its_bar() -> None:
-    """The bar of a class is its mean probability over the slices labelled with it."""
+    """The bar of a class is its mean probability over the slices labeled with it."""
     label = np.array([1, 1, 1, 0, 0, 0])
     probability = np.array([0.9, 0.8, 0.1, 0.1, 0.2, 0.9])
     # Class 1 from 0.6 on, the mean of 0.9, 0.8, 0.1; class 0 from 0.6 on, the mean of 0.9, 0.8, 0.1.

@@ -169,7 +169,7 @@ def test_a_report_of_nothing_is_not_written(predict, files: Path, tmp_path: Path
 
 
 def test_a_report_in_a_pdf_shows_the_strongest_slices_only(predict, study: Path, tmp_path: Path) -> None:
-    """Pictures of at most four slices, each without and with two heat maps, and the colour bar."""
+    """Pictures of at most four slices, each without and with two heat maps, and the color bar."""
     predict(study, "--write", tmp_path / "a.pdf")
     pages = pypdf.PdfReader(tmp_path / "a.pdf").pages
     assert 0 == len(pages[0].images)

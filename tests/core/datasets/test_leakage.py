@@ -116,7 +116,7 @@ def test_the_seed_decides(phantoms):
     assert first.outcomes != replace(other, seed=3).outcomes
 
 
-def test_patients_are_recognised_by_their_pattern(tmp_path):
+def test_patients_are_recognized_by_their_pattern(tmp_path):
     """If pictures hold only a pattern of the patient, the score on shuffled labels is perfect."""
     control = run_control(write_patterns(tmp_path, own=0.9), n_runs=4)
     assert 1.0 == control.find("folder", "random", shuffled=True).accuracy.low

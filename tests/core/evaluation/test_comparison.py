@@ -108,7 +108,7 @@ def test_delong_by_patients_of_one_slice_is_delong():
 def test_delong_by_patients_agrees_with_the_bootstrap():
     """With correlated slices, Obuchowski's standard error is that of a bootstrap over patients."""
     y_true, first, second, patients = two_models(2400, n_patients=120)
-    second = np.where(patients % 2, second, 1 - second)  # each patient favours one model throughout
+    second = np.where(patients % 2, second, 1 - second)  # each patient favors one model throughout
     by_patient = delong(y_true, first, second, groups=patients)
     gap = difference(ranking_statistic(y_true, first, patients), ranking_statistic(y_true, second, patients))
     expected = resample([gap], 120, n_resamples=3000)["auroc"].std()

@@ -75,10 +75,10 @@ def test_an_inverted_picture_is_refused(head: np.ndarray) -> None:
     assert "inverted" in found.reasons[0]
 
 
-def test_colour_warns_with_bone_and_refuses_without(head: np.ndarray) -> None:
-    """A picture in colour gives a warning if bone is visible, and is refused otherwise."""
-    assert "warn" == judge(head, coloured=True).outcome
-    assert "refuse" == judge(as_mri(head), coloured=True).outcome
+def test_color_warns_with_bone_and_refuses_without(head: np.ndarray) -> None:
+    """A picture in color gives a warning if bone is visible, and is refused otherwise."""
+    assert "warn" == judge(head, colored=True).outcome
+    assert "refuse" == judge(as_mri(head), colored=True).outcome
 
 
 def test_a_wide_window_is_warned_of(head: np.ndarray) -> None:

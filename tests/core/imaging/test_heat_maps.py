@@ -1,4 +1,4 @@
-"""The colours of heat maps, and frames as uint8. For overlays see tests/dashboard/shared/test_overlays.py."""
+"""The colors of heat maps, and frames as uint8. For overlays see tests/dashboard/shared/test_overlays.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from plotly.colors import hex_to_rgb, sequential
 from core.imaging.heat_maps import MAGMA, overlay_heat, to_gray
 
 
-def test_the_colours_are_those_of_the_plots() -> None:
-    """The table holds the ten colours of plotly's Magma, evenly spaced."""
+def test_the_colors_are_those_of_the_plots() -> None:
+    """The table holds the ten colors of plotly's Magma, evenly spaced."""
     places = np.linspace(0, 255, len(sequential.Magma))
     expected = [hex_to_rgb(color) for color in sequential.Magma]
     for channel in range(3):

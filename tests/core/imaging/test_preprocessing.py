@@ -263,8 +263,8 @@ def test_a_recipe_is_written_as_it_was_read() -> None:
 
 def test_a_recipe_with_an_unknown_setting_is_refused() -> None:
     """A misspelt setting is named, not left out."""
-    with pytest.raises(StrokeError, match="colour"):
-        Recipe(colour=1)
+    with pytest.raises(StrokeError, match="color"):
+        Recipe(color=1)
 
 
 def test_a_card_without_a_window_means_the_one_that_was_always_used() -> None:
@@ -282,7 +282,7 @@ def test_a_card_without_a_window_means_the_one_that_was_always_used() -> None:
         ({"channels": "mirror"}, "channels"),
         ({"framing": "neck"}, "framing"),
         ({"intensity": "log"}, "intensity"),
-        ({"colour": 1}, "colour"),
+        ({"color": 1}, "color"),
         ({"size": "96"}, "size"),
         ({"size": 96.5}, "size"),
         ({"size": True}, "size"),

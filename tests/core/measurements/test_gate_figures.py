@@ -24,14 +24,14 @@ MARK = ["development", ""]
 
 @pytest.fixture
 def heads(tmp_path: Path) -> Path:
-    """A folder of four heads, one of them in colour, one inverted, and a file that is not a picture."""
+    """A folder of four heads, one of them in color, one inverted, and a file that is not a picture."""
     folder = tmp_path / "heads"
     folder.mkdir()
     phantoms = [render_phantom(np.random.default_rng(seed), lesion=True, size=256) for seed in range(4)]
     save_phantom(phantoms[0], folder / "Q7_first.png")
     save_phantom(phantoms[1], folder / "Q7_second.png")
     gray = np.round(phantoms[2].pixels * 255).astype(np.uint8)
-    Image.fromarray(np.stack([gray, gray // 2, gray], axis=-1)).save(folder / "Q7_colour.png")
+    Image.fromarray(np.stack([gray, gray // 2, gray], axis=-1)).save(folder / "Q7_color.png")
     Image.fromarray(255 - np.round(phantoms[3].pixels * 255).astype(np.uint8)).save(folder / "Q7_white.png")
     (folder / "Q7_notes.txt").write_text("no picture")
     return folder

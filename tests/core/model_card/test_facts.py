@@ -48,6 +48,6 @@ def test_unknown_patients_are_no_share(nameless: Experiment) -> None:
 
 
 def test_the_published_set_is_known_by_its_fingerprint(models: Path) -> None:
-    """The published data set is recognised by its fingerprint alone."""
+    """The published data set is recognized by its fingerprint alone."""
     experiment = write_tiny_experiment(models, fingerprint=KNOWN_DATASET["fingerprint"])
     assert gather_facts(experiment, 10).is_known

@@ -81,7 +81,7 @@ def test_labels_are_crossed(facts: Facts) -> None:
 
 
 def test_nothing_is_claimed_of_the_users_own_data(facts: Facts) -> None:
-    """Source, licence and readers of any data set except the published one are not recorded."""
+    """Source, license and readers of any data set except the published one are not recorded."""
     text = origin.describe_data(facts)
     assert "not recorded" == cells(text, "license")[1] == cells(text, "source")[1]
     assert facts.card["dataset"]["fingerprint"] in text
@@ -91,7 +91,7 @@ def test_nothing_is_claimed_of_the_users_own_data(facts: Facts) -> None:
 
 
 def test_the_published_set_is_described(models: Path) -> None:
-    """Of the published set the origin, the unclear licence and the lack of ischemic stroke are described."""
+    """Of the published set the origin, the unclear license and the lack of ischemic stroke are described."""
     facts = gather_facts(write_tiny_experiment(models, fingerprint=KNOWN_DATASET["fingerprint"]), 10)
     text = origin.describe_data(facts)
     assert "unclear" in cells(text, "license")[1]

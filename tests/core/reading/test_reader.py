@@ -19,7 +19,7 @@ from core.reading.findings import SliceFinding
 from core.reading.reader import COPY, SEEN_IN_TRAINING, Reader, apply_operating_points
 from core.reading.verdict import make_study_rules, reach_verdicts
 from core.scans import Scan, Slice, Technical
-from core.scans.raster import COLOURED
+from core.scans.raster import COLORED
 from core.scans.scan import OTHER_PART
 from tests.builders import render_head, tiny_probability, write_tiny_experiment, write_tiny_model
 
@@ -237,9 +237,9 @@ def test_a_file_that_says_chest_is_doubted(tiny: Experiment) -> None:
     assert not Reader(tiny).read(make_scan(0.5)).slices[0].gate.odd
 
 
-def test_colour_reaches_the_gate(tiny: Experiment) -> None:
-    """A scan that was in colour is read with a warning."""
-    findings = Reader(tiny).read(make_scan(0.5, warnings=(COLOURED,)))
+def test_color_reaches_the_gate(tiny: Experiment) -> None:
+    """A scan that was in color is read with a warning."""
+    findings = Reader(tiny).read(make_scan(0.5, warnings=(COLORED,)))
     assert "warn" == findings.slices[0].gate.outcome
 
 

@@ -112,7 +112,7 @@ def test_a_capture_of_one_frame_can_be_read() -> None:
 
 
 def test_gdcm_reads_the_capture_as_pydicom_does() -> None:
-    """A second decoder finds the colours that were written."""
+    """A second decoder finds the colors that were written."""
     red = Image.new("RGB", (48, 32), (200, 30, 30))
     dataset = read(write_dicom_capture([red], made=MADE))
     for plugin in ("gdcm", "pillow"):

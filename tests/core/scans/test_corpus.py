@@ -25,13 +25,13 @@ needs_corpus = pytest.mark.skipif(
     not (_FOLDER / "MANIFEST.csv").is_file(), reason=f"{CORPUS_VARIABLE} names no corpus"
 )
 # Differences from the manifest: our outcome ("read", or the code of the refusal) and the reason.
-_ONE_COLOUR = "every pixel has one colour; a blank picture is refused, even if the file is intact"
+_ONE_COLOR = "every pixel has one color; a blank picture is refused, even if the file is intact"
 _CONTENT = "the format is identified from the content, never from the name"
 _TOO_SMALL = "pixels, below the minimum of 32 x 32"
 DIFFERENT = {
-    "images_broken/broken_exif_dpi.jpg": ("degenerate", _ONE_COLOUR),
-    "images_broken/truncated_exif_dpi.jpg": ("degenerate", _ONE_COLOUR),
-    "images_hostile/chunk_no_fdat.png": ("degenerate", _ONE_COLOUR),
+    "images_broken/broken_exif_dpi.jpg": ("degenerate", _ONE_COLOR),
+    "images_broken/truncated_exif_dpi.jpg": ("degenerate", _ONE_COLOR),
+    "images_hostile/chunk_no_fdat.png": ("degenerate", _ONE_COLOR),
     "images_valid/hopper.bmp": ("read", "BMP is supported"),
     "disguised/looks-like-svg.webp": ("read", "WebP is supported; only Pillow's WebP decoder is tried"),
     "disguised/webp_named.jpg": ("read", f"{_CONTENT}; WebP is supported, and the wrong name is reported"),
@@ -86,7 +86,7 @@ def test_corpus_outcomes() -> None:
     different = {}
     for row in rows():
         ending = read_file(row["file"])
-        if ending.read == row["expected behaviour"].startswith("refuse"):
+        if ending.read == row["expected behavior"].startswith("refuse"):
             different[row["file"]] = "read" if ending.read else ending.errors[0].code
     assert {file: code for file, (code, _) in DIFFERENT.items()} == different
 
@@ -98,7 +98,7 @@ def test_corpus_warnings() -> None:
         row["file"]
         for row in rows()
         if row["file"].startswith(("archives/", "dicom/", "disguised/", "nifti/"))
-        and row["expected behaviour"].endswith("warning")
+        and row["expected behavior"].endswith("warning")
         and read_file(row["file"]).read
         and not read_file(row["file"]).warned
     ]

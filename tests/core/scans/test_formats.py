@@ -8,7 +8,7 @@ from core.scans.formats import RASTER_NAMES, compare_with_name, identify
 
 @pytest.mark.parametrize("format_name", RASTER_NAMES)
 def test_pictures_are_known_by_content(gray, encode, format_name):
-    """Each of the five picture formats is recognised from its bytes and needs no remedy."""
+    """Each of the five picture formats is recognized from its bytes and needs no remedy."""
     kind = identify(encode(gray, format_name))
     assert (format_name, "") == (kind.name, kind.remedy)
 
@@ -31,7 +31,7 @@ def test_pictures_are_known_by_content(gray, encode, format_name):
     ],
 )
 def test_volumes_and_archives_are_known_by_content(data, name):
-    """DICOM, NIfTI, gzip and zip are recognised, also after the magic of another format."""
+    """DICOM, NIfTI, gzip and zip are recognized, also after the magic of another format."""
     kind = identify(data)
     assert (name, "") == (kind.name, kind.remedy)
 

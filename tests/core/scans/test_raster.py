@@ -70,7 +70,7 @@ def test_16_bit_is_scaled_by_the_smallest_full_scale(gray, encode, highest, scal
     assert any(f"by {scale}." in warning for warning in picture.warnings)
 
 
-def test_16_bit_colour_keeps_its_gray(gray, encode):
+def test_16_bit_color_keeps_its_gray(gray, encode):
     """A 16-bit RGB picture, which Pillow reads with 8 bits, gives a warning."""
     rows = b"".join(b"\0" + np.repeat(row.astype(">u2") * 257, 3).tobytes() for row in gray)
 
@@ -81,7 +81,7 @@ def test_16_bit_colour_keeps_its_gray(gray, encode):
     data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     picture = decode(b"\x89PNG\r\n\x1a\n" + data, "PNG")
     np.testing.assert_allclose(gray / 255, only(picture), atol=1e-7)
-    assert ("16-bit colour was read with 8 bits per channel.",) == picture.warnings
+    assert ("16-bit color was read with 8 bits per channel.",) == picture.warnings
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
@@ -143,7 +143,7 @@ def test_one_bit_is_reported(encode, gray):
 
 
 def test_lab_lightness_is_read(gray, encode):
-    """Of Lab colour the lightness is read, with a warning."""
+    """Of Lab color the lightness is read, with a warning."""
     profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     lab = ImageCms.profileToProfile(Image.fromarray(gray).convert("RGB"), *profiles, outputMode="LAB")
     picture = decode(encode(lab, "TIFF"), "TIFF")
@@ -151,29 +151,29 @@ def test_lab_lightness_is_read(gray, encode):
     assert any("Lab" in warning for warning in picture.warnings)
 
 
-def test_colour_is_reported(gray, encode):
-    """A coloured picture is converted by its luminance, with a warning."""
-    colour = np.dstack([gray, np.zeros_like(gray), np.zeros_like(gray)])
-    picture = decode(encode(colour), "PNG")
+def test_color_is_reported(gray, encode):
+    """A colored picture is converted by its luminance, with a warning."""
+    color = np.dstack([gray, np.zeros_like(gray), np.zeros_like(gray)])
+    picture = decode(encode(color), "PNG")
     np.testing.assert_allclose(gray * 0.299 / 255, only(picture), atol=0.003)
-    assert any("colour image" in warning for warning in picture.warnings)
+    assert any("color image" in warning for warning in picture.warnings)
 
 
-def test_small_colour_differences_are_no_colour(gray, encode):
+def test_small_color_differences_are_no_color(gray, encode):
     """Differences of a few grays between channels, as JPEG makes them, give no warning."""
     tinted = np.dstack([gray, np.clip(gray.astype(int) + 10, 0, 255).astype(np.uint8), gray])
     assert () == decode(encode(tinted), "PNG").warnings
 
 
-@pytest.mark.parametrize("with_colour", [False, True])
-def test_transparency_is_shown_on_black(gray, encode, with_colour):
+@pytest.mark.parametrize("with_color", [False, True])
+def test_transparency_is_shown_on_black(gray, encode, with_color):
     """Full transparency gives black, half transparency half the brightness, with a warning."""
     alpha = np.full_like(gray, 255)
     alpha[:10], alpha[10:20] = 0, 128
     values = np.full_like(gray, 200)
-    bands = [values, values, values, alpha] if with_colour else [values, alpha]
+    bands = [values, values, values, alpha] if with_color else [values, alpha]
     picture = decode(
-        encode(Image.merge("RGBA" if with_colour else "LA", list(map(Image.fromarray, bands)))), "PNG"
+        encode(Image.merge("RGBA" if with_color else "LA", list(map(Image.fromarray, bands)))), "PNG"
     )
     assert [0.0, 100 / 255, 200 / 255] == pytest.approx(only(picture)[[5, 15, 30], 0].tolist(), abs=1e-6)
     assert any("shown on black" in warning for warning in picture.warnings)

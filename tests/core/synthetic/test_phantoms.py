@@ -122,7 +122,7 @@ def test_data_set_has_the_published_layout(tmp_path):
 
 
 def test_planted_lesions_are_where_the_labels_say(tmp_path):
-    """Slices labelled by the file-number rule hold more bright tissue than any other Stroke slice."""
+    """Slices labeled by the file-number rule hold more bright tissue than any other Stroke slice."""
     write_phantom_dataset(tmp_path, n_patients=6, slices_per_patient=10, seed=2)
     table = index_dataset(tmp_path).table
     bright = []
