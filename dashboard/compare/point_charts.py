@@ -24,7 +24,7 @@ from dashboard.shared import (
     write_title,
 )
 
-_AXES = {measure.key: measure.title for measure in list_measures("rate")}
+_AXES = {measure.key: measure.title[0].lower() + measure.title[1:] for measure in list_measures("rate")}
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ def plot_confusion(
     review: Mapping[str, int] | None = None,
     set_aside: bool = False,
 ) -> go.Figure:
-    """Plot the confusion matrix of one framework: coloured by share of the row, wrong cells outlined.
+    """Plot the confusion matrix of one framework: colored by share of the row, wrong cells outlined.
 
     Args:
         confusion: counts by cell.
         classes: names of the negative and the positive class.
-        framework: gives title and colour.
-        palette: the theme's colours.
+        framework: gives title and color.
+        palette: the theme's colors.
         review: counts of cases outside the review band, the record's "review"; None without a band.
         set_aside: whether cases that need review have their own column; if not, each cell notes their number.
     """

@@ -12,14 +12,14 @@ from core.evaluation import list_measures
 from core.frameworks import TITLES
 from dashboard.shared import DASHES, MARGIN, MARKERS, Palette, compose, fade, shorten, write_title
 
-_AXES = {measure.key: measure.title for measure in list_measures("rate")}
+_AXES = {measure.key: measure.title[0].lower() + measure.title[1:] for measure in list_measures("rate")}
 
 
 def plot_scores(
     cases: pd.DataFrame, frameworks: Sequence[str], thresholds: Mapping[str, float], classes: tuple[str, str],
     palette: Palette,
 ) -> go.Figure:  # fmt: skip
-    """Plot the first network's probability against the second's, coloured by label, with operating points.
+    """Plot the first network's probability against the second's, colored by label, with operating points.
 
     With one network, its probability is plotted against its loss. A point's customdata is its row.
 

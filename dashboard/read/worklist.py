@@ -152,7 +152,7 @@ def _caption(reading: Reading) -> str:
     scores = " · ".join(
         f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}{signs[n]}]" for n, m in worst.models.items()
     )
-    return f"![]({address}){scores}  \n{' '.join(_signs(worst, len(reading.findings.slices)))}"
+    return f"![]({address}){scores}  \n{' · '.join(_signs(worst, len(reading.findings.slices)))}"
 
 
 def _signs(worst: SliceFinding, n_slices: int) -> list[str]:

@@ -28,9 +28,9 @@ def make_synthetic_slices() -> tuple[Upload, ...]:
     return tuple(
         _render_synthetic(name, np.random.default_rng(seed), lesion, 0.5)
         for seed, lesion, name in (
-            (3, True, "Synthetic slice with simulated hemorrhage, 1"),
-            (11, True, "Synthetic slice with simulated hemorrhage, 2"),
-            (5, False, "Synthetic slice without hemorrhage"),
+            (3, True, "Synthetic hemorrhage 1"),
+            (11, True, "Synthetic hemorrhage 2"),
+            (5, False, "Synthetic, no hemorrhage"),
         )
     )
 

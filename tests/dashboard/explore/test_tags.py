@@ -118,7 +118,7 @@ def test_a_note_is_changed(case: Case) -> None:
 
 def test_an_empty_note_is_refused() -> None:
     """An empty note is not added, and the page says why."""
-    assert "An entry is one tag or one note (neither)" in _words(_press(_open(), "Add note"))
+    assert "An entry needs either a tag or a note (it has neither)" in _words(_press(_open(), "Add note"))
 
 
 def _upload(app: AppTest, data: bytes) -> str:
