@@ -42,7 +42,7 @@ def gate(
     kept_aside: Annotated[
         bool,
         typer.Option(
-            "--kept-aside", help="Record that these images were not used to set the input check's limits."
+            "--kept-aside", help="Record that these images were not used to set the limits of the gate."
         ),
     ] = False,
     what: Annotated[
@@ -50,7 +50,7 @@ def gate(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Count the slices that the input check accepts, warns about and refuses, in folders of known content.
+    """Count the slices that the gate accepts, warns about and refuses, in folders of known content.
 
     Takes minutes. Replaces the experiment's counts of the same kind of images, with or without --kept-aside.
     File names are not stored.

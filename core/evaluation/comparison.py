@@ -123,7 +123,7 @@ def delong(
     n_with_negatives = np.unique(codes[~positive]).size
     if min(n_with_positives, n_with_negatives) < 2:
         raise EvaluationError(
-            "a variance of AUROC needs two independent positives and negatives",
+            "a variance of AUROC needs at least two independent positives and two negatives",
             found=f"{n_with_positives} and {n_with_negatives}",
         )
     n_positive = int(np.count_nonzero(positive))

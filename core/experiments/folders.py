@@ -81,8 +81,8 @@ def read_experiment(folder: Path) -> Experiment:
     except OSError as error:
         raise ExperimentError(
             f'The folder "{folder.name}" has no readable {CARD_NAME}',
-            remedy="it is not an experiment, or its training has not finished; move it out of the "
-            "experiments folder",
+            remedy="if its training has not finished, resume it; if it is not an experiment, move the folder "
+            "out of the experiments folder",
         ) from error
     try:
         card = parse_card(text)

@@ -155,10 +155,11 @@ def publish(folder: Path, root: Path, name: str, *, replace: bool = False) -> Ex
         )
     target = root / name
     if is_taken(name, root) and not (replace and target.exists()):
+        can_be_deleted = target.exists() and name not in SHIPPED
         raise ExperimentError(
             f'An experiment "{name}" already exists',
             found=str(target) if target.exists() else "it came with the program",
-            remedy="choose another name, or delete it" if target.exists() else "choose another name",
+            remedy="choose another name, or delete it" if can_be_deleted else "choose another name",
         )
     for path in (*built.card["files"], CARD_NAME):
         sync_file(folder / path)

@@ -98,8 +98,8 @@ def _conclude(facts: Facts) -> list[str]:
         else:
             verdict = "It is not shown that {} can separate"
         by_verdict.setdefault(verdict, []).append(title)
-    what = "positive from negative slices of patients not used in training better than chance"
-    return [f"{verdict.format(' and '.join(who))} {what}." for verdict, who in by_verdict.items()]
+    what = "better than chance, positive from negative slices of patients not used in training"
+    return [f"{verdict.format(' and '.join(who))}, {what}." for verdict, who in by_verdict.items()]
 
 
 def _share_in_folder(facts: Facts) -> float:

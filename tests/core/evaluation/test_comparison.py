@@ -120,7 +120,7 @@ def test_delong_by_patients_agrees_with_the_bootstrap():
     ("y_true", "first", "second", "words"),
     [
         ([0, 0], [0.1, 0.2], [0.2, 0.3], "both classes"),
-        ([0, 0, 1], [0.1, 0.2, 0.3], [0.2, 0.3, 0.1], "two independent"),
+        ([0, 0, 1], [0.1, 0.2, 0.3], [0.2, 0.3, 0.1], "at least two independent positives and two negatives"),
         ([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.4], [0.2, 0.6, 0.4, 0.8], "same ranking"),
         ([0, 1], [0.1, np.nan], [0.2, 0.3], "NaN"),
     ],
