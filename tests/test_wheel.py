@@ -188,7 +188,7 @@ def test_own_experiments_go_to_the_users_folder(installed: Installed, tmp_path: 
     assert set(SHIPPED) <= {line.split()[0] for line in listed.splitlines()}
     for arguments, words in (
         (["recompute", SHIPPED[-1]], "came with the program and is read-only"),
-        (["train", "--dataset", str(tmp_path), "--name", SHIPPED[0]], "There is an experiment"),
+        (["train", "--dataset", str(tmp_path), "--name", SHIPPED[0]], "already exists"),
     ):
         assert words in installed.run("stroke-ct", *arguments, code=1)
     write_tiny_experiment(tmp_path / "models", "mine")

@@ -84,4 +84,4 @@ def window(
             for match in matches
         ],
     )
-    print(f"Above {familiarity.limit:.3f} a slice is unlike nearly all training slices.")
+    print(f"Above {familiarity.limit:.3f} a slice looks more unusual than nearly all slices of the data set.")

@@ -83,7 +83,11 @@ def select_rows(
         reason = f"a patient's score, {PATIENT_SCORE}, is not calibrated to a probability: {error}"
         return Rows(y_true, scored, score, names, None, reason, {"reason": reason})
     entries = [{"fold": fold, "slope": fit.slope, "intercept": fit.intercept} for fold, fit in found.items()]
-    fitted = {"method": "platt", "fitted_on": "the test patients of the other folds", "folds": entries}
+    fitted = {
+        "method": "platt",
+        "fitted_on": "the test patients of the other folds for each fold",
+        "folds": entries,
+    }
     return Rows(y_true, scored, score, names, probability, "", fitted)
 
 

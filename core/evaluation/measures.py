@@ -157,7 +157,7 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "calibration_slope", "calibration slope", "calibration", "number", "",
-            meaning="ideal 1; below 1: probabilities too extreme",
+            meaning="ideal 1; below: probabilities too extreme; above: not extreme enough",
             of_scores=_calibration_slope, statistic=calibration_statistic, bounded=False,
         ),
         Measure(

@@ -34,7 +34,9 @@ class Rule(NamedTuple):
 
 # By the key used on cards and in records.
 RULES = {
-    "youden": Rule("Youden", "highest sensitivity + specificity", "both kinds of error are equally bad"),
+    "youden": Rule(
+        "Youden", "highest sensitivity + specificity", "sensitivity and specificity count equally"
+    ),
     "sensitivity_90": Rule(
         "Sensitivity 90",
         "highest threshold with sensitivity of 90 % or more",

@@ -202,8 +202,8 @@ def judge_familiarity(found: GateFinding, distance: float, familiarity: Familiar
     """
     if distance <= familiarity.limit or found is NEARLY_EMPTY:
         return found
-    how_many = "any training slice" if distance > familiarity.farthest else "nearly all training slices"
-    reason = f"To the networks, the slice looks unlike {how_many}."
+    how_many = "any slice" if distance > familiarity.farthest else "nearly all slices"
+    reason = f"To the networks, the slice looks more unusual than {how_many} of the data set."
     sure = found.odd or distance > familiarity.farthest
     return replace(found, outcome="refuse" if sure else "warn", reasons=(*found.reasons, reason), odd=True)
 

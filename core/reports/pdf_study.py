@@ -46,7 +46,11 @@ def _describe_verdict(experiment: Experiment, findings: Findings, width: float) 
             make_paragraph(explain_no_verdict(findings)),
         ]
     decisions = {name: experiment.classes[int(verdict.positive)] for name, verdict in verdicts.items()}
-    parts = [make_paragraph(summarize_decisions(decisions), "verdict")]
+    sides = {
+        name: f"Score of the study {'at or above' if verdict.positive else 'below'} the threshold"
+        for name, verdict in verdicts.items()
+    }
+    parts = [make_paragraph(summarize_decisions(sides), "verdict")]
     near = [TITLES[name] for name, verdict in verdicts.items() if verdict.review]
     if near:
         parts.append(

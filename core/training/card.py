@@ -88,16 +88,16 @@ def summarise_protocol(protocol: dict[str, Any]) -> str:
     return f"{get_architecture(protocol['architecture']).title}, {labels}, {split}, {folds}."
 
 
-def describe_served(n_folds: int) -> str:
+def describe_served(n_folds: int, split: str) -> str:
     """Return how the served model relates to the networks that were evaluated."""
     if n_folds == 1:
         return (
             "New scans are read by the network that was tested: it was trained on the training slices alone, "
             "and its results are on test slices that it did not see."
         )
+    unseen = "patients" if split == "patient" else "slices"
     return (
         f"New scans are read by all {n_folds} networks together, one per fold: their probabilities are "
-        "averaged. The results are of single networks, each on the test slices of its fold (with patients "
-        "kept apart, of patients that it did not see). The average was not tested, because every slice was "
-        "used to train some of the networks."
+        f"averaged. The results are of single networks, each tested on its own fold, on {unseen} that it did "
+        "not see. The average was not tested, because every slice was used to train some of the networks."
     )

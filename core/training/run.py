@@ -278,7 +278,7 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
         "dataset": plan["dataset"],
         **describe_results(predictions, frameworks),
         "default_operating_point": DEFAULT_RULE,
-        "served": describe_served(len(folds)),
+        "served": describe_served(len(folds), plan["protocol"]["split"]),
         "parity": {framework: results[framework]["parity"] for framework in frameworks},
         "training": {
             framework: {key: results[framework][key] for key in ("seconds", "n_parameters")}

@@ -26,10 +26,10 @@ def show_page() -> None:
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
         st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
     with right:
-        st.subheader("What it is not for", anchor=False)
+        st.subheader("What it cannot do", anchor=False)
         st.markdown(
-            "- Diagnosis, triage or treatment decisions: it has been tested only on one small public data "
-            "set.\n"
+            "- Diagnosis, triage or treatment decisions: the program has been tested only on one small "
+            "public data set.\n"
             "- Each slice is read alone, as a gray image: the networks see no adjacent slice and nothing "
             "else of the patient.\n"
             "- A heat map shows where a network looked; it does not outline a lesion or prove one."

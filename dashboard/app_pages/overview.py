@@ -59,7 +59,11 @@ def _show_live(experiment: Experiment | None) -> None:
     try:
         example = held_out.pick_typical(experiment, turn)
         live_reading.show_reading(experiment, example, "overview")
-        first = "A typical positive slice (median probability): " if turn == 0 else ""
+        first = (
+            "A typical positive slice (the networks' mean probability is near the median of the positives): "
+            if turn == 0
+            else ""
+        )
         live_reading.show_origin(experiment, example, first)
     except StrokeError as error:
         components.show_error(error)

@@ -46,8 +46,9 @@ def _collect_uploads() -> list[Upload]:
     with st.container(key="intake", gap="small"):
         files = st.file_uploader(
             "Drop head CT slices here", accept_multiple_files=True, key="files",
-            help="DICOM, NIfTI, JPEG, PNG, TIFF, BMP or WebP, also in a zip. Files stay in this computer's "
-            "memory and are not stored. From DICOM only pixels and geometry are used: no name, ID or date.",
+            help="DICOM, NIfTI, JPEG, PNG, TIFF, BMP or WebP, also in a zip. Files stay in the memory "
+            "of the machine that runs the dashboard and are not stored. From DICOM only pixels and "
+            "geometry are used: no name, ID or date.",
         )  # fmt: skip
         page_scripts.offer_paste(".st-key-files input[type=file]", "paste")
         uploads = list_uploads(files)

@@ -253,7 +253,8 @@ def _show_interval(scene: Scene, level: str, set_aside: bool) -> None:
         st.caption(f"No differences: {components.plain(scene.comparison['reason'])}.")
     else:
         st.caption(
-            "Differences are paired (same resamples); those of percentages are in percentage points (pp). "
+            "Differences are paired (same resamples) and taken before rounding; those of percentages are in "
+            "percentage points (pp). "
             "**Bold**: the interval excludes zero."
         )
     for note in [*scene.notes, *_list_reasons(scene.models.values())]:

@@ -49,12 +49,11 @@ def show_tests(experiment: Experiment, level: str, scene: Scene) -> None:
         rows = [_write_mcnemar(found["mcnemar"], pair, level), *_list_delong(found, level)]
         st.table(rows, hide_index=True, border="horizontal", alt="Tests of one network against the other")
         st.caption(
-            f"McNemar's and DeLong's tests treat {UNITS[level]} as independent"
-            + (
-                ", but slices of one patient are not. Rely on the bootstrap intervals and on DeLong by "
-                "patient."
+            (
+                "McNemar's test and plain DeLong treat slices as independent, but slices of one patient are "
+                "not. Rely on the bootstrap intervals and on DeLong by patient."
                 if level == "slice"
-                else "."
+                else f"McNemar's and DeLong's tests treat {UNITS[level]} as independent."
             )
             + " No correction for multiple tests."
         )
@@ -112,7 +111,8 @@ def show_others(experiment: Experiment, level: str) -> None:
     )  # fmt: skip
     st.caption(
         "Bars: 95 % intervals by bootstrap; dotted: chance, which for average precision is the share of "
-        "positives. Compare two experiments only if their labels and test slices are the same."
+        "positives. To judge which networks are better, compare only experiments with the same labels and "
+        "test slices."
     )
 
 
@@ -177,10 +177,11 @@ def _show_agreement(
         cells = found[kind]
         title = f"{sum(cells.values()):,} {kind} ({UNITS[level]})"
         figure = compare_charts.plot_agreement(cells, title, pair, kind == "positives", state.palette())
-        spoken = ", ".join(f"{key.replace('_', ' ')} {count:,}" for key, count in cells.items())
+        words = {"only_first": f"only {TITLES[pair[0]]}", "only_second": f"only {TITLES[pair[1]]}"}
+        spoken = ", ".join(f"{words.get(key, key)} {count:,}" for key, count in cells.items())
         table = pd.DataFrame({"calls positive": list(cells), "count": list(cells.values())})
         with column:
-            alt = f"Which networks call the {kind} positive: {spoken}"
+            alt = f"{UNITS[level].capitalize()} labeled {kind.removesuffix('s')}: called positive by {spoken}"
             figures.show_figure(figure, f"agreement_{kind}", f"{file}-agreement-{kind}", alt, table)
     apart = sum(found[kind][key] for kind in _CLASSES for key in ("only_first", "only_second"))
     total = sum(sum(found[kind].values()) for kind in _CLASSES)
@@ -203,7 +204,10 @@ def _write_comparable(one: Experiment, other: Experiment) -> str:
     ]
     share = records.share_in_common(one, other)
     if share < 1:
-        differences = [*differences, f"{write_percent(share)} overlap of test slices with the same label"]
+        differences = [
+            *differences,
+            f"same slice and label: {write_percent(share)} of both test sets together",
+        ]
     if not differences:
         return f":green[{components.SIGNS['correct']} same slices, labels and split]"
     return f":{WORDS['review']}[{components.SIGNS['warning']}] not comparable: {', '.join(differences)}"

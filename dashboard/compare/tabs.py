@@ -69,7 +69,7 @@ def show_utility(experiment: Experiment, level: str, scene: Scene) -> None:
     found = {name: model["decision_curve"] for name, model in scene.models.items()}
     known = {name: curve for name, curve in found.items() if "reason" not in curve}
     st.markdown(
-        "A threshold of 10 % means: missing one hemorrhage is as bad as nine false alarms. Where a network's "
+        "A threshold of 10 % means: missing one positive is as bad as nine false alarms. Where a network's "
         "line is above both “call all positive” and “call none positive”, using the network is worth more "
         "than either."
     )
@@ -140,9 +140,17 @@ def show_robustness(experiment: Experiment, level: str) -> None:
         else "No intervals were measured here."
     )
     st.caption(
-        f"{conditions[0][1]['n']:,} test {level}s. Each slice was altered, preprocessed again, and scored by "
-        f"the network that never trained on it. Colored lines: unaltered slices; dotted: chance. {bars}"
+        f"{_write_sample(conditions[0][1]['n'], level, experiment)} Each slice was altered, preprocessed "
+        f"again, and scored by the network that never trained on it. Colored lines: unaltered slices; dotted: chance. {bars}"
     )
+
+
+def _write_sample(n: int, level: str, experiment: Experiment) -> str:
+    """Return how many slices or patients were altered, and whether they are a sample."""
+    models = records.record(experiment)["models"].values()
+    if n < next(iter(models))[level].get("n", n):
+        return f'A sample of {n:,} test {level}s, so "unchanged" can differ slightly from the results above.'
+    return f"{n:,} test {level}s."
 
 
 def _calibration_of(model: Mapping[str, Any]) -> dict[str, Any]:

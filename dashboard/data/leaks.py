@@ -27,8 +27,8 @@ def show_leaks(source: Source) -> None:
     """Show the split as a picture, its leakage as shares, and pairs of slices that leak."""
     st.markdown(
         "A test should show whether a network can read a patient it has **never seen**. Published work on "
-        "this kind of data instead splits the *slices* at random. Then slices of one patient are in both "
-        "training and test, and adjacent slices look almost the same."
+        "this kind of data often splits the *slices* at random instead. Then slices of one patient are in "
+        "both training and test, and adjacent slices look almost the same."
     )
     if not source.has_patients:
         st.warning(

@@ -138,7 +138,7 @@ def _show_result(control: Control) -> None:
         runs = max(outcome.n_runs for outcome in control.outcomes)
         st.caption(
             f"In brackets: the lowest and highest of {runs} splits or shuffles; for true labels with "
-            f"patients apart, the 95 % interval over patients, each left out once.{part}  \n"
+            f"patients apart, where each patient is tested once: the 95 % interval over patients.{part}  \n"
             "Slice labels cannot be shuffled between patients."
         )
     seed = (control.seed + 1) % (_HIGHEST_SEED + 1)
@@ -177,7 +177,8 @@ def _describe_network(marks: list[Mark], majority: str) -> str:
         f"{write('Accuracy, patients apart', True)}; always answering “{majority}” would be right for "
         f"{write_percent(max(mark.chance for mark in marks))} of slices. AUROC with patients apart: "
         f"{write('AUROC, patients apart', False)}; chance is 0.50. **The accuracy with slices at random is "
-        "the one usually published. The accuracy with patients apart is what to expect for a new patient.**"
+        "the one usually published. The accuracy with patients apart is what to expect for a new patient "
+        "from the same source.**"
     )
 
 

@@ -61,17 +61,15 @@ def show_origin(experiment: Experiment, example: Example, prefix: str = "") -> N
         )
         st.caption(_list_thresholds(experiment))
         return
-    unseen = "the patient" if experiment.card["protocol"]["split"] == "patient" else "this slice"
+    unseen = "this patient" if experiment.card["protocol"]["split"] == "patient" else "this slice"
     n_folds = experiment.card["protocol"]["folds"]
-    heat = (
-        f" Heat maps come from all {n_folds} networks together; some of them trained on it."
+    networks = (
+        f"Each framework has {n_folds} networks. The probability is from the one that never saw {unseen}, "
+        f"the heat map from all {n_folds}; some of them trained on this slice."
         if n_folds > 1
-        else ""
+        else f"The networks never saw {unseen}."
     )
-    st.caption(
-        f"{prefix}{components.plain(example.file)}. Probabilities come from the network that never saw "
-        f"{unseen}.{heat} {_list_thresholds(experiment)}"
-    )
+    st.caption(f"{prefix}{components.plain(example.file)}. {networks} {_list_thresholds(experiment)}")
 
 
 def _list_thresholds(experiment: Experiment) -> str:

@@ -28,7 +28,7 @@ class Role:
 
 
 ROLES = (
-    Role("famous", "The published result", "slices split at random", "folder", "random"),
+    Role("famous", "The published method", "slices split at random", "folder", "random"),
     Role("apart", "The same network", "patients kept apart", "folder", "patient"),
     Role("honest", "Slice labels", "each slice's own label, patients kept apart", "slice", "patient"),
 )

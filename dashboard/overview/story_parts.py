@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -44,7 +45,11 @@ def show_story(roles: Roles, key: str, *, large: bool = False) -> None:
             continue
         experiment, found = roles[role.key]
         # Name the experiment unless it is one of the project's own.
-        subtitle = role.subtitle if experiment.name in SHIPPED else f"{role.subtitle}: {experiment.name}"
+        subtitle = role.subtitle
+        if role.key == "honest" and "apart" in roles:
+            ours, theirs = (one.card["protocol"]["architecture"] for one in (experiment, roles["apart"][0]))
+            subtitle += ", another network" if ours != theirs else ""
+        subtitle = subtitle if experiment.name in SHIPPED else f"{subtitle}: {experiment.name}"
         rows.append(StoryRow(role.title, subtitle, {name: level["auroc"] for name, level in found.items()}))
         for name, level in found.items():
             value, ends = level["auroc"]["value"], level["auroc"]["interval"] or (None, None)
@@ -72,8 +77,8 @@ def show_words(roles: Roles) -> None:
     sentences = []
     if "famous" in roles:
         sentences.append(
-            f"**As published:** accuracy {write_each(roles['famous'][1], 'accuracy', True)}, on patients "
-            "seen in training."
+            f"**Published method, repeated here:** accuracy "
+            f"{write_each(roles['famous'][1], 'accuracy', True)}, on patients seen in training."
         )
     if "apart" in roles:
         sentences.append(
@@ -103,9 +108,17 @@ def show_missing(parts: Mapping[str, Experiment]) -> None:
 def write_each(found: Levels, key: str, percent: bool) -> str:
     """Return a figure of each network with its interval: "PyTorch 91 % [84–96] and Keras ..."."""
     return " and ".join(
-        f"{components.name_framework(name)} {components.write_figure(level[key], percent)}"
+        f"{components.name_framework(name)} {_write_figure(level, key, percent)}"
         for name, level in found.items()
     )
+
+
+def _write_figure(level: Mapping[str, Any], key: str, percent: bool) -> str:
+    text = components.write_figure(level[key], percent)
+    confusion = level["operating_points"][level["rule"]]["confusion"]
+    if key == "accuracy" and not confusion["fp"] + confusion["fn"]:
+        return text.replace("(no interval)", "(no errors, so no interval)")
+    return text
 
 
 def write_guess(experiment: Experiment, found: Levels) -> str:

@@ -148,7 +148,7 @@ def _show_apart(_: Experiment, found: list[Experiment]) -> None:
     if "apart" in roles:
         experiment, levels = roles["apart"]
         st.markdown(
-            f"On new patients, its accuracy is {story_parts.write_each(levels, 'accuracy', True)}; "
+            f"On patients kept apart, its accuracy is {story_parts.write_each(levels, 'accuracy', True)}; "
             f"{story_parts.write_guess(experiment, levels)}. Its AUROC is "
             f"{story_parts.write_each(levels, 'auroc', False)}; chance is 0.50."
         )
@@ -222,7 +222,7 @@ STEPS = (
         _show_reading,
     ),
     Step(
-        "The published result",
+        "The published method",
         "Published networks report results like these. Would you trust them on a new patient?",
         _show_famous,
     ),

@@ -122,7 +122,8 @@ def _show_refusal(place: int, reading: Reading) -> None:
         st.button(
             "Read anyway", on_click=state.override_gate, args=(reading.key,),
             key=f"read_anyway_{reading.key[:16]}_{place}",
-            help="The networks were trained on head CT. Do not rely on their results for anything else.",
+            help="This may not be head CT. The networks were trained on nothing else: do not rely on these "
+            "results.",
         )  # fmt: skip
     elif reading.refusal.code == "stopped":
         st.button(

@@ -32,14 +32,14 @@ SIGNS = {
     "wrong": "✗",
 }
 RULE_HELP = """At or above its decision threshold, a network calls a slice positive. Each preset is a rule
-that chose the threshold on validation slices, separately for each network. **Youden**: largest sensitivity +
-specificity. **Sensitivity 90**, **Specificity 90**: at least 90 % on these slices. **Highest F1**: balances
+that chose the threshold on validation data, separately for each network. **Youden**: largest sensitivity +
+specificity. **Sensitivity 90**, **Specificity 90**: at least 90 % there. **Highest F1**: balances
 precision and recall. **Custom**: you choose."""
 REVIEW_HELP = """Cases with a probability close to the threshold need review; excluded, they count as neither
 right nor wrong. The review band was chosen so that it contains at most 15 % of the validation data."""
 SYNTHETIC = (
-    "made by this program, not a scan of a person, never used for training. It shows how the program works, "
-    "not how accurate the networks are."
+    "made by this program, not scanned, and not among the training images. This shows how the program "
+    "works, not how accurate the networks are."
 )
 _STYLE = Path(__file__).parents[1] / "scripts" / "style.css"
 

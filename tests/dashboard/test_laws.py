@@ -1,4 +1,4 @@
-"""Rules for the whole dashboard: colours, settings and process.
+"""Rules for the whole dashboard: colors, settings and process.
 
 Its rooms and imports: tests/test_architecture.py.
 """
@@ -47,7 +47,7 @@ def test_words_and_marks_stand_out(name: str, palette: Palette) -> None:
 
 @pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])
 def test_theme_and_palette_are_one(name: str, palette: Palette) -> None:
-    """The theme's named colours are those of the palette."""
+    """The theme's named colors are those of the palette."""
     theme = SETTINGS["theme"][name]
     for key, meaning in (
         ("orange", "pytorch"),

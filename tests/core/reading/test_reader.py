@@ -260,13 +260,13 @@ def test_what_the_networks_do_not_know_is_refused(models: Path) -> None:
     single = write_tiny_experiment(models, folds=1)
     reader = Reader(make_familiar(single, np.linspace(0.45, 0.55, 40)))
     known = reader.read(make_scan(0.5))
-    assert not any("unlike" in reason for reason in known.slices[0].gate.reasons)
+    assert not any("unusual" in reason for reason in known.slices[0].gate.reasons)
     with pytest.raises(ScanError) as refused:
         reader.read(make_scan(0.9))
     assert "not_head_ct" == refused.value.code
     found = reader.read(make_scan(0.9), override_gate=True)
     assert (True, "refuse") == (found.overridden, found.slices[0].gate.outcome)
-    assert "unlike any" in found.slices[0].gate.reasons[-1]
+    assert "more unusual than any" in found.slices[0].gate.reasons[-1]
 
 
 def test_a_copy_of_what_the_networks_were_made_from_is_told(models: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_study_tells_its_verdict_by_its_rule(tiny: Experiment) -> None:
     """Score, operating point and decision of both networks, the rule, and the number of counted slices."""
     findings = read_study(tiny)
     first, *_ = read_pages(write(tiny, findings))
-    assert "Hemorrhage (both networks agree)" in first
+    assert "Score of the study at or above the threshold (both networks agree)" in first
     for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
         verdict = findings.verdicts[name]
         assert f"{title} {verdict.score:.2f} Hemorrhage >= {verdict.threshold:.2f}" in first

@@ -51,6 +51,8 @@ def test_a_protocol_is_summarised_in_one_sentence() -> None:
 
 def test_the_served_model_is_distinguished_from_the_measured_networks() -> None:
     """A single network is the tested one; the probabilities of several are averaged, which was not tested."""
-    assert "the network that was tested" in describe_served(1)
-    assert "all 5 networks together" in describe_served(5)
-    assert "The average was not tested" in describe_served(5)
+    assert "the network that was tested" in describe_served(1, "patient")
+    assert "all 5 networks together" in describe_served(5, "random")
+    assert "The average was not tested" in describe_served(5, "patient")
+    assert "on patients that it did not see" in describe_served(5, "patient")
+    assert "on slices that it did not see" in describe_served(5, "random")

@@ -38,7 +38,7 @@ def test_the_first_page_is_overview(open_page: OpenPage, models: Path) -> None:
 
 
 def test_the_figures_are_those_of_the_records(open_page: OpenPage, models: Path) -> None:
-    """The accuracies of the published result and of the same network are those of the records."""
+    """The accuracies of the published method and of the same network are those of the records."""
     made = write_story(models)
     words = _words(open_page("overview"))
     for name in ("one", "two"):
@@ -73,8 +73,8 @@ def test_a_missing_role_makes_the_story_shorter(open_page: OpenPage, models: Pat
     app = open_page("overview")
     words = _words(app)
     assert "**Slice labels, patients apart:**" in words
-    assert "**As published:**" not in words
-    assert "the published result (labels folder, split random)" in words
+    assert "**Published method, repeated here:**" not in words
+    assert "the published method (labels folder, split random)" in words
     assert "Train it" in _links(app)
 
 
@@ -103,7 +103,7 @@ def test_a_damaged_table_is_named_and_the_rest_is_shown(open_page: OpenPage, mod
     app = open_page("overview")
     assert 1 == sum("predictions\\.csv" in warning.value for warning in app.warning)
     words = _words(app)
-    assert "**As published:**" in words
+    assert "**Published method, repeated here:**" in words
     assert "**Slice labels, patients apart:**" in words
     assert "**Patients apart:**" not in words
 
@@ -142,7 +142,7 @@ def test_with_the_data_set_the_probability_is_the_recorded_one(
     words = _words(app)
     assert f"**{row['pytorch']:.2f}**" in words
     assert f"**{row['keras']:.2f}**" in words
-    assert "the network that never saw the patient" in words
+    assert "the one that never saw this patient" in words
     assert row["file"] in words.replace("\\", "")
 
 

@@ -162,7 +162,7 @@ def test_the_chosen_scan_stays_when_a_more_suspicious_one_comes(open_page: OpenP
 
 
 def test_synthetic_scans_are_labelled_as_such(open_page: OpenPage, models: Path) -> None:
-    """The button shows phantoms, labelled as synthetic."""
+    """The button shows phantoms, labeled as synthetic."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     next(button for button in app.button if "synthetic" in button.label).click().run()
@@ -288,7 +288,7 @@ def test_the_limits_come_from_the_card(open_page: OpenPage, models: Path) -> Non
 
 
 def test_a_phantom_to_compare_with_is_labelled(open_page: OpenPage, models: Path) -> None:
-    """Without the data set the slice to compare with is a phantom, labelled as one."""
+    """Without the data set the slice to compare with is a phantom, labeled as one."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()

@@ -30,7 +30,7 @@ def _words(figure):
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_precision_recall_has_both_curves_in_their_fixed_looks(palette: Palette) -> None:
-    """PyTorch is a solid line with a circle, Keras a dashed line with a square, each in its colour."""
+    """PyTorch is a solid line with a circle, Keras a dashed line with a square, each in its color."""
     figure = point_charts.plot_precision_recall({"pytorch": CURVE, "keras": CURVE}, 0.3, palette)
     for name, title, dash, symbol in (
         ("pytorch", "PyTorch", "solid", "circle"),

@@ -113,8 +113,8 @@ def test_features_that_do_not_vary_give_no_map(experiment: Experiment) -> None:
     assert not app.get("plotly_chart")
 
 
-def test_outcomes_differ_in_more_than_colour() -> None:
-    """Right and wrong have their colours, the four outcomes four shapes, and rare errors are on top."""
+def test_outcomes_differ_in_more_than_color() -> None:
+    """Right and wrong have their colors, the four outcomes four shapes, and rare errors are on top."""
     table = pd.DataFrame(
         {
             "row": range(5), "file": list("abcde"), "x": range(5), "y": range(5),

@@ -238,8 +238,8 @@ def test_late_answers_of_the_server_do_not_move_the_slice(page) -> None:
     assert len(passed) > len(set(passed))  # the server's answers came, and moved nothing
 
 
-def test_each_network_has_its_colour_in_words_and_in_the_curve(page) -> None:
-    """Headings, legend, lines and marks of a network have its colour of the palette."""
+def test_each_network_has_its_color_in_words_and_in_the_curve(page) -> None:
+    """Headings, legend, lines and marks of a network have its color of the palette."""
     stack = page.locator(".st-key-scan_stack")
     colors = [f"rgb({', '.join(map(str, bytes.fromhex(one[1:])))})" for one in (LIGHT.pytorch, LIGHT.keras)]
     read_style = "(nodes, name) => nodes.map((node) => getComputedStyle(node)[name])"

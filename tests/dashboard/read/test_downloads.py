@@ -91,8 +91,8 @@ def test_the_command_and_the_page_write_the_same(reading, tmp_path: Path, capsys
     assert pictures[0] == pictures[1]
 
 
-def test_reports_have_the_colours_of_the_light_theme() -> None:
-    """Each colour of a report equals that of the same meaning in the light theme."""
+def test_reports_have_the_colors_of_the_light_theme() -> None:
+    """Each color of a report equals that of the same meaning in the light theme."""
     assert {name: getattr(LIGHT, name) for name in COLORS} == COLORS
 
 

@@ -29,15 +29,15 @@ def test_opacity_zero_shows_the_bare_frame() -> None:
     assert (laid == 128).all()
 
 
-def test_full_heat_has_the_top_colour_of_the_bar() -> None:
-    """Heat 1 at full opacity is the right end of the colour bar."""
+def test_full_heat_has_the_top_color_of_the_bar() -> None:
+    """Heat 1 at full opacity is the right end of the color bar."""
     laid = np.asarray(overlays.overlay_heat(np.zeros((8, 8)), np.ones((2, 2), np.float32), 1.0))
     bar = np.asarray(overlays.render_color_bar())
     assert (laid[4, 4] == bar[0, -1]).all()
 
 
 def test_both_models_share_one_scale() -> None:
-    """The colour of a heat value does not depend on the rest of the map."""
+    """The color of a heat value does not depend on the rest of the map."""
     low = np.zeros((8, 8), np.float32)
     low[:] = 0.6
     mixed = low.copy()
@@ -48,7 +48,7 @@ def test_both_models_share_one_scale() -> None:
 
 
 def test_heat_lies_where_it_was_computed() -> None:
-    """A hot corner of a coarse map colours the same corner of a finer frame, and no other."""
+    """A hot corner of a coarse map colors the same corner of a finer frame, and no other."""
     heat = np.zeros((4, 4), np.float32)
     heat[0, 3] = 1
     laid = np.asarray(overlays.overlay_heat(np.full((64, 64), 0.5), heat, 1.0)).astype(int)
@@ -57,8 +57,8 @@ def test_heat_lies_where_it_was_computed() -> None:
     assert 0 == colored[60, 4] == colored[4, 4] == colored[60, 60]
 
 
-def test_the_scale_of_colours_rises_in_lightness() -> None:
-    """Magma is perceptually even: each colour is at least as light as the one before."""
+def test_the_scale_of_colors_rises_in_lightness() -> None:
+    """Magma is perceptually even: each color is at least as light as the one before."""
     lightness = overlays.MAGMA.astype(float) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(lightness) >= -0.5).all()
     assert lightness[-1] - lightness[0] > 200
