@@ -141,7 +141,8 @@ def show_robustness(experiment: Experiment, level: str) -> None:
     )
     st.caption(
         f"{_write_sample(conditions[0][1]['n'], level, experiment)} Each slice was altered, preprocessed "
-        f"again, and scored by the network that never trained on it. Colored lines: unaltered slices; dotted: chance. {bars}"
+        "again, and scored by the network that never trained on it. Colored lines: unaltered slices; "
+        f"dotted: chance. {bars}"
     )
 
 
