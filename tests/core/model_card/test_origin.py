@@ -55,7 +55,7 @@ def test_the_conclusion_follows_from_the_interval(facts: Facts) -> None:
     levels["pytorch"]["auroc"] = {"value": 0.7, "interval": [0.51, 0.9]}
     levels["keras"]["auroc"] = {"value": 0.7, "interval": [0.49, 0.9]}
     text = origin.describe_overview(facts)
-    assert "PyTorch can separate positive from negative slices" in text
+    assert "PyTorch can separate, better than chance, positive from negative slices" in text
     assert "It is not shown that Keras can separate" in text
     levels["keras"]["auroc"] = {"value": None, "interval": None, "reason": "one class"}
     assert "It is unknown whether Keras can" in origin.describe_overview(facts)

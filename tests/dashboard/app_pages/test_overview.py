@@ -153,9 +153,9 @@ def test_another_slice_is_another_one(
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     write_set(tmp_path / "set", models)
     app = open_page("overview")
-    before = [caption.value for caption in app.caption if "Probabilities" in caption.value]
+    before = [caption.value for caption in app.caption if "Decision thresholds" in caption.value]
     app.button(key="another_slice").click().run()
-    after = [caption.value for caption in app.caption if "Probabilities" in caption.value]
+    after = [caption.value for caption in app.caption if "Decision thresholds" in caption.value]
     assert before != after
     assert "1" == app.query_params["example"]
 
