@@ -86,7 +86,7 @@ def test_corpus_outcomes() -> None:
     different = {}
     for row in rows():
         ending = read_file(row["file"])
-        if ending.read == row["expected behavior"].startswith("refuse"):
+        if ending.read == row["expected behaviour"].startswith("refuse"):
             different[row["file"]] = "read" if ending.read else ending.errors[0].code
     assert {file: code for file, (code, _) in DIFFERENT.items()} == different
 
@@ -98,7 +98,7 @@ def test_corpus_warnings() -> None:
         row["file"]
         for row in rows()
         if row["file"].startswith(("archives/", "dicom/", "disguised/", "nifti/"))
-        and row["expected behavior"].endswith("warning")
+        and row["expected behaviour"].endswith("warning")
         and read_file(row["file"]).read
         and not read_file(row["file"]).warned
     ]
