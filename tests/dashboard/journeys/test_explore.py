@@ -98,6 +98,8 @@ def test_the_key_h_shows_heat_maps(page, served) -> None:
     address, _ = served
     page.goto(f"{address}/explore?pytorch_outcome=fn")
     page.wait_for_selector(".st-key-gallery .tile")
+    page.wait_for_selector("[class*=st-key-page_keys_] span[hidden]", state="attached")
+    page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
     n = page.locator(".st-key-gallery .tile").count()
     page.keyboard.press("h")
     page.wait_for_url("**heat=True*")
