@@ -371,6 +371,16 @@ def test_module_names_are_specific() -> None:
     assert set() == words & {"util", "utils", "helper", "helpers", "manager", "common"}
 
 
+def test_docstrings_begin_plainly() -> None:
+    """No docstring begins with a question word; ruff holds the imperative of functions, not of modules."""
+    riddle = re.compile(r'"""(What|Whether|How|That|Which|Where)\b')
+    files = [
+        path for folder in ("core", "dashboard", "docs", "tests") for path in (ROOT / folder).rglob("*.py")
+    ]
+    found = [name_file(path) for path in files if riddle.search(path.read_text(encoding="utf-8"))]
+    assert [] == found
+
+
 # Rule 3: the frameworks are never in the same process. What is loaded is tested in tests/core/test_imports.py
 # and tests/dashboard/test_laws.py; one framework per process, and the refusal of exports that differ from
 # their framework, in tests/core/models/test_cnn_contract.py.

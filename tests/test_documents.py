@@ -1,4 +1,4 @@
-"""What README.md and docs/ say is true: every file that they name exists, and no list has a gap."""
+"""README.md and docs/ are true: every file that they name exists, and no list has a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often the gate accepts, warns about and refuses slices of head CT, and other pictures.
+"""Count how often the gate accepts, warns about and refuses slices of head CT, and other images.
 
 The results are in gate.csv. It has rows for the development images, on which the gate's limits were set, and
 for images kept aside until the limits were fixed. A row gives one kind's counts of slices and of unreadable

@@ -9,7 +9,7 @@ import pytest
     params=[pytest.param(True, id="quick"), pytest.param(False, id="full", marks=pytest.mark.slow)]
 )
 def quick(request: pytest.FixtureRequest) -> bool:
-    """Whether to repeat little and bound no ratio: the form of `make test`, which may run beside others.
+    """Return whether to repeat little and bound no ratio, as in `make test`, where other tests run beside it.
 
     The full form holds the bounds. `make bench` runs it, and needs the machine to itself.
     """

@@ -49,7 +49,7 @@ def render_study(n_slices: int) -> bytes:
 
 
 def measure(work: Callable[[], T]) -> tuple[T, float, float]:
-    """What it gives, with seconds of the clock and of the processor."""
+    """Return the result, with seconds of the clock and of the processor."""
     clock, processor = perf_counter(), process_time()
     result = work()
     return result, perf_counter() - clock, process_time() - processor

@@ -48,7 +48,7 @@ def test_streamlit_serves_the_script(
 def test_without_a_dashboard_the_error_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where only `core` was copied, the command ends with a sentence."""
+    """If only `core` was copied, the command ends with a sentence."""
     monkeypatch.setattr(dashboard.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit) as ended:
         main(["dashboard"])

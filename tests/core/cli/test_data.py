@@ -94,7 +94,7 @@ def test_refused_folder_leaves_with_1(tmp_path, capsys):
 
 
 def test_audit_without_any_data_set(tmp_path, capsys, monkeypatch):
-    """Where no data set is found, the message names the command that fetches it."""
+    """If no data set is found, the message names the command that fetches it."""
     monkeypatch.delenv("STROKE_CT_DATA", raising=False)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     code, _, err = call(capsys, "audit")
@@ -132,7 +132,7 @@ def test_leakage_names_what_is_not_estimable(tmp_path, capsys):
 
 
 def test_leakage_without_any_data_set(tmp_path, capsys, monkeypatch):
-    """Where no data set is found, the message names the command that fetches it."""
+    """If no data set is found, the message names the command that fetches it."""
     monkeypatch.delenv("STROKE_CT_DATA", raising=False)
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
     code, _, err = call(capsys, "leakage")

@@ -113,7 +113,7 @@ def test_find_head_takes_the_largest_object() -> None:
 
 
 def test_find_head_of_air_is_the_whole_picture() -> None:
-    """Where nothing is bright the frame is the smallest square around the whole picture."""
+    """If nothing is bright the frame is the smallest square around the whole picture."""
     assert (-20, 0, 100) == find_head(np.zeros((60, 100), dtype=np.float32))
 
 
@@ -138,7 +138,7 @@ def test_a_frame_cuts_hounsfield_units_at_the_same_place() -> None:
 
 
 def test_a_plain_picture_keeps_its_size() -> None:
-    """Where all is one gray, nothing is cut off."""
+    """If all is one gray, nothing is cut off."""
     plain = np.full((20, 30), 0.7, np.float32)
     assert (20, 30) == trim_margins(plain).shape
 
