@@ -8,9 +8,17 @@ MINUTES ?= 60
 TESTS = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
 # Set TORCH_INDEX=https://download.pytorch.org/whl/cpu on Linux without a GPU: gigabytes smaller.
 TORCH_INDEX ?=
+# These measure the machine's memory or time; what runs beside them would change the figure.
+ALONE := tests/benchmarks tests/dashboard/journeys/test_corpus.py
+SEED ?= 0
+TRAIN = $(BIN)/python -m core train --dataset build/hospitals.csv --seed $(SEED) --keep-maps --resume
 SHIPPED := seed-random-split folder-by-patient hemorrhage-by-patient
 
-.PHONY: run test test-all test-slow setup check format bench screenshots figures docs clean
+# The folder of the four public sets, under the names of docs/data.md.
+DATA ?= data
+SETS := kaggle:brain-stroke-ct phe-sich:phe-sich rsna:rsna-2019 teknofest:teknofest-ischemia
+
+.PHONY: experiments run test test-all test-slow setup check format bench screenshots figures docs clean
 
 run: setup
 	$(BIN)/streamlit run dashboard/app.py
@@ -18,10 +26,9 @@ run: setup
 test: setup
 	$(TESTS) -m "not slow"
 
-# Benchmarks come last and alone: what runs beside them would change their ratios.
 test-all: setup
-	$(TESTS) --ignore tests/benchmarks
-	$(BIN)/python -m pytest tests/benchmarks -s
+	$(TESTS) $(addprefix --ignore ,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE) -s
 
 # Until MINUTES are over, the most telling first; lists those not reached.
 test-slow: setup
@@ -61,6 +68,16 @@ figures: setup
 # Writes the API pages of `core` into build/docs; they need no network.
 docs: setup
 	$(BIN)/python docs/make_api.py build/docs
+
+# Trains networks for both findings on the four public sets. A second call resumes; NAME-SEED are the experiments.
+experiments: setup
+	mkdir -p build
+	test -f build/hospitals.csv || for set in $(SETS); do \
+	  $(BIN)/python -m core manifest $${set%%:*} $(DATA)/$${set##*:} --out build/hospitals.csv \
+	    $$(test -f build/hospitals.csv && echo --append) || { rm -f build/hospitals*.csv; exit 1; }; done
+	test -d trained_models/hemorrhage-$(SEED) || $(TRAIN) --finding hemorrhage --architecture evidence --name hemorrhage-$(SEED)
+	test -d trained_models/ischemia-$(SEED) || $(TRAIN) --finding ischemia --architecture outlined --name ischemia-$(SEED)
+	rm -rf trained_models/.training/.maps
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

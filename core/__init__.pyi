@@ -1,7 +1,9 @@
-from .datasets import (
-    Dataset as Dataset,
+from .audit import (
     audit_dataset as audit_dataset,
     audit_split as audit_split,
+)
+from .datasets import (
+    Dataset as Dataset,
     find_dataset as find_dataset,
     index_dataset as index_dataset,
     make_folds as make_folds,

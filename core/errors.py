@@ -31,9 +31,15 @@ class StrokeError(Exception):
 
 
 class ScanError(StrokeError):
-    """A file that cannot be read as a scan."""
+    """A file that cannot be read as a scan.
+
+    Attributes:
+        role: what the file can be in a study: "slice" (a study without it may be incomplete), "clutter" (a
+            leftover of an operating system, or the index of a medium), "program" (or a text) or "other".
+    """
 
     code = "unreadable"
+    role = "slice"
 
 
 class DatasetError(StrokeError):
@@ -55,7 +61,7 @@ class ParityError(ExperimentError):
 
 
 class TrainingError(StrokeError):
-    """A training that could not start, continue or finish."""
+    """A training run that could not start, continue or finish."""
 
     code = "training"
 

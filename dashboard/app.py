@@ -20,6 +20,7 @@ pages = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
     st.Page("app_pages/read_scan.py", title="Read a scan", icon=":material/radiology:", url_path="read"),
     st.Page("app_pages/compare.py", title="Compare", icon=":material/balance:", url_path="compare"),
+    st.Page("app_pages/validate.py", title="Validate", icon=":material/fact_check:", url_path="validate"),
     st.Page("app_pages/explore.py", title="Explore", icon=":material/grid_view:", url_path="explore"),
     st.Page("app_pages/data.py", title="Data", icon=":material/database:", url_path="data"),
     st.Page("app_pages/model_card.py", title="Model card", icon=":material/description:", url_path="card"),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
+import tempfile
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 import onnx
@@ -12,15 +16,21 @@ import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 
 from core.evaluation import DEFAULT_RULE, RULES
-from core.experiments import Experiment, publish, write_experiment, write_table
+from core.evaluation.measures import list_keys
+from core.experiments import Experiment, publish, read_experiment, write_experiment, write_table
 from core.frameworks import FRAMEWORKS
 from core.imaging.preprocessing import Recipe
+from core.synthetic import phantoms
 from core.training.card import describe_results
+from core.validation import Validation
+from core.validation.store import store_validation
 
 # Each network is sigmoid(slope * (mean gray - MIDDLE)): bright pictures are "positive".
 SLOPES = {"pytorch": 20.0, "keras": 12.0}
 MIDDLE = 0.4
 POOLING = 4
+
+P = ParamSpec("P")
 
 
 def render_head(gray: float, size: int = 64) -> np.ndarray:
@@ -56,8 +66,11 @@ def tiny_model(
     probability_name: str = "probability",
     n_images: str | int = "n",
     flat: bool = False,
+    shifts: tuple[float, ...] = (0.0,),
 ) -> onnx.ModelProto:
     """Return an ONNX network: sigmoid of the mean gray; its heat map is the picture, pooled 4 x 4.
+
+    With several shifts it is the mean of as many networks, and has the features of each.
 
     Args:
         shape: (h, w, c) of an image; h and w divisible by 4.
@@ -65,11 +78,12 @@ def tiny_model(
         heat_scale: factor of heat maps; above 1 they exceed [0, 1].
         input_name, probability_name, n_images: change them for an invalid network.
         flat: whether "probability" is (n,) instead of (n, 1).
+        shifts: of each network, added to the middle.
     """
     height, width, _ = shape
     constants = {
         "slope": np.float32(slope),
-        "middle": np.float32(middle),
+        **{f"middle_{k}": np.float32(middle + shift) for k, shift in enumerate(shifts)},
         "heat_scale": np.float32(heat_scale),
         "pixel_axes": np.array([1, 2], dtype=np.int64),
         "channel_axis": np.array([3], dtype=np.int64),
@@ -79,22 +93,31 @@ def tiny_model(
         "row_shape": np.array([0, -1], dtype=np.int64),
     }
     pool = {"kernel_shape": [POOLING, POOLING], "strides": [POOLING, POOLING]}
-    nodes = [
-        helper.make_node("ReduceMean", [input_name, "pixel_axes"], ["channel_means"], keepdims=0),
-        helper.make_node("ReduceMean", ["channel_means", "second_axis"], ["mean"], keepdims=0),
-        helper.make_node("Sub", ["mean", "middle"], ["above"]),
-        helper.make_node("Mul", ["above", "slope"], ["logit"]),
-        helper.make_node("Sigmoid", ["logit"], ["flat_probability"]),
-        helper.make_node(
-            "Reshape", ["flat_probability", "flat_shape" if flat else "column_shape"], [probability_name]
-        ),
-        helper.make_node("ReduceMean", [input_name, "channel_axis"], ["gray"], keepdims=0),
-        helper.make_node("Unsqueeze", ["gray", "second_axis"], ["planes"]),
-        helper.make_node("AveragePool", ["planes"], ["pooled"], **pool),
-        helper.make_node("Squeeze", ["pooled", "second_axis"], ["small"]),
-        helper.make_node("Mul", ["small", "heat_scale"], ["heat"]),
-        helper.make_node("Reshape", ["small", "row_shape"], ["features"]),
-    ]
+    column = "flat_shape" if flat else "column_shape"
+    nodes = []
+    for k in range(len(shifts)):
+        for kind, inputs, output, options in (
+            ("Identity", [input_name], "pixels", {}),
+            ("ReduceMean", ["pixels", "pixel_axes"], "channel_means", {"keepdims": 0}),
+            ("ReduceMean", ["channel_means", "second_axis"], "mean", {"keepdims": 0}),
+            ("Sub", ["mean", f"middle_{k}"], "above", {}),
+            ("Mul", ["above", "slope"], "logit", {}),
+            ("Sigmoid", ["logit"], "flat_probability", {}),
+            ("Reshape", ["flat_probability", column], "probability", {}),
+            ("ReduceMean", ["pixels", "channel_axis"], "gray", {"keepdims": 0}),
+            ("Unsqueeze", ["gray", "second_axis"], "planes", {}),
+            ("AveragePool", ["planes"], "pooled", pool),
+            ("Squeeze", ["pooled", "second_axis"], "small", {}),
+            ("Mul", ["small", "heat_scale"], "heat", {}),
+            ("Reshape", ["small", "row_shape"], "features", {}),
+        ):
+            known = constants.keys() | {input_name}
+            names = [name if name in known else f"{name}_of_{k}" for name in inputs]
+            nodes.append(helper.make_node(kind, names, [f"{output}_of_{k}"], **options))
+    for output, name in (("probability", probability_name), ("heat", "heat")):
+        nodes.append(helper.make_node("Mean", [f"{output}_of_{k}" for k in range(len(shifts))], [name]))
+    joined = [f"features_of_{k}" for k in range(len(shifts))]
+    nodes.append(helper.make_node("Concat", joined, ["features"], axis=1))
     rows, columns = height // POOLING, width // POOLING
     graph = helper.make_graph(
         nodes,
@@ -105,7 +128,9 @@ def tiny_model(
                 probability_name, TensorProto.FLOAT, [n_images] if flat else [n_images, 1]
             ),
             helper.make_tensor_value_info("heat", TensorProto.FLOAT, [n_images, rows, columns]),
-            helper.make_tensor_value_info("features", TensorProto.FLOAT, [n_images, rows * columns]),
+            helper.make_tensor_value_info(
+                "features", TensorProto.FLOAT, [n_images, len(shifts) * rows * columns]
+            ),
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
@@ -121,6 +146,56 @@ def write_tiny_model(path: Path, shape: tuple[int, int, int], **options: Any) ->
     return path
 
 
+def _build_once(build: Callable[P, Experiment]) -> Callable[P, Experiment]:
+    """Build each experiment once in a process; later calls with equal arguments write the same files."""
+    known: dict[tuple[object, ...], dict[str, bytes]] = {}
+
+    @wraps(build)
+    def build_or_copy(*args: P.args, **kwargs: P.kwargs) -> Experiment:
+        bound = inspect.signature(build).bind(*args, **kwargs)
+        bound.apply_defaults()
+        choices = dict(bound.arguments)
+        folder, table = choices.pop("root") / choices["name"], choices.pop("table")
+        rows = b"" if table is None else pd.util.hash_pandas_object(table).to_numpy().tobytes()
+        # Some tests add measures or rules, which are on the card.
+        key = (rows, repr(choices), *list_keys(), *RULES)
+        if key in known and not folder.exists():
+            _write_files(folder, known[key])
+            return read_experiment(folder)
+        experiment = build(*args, **kwargs)
+        known[key] = _read_files(folder)
+        return experiment
+
+    return build_or_copy
+
+
+_phantoms: dict[str, dict[str, bytes]] = {}
+
+
+def write_phantom_dataset(folder: Path, **options: int) -> None:
+    """Write the same files as the function of `core.synthetic.phantoms`; equal ones are rendered once."""
+    key = repr(sorted(options.items()))
+    if key not in _phantoms:
+        with tempfile.TemporaryDirectory() as spare:
+            phantoms.write_phantom_dataset(Path(spare), **options)
+            _phantoms[key] = _read_files(Path(spare))
+    _write_files(folder, _phantoms[key])
+
+
+def _read_files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def _write_files(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+@_build_once
 def write_tiny_experiment(
     root: Path,
     name: str = "tiny",
@@ -137,7 +212,10 @@ def write_tiny_experiment(
     table: pd.DataFrame | None = None,
     fingerprint: str | None = None,
     calibrated: bool = False,
+    shifts: tuple[float, ...] | None = None,
     summary: str = "A tiny experiment with invented predictions, for tests.",
+    sources: tuple[str, ...] = (),
+    anonymous: tuple[str, ...] = (),
 ) -> Experiment:
     """Write and publish an experiment in `root` with plausible tables and tiny networks.
 
@@ -151,6 +229,9 @@ def write_tiny_experiment(
             too.
         calibrated: whether the card holds recalibrations, operating points chosen after them, and review
             bands, unlike older cards.
+        shifts: of the network of each fold, see `tiny_model`; None: their networks are alike.
+        sources: of the patients, in turn, as in an experiment on a manifest.
+        anonymous: sources whose patients are unknown.
     """
     rng = np.random.default_rng(seed)
     recipe = recipe or Recipe(size=32, channels="gray", framing="whole", intensity="unit")
@@ -160,11 +241,17 @@ def write_tiny_experiment(
     for fold, parts in enumerate(_split_parts(slices, folds, split, rng)):
         slices[f"fold_{fold}"] = parts
     predictions = _invent_predictions(slices, frameworks, folds, rng)
+    if sources:
+        slices["source"] = [sources[int(patient) % len(sources)] for patient in slices["patient"]]
+        source_of = slices.set_index("file")["source"]
+        for rows, own in ((slices, slices["source"]), (predictions, predictions["file"].map(source_of))):
+            rows["patient"] = rows["patient"].where(~own.isin(anonymous), "")
     points = {framework: _choose_points(predictions, framework) for framework in frameworks}
 
     folder = root / f".building-{name}"
     for framework in frameworks:
-        write_tiny_model(folder / framework / "model.onnx", recipe.shape, slope=SLOPES[framework])
+        path = folder / framework / "model.onnx"
+        write_tiny_model(path, recipe.shape, slope=SLOPES[framework], shifts=shifts or (0.0,) * folds)
     write_table(folder / "slices.csv", slices)
     write_table(folder / "predictions.csv", predictions)
     write_table(folder / "history.csv", _invent_history(frameworks, folds, n_epochs, rng))
@@ -199,6 +286,11 @@ def write_tiny_experiment(
             "n_patients": int(slices["patient"].nunique()),
             "n_positive": int(slices["label"].sum()),
             "n_refused": 0,
+            **(
+                {"left_out": {}, "n_unknown_patients": 0, "sources": _describe_sources(slices, sources)}
+                if sources
+                else {}
+            ),
         },
         "operating_points": points,
         "default_operating_point": DEFAULT_RULE,
@@ -212,6 +304,88 @@ def write_tiny_experiment(
         card |= describe_results(predictions, frameworks)
     write_experiment(folder, card)
     return publish(folder, root, name, replace=True)
+
+
+def _describe_sources(slices: pd.DataFrame, sources: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "title": name.title(),
+            "terms": "Invented.",
+            "n_slices": int((slices["source"] == name).sum()),
+            "n_positive": int(slices.loc[slices["source"] == name, "label"].sum()),
+            "silence": {},
+        }
+        for name in sorted(set(sources))
+    ]
+
+
+def write_tiny_validation(
+    experiment: Experiment,
+    name: str = "elsewhere",
+    *,
+    n_patients: int = 16,
+    n_slices: int = 6,
+    sources: tuple[str, ...] = ("north",),
+    vendors: tuple[str, ...] = ("",),
+    parts: tuple[str, ...] = ("",),
+    labels: tuple[int, ...] = (0, 1),
+    patients_known: bool = True,
+    seed: int = 0,
+) -> Validation:
+    """Store a validation of `experiment` with invented predictions, better than chance, that no network made.
+
+    Args:
+        n_patients, n_slices: patients, and slices of each. All slices of a patient have the same label.
+        sources, vendors: those of the patients, in turn; "" is unknown.
+        parts: those of the patients, in turn; "kept" or "".
+        labels: those of the patients, in turn.
+        patients_known: whether patients have running numbers; if not, they are "".
+    """
+    rng = np.random.default_rng(seed)
+    patients = np.repeat(np.arange(n_patients), n_slices)
+    label = np.array([labels[patient % len(labels)] for patient in patients])
+    n = len(label)
+    gate = [
+        "refuse" if row == 0 else "warn" if draw < 0.1 else "read" for row, draw in enumerate(rng.random(n))
+    ]
+    reasons = {
+        "read": "",
+        "warn": "The head is small in the image (120 pixels).",
+        "refuse": "No bone is visible.",
+    }
+    logit = 2.4 * label - 1.2 + rng.normal(0, 1, n)
+    table = pd.DataFrame(
+        {
+            "number": np.arange(1, n + 1),
+            "source": [sources[patient // 2 % len(sources)] for patient in patients],
+            "vendor": [vendors[patient // 2 % len(vendors)] for patient in patients],
+            "part": [parts[patient // 2 % len(parts)] for patient in patients],
+            "patient": [str(patient + 1) if patients_known else "" for patient in patients],
+            "label": label,
+            "gate": gate,
+            "reasons": [reasons[outcome] for outcome in gate],
+            "brain_visible": 1,
+            **{
+                framework: 1 / (1 + np.exp(-(logit + rng.normal(0, 0.3, n))))
+                for framework in experiment.frameworks
+            },
+            "familiarity": rng.uniform(0.5, 1.5, n).round(4),
+            "sha256": [hashlib.sha256(f"{name}-{row}".encode()).hexdigest() for row in range(n)],
+        }
+    )
+    stated = {"terms": "Invented.", "silence": {}}
+    details = {
+        "created": "2026-01-02",
+        "finding": "hemorrhage",
+        "fingerprint": hashlib.sha256(name.encode()).hexdigest(),
+        "part": "",
+        "sources": [{"name": one, "title": one.title(), **stated} for one in sources if one],
+        "n_listed": n,
+        "left_out": {"known_file": 0, "near_copy": 0, "unreadable": 0, "unknown_label": 0},
+        "likeness_searched": False,
+    }
+    return store_validation(experiment, name, details, table.to_csv(index=False).encode())
 
 
 def _invent_slices(n_patients: int, n_slices: int) -> pd.DataFrame:
@@ -277,11 +451,19 @@ def _invent_predictions(
 
 def _choose_points(predictions: pd.DataFrame, framework: str) -> dict[str, dict[str, float]]:
     validation = predictions[predictions["part"] == "validation"]
-    patients = validation.groupby(["fold", "patient"]).agg({"label": "max", framework: "mean"})
-    return {
-        level: _choose_thresholds(rows["label"].to_numpy(), rows[framework].to_numpy())
-        for level, rows in (("slice", validation), ("patient", patients))
-    }
+    found = {"slice": _choose_thresholds(validation["label"].to_numpy(), validation[framework].to_numpy())}
+    if (validation["patient"] != "").all():
+        groups = validation.groupby(["fold", "patient"])
+        patients = groups.agg({"label": "max", framework: sum_odds})
+        found["patient"] = _choose_thresholds(patients["label"].to_numpy(), patients[framework].to_numpy())
+    return found
+
+
+def sum_odds(probabilities: Any) -> float:
+    """Return the score of a study of slices 5 mm apart, by a plain sum: half the sum of odds^3, its root."""
+    values = np.asarray(probabilities, float)
+    odds = float(np.cbrt(0.5 * ((values / (1 - values)) ** 3).sum()))
+    return odds / (1 + odds)
 
 
 def _choose_thresholds(y_true: np.ndarray, y_score: np.ndarray) -> dict[str, float]:
@@ -298,7 +480,7 @@ def _choose_thresholds(y_true: np.ndarray, y_score: np.ndarray) -> dict[str, flo
         "specificity_90": thresholds[min(np.searchsorted(specificity, 0.9), len(thresholds) - 1)],
         "f1": thresholds[np.argmax(f1)],
     }
-    return {rule: float(chosen[rule]) for rule in RULES}
+    return {rule: float(chosen[rule]) for rule in chosen}
 
 
 def _invent_history(

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.experiments import Experiment
+from core.gate import GateFinding
+from core.imaging import Recipe
+from core.reading import reader
+from core.scans import Scan
 from tests.builders import write_tiny_experiment
 
 pytest_plugins = ["tests.slow_tests"]
@@ -26,3 +30,14 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tiny(models: Path) -> Experiment:
     """The tiny experiment, the only one in `models`."""
     return write_tiny_experiment(models)
+
+
+@pytest.fixture
+def open_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the gate accept every slice as it lies: small test pictures resemble no head."""
+
+    def accept(scan: Scan, recipe: Recipe) -> list[GateFinding]:
+        return [GateFinding("read") for _ in scan.slices]
+
+    monkeypatch.setattr(reader, "judge_scan", accept)
+    monkeypatch.setattr(reader, "turn_upright", lambda scan: (scan, 0, ""))

@@ -122,3 +122,12 @@ def write_zip(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) 
         for name, data in members.items():
             archive.writestr(name, data)
     return stream.getvalue()
+
+
+def sort_files(*files: bytes, names: Sequence[str] = ()) -> list[Any]:
+    """Return the scans and refusals of DICOM files named 0, 1, 2, ..., decoded in this process."""
+    from core.scans.decoding import decode_file
+    from core.scans.series import sort_into_scans
+
+    listed = names or [str(index) for index in range(len(files))]
+    return list(sort_into_scans([decode_file(data, name) for data, name in zip(files, listed, strict=True)]))

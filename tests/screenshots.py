@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from core.experiments import list_experiments
 from dashboard.shared.components import DISCLAIMER
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import ROOT, find_chromium, open_browser, serve
+from tests.dashboard.browser import ROOT, find_chromium, open_browser, serve, wait_until_drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -29,6 +29,13 @@ PAGES = {
     "compare": "/compare",
     "explore": "/explore",
     "data": "/data",
+    "validate": "/validate",
+    "validate-sources": "/validate?part=Sources",
+    "validate-check": "/validate?part=Input+check",
+    "validate-site": "/validate?part=This+site",
+    "validate-unlabeled": "/validate?part=Without+labels",
+    "validate-sheet": "/validate?sheet=True",
+    "explore-validation": "/explore?slices_of=phe-sich",
     "card": "/card",
     "train": "/train",
     "about": "/about",
@@ -57,7 +64,8 @@ def take(page: Page, address: str, name: str, width: int, target: Path) -> None:
         page.wait_for_selector("#claim-2024")
     if name == "compare":
         page.locator("[class*=st-key-figure_] .main-svg").nth(4).wait_for()
-    page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
+    wait_until_drawn(page)
+    page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length == 0")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(max(900, height), TALLEST_PX)})
     page.wait_for_timeout(1500)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 import pytest
 
+from core.manifests import phe_sich, rsna, teknofest
+from core.manifests.columns import COLUMNS, FINDINGS, SOURCE_COLUMNS, WORDS
+from core.manifests.layouts import KINDS
+from core.measurements.gate_images import NOT_CT
 from tests.package_diagram import replace_diagram
 from tests.source_trees import MODULES, PACKAGES, ROOT
 from tests.test_architecture import AT_THE_ROOT, ROOM_OF_PAGE, ROOMS
@@ -93,9 +98,26 @@ def test_every_command_is_documented() -> None:
     """The list in docs/commands.md names each command of the program."""
     from core.cli.app import app
 
-    documented = re.findall(r"^stroke-ct ([a-z]+)\b", DOCUMENTS["docs/commands.md"], re.MULTILINE)
+    documented = re.findall(r"^stroke-ct ([a-z-]+)\b", DOCUMENTS["docs/commands.md"], re.MULTILINE)
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     assert set() == commands - set(documented)
+
+
+def test_the_columns_of_a_manifest_are_documented() -> None:
+    """docs/data.md lists the columns of a manifest and of its sources, and its example has known ones."""
+    tables = re.findall(r"^\| column .*\n\|[-|]+\n((?:\|.*\n)+)", DOCUMENTS["docs/data.md"], re.MULTILINE)
+    listed = [tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) for table in tables]
+    assert [COLUMNS, SOURCE_COLUMNS] == listed
+    (example,) = re.findall(r"^```\n(file,(?:.+\n)+)```$", DOCUMENTS["docs/data.md"], re.MULTILINE)
+    rows = list(csv.DictReader(example.splitlines()))
+    assert set(rows[0]) <= set(COLUMNS)
+    assert {row[finding] for row in rows for finding in FINDINGS} <= {"", *WORDS}
+
+
+def test_the_public_sets_are_documented() -> None:
+    """docs/data.md names each kind of `stroke-ct manifest`, and each source with a kept quarter."""
+    for name in (*KINDS, phe_sich.NAME, rsna.NAME, teknofest.NAME, NOT_CT):
+        assert f"| `{name}`" in DOCUMENTS["docs/data.md"]
 
 
 def test_metrics_are_added_as_documented() -> None:

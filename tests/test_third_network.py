@@ -22,7 +22,8 @@ from core.cli.app import main
 from core.experiments import Experiment, read_experiment
 from core.frameworks import BY_NAME, FRAMEWORKS, TITLES
 from core.imaging.preprocessing import Recipe
-from core.models.architecture import ARCHITECTURES, Architecture
+from core.models.architecture import Architecture
+from core.models.architectures import ARCHITECTURES
 from core.models.layers import Convolution, MaxPooling
 from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import render_head
@@ -138,8 +139,9 @@ def test_it_reads_scans(trained: Experiment, tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "head.png").write_bytes(render_picture())
     assert 0 == run("predict", tmp_path / "head.png", "--experiment", trained.name, "--json")
     record = json.loads(capsys.readouterr().out)
-    assert set(trained.frameworks) <= set(record["scans"][0]["slices"][0])
-    assert set(trained.frameworks) == set(record["scans"][0]["verdict"])
+    (scan,) = record["scans"]
+    for answers in (scan["slices"][0]["findings"], scan["verdict"]):
+        assert set(trained.frameworks) == set(answers[trained.finding])
 
 
 def test_it_has_a_model_card(trained: Experiment, capsys: pytest.CaptureFixture[str]) -> None:

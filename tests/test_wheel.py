@@ -34,7 +34,7 @@ import numpy as np
 import pytest
 
 from core.experiments import SHIPPED
-from core.synthetic import render_phantom, save_phantom
+from core.synthetic.phantoms import render_phantom, save_phantom, write_phantom_dataset
 from tests.builders import write_tiny_experiment
 from tests.source_trees import ROOT
 
@@ -168,7 +168,9 @@ def test_predict_reads_a_scan(installed: Installed) -> None:
     assert SHIPPED[-1] == record["experiment"]
     assert [] == record["refused"]
     ((reading,),) = [scan["slices"] for scan in record["scans"]]
-    assert all(0 <= reading[framework]["probability"] <= 1 for framework in ("pytorch", "keras"))
+    answers = reading["findings"]["hemorrhage"]
+    assert ["pytorch", "keras"] == list(answers)
+    assert all(0 <= answer["probability"] <= 1 for answer in answers.values())
 
 
 def test_the_library_reads_too(installed: Installed) -> None:
@@ -201,6 +203,25 @@ def test_own_experiments_go_to_the_users_folder(installed: Installed, tmp_path: 
     assert {"mine", *SHIPPED} <= names
     code = "from core.cases.annotations.database import annotations_path; print(annotations_path())"
     assert str(own / "annotations.sqlite") == installed.run("python", "-P", "-c", code).strip()
+    assert before == _hash_files(shipped)
+
+
+def test_validations_come_along_and_new_ones_go_to_the_users_folder(
+    installed: Installed, tmp_path: Path
+) -> None:
+    """Those of the default experiment are read from the wheel; a new one leaves the wheel as it is."""
+    code = "from core.experiments import open_experiment; from core.validation import list_validations; "
+    code += "print(*(one.name for one in list_validations(open_experiment()) if one.is_current))"
+    folder = ROOT / "trained_models" / SHIPPED[-1] / "validations"
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    assert names == installed.run("python", "-P", "-c", code).split()
+    shipped = installed.packages / "trained_models"
+    before = _hash_files(shipped)
+    write_phantom_dataset(tmp_path / "set", n_patients=4, slices_per_patient=6, size=128)
+    words = ["validate", SHIPPED[-1], str(tmp_path / "set"), "--name", "mine", "--resamples", "20"]
+    own = installed.data / "stroke-ct" / "validations" / SHIPPED[-1] / "mine"
+    assert f"Stored with the experiment: {own}" in installed.run("stroke-ct", *words)
+    assert sorted([*names, "mine"]) == installed.run("python", "-P", "-c", code).split()
     assert before == _hash_files(shipped)
 
 

@@ -5,34 +5,73 @@ Exit codes: 0 success; 1 an expected error, named on standard error; 2 wrong usa
 With `--json`, standard output holds one JSON object and nothing else. Its format and version are in "schema":
 within one version, fields may be added, but none is removed or changed.
 
-predict/1:
+predict/2:
 
-    {"schema": "predict/1", "experiment": name,
+    {"schema": "predict/2", "experiment": name,
+     "elsewhere": {"n_slices": labeled single slices in the stored validations that were judged, of the parts
+                       kept aside where there are such parts, "positives": how many show the finding,
+                   "flagged", "not_flagged", "uncertain": {"n": slices with this outcome of all networks
+                       together, at the card's thresholds, "positives": how many of them show the finding},
+                   "kept_aside": whether all are of parts kept aside, which had no say in the thresholds};
+                  null without a validation,
      "scans": [{"source": name of the file, or its path below the folder searched; of a series, its
                     folder, its archive, or its first file "and 27 more",
                 "sha256": of the file's bytes; of a series, of its files' sorted hashes,
                 "slices": [{"index": from 0,
-                            framework: {"probability": of the positive class, recalibrated,
-                                        "decision": name of a class,
-                                        "needs_review": whether it is in the review band},
-                            "agree": whether all decisions are the same,
+                            "findings": {finding: {framework: {
+                                "probability": of the finding, recalibrated, "threshold",
+                                "outcome": of this network alone; "not_judged" if the slice is not judged,
+                                "needs_review": no clear answer: it is uncertain or not judged}}},
+                            "outcome": of all networks together, "reasons": [sentence, ...],
+                            "agree": as below,
                             "warnings": [sentence, ...],
                             "position_mm": along the scan's axis, higher towards the head; null if unknown,
-                            "brain_visible": whether it shows brain; if not, it is not counted,
-                            "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...]}},
+                            "brain_visible": whether it shows brain,
+                            "counted": whether it counts in the verdict: it shows brain and is not refused,
+                            "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...],
+                                     "turned": degrees counterclockwise, to stand upright: 0, 90, 180, 270}},
                            ...],
-                "verdict": {framework: {"score": for one slice its probability; for a study see core.reading,
-                                        "threshold": the operating point, "decision": name of a class,
-                                        "needs_review", "n_voting": slices that count,
-                                        "driving": indices of the key slices}},
+                "verdict": {finding: {framework: {
+                    "score": for one slice its probability; for a study see core.reading.verdict; null if no
+                        slice is counted,
+                    "threshold", "band": [low, high], the scores that are uncertain, or null,
+                    "outcome": of this network, given what is known of the scan,
+                    "needs_review": no clear answer: uncertain or not judged, or the scan is incomplete,
+                    "reasons": [sentence, ...], "n_counted": number of slices counted,
+                    "key_slices": indices of the slices that raise the score most}}},
+                "conclusion": {finding: {
+                    "outcome": of all networks together, "words": the outcome in words,
+                    "reasons": [why it is uncertain or not judged, as a sentence, ...], "needs_review",
+                    "agree": whether several networks gave the same clear answer}},
+                "incomplete": [why it is part of a study only, as a sentence, ...],
+                "doubts": [why else nothing sure is said, ...],
+                "unfit": [why nothing on it can be judged, ...]; all three are empty for most scans,
                 "gate_overridden": whether the gate refused it and it was read anyway,
+                "decided_by": whose calibration and thresholds decided: "the card", or the name of a site
+                              calibration,
                 "technical": {"modality": "CT", ..., "other", or "" if the file does not say,
                               "spacing_mm": [between rows, between columns], "slice_spacing_mm",
                               "gantry_tilt_deg"; null if unknown}}, ...],
      "refused": [{"source": as above, "code": a word for programs, "message": sentence}, ...]}
 
+    An outcome is "flagged", "not_flagged", "uncertain" or "not_judged"; core.reading.outcome has the rules. A
+    finding is what an experiment looks for, such as "hemorrhage". Every result needs a person, also where
+    "needs_review" is false; "not_flagged" excludes nothing.
+
+    Changed from predict/1: names of classes ("decision") gave way to outcomes, because a result may be
+    uncertain or not judged; each has its reasons. Networks stand below the finding they look for, in slices
+    below "findings", so that an experiment can have several findings. "agree" is true only where several
+    networks gave the same clear answer. The verdict has a band, counts its slices in "n_counted" (was
+    "n_voting"), lists its "key_slices" (was "driving"), and is there, with a score of null, if no slice is
+    counted. "elsewhere" counts outcomes of all networks together in place of "flags" of each. New are
+    "conclusion", "unfit", "counted" and the gate's "turned".
+
 evaluate/2: see core.evaluation.summary. leakage/1: see core.cli.data. robustness/1: see core.cli.robustness.
 features/1: see core.cli.features. gate/1: see core.cli.gate. window/1: see core.cli.window.
+localisation/1, shortcut/1: see core.cli.lesions.
+validate/1: see core.validation.record. domain/1: see core.validation.unlabeled.
+site/1: see core.validation.site. trial/1: see core.validation.trial. thresholds/1: see core.cli.thresholds.
+versions/1: see core.cli.versions. left_out/1: see core.sources.left_out.
 
 Heavy libraries are imported inside the commands that need them, so that `predict` starts at once.
 """
@@ -45,8 +84,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli import cards, dashboard, data, exchange, features, gate, predict, robustness, train, window
-from core.cli.arguments import AsJson, Name, find_named
+from core.cli import (
+    calibrate,
+    cards,
+    dashboard,
+    data,
+    exchange,
+    features,
+    gate,
+    leave_out,
+    lesions,
+    manifest,
+    predict,
+    robustness,
+    thresholds,
+    train,
+    validate,
+    versions,
+    window,
+)
+from core.cli.arguments import AsJson, DatasetFolder, Name, find_named
 from core.cli.terminal import plain, print_evaluation, print_json, print_table, show_progress
 from core.errors import StrokeError
 from core.experiments import Experiment, list_experiments
@@ -81,28 +138,20 @@ def evaluate(
     ] = 2000,
 ) -> None:
     """Compute all results of an experiment from its recorded predictions."""
-    from core.evaluation import complete_record, evaluate_experiment
+    from core.evaluation import complete_record, evaluate_experiment, measure_sources
 
     experiment = find_named(name)
     record = evaluate_experiment(experiment, n_resamples=resamples)
     if as_json:
         print_json(complete_record(record, experiment))
     else:
-        print_evaluation(record)
+        print_evaluation({**record, "by_source": measure_sources(experiment, resamples)})
 
 
 @app.command()
 def verify(
     name: Name,
-    dataset: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Folder of the data set. Default: STROKE_CT_DATA, else the downloaded one.",
-        ),
-    ] = None,
+    dataset: DatasetFolder = None,
     all_slices: Annotated[bool, typer.Option("--all", help="Check every test slice, not a sample.")] = False,
     sample: Annotated[int, typer.Option(min=1, help="Number of test slices to check.")] = 64,
 ) -> None:
@@ -150,11 +199,18 @@ def experiments() -> None:
 
 
 data.register(app)
+manifest.register(app)
 train.register(app)
 cards.register(app)
+validate.register(app)
+calibrate.register(app)
+thresholds.register(app)
+leave_out.register(app)
+versions.register(app)
 robustness.register(app)
 features.register(app)
 gate.register(app)
+lesions.register(app)
 window.register(app)
 exchange.register(app)
 

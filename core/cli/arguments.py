@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,16 +20,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 DatasetFolder = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR",
+        metavar="DATA",
         exists=True,
-        file_okay=False,
-        help="Folder of the data set. Default: STROKE_CT_DATA, else the downloaded one.",
+        help="Folder or manifest of the data set. Default: STROKE_CT_DATA, else the downloaded one.",
     ),
 ]
 
 
 def find_folder(dataset: Path | None) -> Path:
-    """Return the folder of the data set: the one named, or else the one found.
+    """Return the folder or manifest of the data set: the one named, or else the one found.
 
     Raises:
         DatasetError: none was named, and none was found on this machine.
@@ -50,3 +52,23 @@ def find_named(name: str | None, hint: str = "NAME") -> Experiment:
         if error.code != "unknown_experiment":
             raise
         raise typer.BadParameter(plain(str(error)), param_hint=hint) from error
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C and SIGTERM stop a long reading after the chunk that is being read."""
+    caught: list[int] = []
+
+    def catch(number: int, _: Any) -> None:
+        caught.append(number)
+        # A second one ends the program at once; at most a chunk is lost.
+        signal.signal(number, olds[number])
+
+    olds: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        olds[number] = signal.signal(number, catch)
+    try:
+        yield lambda: bool(caught)
+    finally:
+        for caught_number, old in olds.items():
+            signal.signal(caught_number, old)

@@ -61,14 +61,20 @@ def recompute(
 ) -> None:
     """Recompute calibration, thresholds and review bands from the recorded predictions.
 
-    They replace those in the experiment's experiment.json.
+    They replace those in the experiment's experiment.json. Thresholds that were chosen on validations, too,
+    are chosen again; if they cannot be, nothing is changed.
     """
+    from core.evaluation import SOURCES_RULE
     from core.experiments import update_card
+    from core.sources import set_thresholds
     from core.training import describe_results
 
     for experiment in [find_named(name) for name in names]:
         described = describe_results(experiment.predictions(), experiment.frameworks)
-        update_card(experiment, described)
+        if experiment.card["default_operating_point"] == SOURCES_RULE:
+            set_thresholds(experiment, described)
+        else:
+            update_card(experiment, described)
         for framework, entry in described["calibration"].items():
             served = entry["served"]
             fit = (

@@ -25,7 +25,7 @@ from core.cli.terminal import plain, print_json, print_table
 from core.errors import DatasetError
 
 if TYPE_CHECKING:
-    from core.datasets import Control, Estimate
+    from core.audit import Control, Estimate
 
 LEAKAGE_SCHEMA = "leakage/1"
 
@@ -34,8 +34,8 @@ DatasetFolder = Annotated[
     typer.Argument(
         metavar="DATASET",
         exists=True,
-        file_okay=False,
-        help="Folder with two class folders. Default: STROKE_CT_DATA, else the downloaded data set.",
+        help="Folder with two class folders, or a manifest (.csv). Default: STROKE_CT_DATA, else the "
+        "downloaded data set.",
     ),
 ]
 
@@ -66,31 +66,33 @@ def audit(
         int, typer.Option(min=1, help="1: one test set of about 10 %; 2 or more: cross-validation.")
     ] = 1,
     labels: Annotated[
-        Literal["folder", "slice"], typer.Option(help="The labels by which the split is stratified.")
-    ] = "folder",
+        Literal["folder", "slice"] | None,
+        typer.Option(help="The labels to stratify the split by. Default: folder; of a manifest, slice."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
 ) -> None:
     """Count the slices, duplicates and labels of a data set, and the leakage of its splits."""
+    from core.audit import audit_dataset, audit_split
     from core.cli.audit_text import format_audit
-    from core.datasets import SPLITS, audit_dataset, audit_split, index_dataset, make_folds
+    from core.datasets import SPLITS, index_dataset, make_folds
 
     folder = _find_folder(dataset)
     with _bars() as show:
         found = index_dataset(folder, show("reading"))
         outcome = audit_dataset(found, show("comparing"))
-    y = found.labels(labels)
-    patients = found.table["patient"].to_numpy(dtype=str)
+    which = labels or ("folder" if found.manifest is None else "slice")
     splits, impossible = {}, []
     for kind in SPLITS if split is None else (split,):
-        title = f"{kind}, {folds} fold{'s' if folds > 1 else ''}, {labels} labels, seed {seed}"
+        title = f"{kind}, {folds} fold{'s' if folds > 1 else ''}, {which} labels, seed {seed}"
         try:
-            parts = make_folds(y, patients, split=kind, folds=folds, seed=seed)
+            used = found.select_known(which)
+            parts = make_folds(used.labels(which), used.groups(), split=kind, folds=folds, seed=seed)
         except DatasetError as error:
             if split is not None:
                 raise
-            impossible.append(f"\nSplit: {title}\n  {error}")
+            impossible.append(f"\nSplit: {title}\n  {plain(str(error))}")
             continue
-        splits[title] = audit_split(found.table, parts, outcome.near_duplicates)
+        splits[title] = audit_split(used.table, parts, outcome.near_duplicates)
     typer.echo("\n".join([format_audit(outcome, splits), *impossible]))
 
 
@@ -102,7 +104,8 @@ def leakage(
     ] = False,
 ) -> None:
     """Score a model that can only recognize patients, on true and on shuffled labels."""
-    from core.datasets import conclude, index_dataset, run_control
+    from core.audit import conclude, run_control
+    from core.datasets import index_dataset
 
     folder = _find_folder(dataset)
     with _bars() as show:

@@ -29,8 +29,8 @@ def features(
 ) -> None:
     """Find each slice's most similar training slices and its near-duplicates, and map all slices.
 
-    Takes minutes. Replaces what the experiment stores: the table of these, and the features that new scans
-    are compared with.
+    Takes minutes. Replaces what the experiment stores: the table of similar slices, near-duplicates and map
+    positions, and the features that new scans are compared with.
     """
     from core.datasets import index_dataset
     from core.experiments import check_writable

@@ -47,6 +47,13 @@ def predict(
             "hemorrhage-by-patient.",
         ),
     ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALIDATION",
+            help="Decide with the site calibration of this validation, see `calibrate`. Default: the card's.",
+        ),
+    ] = None,
     override_gate: Annotated[
         bool, typer.Option("--override-gate", help="Also read scans that do not look like a head CT.")
     ] = False,
@@ -72,6 +79,11 @@ def predict(
 
     targets = _check_targets(write or [], write_capture, force=force)
     chosen = find_named(experiment, "--experiment")
+    decider = None
+    if site:
+        from core.validation import open_site  # slow to load, and rarely needed
+
+        decider = open_site(chosen, site)
     findings: list[Findings] = []
     refused: list[Refusal] = []
     reports: list[ScanReport] = []
@@ -86,7 +98,7 @@ def predict(
         reports.append(_build_report(chosen, scan, found, every_slice=write_capture is not None))
 
     outcomes = read_paths(
-        paths, Reader(chosen), override_gate=override_gate, on_file=show_progress("files read"),
+        paths, Reader(chosen, decider), override_gate=override_gate, on_file=show_progress("files read"),
         on_scan=keep if any(target.suffix.lower() in _REPORTS for target in targets) else None,
     )  # fmt: skip
     for outcome in outcomes:
@@ -97,7 +109,7 @@ def predict(
     if as_json:
         print_json(predict_record(chosen, findings, refused))
     else:
-        print_findings(chosen, findings)
+        print_findings(chosen, findings, decider)
         for refusal in group_refusals(refused):
             print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
     if not findings and not refused:
@@ -145,7 +157,10 @@ def _build_report(experiment: Experiment, scan: Scan, findings: Findings, *, eve
     recipe = experiment.recipe
     indices = range(len(scan.slices)) if every_slice else choose_report_slices(findings)
     pictures = {
-        index: show_picture(cut_picture(scan.slices[index], scan.unit, recipe), recipe.window)
+        index: show_picture(
+            cut_picture(scan.slices[index], scan.unit, recipe, turned=findings.slices[index].turned),
+            recipe.window,
+        )
         for index in indices
     }
     return ScanReport(findings, pictures.__getitem__)
@@ -186,7 +201,7 @@ def _write_file(
     elif kind == ".pdf":
         data = exports.make_pdf(experiment, reports)
     elif as_capture:
-        data = exports.make_dicom_capture(reports[0])
+        data = exports.make_dicom_capture(experiment, reports[0])
     else:
         data = exports.make_dicom_report(experiment, reports[0])
     write_whole(target, data)

@@ -44,24 +44,25 @@ def robustness(
     """Measure AUROC on altered slices (noise, rotation, ...), and store each slice's region and brightness.
 
     Takes minutes; needs the experiment's frameworks (PyTorch, TensorFlow). Replaces the experiment's tables
-    robustness.csv and properties.csv.
+    robustness.csv and properties.csv. If other slices count, thresholds of patients are chosen anew.
     """
     from core.datasets import index_dataset
     from core.experiments import add_files, check_writable
-    from core.measurements import measure_properties, measure_robustness
+    from core.measurements import check_dataset, measure_properties, measure_robustness, store_properties
 
     experiment = find_named(name)
     check_writable(experiment)  # before minutes of measuring
     found = index_dataset(find_folder(dataset), show_progress("slices of the data set indexed"))
+    found = found.select_known(experiment.card["protocol"]["labels"], experiment.finding_key)
+    check_dataset(experiment, found)
+    properties = measure_properties(found, show_progress("slices measured"))
+    experiment = store_properties(experiment, properties)
     figures = measure_robustness(
         experiment, found, n_slices=sample, on_progress=show_progress("steps of measuring")
     )
-    properties = measure_properties(found, show_progress("slices measured"))
+    table = figures.to_csv(index=False, lineterminator="\n").encode()
+    experiment = add_files(experiment, {"robustness.csv": table})
     tables = {"robustness.csv": figures, "properties.csv": properties}
-    experiment = add_files(
-        experiment,
-        {path: table.to_csv(index=False, lineterminator="\n").encode() for path, table in tables.items()},
-    )
     if as_json:
         rows = {path.removesuffix(".csv"): _records(table) for path, table in tables.items()}
         print_json({"schema": SCHEMA, "experiment": experiment.name, **rows})

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from core.cli.terminal import plain
 from core.frameworks import FRAMEWORKS
 
 if TYPE_CHECKING:
     from core.training import OnProgress
 
+# Faulty lines of a manifest that are printed; the others are counted.
+_N_PROBLEMS = 5
 _STAGES = {
     "waiting": "Waiting for another training run to finish",
     "reading": "Reading the data set",
@@ -30,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    dataset: Annotated[Path, typer.Option(help="Folder with the two class folders.")],
+    dataset: Annotated[Path, typer.Option(help="Folder with the two class folders, or a manifest (.csv).")],
     name: Annotated[str, typer.Option(help="Name of the experiment, and of its folder.")],
     labels: Annotated[
         Literal["folder", "slice"],
@@ -38,6 +41,10 @@ def train(
             help="folder: the class folder; slice: inferred from file numbers, as in the published data set."
         ),
     ] = "slice",
+    finding: Annotated[
+        Literal["hemorrhage", "ischemia"],
+        typer.Option(help="What slice labels are about; for ischemia the data set must be a manifest."),
+    ] = "hemorrhage",
     split: Annotated[
         Literal["random", "patient"],
         typer.Option(help="Split slices at random, or keep all slices of a patient together."),
@@ -67,6 +74,12 @@ def train(
     ] = "usual",
     class_weights: Annotated[bool, typer.Option(help="Give both classes equal weight.")] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished training run.")] = False,
+    keep_maps: Annotated[
+        bool,
+        typer.Option(
+            "--keep-maps", help="Keep the backbone's feature maps (gigabytes) for the next training."
+        ),
+    ] = False,
 ) -> None:
     """Train a CNN in each framework under one protocol and save them as an experiment."""
     from core.errors import StrokeError
@@ -77,6 +90,7 @@ def train(
         check_name(name)
         protocol = Protocol(
             labels=labels,
+            finding=finding,
             split=split,
             folds=folds,
             architecture=architecture,
@@ -91,17 +105,37 @@ def train(
     except StrokeError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    if not dataset.is_dir():
+    if not dataset.exists():
         typer.echo(f"There is no folder {dataset}; give the folder with the two class folders", err=True)
         raise typer.Exit(2)
-    with _end_on_signal(), _bars() as on_progress:
-        experiment = train_experiment(dataset, protocol, name, resume=resume, on_progress=on_progress)
+    _describe_manifest(dataset, finding)
+    with end_on_signal(), show_bars() as on_progress:
+        experiment = train_experiment(
+            dataset, protocol, name, resume=resume, keep_maps=keep_maps, on_progress=on_progress
+        )
     typer.echo(f"{experiment.name} is ready: {experiment.folder}")
     typer.echo(f"See its results with: stroke-ct evaluate {experiment.name}")
 
 
+def _describe_manifest(path: Path, finding: str) -> None:
+    """Print what a training uses of a manifest, and its first faulty lines; nothing for class folders."""
+    from core.manifests import find_manifest, read_manifest
+
+    table = find_manifest(path)
+    if table is None:
+        return
+    manifest = read_manifest(table)
+    for sentence in manifest.describe_training(finding):
+        typer.echo(sentence, err=True)
+    for problem in manifest.problems[:_N_PROBLEMS]:
+        typer.echo(f"Not used in full: {plain(str(problem))}", err=True)
+    rest = len(manifest.problems) - _N_PROBLEMS
+    if rest > 0:
+        typer.echo(f"... and {rest:,} more lines; `audit` lists them", err=True)
+
+
 @contextmanager
-def _end_on_signal() -> Iterator[None]:
+def end_on_signal() -> Iterator[None]:
     """Treat SIGTERM like Ctrl-C: child processes end, and the state says "cancelled"."""
     import signal
 
@@ -116,7 +150,7 @@ def _end_on_signal() -> Iterator[None]:
 
 
 @contextmanager
-def _bars() -> Iterator[OnProgress]:
+def show_bars() -> Iterator[OnProgress]:
     """Show one bar per framework on a terminal, and one line per stage elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn

@@ -32,7 +32,9 @@ def window(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH", exists=True, help="Head CT in Hounsfield units: DICOM or NIfTI files, or folders."
+            metavar="PATH",
+            exists=True,
+            help="Head CT in Hounsfield units: DICOM or NIfTI files, folders, or manifests (.csv).",
         ),
     ],
     as_json: AsJson = False,
@@ -41,14 +43,13 @@ def window(
 
     Takes minutes; nothing is stored.
     """
-    from core.measurements import compare_windows
-    from core.reading import list_files
-    from core.scans import Refused, iterate_study
+    from core.measurements import compare_windows, open_images
+    from core.scans import Refused
 
     experiment = find_named(name)
     slices = []
     for path in paths:
-        for outcome in iterate_study((source, place) for place, source in list_files([path])):
+        for outcome in open_images(path, False, lambda: None).scans:
             if isinstance(outcome, Refused):
                 print(f"Refused: {plain(outcome.source)}: {plain(str(outcome.error))}", file=sys.stderr)
             elif outcome.unit == "hu":

@@ -1,9 +1,6 @@
 from . import dataset as dataset
-from .audit import (
-    NEAR_DUPLICATE_BITS as NEAR_DUPLICATE_BITS,
-    Audit as Audit,
-    audit_dataset as audit_dataset,
-    audit_split as audit_split,
+from .as_manifest import (
+    describe_class_folders as describe_class_folders,
 )
 from .class_folders import (
     find_class_folders as find_class_folders,
@@ -13,29 +10,27 @@ from .class_folders import (
 from .dataset import (
     DATASET_VARIABLE as DATASET_VARIABLE,
     KNOWN_DATASET as KNOWN_DATASET,
-    Dataset as Dataset,
-    Labels as Labels,
-    Progress as Progress,
     download as download,
     find_dataset as find_dataset,
     index_dataset as index_dataset,
+)
+from .decoded import (
+    DecodedScans as DecodedScans,
+)
+from .masks import (
+    read_mask as read_mask,
+)
+from .places import (
+    locate_slices as locate_slices,
     read_pixels as read_pixels,
+    read_slice as read_slice,
 )
-from .examples import (
-    LabelExamples as LabelExamples,
-    SharedPair as SharedPair,
-    sample_label_examples as sample_label_examples,
-    sample_shared_pairs as sample_shared_pairs,
-    select_copies as select_copies,
-    tabulate_split as tabulate_split,
-)
-from .leakage import (
-    Control as Control,
-    conclude as conclude,
-    run_control as run_control,
-)
-from .nearest_neighbour import (
-    Estimate as Estimate,
+from .slices import (
+    HEMORRHAGE as HEMORRHAGE,
+    NOTE as NOTE,
+    Dataset as Dataset,
+    Labels as Labels,
+    Progress as Progress,
 )
 from .splits import (
     SPLITS as SPLITS,

@@ -1,124 +1,74 @@
-"""Index a folder of two class folders as one table of slices, and find or download the published set.
+"""Index class folders or a manifest as one table of slices, and find or download the published set.
 
-`core.datasets.file_names` recovers patients and slice labels from the file names.
+`core.datasets.class_folders` recovers patients and slice labels from the file names.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from core.datasets.class_folders import find_class_folders, list_files
-from core.datasets.file_names import can_recover_slice_labels, parse_name, recover_slice_labels
+from core.datasets.class_folders import (
+    can_recover_slice_labels,
+    find_class_folders,
+    list_files,
+    parse_name,
+    recover_slice_labels,
+)
+from core.datasets.decoded import DecodedScans
 from core.datasets.kaggle import KNOWN_DATASET, fetch_known_dataset, find_cached_dataset
+from core.datasets.manifest_set import index_manifest
+from core.datasets.places import open_scan, read_pixels as read_pixels
+from core.datasets.slices import (
+    COLUMNS as COLUMNS,
+    HEMORRHAGE,
+    Dataset as Dataset,
+    Progress as Progress,
+    Remark,
+    fingerprint_table as fingerprint_table,
+    remark_on_unknown_patients,
+)
 from core.errors import DatasetError, ScanError
-from core.scans import read_scan
+from core.manifests import find_manifest
 from core.system import natural_key
-
-Progress = Callable[[int, int], None]
-LABELS = ("folder", "slice")
-Labels = Literal["folder", "slice"]
-COLUMNS = ("file", "patient", "number", "folder_label", "slice_label", "sha256")
 
 DATASET_VARIABLE = "STROKE_CT_DATA"
 _DATASET_FOLDER = "brain-stroke-ct"
-_SLICE_CLASSES = ("No hemorrhage", "Hemorrhage")
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """An indexed folder of slices.
-
-    Attributes:
-        folder: the folder that holds the two class folders.
-        table: one row per readable slice, RangeIndex, in natural order of (class, patient, number):
-            `file` (str, posix path below `folder`), `patient` (str, "" if unknown),
-            `number` (Int64, <NA> if unknown), `folder_label` (int64, 0 or 1),
-            `slice_label` (Int64, 0, 1 or <NA>), `sha256` (str).
-        classes: the class folders' names, (negative, positive).
-        fingerprint: sha256 of the sorted lines "file<TAB>sha256<NEWLINE>"; identifies the whole set.
-        refused: unreadable files, each a dict with `file`, `code` and `message`; not in the table.
-        has_patients: whether every file name gives a patient.
-        has_slice_labels: whether the file-number rule holds (see `core.datasets.file_names`).
-        warnings: sentences about unknown patients or labels and unreadable files.
-    """
-
-    folder: Path
-    table: pd.DataFrame
-    classes: tuple[str, str]
-    fingerprint: str
-    refused: list[dict[str, str]] = field(default_factory=list)
-    has_patients: bool = False
-    has_slice_labels: bool = False
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def is_known(self) -> bool:
-        """Return whether this is the published set, byte by byte."""
-        return self.fingerprint == KNOWN_DATASET["fingerprint"]
-
-    def labels(self, which: Labels) -> NDArray[np.int64]:
-        """Return the (n,) int64 labels, 0 or 1, in the order of the table.
-
-        Args:
-            which: "folder" (label of the class folder, hence of the patient) or "slice" (label of the slice).
-
-        Raises:
-            DatasetError: the set has no slice labels, or all labels are equal.
-            ValueError: `which` is neither.
-        """
-        _check_labels_name(which)
-        if which == "slice" and not self.has_slice_labels:
-            raise DatasetError(
-                "This set has no slice labels",
-                found="they can only be inferred from file numbers like those of the published data set",
-                remedy="use the folder labels",
-            )
-        y = self.table[f"{which}_label"].to_numpy(dtype=np.int64)
-        if len(np.unique(y)) < 2:
-            raise DatasetError(
-                f"All {which} labels are equal",
-                found=f"{len(y)} slices of class {self.class_names(which)[int(y[0])]!r}",
-                remedy="add slices of the other class",
-            )
-        return y
-
-    def class_names(self, which: Labels) -> tuple[str, str]:
-        """Return the class names (negative, positive) for folder or slice labels."""
-        _check_labels_name(which)
-        return self.classes if which == "folder" else _SLICE_CLASSES
-
-
-def index_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
-    """Index a folder of two class folders, decoding every picture once.
+def index_dataset(
+    folder: Path, progress: Progress | None = None, *, decoded: DecodedScans | None = None
+) -> Dataset:
+    """Index a folder of two class folders or a manifest, decoding every file once.
 
     The class folders may be inside wrapping folders, and pictures in subfolders of the classes. The published
     set takes 2 to 4 s on two cores.
 
     Args:
-        folder: folder that holds the class folders.
+        folder: folder that holds the class folders; or a manifest (see `core.manifests.columns`), or a folder
+            that holds one as `manifest.csv`.
         progress: called as progress(files done, total).
+        decoded: keeps the decoded scans for `read_slice`: for a set whose slices are read once, soon.
 
     Raises:
         DatasetError: the folder does not exist, does not hold exactly two class folders, or a class has no
-            readable picture.
+            readable picture; or the manifest cannot be used, or no line of it.
     """
+    if manifest := find_manifest(Path(folder)):
+        return index_manifest(manifest, progress, decoded)
     root, classes = find_class_folders(Path(folder))
     listed = [(path, label) for label, name in enumerate(classes) for path in list_files(root / name)]
     rows: list[tuple[str, int, str]] = []
     refused: list[dict[str, str]] = []
     # Pillow decodes outside Python's lock, so two threads are nearly twice as fast as one.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as readers:
-        outcomes = readers.map(_check_file, (path for path, _ in listed))
+        outcomes = readers.map(lambda path: _check_file(path, decoded), (path for path, _ in listed))
         for done, ((path, label), outcome) in enumerate(zip(listed, outcomes, strict=True), start=1):
             file = path.relative_to(root).as_posix()
             if isinstance(outcome, ScanError):
@@ -134,44 +84,20 @@ def index_dataset(folder: Path, progress: Progress | None = None) -> Dataset:
                 found=f"{sum(item['file'].startswith(name + '/') for item in refused)} files were refused",
                 remedy="add images of this class",
             )
-    return _assemble(root, classes, rows, refused)
-
-
-def read_pixels(dataset: Dataset, file: str) -> NDArray[np.float32]:
-    """Read one slice of the table; of a file with several slices, the first.
-
-    Args:
-        dataset: the indexed set.
-        file: a value of the table's `file` column.
-
-    Returns:
-        (H, W) float32 in [0, 1], read-only.
-
-    Raises:
-        ScanError: the file was removed or damaged after indexing.
-    """
-    return read_scan(dataset.folder / file, file).slices[0].pixels
-
-
-def fingerprint_table(table: pd.DataFrame) -> str:
-    """Return the fingerprint of a table with the columns `file` and `sha256`; see `Dataset`."""
-    pairs = zip(table["file"], table["sha256"], strict=True)
-    return hashlib.sha256(
-        "".join(sorted(f"{file}\t{digest}\n" for file, digest in pairs)).encode()
-    ).hexdigest()
+    return replace(_assemble(root, classes, rows, refused), decoded=decoded)
 
 
 def find_dataset() -> Path | None:
-    """Return the folder of the data set on this machine, or None.
+    """Return the folder or manifest of the data set on this machine, or None.
 
-    It searches the folder named by the environment variable STROKE_CT_DATA (the set itself, or a folder that
-    holds it as `brain-stroke-ct`), then kagglehub's cache. The folder's content is not checked.
+    It searches the folder named by the environment variable STROKE_CT_DATA (the set itself, a folder that
+    holds it as `brain-stroke-ct`, or a manifest), then kagglehub's cache. The content is not checked.
     """
     named = os.environ.get(DATASET_VARIABLE)
     if named:
         folder = Path(named).expanduser()
         for place in (folder / _DATASET_FOLDER, folder):
-            if place.is_dir():
+            if place.is_dir() or (place.is_file() and find_manifest(place)):
                 return place
     return find_cached_dataset()
 
@@ -205,14 +131,9 @@ def download(progress: Progress | None = None, checking: Progress | None = None)
     return dataset.folder
 
 
-def _check_labels_name(which: str) -> None:
-    if which not in LABELS:
-        raise ValueError(f"labels must be one of {LABELS}, got {which!r}")
-
-
-def _check_file(path: Path) -> str | ScanError:
+def _check_file(path: Path, decoded: DecodedScans | None) -> str | ScanError:
     try:
-        return read_scan(path).sha256
+        return open_scan(path, decoded).sha256
     except ScanError as error:
         return error
 
@@ -242,7 +163,9 @@ def _assemble(
             "sha256": digests,
         },
         columns=list(COLUMNS),
-    )
+    ).fillna(dict.fromkeys(COLUMNS[6:], ""))
+    if has_slice_labels:
+        table[HEMORRHAGE] = table["slice_label"]
     return Dataset(
         folder=root,
         table=table,
@@ -251,17 +174,21 @@ def _assemble(
         refused=refused,
         has_patients=has_patients,
         has_slice_labels=has_slice_labels,
-        warnings=tuple(_warn(has_patients, has_slice_labels, refused)),
+        remarks=tuple(_list_remarks(has_patients, has_slice_labels, refused)),
+        findings=(HEMORRHAGE,) if has_slice_labels else (),
     )
 
 
-def _warn(has_patients: bool, has_slice_labels: bool, refused: list[dict[str, str]]) -> Iterator[str]:
+def _list_remarks(
+    has_patients: bool, has_slice_labels: bool, refused: list[dict[str, str]]
+) -> Iterator[Remark]:
     if not has_patients:
-        yield (
-            "Patients are unknown: the files are not named 'PATIENT (NUMBER)'. The set can only be split at "
-            "random; if slices of one patient are in both training and test, test results are inflated."
-        )
+        yield from remark_on_unknown_patients("the files are not named 'PATIENT (NUMBER)'")
     elif not has_slice_labels:
-        yield "There are no slice labels: the file numbers do not follow the rule of the published data set."
+        # A validation reads the labels of the folders then, or compares without labels.
+        yield Remark(
+            "There are no slice labels: the file numbers do not follow the rule of the published data set.",
+            ("training",),
+        )
     if refused:
-        yield f"{len(refused):,} unreadable files were skipped."
+        yield Remark(f"{len(refused):,} unreadable files were skipped.")

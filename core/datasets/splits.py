@@ -41,7 +41,8 @@ def make_folds(
 
     Args:
         y: (n,) labels, 0 or 1.
-        patients: (n,) patient of each slice; used only if `split` is "patient".
+        patients: (n,) patient of each slice; used only if `split` is "patient". A slice of an unknown
+            patient ("") counts as a patient of its own, if others are known.
         split: "random" (slices of one patient may be in several sets) or "patient" (they never are).
         folds: 1 holds out about 10 % for testing; K > 1 gives K folds that test every slice once.
         seed: the same seed gives the same folds.
@@ -50,8 +51,8 @@ def make_folds(
         One `Fold` per fold.
 
     Raises:
-        DatasetError: a split by patient lacks patients, a class has too few patients or slices for the folds,
-            or a set would hold one class only.
+        DatasetError: a split by patient knows no patient, a class has too few patients or slices for the
+            folds, or a set would hold one class only.
         ValueError: the split is unknown, `folds` is below 1 or the arrays differ in length.
     """
     labels = np.asarray(y).astype(np.int64)
@@ -64,11 +65,14 @@ def make_folds(
         raise ValueError(
             f"labels {labels.shape} and patients {groups.shape} must be (n,) arrays of one length"
         )
-    if split == "patient" and ((groups == "").any() or not groups.size):
+    if split == "patient" and (groups == "").all():
         raise DatasetError(
             "Slices cannot be split by patient, because their patients are unknown",
-            remedy="name the files 'PATIENT (NUMBER).jpg', or split at random and expect inflated results",
+            remedy="name the files 'PATIENT (NUMBER).jpg' or fill the column 'patient' of a manifest, or "
+            "split at random and expect inflated results",
         )
+    # No patient of a data set begins with a tab.
+    groups = np.array([group or f"\t{row}" for row, group in enumerate(groups)], dtype=str)
     rows = np.arange(len(labels))
     if folds == 1:
         outer = [_hold_out(rows, labels, groups, split, HOLD_OUT_PARTS, seed)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZipInfo
 
-from core.datasets.file_names import parse_name
+from core.datasets.class_folders import parse_name
 from core.errors import DatasetError
 from core.scans import RASTER_NAMES, identify
 from core.system import CheckedZip, Limits, natural_key, open_zip
@@ -54,7 +54,7 @@ def unpack_dataset(
     Args:
         source: the archive.
         area: folder of unpacked data sets.
-        in_use: data sets that trainings need; of the others the newest three are kept.
+        in_use: data sets that training runs need; of the others the newest three are kept.
         progress: called as progress(files done, total).
 
     Raises:

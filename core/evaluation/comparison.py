@@ -227,7 +227,7 @@ def _delong_record(y_true: Bools, first: Floats, second: Floats, groups: Any) ->
 
 
 def _placements(positive: Bools, scores: Floats) -> tuple[Floats, Floats]:
-    """Return for each positive the share of negatives below it, for each negative of positives above it."""
+    """Return the share of negatives below each positive, and the share of positives above each negative."""
     from scipy.stats import rankdata
 
     ranks = rankdata(scores)

@@ -2,19 +2,21 @@
 
 Both need tables that are measured after the training: properties.csv and robustness.csv (see
 core.experiments). `complete_record` adds them to a record of core.evaluation.summary, as the parts
-"subgroups" and "robustness" of each LEVEL. They are separate because resampling the groups takes time.
+"subgroups" and "robustness" of each LEVEL, and the figures of each source (core.evaluation.by_source) as
+"by_source". They are separate because resampling the groups takes time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import EvaluationError
+from core.evaluation.by_source import BySource, measure_sources
 from core.evaluation.intervals import without_value
 from core.evaluation.levels import LEVELS
 from core.evaluation.measures import list_keys
-from core.evaluation.patients import Names, patient_names
+from core.evaluation.patients import Names, unit_names
 from core.evaluation.subgroups import measure_subgroups, name_thirds
 
 if TYPE_CHECKING:
@@ -25,16 +27,11 @@ BRIGHTNESS = ("dark", "medium", "bright")
 _OF_SLICES = "place in the head and brightness belong to a slice, not to a patient"
 
 
-class Measured(Protocol):
+class Measured(BySource, Protocol):
     """The parts of an experiment used here."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def frameworks(self) -> Sequence[str]: ...
-
-    def calibrated_predictions(self) -> pd.DataFrame: ...
 
     def properties(self) -> pd.DataFrame | None: ...
 
@@ -42,7 +39,7 @@ class Measured(Protocol):
 
 
 def complete_record(record: Mapping[str, Any], experiment: Measured) -> dict[str, Any]:
-    """Return the record of an experiment with the parts "subgroups" and "robustness" in each LEVEL.
+    """Return the record of an experiment with "by_source", and "subgroups" and "robustness" in each LEVEL.
 
     Args:
         record: from core.evaluation.summary; it is not changed. Groups use its number of resamples and seed.
@@ -63,7 +60,8 @@ def complete_record(record: Mapping[str, Any], experiment: Measured) -> dict[str
         }
         for framework, levels in record["models"].items()
     }  # fmt: skip
-    return {**record, "models": models}
+    by_source = measure_sources(experiment, interval["n_resamples"], interval["seed"])
+    return {**record, "models": models, "by_source": by_source}
 
 
 def subgroups_of(
@@ -84,7 +82,7 @@ def subgroups_of(
     table = experiment.calibrated_predictions()
     table = table[table["part"] == "test"]
     members = group_slices(table["file"], properties)
-    labels, patients = table["label"].to_numpy(), patient_names(table)
+    labels, patients = table["label"].to_numpy(), unit_names(table)
     return {
         framework: {
             "slice": {

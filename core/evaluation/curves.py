@@ -1,7 +1,7 @@
 """ROC and precision-recall curves with their areas, ready to plot.
 
 Each point belongs to the rule "positive when score >= threshold", from the highest threshold to the lowest.
-Points on the straight line between their neighbours are omitted, which does not change the areas.
+Points on the straight line between their neighbors are omitted, which does not change the areas.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from core.evaluation.calibration import cross_fit_recalibration, reliability_dia
 from core.evaluation.intervals import Bootstrap, percentile_band, without_value
 from core.evaluation.measures import Kind, list_keys, measure_scores, resample_scores
 from core.evaluation.metrics import Bools, Floats
-from core.evaluation.patients import PATIENT_SCORE, Names, patient_level, patient_names
+from core.evaluation.patients import Names, patient_level, unit_names
 from core.evaluation.points import measure_point
 from core.evaluation.review import Band
 from core.evaluation.utility import decision_curve, net_benefit_statistic
@@ -34,7 +34,7 @@ class Rows:
         y_true: (n,) labels.
         raw: (n,) scores from raw probabilities, in [0, 1].
         score: (n,) scores from calibrated probabilities, in [0, 1], used for ranking and decisions.
-        groups: (n,) patient of each row; None if unknown.
+        groups: (n,) patient of each row, or the row itself if that is unknown; None if all are unknown.
         probability: (n,) chance of a positive, in [0, 1]; None if not available, and `reason` says why. For
             slices it is the score. A patient's score is not a probability: it is recalibrated with
             cross-fitting over folds, for the calibration figures and the decision curve only.
@@ -72,7 +72,7 @@ def select_rows(
         y_true, score = metrics.check_scores(raw["label"].to_numpy(), calibrated[framework].to_numpy())
         scored = raw[framework].to_numpy(np.float64)
         fits = fits or {"reason": "the card contains no calibration"}
-        return Rows(y_true, scored, score, patient_names(raw), score, fits=fits)
+        return Rows(y_true, scored, score, unit_names(raw), score, fits=fits)
     labels, score, names = patient_level(calibrated, framework)
     scored = patient_level(raw, framework)[1]
     y_true = labels == 1
@@ -80,7 +80,7 @@ def select_rows(
         folds = _folds_of(raw, names)
         probability, found = cross_fit_recalibration(y_true, score, folds, with_intercept=True)
     except EvaluationError as error:
-        reason = f"a patient's score, {PATIENT_SCORE}, is not calibrated to a probability: {error}"
+        reason = f"a patient's score is not calibrated to a probability: {error}"
         return Rows(y_true, scored, score, names, None, reason, {"reason": reason})
     entries = [{"fold": fold, "slope": fit.slope, "intercept": fit.intercept} for fold, fit in found.items()]
     fitted = {
@@ -189,8 +189,11 @@ def _folds_of(table: pd.DataFrame, names: Names) -> np.ndarray:
     Raises:
         EvaluationError: a patient was tested in several folds.
     """
+    known = set(names.tolist())
     pairs = {
-        (str(name).strip(), int(fold)) for name, fold in zip(table["patient"], table["fold"], strict=True)
+        (str(name).strip(), int(fold))
+        for name, fold in zip(table["patient"], table["fold"], strict=True)
+        if str(name).strip() in known
     }
     fold_of = dict(pairs)
     if len(pairs) > len(fold_of):
@@ -206,6 +209,16 @@ def measure_ranking(
     FIGUREs that cannot be estimated are null with a reason, and have no resampled values.
     """
     return _measure("ranking", y_true, score, bootstrap)
+
+
+def measure_calibration(
+    y_true: ArrayLike, y_prob: ArrayLike, bootstrap: Bootstrap
+) -> tuple[dict[str, Any], Resampled]:
+    """Return the CALIBRATION of labels (n,) and probabilities (n,), and the resampled values.
+
+    FIGUREs that cannot be estimated are null with a reason, and have no resampled values.
+    """
+    return _measure("calibration", y_true, y_prob, bootstrap)
 
 
 def _measure(

@@ -2,7 +2,7 @@
 
 A bootstrap needs thousands of fits to the same slices with different weights. The likelihood depends on the
 slices only through sums of smooth functions of x. These sums are approximated on a fixed grid of nodes: each
-x is distributed to its four neighbouring nodes with the weights of cubic interpolation.
+x is distributed to its four neighboring nodes with the weights of cubic interpolation.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def fit_lines(
     """
     mass = np.asarray(masses, np.float64)
     observed = np.stack([np.asarray(n_positive, float), np.asarray(x_of_positives, float)], axis=1)
-    # Centred x avoids a strong correlation of intercept and slope.
+    # Centered x avoids a strong correlation of intercept and slope.
     centre = mass.sum(axis=0) @ x / max(mass.sum(), 1e-300) if intercept is None and slope is None else 0.0
     x = x - centre
     observed[:, 1] -= centre * observed[:, 0]

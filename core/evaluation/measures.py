@@ -169,6 +169,10 @@ MEASURES: dict[str, Measure] = {
 }  # fmt: skip
 
 
+# The figures of a source, in order (core.evaluation.by_source); "auroc_across" may be left out.
+GROUP_FIGURES = ("auroc", "average_precision", "recall", "specificity", "auroc_across")
+
+
 def list_keys(*kinds: Kind) -> tuple[str, ...]:
     """Return the keys of these kinds, or of all kinds if none is given, in the order of the record.
 

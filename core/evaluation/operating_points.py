@@ -1,11 +1,12 @@
 """Choose decision thresholds, on validation data only.
 
-Candidates are midway between neighbouring distinct scores, so that rounding errors change no decision; one
+Candidates are midway between neighboring distinct scores, so that rounding errors change no decision; one
 more is below the lowest score (all positive) and one above the highest (none). A row is called positive if
 score >= threshold.
 
-RULES lists the rules. If several thresholds are equally good for `youden` or `f1`, the lowest is chosen,
-because it misses the fewest positives. Source of Youden's index: Youden, Cancer 1950, 3:32-35.
+RULES lists the rules; SOURCES_RULE is that of core.evaluation.sources, the others are here. If several
+thresholds are equally good for `youden` or `f1`, the lowest is chosen, because it misses the fewest
+positives. Source of Youden's index: Youden, Cancer 1950, 3:32-35.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import EvaluationError
 from core.evaluation.metrics import Floats, check_both_classes, check_scores
-from core.evaluation.patients import patient_level, patient_names
+from core.evaluation.patients import knows_patients, patient_level
 from core.evaluation.review import Band, choose_band
 
 
@@ -50,12 +51,21 @@ RULES = {
     "f1": Rule(
         "Highest F1", "highest F1", "sensitivity and precision count equally, true negatives do not count"
     ),
+    "sources": Rule(
+        "All sources",
+        "highest mean sensitivity + mean specificity over the experiment's data and sets from elsewhere",
+        "one threshold is to serve several hospitals",
+    ),
 }
 DEFAULT_RULE = "youden"
+# Chosen on the validation data and the stored validations together, by core.measurements.
+SOURCES_RULE = "sources"
 
 
 def choose_operating_points(y_true: ArrayLike, y_score: ArrayLike) -> dict[str, float]:
-    """Return one threshold for each of RULES, from validation labels (n,) 0/1 and scores (n,) in [0, 1].
+    """Return a threshold for each of RULES but SOURCES_RULE, from validation labels (n,) and scores (n,).
+
+    Labels are 0 or 1, scores in [0, 1].
 
     Raises:
         EvaluationError: one class only, all scores equal, scores outside [0, 1] or NaN, different lengths.
@@ -98,8 +108,8 @@ def validation_scores(table: pd.DataFrame, framework: str) -> dict[str, tuple[ND
     """Return the validation data for thresholds and review bands: {level: (labels (n,), scores (n,))}.
 
     Only rows with part == "validation" are used. Level "slice" pools the rows of all folds. Level "patient"
-    counts each patient once per fold, because each fold's network scores it again; it is missing if patients
-    are unknown.
+    counts each patient once per fold, because each fold's network scores it again; it is missing if all
+    patients are unknown.
 
     Raises:
         EvaluationError: see `metrics.check_scores`.
@@ -107,7 +117,7 @@ def validation_scores(table: pd.DataFrame, framework: str) -> dict[str, tuple[ND
     validation = table[table["part"] == "validation"]
     scores = validation[framework].to_numpy(np.float64)
     found = {"slice": (check_scores(validation["label"].to_numpy(), scores)[0].astype(np.int64), scores)}
-    if patient_names(validation) is not None:
+    if knows_patients(validation):
         found["patient"] = patient_level(validation, framework, by_fold=True)[:2]
     return found
 
@@ -155,7 +165,7 @@ def review_bands_of(
 def _candidates(scores: Floats) -> Floats:
     """Return thresholds (k + 1,) below, between and above the distinct scores (k,); both ascending."""
     between = scores[:-1] + np.diff(scores) / 2
-    between = np.where(between > scores[:-1], between, scores[1:])  # neighbours one rounding step apart
+    between = np.where(between > scores[:-1], between, scores[1:])  # neighbors one rounding step apart
     above = max((scores[-1] + 1) / 2, np.nextafter(scores[-1], 2.0))  # above 1 if a score is 1
     return np.concatenate([[scores[0] / 2], between, [above]])
 

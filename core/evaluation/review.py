@@ -23,8 +23,8 @@ def choose_band(y_score: ArrayLike, threshold: float, *, share: float = MAX_SHAR
     """Return the review band (low, high) around a threshold, from validation scores (n,) in [0, 1].
 
     On the logit scale, its half-width is midway between the distances of the farthest row inside and the
-    nearest row outside. The band contains no validation row if the share allows none, or if more rows than
-    it allows tie as nearest.
+    nearest row outside. The band contains no validation row if the share allows none, or if several
+    rows are equally near the threshold and are more than the share allows.
 
     Raises:
         EvaluationError: no scores, NaN in scores or threshold, a share outside [0, 1).

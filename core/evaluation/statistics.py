@@ -22,9 +22,9 @@ def ranking_statistic(y_true: ArrayLike, y_score: ArrayLike, groups: ArrayLike) 
 
     Values are NaN for resamples with one class only, and equal to scikit-learn's with `sample_weight`.
 
-    Both metrics are sums over the distinct scores of positives, from high to low: of the share of lower
-    negatives, and of the precision. Slices are counted once per group and score, in sparse tables. A resample
-    then costs one pass over the slices and one cumulative sum over the scores.
+    Both metrics are sums over the distinct scores of positives, from high to low: AUROC sums the share of
+    lower negatives, average precision the precision. Slices are counted once per group and score, in sparse
+    tables. A resample then costs one pass over the slices and one cumulative sum over the scores.
     """
     from scipy.sparse import csr_array
 

@@ -3,10 +3,12 @@
 Format evaluate/2:
 
     {"schema": "evaluate/2", "experiment": name,
-     "interval": {"level": 0.95, "method", "resampled": "patients"|"slices", "n_resamples", "seed"},
+     "interval": {"level": 0.95, "method", "resampled": "patients", "slices" or "patients, and slices
+                  where the patient is unknown", "n_resamples", "seed"},
      "default_rule": the card's default operating point, "notes": [sentence, ...],
      "models": {framework: {"slice": LEVEL, "patient": LEVEL}},
-     "comparison": {"slice": COMPARISON, "patient": COMPARISON}}
+     "comparison": {"slice": COMPARISON, "patient": COMPARISON},
+     and with --json "by_source": see core.evaluation.by_source}
 
 A FIGURE is {"value", "interval": [low, high] or null, "reason"?}: a value or interval that cannot be
 estimated is null, and "reason" says why. {"reason": sentence} replaces a whole part that cannot be estimated.
@@ -65,7 +67,7 @@ from core.evaluation.comparison import compare_models
 from core.evaluation.intervals import CONFIDENCE_LEVEL, Bootstrap
 from core.evaluation.levels import LEVELS, Rows, make_empty_level, measure_level, select_rows
 from core.evaluation.operating_points import DEFAULT_RULE, review_bands_of
-from core.evaluation.patients import patient_names
+from core.evaluation.patients import knows_patients, patient_names
 from core.evaluation.recalibration import recalibrate
 
 SCHEMA = "evaluate/2"
@@ -107,6 +109,7 @@ def evaluate_experiment(experiment: Evaluable, n_resamples: int = 2000, seed: in
         card["operating_points"],
         default_rule=card["default_operating_point"],
         calibrations=card.get("calibration"),
+        bands=card.get("review_bands"),
         name=experiment.name,
         n_resamples=n_resamples,
         seed=seed,
@@ -120,6 +123,7 @@ def from_predictions(
     *,
     default_rule: str = DEFAULT_RULE,
     calibrations: Mapping[str, Mapping[str, Any]] | None = None,
+    bands: Mapping[str, Mapping[str, Mapping[str, Sequence[float] | None]]] | None = None,
     name: str = "",
     n_resamples: int = 2000,
     seed: int = 0,
@@ -132,6 +136,7 @@ def from_predictions(
         points: thresholds on calibrated probabilities; a level or a framework may be missing.
         default_rule: the rule for the figures at the top of a LEVEL.
         calibrations: from the card, see core.evaluation.recalibration; if None, probabilities stay raw.
+        bands: review bands of the card; those it lacks are chosen on the validation rows.
         name: name of the experiment.
         n_resamples, seed: of the bootstrap.
     """
@@ -144,10 +149,11 @@ def from_predictions(
     calibrations = calibrations or {}
     calibrated = recalibrate(table, {fw: calibrations[fw] for fw in frameworks if fw in calibrations})
     points = {fw: points.get(fw, {}) for fw in frameworks}
-    bands = review_bands_of(calibrated, points)
+    chosen_bands = review_bands_of(calibrated, points)
     tested = (table["part"] == "test").to_numpy()
     raw, scored = table[tested], calibrated[tested]
-    known = patient_names(raw) is not None
+    known, all_known = knows_patients(raw), patient_names(raw) is not None
+    n_patients = len(set(raw["patient"].fillna("").astype(str).str.strip()) - {""}) if known else None
     rows = {
         (fw, level): select_rows(raw, scored, fw, level, calibrations.get(fw))
         for level in LEVELS
@@ -161,9 +167,14 @@ def from_predictions(
 
     def evaluate(key: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
         fw, level = key
-        chosen = {rule: band for rule, band in bands[fw].get(level, {}).items() if band is not None}
+        known = (bands or {}).get(fw, {}).get(level, {})
+        own = {rule: (band[0], band[1]) for rule, band in known.items() if band is not None}
+        chosen = {rule: band for rule, band in chosen_bands[fw].get(level, {}).items() if band} | own
         thresholds = points[fw].get(level, {})
-        return measure_level(rows[key], thresholds, default_rule, bootstraps[level], bands=chosen)
+        found, part = measure_level(rows[key], thresholds, default_rule, bootstraps[level], bands=chosen)
+        # Slices of unknown patients are resampled by themselves, but are no patients.
+        counts = {"n_patients": n_patients} if level == "slice" and known else {}
+        return {**found, **counts}, part
 
     from threadpoolctl import threadpool_limits
 
@@ -176,12 +187,12 @@ def from_predictions(
         "interval": {
             "level": CONFIDENCE_LEVEL,
             "method": "percentile bootstrap",
-            "resampled": "patients" if known else "slices",
+            "resampled": _name_units(known, all_known),
             "n_resamples": n_resamples,
             "seed": seed,
         },
         "default_rule": default_rule,
-        "notes": _notes(known, frameworks, calibrations),
+        "notes": _notes(known, raw, frameworks, calibrations),
         "models": {
             fw: {level: levels[fw, level][0] if (fw, level) in levels else unknown for level in LEVELS}
             for fw in frameworks
@@ -193,10 +204,24 @@ def from_predictions(
     }
 
 
+def _name_units(known: bool, all_known: bool) -> str:
+    if known and not all_known:
+        return "patients, and slices where the patient is unknown"
+    return "patients" if known else "slices"
+
+
 def _notes(
-    known: bool, frameworks: Sequence[str], calibrations: Mapping[str, Mapping[str, Any]]
+    known: bool,
+    raw: pd.DataFrame,
+    frameworks: Sequence[str],
+    calibrations: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
     notes = []
+    if known and (unknown := int((raw["patient"].fillna("").astype(str).str.strip() == "").sum())):
+        notes.append(
+            f"The patients of {unknown:,} of {len(raw):,} test slices are unknown: each is resampled by "
+            "itself, and none counts at the level of patients."
+        )
     if not known:
         notes.append(
             "Patients are unknown: slices are resampled as if they were independent, so intervals are too "

@@ -1,8 +1,10 @@
 """Export and import of an experiment as one zip file: its card, tables and served networks.
 
 Native weights (.pt, .keras) are not exported: opening a stranger's weights is not safe, and neither reading
-scans nor the figures need them. An import is checked before it appears: file names against our own list,
-sizes, hashes, card and tables, and the networks' outputs against those on the card (`core.exchange.smoke`).
+scans nor the figures need them. Validations stay where they were measured: they describe a hospital's own
+patients, and whoever imports the networks can validate them again. An import is checked before it appears:
+file names against our own list, sizes, hashes, card and tables, and the networks' outputs against those on
+the card (`core.exchange.smoke`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from core.errors import ExperimentError, StrokeError
+from core.errors import ExperimentError
 from core.evaluation import evaluate_experiment
 from core.exchange.smoke import check_smoke, run_smoke
 from core.experiments import (
@@ -31,7 +33,7 @@ from core.experiments import (
 from core.frameworks import BY_NAME, FRAMEWORKS
 from core.gate import FAMILIARITY_FILE
 from core.model_card import render_model_card
-from core.system import Limits, open_zip, write_aside
+from core.system import Limits, explain_failed_write, open_zip, write_aside
 from core.training import work_folder
 
 LIMITS = Limits(n_members=32, member_bytes=400_000_000, total_bytes=1_000_000_000)
@@ -68,24 +70,18 @@ def export_experiment(experiment: Experiment, target: Path) -> None:
     """
     read_experiment(experiment.folder)
     aside = target.parent / f".export-{secrets.token_hex(4)}"
-    try:
-        for path in _list_exported(experiment):
-            (aside / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(experiment.folder / path, aside / path)
-        card = {**experiment.card, "smoke": run_smoke(experiment), "original": experiment.digest}
-        written = write_experiment(aside, card)
-        with write_aside(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in (CARD_NAME, *written.card["files"]):
-                archive.write(aside / path, path)
-    except OSError as error:
-        raise StrokeError(
-            f"{target.name} could not be written",
-            found=error.strerror or type(error).__name__,
-            remedy=f"check free space and permissions of {target.parent}",
-            code="not_written",
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with explain_failed_write(target.name, target.parent):
+        try:
+            for path in _list_exported(experiment):
+                (aside / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(experiment.folder / path, aside / path)
+            card = {**experiment.card, "smoke": run_smoke(experiment), "original": experiment.digest}
+            written = write_experiment(aside, card)
+            with write_aside(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+                for path in (CARD_NAME, *written.card["files"]):
+                    archive.write(aside / path, path)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def import_experiment(source: BinaryIO, root: Path | None = None) -> Experiment:

@@ -18,7 +18,7 @@ import numpy as np
 
 from core.errors import ExperimentError, StrokeError
 from core.experiments import Experiment, read_experiment
-from core.models import ServedModel
+from core.serving import ServedModel
 from core.system import child_environment
 
 # The largest difference in probability allowed between two machines.
@@ -42,7 +42,7 @@ def make_test_images(shape: tuple[int, int, int]) -> np.ndarray:
     """
     height, width, n_channels = shape
     y, x = np.mgrid[:height, :width].astype(np.int64)
-    # Squared distances from the centre, in thousandths of the squared half side.
+    # Squared distances from the center, in thousandths of the squared half side.
     radius = (1000 * ((2 * y - height) ** 2 + (2 * x - width) ** 2)) // (height * width)
     images = np.zeros((N_IMAGES, *shape), np.uint8)
     for number in range(N_IMAGES):

@@ -33,3 +33,8 @@ from .tables import (
     parse_table as parse_table,
     write_table as write_table,
 )
+from .versions import (
+    read_history as read_history,
+    succeed as succeed,
+    tell_change as tell_change,
+)

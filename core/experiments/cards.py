@@ -7,12 +7,20 @@ Format 1, as far as the program relies on it (a card may hold more fields):
                   "architecture": str, "frameworks": [str, ...], ...},
      "recipe": see core.imaging.preprocessing.Recipe,
      "classes": {"negative": str, "positive": str, "meaning": what a positive slice shows},
+     "finding": {"key": "hemorrhage"|"ischemia", "name": str, "counts": what counts as one}, null for folder
+                labels; older cards lack it: slice labels are those of hemorrhage then,
      "dataset": {"fingerprint": SHA-256, "n_slices": int, ...},
      "operating_points": {framework: {"slice": {rule: threshold or null}, "patient": {...}}}, on calibrated
                          probabilities,
      "default_operating_point": a rule,
+     "version": int >= 1, of the networks; 1 where it is missing,
      "calibration": see core.evaluation.recalibration,                      optional: none in older cards
      "review_bands": {framework: {level: {rule: [low, high] or null}}},     optional: none in older cards
+     "sources": where the thresholds of the rule "sources" come from, see core.sources.source_thresholds;
+                optional,
+     "threshold_slices": of the slices in thresholds.csv: {"served": `Experiment.networks_digest`, "sources"};
+                optional,
+     "left_out": figures of networks trained without a source, see core.sources.left_out; optional,
      "served": how the served network relates to the measured ones,
      "parity": {framework: {"max_difference": float, "n_slices": int}},
      "training": {framework: {"seconds": float, "n_parameters": int}},
@@ -25,7 +33,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -40,14 +48,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def check_name(name: str) -> str:
-    """Return `name`; raise an ExperimentError unless it is valid for an experiment and its folder."""
+def check_name(name: str, what: str = "experiment") -> str:
+    """Return `name`; raise an ExperimentError unless it is valid for `what` and its folder."""
     if not _NAME.fullmatch(name):
         raise ExperimentError(
-            "An experiment's name has at most 80 lower-case letters, digits, dots, hyphens and underscores, "
-            "and starts with a letter or a digit",
+            f"The {what}'s name must have at most 80 characters (lower-case letters, digits, dots, hyphens, "
+            "underscores) and start with a letter or a digit",
             found=repr(name)[:100],
-            remedy='choose a name such as "my-experiment"',
+            remedy=f'choose a name such as "my-{what}"',
         )
     return name
 
@@ -115,6 +123,12 @@ class _Classes(_Form):
     meaning: str
 
 
+class _Finding(_Form):
+    key: Literal["hemorrhage", "ischemia"]
+    name: str
+    counts: str
+
+
 class _Dataset(_Form):
     fingerprint: str
     n_slices: int
@@ -141,9 +155,11 @@ class _Card(_Form):
     protocol: _Protocol
     recipe: Annotated[dict[str, Any], AfterValidator(Recipe.from_dict)]
     classes: Annotated[_Classes, AfterValidator(_check_classes)]
+    finding: _Finding | None = None
     dataset: _Dataset
     operating_points: dict[str, dict[str, dict[str, float | None]]]
     default_operating_point: str
+    version: Annotated[int, Field(ge=1)] = 1
     calibration: dict[str, _Calibration] = {}
     review_bands: dict[
         str, dict[str, dict[str, Annotated[list[float], AfterValidator(_check_band)] | None]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ExperimentError
 from core.evaluation import Recalibration, choose_band, recalibrate, served_recalibration
+from core.experiments.files import CHANGED, check_file, damaged_file_error
 from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
 from core.frameworks import FRAMEWORKS
 from core.imaging import Recipe
-from core.system import sha256_of_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,46 @@ class Experiment:
         """Return the trained frameworks, in the order of FRAMEWORKS."""
         return tuple(name for name in FRAMEWORKS if name in self.card["protocol"]["frameworks"])
 
+    @property
+    def finding(self) -> str:
+        """Return what the networks look for, as a word in a sentence: "hemorrhage", "stroke"."""
+        return self.classes[1].lower()
+
+    @property
+    def finding_key(self) -> str:
+        """Return the key of the finding, "hemorrhage" or "ischemia"; "" for folder labels."""
+        is_older = "finding" not in self.card and self.card["protocol"]["labels"] == "slice"
+        return "hemorrhage" if is_older else str((self.card.get("finding") or {}).get("key", ""))
+
+    @property
+    def version(self) -> int:
+        """Return the number of this version, from 1: that of a successor is one higher."""
+        return int(self.card.get("version", 1))
+
+    @property
+    def networks_digest(self) -> str:
+        """Return the SHA-256 of all that a stored validation depends on: recipe, networks, gate and turning.
+
+        The gate says which slices are refused and count, and pictures are turned before they are read.
+        Calibration and thresholds are applied to validations anew, so they do not matter.
+        """
+        from core.gate import FAMILIARITY_FILE, digest_gate
+
+        gate = {"program": digest_gate(), "learned": self.card["files"].get(FAMILIARITY_FILE)}
+        return _digest({**self._describe_networks(), "gate": gate})
+
+    @property
+    def served_digest(self) -> str:
+        """Return the SHA-256 of all that decides: recipe, networks, calibration, thresholds, review bands.
+
+        Unlike `digest`, it stays the same when tables are added or words on the card change.
+        """
+        card = self.card
+        served = {key: card[key] for key in ("operating_points", "default_operating_point")}
+        fits = [self.recalibration(name) for name in self.frameworks]
+        served["calibration"] = [[fit.slope, fit.intercept] for fit in fits]
+        return _digest(self._describe_networks() | served | {"review_bands": card.get("review_bands")})
+
     def threshold(self, framework: str, level: str = "slice", rule: str | None = None) -> float:
         """Return the decision threshold of `framework`, a calibrated probability in [0, 1].
 
@@ -103,8 +144,10 @@ class Experiment:
             return None
         threshold = self.threshold(framework, level) if threshold is None else threshold
         bands = self.card["review_bands"][framework].get(level, {})
-        for rule, known in self.card["operating_points"][framework].get(level, {}).items():
-            if known == threshold and bands.get(rule):
+        points = self.card["operating_points"][framework].get(level, {})
+        # Several rules may have chosen the same threshold, with different bands.
+        for rule in (self.card["default_operating_point"], *points):
+            if points.get(rule) == threshold and bands.get(rule):
                 low, high = bands[rule]
                 return low, high
         scores = self._validation_scores[framework].get(level)
@@ -114,9 +157,15 @@ class Experiment:
         """Read the raw out-of-sample probabilities: a row per slice, fold and part ("test" or "validation").
 
         Columns: file, patient, number (Int64), label, sha256, fold, part, and for each trained framework the
-        probability of the positive class in [0, 1]. `patient` is "" and `number` <NA> where unknown.
+        probability of the positive class in [0, 1]. `patient` is "" and `number` <NA> where unknown. If the
+        experiment knows which slices show brain, also `counted` (1 or 0): whether a study's score counts it.
+        Training stores it; in experiments trained before, it comes with the properties.
         """
-        return self._read_table("predictions.csv")
+        table, properties = self._read_table("predictions.csv"), self.properties()
+        if properties is None or "brain_visible" not in properties:
+            return table
+        visible = properties.set_index("file")["brain_visible"]
+        return table.assign(counted=table["file"].map(visible).fillna(1).astype(int))
 
     def calibrated_predictions(self) -> pd.DataFrame:
         """Read the predictions, with calibrated instead of raw probabilities in every part."""
@@ -132,19 +181,39 @@ class Experiment:
 
     def robustness(self) -> pd.DataFrame | None:
         """Read the ranking figures on perturbed pictures, see OPTIONAL_TABLES; None if not measured."""
-        return self._read_table("robustness.csv") if "robustness.csv" in self.card["files"] else None
+        return self._read_optional("robustness.csv")
 
     def properties(self) -> pd.DataFrame | None:
         """Read brightness and position in the head of the held-out slices; None if not measured."""
-        return self._read_table("properties.csv") if "properties.csv" in self.card["files"] else None
+        return self._read_optional("properties.csv")
 
     def features(self) -> pd.DataFrame | None:
-        """Read map position and neighbours of each slice, rows as in `slices()`; None if not computed."""
-        return self._read_table("features.csv") if "features.csv" in self.card["files"] else None
+        """Read map position and neighbors of each slice, rows as in `slices()`; None if not computed."""
+        return self._read_optional("features.csv")
 
     def gate(self) -> pd.DataFrame | None:
         """Read the gate's counts (read, warned, refused), see OPTIONAL_TABLES; None if not measured."""
-        return self._read_table("gate.csv") if "gate.csv" in self.card["files"] else None
+        return self._read_optional("gate.csv")
+
+    def study_scores(self) -> pd.DataFrame | None:
+        """Read the comparison of ways to score a study, see OPTIONAL_TABLES; None if none was made."""
+        return self._read_optional("study_scores.csv")
+
+    def localisation(self) -> pd.DataFrame | None:
+        """Read where the networks look, measured on outlines, see OPTIONAL_TABLES; None if not measured."""
+        return self._read_optional("localisation.csv")
+
+    def shortcut(self) -> pd.DataFrame | None:
+        """Read whether the networks know the lesion or the hospital, likewise; None if not measured."""
+        return self._read_optional("shortcut.csv")
+
+    def threshold_slices(self) -> pd.DataFrame | None:
+        """Read slices from elsewhere that helped to choose the thresholds, likewise; None if none did."""
+        return self._read_optional("thresholds.csv")
+
+    def left_out(self) -> pd.DataFrame | None:
+        """Read raw probabilities of networks that never met a slice's source, likewise; None if none."""
+        return self._read_optional("left_out.csv")
 
     def familiarity(self) -> Familiarity | None:
         """Read the features that new slices are compared with (core.gate.familiarity); None if absent."""
@@ -172,6 +241,10 @@ class Experiment:
         """
         return self._training_hashes
 
+    def _describe_networks(self) -> dict[str, Any]:
+        networks = {name: self.card["files"][f"{name}/model.onnx"] for name in self.frameworks}
+        return {"recipe": self.card["recipe"], "networks": networks}
+
     @cached_property
     def _validation_scores(self) -> dict[str, dict[str, Any]]:
         from core.evaluation import validation_scores
@@ -187,60 +260,39 @@ class Experiment:
             return None
         try:
             folds = self.card["protocol"]["folds"]
-            return unpack_familiarity(self._read_bytes(FAMILIARITY_FILE), self.frameworks, folds)
+            return unpack_familiarity(self.read_bytes(FAMILIARITY_FILE), self.frameworks, folds)
         except ValueError as error:
             raise damaged_file_error(self.folder, FAMILIARITY_FILE, str(error)) from error
 
     @cached_property
     def _training_hashes(self) -> frozenset[str]:
         try:
-            return training_hashes(self._read_bytes("slices.csv"), self.card["protocol"]["folds"])
+            return training_hashes(self.read_bytes("slices.csv"), self.card["protocol"]["folds"])
         except ValueError as error:
             raise damaged_file_error(self.folder, "slices.csv", str(error)) from error
 
-    def _read_bytes(self, path: str) -> bytes:
+    def read_bytes(self, path: str) -> bytes:
+        """Return the contents of a file on the card, checked against its hash."""
         try:
             data = (self.folder / path).read_bytes()
         except OSError as error:
             raise damaged_file_error(self.folder, path, "cannot be read") from error
         if hashlib.sha256(data).hexdigest() != self.card["files"][path]:
-            raise damaged_file_error(self.folder, path, _CHANGED)
+            raise damaged_file_error(self.folder, path, CHANGED)
         return data
 
+    def _read_optional(self, path: str) -> pd.DataFrame | None:
+        return self._read_table(path) if path in self.card["files"] else None
+
     def _read_table(self, path: str) -> pd.DataFrame:
-        frameworks = self.frameworks if path == "predictions.csv" else ()
+        raw = ("predictions.csv", "thresholds.csv", "left_out.csv")
+        frameworks = self.frameworks if path in raw else ()
         try:
             columns = (TABLES | OPTIONAL_TABLES)[path] + frameworks
-            return parse_table(self._read_bytes(path), columns)
+            return parse_table(self.read_bytes(path), columns)
         except ValueError as error:
             raise damaged_file_error(self.folder, path, str(error)) from error
 
 
-_CHANGED = "differs from its SHA-256 in experiment.json"
-
-
-def check_file(folder: Path, path: str, digest: str) -> None:
-    """Raise an ExperimentError unless the file is inside the folder and has this hash."""
-    place = folder / path
-    # A link could lead out of the folder; the card covers its own files only.
-    if not place.resolve().is_relative_to(folder.resolve()):
-        raise damaged_file_error(folder, path, "is a link that leads out of the folder")
-    if not place.is_file():
-        raise damaged_file_error(folder, path, "is missing")
-    if sha256_of_file(place) != digest:
-        raise damaged_file_error(folder, path, _CHANGED)
-
-
-def damaged_file_error(folder: Path, path: str, problem: str) -> ExperimentError:
-    """Return the error for a file of an experiment; `problem` continues "the file PATH ..."."""
-    return ExperimentError(
-        f'Experiment "{folder.name}": the file {path} {problem}', remedy=explain_restore(folder.name)
-    )
-
-
-def explain_restore(name: str) -> str:
-    """Return how to restore a damaged experiment, in words."""
-    return (
-        f'get the folder "{name}" again (if it came with a clone: git restore trained_models/{name}, which '
-        "discards all changes in that folder), or train the experiment again"
-    )
+def _digest(parts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()

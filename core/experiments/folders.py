@@ -8,7 +8,8 @@ from pathlib import Path
 
 from core.errors import ExperimentError
 from core.experiments.cards import parse_card
-from core.experiments.experiment import Experiment, check_file, explain_restore
+from core.experiments.experiment import Experiment
+from core.experiments.files import check_file, explain_restore
 from core.system import PROGRAM_FOLDER, is_checkout, user_folder
 
 CARD_NAME = "experiment.json"
@@ -21,7 +22,7 @@ SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME)
 
 
 def models_root() -> Path:
-    """Return the folder for experiments, trainings and tags; it may not exist yet.
+    """Return the folder for experiments, training runs and tags; it may not exist yet.
 
     It is STROKE_CT_MODELS if set, else `trained_models` in a checkout, else (for an installed program) the
     folder of that name in the user's data folder.

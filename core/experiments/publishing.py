@@ -7,7 +7,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,10 @@ def add_files(experiment: Experiment, files: Mapping[str, bytes]) -> Experiment:
     """Add files to a published experiment, or replace files added before, and list them on its card.
 
     The folder is valid at every moment, also after a crash: a file to be replaced is first removed from the
-    card, and a file is listed only after it is written.
+    card, and a file is listed only after it is written. Changes made since `experiment` was read stay.
 
     Args:
-        experiment: the experiment.
+        experiment: the experiment, of which minutes may have passed since it was read.
         files: path below the folder, with forward slashes -> contents. Tables of OPTIONAL_TABLES are checked.
 
     Returns:
@@ -51,7 +52,7 @@ def add_files(experiment: Experiment, files: Mapping[str, bytes]) -> Experiment:
 
     Raises:
         ExperimentError: a path leads out of the folder or is a required file; a table lacks a column; the
-            experiment is read-only.
+            experiment is read-only, or was trained again since it was read (code "other_version").
         StrokeError: code "not_written".
     """
     check_writable(experiment)
@@ -67,30 +68,33 @@ def add_files(experiment: Experiment, files: Mapping[str, bytes]) -> Experiment:
                 parse_table(data, OPTIONAL_TABLES[path])
             except ValueError as error:
                 raise ExperimentError(f'"{path}" {error}') from error
-    listed = experiment.card["files"]
-    unchanged = {path: digest for path, digest in listed.items() if path not in files}
-    if len(unchanged) < len(listed):
-        _write_card(experiment.folder, {**experiment.card, "files": unchanged})
-    for path, data in files.items():
-        (experiment.folder / path).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(experiment.folder / path, data)
-    added = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
-    _write_card(experiment.folder, {**experiment.card, "files": dict(sorted((unchanged | added).items()))})
-    return read_experiment(experiment.folder)
+    with _newest_card(experiment) as card:
+        listed = card["files"]
+        unchanged = {path: digest for path, digest in listed.items() if path not in files}
+        if len(unchanged) < len(listed):
+            _write_card(experiment.folder, {**card, "files": unchanged})
+        for path, data in files.items():
+            (experiment.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(experiment.folder / path, data)
+        added = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+        _write_card(experiment.folder, {**card, "files": dict(sorted((unchanged | added).items()))})
+        return read_experiment(experiment.folder)
 
 
 def update_card(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
-    """Change fields of a published experiment's card; files and hashes stay the same.
+    """Change fields of a published experiment's card; its files and all other fields stay as they are now.
 
     Raises:
-        ExperimentError: the new card would be invalid, or the experiment is read-only. Nothing is changed.
+        ExperimentError: the new card would be invalid, the experiment is read-only, or it was trained again
+            since it was read (code "other_version"). Nothing is changed.
         StrokeError: code "not_written".
     """
     check_writable(experiment)
-    card = {**experiment.card, **changes, "files": experiment.card["files"]}
-    parse_card(_as_json(card))
-    _write_card(experiment.folder, card)
-    return read_experiment(experiment.folder)
+    with _newest_card(experiment) as newest:
+        card = {**newest, **changes, "files": newest["files"]}
+        parse_card(_as_json(card))
+        _write_card(experiment.folder, card)
+        return read_experiment(experiment.folder)
 
 
 def delete_experiment(experiment: Experiment) -> None:
@@ -119,6 +123,23 @@ def check_writable(experiment: Experiment) -> None:
             remedy="change it in a clone of the program, or train your own experiment",
             code="read_only",
         )
+
+
+@contextmanager
+def _newest_card(experiment: Experiment) -> Iterator[dict[str, Any]]:
+    """Read the card as it is now; nobody else changes it until the context ends."""
+    from filelock import FileLock
+
+    with FileLock(experiment.folder / ".card.lock"):
+        newest = read_experiment(experiment.folder).card
+        trained = list_required_files(experiment.card)
+        if any(experiment.card["files"][path] != newest["files"].get(path) for path in trained):
+            raise ExperimentError(
+                f'"{experiment.name}" was trained again in the meantime',
+                remedy="do the same again, with the new networks",
+                code="other_version",
+            )
+        yield newest
 
 
 def _write_card(folder: Path, card: dict[str, Any]) -> None:

@@ -29,17 +29,84 @@ TABLES: dict[str, tuple[str, ...]] = {
 #     ("brain_visible": 1 or 0), which older tables lack.
 # features.csv: row i belongs to row i of slices.csv: its position on a map of the served features, the rows
 #     of the most similar training slices, and of its near-copies; see core.measurements.feature_space.
-# gate.csv: for head CT slices and other pictures ("kind": "head_ct" or "other") the number judged (n), how
-#     many of them core.gate reads, warns about and refuses, and how many files cannot be read.
+# gate.csv: for head CT slices and other pictures ("kind": "head_ct" or "other"; "head_ct: NAME" of one
+#     source) the number judged (n), how many of them core.gate reads, warns about and refuses, and how many
+#     files cannot be read.
+# study_scores.csv: ways to score a study ("score", "title"; "chosen": 1 for the one served; "fault": why it
+#     could not be), each rated on the studies of a source ("left_out") at the threshold the others choose.
+# localisation.csv: where heat maps are strongest, against outlines of lesions: a value for each of
+#     core.measurements.localisation.MEASURES, source, part and framework, with the ends of its 95 % interval
+#     over patients, or why there is none; "chance" is the value of a map that knows nothing.
+# shortcut.csv: AUROCs of slices of a source without their lesion against those of each source ("other")
+#     without the finding, AUROCs of sources by the features, and rates at the threshold; see
+#     core.measurements.shortcut. "other" is the vendor in rows of sensitivity.
+# thresholds.csv: slices of sources that are not the experiment's own, read by the served networks, which
+#     helped to choose thresholds; columns as in predictions.csv of core.validation.
+# left_out.csv: raw probabilities of slices by networks trained on the other sources alone.
 OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
     "robustness.csv": ("perturbation", "amount", "framework", "level", "n", "auroc", "average_precision"),
     "properties.csv": ("file", "brightness", "position", "level"),
     "features.csv": ("x", "y", "neighbours", "similarities", "copies"),
+    "study_scores.csv": (
+        "score",
+        "title",
+        "fault",
+        "chosen",
+        "framework",
+        "left_out",
+        "n",
+        "positives",
+        "auroc",
+        "threshold",
+        "recall",
+        "specificity",
+        "balanced_accuracy",
+    ),
+    "localisation.csv": (
+        "measure",
+        "source",
+        "part",
+        "framework",
+        "n",
+        "n_patients",
+        "value",
+        "low",
+        "high",
+        "reason",
+        "chance",
+    ),
+    "shortcut.csv": (
+        "control",
+        "source",
+        "part",
+        "other",
+        "framework",
+        "n",
+        "n_other",
+        "value",
+        "low",
+        "high",
+        "reason",
+    ),
+    "thresholds.csv": ("source", "part", "patient", "label", "gate", "brain_visible", "sha256"),
+    "left_out.csv": ("file", "patient", "number", "label", "sha256", "source"),
     "gate.csv": ("images", "what", "kind", "n", "read", "warn", "refuse", "unreadable"),
 }
 _TEXTS = (
+    "gate",
+    "reasons",
+    "vendor",
+    "measure",
+    "control",
+    "source",
+    "other",
+    "reason",
     "images",
     "what",
+    "score",
+    "title",
+    "fault",
+    "left_out",
     "kind",
     "perturbation",
     "level",

@@ -1,4 +1,4 @@
-"""Refuse pictures that are not head CT, and warn about those unlike the training data."""
+"""Refuse pictures that are not head CT, and warn about those that look less like it."""
 
 import lazy_loader
 

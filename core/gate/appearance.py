@@ -1,27 +1,26 @@
 """Check whether a picture is a slice of a head CT, before a network reads it.
 
-A network gives a probability for any picture, even of a chest or a cat. `judge` therefore first checks for a
-black margin, the outline of a head and, above all, bone. On CT in a soft-tissue window, bone is clipped to
-the brightest gray, so many pixels share one value. On MRI, compact bone gives no signal and nothing is
-clipped. X-rays and photographs reach the borders of the picture. `judge_familiarity` then adds the evidence
-of the networks' features, before any probability is shown.
+A network gives a probability for any picture, even of a chest or a cat. `judge` therefore first checks for
+the outline of a head and, above all, bone. On CT in a soft-tissue window, bone is clipped to the brightest
+gray, so many pixels share one value. On MRI, compact bone gives no signal and nothing is clipped. X-rays and
+photographs reach the borders of the picture; so does a head CT cropped to the head, but bone rings it. In a
+wide window, as for bone, brain is nearly even. Slices in Hounsfield units are judged by their numbers: see
+core.gate.hounsfield. `core.gate.head_ct` then adds the evidence of the networks' features.
 
-The limits were set on slices of the data set, other head CT in seven windows, and a development set of MRI,
-X-rays and photographs. Weak evidence against a head CT gives a warning. Strong evidence gives a refusal, and
-so does weak evidence from both the picture and the features.
+The limits were set on the development parts of four sources of head CT and of MRI, cardiac CT, X-rays and
+photographs; see core.manifests.kept_aside. Weak evidence against a head CT gives a warning. Strong evidence
+gives a refusal, and so does weak evidence from both the picture and the features.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from core.gate.burnt_in_text import holds_text
-from core.gate.familiarity import Familiarity
 from core.imaging import AIR, BONE, Recipe, find_head, to_frame, trim_margins
 
 Outcome = Literal["read", "warn", "refuse"]
@@ -29,6 +28,7 @@ Outcome = Literal["read", "warn", "refuse"]
 # Measurements use a small copy, framed to the head.
 _FRAME = Recipe(size=160, channels="gray", framing="head", intensity="unit")
 _N_RAYS, _N_STEPS = 72, 64
+_MIDDLE = np.hypot(*(np.mgrid[: _FRAME.size, : _FRAME.size] - _FRAME.size / 2)) < 0.28 * _FRAME.size
 # Steps of a ray from the center of the head to its outline: brain ends, and skull and scalp begin.
 _BRAIN_ENDS, _RIM_BEGINS = 38, 42
 # Pixels above this share of the head's brightest value count as clipped by the window.
@@ -37,20 +37,24 @@ _CUT_OFF = 0.97
 # A rim of bone exceeds this share of the head's brightest value, and this multiple of the median inside.
 _BRIGHT_RIM, _OVER_INSIDE = 0.65, 1.35
 
-# In the data set at most 0.07 of the border is not black, the ellipse share is at least 0.66, the aspect 0.54
-# and the clipped share 0.04. In the MRI of the development set at most 0.015 is clipped.
-_FULL_BORDER, _BRIGHT_BORDER = 0.25, 0.8
+# Of head CT with a margin, at most 0.1 of the border is not black; cropped to the head, at most 0.6. Of
+# X-rays and photographs, usually more. In the border of an inverted picture, nearly all is white.
+_FILLED, _ALL_FILLED, _WHITE = 0.25, 0.7, 0.8
+# In head CT, the ellipse share is at least 0.66, the aspect 0.54 and the clipped share 0.04. Of most MRI at
+# most 0.03 is clipped.
 _LEAST_ELLIPSE, _LEAST_ASPECT = 0.60, 0.45
 _NO_BONE, _LITTLE_BONE = 0.012, 0.035
-_OPEN_RING = 0.35
+_OPEN_RING, _CLOSED_RING = 0.35, 0.7
+# Half of the tissue in the middle of a slice differs by at least 0.03 in brain windows, by 0.024 in a window
+# of 200 HU, and by less than 0.01 in most windows for bone.
+_LEAST_CONTRAST, _LEAST_TISSUE = 0.02, 0.03
 
-# With the head reduced to 128 pixels, the decision changes for one slice in six of the data set (median size
-# 531 pixels); with 192 pixels, for one in twenty.
-_SMALL_HEAD_PX = 160
-# Separates body from air and lung. The longest head measures about 230 mm.
-_BODY_HU, _LARGEST_HEAD_MM = -300.0, 270.0
-# Share of the picture's side; a smaller object is the tip of a head or not a head.
-_TIP = 0.2
+# A head of fewer pixels, unless it is the tip of a head in a larger picture.
+_SMALL_HEAD_PX, _WHOLE_HEAD = 100, 0.5
+# A smaller object, as a share of the picture's side, is the tip of a head, where bone may be invisible.
+_TIP = 0.35
+# A head is thicker than twice this share of the frame; the arc of a head holder is thinner.
+_THIN = 0.075
 
 # Homogeneous tissue has at most this deviation of gray in 5 x 5 pixels; brain is a patch of this share or
 # more.
@@ -68,6 +72,7 @@ class Appearance:
         aspect: shorter side of the largest object divided by the longer.
         cut_off: share of the frame clipped to the head's brightest value.
         ring: share of 72 directions in which the head's rim is much brighter than its inside.
+        contrast: interquartile range of the tissue's gray in the middle; 1 if there is little tissue.
     """
 
     border: float
@@ -76,6 +81,7 @@ class Appearance:
     aspect: float
     cut_off: float
     ring: float
+    contrast: float
 
 
 @dataclass(frozen=True)
@@ -95,18 +101,19 @@ class GateFinding:
     odd: bool = False
 
 
-# A slice in Hounsfield units above the head or through its tip: too little to compare with training.
-NEARLY_EMPTY = GateFinding("warn", ("The slice is nearly empty.",), brain_visible=False)
+NO_HEAD = GateFinding(
+    "refuse", ("The slice shows no head: it is blank, or holds only air or a head holder.",), False, odd=True
+)
+# The tip of a head: too little to compare with training.
+NEARLY_EMPTY = GateFinding("warn", ("The slice shows only the tip of a head.",), brain_visible=False)
 
 
-def judge(pixels: NDArray[np.float32], *, colored: bool = False, from_hu: bool = False) -> GateFinding:
-    """Decide whether a slice is from a head CT.
+def judge(pixels: NDArray[np.float32], *, colored: bool = False) -> GateFinding:
+    """Decide whether a picture is a slice of a head CT.
 
     Args:
         pixels: (H, W) float32 display gray in [0, 1].
         colored: whether the file was in color.
-        from_hu: whether the gray was made from Hounsfield units. Such slices are not searched for burnt-in
-            text, and a nearly empty one (at the top of the head) is not refused.
 
     Raises:
         ScanError: the pixels are not a valid picture; see `core.imaging.preprocessing.to_frame`.
@@ -114,98 +121,68 @@ def judge(pixels: NDArray[np.float32], *, colored: bool = False, from_hu: bool =
     trimmed = trim_margins(np.asarray(pixels, dtype=np.float32))
     frame = to_frame(trimmed, _FRAME)
     appearance = _measure(trimmed, frame)
-    side = find_head(trimmed)[2]
-    if from_hu and (appearance is None or side < _TIP * min(trimmed.shape)):
-        return NEARLY_EMPTY
     if appearance is None:
-        return GateFinding("refuse", ("The image appears empty.",), False, odd=True)
-    brain_visible = _has_brain(frame)
-    refusals, warnings = [], []
+        return NO_HEAD
+    side = find_head(trimmed)[2]
+    boneless = appearance.cut_off < _NO_BONE and appearance.ring < _OPEN_RING
+    if boneless and side < _TIP * min(trimmed.shape):
+        return NEARLY_EMPTY
+    refusals = _list_refusals(appearance, colored, boneless)
+    warnings = _list_warnings(appearance, colored, boneless)
+    remarks = _list_remarks(trimmed, side)
+    reasons = (*refusals, *warnings, *remarks)
+    outcome: Outcome = "refuse" if refusals else "warn" if reasons else "read"
+    return GateFinding(outcome, reasons, _has_brain(frame), odd=bool(refusals or warnings))
+
+
+def _list_refusals(appearance: Appearance, colored: bool, boneless: bool) -> list[str]:
+    """Return strong evidence against a head CT."""
+    refusals = []
     bony = appearance.cut_off >= _LITTLE_BONE
-    if appearance.border > _FULL_BORDER:
-        if appearance.border_gray > _BRIGHT_BORDER:
-            refusals.append("The background is white; the image looks inverted.")
-        else:
+    if appearance.border > _ALL_FILLED and appearance.border_gray > _WHITE:
+        refusals.append("The background is white; the image looks inverted.")
+    elif appearance.border > _FILLED:
+        # Slices through the neck are cropped too: their bone is inside.
+        partly = appearance.border <= _ALL_FILLED
+        ringed = appearance.ring >= _CLOSED_RING or (partly and (bony or appearance.ring >= _OPEN_RING))
+        if boneless or not ringed:
             refusals.append(
-                "The image is filled to its borders, like a photograph or X-ray; head CT normally has a "
-                "black margin."
+                "The image is filled to its borders, like a photograph or X-ray, without a ring of skull."
             )
     if colored and not bony:
         refusals.append("The image is in color; CT is gray.")
-    elif colored:
+    if boneless:
+        refusals.append("No bone is visible, the brightest part of a head CT. This may be MRI.")
+    return refusals
+
+
+def _list_warnings(appearance: Appearance, colored: bool, boneless: bool) -> list[str]:
+    """Return weak evidence against a head CT in a brain window."""
+    warnings = []
+    bony = appearance.cut_off >= _LITTLE_BONE
+    if colored and bony:
         warnings.append("The image is in color; CT is gray.")
     if appearance.ellipse < _LEAST_ELLIPSE or appearance.aspect < _LEAST_ASPECT:
         warnings.append("The outline is not that of a head.")
-    if appearance.cut_off < _NO_BONE and appearance.ring < _OPEN_RING:
-        refusals.append("No bone is visible, the brightest part of a head CT. This may be MRI.")
-    elif not bony:
+    if appearance.contrast < _LEAST_CONTRAST:
+        warnings.append("The brain is nearly even, as in a wide window, such as one for bone.")
+    elif not bony and not boneless:
         warnings.append(
             "Bone is less bright than on CT in a brain window. This may be MRI, or CT in a wide window."
         )
-    remarks = [] if from_hu else _list_remarks(trimmed, side)
-    reasons = (*refusals, *warnings, *remarks)
-    outcome: Outcome = "refuse" if refusals else "warn" if reasons else "read"
-    return GateFinding(outcome, reasons, brain_visible, odd=bool(refusals or warnings))
+    return warnings
 
 
 def _list_remarks(trimmed: NDArray[np.float32], side: int) -> list[str]:
     """Return remarks on a small head and on burnt-in text."""
     remarks = []
-    if side < _SMALL_HEAD_PX:
+    if side < _SMALL_HEAD_PX and side > _WHOLE_HEAD * min(trimmed.shape):
         remarks.append(
             f"The head is small in the image ({side} pixels); details that the networks need may be lost."
         )
     if holds_text(trimmed):
         remarks.append("Text is burned into the image; it may identify the patient.")
     return remarks
-
-
-def judge_size(
-    found: GateFinding, pixels_hu: NDArray[np.float32], spacing_mm: tuple[float, float]
-) -> GateFinding:
-    """Add a refusal if the object in a slice is larger than a head.
-
-    Args:
-        found: result of `judge` for the slice.
-        pixels_hu: (H, W) float32 Hounsfield units.
-        spacing_mm: distance between rows and between columns.
-    """
-    from scipy import ndimage
-
-    height, width = pixels_hu.shape
-    scale = max(height, width) / _FRAME.size
-    size = (max(2, round(width / scale)), max(2, round(height / scale)))
-    small = np.asarray(Image.fromarray(pixels_hu).resize(size, Image.Resampling.BOX))
-    objects, n_objects = ndimage.label(ndimage.binary_opening(small > _BODY_HU, iterations=2))
-    if n_objects == 0:
-        return found
-    rows, columns = ndimage.find_objects(objects)[np.bincount(objects.ravel())[1:].argmax()]
-    tall = (rows.stop - rows.start) * height / small.shape[0] * spacing_mm[0]
-    wide = (columns.stop - columns.start) * width / small.shape[1] * spacing_mm[1]
-    if max(tall, wide) <= _LARGEST_HEAD_MM:
-        return found
-    reason = f"The object is {max(tall, wide):.0f} mm across, larger than a head."
-    return replace(found, outcome="refuse", reasons=(reason, *found.reasons), odd=True)
-
-
-def judge_familiarity(found: GateFinding, distance: float, familiarity: Familiarity) -> GateFinding:
-    """Add the evidence of the networks' features.
-
-    Args:
-        found: result of `judge` for the slice.
-        distance: the slice's distance from training; see core.gate.familiarity.
-        familiarity: limits of the experiment.
-
-    Returns:
-        `found`, unchanged if the distance is within the limit or the slice is nearly empty. Otherwise
-        with a warning, or a refusal if the picture is odd too or farther than every held-out slice.
-    """
-    if distance <= familiarity.limit or found is NEARLY_EMPTY:
-        return found
-    how_many = "any slice" if distance > familiarity.farthest else "nearly all slices"
-    reason = f"To the networks, the slice looks more unusual than {how_many} of the data set."
-    sure = found.odd or distance > familiarity.farthest
-    return replace(found, outcome="refuse" if sure else "warn", reasons=(*found.reasons, reason), odd=True)
 
 
 def is_brain_visible(pixels: NDArray[np.float32]) -> bool:
@@ -235,6 +212,8 @@ def _measure(trimmed: NDArray[np.float32], frame: NDArray[np.float32]) -> Appear
     # A wide closing includes nasal air and fat that the window shows black.
     closed = ndimage.binary_closing(np.pad(objects == sizes.argmax(), 8), iterations=6)[8:-8, 8:-8]
     head = ndimage.binary_fill_holes(closed)
+    if not ndimage.binary_erosion(head, iterations=round(_THIN * len(frame))).any():
+        return None
     rows, columns = np.nonzero(head)
     height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
     axes = np.linalg.eigvalsh(np.cov(np.stack([rows, columns])))
@@ -243,6 +222,8 @@ def _measure(trimmed: NDArray[np.float32], frame: NDArray[np.float32]) -> Appear
     inside = np.median(rays[:, :_BRAIN_ENDS])
     rim = rays[:, _RIM_BEGINS:].max(axis=1)
     border = _border(trimmed)
+    middle = frame[_MIDDLE]
+    tissue = middle[(middle > AIR) & (middle < BONE * max(float(brightest), BONE))]
     return Appearance(
         border=float((border > AIR).mean()),
         border_gray=float(np.median(border)),
@@ -250,6 +231,9 @@ def _measure(trimmed: NDArray[np.float32], frame: NDArray[np.float32]) -> Appear
         aspect=float(min(height, width) / max(height, width)),
         cut_off=float((frame[head] >= _CUT_OFF * brightest).sum() / frame.size),
         ring=float((rim > max(_BRIGHT_RIM * brightest, _OVER_INSIDE * inside)).mean()),
+        contrast=float(np.ptp(np.quantile(tissue, [0.25, 0.75])))
+        if tissue.size >= _LEAST_TISSUE * frame.size
+        else 1.0,
     )
 
 

@@ -1,6 +1,7 @@
 """Measure how a slice relates to an experiment's training data: its distance, and whether it is a copy.
 
-Both use reference values stored with the experiment (familiarity.safetensors), from which no picture can be
+The distance is for comparing data sets (`core.validation`); the gate judges by core.gate.head_ct. Both use
+reference values stored with the experiment (familiarity.safetensors), from which no picture can be
 reconstructed.
 
 **Distance.** For each fold, a principal component analysis is fitted to the features of the fold's network on
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ExperimentError
+from core.gate.head_ct import HeadCt
 from core.imaging import HASH_BITS, count_differing_bits, hash_picture
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ HELD_OUT_BEYOND_LIMIT = 0.005
 COPY_BITS = 22
 
 _FORM = "familiarity/1"
+_HEAD_CT = "head_ct."
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +93,14 @@ class Familiarity:
         limit: distance exceeded by one in 200 of the held-out slices.
         farthest: greatest distance of any held-out slice.
         hashes: (n, 32) uint8 perceptual hashes of the slices used for training or validation, each once.
+        head_ct: tells head CT from other images; None if it was not fitted.
     """
 
     spaces: Mapping[str, tuple[Space, ...]]
     limit: float
     farthest: float
     hashes: NDArray[np.uint8]
+    head_ct: HeadCt | None = None
 
     def distances(self, features: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float64]:
         """Return the (n,) distances of slices from their served features.
@@ -188,6 +193,9 @@ def pack_familiarity(familiarity: Familiarity) -> bytes:
                 f"{key}.axes": np.ascontiguousarray(space.axes, np.float16),
                 f"{key}.spread": np.append(space.spread, np.float32(space.residual)),
             }
+    if familiarity.head_ct is not None:
+        for framework, weights in familiarity.head_ct.weights.items():
+            tensors[_HEAD_CT + framework] = weights
     return save(tensors, metadata={"form": _FORM})
 
 
@@ -208,11 +216,24 @@ def unpack_familiarity(data: bytes, frameworks: Sequence[str], n_folds: int) -> 
             for framework in frameworks
         }
         hashes = tensors["hashes"]
+        # Experiments without this fit are judged by their pictures alone.
+        learned = {framework: tensors.get(_HEAD_CT + framework) for framework in frameworks}
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError("has another format") from error
     if hashes.dtype != np.uint8 or hashes.shape[1:] != (HASH_BITS // 8,) or not 0 < limit <= farthest:
         raise ValueError("contains no usable hashes or limits")
-    return Familiarity(spaces, limit, farthest, hashes)
+    return Familiarity(spaces, limit, farthest, hashes, _to_head_ct(learned))
+
+
+def _to_head_ct(weights: Mapping[str, NDArray | None]) -> HeadCt | None:
+    found = {name: one.astype(np.float32) for name, one in weights.items() if one is not None}
+    if not found:
+        return None
+    if len(found) < len(weights) or not all(
+        np.isfinite(one).all() and one.ndim == 1 for one in found.values()
+    ):
+        raise ValueError("contains invalid weights of the gate")
+    return HeadCt(found)
 
 
 def _to_space(tensors: Mapping[str, NDArray], key: str) -> Space:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,15 +32,15 @@ class Augmentation:
     Args:
         flip: mirror left to right half of the time.
         rotation_degrees: turn by up to this many degrees either way.
-        translation: shift by up to this share of the side, either way and in both directions.
+        translation: shift by up to this share of the side, either way, horizontally and vertically.
         zoom: scale by 1 - zoom to 1 + zoom; below 1.
         brightness: add up to this much gray either way (the range of gray is 1).
-        contrast: scale the distance from gray 0.5, where tissue normalisation puts the median of the soft
+        contrast: scale the distance from gray 0.5, where tissue normalization puts the median of the soft
             tissue, by 1 - contrast to 1 + contrast; at most 1.
         noise: a quarter of the images get Gaussian noise of standard deviation 0 to this (the range of gray
             is 1).
         blur: one image in six gets a Gaussian blur of standard deviation 0 to this, in pixels.
-        planted: number of copies with a planted hemorrhage that are added to the training slices, as a share
+        planted: number of copies with a planted lesion that are added to the training slices, as a share
             of these (see `core.synthetic.planting`); ignored by `augment_many`.
         views: number of augmented copies of each slice whose backbone features are computed once, for all
             epochs; 0: the unchanged slice alone. Ignored by `augment_many`, and without a backbone, where
@@ -134,48 +135,101 @@ def augment_many(
     return augmented
 
 
-def _augment_one(
-    image: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Return an image (h, w, c) uint8 after its changes as (h, w, 1) uint8: its channels are equal."""
-    height, width, _ = image.shape
+def move_masks(
+    masks: NDArray[np.bool_],
+    augmentation: Augmentation,
+    seed: int,
+    *,
+    numbers: NDArray[np.integer] | None = None,
+) -> NDArray[np.bool_]:
+    """Move masks as `augment_many` moves the images of the same seed and numbers; grays do not matter.
+
+    Args:
+        masks: (n, h, w) bool.
+        augmentation, seed, numbers: see `augment_many`.
+
+    Returns:
+        (n, h, w) bool; False beyond the picture. `masks` itself when no change moves pixels.
+    """
+    if not augmentation.moves:
+        return masks
+    moved = np.zeros_like(masks)
+    for index, mask in enumerate(masks):
+        if mask.any():
+            rng = np.random.default_rng([seed, index if numbers is None else int(numbers[index])])
+            affine, _ = _sample_changes(augmentation, mask.shape, rng)
+            # Bilinear on bytes: True where at least half of the pixel is covered.
+            plane = _move(Image.fromarray(mask.astype(np.uint8) * 255), affine)
+            moved[index] = np.asarray(plane) > 127
+    return moved
+
+
+class _Grays(NamedTuple):
+    """Sampled changes of gray, in units of a byte, and the radius of a blur in pixels."""
+
+    shift: float
+    factor: float
+    deviation: float
+    radius: float
+
+
+_Affine = tuple[float, float, float, float, float, float]
+
+
+def _sample_changes(
+    augmentation: Augmentation, shape: tuple[int, ...], rng: np.random.Generator
+) -> tuple[_Affine, _Grays]:
+    """Sample the changes of one image of this (height, width)."""
     # Sample all values, used or not, so that switching one change off does not shift the others' values.
     flip, is_noisy, noise, is_blurred, blur = rng.random(5).tolist()
     turn, right, down, zoom, brightness, contrast = rng.uniform(-1, 1, 6).tolist()
     affine = _affine(
-        height,
-        width,
+        shape[0],
+        shape[1],
         flip=augmentation.flip and flip < 0.5,
         angle=math.radians(augmentation.rotation_degrees * turn),
         shift=(augmentation.translation * down, augmentation.translation * right),
         scale=1 + augmentation.zoom * zoom,
     )
-    radius = augmentation.blur * blur if is_blurred < _BLURRED else 0.0
-    deviation = 255 * augmentation.noise * noise if is_noisy < _NOISY else 0.0
-    shift, factor = 255 * augmentation.brightness * brightness, 1 + augmentation.contrast * contrast
+    grays = _Grays(
+        shift=255 * augmentation.brightness * brightness,
+        factor=1 + augmentation.contrast * contrast,
+        deviation=255 * augmentation.noise * noise if is_noisy < _NOISY else 0.0,
+        radius=augmentation.blur * blur if is_blurred < _BLURRED else 0.0,
+    )
+    return affine, grays
+
+
+def _augment_one(
+    image: NDArray[np.uint8], augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return an image (h, w, c) uint8 after its changes as (h, w, 1) uint8: its channels are equal."""
+    affine, grays = _sample_changes(augmentation, image.shape[:2], rng)
     # The channels of "rgb" are equal: one of them is enough.
     plane = Image.fromarray(np.ascontiguousarray(image[..., 0]))
     if augmentation.moves:
-        plane = plane.transform(
-            plane.size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR, fillcolor=0
-        )
-    if radius:
-        plane = plane.filter(ImageFilter.GaussianBlur(radius))
-    if shift or factor != 1:
-        plane = plane.point(_gray_table(factor, shift))
+        plane = _move(plane, affine)
+    if grays.radius:
+        plane = plane.filter(ImageFilter.GaussianBlur(grays.radius))
+    if grays.shift or grays.factor != 1:
+        plane = plane.point(_gray_table(grays.factor, grays.shift))
     pixels = np.asarray(plane)
-    if deviation:
-        noisy = pixels + np.float32(deviation) * rng.standard_normal(pixels.shape, dtype=np.float32)
+    if grays.deviation:
+        noisy = pixels + np.float32(grays.deviation) * rng.standard_normal(pixels.shape, dtype=np.float32)
         pixels = np.where(pixels > _NOTHING, np.rint(noisy.clip(0, 255)), pixels).astype(np.uint8)
     return pixels[..., None]
 
 
+def _move(plane: Image.Image, affine: _Affine) -> Image.Image:
+    return plane.transform(plane.size, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR, fillcolor=0)
+
+
 def _affine(
     height: int, width: int, *, flip: bool, angle: float, shift: tuple[float, float], scale: float
-) -> tuple[float, float, float, float, float, float]:
+) -> _Affine:
     """Return PIL's coefficients (a, b, c, d, e, f), which map a point of the result to one of the source.
 
-    The result is the source mirrored, then turned about the centre, scaled, and shifted (down, right).
+    The result is the source mirrored, then turned about the center, scaled, and shifted (down, right).
     """
     cosine, sine = math.cos(angle) / scale, math.sin(angle) / scale
     sign = -1 if flip else 1

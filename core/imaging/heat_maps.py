@@ -28,6 +28,53 @@ def _interpolate(colors: tuple[str, ...]) -> NDArray[np.uint8]:
 
 MAGMA = _interpolate(_STEPS)
 
+# The meaning of the scale of colors at its ends and its middle; and what heat maps are, in words.
+SCALE_MARKS = ("far below", "at threshold", "far above")
+HEAT_WORDS = (
+    "A heat map estimates which places raised the network's probability. It does not outline a lesion, and "
+    "may be wrong; the model card says how often, where that was measured. Its strongest place shows how "
+    "the slice's probability compares with the decision threshold of slices: far below it, at it (the "
+    "middle of the scale) or far above it, on one scale for all slices and both networks. A dark map "
+    "excludes nothing."
+)
+
+
+def scale_heat(heat: NDArray, probability: float, threshold: float) -> NDArray[np.float32]:
+    """Return a heat map on the one scale on which heat maps of all slices and networks are shown.
+
+    Args:
+        heat: (h, w), 0 or more; only its proportions count.
+        probability: of the slice, from the network that the heat map is of; in [0, 1].
+        threshold: the decision threshold for this probability, in [0, 1].
+
+    Returns:
+        (h, w) in [0, 1]. Its maximum is `measure_strength(probability, threshold)`; a map without heat
+        stays 0.
+
+    >>> scale_heat(np.array([[0.0, 0.2]]), 0.3, 0.3).tolist()
+    [[0.0, 0.5]]
+    """
+    return stretch_heat(heat) * np.float32(measure_strength(probability, threshold))
+
+
+def stretch_heat(heat: NDArray) -> NDArray[np.float32]:
+    """Return a heat map divided by its maximum; a map without heat stays 0."""
+    values: NDArray[np.float32] = np.asarray(heat, dtype=np.float32)
+    highest = values.max(initial=np.float32(0))
+    return np.divide(values, highest if highest > 0 else np.float32(1), dtype=np.float32)
+
+
+def measure_strength(probability: float, threshold: float) -> float:
+    """Return the odds of a probability as their share of these odds and those of the threshold, in [0, 1].
+
+    It is 0.5 at the threshold, and increases with the probability.
+
+    >>> [round(measure_strength(p, 0.1), 2) for p in (0.0, 0.02, 0.1, 0.5, 1.0)]
+    [0.0, 0.16, 0.5, 0.9, 1.0]
+    """
+    odds, at_threshold = probability * (1 - threshold), threshold * (1 - probability)
+    return odds / (odds + at_threshold) if odds + at_threshold > 0 else 0.5
+
 
 def to_gray(frame: NDArray) -> Image.Image:
     """Return a frame, (H, W) in [0, 1] or uint8, as a gray picture of the same size."""
@@ -39,7 +86,8 @@ def overlay_heat(frame: NDArray, heat: NDArray, opacity: float) -> Image.Image:
 
     Args:
         frame: (H, W) gray values in [0, 1], or uint8.
-        heat: (h, w) in [0, 1], of any size; it is resized to the frame by bicubic interpolation.
+        heat: (h, w) in [0, 1], of any size, from `scale_heat`; it is resized to the frame by bicubic
+            interpolation.
         opacity: in [0, 1]; 0 shows the frame alone.
 
     Returns:
@@ -61,7 +109,10 @@ def overlay_heat(frame: NDArray, heat: NDArray, opacity: float) -> Image.Image:
 
 
 def render_color_bar(width: int = 512, height: int = 14) -> Image.Image:
-    """Return the colors of heat, from 0 at the left to 1 at the right, as an RGB picture."""
+    """Return the colors of heat, from 0 at the left to 1 at the right, as an RGB picture.
+
+    SCALE_MARKS name its ends and its middle.
+    """
     ramp = np.rint(np.linspace(0, 255, width)).astype(np.uint8)
     return Image.fromarray(np.tile(MAGMA[ramp], (height, 1, 1)), mode="RGB")
 

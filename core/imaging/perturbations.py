@@ -42,7 +42,7 @@ class Perturbation:
             "brightness", "contrast": relative change, -0.2 for 20 % less;
             "jpeg": quality of one more JPEG compression, 1 to 95;
             "translation": shift to the right and down, as a share of width and height;
-            "scale": factor of the size, about the picture's centre;
+            "scale": factor of the size, about the picture's center;
             "none": ignored.
 
     Raises:

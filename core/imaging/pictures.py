@@ -8,15 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging.preprocessing import Recipe, cut_frame, find_frame, to_frame
-from core.scans import Slice, Unit, Window, window_hu
+from core.scans import Slice, Unit, Window, turn_slice, window_hu
 
 # Finer than the input of the networks.
 PICTURE_SIZE = 512
 _AIR_HU = -1000
 
 
-def cut_picture(piece: Slice, unit: Unit, recipe: Recipe) -> NDArray[np.uint8] | NDArray[np.int16]:
-    """Return a slice as (512, 512), framed as for the networks: uint8 gray or int16 Hounsfield units."""
+def cut_picture(
+    piece: Slice, unit: Unit, recipe: Recipe, *, turned: int = 0
+) -> NDArray[np.uint8] | NDArray[np.int16]:
+    """Return a slice as (512, 512), framed as for the networks: uint8 gray or int16 Hounsfield units.
+
+    Args:
+        piece: the slice as its file holds it.
+        unit: of its scan.
+        recipe: of the networks.
+        turned: degrees counterclockwise by which it was turned upright, from its finding.
+    """
+    piece = turn_slice(piece, turned)
     fine = replace(recipe, size=PICTURE_SIZE)
     if unit == "gray":
         return np.rint(to_frame(piece.pixels, fine) * 255).astype(np.uint8)

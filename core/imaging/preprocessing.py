@@ -12,15 +12,13 @@ from pydantic import Field, ModelWrapValidatorHandler, ValidationError, WrapVali
 from pydantic.dataclasses import dataclass
 
 from core.errors import ScanError, StrokeError, explain_refusal
+from core.imaging.intensity import AIR, normalise_brain, normalise_tissue
 from core.scans import LEARNED, Window
 
 Channels = Literal["gray", "rgb"]
 Framing = Literal["whole", "head"]
-Intensity = Literal["unit", "tissue"]
+Intensity = Literal["unit", "tissue", "brain"]
 
-# Gray below AIR is air, in any usual brain window; above BONE it is saturated bone or metal.
-AIR, BONE = 0.12, 0.90
-_DARKEST_BONE = 0.75
 # The grays of a plain margin differ by less, including JPEG artefacts and uneven paper.
 _PLAIN = 0.15
 _WINDOW = {"level_hu", "width_hu"}
@@ -48,7 +46,8 @@ class Recipe:
         framing: "whole" takes the whole slice; "head" crops a square around the largest bright object, so
             that head holder, field of view and zoom matter less.
         intensity: "unit" keeps the gray values in [0, 1]; "tissue" moves the median of the soft tissue to
-            0.5 and scales by its median absolute deviation, so that the window matters less.
+            0.5 and scales by its median absolute deviation, so that the window matters less; "brain" does
+            so with the brain inside the skull, and blackens all outside the head.
         level_hu, width_hu: center and width of the window that turns Hounsfield units into gray values: the
             window of the training pictures. Not used for slices that are gray already.
     """
@@ -127,7 +126,9 @@ def prepare_frame(frame: np.ndarray, recipe: Recipe) -> np.ndarray:
         (size, size, c) float32 in [0, 1]; every value is a multiple of 1/255.
     """
     if recipe.intensity == "tissue":
-        frame = _normalise_tissue(frame)
+        frame = normalise_tissue(frame)
+    elif recipe.intensity == "brain":
+        frame = normalise_brain(frame)
     image = np.repeat(frame[..., None], recipe.shape[2], axis=2)
     return np.rint(image * 255).astype(np.float32) / np.float32(255)
 
@@ -141,7 +142,7 @@ def prepare_many(slices: Sequence[np.ndarray], recipe: Recipe) -> np.ndarray:
 
 
 def to_frame(pixels: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Return the slice framed and resized as for the network, but without intensity normalisation.
+    """Return the slice framed and resized as for the network, but without intensity normalization.
 
     Heat maps are aligned with this picture.
 
@@ -211,8 +212,16 @@ def trim_margins(pixels: np.ndarray) -> np.ndarray:
         pixels: (H, W) float32 gray values in [0, 1].
 
     Returns:
-        (H', W') float32, a view without the outer rows and columns of one gray above air. The whole picture
-        when nothing else would be left.
+        (H', W') float32, a view without the margin; see `find_margins`.
+    """
+    return pixels[find_margins(pixels)]
+
+
+def find_margins(pixels: np.ndarray) -> tuple[slice, slice]:
+    """Return the rows and columns (slices) of a picture inside its plain bright margin.
+
+    The margin are those outer rows and columns that have a single gray brighter than air. It is the whole
+    picture when nothing else would be left. Args as in `trim_margins`.
     """
     height, width = pixels.shape
     top, bottom, left, right = 0, height, 0, width
@@ -227,8 +236,8 @@ def trim_margins(pixels: np.ndarray) -> np.ndarray:
         left += is_plain(pixels[top:bottom, left])
         right -= is_plain(pixels[top:bottom, right - 1])
         if before == (top, bottom, left, right):
-            return pixels[top:bottom, left:right]
-    return pixels
+            return slice(top, bottom), slice(left, right)
+    return slice(0, height), slice(0, width)
 
 
 def find_head(pixels: np.ndarray) -> tuple[int, int, int]:
@@ -267,20 +276,7 @@ def find_head(pixels: np.ndarray) -> tuple[int, int, int]:
 
 
 def _whole(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return the smallest centred square around the whole picture, so that nothing is stretched."""
+    """Return the smallest centered square around the whole picture, so that nothing is stretched."""
     height, width = shape
     side = max(height, width)
     return (height - side) // 2, (width - side) // 2, side
-
-
-def _normalise_tissue(frame: np.ndarray) -> np.ndarray:
-    """Scale gray: the soft tissue's median to 0.5, 14 median absolute deviations to the full range."""
-    # In a darkened picture bone is darker too, and would count as tissue.
-    brightest = max(float(frame.max()), _DARKEST_BONE)
-    tissue = frame[(frame > AIR) & (frame < BONE * brightest)]
-    if tissue.size < frame.size // 200:
-        return frame
-    median = np.median(tissue)
-    # Bounded: very even tissue would stretch the grays too far, very mixed tissue would flatten them.
-    deviation = np.clip(np.median(np.abs(tissue - median)), 0.025, 0.075)
-    return np.clip(0.5 + (frame - median) / (14 * deviation), 0, 1).astype(np.float32)

@@ -5,15 +5,15 @@ The reference for familiarity (`core.gate.familiarity`) is computed in the same 
 Features are the activations before the last layer of a served network. A served network is the mean of K
 networks, one per fold; its features are theirs, concatenated in the order of the folds.
 
-The neighbours of a slice tested in fold k are training slices of fold k, compared in the features of fold k's
-network alone. That network did not train on the tested slice, but it did train on the neighbours. Similarity
+The neighbors of a slice tested in fold k are training slices of fold k, compared in the features of fold k's
+network alone. That network did not train on the tested slice, but it did train on the neighbors. Similarity
 is the cosine between two feature vectors after subtracting the mean of the fold's training slices, averaged
 over the frameworks: -1 to 1. Without the subtraction it would be 0.97 or more for all slices, because
 activations are not negative.
 
 The map is a principal component analysis of all served features, each scaled to mean 0 and variance 1. Use it
-to explore, not to measure: most of the networks trained on any given slice, and two axes hold only part of
-the variance. The variance of an axis is its share of the total.
+to explore, not to measure: any given slice was used to train most of the networks, and two axes hold only
+part of the variance. The variance of an axis is its share of the total.
 
 Near-duplicates are pictures that look the same by their perceptual hash, see `core.datasets`: a file saved
 again, or adjacent slices that hardly differ.
@@ -21,13 +21,15 @@ again, or adjacent slices that hardly differ.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from core.datasets import audit_dataset, read_pixels
+from core.audit import audit_dataset
+from core.datasets import read_pixels
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
 from core.gate import (
     FAMILIARITY_FILE,
@@ -109,7 +111,8 @@ def measure_features(
             on_progress(offset + done, 2 * n)
 
     served, hashes = _read_features(experiment, dataset, list(slices["file"]), lambda done: step(done, 0))
-    audit = audit_dataset(dataset, lambda done, _: step(done, n))
+    trained_on = dataset.select_known(experiment.card["protocol"]["labels"], experiment.finding_key)
+    audit = audit_dataset(trained_on, lambda done, _: step(done, n))
     pairs = [(first, second) for first, second, _ in audit.near_duplicates]
     pairs += [pair for group in audit.duplicates for pair in combinations(group, 2)]
     x, y = project_features(np.hstack(list(served.values())))
@@ -129,6 +132,10 @@ def measure_features(
 def store_features(experiment: Experiment, table: pd.DataFrame, familiarity: Familiarity) -> Experiment:
     """Store table and reference in the experiment, replacing older ones; return it. Errors as `add_files`."""
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.3f")
+    older = experiment.familiarity()
+    if older is not None:
+        # It depends on the networks only.
+        familiarity = replace(familiarity, head_ct=older.head_ct)
     return add_files(
         experiment, {FEATURES_TABLE: text.encode(), FAMILIARITY_FILE: pack_familiarity(familiarity)}
     )
@@ -159,14 +166,15 @@ def _read_features(
     experiment: Experiment, dataset: Dataset, files: list[str], on_file: Callable[[int], None]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the served features (n, d) float32 of these files by framework, and their hashes (n, 32)."""
-    from core.models import ServedModel
+    from core.serving import ServedModel
 
     models = {name: ServedModel(experiment.model_path(name)) for name in experiment.frameworks}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in models}
     hashes: list[np.ndarray] = []
     for start in range(0, len(files), _BLOCK):
         block = files[start : start + _BLOCK]
-        images = prepare_many([read_pixels(dataset, file) for file in block], experiment.recipe)
+        window = experiment.recipe.window
+        images = prepare_many([read_pixels(dataset, file, window) for file in block], experiment.recipe)
         hashes += map(hash_image, images)
         for name, model in models.items():
             parts[name].append(model.predict(images).features)

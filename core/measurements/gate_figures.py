@@ -1,8 +1,10 @@
 """Count how often the gate accepts, warns about and refuses slices of head CT, and other images.
 
 The results are in gate.csv. It has rows for the development images, on which the gate's limits were set, and
-for images kept aside until the limits were fixed. A row gives one kind's counts of slices and of unreadable
-files, and a sentence that describes the images. File names are not stored.
+for images kept aside until the limits were fixed; `core.measurements.gate_learning` adds rows "left_out", of
+the features alone. A row gives one kind's counts of slices and of unreadable
+files, and a sentence that describes the images; further rows give those of each source of head CT. File names
+are not stored.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ExperimentError, ScanError
 from core.evaluation import Interval, clopper_pearson, with_interval
-from core.experiments import OPTIONAL_TABLES, Experiment, add_files
-from core.reading import Reader, list_files
-from core.scans import Refused, iterate_study
+from core.experiments import OPTIONAL_TABLES, Experiment, add_files, read_experiment
+from core.measurements.gate_images import name_source, open_images
+from core.reading import Reader
+from core.scans import Refused, Scan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +28,8 @@ GATE_TABLE = "gate.csv"
 IMAGES = ("development", "kept_aside")
 KINDS = ("head_ct", "other")
 OUTCOMES = ("read", "warn", "refuse")
+# "head_ct: NAME" is the kind of the rows of one source.
+OF_SOURCE = "head_ct: "
 
 
 def measure_gate(
@@ -40,38 +45,50 @@ def measure_gate(
 
     Args:
         experiment: the gate uses its networks' features too.
-        head_ct: files and folders of head CT only; each is one upload, as in `core.reading.paths.read_paths`.
-        other: files and folders of pictures that are not head CT.
-        images: one of IMAGES.
+        head_ct: files, folders and manifests of head CT only; each folder is one upload, as in
+            `core.reading.paths.read_paths`.
+        other: files, folders and manifests of pictures that are not head CT.
+        images: one of IMAGES. Of public sets, "development" takes only slices that are not kept aside, and
+            "kept_aside" only those that are; see `core.measurements.gate_images`.
         what: a sentence that describes the images.
         on_file: called after each file with the number of files done and their total.
 
     Returns:
-        The rows of gate.csv for these images, one for each of KINDS; see `core.experiments.OPTIONAL_TABLES`.
+        The rows of gate.csv for these images, one for each of KINDS, then one for each source of head CT if
+        there are several; see `core.experiments.OPTIONAL_TABLES`.
+        Its `attrs["left_out"]` is the number of files of public sets that `images` leaves out.
 
     Raises:
         ScanError: code "empty": no file of a kind can be read.
     """
     import pandas as pd
 
-    kinds = zip(KINDS, (head_ct, other), strict=True)
-    uploads = [(kind, list_files([path])) for kind, paths in kinds for path in paths]
-    total, done = sum(len(files) for _, files in uploads), 0
+    done = 0
 
-    def count(files: list[tuple[Path, str]]) -> Iterator[tuple[str, Path]]:
+    def step() -> None:
         nonlocal done
-        for path, source in files:
-            yield source, path
-            # The generator is resumed when this file has been read.
-            done += 1
-            if on_file:
-                on_file(done, total)
+        done += 1
+        if on_file:
+            on_file(done, total)
 
+    kinds = zip(KINDS, (head_ct, other), strict=True)
+    kept = images == IMAGES[1]
+    opened = [(kind, path, open_images(path, kept, step)) for kind, paths in kinds for path in paths]
+    total = sum(one.n_files for _, _, one in opened)
     reader = Reader(experiment)
     counts = {kind: Counter[str]() for kind in KINDS}
-    for kind, files in uploads:
-        for outcomes in _judge_files(reader, count(files)):
+    sources: dict[str, Counter[str]] = {}
+    for kind, path, one in opened:
+        for outcomes in _judge(reader, one.scans):
             counts[kind].update(outcomes)
+            if kind == KINDS[0]:
+                sources.setdefault(name_source(path), Counter()).update(outcomes)
+    if len(sources) > 1:
+        counts |= {
+            OF_SOURCE + name: found
+            for name, found in sources.items()
+            if any(found[outcome] for outcome in OUTCOMES)
+        }
     rows = []
     for kind, found in counts.items():
         n = sum(found[outcome] for outcome in OUTCOMES)
@@ -83,14 +100,16 @@ def measure_gate(
                 code="empty",
             )
         rows.append([images, what, kind, n, *(found[outcome] for outcome in OUTCOMES), found["unreadable"]])
-    return pd.DataFrame(rows, columns=list(OPTIONAL_TABLES[GATE_TABLE]))
+    table = pd.DataFrame(rows, columns=list(OPTIONAL_TABLES[GATE_TABLE]))
+    table.attrs["left_out"] = sum(one.n_left_out for _, _, one in opened)
+    return table
 
 
 def store_gate(experiment: Experiment, table: pd.DataFrame) -> Experiment:
     """Store rows in the experiment's table, replacing those of the same images; return the experiment."""
     import pandas as pd
 
-    older = experiment.gate()
+    older = read_experiment(experiment.folder).gate()  # minutes later, another count may be stored
     if older is not None:
         others = older[~older["images"].isin(table["images"])]
         table = pd.concat([others, table]).sort_values("images", kind="stable")
@@ -98,23 +117,25 @@ def store_gate(experiment: Experiment, table: pd.DataFrame) -> Experiment:
 
 
 def compute_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the share of slices with each outcome, for each kind.
+    """Return the share of slices with each outcome, for each kind, and for each source of head CT.
 
     Args:
         table: the rows of gate.csv of one of IMAGES.
 
     Returns:
-        kind -> {"n": slices, "unreadable": files, and for each of OUTCOMES a FIGURE {"count": slices,
-        "value": share in [0, 1], "interval": 95 % interval of Clopper and Pearson (Biometrika, 1934), which
-        assumes independent slices}}.
+        kind, or "head_ct: NAME" -> {"n": slices, "unreadable": files, and for each of OUTCOMES a FIGURE
+        {"count": slices, "value": share in [0, 1], "interval": 95 % interval of Clopper and Pearson
+        (Biometrika, 1934), which assumes independent slices}}.
 
     Raises:
         ExperimentError: the table does not have one row for each kind, or its counts do not add up.
     """
     numbers = table.set_index("kind")[["n", *OUTCOMES, "unreadable"]]
     counts = numbers[list(OUTCOMES)]
+    kinds = list(numbers.index)
     is_valid = (
-        sorted(numbers.index) == sorted(KINDS)
+        sorted(kind for kind in kinds if not str(kind).startswith(OF_SOURCE)) == sorted(KINDS)
+        and len(set(kinds)) == len(kinds)
         and all(numbers.dtypes == "int64")
         and bool((numbers >= 0).all(axis=None))
         and bool((numbers["n"] > 0).all())
@@ -126,7 +147,7 @@ def compute_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
             remedy="measure again with: stroke-ct gate NAME --head-ct DIR --other DIR",
         )
     shares: dict[str, dict[str, Any]] = {}
-    for kind in KINDS:
+    for kind in kinds:
         n, *found, unreadable = map(int, numbers.loc[kind])
         low, high = clopper_pearson(found, n)
         shares[kind] = {"n": n, "unreadable": unreadable} | {
@@ -136,9 +157,9 @@ def compute_shares(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return shares
 
 
-def _judge_files(reader: Reader, files: Iterator[tuple[str, Path]]) -> Iterator[list[str]]:
+def _judge(reader: Reader, scans: Iterator[Scan | Refused]) -> Iterator[list[str]]:
     """Yield the outcomes of each scan's slices; "unreadable" for a file that is not a scan."""
-    for scan in iterate_study(files):
+    for scan in scans:
         if isinstance(scan, Refused):
             yield ["unreadable"]
             continue

@@ -8,7 +8,7 @@ equal those of `python -m core evaluate`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -23,8 +23,8 @@ from core.evaluation import (
     list_columns,
     measure_ranking,
     patient_level,
-    patient_names,
     recalibrate,
+    unit_names,
 )
 from core.experiments import Experiment
 from core.imaging import PERTURBATIONS, UNCHANGED, Perturbation, perturb, prepare
@@ -101,7 +101,7 @@ def measure_robustness(
         )
         for place in range(len(conditions))
     ]
-    bootstraps = _bootstrap_rows(scored[0])
+    bootstraps = _bootstrap_rows(scored[0], experiment.frameworks)
     return pd.DataFrame(
         {"perturbation": condition.name, "amount": condition.amount, "framework": name, **figures}
         for name in experiment.frameworks
@@ -145,7 +145,7 @@ def _prepare_block(
     images = np.empty((len(conditions), len(files), *recipe.shape), dtype=np.uint8)
 
     def fill(index: int) -> None:
-        pixels = read_pixels(dataset, files[index])
+        pixels = read_pixels(dataset, files[index], recipe.window)
         for place, condition in enumerate(conditions):
             # Not Python's hash() of the name, which differs from run to run.
             rng = np.random.default_rng([seed, place, zlib.crc32(files[index].encode())])
@@ -169,13 +169,13 @@ def _check_unchanged(
         )
 
 
-def _bootstrap_rows(rows: pd.DataFrame) -> dict[str, Bootstrap]:
+def _bootstrap_rows(rows: pd.DataFrame, frameworks: Sequence[str]) -> dict[str, Bootstrap]:
     """Return the resamples of slices and, where patients are known, of patients."""
-    names = patient_names(rows)
+    names = unit_names(rows)
     slices = {"slice": Bootstrap.over(names, len(rows))}
     if names is None:
         return slices
-    patients = np.unique(names)
+    patients = patient_level(rows, next(iter(frameworks)))[2]
     return slices | {"patient": Bootstrap.over(patients, len(patients))}
 
 

@@ -17,8 +17,8 @@ from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
 from core.gate import is_brain_visible
 from core.imaging import prepare_many
-from core.models import BATCH_SIZE, ServedModel
 from core.scans import Window, window_hu
+from core.serving import BATCH_SIZE, ServedModel
 
 CENTERS_HU = (30.0, 35.0, 40.0, 45.0)
 WIDTHS_HU = (80.0, 100.0, 120.0, 140.0, 160.0, 200.0)

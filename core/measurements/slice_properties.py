@@ -20,18 +20,21 @@ On the published set this finds the 61 series that start at the neck and the 21 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from core.datasets import read_pixels
-from core.evaluation import HEAD_REGIONS
-from core.experiments import OPTIONAL_TABLES
+from core.evaluation import HEAD_REGIONS, SOURCES_RULE
+from core.experiments import OPTIONAL_TABLES, Experiment, add_files, update_card
 from core.gate import is_brain_visible
 from core.imaging import AIR, BONE, Recipe, to_frame
+from core.sources import set_thresholds
+from core.training import describe_results
 
 if TYPE_CHECKING:
     from core.datasets import Dataset, Progress
@@ -44,6 +47,48 @@ _SIZE = 96
 _WHOLE = Recipe(size=_SIZE, channels="gray", framing="whole", intensity="unit")
 _HEAD = Recipe(size=_SIZE, channels="gray", framing="head", intensity="unit")
 _THREADS = 2
+
+
+def store_properties(experiment: Experiment, table: pd.DataFrame) -> Experiment:
+    """Store properties.csv, and choose thresholds and bands of patients anew if it changes their scores.
+
+    The properties say which slices a patient's score counts; the slices of an older experiment are not known
+    to count before. Thresholds of slices stay.
+
+    Raises:
+        ExperimentError: the experiment is read-only; thresholds of all sources cannot be chosen anew, see
+            `set_thresholds`.
+    """
+    data = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    stored = add_files(experiment, {"properties.csv": data})
+    results = describe_results(stored.predictions(), stored.frameworks)
+    kept = ("operating_points", "review_bands") if "review_bands" in stored.card else ("operating_points",)
+    changes = {key: _replace_patients(stored.card[key], results[key]) for key in kept}
+    if all(changes[key] == stored.card[key] for key in kept):
+        return stored
+    if stored.card["default_operating_point"] == SOURCES_RULE:
+        return set_thresholds(stored, changes)
+    return update_card(stored, changes)
+
+
+def _replace_patients(
+    old: Mapping[str, Mapping[str, Any]], new: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return thresholds or bands, framework -> level -> rule, with the patients of `new`."""
+    found = {}
+    for framework, levels in old.items():
+        found[framework] = {level: rules for level, rules in levels.items() if level != "patient"}
+        if patient := new[framework].get("patient"):
+            chosen = levels.get("patient", {})
+            own = {rule: value for rule, value in chosen.items() if rule == SOURCES_RULE}
+            found[framework]["patient"] = {
+                **{
+                    rule: list(value) if isinstance(value, tuple) else value
+                    for rule, value in patient.items()
+                },
+                **own,
+            }
+    return found
 
 
 def measure_properties(dataset: Dataset, on_progress: Progress | None = None) -> pd.DataFrame:
@@ -80,7 +125,8 @@ def measure_properties(dataset: Dataset, on_progress: Progress | None = None) ->
                 on_progress(done, len(files))
     position = np.full(len(files), np.nan)
     if dataset.has_patients:
-        for _, series in dataset.table.sort_values("number").groupby("patient"):
+        known = dataset.table[dataset.table["patient"] != ""]
+        for _, series in known.sort_values("number").groupby("patient"):
             rows = series.index.to_numpy()
             position[rows] = locate_slices(pictures[rows], spread[rows])
     table = pd.DataFrame(

@@ -83,7 +83,7 @@ def verify_experiment(
         MissingExtraError: a framework of the experiment is not installed.
         ExperimentError: the native weights cannot be run.
     """
-    from core.models import ServedModel
+    from core.serving import ServedModel
 
     run_native = run_native or run_in_child
     if dataset is None:
@@ -189,7 +189,8 @@ def _read_images(experiment: Experiment, dataset: Dataset, files: list[str]) -> 
 
     images = np.empty((len(files), *experiment.recipe.shape), dtype=np.uint8)
     for index, file in enumerate(files):
-        images[index] = as_bytes(prepare(read_pixels(dataset, file), experiment.recipe))
+        pixels = read_pixels(dataset, file, experiment.recipe.window)
+        images[index] = as_bytes(prepare(pixels, experiment.recipe))
     return images
 
 

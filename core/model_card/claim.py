@@ -165,7 +165,9 @@ def _judge_methods(facts: Facts) -> list[Coverage]:
         else Coverage(30, "covered", "Robustness"),
         Coverage(31, "partly", "Networks", "Grad-CAM; it was not measured whether it points at the finding"),
         _judge_internal(facts),
-        Coverage(33, "not available", "", "no other data set was measured with this experiment"),
+        Coverage(33, "covered", "In other hospitals")
+        if facts.validated
+        else Coverage(33, "not available", "", "no other data set was measured with this experiment"),
         Coverage(34, "not applicable", "", "no clinical trial"),
     ]
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.experiments import Experiment
-from core.model_card import measures, methods, origin, weaknesses
+from core.model_card import elsewhere, lesions, measures, methods, origin, weaknesses
 from core.model_card.claim import describe_claim
 from core.model_card.facts import Facts, gather_facts
-from core.model_card.markdown import plain
-from core.model_card.prose import render
+from core.model_card.markdown import plain, render
 
 # In the order of reading: purpose, data, methods, results, weaknesses.
 SECTIONS: dict[str, Callable[[Facts], str]] = {
@@ -22,10 +21,14 @@ SECTIONS: dict[str, Callable[[Facts], str]] = {
     "Preprocessing": methods.describe_preprocessing,
     "Networks": methods.describe_networks,
     "Training": methods.describe_training,
+    "Versions": methods.describe_history,
     "Decisions": measures.describe_decisions,
     "Results": measures.describe_results,
     "Calibration": measures.describe_calibration,
     "Comparison": measures.describe_comparison,
+    "In other hospitals": elsewhere.describe_elsewhere,
+    "Where the networks look": lesions.describe_looking,
+    "Lesion or hospital": lesions.describe_shortcut,
     "Robustness": weaknesses.describe_robustness,
     "Subgroups": weaknesses.describe_subgroups,
     "Failures": weaknesses.describe_failures,

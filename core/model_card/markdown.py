@@ -1,16 +1,21 @@
-"""Parts of Markdown: tables, lists, numbers, and figures with their intervals."""
+"""Parts of Markdown: tables, lists, numbers, figures with their intervals, and templates filled with them."""
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from core.system import escape_for_markdown as plain
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 # "share": 67.4 % [64-71]; "fine share": 67.4 % [64.1-70.9]; "number": 0.80 [0.74-0.85]; "fine": a decimal
-# more; "difference": with its sign.
-Style = Literal["share", "fine share", "number", "fine", "difference"]
+# more; "difference": with its sign; "points": a difference of shares, -3.7 points [-10.3 to +1.5].
+Style = Literal["share", "fine share", "number", "fine", "difference", "points"]
 Figure = Mapping[str, Any]
 
 
@@ -67,13 +72,16 @@ def format_figure(figure: Figure, style: Style = "number") -> str:
         decimals = 0 if style == "share" else 1
         ends = [f"{100 * end:.{decimals}f}" for end in interval or ()]
         return percent(value) + (f" [{'-'.join(ends)}]" if ends else "")
-    form = {"number": ".2f", "fine": ".3f", "difference": "+.3f"}[style]
-    digits = 2 if style == "number" else 3
+    scale, unit = (100, " points") if style == "points" else (1, "")
+    form = {"number": ".2f", "fine": ".3f", "difference": "+.3f", "points": "+.1f"}[style]
+    digits = {"number": 2, "points": 1}.get(style, 3)
     # Adding 0 turns a negative zero into a plain one.
-    ends = [format(round(end, digits) + 0.0, form) for end in interval or ()]
+    ends = [format(round(scale * end, digits) + 0.0, form) for end in interval or ()]
     # A hyphen between numbers that may be negative would read as a sign.
-    joint = "-" if style != "difference" and all(end >= 0 for end in interval or ()) else " to "
-    return format(round(value, digits) + 0.0, form) + (f" [{joint.join(ends)}]" if ends else "")
+    joint = "-" if not form.startswith("+") and all(end >= 0 for end in interval or ()) else " to "
+    return (
+        format(round(scale * value, digits) + 0.0, form) + unit + (f" [{joint.join(ends)}]" if ends else "")
+    )
 
 
 def figure_table(rows: Sequence[tuple[str, str, Style]], columns: Mapping[str, Mapping[str, Any]]) -> str:
@@ -103,8 +111,40 @@ def _explain(figure: Figure) -> str:
     if figure["interval"] is not None:
         return ""
     what = "no interval" if figure["value"] is not None else "not estimable"
-    return f"{what}: {figure.get('reason') or 'no reason is recorded'}"
+    reason = figure.get("reason") or "no reason is recorded"
+    return f"{what}: {reason.removeprefix(f'{what}: ')}"
 
 
 def _nothing(reason: str) -> dict[str, Any]:
     return {"value": None, "interval": None, "reason": reason}
+
+
+def render(name: str, **facts: Any) -> str:
+    """Return the text of `templates/NAME.md.j2` with these facts; a missing fact is an error.
+
+    Between paragraphs there is one blank line, also where a part is empty.
+    """
+    text = _templates().get_template(f"{name}.md.j2").render(facts)
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # HTML escapes would show in Markdown, so texts from outside pass the filter `plain` instead.
+    templates = Environment(
+        loader=PackageLoader("core.model_card"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "plain": plain,
+        "count": count,
+        "number": number,
+        "p_value": p_value,
+        "percent": percent,
+        "format_figure": format_figure,
+    }
+    return templates

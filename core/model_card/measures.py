@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.evaluation import CELLS, MAX_SHARE, RULES, SET_ASIDE, Measure, Rule, list_measures
+from core.evaluation import (
+    CELLS,
+    MAX_SHARE,
+    PATIENT_SCORE,
+    RULES,
+    SCORE_DETAIL,
+    SET_ASIDE,
+    SOURCES_RULE,
+    Measure,
+    Rule,
+    list_measures,
+)
 from core.model_card.facts import Facts
 from core.model_card.markdown import (
     Style,
@@ -17,9 +28,10 @@ from core.model_card.markdown import (
     paragraphs,
     percent,
     plain,
+    render,
     table,
 )
-from core.model_card.prose import render
+from core.model_card.sources import describe_by_source, describe_outcomes, describe_sources
 
 LEVELS = ("slice", "patient")
 # A decision curve has a hundred points; the card shows every tenth, the record all.
@@ -56,6 +68,11 @@ def describe_decisions(facts: Facts) -> str:
         "decisions",
         rules=table(["rule", "threshold", "suited when", *heads], rows),
         max_share=MAX_SHARE,
+        is_default_band=default != SOURCES_RULE,
+        patient_score=PATIENT_SCORE,
+        score_detail=SCORE_DETAIL,
+        outcomes=describe_outcomes(facts.experiment),
+        sources=describe_sources(facts.experiment),
         bands=table(["", "band", "share", "negative", "positive"], bands),
     )
 
@@ -71,6 +88,7 @@ def describe_results(facts: Facts) -> str:
     return paragraphs(
         f"On test data, with calibrated probabilities, at the default operating point ({rule}).",
         *(_describe_level(facts, level) for level in LEVELS),
+        describe_by_source(facts.experiment, facts.record["by_source"]),
         bullets(plain(note) for note in facts.record["notes"]),
     )
 
@@ -97,10 +115,12 @@ def _describe_level(facts: Facts, level: str) -> str:
         f"{count(one['n'], level)}, {number(one['positives'])} positive{share}.",
         table(["", *(f"{word}s" for word in CELLS.values())], counts),
         figure_table([*rates, *_rows(list_measures("ranking")), *_rows(list_measures("calibration"))], found),
-        "Predictive values at fixed prevalences and at that of the data:",
+        "Predictive values at fixed prevalences and at that of the data. The prevalence is held fixed, so "
+        "these intervals are narrower than those above:",
         _predictive_values(found),
         f"Among the {level}s outside the review band:",
         figure_table(rates, {title: of["review"] for title, of in found.items()}),
+        f"At the other operating points, all {level}s:" if others else "",
         *others,
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core.model_card.facts import Facts
-from core.model_card.markdown import plain, table
-from core.model_card.prose import render
+from core.model_card.markdown import plain, render, table
+from core.model_card.sources import describe_versions
 
 CHANNELS = {
     "gray": "one: the gray value",
@@ -19,18 +19,21 @@ FRAMING = {
 INTENSITY = {
     "unit": "gray values as they are, in [0, 1]",
     "tissue": "median of soft tissue shifted to 0.5, scaled by its median absolute deviation",
+    "brain": "median of the brain inside the skull shifted to 0.5, scaled by its median absolute deviation; "
+    "black outside the head",
 }
 
 
 # Layers whose name on the card is not the usual one.
-_KINDS = {"Trunk": "Backbone"}
+_KINDS = {"Trunk": "Backbone", "Normalisation": "Normalization"}
 # Settings whose name on the card says little.
 _SETTINGS = {
     "n_threads": "CPU threads",
+    "normalise": "batch normalization",
     "patience": "patience (0: no early stopping)",
     "planted": "copies with an inserted hemorrhage per training slice",
     "views": "augmented copies per slice",
-    "members": "averaged networks",
+    "members": "heads averaged within each fold's network:",
 }
 
 
@@ -84,6 +87,12 @@ def describe_training(facts: Facts) -> str:
         epochs=table(["", "folds", "epochs run", "epoch kept", "seconds"], _count_epochs(facts)),
         versions=table(["library", "version"], versions),
     )
+
+
+def describe_history(facts: Facts) -> str:
+    """Return how the networks changed from version to version."""
+    found = describe_versions(facts.experiment)
+    return found or "These are the first networks of this name (version 1)."
 
 
 def describe_checks(facts: Facts) -> str:

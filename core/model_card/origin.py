@@ -5,8 +5,8 @@ from __future__ import annotations
 from core.datasets import KNOWN_DATASET
 from core.evaluation import PATIENT_SCORE
 from core.model_card.facts import Facts
-from core.model_card.markdown import figure_table, number, table
-from core.model_card.prose import render
+from core.model_card.markdown import figure_table, number, render, table
+from core.model_card.sources import summarize_outcomes
 
 _PARTS = ("train", "validation", "test")
 
@@ -40,6 +40,7 @@ def describe_overview(facts: Facts) -> str:
         interval=facts.record["interval"],
         patient_score=PATIENT_SCORE,
         verdicts=_conclude(facts),
+        outcomes=summarize_outcomes(facts.experiment),
     )
 
 

@@ -6,14 +6,33 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from core.errors import StrokeError
-from core.evaluation import evaluate_experiment, list_measures
+from core.evaluation import SOURCES_RULE, evaluate_experiment, list_measures, measure_sources
 from core.experiments import Experiment
 from core.frameworks import TITLES
+from core.model_card.elsewhere import tabulate_validations
+from core.model_card.markdown import paragraphs
+from core.model_card.sources import (
+    describe_by_source,
+    describe_left_out,
+    describe_outcomes,
+    describe_sources,
+    describe_versions,
+)
 
 _END = "<!-- end of figures -->"
-_BEGINS = {
-    "<!-- all figures: written by `make figures` -->": False,
-    "<!-- main figures: written by `make figures` -->": True,
+# Marker -> which table follows it.
+_BEGINS: dict[str, Callable[[Sequence[Experiment]], str]] = {
+    "<!-- all figures: written by `make figures` -->": lambda found: render_figures(found),
+    "<!-- main figures: written by `make figures` -->": lambda found: render_figures(found, short=True),
+    "<!-- all figures elsewhere: written by `make figures` -->": lambda found: render_elsewhere(found),
+    "<!-- main figures elsewhere: written by `make figures` -->": lambda found: render_elsewhere(
+        found, short=True
+    ),
+    "<!-- outcomes: written by `make figures` -->": lambda found: render_outcomes(found),
+    "<!-- thresholds: written by `make figures` -->": lambda found: render_sources(found),
+    "<!-- by source: written by `make figures` -->": lambda found: render_by_source(found),
+    "<!-- left out: written by `make figures` -->": lambda found: render_left_out(found),
+    "<!-- versions: written by `make figures` -->": lambda found: render_versions(found),
 }
 
 
@@ -60,23 +79,66 @@ def render_figures(experiments: Sequence[Experiment], short: bool = False) -> st
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def replace_figures(text: str, experiments: Sequence[Experiment]) -> str:
-    """Return a Markdown text with the table between its two markers replaced.
+def render_elsewhere(experiments: Sequence[Experiment], short: bool = False) -> str:
+    """Return the tables of the stored validations of these experiments; those without one are left out."""
+    tables = [(one, found) for one in experiments if (found := tabulate_validations(one, short))]
+    if len(tables) == 1:
+        return tables[0][1]
+    return "\n\n".join(f"`{one.name}`:\n\n{found}" for one, found in tables) or "No validation is stored."
 
-    The first marker says which table it is: all figures, or the main ones.
+
+def render_outcomes(experiments: Sequence[Experiment]) -> str:
+    """Return what readers see of the experiments with thresholds of all sources, for docs/figures.md."""
+    chosen = [one for one in experiments if one.card["default_operating_point"] == SOURCES_RULE]
+    return paragraphs(*(f"`{one.name}`:\n\n{describe_outcomes(one)}" for one in chosen))
+
+
+def render_sources(experiments: Sequence[Experiment]) -> str:
+    """Return the tables of the experiments with thresholds of all sources, for docs/figures.md."""
+    return _join(experiments, describe_sources)
+
+
+def render_by_source(experiments: Sequence[Experiment]) -> str:
+    """Return the figures of each own source of the experiments on several, for docs/figures.md."""
+    found = _join(experiments, lambda one: describe_by_source(one, measure_sources(one)))
+    return found or "No experiment here is on several sources."
+
+
+def render_left_out(experiments: Sequence[Experiment]) -> str:
+    """Return the figures of networks trained without a source, for docs/figures.md."""
+    return _join(experiments, describe_left_out) or "For no experiment here was a source left out."
+
+
+def render_versions(experiments: Sequence[Experiment]) -> str:
+    """Return how the networks of the experiments changed, for docs/figures.md."""
+    return _join(experiments, describe_versions) or "All networks here are the first version."
+
+
+def _join(experiments: Sequence[Experiment], describe: Callable[[Experiment], str]) -> str:
+    return paragraphs(*(f"`{one.name}`:\n\n{found}" for one in experiments if (found := describe(one))))
+
+
+def replace_figures(text: str, experiments: Sequence[Experiment]) -> str:
+    """Return a Markdown text with each table between two markers replaced.
+
+    The first marker says which table it is: all figures, or the main ones, at home or elsewhere.
 
     Raises:
         StrokeError: the text lacks a marker.
     """
-    for begin, short in _BEGINS.items():
+    n_replaced = 0
+    for begin, make in _BEGINS.items():
         head, found, rest = text.partition(begin)
         _, end, tail = rest.partition(_END)
         if found and end:
-            return f"{head}{begin}\n{render_figures(experiments, short)}\n{end}{tail}"
-    raise StrokeError(
-        "The text has no place for the table of results",
-        remedy=f"write {' or '.join(_BEGINS)}, and {_END} after it",
-    )
+            text = f"{head}{begin}\n{make(experiments)}\n{end}{tail}"
+            n_replaced += 1
+    if not n_replaced:
+        raise StrokeError(
+            "The text has no place for the table of results",
+            remedy=f"write {' or '.join(_BEGINS)}, and {_END} after it",
+        )
+    return text
 
 
 def _render_figure(figure: dict[str, Any], percent: bool = False) -> str:

@@ -7,12 +7,10 @@ from typing import Any
 import pandas as pd
 
 from core.evaluation import LEVELS, patient_level, patient_names
-from core.gate import FAMILIARITY_FILE
 from core.imaging import Perturbation
 from core.measurements import GATE_TABLE, KINDS, OUTCOMES, compute_shares
 from core.model_card.facts import Facts
-from core.model_card.markdown import bullets, format_figure, number, plain, table
-from core.model_card.prose import render
+from core.model_card.markdown import bullets, format_figure, number, plain, render, table
 
 _KINDS = {"level": "region", "brightness": "brightness"}
 _WORST = 5
@@ -193,16 +191,18 @@ def describe_gate(facts: Facts) -> str:
         counts = []
         for images, rows in table_of_counts.groupby("images", sort=True):
             shares = compute_shares(rows)
-            unreadable = sum(one["unreadable"] for one in shares.values())
+            unreadable = sum(shares[kind]["unreadable"] for kind in KINDS)
             counts.append((images, rows["what"].iloc[0], _format_shares(shares), unreadable))
-    return render("what-is-refused", facts=facts, familiarity=FAMILIARITY_FILE, counts=counts)
+    known = facts.experiment.familiarity()
+    learned = known is not None and known.head_ct is not None
+    return render("what-is-refused", facts=facts, learned=learned, counts=counts)
 
 
 def _format_shares(shares: dict[str, dict[str, Any]]) -> str:
     titles = dict(zip(KINDS, ("head CT", "anything else"), strict=True))
     rows = [
         [
-            titles[kind],
+            titles[kind] if kind in titles else plain(kind.removeprefix("head_ct: ")),
             number(one["n"]),
             *(
                 f"{number(one[outcome]['count'])}: {format_figure(one[outcome], 'fine share')}"

@@ -1,16 +1,15 @@
 from .architecture import (
-    ARCHITECTURES as ARCHITECTURES,
     SCHEDULE as SCHEDULE,
     Architecture as Architecture,
     architecture_of as architecture_of,
+)
+from .architectures import (
+    ARCHITECTURES as ARCHITECTURES,
     get_architecture as get_architecture,
 )
 from .contract import (
     CNN as CNN,
+    CellTargets as CellTargets,
+    Inputs as Inputs,
     build_cnn as build_cnn,
-)
-from .onnx_model import (
-    BATCH_SIZE as BATCH_SIZE,
-    Served as Served,
-    ServedModel as ServedModel,
 )

@@ -10,11 +10,10 @@ from core.imaging import Augmentation, Recipe
 from core.models.backbone import Backbone, get_backbone
 from core.models.layers import (
     Convolution,
-    Dropout,
     FrozenBackbone,
     Layer,
     MaxPooling,
-    Normalisation,
+    MirroredDifference,
     SeparableConvolution,
     describe_layer,
     parse_layer,
@@ -25,6 +24,9 @@ SCHEDULE = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience")
 
 # The s of the soft maximum log(mean(exp(s x))) / s: near 0 it is the mean, near infinity the maximum.
 SHARPNESS = 4.0
+# Cards list the loss of cells among the layers, after the pooling; without one there is no such row.
+_CELL_LOSS = "CellLoss"
+_STRONGEST = "mean of the strongest"
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,13 @@ class Architecture:
     The head has one of two forms. For both, Grad-CAM has a closed form (no automatic differentiation):
 
     flatten   Flatten -> dropout -> Dense(hidden) -> ReLU -> dropout -> Dense(1)
-    evidence  dropout -> 1x1 convolution to one logit per position -> soft maximum over all positions, of
-              sharpness SHARPNESS: strong evidence at one position is enough for a positive slice
-              (multiple-instance learning; Pinheiro and Collobert, CVPR 2015, for the log-sum-exp)
+    evidence  dropout -> 1x1 convolution to one logit per position, the evidence map -> one logit for the
+              slice: strong evidence at few positions is enough (multiple-instance learning).
+              It is the mean of the `strongest` positions, or their soft maximum of sharpness SHARPNESS
+              (log-sum-exp; Pinheiro and Collobert, CVPR 2015)
+
+    With the mean of the strongest, the heat map is no Grad-CAM but the evidence itself: the probability of
+    each position.
 
     Args:
         name: short, for commands and cards.
@@ -54,6 +60,15 @@ class Architecture:
         members: number of networks of this form on the same backbone. They differ in their random initial
             weights and dropout, and each has its own loss; the mean of their logits is used (deep ensemble:
             Lakshminarayanan et al., NeurIPS 2017).
+        cell_weight: weight of the loss of single cells, the positions of the evidence map, where outlines of
+            the finding tell which of them show it; see `core.models.CNN.train_epoch`. 0: outlines are not
+            used.
+        cell_positive_weight: weight of a cell with the finding, relative to one without.
+        slice_weight: weight of the loss of whole slices; 0: only cells are learned from, which needs an
+            outline on every slice with the finding.
+        rough_outlines: outlines border or surround the lesion, as those of the edema around a hemorrhage:
+            cells in and beside them count as unknown, all others as free of it.
+        strongest: with "evidence", the number of positions whose mean is the slice's logit; 0: soft maximum.
     """
 
     name: str
@@ -71,6 +86,17 @@ class Architecture:
     patience: int
     augmentation: Augmentation = field(default_factory=Augmentation)
     members: int = 1
+    cell_weight: float = 0.0
+    cell_positive_weight: float = 1.0
+    slice_weight: float = 1.0
+    rough_outlines: bool = False
+    strongest: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.cell_weight or self.strongest) and self.pooling != "evidence":
+            raise ValueError("only an evidence map has cells")
+        if not self.cell_weight and self.slice_weight != 1:
+            raise ValueError("without a loss of cells, slices have the weight 1")
 
     @property
     def backbone(self) -> Backbone | None:
@@ -112,6 +138,8 @@ class Architecture:
                 size, n_features = -(-size // layer.stride), layer.filters
             elif isinstance(layer, SeparableConvolution):
                 n_features = layer.filters
+            elif isinstance(layer, MirroredDifference):
+                n_features *= 2
         return size, size, n_features
 
     def describe(self) -> list[dict[str, Any]]:
@@ -128,98 +156,26 @@ class Architecture:
         evidence: list[dict[str, Any]] = [
             {"layer": "Dropout", "rate": self.dropout},
             {"layer": "Convolution", "filters": 1, "kernel": 1, "stride": 1, "normalise": False},
-            {"layer": "Pooling", "kind": "soft maximum", "sharpness": SHARPNESS},
+            {"layer": "Pooling", "kind": _STRONGEST, "count": self.strongest}
+            if self.strongest
+            else {"layer": "Pooling", "kind": "soft maximum", "sharpness": SHARPNESS},
         ]
+        if self.cell_weight:
+            weights = {
+                "weight": self.cell_weight,
+                "positive_weight": self.cell_positive_weight,
+                "slice_weight": self.slice_weight,
+                "rough_outlines": self.rough_outlines,
+            }
+            evidence.append({"layer": _CELL_LOSS, **weights})
         mean = [{"layer": "Mean", "members": self.members, "activation": "sigmoid"}]
         if self.pooling == "flatten":
             return rows + head + (mean if self.members > 1 else [])
         return rows + evidence + mean
 
 
-ARCHITECTURES: dict[str, Architecture] = {
-    architecture.name: architecture
-    for architecture in (
-        Architecture(
-            name="plain",
-            title="Plain CNN on the whole image",
-            summary="The network behind a published accuracy of 97 %: four convolutions and a dense layer, "
-            "224x224 RGB.",
-            recipe=Recipe(size=224, channels="rgb", framing="whole", intensity="unit"),
-            features=(
-                Convolution(16, kernel=5, stride=2, normalise=True),
-                MaxPooling(2),
-                Convolution(32, normalise=True),
-                MaxPooling(2),
-                Convolution(48, normalise=True),
-                MaxPooling(2),
-                Convolution(64, normalise=True),
-                MaxPooling(2),
-            ),
-            pooling="flatten",
-            hidden=48,
-            dropout=0.2,
-            epochs=14,
-            batch_size=32,
-            learning_rate=1e-3,
-            weight_decay=0.0,
-            patience=5,
-            # No flip or rotation: the published networks recognize patients by such details.
-            augmentation=Augmentation(flip=False, brightness=0.03, contrast=0.05),
-        ),
-        Architecture(
-            name="framed",
-            title="Evidence-map network on the cropped head",
-            summary="Made for slice labels: crops the head, normalizes its gray values, computes features "
-            "with a pretrained backbone; the strongest local evidence decides.",
-            recipe=Recipe(size=256, channels="gray", framing="head", intensity="tissue"),
-            features=(
-                FrozenBackbone(),
-                Normalisation(),
-                Dropout(0.1),
-                Convolution(48, kernel=1, normalise=True),
-                SeparableConvolution(48),
-            ),
-            pooling="evidence",
-            hidden=0,
-            dropout=0.3,
-            members=4,
-            epochs=14,
-            batch_size=32,
-            learning_rate=2e-3,
-            weight_decay=1e-2,
-            patience=0,
-            augmentation=Augmentation(
-                flip=True,
-                rotation_degrees=15,
-                translation=0.06,
-                zoom=0.12,
-                brightness=0.06,
-                contrast=0.25,
-                noise=0.05,
-                blur=1.0,
-                planted=0.75,
-                views=3,
-            ),
-        ),
-    )
-}
-
-
-def get_architecture(name: str) -> Architecture:
-    """Return the architecture of this name.
-
-    Raises:
-        StrokeError: no architecture has this name; the message lists the known names.
-    """
-    if name not in ARCHITECTURES:
-        raise StrokeError(
-            f"There is no architecture {name!r}", remedy=f"choose one of {', '.join(ARCHITECTURES)}"
-        )
-    return ARCHITECTURES[name]
-
-
 def architecture_of(card: dict[str, Any]) -> Architecture:
-    """Return the architecture that a card, or the plan of a training, describes.
+    """Return the architecture that a card, or the plan of a training run, describes.
 
     Only the card is used, never ARCHITECTURES: a later change there does not affect a trained network.
 
@@ -256,11 +212,22 @@ def _parse_layers(rows: list[dict[str, Any]]) -> tuple[tuple[Layer, ...], dict[s
     *rest, last = rows
     members = last["members"] if last["layer"] == "Mean" else 1
     rows = rest if last["layer"] == "Mean" else rows
+    cells = {}
+    if rows[-1]["layer"] == _CELL_LOSS:
+        *rows, row = rows
+        cells = {
+            "cell_weight": row["weight"],
+            "cell_positive_weight": row["positive_weight"],
+            "slice_weight": row["slice_weight"],
+            "rough_outlines": row["rough_outlines"],
+        }
     if rows[-1]["layer"] == "Pooling":
         n_head, head = 3, {"pooling": "evidence", "hidden": 0, "dropout": rows[-3]["rate"]}
+        if rows[-1]["kind"] == _STRONGEST:
+            head["strongest"] = rows[-1]["count"]
     else:
         n_head, head = 5, {"pooling": "flatten", "hidden": rows[-3]["units"], "dropout": rows[-4]["rate"]}
-    return tuple(map(parse_layer, rows[:-n_head])), {**head, "members": members}
+    return tuple(map(parse_layer, rows[:-n_head])), {**head, **cells, "members": members}
 
 
 def _refuse(protocol: dict[str, Any], found: str) -> StrokeError:

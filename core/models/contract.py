@@ -9,13 +9,33 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from core.errors import MissingExtraError, StrokeError
 from core.frameworks import BY_NAME, FRAMEWORKS
 from core.models.architecture import Architecture
+
+
+class Inputs(Protocol):
+    """Inputs (n, ...) of a network, read batch by batch: an array, or rows of files."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice | np.ndarray, /) -> np.ndarray: ...
+
+
+class CellTargets(NamedTuple):
+    """The cells that show the finding, for n inputs. A cell is one position of the evidence map.
+
+    Attributes:
+        lesion: (n, h', w') uint8, 1 for a cell with the finding.
+        known: (n, h', w') uint8, 1 for a cell that counts in the loss; 0 where nothing is known of it.
+    """
+
+    lesion: np.ndarray
+    known: np.ndarray
 
 
 class CNN(Protocol):
@@ -44,7 +64,7 @@ class CNN(Protocol):
 
     def train_epoch(
         self,
-        inputs: np.ndarray,
+        inputs: Inputs,
         y_true: np.ndarray,
         sample_weight: np.ndarray,
         *,
@@ -52,8 +72,14 @@ class CNN(Protocol):
         learning_rate: float,
         seed: int,
         on_batch: Callable[[int], None],
+        cells: CellTargets | None = None,
     ) -> tuple[float, float]:
         """Train for one epoch, on batches in the given order.
+
+        The loss of a batch is the mean over its inputs of w * cross-entropy, plus the architecture's
+        `cell_weight` times the mean of the cells' cross-entropy over the known cells, weighted by w; both
+        averaged over the members. w is the input's weight. A cell with the finding counts
+        `cell_positive_weight` times.
 
         Args:
             inputs: (n, ...), see `embed`; feature maps may be float16.
@@ -63,21 +89,27 @@ class CNN(Protocol):
             learning_rate: for the whole epoch.
             seed: of this epoch's dropout.
             on_batch: called after each batch with the number of inputs done so far.
+            cells: for an evidence map: the cells of each input. None: only slices count.
 
         Returns:
-            Weighted mean cross-entropy and accuracy (at 0.5) over the epoch; each batch before its step.
+            Weighted mean cross-entropy (of slices, without the cells) and accuracy (at 0.5) over the epoch;
+            each batch is measured before its own optimizer step.
 
         Raises:
             TrainingError: the loss is no longer finite.
         """
         ...
 
-    def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
+    def predict_probability(self, inputs: Inputs) -> np.ndarray:
         """Return the probabilities of the positive class, (n,) float64, for inputs as from `embed`."""
         ...
 
     def explain(self, images: np.ndarray) -> np.ndarray:
-        """Return Grad-CAM heat maps (n, h', w') float32 in [0, 1], by automatic differentiation."""
+        """Return heat maps (n, h', w') float32 in [0, 1].
+
+        They are the probability of each position where the strongest positions decide (see `Architecture`),
+        and Grad-CAM by automatic differentiation elsewhere.
+        """
         ...
 
     def save_weights(self, path: Path) -> None:
@@ -89,7 +121,7 @@ class CNN(Protocol):
         ...
 
     def save_checkpoint(self, path: Path) -> None:
-        """Write the weights and the optimiser's state, whole or not at all."""
+        """Write the weights and the optimizer's state, whole or not at all."""
         ...
 
     def load_checkpoint(self, path: Path) -> None:
@@ -100,7 +132,8 @@ class CNN(Protocol):
         """Write the mean of `members` (networks like this one) as an ONNX file.
 
         Input "images" (n, h, w, c) float32 in [0, 1]; outputs "probability" (n, 1), "heat" (n, h', w') in
-        [0, 1] and "features" (n, members * the architecture's `n_vector`).
+        [0, 1] and "features" (n, members * the architecture's `n_vector`). With several members, each has
+        outputs of its own: "probability_0", "heat_0", "probability_1" and so on.
         """
         ...
 

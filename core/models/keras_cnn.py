@@ -19,15 +19,18 @@ import tensorflow as tf
 from core.errors import ExperimentError
 from core.models.architecture import Architecture
 from core.models.base import BaseCNN, scale
+from core.models.contract import CellTargets
+from core.models.keras_joint import answer
 from core.models.keras_layers import (
     GradCAM,
+    MapEvidence,
     NormaliseHeat,
     build_backbone,
     build_member,
     join_members,
     normalise_heat,
 )
-from core.models.onnx_file import shrink
+from core.serving import name_members, shrink
 from core.system import write_aside
 
 
@@ -53,13 +56,12 @@ class KerasCNN(BaseCNN):
         self._optimizer.build(self.network.trainable_variables)
         self._step = tf.function(self._take_step, reduce_retracing=True)
         self._forward = tf.function(
-            lambda inputs: tf.reduce_mean(self._compute_logits(inputs, training=False), axis=0),
+            lambda inputs: tf.reduce_mean(self._answer(inputs, training=False)[0], axis=0),
             reduce_retracing=True,
         )
 
-    def _compute_logits(self, inputs: tf.Tensor, *, training: bool) -> tf.Tensor:
-        """Return the logits (members, n) of inputs (n, h, w, c)."""
-        return tf.stack([member(inputs, training=training)[2][:, 0] for member in self._members])
+    def _answer(self, inputs: tf.Tensor, *, training: bool) -> tuple[tf.Tensor, tf.Tensor | None]:
+        return answer(self._members, inputs, self.architecture, training=training)
 
     def _embed_batch(self, images: np.ndarray) -> np.ndarray:
         assert self._embed is not None
@@ -74,19 +76,35 @@ class KerasCNN(BaseCNN):
                     layer.moving_variance.assign(variance)
 
     def _take_step(
-        self, inputs: tf.Tensor, target: tf.Tensor, weight: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self, inputs: tf.Tensor, target: tf.Tensor, weight: tf.Tensor, cells: CellTargets | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            logits = self._compute_logits(inputs, training=True)
+            logits, evidence = self._answer(inputs, training=True)
             loss = tf.reduce_mean(
                 weight
                 * tf.nn.sigmoid_cross_entropy_with_logits(
                     labels=tf.broadcast_to(target, tf.shape(logits)), logits=logits
                 )
             )
+            cell_loss = tf.zeros(())
+            if cells is not None and evidence is not None:
+                cell_loss = self._measure_cells(evidence, cells, weight)
+            total = self.architecture.slice_weight * loss + cell_loss
         variables = self.network.trainable_variables
-        self._optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss, tf.reduce_mean(logits, axis=0)
+        self._optimizer.apply(tape.gradient(total, variables), variables)
+        return loss, cell_loss, tf.reduce_mean(logits, axis=0)
+
+    def _measure_cells(self, evidence: tf.Tensor, cells: CellTargets, weight: tf.Tensor) -> tf.Tensor:
+        """Return the weighted loss of the known cells of evidence (members, n, h, w)."""
+        known = weight[:, None, None] * cells.known
+        each = tf.nn.weighted_cross_entropy_with_logits(
+            labels=tf.broadcast_to(cells.lesion, tf.shape(evidence)),
+            logits=evidence,
+            pos_weight=self.architecture.cell_positive_weight,
+        )
+        # A batch may have no known cell.
+        mean = tf.math.divide_no_nan(tf.reduce_sum(each * known), tf.reduce_sum(known) * len(self._members))
+        return self.architecture.cell_weight * mean
 
     def _start_epoch(self, *, learning_rate: float, seed: int) -> None:
         self._optimizer.learning_rate.assign(learning_rate)
@@ -96,10 +114,12 @@ class KerasCNN(BaseCNN):
                 variable.assign(np.array([seed & 0x7FFFFFFF, index], dtype=np.uint32))
 
     def _train_batch(
-        self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray
-    ) -> tuple[float, np.ndarray]:
-        loss, logits = self._step(tf.constant(inputs), tf.constant(target), tf.constant(weight))
-        return float(loss), logits.numpy()
+        self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray, cells: CellTargets | None
+    ) -> tuple[float, float, np.ndarray]:
+        own = None if cells is None else CellTargets(*map(tf.constant, cells))
+        step = self._step(tf.constant(inputs), tf.constant(target), tf.constant(weight), own)
+        loss, cell_loss, logits = step
+        return float(loss), float(cell_loss), logits.numpy()
 
     def _predict_batch(self, inputs: np.ndarray) -> np.ndarray:
         # Not Model.predict: called in a loop, its memory grows (keras-team/keras#13118).
@@ -108,6 +128,9 @@ class KerasCNN(BaseCNN):
 
     def explain(self, images: np.ndarray) -> np.ndarray:
         inputs = tf.constant(scale(self.embed(images)))
+        if self.architecture.strongest:
+            evidence = self._answer(inputs, training=False)[1]
+            return keras.ops.sigmoid(tf.reduce_mean(evidence, axis=0)).numpy()
         heats = []
         for member in self._members:
             # The gradient with respect to the feature map needs the head alone.
@@ -161,24 +184,21 @@ class KerasCNN(BaseCNN):
         probabilities, heats, features = [], [], []
         for cnn in members:
             answers = [(member, *member(inputs, training=False)) for member in cnn._members]
-            logits = [answer[3] for answer in answers]
+            logits = [one[3] for one in answers]
             logit = keras.layers.Average()(logits) if len(logits) > 1 else logits[0]
             probabilities.append(keras.layers.Activation("sigmoid")(logit))
-            heats.append(
-                NormaliseHeat()(
-                    [
-                        GradCAM(member.get_layer("head"), pooling)(maps, vector)
-                        for member, maps, vector, _ in answers
-                    ]
-                )
-            )
-            features += [answer[2] for answer in answers]
+            if self.architecture.strongest:
+                heats.append(MapEvidence()([one[4] for one in answers]))
+            else:
+                maps = [GradCAM(one[0].get_layer("head"), pooling)(one[1], one[2]) for one in answers]
+                heats.append(NormaliseHeat()(maps))
+            features += [one[2] for one in answers]
         mean = keras.layers.Average() if len(members) > 1 else (lambda parts: parts[0])
         join = keras.layers.Concatenate() if len(features) > 1 else (lambda parts: parts[0])
-        served = keras.Model(
-            images,
-            {"probability": mean(probabilities), "heat": mean(heats), "features": join(features)},
-        )
+        outputs = {"probability": mean(probabilities), "heat": mean(heats), "features": join(features)}
+        for names, probability, heat in zip(name_members(len(members)), probabilities, heats, strict=True):
+            outputs |= {names.probability: probability, names.heat: heat} if len(members) > 1 else {}
+        served = keras.Model(images, outputs)
         signature = [tf.TensorSpec((None, *self.architecture.recipe.shape), tf.float32, name="images")]
         with write_aside(path) as aside:
             # Name the outputs: the graph may change the dictionary's order.

@@ -14,22 +14,46 @@ from core.models.layers import (
     Dropout,
     Layer,
     MaxPooling,
+    MirroredDifference,
     Normalisation,
     SeparableConvolution,
 )
 
 
 class _SoftMaximum(keras.layers.Layer):
-    """Soft maximum log(mean(exp(s x))) / s over the positions of local logits: (n, h, w, 1) -> (n, 1)."""
+    """Soft maximum log(mean(exp(s x))) / s over the positions of local logits: (n, h, w, c) -> (n, c)."""
 
     def call(self, evidence: tf.Tensor) -> tf.Tensor:
-        _, height, width, _ = evidence.shape
-        total = keras.ops.logsumexp(SHARPNESS * evidence, axis=(1, 2))
-        return (total - math.log(height * width)) / SHARPNESS
+        return soften_maximum(evidence)
+
+
+class _Strongest(keras.layers.Layer):
+    """Mean of the `count` highest of the positions of local logits: (n, h, w, c) -> (n, c)."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+
+    def call(self, evidence: tf.Tensor) -> tf.Tensor:
+        return average_strongest(evidence, self._count)
+
+
+class MapEvidence(keras.layers.Layer):
+    """The probability of each position (n, h, w), from the local logits (n, h, w, 1) of several members."""
+
+    def call(self, evidence: list[tf.Tensor]) -> tf.Tensor:
+        return keras.ops.sigmoid(sum(evidence) / len(evidence))[..., 0]
+
+
+class Mirror(keras.layers.Layer):
+    """Joins (n, h, w, c) with its difference from its left-right mirror image: (n, h, w, 2 c)."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return keras.ops.concatenate([inputs, inputs - inputs[:, :, ::-1]], axis=3)
 
 
 class GradCAM(keras.layers.Layer):
-    """Grad-CAM (n, h, w) of one member, not yet normalised, from its feature map and vector.
+    """Grad-CAM (n, h, w) of one member, not yet normalized, from its feature map and vector.
 
     Grad-CAM (Selvaraju et al., ICCV 2017) weighs feature k by the mean over positions of d logit / d A_k.
     For Flatten -> dense W1 -> ReLU -> dense w2 the gradient of the flat vector is ((h > 0) * w2) @ W1. For
@@ -100,13 +124,12 @@ def build_backbone(backbone: Backbone, shape: tuple[int, int, int]) -> keras.Mod
 
 
 def build_member(architecture: Architecture) -> keras.Model:
-    """Return the trained layers: inputs -> feature map, vector and logit."""
+    """Return the trained layers: inputs -> feature map, vector and logit; with an evidence map, that too."""
     inputs = keras.Input(architecture.input_shape)
     values = inputs
     for layer in architecture.trained_layers:
         values = _build_layer(layer, values)
-    vector, logit = _build_head(architecture)(values)
-    return keras.Model(inputs, [values, vector, logit])
+    return keras.Model(inputs, [values, *_build_head(architecture)(values)])
 
 
 def join_members(members: list[keras.Model], architecture: Architecture) -> keras.Model:
@@ -123,7 +146,8 @@ def _build_head(architecture: Architecture) -> keras.Model:
     if architecture.pooling == "evidence":
         local = keras.layers.Dense(1, name="output")(keras.layers.Dropout(dropout)(feature_map))
         vector = keras.layers.GlobalMaxPooling2D()(feature_map)
-        return keras.Model(feature_map, [vector, _SoftMaximum()(local)], name="head")
+        pool = _Strongest(architecture.strongest) if architecture.strongest else _SoftMaximum()
+        return keras.Model(feature_map, [vector, pool(local), local], name="head")
     dropped = keras.layers.Dropout(dropout)(keras.layers.Flatten()(feature_map))
     hidden = keras.layers.Dense(architecture.hidden, activation="relu", name="hidden")(dropped)
     dropped = keras.layers.Dropout(dropout)(hidden)
@@ -154,10 +178,24 @@ def _build_layer(layer: Layer, values: tf.Tensor) -> tf.Tensor:
         return keras.layers.BatchNormalization(
             epsilon=1e-3, center=False, scale=False, trainable=False, name="normalisation"
         )(values)
+    if isinstance(layer, MirroredDifference):
+        return Mirror()(values)
     if isinstance(layer, MaxPooling):
         return keras.layers.MaxPooling2D(layer.size)(values)
     assert isinstance(layer, Dropout)
     return keras.layers.SpatialDropout2D(layer.rate)(values)
+
+
+def soften_maximum(evidence: tf.Tensor) -> tf.Tensor:
+    _, height, width, _ = evidence.shape
+    total = keras.ops.logsumexp(SHARPNESS * evidence, axis=(1, 2))
+    return (total - math.log(height * width)) / SHARPNESS
+
+
+def average_strongest(evidence: tf.Tensor, count: int) -> tf.Tensor:
+    _, height, width, n_maps = evidence.shape
+    rows = keras.ops.transpose(keras.ops.reshape(evidence, (-1, height * width, n_maps)), (0, 2, 1))
+    return keras.ops.mean(keras.ops.top_k(rows, min(count, height * width))[0], axis=-1)
 
 
 def normalise_heat(heat: tf.Tensor) -> tf.Tensor:

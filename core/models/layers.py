@@ -15,7 +15,7 @@ class FrozenBackbone:
 
 @dataclass(frozen=True)
 class Convolution:
-    """Square convolution, zero-padded by half its kernel, optional batch normalisation, then ReLU."""
+    """Square convolution, zero-padded by half its kernel, optional batch normalization, then ReLU."""
 
     filters: int
     kernel: int = 3
@@ -25,7 +25,7 @@ class Convolution:
 
 @dataclass(frozen=True)
 class SeparableConvolution:
-    """One square filter for each channel, zero-padded, then a 1x1 convolution, normalisation and ReLU."""
+    """One square filter for each channel, zero-padded, then a 1x1 convolution, normalization and ReLU."""
 
     filters: int
     kernel: int = 3
@@ -50,14 +50,37 @@ class Dropout:
     rate: float
 
 
-Layer = FrozenBackbone | Convolution | SeparableConvolution | Normalisation | MaxPooling | Dropout
+@dataclass(frozen=True)
+class MirroredDifference:
+    """The map, and the map minus its left-right mirror image: twice the channels.
+
+    A lesion is seen by comparing the two halves of the brain.
+    """
+
+
+Layer = (
+    FrozenBackbone
+    | Convolution
+    | SeparableConvolution
+    | Normalisation
+    | MaxPooling
+    | Dropout
+    | MirroredDifference
+)
 
 # The layers' names on cards. The first cards called the frozen backbone "Trunk".
 _LAYERS: dict[str, type[Layer]] = {
     "Trunk": FrozenBackbone,
     **{
         kind.__name__: kind
-        for kind in (Convolution, SeparableConvolution, Normalisation, MaxPooling, Dropout)
+        for kind in (
+            Convolution,
+            SeparableConvolution,
+            Normalisation,
+            MaxPooling,
+            Dropout,
+            MirroredDifference,
+        )
     },
 }
 _WORDS = {kind: word for word, kind in _LAYERS.items()}

@@ -14,15 +14,16 @@ from torch.nn import functional
 from core.errors import ExperimentError
 from core.models.architecture import Architecture
 from core.models.base import BaseCNN, scale
-from core.models.onnx_file import shrink
+from core.models.contract import CellTargets
+from core.models.pytorch_joint import answer
 from core.models.pytorch_layers import (
     Ensemble,
     FixedNormalisation,
     FrozenLayers,
     Member,
     list_members,
-    normalise_heat,
 )
+from core.serving import name_members, shrink
 from core.system import write_aside
 
 # What torch.load(weights_only=True) raises for a file that holds more than numbers.
@@ -30,23 +31,32 @@ _Unreadable = torch.serialization.pickle.UnpicklingError
 
 
 class _Served(nn.Module):
-    """The mean of several networks with its Grad-CAM, for export; the input is (n, h, w, c)."""
+    """The mean of several networks with its Grad-CAM, and each network's own, for export.
+
+    The input is (n, h, w, c).
+    """
 
     def __init__(self, stem: nn.Module, networks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.stem = stem
         self.networks = nn.ModuleList(networks)
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         inputs = self.stem(images.permute(0, 3, 1, 2))
         probabilities, heats, vectors = [], [], []
         for network in self.networks:
             answers = [(member, *member(inputs)) for member in list_members(network)]
-            probabilities.append(torch.sigmoid(torch.stack([answer[3] for answer in answers]).mean(0)))
-            heat = torch.stack([member.explain(maps, vector) for member, maps, vector, _ in answers]).mean(0)
-            heats.append(normalise_heat(heat))
-            vectors += [answer[2] for answer in answers]
-        return torch.stack(probabilities).mean(0), torch.stack(heats).mean(0), torch.cat(vectors, dim=1)
+            probabilities.append(torch.sigmoid(torch.stack([one[3] for one in answers]).mean(0)))
+            if answers[0][0].strongest:
+                heats.append(torch.sigmoid(torch.stack([one[4] for one in answers]).mean(0)))
+            else:
+                heat = torch.stack([member.explain(maps, vector) for member, maps, vector, *_ in answers])
+                heats.append(_normalise_heat(heat.mean(0)))
+            vectors += [one[2] for one in answers]
+        means = torch.stack(probabilities).mean(0), torch.stack(heats).mean(0), torch.cat(vectors, dim=1)
+        if len(heats) == 1:
+            return means
+        return *means, *(value for pair in zip(probabilities, heats, strict=True) for value in pair)
 
 
 class PytorchCNN(BaseCNN):
@@ -90,37 +100,56 @@ class PytorchCNN(BaseCNN):
         self.network.train()
 
     def _train_batch(
-        self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray
-    ) -> tuple[float, np.ndarray]:
-        logits = self._compute_logits(_to_tensor(inputs))
+        self, inputs: np.ndarray, target: np.ndarray, weight: np.ndarray, cells: CellTargets | None
+    ) -> tuple[float, float, np.ndarray]:
+        logits, evidence = answer(self.network, _to_tensor(inputs))
         loss = functional.binary_cross_entropy_with_logits(
             logits,
             torch.from_numpy(target).expand_as(logits),
             torch.from_numpy(weight).expand_as(logits),
         )
+        cell_loss = loss.new_zeros(())
+        if cells is not None and evidence is not None:
+            cell_loss = self._measure_cells(evidence, cells, torch.from_numpy(weight))
         self._optimizer.zero_grad()
-        loss.backward()
+        (self.architecture.slice_weight * loss + cell_loss).backward()
         self._optimizer.step()
-        return loss.item(), logits.detach().mean(0).numpy()
+        return loss.item(), cell_loss.item(), logits.detach().mean(0).numpy()
 
-    def _compute_logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the logits (members, n) of inputs (n, c, h, w)."""
-        return torch.stack([member(inputs)[2][:, 0] for member in list_members(self.network)])
+    def _measure_cells(
+        self, evidence: torch.Tensor, cells: CellTargets, weight: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the weighted loss of the known cells of evidence (members, n, h, w)."""
+        known = weight[:, None, None] * torch.from_numpy(cells.known)
+        each = functional.binary_cross_entropy_with_logits(
+            evidence,
+            torch.from_numpy(cells.lesion).expand_as(evidence),
+            pos_weight=evidence.new_tensor(self.architecture.cell_positive_weight),
+            reduction="none",
+        )
+        # A batch may have no known cell.
+        total = known.sum().clamp(min=torch.finfo(known.dtype).tiny) * len(evidence)
+        return self.architecture.cell_weight * (each * known).sum() / total
 
     @torch.no_grad()
     def _predict_batch(self, inputs: np.ndarray) -> np.ndarray:
         self.network.eval()
-        return torch.sigmoid(self._compute_logits(_to_tensor(inputs)).mean(0)).numpy()
+        return torch.sigmoid(answer(self.network, _to_tensor(inputs))[0].mean(0)).numpy()
 
     def explain(self, images: np.ndarray) -> np.ndarray:
         self.network.eval()
         inputs = _to_tensor(scale(self.embed(images)))
+        if self.architecture.strongest:
+            with torch.no_grad():
+                evidence = answer(self.network, inputs)[1]
+            assert evidence is not None
+            return torch.sigmoid(evidence.mean(0)).numpy()
         heats = []
         for member in list_members(self.network):
-            feature_map, _, logit = member(inputs)
+            feature_map, _, logit, _ = member(inputs)
             gradient = torch.autograd.grad(logit.sum(), feature_map)[0]
             heats.append(functional.relu((gradient.mean((2, 3), keepdim=True) * feature_map).sum(1)))
-        return normalise_heat(torch.stack(heats).mean(0)).detach().numpy()
+        return _normalise_heat(torch.stack(heats).mean(0)).detach().numpy()
 
     def save_weights(self, path: Path) -> None:
         with write_aside(path) as aside, open(aside, "wb") as file:
@@ -144,6 +173,7 @@ class PytorchCNN(BaseCNN):
     def export_onnx(self, members: Sequence[PytorchCNN], path: Path) -> None:
         served = _Served(self._stem, [member.network for member in members]).eval()
         example = torch.zeros(2, *self.architecture.recipe.shape)
+        named = [name for member in name_members(len(members)) for name in member]
         with write_aside(path) as aside:
             torch.onnx.export(
                 served,
@@ -151,7 +181,7 @@ class PytorchCNN(BaseCNN):
                 str(aside),
                 dynamo=True,
                 input_names=["images"],
-                output_names=["probability", "heat", "features"],
+                output_names=["probability", "heat", "features", *(named if len(members) > 1 else [])],
                 dynamic_shapes=({0: torch.export.Dim("n", min=1, max=4096)},),
                 external_data=False,
                 verbose=False,
@@ -163,6 +193,11 @@ class PytorchCNN(BaseCNN):
 def _to_tensor(batch: np.ndarray) -> torch.Tensor:
     """Return (n, h, w, c) float32 as a tensor (n, c, h, w), channels last in memory."""
     return torch.from_numpy(batch).permute(0, 3, 1, 2)
+
+
+def _normalise_heat(heat: torch.Tensor) -> torch.Tensor:
+    """Return each (n, h, w) map divided by its maximum; a map without heat stays 0."""
+    return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-6)
 
 
 def _strip_traces(path: Path) -> None:

@@ -16,11 +16,12 @@ from core.models.layers import (
     Dropout,
     Layer,
     MaxPooling,
+    MirroredDifference,
     Normalisation,
     SeparableConvolution,
 )
 
-# The epsilon of normalisations in the Keras network.
+# The epsilon of normalizations in the Keras network.
 _EPSILON = 1e-3
 
 
@@ -61,7 +62,7 @@ class FrozenLayers(nn.Module):
 
 
 class FixedNormalisation(nn.Module):
-    """Normalisation of channels (n, c, h, w) by a fixed mean and variance, set by `PytorchCNN.adapt`."""
+    """Normalization of channels (n, c, h, w) by a fixed mean and variance, set by `PytorchCNN.adapt`."""
 
     mean: torch.Tensor
     variance: torch.Tensor
@@ -75,10 +76,18 @@ class FixedNormalisation(nn.Module):
         return (inputs - self.mean) * torch.rsqrt(self.variance + _EPSILON)
 
 
-class Member(nn.Module):
-    """The trained layers of an architecture: (n, c, h, w) -> feature map, vector and logit.
+class Mirror(nn.Module):
+    """Joins (n, c, h, w) with its difference from its left-right mirror image: (n, 2 c, h, w)."""
 
-    The vector is the hidden layer, or the maximum of each feature over all positions.
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([inputs, inputs - inputs.flip(3)], dim=1)
+
+
+class Member(nn.Module):
+    """The trained layers of an architecture: (n, c, h, w) -> feature map, vector, logit and evidence.
+
+    The vector is the hidden layer, or the maximum of each feature over all positions. The evidence is the
+    logit of each position, (n, h, w); None with the pooling "flatten".
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -89,9 +98,11 @@ class Member(nn.Module):
             layers += _build_layer(layer, n_channels)
             if isinstance(layer, Convolution | SeparableConvolution):
                 n_channels = layer.filters
+            elif isinstance(layer, MirroredDifference):
+                n_channels *= 2
         self.features = nn.Sequential(*layers)
         self.feature_shape = architecture.feature_shape
-        self.pooling = architecture.pooling
+        self.pooling, self.strongest = architecture.pooling, architecture.strongest
         self.dropout = nn.Dropout(architecture.dropout)
         if self.pooling == "flatten":
             self.hidden = nn.Linear(math.prod(self.feature_shape), architecture.hidden)
@@ -105,18 +116,24 @@ class Member(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(
+        self, inputs: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
         feature_map = self.features(inputs)
         if self.pooling == "flatten":
             hidden = functional.relu(self.hidden(self.dropout(feature_map.flatten(1))))
-            return feature_map, hidden, self.output(self.dropout(hidden))
+            return feature_map, hidden, self.output(self.dropout(hidden)), None
         height, width, _ = self.feature_shape
-        evidence = self.output(self.dropout(feature_map).flatten(2).transpose(1, 2))
-        logit = (torch.logsumexp(SHARPNESS * evidence, dim=1) - math.log(height * width)) / SHARPNESS
-        return feature_map, feature_map.amax((2, 3)), logit
+        evidence = self.output(self.dropout(feature_map).flatten(2).transpose(1, 2)).transpose(1, 2)
+        return (
+            feature_map,
+            feature_map.amax((2, 3)),
+            pool_evidence(evidence, self.strongest),
+            evidence.reshape(-1, height, width),
+        )
 
     def explain(self, feature_map: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        """Return the Grad-CAM (n, h, w), not yet normalised, without automatic differentiation.
+        """Return the Grad-CAM (n, h, w), not yet normalized, without automatic differentiation.
 
         Grad-CAM (Selvaraju et al., ICCV 2017) weighs feature k by the mean over positions of d logit / d A_k.
         For Flatten -> dense W1 -> ReLU -> dense w2 the gradient of the flat vector is ((h > 0) * w2) @ W1.
@@ -147,6 +164,13 @@ def list_members(network: nn.Module) -> list[Member]:
     return [member for member in found if isinstance(member, Member)]
 
 
+def pool_evidence(evidence: torch.Tensor, strongest: int) -> torch.Tensor:
+    """Return the mean of the strongest positions along the last axis; with 0, the soft maximum of all."""
+    if strongest:
+        return evidence.topk(min(strongest, evidence.shape[-1]), dim=-1).values.mean(-1)
+    return (torch.logsumexp(SHARPNESS * evidence, dim=-1) - math.log(evidence.shape[-1])) / SHARPNESS
+
+
 def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
     if isinstance(layer, Convolution):
         convolution = nn.Conv2d(
@@ -170,6 +194,8 @@ def _build_layer(layer: Layer, n_channels: int) -> list[nn.Module]:
         ]
     if isinstance(layer, Normalisation):
         return [FixedNormalisation(n_channels)]
+    if isinstance(layer, MirroredDifference):
+        return [Mirror()]
     if isinstance(layer, MaxPooling):
         return [nn.MaxPool2d(layer.size)]
     assert isinstance(layer, Dropout)
@@ -189,8 +215,3 @@ def _freeze(layer: nn.Conv2d, arrays: dict[str, np.ndarray], name: str) -> nn.Co
 def _pad(values: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
     before, after = compute_padding(kernel, stride)
     return functional.pad(values, (before, after, before, after))
-
-
-def normalise_heat(heat: torch.Tensor) -> torch.Tensor:
-    """Return each (n, h, w) map divided by its maximum; a map without heat stays 0."""
-    return heat / heat.amax((1, 2), keepdim=True).clamp(min=1e-6)

@@ -1,4 +1,4 @@
-"""Read a Scan with the networks of an experiment: findings, decisions, verdicts."""
+"""Read a Scan with the networks of an experiment: findings, verdicts, conclusions."""
 
 import lazy_loader
 

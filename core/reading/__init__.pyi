@@ -1,7 +1,24 @@
+from .decision import (
+    CARD as CARD,
+    Site as Site,
+    check_site as check_site,
+)
 from .findings import (
     Findings as Findings,
+    ModelFinding as ModelFinding,
     Refusal as Refusal,
     SliceFinding as SliceFinding,
+)
+from .held_out import (
+    HeldOutReader as HeldOutReader,
+)
+from .outcome import (
+    OUTCOMES as OUTCOMES,
+    Outcome as Outcome,
+    combine_outcomes as combine_outcomes,
+    decide as decide,
+    name_outcome as name_outcome,
+    needs_review as needs_review,
 )
 from .paths import (
     group_refusals as group_refusals,
@@ -10,9 +27,13 @@ from .paths import (
     read_paths as read_paths,
 )
 from .reader import (
+    COPY as COPY,
     Reader as Reader,
+)
+from .redecision import (
     apply_operating_points as apply_operating_points,
 )
 from .verdict import (
     RULE as RULE,
+    make_study_rules as make_study_rules,
 )

@@ -11,13 +11,16 @@ import numpy as np
 
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment
-from core.gate import GateFinding, judge, judge_familiarity, judge_size
-from core.imaging import Recipe, prepare_frame, to_frame
-from core.models import BATCH_SIZE, Served, ServedModel
-from core.reading.decision import Rule, make_rules
+from core.gate import GateFinding, judge, judge_features, judge_hu, turn_upright
+from core.imaging import Recipe, prepare
+from core.reading.coverage import describe_coverage
+from core.reading.decision import Rule, Site, check_site, make_rules, name_decider
 from core.reading.findings import Findings, ModelFinding, SliceFinding
-from core.reading.verdict import StudyRule, Verdict, judge_slice, make_study_rules, reach_verdicts
-from core.scans import COLORED, OTHER_PART, Scan, Slice, window_hu
+from core.reading.outcome import OVERRIDE_NOTE
+from core.reading.scan_verdicts import reach_scan_verdicts
+from core.reading.verdict import StudyRule, make_study_rules
+from core.scans import COLORED, OTHER_PART, Scan, Slice, to_gray
+from core.serving import BATCH_SIZE, Served, ServedModel
 from core.system import map_parallel
 
 SEEN_IN_TRAINING = "The networks were trained or tuned on this file, so the result is too optimistic."
@@ -33,15 +36,24 @@ class Reader:
 
     Args:
         experiment: from core.experiments.
+        site: a calibration for one site (from core.validation), which decides in place of the card's.
+        familiarity: also measure how far each slice is from training; no decision needs it.
 
     Raises:
-        ExperimentError: a network is missing, damaged, or does not fit the experiment's recipe.
+        ExperimentError: a network is missing, damaged, or does not fit the experiment's recipe; or the site
+            calibration is of another experiment, or of another version of this one.
     """
 
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(
+        self, experiment: Experiment, site: Site | None = None, *, familiarity: bool = False
+    ) -> None:
+        if site is not None:
+            check_site(site, experiment)
         self.experiment = experiment
+        self.site = site
         self._seen = experiment.training_hashes()
         self._familiarity = experiment.familiarity()
+        self._measures_familiarity = familiarity
 
         def load(framework: str) -> ServedModel:
             # Slices are read in parallel, so more threads per network would only compete.
@@ -69,10 +81,12 @@ class Reader:
     ) -> Findings:
         """Read every slice of a scan with every network, unless the gate refuses the scan.
 
+        A scan is turned upright before where that is sure; see core.gate.orientation.
+
         Args:
             scan: from core.scans.
             operating_points: framework -> decision threshold on calibrated probabilities, in place of the
-                card's default; each has its own review band.
+                default of the card or the site; each has its own review band.
             override_gate: read the scan even if the gate refuses it; the findings say so.
             on_slices: called with each batch of slices in order, as soon as it is read; an exception in it
                 ends the reading.
@@ -82,8 +96,10 @@ class Reader:
                 only the networks' features show it, `on_slices` has been called before.
             ExperimentError: a network failed, or an operating point is for an unknown framework.
         """
-        rules = make_rules(self.experiment, operating_points or {})
-        warnings = scan.warnings + ((SEEN_IN_TRAINING,) if scan.sha256 in self._seen else ())
+        rules = make_rules(self.experiment, operating_points or {}, self.site)
+        scan, turned, doubt = turn_upright(scan)
+        told = (doubt, SEEN_IN_TRAINING if scan.sha256 in self._seen else "")
+        warnings = (*scan.warnings, *filter(None, told))
         gates = judge_scan(scan, self.experiment.recipe)
         # A scan refused by its pictures alone never reaches a network.
         if not override_gate:
@@ -94,7 +110,7 @@ class Reader:
         ]
         findings: list[SliceFinding] = []
         for batch in map_parallel(
-            lambda batch: self._read_batch(scan, batch, gates, rules, warnings), batches
+            lambda batch: self._read_batch(scan, batch, gates, rules, warnings, turned), batches
         ):
             findings += batch
             if on_slices:
@@ -102,15 +118,26 @@ class Reader:
         gates = [finding.gate for finding in findings]
         if not override_gate:
             _check_refusals(gates)
-        return Findings(
+        if overridden := _is_refused(gates):
+            findings = [replace(one, unfit=(*one.unfit, OVERRIDE_NOTE)) for one in findings]
+        short = [] if scan.incomplete else describe_coverage(findings, scan.technical)
+        if short:
+            findings = [replace(finding, warnings=(*short, *finding.warnings)) for finding in findings]
+        incomplete = (*scan.incomplete, *short)
+        rules_of_study = self._study_rules if len(findings) > 1 else {}
+        read = Findings(
             scan.source,
             scan.sha256,
             self.experiment.name,
             tuple(findings),
-            _reach_verdicts(findings, self._study_rules if len(findings) > 1 else {}),
-            overridden=_is_refused(gates),
+            overridden=overridden,
             technical=scan.technical,
+            decided_by=name_decider(self.site),
+            incomplete=incomplete,
+            doubts=scan.doubts,
+            unfit=scan.unfit,
         )
+        return replace(read, verdicts=reach_scan_verdicts(read, rules_of_study))
 
     def _read_batch(
         self,
@@ -119,15 +146,25 @@ class Reader:
         gates: Sequence[GateFinding],
         rules: Mapping[str, Rule],
         warnings: tuple[str, ...],
+        turned: int,
     ) -> list[SliceFinding]:
         recipe = self.experiment.recipe
-        frames = [to_frame(_to_gray(scan, scan.slices[index], recipe), recipe) for index in indices]
-        images = np.stack([prepare_frame(frame, recipe) for frame in frames])
+        # One slice after the other, to save memory.
+        grays = (to_gray(scan.slices[index].pixels, scan.unit, recipe.window) for index in indices)
+        images = np.stack([prepare(gray, recipe) for gray in grays])
         served = {framework: model.predict(images) for framework, model in self._models.items()}
-        gates = self._weigh([gates[index] for index in indices], served)
+        features = {framework: answer.features for framework, answer in served.items()}
+        known = self._familiarity
+        away: list[float | None] = [None] * len(indices)
+        if known and self._measures_familiarity:
+            away = (known.distances(features) / known.limit).tolist()
+        gates = [gates[index] for index in indices]
+        if known and known.head_ct:
+            scores = known.head_ct.scores(features).tolist()
+            gates = [judge_features(gate, score) for gate, score in zip(gates, scores, strict=True)]
         findings = []
         for row, index in enumerate(indices):
-            copied = self._familiarity is not None and self._familiarity.is_copy(images[row])
+            copied = known is not None and known.is_copy(images[row])
             models = {
                 framework: self._decide(answer, row, rules[framework]) for framework, answer in served.items()
             }
@@ -135,57 +172,43 @@ class Reader:
                 SliceFinding(
                     index=index,
                     models=models,
-                    agree=len({finding.positive for finding in models.values()}) == 1,
                     # A file with the same bytes already has a warning.
                     warnings=(*warnings, COPY) if copied and SEEN_IN_TRAINING not in warnings else warnings,
-                    frame=frames[row],
                     position_mm=scan.slices[index].position_mm,
                     gate=gates[row],
+                    familiarity=away[row],
+                    unfit=scan.unfit,
+                    doubts=scan.doubts,
+                    turned=turned,
                 )
             )
         return findings
 
-    def _weigh(self, gates: Sequence[GateFinding], served: Mapping[str, Served]) -> Sequence[GateFinding]:
-        if self._familiarity is None:
-            return gates
-        distances = self._familiarity.distances({name: answer.features for name, answer in served.items()})
-        return [
-            judge_familiarity(gate, float(distance), self._familiarity)
-            for gate, distance in zip(gates, distances, strict=True)
-        ]
-
     @cached_property
     def _study_rules(self) -> dict[str, StudyRule]:
-        return make_study_rules(self.experiment)
+        return make_study_rules(self.experiment, self.site)
 
     def _decide(self, answer: Served, row: int, rule: Rule) -> ModelFinding:
         raw = float(answer.probability[row])
         probability = float(rule.recalibration.apply(raw))
-        positive, review = rule.decide(probability)
         return ModelFinding(
             probability=probability,
             raw_probability=raw,
             threshold=rule.threshold,
-            review=review,
-            decision=self.experiment.classes[int(positive)],
-            positive=positive,
             heat=answer.heat[row],
+            band=rule.band,
         )
-
-
-def _to_gray(scan: Scan, piece: Slice, recipe: Recipe) -> np.ndarray:
-    """Return a slice as display gray in [0, 1]; called for one slice at a time, to save memory."""
-    return piece.pixels if scan.unit == "gray" else window_hu(piece.pixels, recipe.window)
 
 
 def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
     """Return the gate's finding on each slice, from its picture and header, before any network reads it."""
-    colored, measured = COLORED in scan.warnings, scan.unit == "hu"
+    colored, spacing = COLORED in scan.warnings, scan.technical.spacing_mm
 
     def look(piece: Slice) -> GateFinding:
-        found = judge(_to_gray(scan, piece, recipe), colored=colored, from_hu=measured)
-        spacing = scan.technical.spacing_mm
-        return judge_size(found, piece.pixels, spacing) if measured and spacing else found
+        gray = to_gray(piece.pixels, scan.unit, recipe.window)
+        if scan.unit == "hu":
+            return judge_hu(gray, piece.pixels, spacing)
+        return judge(gray, colored=colored)
 
     found = list(map_parallel(look, scan.slices))
     if OTHER_PART in scan.warnings:
@@ -216,54 +239,3 @@ def _check_refusals(gates: Sequence[GateFinding]) -> None:
             remedy="give axial head CT in a brain window, or read it anyway (in a terminal: --override-gate)",
             code="not_head_ct",
         )
-
-
-def _reach_verdicts(findings: Sequence[SliceFinding], rules: Mapping[str, StudyRule]) -> dict[str, Verdict]:
-    """Return the verdicts on a scan: the decision on its only slice, or those on the study."""
-    counted = [finding.is_counted for finding in findings]
-    if len(findings) == 1:
-        (only,) = findings
-        return {
-            name: judge_slice(model.probability, model.threshold, review=model.review)
-            for name, model in only.models.items()
-            if counted[0]
-        }
-    probabilities = {name: [finding.models[name].probability for finding in findings] for name in rules}
-    return reach_verdicts(probabilities, counted, rules)
-
-
-def apply_operating_points(
-    scans: Sequence[Findings], experiment: Experiment, operating_points: Mapping[str, float]
-) -> list[Findings]:
-    """Return the same readings decided at other operating points, without running a network.
-
-    Args:
-        scans: findings from a Reader of this experiment.
-        operating_points: framework -> threshold, as `Reader.read` takes them.
-
-    Raises:
-        ExperimentError: an operating point is for a framework that the experiment lacks.
-    """
-    rules = make_rules(experiment, operating_points)
-
-    def redecide(finding: SliceFinding) -> SliceFinding:
-        models = {}
-        for framework, model in finding.models.items():
-            positive, review = rules[framework].decide(model.probability)
-            models[framework] = replace(
-                model,
-                threshold=rules[framework].threshold,
-                review=review,
-                decision=experiment.classes[int(positive)],
-                positive=positive,
-            )
-        agree = len({model.positive for model in models.values()}) == 1
-        return replace(finding, models=models, agree=agree)
-
-    decided = []
-    for scan in scans:
-        slices = tuple(map(redecide, scan.slices))
-        # A study keeps its own operating point, that of patients.
-        verdicts = _reach_verdicts(slices, {}) if len(slices) == 1 else scan.verdicts
-        decided.append(replace(scan, slices=slices, verdicts=verdicts))
-    return decided

@@ -1,32 +1,30 @@
 """Combine the slices of a study into a verdict of each network.
 
-The rule is the same as for patients in the evaluation: the mean of the calibrated probabilities of the slices
-that show brain is compared with an operating point, which was chosen on validation patients scored in the
-same way. Slices through the neck or the bone of the vertex are not counted.
+The rule is the same as for patients in the evaluation: the score of `core.evaluation.patients.score_study` is
+compared with the operating point of patients, which was chosen on patients scored in the same way. Slices
+through the neck or the bone of the vertex are not counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import EvaluationError
-from core.evaluation import Band, choose_band, in_band
+from core.errors import ExperimentError
+from core.evaluation import PATIENT_SCORE, Band, score_study
 from core.experiments import Experiment
-
-if TYPE_CHECKING:
-    import pandas as pd
+from core.reading.decision import Site
+from core.reading.outcome import UNUSABLE, Outcome, decide, describe_near, needs_review
 
 _MAX_KEY_SLICES = 5
-RULE = "the mean of the calibrated probabilities of all slices that show brain"
+RULE = PATIENT_SCORE
 
 
 @dataclass(frozen=True)
 class StudyRule:
-    """One network's rule for studies: positive from `threshold` on, in need of review within `band`."""
+    """One network's rule for studies: positive from `threshold` on, uncertain within `band`."""
 
     threshold: float
     band: Band | None
@@ -34,85 +32,90 @@ class StudyRule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One network's verdict on a study.
+    """One network's verdict on a scan.
 
     Attributes:
-        score: see RULE; in [0, 1]. It ranks studies; it is not a probability.
-        threshold: the operating point of patients.
-        positive: whether the score is at or above the threshold.
-        review: whether the score is in the review band around the threshold.
+        score: of a study, see RULE; of one slice, its probability; in [0, 1]. It ranks studies; it is not a
+            probability. None if no slice is counted.
+        threshold: the operating point of patients, or of slices if the scan is one slice.
+        band: the review band around the threshold, (low, high); None if there is none.
+        outcome: one of core.reading.outcome.OUTCOMES; what is said of the whole scan is part of it.
+        reasons: why it is uncertain or not judged, as sentences.
+        review: it is uncertain or not judged, or the scan is incomplete. Every result needs a person.
         n_counted: number of slices counted.
         key_slices: indices of at most five counted slices, the highest probability first.
     """
 
-    score: float
+    score: float | None
     threshold: float
-    positive: bool
+    band: Band | None
+    outcome: Outcome
+    reasons: tuple[str, ...]
     review: bool
     n_counted: int
     key_slices: tuple[int, ...]
 
 
-def make_study_rules(experiment: Experiment) -> dict[str, StudyRule]:
-    """Return the rule of each network for which one can be estimated.
+def make_study_rules(experiment: Experiment, site: Site | None = None) -> dict[str, StudyRule]:
+    """Return the rule of each network that has an operating point for patients, on the card or at the site.
 
-    Validation patients are scored on their slices that show brain if the experiment records them
-    (properties.csv), otherwise on all slices. The operating point is of the card's default kind.
+    It is that of the default rule, with its review band.
     """
-    # Imported here: reading a single slice needs no tables.
-    from core.evaluation import choose_operating_points, validation_scores
-
-    table = _validation_of_brain(experiment)
+    decider = experiment if site is None else site
     rules = {}
     for framework in experiment.frameworks:
         try:
-            labels, scores = validation_scores(table, framework)["patient"]
-            points = choose_operating_points(labels, scores)
-        except (EvaluationError, KeyError):  # patients unknown, or of one class: no verdict on studies
+            threshold = decider.threshold(framework, "patient")
+        except ExperimentError:  # none could be chosen: patients are unknown, or of one class
             continue
-        threshold = points[experiment.card["default_operating_point"]]
-        rules[framework] = StudyRule(threshold, choose_band(scores, threshold))
+        rules[framework] = StudyRule(threshold, decider.review_band(framework, "patient"))
     return rules
 
 
-def judge_slice(probability: float, threshold: float, *, review: bool) -> Verdict:
+def judge_slice(probability: float, threshold: float, band: Band | None, *, counted: bool = True) -> Verdict:
     """Return the verdict on a scan of one slice: its own decision, at the operating point of slices."""
-    return Verdict(probability, threshold, probability >= threshold, review, n_counted=1, key_slices=(0,))
+    score, order = (probability, (0,)) if counted else (None, ())
+    return _make_verdict(score, threshold, band, order, what="probability")
 
 
 def reach_verdicts(
-    probabilities: Mapping[str, Sequence[float]], counted: Sequence[bool], rules: Mapping[str, StudyRule]
+    probabilities: Mapping[str, Sequence[float]],
+    counted: Sequence[bool],
+    rules: Mapping[str, StudyRule],
+    positions_mm: Sequence[float | None] | None = None,
 ) -> dict[str, Verdict]:
     """Return the verdict of each network that has a rule.
 
     Args:
         probabilities: framework -> (n,) calibrated probabilities of the study's slices.
-        counted: (n,) whether each slice shows brain and was not refused. If none does, there is no verdict.
+        counted: (n,) whether each slice shows brain and was not refused. If none does, nothing is judged.
         rules: from `make_study_rules`.
+        positions_mm: (n,) of the slices along the head; None where unknown.
     """
     indices = np.flatnonzero(np.asarray(counted, dtype=bool))
-    if not indices.size:
-        return {}
+    known = None if positions_mm is None else np.asarray(positions_mm, dtype=np.float64)[indices]
     verdicts = {}
     for framework, rule in rules.items():
         values = np.asarray(probabilities[framework], dtype=np.float64)[indices]
-        score = float(values.mean())
-        order = indices[np.argsort(-values, kind="stable")]
-        verdicts[framework] = Verdict(
-            score=score,
-            threshold=rule.threshold,
-            positive=score >= rule.threshold,
-            review=rule.band is not None and bool(in_band(score, rule.band)),
-            n_counted=len(indices),
-            key_slices=tuple(int(index) for index in order[:_MAX_KEY_SLICES]),
-        )
+        score = score_study(values, known) if values.size else None
+        order = tuple(int(index) for index in indices[np.argsort(-values, kind="stable")])
+        verdicts[framework] = _make_verdict(score, rule.threshold, rule.band, order)
     return verdicts
 
 
-def _validation_of_brain(experiment: Experiment) -> pd.DataFrame:
-    table = experiment.calibrated_predictions()
-    properties = experiment.properties()
-    if properties is None or "brain_visible" not in properties:
-        return table
-    visible = properties.loc[properties["brain_visible"] == 1, "file"]
-    return table[table["file"].isin(visible)]
+def _make_verdict(
+    score: float | None, threshold: float, band: Band | None, order: tuple[int, ...], what: str = "score"
+) -> Verdict:
+    """Return the verdict of a score alone; `order`: indices of the counted slices, the strongest first."""
+    outcome = decide(score, threshold, band)
+    reasons = {"uncertain": (describe_near(what, band),), "not_judged": (UNUSABLE,)}.get(outcome, ())
+    return Verdict(
+        score=score,
+        threshold=threshold,
+        band=band,
+        outcome=outcome,
+        reasons=reasons,
+        review=needs_review(outcome, ()),
+        n_counted=len(order),
+        key_slices=order[:_MAX_KEY_SLICES],
+    )

@@ -7,12 +7,17 @@ from .pdf import (
     ScanReport as ScanReport,
 )
 from .tables import (
-    OVERRIDE_NOTE as OVERRIDE_NOTE,
-    find_most_suspicious as find_most_suspicious,
-    highest_probability as highest_probability,
     predict_record as predict_record,
 )
 from .words import (
     choose_report_slices as choose_report_slices,
-    explain_no_verdict as explain_no_verdict,
+    describe_agreement as describe_agreement,
+    describe_decider as describe_decider,
+    describe_flagged_slices as describe_flagged_slices,
+    describe_flags as describe_flags,
+    describe_turn as describe_turn,
+    describe_worth as describe_worth,
+    list_gaps as list_gaps,
+    list_remarks as list_remarks,
+    shorten_outcome as shorten_outcome,
 )

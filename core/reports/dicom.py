@@ -16,7 +16,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from core.frameworks import TITLES
+from core.imaging import HEAT_WORDS
+from core.reports.signs import draw_sign
 from core.reports.tables import NOT_FOR_DIAGNOSIS, program_version
+from core.reports.words import describe_turn, shorten_outcome
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,10 +30,14 @@ if TYPE_CHECKING:
     from core.scans import Marks
 
 _JPEG_QUALITY = 92
-_STRIP, _TEXT_SIZE = 56, 18  # pixels: height of the strip of words, and of its letters
+_LINE, _TEXT_SIZE = 26, 18  # pixels: height of a line of words, and of its letters
+_STRIP = 3 * _LINE + 4
+_SIGN = 18
 
 
-def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: bool = False) -> bytes:
+def write_dicom_report(
+    pdf: bytes, *, title: str, made: datetime, synthetic: bool = False, mark: str = ""
+) -> bytes:
     """Wrap a PDF in an Encapsulated PDF object (DICOM PS3.3, A.45.1).
 
     Args:
@@ -38,6 +45,7 @@ def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: boo
         title: of the document; it must hold no text from the scan.
         made: time of the report, with its time zone.
         synthetic: whether all scans in it were made by a program, not from a person.
+        mark: from `core.reports.words.name_conclusion`; it is in the title and the series description.
 
     Returns:
         The bytes of a DICOM file.
@@ -49,9 +57,9 @@ def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: boo
 
     if not pdf.startswith(b"%PDF-"):
         raise ValueError("these are not the bytes of a PDF")
-    dataset = _start("DOC", EncapsulatedPDFStorage, made, synthetic)
+    dataset = _start("DOC", EncapsulatedPDFStorage, made, synthetic, mark)
     dataset.AcquisitionDateTime = ""
-    dataset.DocumentTitle = f"{title}. {NOT_FOR_DIAGNOSIS}"
+    dataset.DocumentTitle = " ".join(part for part in (f"{title}.", mark, NOT_FOR_DIAGNOSIS) if part)
     dataset.ConceptNameCodeSequence = []
     dataset.VerificationFlag = "UNVERIFIED"
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
@@ -61,7 +69,14 @@ def write_dicom_report(pdf: bytes, *, title: str, made: datetime, synthetic: boo
     return _to_bytes(dataset, ExplicitVRLittleEndian)
 
 
-def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: bool = False) -> bytes:
+def write_dicom_capture(
+    frames: Iterable[Image],
+    *,
+    made: datetime,
+    synthetic: bool = False,
+    mark: str = "",
+    comment: str = "",
+) -> bytes:
     """Put pictures into a Multi-frame True Color Secondary Capture object (DICOM PS3.3, A.8.5).
 
     Args:
@@ -69,6 +84,8 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
             time and stored as JPEG.
         made: time of the capture, with its time zone.
         synthetic: whether the scan was made by a program, not from a person.
+        mark: as for `write_dicom_report`.
+        comment: on the images; it must hold no text from the scan.
 
     Returns:
         The bytes of a DICOM file.
@@ -92,10 +109,11 @@ def write_dicom_capture(frames: Iterable[Image], *, made: datetime, synthetic: b
     if len(sizes) != 1:
         raise ValueError(f"a capture needs frames of one size; found {sorted(sizes)}")
     (width, height) = sizes.pop()
-    dataset = _start("OT", MultiFrameTrueColorSecondaryCaptureImageStorage, made, synthetic)
+    dataset = _start("OT", MultiFrameTrueColorSecondaryCaptureImageStorage, made, synthetic, mark)
     dataset.ImageType = ["DERIVED", "SECONDARY"]
+    dataset.ImageComments = f"{comment} {NOT_FOR_DIAGNOSIS}".strip()
     dataset.DerivationDescription = (
-        "Slices as framed for the networks, without and with the heat map of each network"
+        f"Slices as framed for the networks, without and with the heat map of each network. {HEAT_WORDS}"
     )
     dataset.PatientOrientation = []
     dataset.NumberOfFrames = len(packed)
@@ -122,8 +140,9 @@ def render_capture(
     picture: Image,
     overlays: Mapping[str, Image],
     marks: Marks | None = None,
+    words: str = "",
 ) -> Image:
-    """Render a slice next to its heat maps, above each network's result and the disclaimer.
+    """Render a slice next to its heat maps, above its outcome, each network's result and the disclaimer.
 
     Args:
         finding: on the slice.
@@ -131,6 +150,7 @@ def render_capture(
         picture: the slice, gray.
         overlays: framework -> the same picture, of the same size, with the network's heat map.
         marks: orientation marks at the left, right, top and bottom of the picture, if known.
+        words: on the whole scan: its outcome, and whose calibration and thresholds decided.
 
     Returns:
         An RGB picture: the pictures side by side above a strip of text.
@@ -138,28 +158,39 @@ def render_capture(
     from PIL import Image, ImageDraw, ImageFont
 
     width, height = picture.size
-    doubt = "" if finding.gate.brain_visible else ", no brain visible"
-    if finding.gate.outcome == "refuse":
-        doubt = ", does not look like a head CT"
-    words = [f"Slice {finding.index + 1} of {n_slices}{doubt}"]
+    notes = [shorten_outcome(finding.outcome).lower()]
+    notes += [] if finding.gate.brain_visible else ["no brain visible"]
+    notes += [] if finding.gate.outcome != "refuse" else ["does not look like a head CT"]
+    notes += [describe_turn(finding.turned)] if finding.turned else []
+    captions: list[tuple[str, str]] = [
+        (finding.outcome, f"Slice {finding.index + 1} of {n_slices}: {', '.join(notes)}")
+    ]
     for name in overlays:
         model = finding.models[name]
-        review = ", needs review" if model.review else ""
-        words.append(f"{TITLES[name]} {model.probability:.2f}, {model.decision}{review}")
+        text = f"{TITLES[name]} {model.probability:.2f}"
+        if finding.outcome == "not_judged":
+            captions.append(("", text))
+        else:
+            captions.append((model.outcome, f"{text}, {shorten_outcome(model.outcome).lower()}"))
     image = Image.new("RGB", (width * (1 + len(overlays)), height + _STRIP))
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(_TEXT_SIZE)
-    for column, (panel, text) in enumerate(zip([picture, *overlays.values()], words, strict=True)):
+    for column, (panel, (outcome, text)) in enumerate(
+        zip([picture, *overlays.values()], captions, strict=True)
+    ):
+        left = column * width + 6
         image.paste(panel, (column * width, 0))
-        pen.text((column * width + 6, height + 4), text, fill="white", font=font)
-    last = height + _STRIP // 2 + 2
-    pen.text((6, last), NOT_FOR_DIAGNOSIS, fill="white", font=font)
-    if marks:
-        text = f"Left of each image: {marks[0]}, top: {marks[2]}"
-        pen.text((width + 6, last), text, fill="white", font=font)
+        if outcome:
+            draw_sign(pen, outcome, (left, height + 5), _SIGN, font)
+        pen.text((left + _SIGN + 6, height + 4), text, fill="white", font=font)
+    second = height + 4 + _LINE
+    pen.text((6, second), NOT_FOR_DIAGNOSIS, fill="white", font=font)
+    text = f"Left of each image: {marks[0]}, top: {marks[2]}" if marks else "Left and right are unknown"
+    pen.text((width + 6, second), text, fill="white", font=font)
+    pen.text((6, second + _LINE), words, fill="white", font=font)
     return image
 
 
-def _start(modality: str, kind: UID, made: datetime, synthetic: bool) -> Dataset:
+def _start(modality: str, kind: UID, made: datetime, synthetic: bool, mark: str) -> Dataset:
     """Return a data set with the common parts of both objects: empty patient, new UIDs, disclaimer."""
     from pydicom import Dataset
     from pydicom.uid import generate_uid
@@ -182,7 +213,9 @@ def _start(modality: str, kind: UID, made: datetime, synthetic: bool) -> Dataset
     for time in ("InstanceCreationTime", "StudyTime", "ContentTime"):
         setattr(dataset, time, f"{made:%H%M%S}")
     dataset.TimezoneOffsetFromUTC = f"{made:%z}"
-    dataset.StudyDescription = dataset.SeriesDescription = NOT_FOR_DIAGNOSIS
+    dataset.StudyDescription = NOT_FOR_DIAGNOSIS
+    # With a mark, the whole disclaimer would not fit into 64 characters.
+    dataset.SeriesDescription = f"{mark} Not for diagnosis." if mark else NOT_FOR_DIAGNOSIS
     dataset.ContentQualification = "RESEARCH"
     dataset.Modality = modality
     dataset.SeriesNumber = dataset.InstanceNumber = 1

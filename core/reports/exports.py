@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from core.imaging import overlay_heat, to_gray
+from core.imaging import overlay_heat, scale_heat, to_gray
 from core.reports.dicom import render_capture, write_dicom_capture, write_dicom_report
 from core.reports.pdf import HEAT_OPACITY, ScanReport, write_pdf
 from core.reports.tables import predict_record, write_worklist
+from core.reports.words import describe_decider, name_conclusion, say_conclusion
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,7 +46,7 @@ def make_csv(experiment: Experiment, scans: Sequence[Findings], refused: Sequenc
 
 
 def make_json(experiment: Experiment, scans: Sequence[Findings], refused: Sequence[Refusal]) -> bytes:
-    """Return the readings as JSON in form predict/1; see core.cli.app."""
+    """Return the readings as JSON in form predict/2; see core.cli.app."""
     record = predict_record(experiment, scans, refused)
     return (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
 
@@ -59,17 +60,26 @@ def make_dicom_report(experiment: Experiment, report: ScanReport) -> bytes:
     """Return the report on one scan as a DICOM object, which never holds a file name."""
     (unnamed,) = remove_names([report.findings])
     pdf, now = make_pdf(experiment, [replace(report, findings=unnamed)]), datetime.now(UTC)
-    return write_dicom_report(pdf, title="Reading report", made=now, synthetic=report.synthetic)
+    mark = name_conclusion(report.findings)
+    return write_dicom_report(pdf, title="Reading report", made=now, synthetic=report.synthetic, mark=mark)
 
 
-def make_dicom_capture(report: ScanReport) -> bytes:
+def make_dicom_capture(experiment: Experiment, report: ScanReport) -> bytes:
     """Return all slices of one scan with their heat maps as a DICOM object; each needs its picture."""
-    slices = report.findings.slices
+    slices, mark = report.findings.slices, name_conclusion(report.findings)
+    comment = say_conclusion(experiment, report.findings)
 
     def render(index: int) -> Image:
         picture, finding = report.picture(index), slices[index]
-        heated = {name: overlay_heat(picture, m.heat, HEAT_OPACITY) for name, m in finding.models.items()}
-        return render_capture(finding, len(slices), to_gray(picture), heated, report.findings.technical.marks)
+        heated = {
+            name: overlay_heat(picture, scale_heat(m.heat, m.probability, m.threshold), HEAT_OPACITY)
+            for name, m in finding.models.items()
+        }
+        marks, decider = report.findings.technical.marks, describe_decider(experiment, report.findings)
+        words = f"Whole scan: {mark[:1].lower()}{mark[1:]} {decider}"
+        return render_capture(finding, len(slices), to_gray(picture), heated, marks, words)
 
     frames = (render(index) for index in range(len(slices)))
-    return write_dicom_capture(frames, made=datetime.now(UTC), synthetic=report.synthetic)
+    return write_dicom_capture(
+        frames, made=datetime.now(UTC), synthetic=report.synthetic, mark=mark, comment=comment
+    )

@@ -12,20 +12,32 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from core.frameworks import TITLES
-from core.imaging import overlay_heat, render_color_bar, to_gray
-from core.reports.pdf_drawings import plot_scale
+from core.imaging import HEAT_WORDS, SCALE_MARKS, overlay_heat, render_color_bar, scale_heat, to_gray
+from core.reading import name_outcome
 from core.reports.pdf_parts import (
     COLORS,
     FONT,
     make_paragraph,
     place_picture,
     place_side_by_side,
-    place_table,
     register_fonts,
 )
-from core.reports.pdf_study import describe_study
-from core.reports.tables import NOT_FOR_DIAGNOSIS, OVERRIDE_NOTE, program_version
-from core.reports.words import choose_report_slices, describe_geometry, group_warnings, summarize_decisions
+from core.reports.pdf_study import describe_study, tabulate_verdicts
+from core.reports.signs import SIGNS, plot_sign
+from core.reports.tables import NOT_FOR_DIAGNOSIS, program_version
+from core.reports.words import (
+    choose_report_slices,
+    describe_agreement,
+    describe_decider,
+    describe_geometry,
+    describe_turn,
+    describe_worth,
+    group_warnings,
+    list_gaps,
+    list_key_slices,
+    shorten_outcome,
+)
+from core.validation import count_flags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +45,11 @@ if TYPE_CHECKING:
 
     from core.experiments import Experiment
     from core.reading import Findings, SliceFinding
+    from core.validation import Flags
 
 HEAT_OPACITY = 0.5
 _MARGIN, _PADDING, _PICTURE_GAP = 48, 6, 8  # points of 1/72 inch, as all lengths here
-_MOST_SIDE, _STUDY_SIDE = 190, 138
+_MOST_SIDE, _STUDY_SIDE, _SIGN_WIDTH = 190, 126, 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,18 +97,16 @@ def write_pdf(
     register_fonts()
     width = A4[0] - 2 * _MARGIN
     story: list[Any] = []
+    flags = count_flags(experiment)
     for done, report in enumerate(reports, start=1):
-        story += _describe_scan(experiment, report, width)
-        if len(reports) == 1:
-            story += _describe_limits(experiment)
+        story += _describe_scan(experiment, report, width, flags)
         if len(report.findings.slices) > 1:
             story += [PageBreak(), *_show_slices(report, width)]
         if len(reports) > 1:
             story.append(PageBreak())
         if on_scan:
             on_scan(done, len(reports))
-    if len(reports) > 1:
-        story += _describe_limits(experiment)
+    story += _describe_limits(experiment)
     origin = (
         f"Experiment {experiment.name}, {experiment.digest[:16]}.  Program {program_version()}.  "
         f"{made:%Y-%m-%d %H:%M %Z}"
@@ -118,28 +129,32 @@ def write_pdf(
     return target.getvalue()
 
 
-def _describe_scan(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
+def _describe_scan(
+    experiment: Experiment, report: ScanReport, width: float, flags: Flags | None
+) -> list[Any]:
     from reportlab.platypus import Spacer
 
     findings = report.findings
-    if len(findings.slices) > 1:
-        parts = describe_study(experiment, findings, width)
-    else:
-        parts = _describe_slice(experiment, report, width)
+    outcome = findings.conclusion.outcome
     story = [
         make_paragraph(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"),
-        parts[0],
+        *_describe_conclusion(experiment, findings, width, flags),
+        Spacer(0, 6),
         make_paragraph(findings.source),
+        make_paragraph(f"SHA-256: {findings.sha256}", "small"),
     ]
-    story.append(make_paragraph(f"SHA-256: {findings.sha256}", "small"))
     if geometry := describe_geometry(findings):
         story.append(make_paragraph(geometry, "small"))
-    if findings.overridden:
-        story.append(make_paragraph(OVERRIDE_NOTE, "review"))
+    if outcome != "not_judged":
+        story.append(make_paragraph(describe_decider(experiment, findings), "small"))
     if report.synthetic:
         story.append(make_paragraph("Synthetic: made by this program, not a scan of a person."))
-    story += parts[1:]
-    if remarks := group_warnings(findings):
+    if len(findings.slices) > 1:
+        story += describe_study(experiment, findings, width)
+    else:
+        story += _describe_slice(report, width)
+    named = (*findings.conclusion.reasons, *findings.incomplete)
+    if remarks := [one for one in group_warnings(findings) if one not in named]:
         story += [
             Spacer(0, 8),
             make_paragraph("Warnings", "heading"),
@@ -148,58 +163,56 @@ def _describe_scan(experiment: Experiment, report: ScanReport, width: float) -> 
     return story
 
 
+def _describe_conclusion(
+    experiment: Experiment, findings: Findings, width: float, flags: Flags | None
+) -> list[Any]:
+    """Return the outcome after its sign, why, whether the study is whole, agreement, and its worth."""
+    conclusion = findings.conclusion
+    words = name_outcome(conclusion.outcome, experiment.finding)
+    headline = make_paragraph(words, "verdict", SIGNS[conclusion.outcome].color)
+    widths = [_SIGN_WIDTH, width - _SIGN_WIDTH]
+    parts = [place_side_by_side([plot_sign(conclusion.outcome, 15), headline], widths, middle=True)]
+    parts += [make_paragraph(reason) for reason in conclusion.reasons]
+    for gap in list_gaps(findings):
+        text = make_paragraph(f"Study incomplete: {gap}", "review")
+        parts.append(place_side_by_side([plot_sign("incomplete", 10), text], widths))
+    agreement, limit = describe_agreement(experiment, findings)
+    if agreement:
+        parts.append(make_paragraph(f"{agreement} {limit}".strip()))
+    if worth := describe_worth(experiment, findings, flags):
+        parts.append(make_paragraph(worth, "small"))
+    return parts
+
+
 def _show_slices(report: ScanReport, width: float) -> list[Any]:
     """Return the key slices of a study, each with its heat maps."""
     from reportlab.platypus import KeepTogether, Spacer
 
     findings = report.findings
-    story = [make_paragraph("Key slices" if findings.verdicts else "Highest probability", "heading")]
+    story = [make_paragraph("Key slices" if list_key_slices(findings) else "Highest probability", "heading")]
     for index in choose_report_slices(findings):
         finding = findings.slices[index]
         place = "" if finding.position_mm is None else f", position {finding.position_mm:.1f} mm"
-        named = make_paragraph(f"Slice {index + 1}{place}. {_describe_models(finding)}", "cell")
+        turn = f", {describe_turn(finding.turned)}" if finding.turned else ""
+        words = f"Slice {index + 1}{place}{turn}: {shorten_outcome(finding.outcome).lower()}."
+        named = make_paragraph(f"{words} {_describe_models(finding)}", "cell")
         pictures = _place_pictures(report, finding, width, _STUDY_SIDE)
         story.append(KeepTogether([named, pictures, Spacer(0, 4)]))
     return [*story, *_explain_pictures(findings)]
 
 
-def _describe_slice(experiment: Experiment, report: ScanReport, width: float) -> list[Any]:
-    """Return the verdict on a scan of one slice, its pictures, and a row of figures for each network."""
+def _describe_slice(report: ScanReport, width: float) -> list[Any]:
+    """Return the pictures of a scan of one slice, and a row of figures for each network."""
     from reportlab.platypus import Spacer
 
     (shown,) = report.findings.slices
-    story = [
-        make_paragraph(
-            summarize_decisions({name: model.decision for name, model in shown.models.items()}), "verdict"
-        )
-    ]
-    near = [TITLES[name] for name, model in shown.models.items() if model.review]
-    if near:
-        text = f"Needs review: the probability is close to the threshold of {' and '.join(near)}."
-        story.append(make_paragraph(text, "review"))
-    story += [
+    table = tabulate_verdicts(report.findings, width, "Probability")
+    return [
         Spacer(0, 8),
         _place_pictures(report, shown, width, _MOST_SIDE),
         *_explain_pictures(report.findings),
+        *([] if table is None else [Spacer(0, 10), table]),
     ]
-    rows: list[list[Any]] = [
-        ["Network", "Probability", "Decision", "Decision threshold", "Needs review (band)", "0 to 1"]
-    ]
-    for name, model in shown.models.items():
-        band = experiment.review_band(name, threshold=model.threshold)
-        text = f"{band[0]:.2f} to {band[1]:.2f}" if band else "no band"
-        rows.append(
-            [
-                TITLES[name],
-                f"{model.probability:.2f}",
-                model.decision,
-                f">= {model.threshold:.2f}",
-                f"{'yes' if model.review else 'no'} ({text})",
-                plot_scale(name, model.probability, model.threshold, band),
-            ]
-        )
-    widths = [54.0, 64, 94, 84, 98]
-    return [*story, Spacer(0, 10), place_table(rows, [*widths, width - sum(widths)])]
 
 
 def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, most_side: float) -> Any:
@@ -207,7 +220,9 @@ def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, mos
     picture = report.picture(finding.index)
     pictures = {"Slice": to_gray(picture)}
     pictures |= {
-        TITLES[name]: overlay_heat(picture, model.heat, HEAT_OPACITY)
+        TITLES[name]: overlay_heat(
+            picture, scale_heat(model.heat, model.probability, model.threshold), HEAT_OPACITY
+        )
         for name, model in finding.models.items()
     }
     side = min(most_side, (width - _PICTURE_GAP * (len(pictures) - 1)) / len(pictures))
@@ -218,26 +233,28 @@ def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, mos
 
 
 def _explain_pictures(findings: Findings) -> list[Any]:
-    bar = place_picture(render_color_bar(), 120, 7)
+    low, middle, high = SCALE_MARKS
     cells = [
-        make_paragraph("Heat map: none", "small"),
-        bar,
-        make_paragraph("strongest in this slice", "small"),
+        make_paragraph(f"Heat map, probability {low}", "small"),
+        place_picture(render_color_bar(), 120, 7),
+        make_paragraph(f"{high} the threshold of slices; middle: {middle}", "small"),
     ]
-    text = (
-        "Heat maps show where a network looked; they do not outline a lesion. Colors are scaled for each "
-        "heat map: compare places, not intensity."
-    )
+    text = HEAT_WORDS
     if marks := findings.technical.marks:
         text += f" In each image, {marks[0]} is on the left and {marks[2]} at the top."
-    return [place_side_by_side(cells, [66, 128, 160], middle=True), make_paragraph(text, "small")]
+    else:
+        text += " Left and right are unknown."
+    return [place_side_by_side(cells, [126, 128, 220], middle=True), make_paragraph(text, "small")]
 
 
 def _describe_models(finding: SliceFinding) -> str:
-    return ", ".join(
-        f"{TITLES[name]} {model.probability:.2f} {model.decision}{' (needs review)' if model.review else ''}"
-        for name, model in finding.models.items()
-    )
+    """Return each network's probability, and what it says if the slice was judged."""
+    said = [
+        "" if finding.outcome == "not_judged" else f" {shorten_outcome(model.outcome).lower()}"
+        for model in finding.models.values()
+    ]
+    each = zip(finding.models.items(), said, strict=True)
+    return ", ".join(f"{TITLES[name]} {model.probability:.2f}{words}" for (name, model), words in each) + "."
 
 
 def _describe_limits(experiment: Experiment) -> list[Any]:

@@ -10,9 +10,11 @@ from typing import Any
 
 from core.frameworks import TITLES
 from core.reports.pdf_parts import COLORS, FONT, LOOKS, register_fonts
+from core.reports.signs import SIGNS
 
 _SCALE_WIDTH, _SCALE_HEIGHT = 84, 16  # points of 1/72 inch, as all lengths here
-_CURVE_HEIGHT, _LEFT, _BOTTOM, _TOP = 132, 26, 26, 18
+_CURVE_HEIGHT, _LEFT, _BOTTOM, _TOP = 131, 26, 25, 18
+_CELL_HEIGHT, _WIDEST_CELL = 6, 12
 _MOST_TICKS = 15
 
 
@@ -47,15 +49,22 @@ def plot_scale(
 
 
 def plot_curve(
-    probabilities: Mapping[str, Sequence[float]], counted: Sequence[bool], shown: Sequence[int], width: float
+    probabilities: Mapping[str, Sequence[float]],
+    counted: Sequence[bool],
+    shown: Sequence[int],
+    width: float,
+    outcomes: Sequence[str],
 ) -> Any:
     """Return a plot of the probabilities of a study along its slices, numbered from 1.
+
+    Below it, a cell for each slice shows its outcome.
 
     Args:
         probabilities: framework -> one for each slice.
         counted: whether each slice counts in the verdict; the marks of the others are hollow.
         shown: indices of the slices whose pictures follow; a line marks them.
         width: of the plot, in points.
+        outcomes: of each slice; one of core.reading.OUTCOMES.
     """
     from reportlab.graphics.shapes import Drawing, Line, PolyLine, String
     from reportlab.lib.colors import HexColor
@@ -81,8 +90,12 @@ def plot_curve(
         drawing.add(Line(x, up(0), x, up(1), strokeColor=quiet, strokeWidth=0.6))
     every = -(-n // _MOST_TICKS)
     for index in range(0, n, every):
-        drawing.add(String(across(index), _BOTTOM - 10, str(index + 1), textAnchor="middle", **words))
-    drawing.add(String(_LEFT + span, _BOTTOM - 21, "slice", textAnchor="end", **words))
+        drawing.add(String(across(index), _BOTTOM - 20, str(index + 1), textAnchor="middle", **words))
+    drawing.add(String(_LEFT - 4, _BOTTOM - 20, "slice", textAnchor="end", **words))
+    for index, outcome in enumerate(outcomes):
+        wide = min(_WIDEST_CELL, 0.8 * span / n)
+        for shape in _plot_cell(outcome, across(index) - wide / 2, wide):
+            drawing.add(shape)
     size = min(2.2, 0.35 * span / n)
     legend = _LEFT
     for framework, values in probabilities.items():
@@ -100,6 +113,23 @@ def plot_curve(
     note = "hollow points: not counted" if not all(counted) else ""
     drawing.add(String(_LEFT + span, _CURVE_HEIGHT - 9.5, note, textAnchor="end", **words))
     return drawing
+
+
+def _plot_cell(outcome: str, left: float, width: float) -> list[Any]:
+    """Return a cell: filled if flagged, hollow if not, crossed if uncertain, a line if not judged."""
+    from reportlab.graphics.shapes import Line, Rect
+    from reportlab.lib.colors import HexColor
+
+    color = HexColor(COLORS[SIGNS[outcome].color])
+    bottom, look = _BOTTOM - 10, {"strokeColor": color, "strokeWidth": 0.7}
+    top, middle, right = bottom + _CELL_HEIGHT, bottom + _CELL_HEIGHT / 2, left + width
+    if outcome == "not_judged":
+        return [Line(left, middle, right, middle, **look)]
+    fill = color if outcome == "flagged" else None
+    cell = [Rect(left, bottom, width, _CELL_HEIGHT, fillColor=fill, **look)]
+    if outcome == "uncertain":
+        cell += [Line(left, bottom, right, top, **look), Line(left, top, right, bottom, **look)]
+    return cell
 
 
 def _mark(framework: str, x: float, y: float, size: float, *, filled: bool) -> Any:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 FONT, BOLD = "Vera", "Vera-Bold"
 JPEG_QUALITY = 92
 # On paper, as on the light pages of the dashboard.
-COLORS = {"negative": "#5B6673", "review": "#8A6A00", "text": "#1B232C", "grid": "#E3E8ED"}
+COLORS = {
+    "positive": "#9B2C7E",
+    "negative": "#5B6673",
+    "review": "#8A6A00",
+    "text": "#1B232C",
+    "grid": "#E3E8ED",
+}
 
 
 class Look(NamedTuple):
@@ -32,14 +38,20 @@ class Look(NamedTuple):
 LOOKS = dict(zip(FRAMEWORKS, (Look("#BD4B34", None, True), Look("#28628F", [4, 2], False)), strict=True))
 
 
-def make_paragraph(text: str, style: str = "body") -> Any:
+def make_paragraph(text: str, style: str = "body", color: str = "") -> Any:
     """Return a paragraph of plain text.
 
     The style is "body", "quiet", "small", "cell", "review", "heading" or "verdict".
+
+    Args:
+        color: a name in COLORS, in place of the style's own.
     """
     from reportlab.platypus import Paragraph
 
-    return Paragraph(escape_text(text), _make_styles()[style])
+    words = escape_text(text)
+    if color:
+        words = f'<font color="{COLORS[color]}">{words}</font>'
+    return Paragraph(words, _make_styles()[style])
 
 
 def escape_text(text: str) -> str:

@@ -12,6 +12,7 @@ from .raster import (
     COLORED as COLORED,
 )
 from .scan import (
+    INCOMPLETE as INCOMPLETE,
     OTHER_PART as OTHER_PART,
     Marks as Marks,
     Refused as Refused,
@@ -20,6 +21,11 @@ from .scan import (
     Study as Study,
     Technical as Technical,
     Unit as Unit,
+    to_gray as to_gray,
+)
+from .turning import (
+    turn_scan as turn_scan,
+    turn_slice as turn_slice,
 )
 from .windows import (
     LEARNED as LEARNED,

@@ -10,6 +10,7 @@ import zipfile
 from io import BytesIO
 
 from core.errors import ScanError
+from core.scans.clutter import is_system_name
 from core.system import (
     DamagedMember,
     Limits,
@@ -27,8 +28,6 @@ LIMITS = Limits(
 USUAL_DEPTH = 20
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Files that macOS and Windows add to an archive.
-_CLUTTER = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 _DECEITS = {
     "link": "it contains links",
     "outside": "some names point outside the archive",
@@ -76,9 +75,7 @@ def list_members(data: bytes) -> list[Member]:
     members = [
         (entry.filename.rsplit("/", 1)[-1], entry)
         for entry in entries
-        if not entry.is_dir()
-        and not entry.filename.startswith(_CLUTTER)
-        and not entry.filename.endswith(_CLUTTER)
+        if not entry.is_dir() and not is_system_name(entry.filename)
     ]
     if not members:
         raise ScanError(

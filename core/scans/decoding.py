@@ -15,7 +15,7 @@ from io import BytesIO
 import numpy as np
 
 from core.errors import ScanError
-from core.scans import archive, formats, raster
+from core.scans import archive, clutter, formats, raster
 from core.scans.scan import Piece, Plane
 
 MIN_SIDE_PX = 32
@@ -141,6 +141,7 @@ def _try_decode(data: bytes, source: str, key: bytes) -> Piece | ScanError:
     try:
         return decode_file(data, source, key=key)
     except ScanError as error:
+        error.role = clutter.find_role(data, source, error)
         return error
     except MemoryError:
         return ScanError(

@@ -36,6 +36,11 @@ ALLOWED = (
     # how values are displayed and rescaled
     "RescaleSlope",
     "RescaleIntercept",
+    "ModalityLUTSequence",
+    "LUTDescriptor",
+    "LUTData",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
     "WindowCenter",
     "WindowWidth",
     # slice geometry
@@ -43,6 +48,7 @@ ALLOWED = (
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
+    "PixelAspectRatio",
     "SliceThickness",
     # the same in files of many frames
     "SharedFunctionalGroupsSequence",
@@ -66,6 +72,8 @@ def drop_others(dataset: Dataset) -> None:
     _drop(dataset, ALLOWED)
     _drop(dataset.file_meta, ALLOWED_META)
     dataset.preamble = None
+    for item in dataset.get("ModalityLUTSequence") or ():
+        _drop(item, ALLOWED)
     for name in _FRAMES:
         for groups in dataset.get(name) or ():
             _drop(groups, ALLOWED)

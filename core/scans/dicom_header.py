@@ -19,7 +19,8 @@ from pydicom.uid import (
 )
 
 from core.errors import ScanError
-from core.scans.dicom_attributes import damaged, read_integer, read_text
+from core.scans.clutter import MEDIUM_INDEX
+from core.scans.dicom_attributes import damaged, read_integer, read_number, read_text
 
 MAX_SIDE_PX = 8192
 MAX_FILE_PIXELS = 100_000_000
@@ -28,7 +29,7 @@ MAX_INFLATED_BYTES = 200_000_000
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
-_COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 # Modalities that may be read, with a warning unless CT. Other values are never repeated in a message.
 _PICTURES = ("CT", "MR", "CR", "DX", "MG", "US", "NM", "PT", "XA", "RF", "SC", "OT")
 _NO_PICTURES = {
@@ -41,20 +42,31 @@ _NO_PICTURES = {
     "ECG": "an electrocardiogram",
     "KO": "a key object selection",
 }
+# Storage classes (PS3.4 B.5) of CT: plain, enhanced, converted. Those of secondary capture begin alike.
+_CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+_CAPTURE_CLASSES = "1.2.840.10008.5.1.4.1.1.7"
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _DICOMDIR = "1.2.840.10008.1.3.10"
 
 
 @dataclass(frozen=True)
 class Header:
-    """Checked values that decoding needs; `masked` says whether unused high bits must be cleared."""
+    """Checked values that decoding needs.
+
+    Attributes:
+        captured: whether this is a secondary capture, often a picture of a scan.
+        high_bit: the highest bit of a pixel, at least `bits_stored` - 1.
+        masked: whether unused high bits must be cleared.
+    """
 
     modality: str
+    captured: bool
     rows: int
     columns: int
     frames: int
     bits_allocated: int
     bits_stored: int
+    high_bit: int
     signed: int
     photometric: str
     masked: bool
@@ -125,18 +137,18 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
         ScanError: see `core.scans.dicom.decode`.
     """
     modality = read_text(dataset, "Modality")
-    if (
-        read_text(dataset.file_meta, "MediaStorageSOPClassUID") == _DICOMDIR
-        or "DirectoryRecordSequence" in dataset
-    ):
-        raise _no_picture("the index of a DICOM medium (DICOMDIR)")
+    storage = read_text(dataset.file_meta, "MediaStorageSOPClassUID")
+    if modality in ("", "OT") and storage in _CT_CLASSES:
+        modality = "CT"
+    if storage == _DICOMDIR or "DirectoryRecordSequence" in dataset:
+        raise _no_picture(MEDIUM_INDEX)
     if modality in _NO_PICTURES:
         raise _no_picture(_NO_PICTURES[modality])
     if "PixelData" not in dataset:
         floating = any(name in dataset for name in _PIXELS)
         raise _no_picture("floating-point pixel data" if floating else "no pixel data")
     rows, columns = read_integer(dataset, "Rows"), read_integer(dataset, "Columns")
-    frames = read_integer(dataset, "NumberOfFrames", 1)
+    frames = _read_frames(dataset)
     if not (0 < rows <= MAX_SIDE_PX and 0 < columns <= MAX_SIDE_PX and 0 < frames <= MAX_FRAMES):
         raise ScanError(
             "The DICOM file's dimensions are out of range",
@@ -151,12 +163,17 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     stored = read_integer(dataset, "BitsStored", allocated)
     signed = read_integer(dataset, "PixelRepresentation", 0)
     photometric = read_text(dataset, "PhotometricInterpretation")
-    if (samples, photometric in _GRAY, photometric in _COLOR) not in ((1, True, False), (3, False, True)):
+    if (samples, photometric in _GRAY, photometric in COLOR) not in ((1, True, False), (3, False, True)):
         raise _unsupported("another color model than gray, RGB or YBR")
     if allocated not in (8, 16) or not 1 <= stored <= allocated or signed not in (0, 1):
         raise _unsupported(f"{stored} of {allocated} bits per pixel; 8 or 16 are supported")
+    high_bit = read_number(dataset, "HighBit")
+    contradicts = high_bit is not None and not stored - 1 <= high_bit < allocated
+    high_bit = stored - 1 if high_bit is None or contradicts else high_bit
     syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
     remarks = _check_syntax(dataset, syntax, stored, rows * columns * samples * frames * (allocated // 8))
+    if contradicts:
+        remarks.append("HighBit and BitsStored contradict each other; BitsStored was used.")
     if modality != "CT":
         known = modality if modality in _PICTURES else ""
         remarks.append(
@@ -165,16 +182,29 @@ def check(dataset: Dataset, n_bytes: int) -> Header:
     modality = modality if modality in _PICTURES else ("other" if modality else "")
     return Header(
         modality,
+        storage.startswith(_CAPTURE_CLASSES) or modality in ("SC", "OT"),
         rows,
         columns,
         frames,
         allocated,
         stored,
+        int(high_bit),
         signed,
         photometric,
         not syntax.is_encapsulated,
         tuple(remarks),
     )
+
+
+def _read_frames(dataset: Dataset) -> int:
+    """Return the number of frames; 1 if it is missing, 0, or not a number, as some systems write it."""
+    try:
+        frames = read_integer(dataset, "NumberOfFrames", 1)
+    except (ValueError, TypeError):
+        frames = 0
+    if frames == 0:
+        del dataset.NumberOfFrames
+    return frames or 1
 
 
 def _check_syntax(dataset: Dataset, syntax: UID, stored: int, expected: int) -> list[str]:

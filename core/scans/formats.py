@@ -98,7 +98,7 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], Kind], ...] = (
     (_starts(b"\x00\x00\x01\x00"), Kind("an icon", _AS_PICTURE)),
     (_starts(b"DDS ", b"icns", b"\x01\xda", b"\x0a\x05\x01"), Kind("an image in a rare format", _AS_PICTURE)),
 )
-_UNKNOWN = Kind(
+UNKNOWN = Kind(
     "a file of unknown format", f"upload DICOM, NIfTI, or a CT slice as {PICTURES}", "not_an_image"
 )
 
@@ -109,7 +109,7 @@ def identify(data: bytes) -> Kind:
         if matches(data):
             return kind
     # A self-extracting archive begins with a program.
-    return Kind("ZIP") if _ZIP_END in data[-_ZIP_TAIL:] else _UNKNOWN
+    return Kind("ZIP") if _ZIP_END in data[-_ZIP_TAIL:] else UNKNOWN
 
 
 def compare_with_name(kind: Kind, source: str) -> list[str]:
@@ -122,7 +122,8 @@ def compare_with_name(kind: Kind, source: str) -> list[str]:
     name = source.lower()
     if kind.name not in RASTER_NAMES:
         ending = PurePosixPath(name).suffix
-        if ending in RASTER_ENDINGS or (ending == ".gz" and kind.name != "GZIP"):
+        packed = kind.name == "GZIP"
+        if ending in RASTER_ENDINGS or (ending, packed) in ((".gz", False), (".nii", True)):
             return [f"The name ends in {ending}, but the content is {kind.name}; it was read as {kind.name}."]
         return []
     if name.endswith(_MEDICAL_ENDINGS):

@@ -17,8 +17,10 @@ from core.scans.scan import Marks, Plane
 
 # The letters at the two ends of each axis: negative, positive.
 _LETTERS = (("R", "L"), ("A", "P"), ("F", "H"))
-# Between an axial slice's normal and the patient's long axis; gantries tilt by up to 30 degrees.
+# Between a slice's normal and the patient's long axis: up to here the slice is turned as an axial one.
 MAX_TILT_DEG = 45.0
+# Gantries tilt by up to 30 degrees, so a slice beyond is a reformatted one.
+MAX_GANTRY_TILT_DEG = 30.5
 
 
 def compute_normal(directions: Sequence[float]) -> NDArray[np.float64]:

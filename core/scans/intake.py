@@ -18,8 +18,9 @@ from pathlib import Path
 from core.errors import ScanError
 from core.scans import series
 from core.scans.decoding import MIN_SIDE_PX, decode_file
+from core.scans.formats import RASTER_ENDINGS
 from core.scans.isolation import decode_isolated
-from core.scans.scan import Marks, Piece, Refused, Scan, Slice, Study, Technical
+from core.scans.scan import Lost, Marks, Piece, Refused, Scan, Slice, Study, Technical
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -57,7 +58,9 @@ def iterate_study(
 
     Every file is decoded in a worker process with limits on time and memory. Each picture and each volume is
     a scan and is yielded as soon as it is read. DICOM files come last, sorted into series, each from the feet
-    to the head. A file that cannot be read does not stop the others.
+    to the head. A file that cannot be read does not stop the others; if it may be a slice, the scan beside it
+    is marked as incomplete. Leftovers of operating systems and indexes of media are not refused if there is a
+    scan, nor are programs and texts if there is a scan in DICOM.
 
     Args:
         files: pairs of a name and the bytes or path; read one at a time.
@@ -68,31 +71,56 @@ def iterate_study(
         Scans and refusals. The code of a refusal is one of `read_scan`, or "timeout", "crashed", "encrypted",
         "hostile_archive", "two_patients" or "localizer_only".
     """
-    key = secrets.token_bytes(32)
     waiting: list[Piece] = []
-    n_pixels = n_files = 0
+    lost: list[Lost] = []
+    aside: list[Refused] = []
+    n_pixels = 0
+    found = set()
+    for outcome in _decode(files, on_file):
+        if isinstance(outcome, Refused):
+            if outcome.error.role in ("clutter", "program"):
+                aside.append(outcome)
+                continue
+            if outcome.error.role == "slice":
+                lost.append(Lost(outcome.source))
+            yield outcome
+        elif outcome.kind != "dicom":
+            built = _try_build(outcome)
+            found.update(["clutter"] if isinstance(built, Scan) else [])
+            yield built
+        else:
+            n_pixels += sum(plane.pixels.size for plane in outcome.planes)
+            if n_pixels > MAX_STUDY_PIXELS:
+                lost.append(Lost(outcome.source, outcome.series))
+                yield Refused(outcome.source, _study_too_large())
+            else:
+                waiting.append(outcome)
+    for scan in series.sort_into_scans(waiting, lost):
+        found.update(["clutter", "program"] if isinstance(scan, Scan) else [])
+        yield scan
+    yield from (refused for refused in aside if refused.error.role not in found)
+
+
+def _decode(
+    files: Iterable[tuple[str, bytes | Path]], on_file: Callable[[int], None] | None
+) -> Iterator[Piece | Refused]:
+    """Decode files, and the members of archives, one at a time."""
+    key = secrets.token_bytes(32)
+    n_files = 0
     for source, content in files:
         try:
             data = _open(content) if isinstance(content, Path) else content
             check_file_size(len(data))
         except ScanError as error:
+            if source.lower().endswith(RASTER_ENDINGS):
+                error.role = "other"
             yield Refused(source, error)
             continue
         for outcome in decode_isolated(data, source, key=key):
             n_files += 1
             if on_file:
                 on_file(n_files)
-            if isinstance(outcome, Refused):
-                yield outcome
-            elif outcome.kind != "dicom":
-                yield _try_build(outcome)
-            else:
-                n_pixels += sum(plane.pixels.size for plane in outcome.planes)
-                if n_pixels > MAX_STUDY_PIXELS:
-                    yield Refused(outcome.source, _study_too_large())
-                else:
-                    waiting.append(outcome)
-    yield from series.sort_into_scans(waiting)
+            yield outcome
 
 
 def read_scan(file: bytes | str | Path, source: str | None = None) -> Scan:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from core.errors import ScanError
+from core.scans import formats
 from core.scans.messages import UNREADABLE, read_message, read_outcome, write_message
 from core.scans.scan import Piece, Refused
 from core.system import child_environment
@@ -63,6 +64,8 @@ def decode_isolated(data: bytes, source: str, *, key: bytes = b"") -> Iterator[P
                 _return_worker(worker)
                 return
             done, deaths = done + 1, deaths + 1
+            if formats.identify(data).name in formats.RASTER_NAMES:
+                death.error.role = "other"
             yield Refused(death.source, death.error)
             if deaths >= MAX_DEATHS:
                 yield Refused(source, _archive_error())

@@ -59,7 +59,7 @@ def read_message(stream: IO[bytes]) -> tuple[dict[str, Any], np.ndarray]:
 def write_outcome(stream: IO[bytes], source: str, outcome: Piece | ScanError) -> None:
     """Write the outcome of one file: a refusal, or a piece followed by the pixels of every plane."""
     if isinstance(outcome, ScanError):
-        texts = {name: getattr(outcome, name) for name in ("problem", "found", "remedy", "code")}
+        texts = {name: getattr(outcome, name) for name in ("problem", "found", "remedy", "code", "role")}
         write_message(stream, {"kind": "refused", "source": source, **texts})
         return
     numbers = []
@@ -86,6 +86,7 @@ def read_outcome(stream: IO[bytes], head: dict[str, Any]) -> Piece | Refused:
     """
     if head["kind"] == "refused":
         error = ScanError(head["problem"], found=head["found"], remedy=head["remedy"], code=head["code"])
+        error.role = head["role"]
         return Refused(head["source"], error)
     planes = []
     n_bytes_left = MAX_ANSWER_BYTES

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from core.errors import ScanError
+from core.scans.hounsfield import find_hounsfield
 from core.scans.windows import LEARNED, window_hu
 
 MAX_PIXELS = 64_000_000
@@ -248,9 +249,11 @@ def _scale_to_gray(frames: list[NDArray[Any]], remarks: list[str]) -> list[NDArr
             remedy="export it again, with missing values replaced",
             code="degenerate",
         )
+    measured, offset = find_hounsfield(frames)
+    frames = measured or frames
     low = float(min(frame.min() for frame in frames))
     high = float(max(frame.max() for frame in frames))
-    values_text = f"The values ({low:g} to {high:g})"
+    values_text = f"The values ({low:g} to {high:g}{offset and ', '}{offset})"
     if AIR_HU > low >= -32768 and high <= 32767:
         remarks.append(
             f"{values_text} were read as Hounsfield units and are shown in the brain window"

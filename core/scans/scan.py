@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ScanError
-from core.scans.windows import Window
+from core.scans.windows import LEARNED, Window, window_hu
 
 Unit = Literal["gray", "hu"]
 # The gate treats this warning as evidence against a head CT.
 OTHER_PART = "The body part given in the file is not the head."
+# Begins every sentence on why a scan is part of a study only.
+INCOMPLETE = "Study incomplete: "
+NOT_AXIAL = "The slices are not axial; the networks were trained on axial slices."
 # Orientation letters at the left, right, top and bottom of the picture: R, L, A, P, H (head), F (feet).
 Marks = tuple[str, str, str, str]
 
@@ -31,6 +34,17 @@ class Slice:
 
     pixels: NDArray[Any]
     position_mm: float | None = None
+
+
+def to_gray(pixels: NDArray[Any], unit: Unit, window: Window = LEARNED) -> NDArray[np.float32]:
+    """Return the pixels of a slice as float32 display gray in [0, 1].
+
+    Args:
+        pixels: any shape, as in `Slice`.
+        unit: of its scan.
+        window: shows Hounsfield units; not used for pixels that are gray already.
+    """
+    return pixels if unit == "gray" else window_hu(pixels, window)
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,10 @@ class Scan:
             of a picture in file order.
         warnings: sentences about everything changed, left out or assumed while decoding.
         technical: modality, geometry and window.
+        incomplete: why this is part of a study only, as sentences that `warnings` holds, too.
+        doubts: why else every result on this scan is uncertain, as sentences that `warnings` holds, too.
+        unfit: why nothing on this scan can be judged, as sentences that `warnings` holds, too.
+        is_oriented: whether its file, or a manifest, tells how the head lies; then nothing else may turn it.
     """
 
     source: str
@@ -75,6 +93,10 @@ class Scan:
     slices: tuple[Slice, ...]
     warnings: tuple[str, ...] = ()
     technical: Technical = field(default_factory=Technical)
+    incomplete: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    unfit: tuple[str, ...] = ()
+    is_oriented: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +105,14 @@ class Refused:
 
     source: str
     error: ScanError
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A file that was not read and may be a slice of a study; `series` is its keyed digest, "" if unknown."""
+
+    source: str
+    series: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +154,13 @@ class Piece:
         modality: as for `Technical`.
         window: center and width in HU of the window given in the file.
         localizer: whether the file is marked as a localizer.
-        number: instance number; used only if no position is known.
-        series, patient: keyed digests of identifiers (see core.scans.dicom), compared within one upload and
-            then discarded. `patient` holds the digests of id, name and birth date, "" if empty.
+        number: instance number, None if unknown.
+        location_mm: the slice location, along an axis that the file does not describe; None if unknown.
+        study, series, patient, names, traits: keyed digests of identifiers and of what tells reconstructions
+            apart (see core.scans.dicom_identity), compared within one upload and then discarded.
+        doubts, unfit: as for `Scan`.
+        sides_known: whether left and right are certain; marks are shown only then.
+        is_oriented: whether the directions of its planes, if any, are the file's and not assumed.
     """
 
     source: str
@@ -138,9 +172,17 @@ class Piece:
     modality: str = ""
     window: tuple[float, float] | None = None
     localizer: bool = False
-    number: int = 0
+    number: int | None = None
+    location_mm: float | None = None
+    study: str = ""
     series: str = ""
     patient: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    unfit: tuple[str, ...] = ()
+    sides_known: bool = True
+    is_oriented: bool = True
 
 
 def pack_plane(plane: Plane) -> Plane:

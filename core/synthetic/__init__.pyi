@@ -4,4 +4,5 @@ from .phantoms import (
 )
 from .planting import (
     plant_hemorrhage as plant_hemorrhage,
+    plant_ischemia as plant_ischemia,
 )

@@ -87,8 +87,7 @@ class Canvas:
         self.skull_outer = 1 - head.scalp * (1 + 0.5 * oblique)
         self.brain_edge = self.skull_outer - head.skull * (1 + 4.5 * oblique**2) / self.scale**0.5
         if position < BASE_POSITION:
-            rise = position / BASE_POSITION
-            self.hollow = self.ellipse(0, 0.5, 0.17 + 0.33 * rise, 0.13 + 0.24 * rise)
+            self.hollow = self.ellipse(0, 0.5, *compute_hindbrain(position))
         else:
             uneven = 0.12 * np.cos(3 * self.theta + np.float32(head.outline[0][2])) + 0.1 * self.cloud(8)
             self.hollow = self.rho - np.float32(self.brain_edge) + np.float32(head.skull) * uneven
@@ -236,36 +235,6 @@ class Canvas:
         self.paint(self.inside(airway + rough, 2), 0.0)
         self.paint(self.inside(self.ellipse(0, -0.6, 0.015, 0.25), 1.5), 0.8)
 
-    def render_lesion(self) -> tuple[tuple[float, float], float]:
-        """Render fresh blood, a bright irregular blob with a dark rim of edema.
-
-        Returns:
-            Its center (row, column) and its radius, in pixels.
-        """
-        rng, aspect = self.rng, self.half_length / self.half_width
-        if self.position < BASE_POSITION:
-            u0, v0, reach = rng.normal(0, 0.03), 0.5 + rng.normal(0, 0.02), 0.11
-        else:
-            room = self.brain_edge
-            off, angle = rng.uniform(0.3, 0.6) * room, rng.uniform(0, 2 * np.pi)
-            u0, v0, reach = off * np.cos(angle), off * np.sin(angle), room * rng.uniform(0.15, 0.27)
-            u0 = np.copysign(max(abs(u0), 0.2 * room), u0)
-        du, dv = self.u - np.float32(u0), (self.v - np.float32(v0)) * np.float32(aspect)
-        theta, uneven = np.arctan2(dv, du), np.ones_like(du)
-        for order, amplitude in ((2, 0.16), (3, 0.11), (5, 0.05)):
-            uneven += np.float32(rng.normal(0, amplitude)) * np.cos(
-                order * theta + np.float32(rng.uniform(0, 6.28))
-            )
-        edge = np.float32(0.1 * reach) * self.cloud(24, rng)
-        distance = np.sqrt(du**2 + dv**2) / np.maximum(uneven, np.float32(0.4)) + edge
-        self.paint(0.65 * self.inside(distance - 1.45 * reach, 10) * self.brain, WHITE_MATTER - 0.09)
-        blood = self.inside(distance - reach, 2.5) * self.brain
-        self.paint(blood, BLOOD + 0.025 * self.cloud(28, rng))
-        weight = float(blood.sum())
-        rows, columns = np.arange(self.size) + 0.0, np.arange(self.size) + 0.0
-        center = (float(blood.sum(1) @ rows) / weight, float(blood.sum(0) @ columns) / weight)
-        return center, float(np.sqrt(weight / np.pi))
-
     def render_skull(self) -> None:
         if self.position < BASE_POSITION:
             return
@@ -278,6 +247,12 @@ class Canvas:
         grain = grain[1:, 1:] + 0.6 * (grain[:-1, 1:] + grain[1:, :-1])
         self.pixels += np.float32(self.head.noise / 1.3) * grain * self.inside(self.rho - 1)
         return np.clip(self.pixels, 0, 1)
+
+
+def compute_hindbrain(position: float) -> tuple[float, float]:
+    """Return the radii of the hindbrain below BASE_POSITION, in units of the head's half width and length."""
+    rise = position / BASE_POSITION
+    return 0.17 + 0.33 * rise, 0.13 + 0.24 * rise
 
 
 def _compute_relative_width(position: float) -> float:

@@ -1,4 +1,4 @@
-"""Synthetic head CT slices for tests, dashboard samples, and trial trainings without real data.
+"""Synthetic head CT slices for tests, dashboard samples, and trial training runs without real data.
 
 A phantom resembles a slice in a brain window (center 40 HU, width 120 HU) closely enough to show how the
 program works. It says nothing about how well a model reads real patients.
@@ -16,6 +16,7 @@ from PIL import Image
 
 from core.errors import DatasetError
 from core.synthetic.phantom_anatomy import BASE_POSITION, Canvas, Head, Pixels, sample_head
+from core.synthetic.phantom_lesions import Lesion, render_blood, render_infarct
 
 HIGHEST_LESION = 0.9
 LESION_POSITIONS = (0.42, 0.8)
@@ -30,17 +31,19 @@ class Phantom:
         pixels: (size, size) float32 in [0, 1].
         lesion_center: (row, column) in pixels; None without a lesion.
         lesion_radius: mean radius in pixels; 0 without a lesion.
+        mask: (size, size) bool, True in the lesion.
     """
 
     pixels: Pixels
     lesion_center: tuple[float, float] | None
-    lesion_radius: float = 0.0
+    lesion_radius: float
+    mask: NDArray[np.bool_]
 
 
 def render_phantom(
     rng: np.random.Generator,
     *,
-    lesion: bool,
+    lesion: bool | Lesion,
     size: int = 256,
     position: float = 0.5,
     head: Head | None = None,
@@ -49,7 +52,9 @@ def render_phantom(
 
     Args:
         rng: random generator; the same state gives the same picture.
-        lesion: whether to add a lesion (fresh blood) to the brain.
+        lesion: the lesion in the brain: False for none; True or "hemorrhage" for fresh blood; "ischemia" for
+            a dark patch in the territory of an artery. A slice without a lesion differs from one with
+            ischemia in the lesion only.
         size: side of the square picture in pixels, at least 32.
         position: height of the slice, from 0 (neck) to 1 (vertex).
         head: the patient's head; by default a new random one.
@@ -77,9 +82,16 @@ def render_phantom(
     else:
         canvas.render_ventricles()
         canvas.render_falx()
-    center, radius = canvas.render_lesion() if lesion else (None, 0.0)
+    shape = None
+    if lesion:
+        shape = render_infarct(canvas) if lesion == "ischemia" else render_blood(canvas)
     canvas.render_skull()
-    return Phantom(canvas.finish(), center, radius)
+    if shape is None:
+        return Phantom(canvas.finish(), None, 0.0, np.zeros((size, size), bool))
+    weight, axis = float(shape.sum()), np.arange(size) + 0.0
+    center = (float(shape.sum(1) @ axis) / weight, float(shape.sum(0) @ axis) / weight)
+    # In a small picture, a lesion may be no more than its soft edge.
+    return Phantom(canvas.finish(), center, float(np.sqrt(weight / np.pi)), shape > 0.5 * shape.max())
 
 
 def write_phantom_dataset(
@@ -124,7 +136,7 @@ def write_phantom_dataset(
         target.mkdir(parents=True, exist_ok=True)
         head = sample_head(rng)
         positions = np.linspace(0.3, 0.9, slices_per_patient) + rng.uniform(-0.02, 0.02)
-        with_lesion = _choose_lesions(positions, rng) if is_stroke else set()
+        with_lesion = choose_lesions(positions, rng) if is_stroke else set()
         number = 1
         for index, position in enumerate(positions):
             phantom = render_phantom(
@@ -141,8 +153,8 @@ def save_phantom(phantom: Phantom, path: str | Path) -> None:
     Image.fromarray(np.round(phantom.pixels * 255).astype(np.uint8)).save(path, **options)
 
 
-def _choose_lesions(positions: NDArray[np.float64], rng: np.random.Generator) -> set[int]:
-    """Sample the indices of adjacent slices of the vault.
+def choose_lesions(positions: NDArray[np.float64], rng: np.random.Generator) -> set[int]:
+    """Sample the indices of two to about half of the slices, adjacent ones of the vault.
 
     File numbers cannot encode a lesion on the last slice; that slice is above LESION_POSITIONS.
     """

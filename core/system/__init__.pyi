@@ -1,11 +1,15 @@
 from .files import (
     clear_parts as clear_parts,
+    explain_failed_write as explain_failed_write,
     natural_key as natural_key,
     sha256_of_file as sha256_of_file,
     sync_file as sync_file,
     sync_folder as sync_folder,
     write_aside as write_aside,
     write_whole as write_whole,
+)
+from .keyed_rows import (
+    KeyedRows as KeyedRows,
 )
 from .places import (
     PROGRAM_FOLDER as PROGRAM_FOLDER,
@@ -26,6 +30,7 @@ from .processes import (
     memory_of as memory_of,
     read_start_time as read_start_time,
     return_freed_memory as return_freed_memory,
+    trim_heaps as trim_heaps,
 )
 from .threads import (
     count_cores as count_cores,

@@ -16,6 +16,20 @@ PART_PREFIX = ".part-"
 
 
 @contextmanager
+def explain_failed_write(what: str, folder: Path) -> Iterator[None]:
+    """Raise a StrokeError (code "not_written") that names `what` and `folder` for an OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise StrokeError(
+            f"{what} could not be written",
+            found=error.strerror or type(error).__name__,
+            remedy=f"check free space and permissions of {folder}",
+            code="not_written",
+        ) from error
+
+
+@contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
     """Let the caller write a hidden file next to `path`, then rename it to `path`.
 
@@ -29,20 +43,14 @@ def write_aside(path: Path) -> Iterator[Path]:
         StrokeError: code "not_written": the disk is full or the folder cannot be written to.
     """
     aside = path.with_name(f"{PART_PREFIX}{secrets.token_hex(4)}-{path.name}")
-    try:
-        yield aside
-        sync_file(aside)
-        os.replace(aside, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise StrokeError(
-            f"{path.name} could not be written",
-            found=error.strerror or type(error).__name__,
-            remedy=f"check free space and permissions of {path.parent}",
-            code="not_written",
-        ) from error
-    finally:
-        aside.unlink(missing_ok=True)
+    with explain_failed_write(path.name, path.parent):
+        try:
+            yield aside
+            sync_file(aside)
+            os.replace(aside, path)
+            sync_folder(path.parent)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 from functools import cache
 
 import psutil
@@ -12,10 +13,10 @@ import psutil
 # the reported times a little.
 _SAME_START_S = 10.0
 
-# Parameters of mallopt (GNU C library): the size from which an allocation gets its own mapping, which is
-# returned to the system when freed; and the number of heaps.
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
-_OWN_MAPPING_BYTES = 256 * 1024
+# Parameters of mallopt (GNU C library): the free memory at the end of a heap that is returned; the size from
+# which an allocation gets its own mapping, which is returned when freed; and the number of heaps.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_KEPT_BYTES = 256 * 1024
 
 
 @cache
@@ -23,14 +24,28 @@ def return_freed_memory() -> bool:
     """Make this process return freed memory to the system, and return whether the C library allows it.
 
     By default the GNU C library allocates pictures of up to 32 MB in several heaps. Small objects that stay
-    alive keep these heaps fragmented, so that a server would grow with every visitor.
+    alive keep these heaps fragmented, so that a server would grow with every visitor. Heaps that
+    exist already stay, and once there are more than eight, more may follow: see `trim_heaps`.
     """
+    settings = {_M_ARENA_MAX: 1, _M_MMAP_THRESHOLD: _KEPT_BYTES, _M_TRIM_THRESHOLD: _KEPT_BYTES}
+    mallopt = _find_in_c_library("mallopt")
+    return mallopt is not None and all([mallopt(name, value) for name, value in settings.items()])
+
+
+def trim_heaps() -> bool:
+    """Return the free memory inside the heaps to the system, and return whether there was any.
+
+    Takes milliseconds. Without the GNU C library it does nothing.
+    """
+    trim = _find_in_c_library("malloc_trim")
+    return trim is not None and bool(trim(0))
+
+
+def _find_in_c_library(name: str) -> Callable[..., int] | None:
     if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return False
-    return bool(mallopt(_M_ARENA_MAX, 1) and mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING_BYTES))
+        return None
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return found
 
 
 def read_start_time(process: int) -> float | None:

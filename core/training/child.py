@@ -1,5 +1,6 @@
-"""The child process for one framework: it trains and exports networks, or runs their native weights.
+"""The child process for one framework: a backbone's maps, training and export, or native weights.
 
+python -m core.training.child maps --work FOLDER --framework pytorch
 python -m core.training.child train --work FOLDER --framework pytorch
 python -m core.training.child probabilities --experiment FOLDER --framework pytorch --images IN --out OUT
 """
@@ -23,21 +24,37 @@ from core.frameworks import name_weights
 from core.models import CNN, architecture_of, build_cnn
 from core.system import write_whole
 from core.training.fitting import fit_fold
-from core.training.training_data import TrainingData, embed_data
+from core.training.images import embed_data
+from core.training.training_data import open_maps, read_data
 
 PARITY_TOLERANCE = 1e-4
-_N_PARITY = 64
+_N_PARITY, _N_OWN = 64, 8
 _PROGRESS_EVERY_S = 0.5
-# The share of a training's time in which a backbone computes its feature maps.
+# The share of a training run's time in which a backbone computes its feature maps.
 _EMBEDDING_SHARE = 0.5
+
+
+def compute_maps(work: Path, framework: str) -> None:
+    """Compute the backbone's feature maps for all frameworks of a plan; see `embed_data`.
+
+    They are the first part of the work of every framework, and count in the progress of each.
+    """
+    plan = json.loads((work / "plan.json").read_text())
+    architecture, seed = architecture_of(plan), plan["protocol"]["seed"]
+    paths = [work / name / "progress.json" for name in plan["protocol"]["frameworks"]]
+    folds = plan["protocol"]["folds"]
+    progress = _Progress(paths, folds, architecture.epochs, embedding=_EMBEDDING_SHARE)
+    # One thread each: pictures are computed at the same time, which is faster than the parts of one.
+    cnn = build_cnn(framework, architecture, seed=seed, n_threads=1)
+    embed_data(cnn, work, seed=seed, on_progress=progress.report_embedding)
 
 
 def train(work: Path, framework: str) -> None:
     """Train every fold of a plan with one framework, export the served model and check it.
 
-    Reads `plan.json`, `images.npy` and `folds.npz` in `work`. Writes `{framework}/progress.json` meanwhile,
-    the weights of every fold and `model.onnx` to `built/{framework}/`, and at the end
-    `{framework}/probabilities.npz` and `{framework}/result.json`.
+    Reads `plan.json`, `folds.npz` and the prepared slices or their feature maps. Writes
+    `{framework}/progress.json` meanwhile, the weights of every fold and `model.onnx` to `built/{framework}/`,
+    and at the end `{framework}/probabilities.npz` and `{framework}/result.json`.
 
     Raises:
         TrainingError: see `fit_fold`.
@@ -45,25 +62,17 @@ def train(work: Path, framework: str) -> None:
     """
     plan = json.loads((work / "plan.json").read_text())
     architecture = architecture_of(plan)
-    data = _read_data(work)
     folds = _read_folds(work, plan["protocol"]["folds"])
     seed, n_threads = plan["protocol"]["seed"], plan["protocol"]["n_threads"]
     built = work / "built" / framework
     built.mkdir(parents=True, exist_ok=True)
     progress = _Progress(
-        work / framework / "progress.json",
+        [work / framework / "progress.json"],
         len(folds),
         architecture.epochs,
         embedding=_EMBEDDING_SHARE if architecture.has_backbone else 0.0,
     )
-    if architecture.has_backbone:
-        data = embed_data(
-            build_cnn(framework, architecture, seed=seed, n_threads=n_threads),
-            data,
-            work / framework,
-            seed=seed,
-            on_progress=progress.report_embedding,
-        )
+    data = (open_maps if architecture.has_backbone else read_data)(work, architecture)
 
     history: list[dict[str, Any]] = []
     probabilities: dict[str, np.ndarray] = {}
@@ -103,6 +112,8 @@ def train(work: Path, framework: str) -> None:
 def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]:
     """Export the mean of the networks, and compare its probabilities with theirs on evenly spaced slices.
 
+    On some of the slices, each network in the file is compared with its own native one too.
+
     Args:
         members: the networks, one per fold.
         path: the ONNX file to write.
@@ -114,14 +125,19 @@ def export(members: list[CNN], path: Path, images: np.ndarray) -> dict[str, Any]
     Raises:
         ParityError: the difference is above 1e-4 or not a number; the file is removed.
     """
-    from core.models import ServedModel
+    from core.serving import MemberModel, ServedModel
 
     members[0].export_onnx(members, path)
     sample = np.array(images[np.unique(np.linspace(0, len(images) - 1, _N_PARITY).astype(int))])
     inputs = members[0].embed(sample)
-    native = np.mean([cnn.predict_probability(inputs) for cnn in members], axis=0)
-    served = ServedModel(path).predict(sample.astype(np.float32) / np.float32(255)).probability
-    difference = float(np.abs(native - served).max())
+    native = np.stack([cnn.predict_probability(inputs) for cnn in members])
+    scaled = sample.astype(np.float32) / np.float32(255)
+    difference = float(np.abs(native.mean(axis=0) - ServedModel(path).predict(scaled).probability).max())
+    if len(members) > 1:
+        model = MemberModel(path, len(members))
+        own = [model.predict_member(scaled[:_N_OWN], k).probability for k in range(len(members))]
+        # A NaN must not be lost: max() of Python's floats would lose it.
+        difference = float(np.max([difference, np.abs(native[:, :_N_OWN] - own).max()]))
     if not difference <= PARITY_TOLERANCE:
         path.unlink()
         raise ParityError(
@@ -156,12 +172,13 @@ def compute_probabilities(
 
 
 class _Progress:
-    """Writes a training's progress, at most twice a second, and ends the child if its parent has ended."""
+    """Writes a run's progress, at most twice a second, and ends the child if its parent has ended."""
 
-    def __init__(self, path: Path, n_folds: int, n_epochs: int, *, embedding: float = 0.0) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, paths: list[Path], n_folds: int, n_epochs: int, *, embedding: float = 0.0) -> None:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._parent = os.getppid()
-        self._path, self._n_folds, self._n_epochs, self._embedding = path, n_folds, n_epochs, embedding
+        self._paths, self._n_folds, self._n_epochs, self._embedding = paths, n_folds, n_epochs, embedding
         self._started, self._start_fraction, self._last = time.monotonic(), -1.0, 0.0
 
     def report_embedding(self, share: float) -> None:
@@ -174,8 +191,8 @@ class _Progress:
         self._write(fold, epoch, self._embedding + (1 - self._embedding) * fraction, force=force)
 
     def _write(self, fold: int, epoch: int, fraction: float, *, force: bool) -> None:
-        # A killed training cannot end its children. A child that went on would write into the folder of the
-        # resumed training.
+        # A killed training run cannot end its children. A child that went on would write into the folder of
+        # the resumed run.
         if os.getppid() != self._parent:
             raise TrainingError(
                 "The training run that this process belongs to was killed",
@@ -183,7 +200,7 @@ class _Progress:
             )
         now = time.monotonic()
         if self._start_fraction < 0:
-            # A resumed training does not start at 0: measure its speed from where it starts.
+            # A resumed training run does not start at 0: measure its speed from where it starts.
             self._start_fraction = fraction
         if now - self._last < _PROGRESS_EVERY_S and not force:
             return
@@ -198,15 +215,8 @@ class _Progress:
             "fraction": fraction,
             "seconds_left": left,
         }
-        write_whole(self._path, json.dumps(values).encode())
-
-
-def _read_data(work: Path) -> TrainingData:
-    images, y_true = np.load(work / "images.npy", mmap_mode="r"), np.load(work / "labels.npy")
-    if not (work / "planted.npz").exists():
-        return TrainingData(images, y_true)
-    with np.load(work / "planted.npz", allow_pickle=False) as planted:
-        return TrainingData(images, y_true, planted["images"], planted["sources"])
+        for path in self._paths:
+            write_whole(path, json.dumps(values).encode())
 
 
 def _read_folds(work: Path, n_folds: int) -> list[Fold]:
@@ -221,18 +231,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one job; return 0 on success, 1 on failure with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m core.training.child", description=__doc__)
     jobs = parser.add_subparsers(dest="job", required=True)
-    train_parser = jobs.add_parser("train")
-    train_parser.add_argument("--work", type=Path, required=True)
+    trainings = [jobs.add_parser(name) for name in ("maps", "train")]
+    for one in trainings:
+        one.add_argument("--work", type=Path, required=True)
     probabilities = jobs.add_parser("probabilities")
     probabilities.add_argument("--experiment", type=Path, required=True)
     probabilities.add_argument("--images", type=Path, required=True)
     probabilities.add_argument("--out", type=Path, required=True)
     probabilities.add_argument("--fold", type=int, help="run only the network of this fold (from 0)")
-    for one in (train_parser, probabilities):
+    for one in (*trainings, probabilities):
         one.add_argument("--framework", required=True)
     options = parser.parse_args(arguments)
     try:
-        if options.job == "train":
+        if options.job == "maps":
+            compute_maps(options.work, options.framework)
+        elif options.job == "train":
             train(options.work, options.framework)
         else:
             images = np.load(options.images, mmap_mode="r", allow_pickle=False)

@@ -1,4 +1,4 @@
-"""Estimates of a training's duration, from trainings measured on this machine."""
+"""Estimates of a training run's duration, from training runs measured on this machine."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from core.training.protocol import Protocol
 from core.training.state import trainings_folder
 
 _MAX_NOTES = 40
-# A measurement is used only for trainings of at most this many times more, or less, work.
+# A measurement is used only for training runs of at most this many times more, or less, work.
 _MAX_RATIO = 12.0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The longest time a training is expected to take (it may stop early).
+    """The longest time a training run is expected to take (it may stop early).
 
     Attributes:
         seconds: all epochs of all folds, and the preparation before them.
-        reference: name of the training that was measured.
-        n_slices: number of slices in that training's data set.
+        reference: name of the training run that was measured.
+        n_slices: number of slices in that training run's data set.
     """
 
     seconds: float
@@ -37,10 +37,10 @@ class Estimate:
 
 
 def remember_duration(root: Path, experiment: Experiment, seconds: float) -> None:
-    """Note how long an uninterrupted training took on this machine; a failure to write is ignored.
+    """Note how long an uninterrupted training run took on this machine; a failure to write is ignored.
 
     Args:
-        root: the folder of experiments; the notes are in its folder of trainings.
+        root: the folder of experiments; the notes are in its folder of training runs.
         experiment: as published.
         seconds: from its start to its publication.
     """
@@ -65,18 +65,18 @@ def remember_duration(root: Path, experiment: Experiment, seconds: float) -> Non
 
 
 def estimate_duration(root: Path, protocol: Protocol, n_slices: int) -> Estimate | None:
-    """Estimate the longest time a training takes, from the most similar one measured on this machine.
+    """Estimate the longest time a training run takes, from the most similar one measured on this machine.
 
     Training time is scaled by slices and epochs; preparation time (reading slices, preprocessing, feature
     maps of a backbone) by slices. The frameworks run at the same time, so the slower one counts.
 
     Args:
         root: the folder of experiments.
-        protocol: the planned training.
+        protocol: of the planned training run.
         n_slices: number of slices in its data set.
 
     Returns:
-        None if no training of this architecture, these frameworks and a similar amount of work was measured.
+        None if no training run of this architecture, these frameworks and similar work was measured.
     """
     epochs = protocol.epochs or get_architecture(protocol.architecture).epochs
     work = n_slices * protocol.folds * epochs
@@ -98,7 +98,7 @@ def estimate_duration(root: Path, protocol: Protocol, n_slices: int) -> Estimate
             name = str(note["name"])
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             continue
-        # An epoch sees fewer than all slices. Both trainings are counted the same way, so this cancels out.
+        # An epoch sees fewer than all slices. Both runs are counted the same way, so this cancels out.
         distance = abs(math.log(work / measured))
         estimate = Estimate(per_slice * work + before * n_slices, name, n_measured)
         if distance <= math.log(_MAX_RATIO):

@@ -47,7 +47,7 @@ def fit_fold(
         folder: for `state.json`, `checkpoint-*` and `best` + the network's suffix for weights.
         seed: of this fold.
         class_weights: weight each class by the inverse of its frequency among the fold's training slices. A
-            planted copy gets the weight of a negative slice, because there are many of them.
+            planted copy gets the weight of a negative slice, because there are many planted copies.
         on_progress: called with the share of this fold that is done and the epoch (from 1).
 
     Returns:
@@ -64,7 +64,7 @@ def fit_fold(
     if state["checkpoint"] and not state["finished"]:
         cnn.load_checkpoint(folder / state["checkpoint"])
     elif not state["finished"]:
-        cnn.adapt(data.inputs(fold.train[:: max(1, len(fold.train) // _N_ADAPT)]))
+        cnn.adapt(data.inputs(fold.train[:: max(1, len(fold.train) // _N_ADAPT)])[:])
     rows = data.training_rows(fold)
     y_train, y_validation = data.labels(rows), data.y_true[fold.validation]
     weight_of_class = balance_classes(data.y_true[fold.train]) if class_weights else np.ones(2)
@@ -80,14 +80,16 @@ def fit_fold(
             on_progress((epoch - 1 + done / len(rows)) / architecture.epochs, epoch)
 
         epoch_seed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+        inputs, cells = data.augment_rows(rows, architecture.augmentation, epoch_seed)
         train_loss, train_accuracy = cnn.train_epoch(
-            data.augment_rows(rows, architecture.augmentation, epoch_seed),
+            inputs,
             y_train,
             weight,
             order=np.random.default_rng(epoch_seed).permutation(len(rows)),
             learning_rate=learning_rate,
             seed=epoch_seed,
             on_batch=report,
+            cells=cells,
         )
         probability = cnn.predict_probability(validation_inputs)
         validation_loss = cross_entropy(y_validation, probability, weight_of_class[y_validation])

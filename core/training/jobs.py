@@ -1,7 +1,7 @@
-"""Trainings as jobs: running, queued or ended.
+"""Training runs as jobs: running, queued or ended.
 
 A job is a folder in `trained_models/.training/` (see `core.training.run` and `core.training.state`). Its
-state is read from `job.json`, which the queue or the training itself writes; "running" without a living
+state is read from `job.json`, which the queue or the training run itself writes; "running" without a living
 process means "interrupted".
 
 `core.training.queue` changes jobs; `core.training.runner` starts the queued ones.
@@ -34,7 +34,7 @@ _LOG_TAIL = 4_000
 
 @dataclass(frozen=True)
 class Job:
-    """A training that is not published yet.
+    """A training run that is not published yet.
 
     Args:
         name: the name of its experiment.
@@ -73,7 +73,7 @@ class Job:
 
 
 def list_jobs(root: Path | None = None) -> list[Job]:
-    """Return all unpublished trainings: running, then queued in order, then ended (newest first)."""
+    """Return all unpublished training runs: running, then queued in order, then ended (newest first)."""
     root = root or models_root()
     jobs = []
     for path in trainings_folder(root).glob("*/job.json"):
@@ -89,14 +89,14 @@ def list_jobs(root: Path | None = None) -> list[Job]:
 
 
 def read_job(name: str, root: Path | None = None) -> Job:
-    """Return the training of this name.
+    """Return the training run of this name.
 
     Raises:
         TrainingError: there is none; it may have been published or deleted since.
     """
     try:
         return _read(work_folder(root or models_root(), name))
-    # The folder may vanish at any moment: a finished training removes it.
+    # The folder may vanish at any moment: a finished training run removes it.
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f'There is no training run "{name}"', remedy="look among the experiments: it may have finished"
@@ -104,7 +104,7 @@ def read_job(name: str, root: Path | None = None) -> Job:
 
 
 def clear_leftovers(root: Path) -> None:
-    """Remove the folders of trainings that were killed after their publication, before they removed them."""
+    """Remove the folders of training runs that were killed after publication, before they removed them."""
     for path in trainings_folder(root).glob("*/job.json"):
         if _is_leftover(path.parent):
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -119,7 +119,7 @@ def lock_queue(root: Path) -> Iterator[None]:
 
 
 def first_waiting(root: Path) -> str | None:
-    """Return the name of the training that starts next, or None."""
+    """Return the name of the training run that starts next, or None."""
     return next((job.name for job in list_jobs(root) if job.state == "queued"), None)
 
 
@@ -130,7 +130,7 @@ def read_process(folder: Path) -> tuple[int, float | None]:
 
 
 def _is_leftover(folder: Path) -> bool:
-    """Return whether a training's experiment is published and its process has ended."""
+    """Return whether a training run's experiment is published and its process has ended."""
     published = (folder.parent.parent / folder.name / CARD_NAME).exists() and not (folder / "built").exists()
     try:
         return published and not is_alive(*read_process(folder))

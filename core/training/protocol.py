@@ -1,4 +1,4 @@
-"""The protocol of an experiment: the settings that are chosen before a training."""
+"""The protocol of an experiment: the settings that are chosen before training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from core.datasets import Labels, Split
+from core.datasets import HEMORRHAGE, Labels, Split
 from core.errors import TrainingError, explain_refusal
 from core.frameworks import FRAMEWORKS
 from core.imaging import Augmentation
@@ -53,6 +53,7 @@ class Protocol:
         epochs, batch_size, learning_rate: the schedule; None: the architecture's own.
         augmentation: the strength of random changes of training images, a name in `STRENGTHS`; "usual" is
             the architecture's own.
+        finding: what slice labels are about; folder labels name no finding.
 
     Raises:
         StrokeError: a value is unknown or out of range.
@@ -69,20 +70,26 @@ class Protocol:
     batch_size: Annotated[int, Field(ge=1, le=512)] | None = None
     learning_rate: Annotated[float, Field(ge=1e-7, le=1)] | None = None
     augmentation: Strength = "usual"
+    finding: Literal["hemorrhage", "ischemia"] = "hemorrhage"
 
     @model_validator(mode="wrap")
     @classmethod
     def _explain(cls, values: Any, check: ModelWrapValidatorHandler[Protocol]) -> Protocol:
         try:
-            return check(values)
+            protocol = check(values)
         except ValidationError as error:
             field, rule, found = explain_refusal(error)
             raise TrainingError(f"{field} {rule}", found=found) from error
+        if protocol.labels == "folder" and protocol.finding != HEMORRHAGE:
+            raise TrainingError(
+                "Folder labels name no finding", found=protocol.finding, remedy="choose slice labels"
+            )
+        return protocol
 
     def _augmentation(self, architecture: Architecture) -> Augmentation:
         """Return the architecture's augmentation at the chosen strength.
 
-        Hemorrhage is planted only with slice labels, where a positive slice shows it.
+        The finding is planted only with slice labels, where a positive slice shows it.
         """
         own, factor = architecture.augmentation, STRENGTHS[self.augmentation]
         changed = replace(own, **{name: factor * getattr(own, name) for name in _SIZES})
@@ -91,7 +98,10 @@ class Protocol:
         return changed if self.labels == "slice" else replace(changed, planted=0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the protocol as a card holds it, with every value of the schedule."""
+        """Return the protocol as a card holds it, with every value of the schedule.
+
+        "finding" is "" for folder labels.
+        """
         architecture = get_architecture(self.architecture)
         chosen = {
             name: getattr(self, name, None) or getattr(architecture, name)
@@ -101,6 +111,7 @@ class Protocol:
         }
         return {
             "labels": self.labels,
+            "finding": self.finding if self.labels == "slice" else "",
             "split": self.split,
             "folds": self.folds,
             "seed": self.seed,

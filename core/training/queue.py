@@ -1,6 +1,6 @@
-"""The queue of trainings: start, resume, cancel, move up and delete.
+"""The queue of training runs: start, resume, cancel, move up and delete.
 
-Every change is made under one lock, so that two visitors or two dashboards cannot start a training twice.
+Every change is made under one lock, so that two visitors or dashboards cannot start a training run twice.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _CANCEL_WAIT_S = 20.0
 
 
 def start_training(dataset: Path, name: str, protocol: Protocol, *, root: Path | None = None) -> Job:
-    """Put a training in the queue. It starts in its own process when those before it have ended.
+    """Put a training run in the queue. It starts in its own process when those before it have ended.
 
     Raises:
-        TrainingError: there is an experiment or an unfinished training of this name.
+        TrainingError: there is an experiment or an unfinished training run of this name.
         ExperimentError: the name is not a folder name.
     """
     root = root or models_root()
@@ -68,7 +68,7 @@ def start_training(dataset: Path, name: str, protocol: Protocol, *, root: Path |
 
 
 def resume_job(name: str, root: Path | None = None) -> Job:
-    """Put a cancelled, interrupted or failed training back in the queue; it continues where it stopped.
+    """Put a cancelled, interrupted or failed training run back in the queue; it continues where it stopped.
 
     Raises:
         TrainingError: there is none, it is running or queued, or it was started in a terminal, so that its
@@ -90,10 +90,10 @@ def resume_job(name: str, root: Path | None = None) -> Job:
 
 
 def cancel_job(name: str, root: Path | None = None) -> None:
-    """Stop a training, or remove it from the queue. Finished epochs are kept, and it can be resumed.
+    """Stop a training run, or remove it from the queue. Finished epochs are kept, and it can be resumed.
 
     Raises:
-        TrainingError: there is no such training, or it does not end.
+        TrainingError: there is no such training run, or it does not end.
     """
     root = root or models_root()
     with lock_queue(root):
@@ -120,7 +120,7 @@ def cancel_job(name: str, root: Path | None = None) -> None:
 
 
 def move_up(name: str, root: Path | None = None) -> None:
-    """Swap a queued training with the one before it; the first stays where it is."""
+    """Swap a queued training run with the one before it; the first stays where it is."""
     root = root or models_root()
     with lock_queue(root):
         waiting = [job for job in list_jobs(root) if job.state == "queued"]
@@ -134,7 +134,7 @@ def move_up(name: str, root: Path | None = None) -> None:
 
 
 def discard_job(name: str, root: Path | None = None) -> None:
-    """Delete a training that is not running, with everything it has trained.
+    """Delete a training run that is not running, with everything it has trained.
 
     Raises:
         TrainingError: it is running, or there is none.
@@ -148,7 +148,7 @@ def discard_job(name: str, root: Path | None = None) -> None:
 
 
 def ensure_runner(root: Path) -> None:
-    """Start a runner if trainings are queued and none is running, as after a restart of the machine."""
+    """Start a runner if training runs are queued and none is running, as after a restart of the machine."""
     clear_leftovers(root)
     if first_waiting(root) is None:
         return

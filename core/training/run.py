@@ -1,25 +1,24 @@
 """From a protocol to an experiment: plan, train both frameworks in child processes, collect, publish.
 
-No framework is imported here. A training has its own folder, `trained_models/.training/NAME/`:
+No framework is imported here. A training run has its own folder, `trained_models/.training/NAME/`:
 
-    plan.json  slices.csv  labels.npy  folds.npz  images.npy     the plan and its data
-    planted.npz                                                  copies with planted hemorrhage
+    plan.json  slices.csv  labels.npy  folds.npz                 the plan and its data
+    pictures.txt  images.npy  masks.npz  planted.*  cells.npz    prepared slices, see core.training.images
     {framework}/fold-K/  progress.json  log.txt  result.json     written by the framework's child
-    job.json                                                     state, written by the training itself
+    job.json                                                     state, written by the training run itself
     spare                                                        space reserved to report a full disk
     built/                                                       the experiment, renamed into place last
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +36,20 @@ from core.experiments import (
     write_experiment,
     write_table,
 )
-from core.frameworks import LIBRARIES
 from core.models import architecture_of, get_architecture
 from core.system import child_environment, clear_parts, count_cores, write_whole
 from core.training.card import (
+    PARTS,
     describe_dataset,
     describe_protocol,
     describe_results,
     describe_served,
+    read_versions,
     summarise_protocol,
+    tabulate_slices,
 )
 from core.training.duration import remember_duration
-from core.training.images import check_space, plant_copies, prepare_images
+from core.training.images import find_brain, prepare_data
 from core.training.protocol import Protocol
 from core.training.state import (
     OnProgress,
@@ -59,9 +60,9 @@ from core.training.state import (
     report_stages,
     work_folder,
 )
+from core.training.training_data import has_maps, maps_folder
 
 _POLL_S = 0.3
-_VERSIONS = (*LIBRARIES, "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn")
 
 
 def train_experiment(
@@ -71,23 +72,27 @@ def train_experiment(
     *,
     root: Path | None = None,
     resume: bool = False,
+    keep_maps: bool = False,
     on_progress: OnProgress = lambda stage, tracks: None,
 ) -> Experiment:
     """Train, check and publish an experiment.
 
     Args:
-        dataset_folder: the data set, two class folders of pictures.
+        dataset_folder: the data set, two class folders of pictures or a manifest. Of a manifest only slices
+            with a known label outside the kept part are used.
         protocol: the settings.
         name: of the experiment and its folder.
         root: the folder of experiments; None: that of the program (`core.experiments.models_root`).
-        resume: continue an unfinished training of this name; nothing finished is computed again.
+        resume: continue an unfinished training run of this name; nothing finished is computed again.
+        keep_maps: keep the backbone's feature maps (gigabytes) for a later training of another finding or
+            seed; without it, all kept ones are deleted at the end.
         on_progress: called with the stage and its progress, see `core.training.state.OnProgress`.
 
     Returns:
         The published experiment.
 
     Raises:
-        TrainingError: a training of this name is unfinished (and resume is False) or has other settings or
+        TrainingError: a run of this name is unfinished (and resume is False) or has other settings or
             data, the disk has too little space, or a child failed (also at its parity check).
         ExperimentError: the name is taken or not a folder name.
         DatasetError: the data set does not allow the protocol.
@@ -105,24 +110,24 @@ def train_experiment(
             on_progress = report_stages(on_progress, report)
             dataset = index_dataset(
                 dataset_folder, lambda done, n: on_progress("reading", {"files": {"fraction": done / n}})
-            )
+            ).select_known(protocol.labels, protocol.finding)
             plan, folds = _plan(work, dataset, protocol, name)
             architecture = architecture_of(plan)
-            check_space(work, len(dataset.table), architecture, len(plan["protocol"]["frameworks"]))
-            prepare_images(work, dataset, architecture.recipe, on_progress)
-            plant_copies(work, dataset, architecture, plan["protocol"]["seed"], on_progress)
-            _train_frameworks(work, plan, on_progress)
+            prepare_data(work, dataset, architecture, plan["protocol"], on_progress)
+            train_frameworks(work, plan, on_progress)
             on_progress("publishing", {})
             built = _gather(work, plan, dataset, folds)
             experiment = publish(built.folder, root, name)
         if is_new:
             remember_duration(root, experiment, time.monotonic() - started)
+        if not keep_maps:
+            shutil.rmtree(maps_folder(work), ignore_errors=True)
         shutil.rmtree(work)
     return experiment
 
 
 def _check_free(root: Path, work: Path, resume: bool) -> None:
-    """Raise unless the name is free, or belongs to an unfinished training that is to be resumed."""
+    """Raise unless the name is free, or belongs to an unfinished training run that is to be resumed."""
     if is_taken(work.name, root):
         raise ExperimentError(
             f'An experiment "{work.name}" already exists',
@@ -136,15 +141,8 @@ def _check_free(root: Path, work: Path, resume: bool) -> None:
 
 
 def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[dict[str, Any], list[Fold]]:
-    """Write the plan and its folds, or check that the existing plan is the same."""
-    y_true = dataset.labels(protocol.labels)
-    folds = make_folds(
-        y_true,
-        dataset.table["patient"].to_numpy(dtype=str),
-        split=protocol.split,
-        folds=protocol.folds,
-        seed=protocol.seed,
-    )
+    y_true, n_folds = dataset.labels(protocol.labels, protocol.finding), protocol.folds
+    folds = make_folds(y_true, dataset.groups(), split=protocol.split, folds=n_folds, seed=protocol.seed)
     architecture = get_architecture(protocol.architecture)
     values = protocol.to_dict()
     # The frameworks share the cores.
@@ -154,9 +152,21 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
         "protocol": values,
         "recipe": architecture.recipe.to_dict(),
         "layers": architecture.describe(),
-        "classes": describe_protocol(dataset, protocol.labels),
+        "classes": describe_protocol(dataset, protocol.labels, protocol.finding),
         "dataset": describe_dataset(dataset, y_true),
     }
+    write_plan(work, plan, dataset, y_true, folds)
+    return plan, folds
+
+
+def write_plan(
+    work: Path, plan: dict[str, Any], dataset: Dataset, y_true: np.ndarray, folds: list[Fold]
+) -> None:
+    """Write a plan with its labels (n,) and folds, or check that the existing plan is the same.
+
+    Raises:
+        TrainingError: it is not; the number of threads does not count, and is that of the existing plan.
+    """
     path = work / "plan.json"
     if path.exists():
         old = json.loads(path.read_text())
@@ -164,43 +174,44 @@ def _plan(work: Path, dataset: Dataset, protocol: Protocol, name: str) -> tuple[
         differs = [key for key in plan if old.get(key) != json.loads(json.dumps(plan[key]))]
         if differs:
             raise TrainingError(
-                f'The unfinished training run "{name}" was started with different settings or data',
+                f'The unfinished training run "{work.name}" was started with different settings or data',
                 found=f"different: {', '.join(differs)}",
                 remedy=f"use the same settings and data, or discard it by deleting {work}",
             )
-        return plan, folds
+        return
     np.save(work / "labels.npy", y_true)
-    parts = ("train", "validation", "test")
     np.savez(
         work / "folds.npz",
-        **{f"{part}_{index}": getattr(fold, part) for index, fold in enumerate(folds) for part in parts},
+        **{f"{part}_{index}": getattr(fold, part) for index, fold in enumerate(folds) for part in PARTS},
     )
-    slices = dataset.table.assign(label=y_true)
-    for index, fold in enumerate(folds):
-        column = np.empty(len(slices), dtype=object)
-        for part in parts:
-            column[getattr(fold, part)] = part
-        slices[f"fold_{index}"] = column
-    columns = ["file", "patient", "number", "folder_label", "slice_label", "label", "sha256"]
-    write_table(work / "slices.csv", slices[columns + [f"fold_{index}" for index in range(len(folds))]])
+    write_table(work / "slices.csv", tabulate_slices(dataset, y_true, folds))
     write_whole(path, json.dumps(plan, indent=1).encode())
-    return plan, folds
 
 
-def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress) -> None:
+def train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress) -> None:
+    """Let one child compute a backbone's feature maps, then train all frameworks at the same time."""
+    frameworks, architecture = plan["protocol"]["frameworks"], architecture_of(plan)
+    waiting = [name for name in frameworks if not (work / name / "result.json").exists()]
+
+    def report() -> None:
+        on_progress("training", read_progress(work, frameworks))
+
+    if waiting and architecture.has_backbone and not has_maps(work, architecture):
+        _run_children(work, waiting[:1], 1, report, job="maps")
+    _run_children(work, waiting, plan["protocol"]["n_threads"], report)
+
+
+def _run_children(
+    work: Path, frameworks: list[str], n_threads: int, report: Callable[[], None], **job: str
+) -> None:
     """Run one child per framework at the same time until all are done; when one fails, end the others."""
-    waiting = [
-        framework
-        for framework in plan["protocol"]["frameworks"]
-        if not (work / framework / "result.json").exists()
-    ]
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for framework in waiting:
-            children[framework] = _start_child(work, framework, plan["protocol"]["n_threads"])
+        for framework in frameworks:
+            children[framework] = _start_child(work, framework, n_threads, **job)
         while True:
             codes = {framework: child.poll() for framework, child in children.items()}
-            on_progress("training", read_progress(work, plan["protocol"]["frameworks"]))
+            report()
             for framework, code in codes.items():
                 if code:
                     raise TrainingError(
@@ -220,23 +231,15 @@ def _train_frameworks(work: Path, plan: dict[str, Any], on_progress: OnProgress)
             child.wait()
 
 
-def _start_child(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
+def _start_child(work: Path, framework: str, n_threads: int, job: str = "train") -> subprocess.Popen[bytes]:
     threads = {
         name: str(n_threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     }
     (work / framework).mkdir(exist_ok=True)
+    options = [job, "--work", str(work), "--framework", framework]
     with open(work / framework / "log.txt", "ab") as log:
         return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "core.training.child",
-                "train",
-                "--work",
-                str(work),
-                "--framework",
-                framework,
-            ],
+            [sys.executable, "-m", "core.training.child", *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -262,6 +265,10 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
                     rows[framework] = arrays[f"{part}_{index}"].round(7)
             parts.append(rows)
     predictions = pd.concat(parts, ignore_index=True)
+    # Patients are scored on the slices that count, from the choice of their thresholds on.
+    held_out = list(predictions["file"].unique())
+    shown = find_brain(dataset, held_out)
+    predictions["counted"] = predictions["file"].map(dict(zip(held_out, shown, strict=True)))
     history = pd.DataFrame([row for framework in frameworks for row in results[framework]["history"]])
     shutil.copyfile(work / "slices.csv", built / "slices.csv")
     write_table(built / "predictions.csv", predictions)
@@ -275,6 +282,7 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
         "recipe": plan["recipe"],
         "layers": plan["layers"],
         "classes": {key: described[key] for key in ("negative", "positive", "meaning")},
+        "finding": described["finding"],
         "dataset": plan["dataset"],
         **describe_results(predictions, frameworks),
         "default_operating_point": DEFAULT_RULE,
@@ -285,14 +293,6 @@ def _gather(work: Path, plan: dict[str, Any], dataset: Dataset, folds: list[Fold
             for framework in frameworks
         },
         "limits": described["limits"],
-        "versions": {"python": ".".join(map(str, sys.version_info[:3])), **_read_versions()},
+        "versions": read_versions(),
     }
     return write_experiment(built, card)
-
-
-def _read_versions() -> dict[str, str]:
-    versions = {}
-    for library in _VERSIONS:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[library] = metadata.version(library)
-    return versions

@@ -1,9 +1,9 @@
-"""The runner of the queue: a process that starts one training after the other, and then ends.
+"""The runner of the queue: a process that starts one training run after the other, and then ends.
 
 python -m core.training.runner ROOT
 
-It is independent of the dashboard: closing the tab or the dashboard does not stop it or the trainings. A lock
-allows one runner per folder of experiments. In addition, each training waits for the one slot
+It is independent of the dashboard: closing the tab or the dashboard does not stop it or the runs. A lock
+allows one runner per folder of experiments. In addition, each training run waits for the one slot
 (`core.training.state`), so that two never train at once, even if a runner was killed and replaced.
 """
 
@@ -26,7 +26,7 @@ from core.training.state import describe_end, hold_slot, work_folder, write_job
 
 
 def run_queue(root: Path) -> None:
-    """Start the queued trainings one after the other until none is left; a second runner ends at once."""
+    """Start the queued training runs one after the other until none is left; a second runner ends at once."""
     while first_waiting(root) is not None:
         lock = runner_lock(root)
         try:
@@ -36,12 +36,12 @@ def run_queue(root: Path) -> None:
         with lock:
             while first_waiting(root) is not None:
                 with hold_slot(root):
-                    pass  # wait for a training that was started in a terminal, or by a killed runner
+                    pass  # wait for a training run that was started in a terminal, or by a killed runner
                 _run_first(root)
 
 
 def _run_first(root: Path) -> None:
-    """Start the first training of the queue, and wait for its end."""
+    """Start the first training run of the queue, and wait for its end."""
     with lock_queue(root):
         name = first_waiting(root)
         if name is None:
@@ -52,7 +52,7 @@ def _run_first(root: Path) -> None:
         except (OSError, ValueError) as error:
             write_job(work, "failed", str(error), started=read_job(name, root).started)
             return
-        # This state is shown until the training itself writes its own.
+        # This state is shown until the training run itself writes its own.
         write_job(work, "running", "starting", process=process.pid, started=time.time())
     code = process.wait()
     with lock_queue(root):
@@ -74,7 +74,7 @@ def _start(root: Path, work: Path) -> subprocess.Popen[bytes]:
 
 
 def write_command(name: str, choices: dict[str, Any]) -> list[str]:
-    """Return the arguments of `python -m core` that start or resume a training with these settings.
+    """Return the arguments of `python -m core` that start or resume a training run with these settings.
 
     Args:
         name: of the experiment.
@@ -93,7 +93,7 @@ def write_command(name: str, choices: dict[str, Any]) -> list[str]:
 
 
 def _record_end(root: Path, name: str, code: int) -> None:
-    """Write the state of a training that could not write it itself: killed, or ended before it started."""
+    """Write the state of a training run that could not do so itself: killed, or ended before it started."""
     try:
         job = read_job(name, root)
     except TrainingError:

@@ -1,4 +1,4 @@
-"""The folder, lock, state and progress of a training, shared between processes."""
+"""The folder, lock, state and progress of a training run, shared between processes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _SPARE_BYTES = 64 * 1024
 
 
 def trainings_folder(root: Path) -> Path:
-    """Return the folder of unfinished trainings in a folder of experiments."""
+    """Return the folder of unfinished training runs in a folder of experiments."""
     return root / ".training"
 
 
 def work_folder(root: Path, name: str) -> Path:
-    """Return the folder of the training of this name, used until it is published."""
+    """Return the folder of the training run of this name, used until it is published."""
     return trainings_folder(root) / name
 
 
@@ -68,7 +68,7 @@ def describe_end(code: int, log: Path) -> str:
 
 @contextlib.contextmanager
 def hold_slot(root: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the one training slot of a folder of experiments; wait while another training holds it.
+    """Hold the one training slot of a folder of experiments; wait while another training run holds it.
 
     The system releases the lock when the holder's process ends, even if it is killed.
 

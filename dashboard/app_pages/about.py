@@ -18,7 +18,7 @@ def show_page() -> None:
     with left:
         st.subheader("What it is for", anchor=False)
         st.markdown(
-            "- To see how the two networks read a slice, where they look, and whether they agree.\n"
+            "- To see how the two networks read a slice, with heat maps, and whether they agree.\n"
             "- To compare them fairly: same slices, same split, and results only from slices that the "
             "network never saw.\n"
             "- To learn how much a result depends on how the data are split and labeled."
@@ -28,11 +28,12 @@ def show_page() -> None:
     with right:
         st.subheader("What it cannot do", anchor=False)
         st.markdown(
-            "- Diagnosis, triage or treatment decisions: the program has been tested only on one small "
-            "public data set.\n"
+            "- Diagnosis, triage or treatment decisions: the program has been tested only on a few public "
+            'data sets. "Not flagged" excludes nothing.\n'
             "- Each slice is read alone, as a gray image: the networks see no adjacent slice and nothing "
             "else of the patient.\n"
-            "- A heat map shows where a network looked; it does not outline a lesion or prove one."
+            "- A heat map estimates which places raised a network's probability. It does not outline a "
+            "lesion or prove one, and a dark map excludes nothing."
         )
     found, damaged = loaders.experiments()
     for error in damaged:

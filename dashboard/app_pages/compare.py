@@ -7,8 +7,16 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import StrokeError
+from core.evaluation import PATIENT_SCORE
 from core.experiments import Experiment
-from dashboard.compare import operating_point, paired_tests, slice_counts, tabs as compare_tabs
+from dashboard.compare import (
+    by_source,
+    looking,
+    operating_point,
+    paired_tests,
+    slice_counts,
+    tabs as compare_tabs,
+)
 from dashboard.shared import Scene, components, loaders, records, state, write_percent
 
 _LEAD = "Both networks on the same test slices. Each slice is scored by a network that never trained on it."
@@ -31,8 +39,7 @@ def show_page() -> None:
             list(_LEVELS),
             required=True,
             format_func=_LEVELS.__getitem__,
-            help="Patient: the score is the mean over the patient's slices; the label is positive if any "
-            "slice is positive.",
+            help=f"Patient: the score is {PATIENT_SCORE}; the label is positive if any slice is positive.",
             **state.persist_widget("level", "slice", _LEVELS.__contains__),
         )
     st.markdown(components.plain(experiment.card["summary"]))
@@ -78,8 +85,10 @@ def _show_tabs(experiment: Experiment, level: str, scene: Scene) -> None:
     shows: dict[str, Callable[[], None]] = {
         "Calibration": lambda: compare_tabs.show_calibration(experiment, level, scene),
         "Utility": lambda: compare_tabs.show_utility(experiment, level, scene),
+        "Sources": lambda: by_source.show_sources(experiment),
         "Subgroups": lambda: compare_tabs.show_subgroups(experiment, level),
         "Robustness": lambda: compare_tabs.show_robustness(experiment, level),
+        "Where they look": lambda: looking.show_looking(experiment),
         "Tests": lambda: paired_tests.show_tests(experiment, level, scene),
         "Other experiments": lambda: paired_tests.show_others(experiment, level),
         "Learning": lambda: slice_counts.show_learning(experiment),
@@ -113,14 +122,14 @@ def _show_provenance(experiment: Experiment) -> None:
             "It is not known which slices belong to one patient, so leakage cannot be measured.",
             icon=components.SIGNS["warning"],
         )
-    with st.expander("How this experiment was run"):
+    with st.expander("How this experiment was run, and its limits"):
         data = experiment.card["dataset"]
         st.markdown(
             f"- Labels from the {components.plain(protocol['labels'])}; split by "
             f"{'patient' if protocol['split'] == 'patient' else 'slice'}, "
             f"{components.describe_folds(experiment)}, seed {protocol['seed']}.\n"
             f"- Data set: {data['n_slices']:,} slices, fingerprint `{data['fingerprint'][:12]}`.\n"
-            f"- Architecture {components.plain(protocol['architecture'])}, {experiment.recipe.size} × "
+            f"- Architecture “{components.plain(protocol['architecture'])}”, {experiment.recipe.size} × "
             f"{experiment.recipe.size} pixels.\n"
             "- Thresholds were chosen on validation slices, never on test slices.\n"
             f"- {components.plain(experiment.card['served'])}\n"

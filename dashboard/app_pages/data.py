@@ -1,4 +1,4 @@
-"""Data: the contents of the data set, and the leakage laboratory in three steps."""
+"""Data: the contents of the data set, the leakage laboratory, and the control for shortcuts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
-from core.datasets import LabelExamples, sample_label_examples
+from core.audit import LabelExamples, sample_label_examples
 from core.errors import StrokeError
-from dashboard.data import Source, laboratory, leaks, numbers, source as data_source
+from dashboard.data import Source, laboratory, leaks, numbers, shortcut, source as data_source
 from dashboard.shared import charts, components, figures, loaders, mark_charts, overlays, state
 
 _LEAD = "What the data set contains, how patients leak from training into the test, and what the labels mean."
 
 
 def show_page() -> None:
-    """Show what is loaded, then the three steps."""
+    """Show what is loaded, then the steps."""
     for error in loaders.experiments()[1]:
         components.show_error(error)
     source = data_source.choose_source()
@@ -30,6 +30,9 @@ def show_page() -> None:
     if source is not None:
         with _step("3 · What the labels mean"):
             _show_labels(source)
+    with _step("4 · Is it the lesion or the hospital?"):
+        shortcut.show_shortcut()
+    if source is not None:
         # Last, because it may take a while.
         with control, _step(""):
             numbers.show_control(source)
@@ -47,6 +50,12 @@ def _step(title: str) -> Iterator[None]:
 
 
 def _show_labels(source: Source) -> None:
+    if source.is_manifest:
+        st.markdown(
+            "A manifest gives each slice a label of its own. An empty label is unknown, or absent where its "
+            "source says so; the table of sources above gives the reason."
+        )
+        return
     if not source.has_slice_labels:
         st.markdown(
             "Here every slice has the label of its folder. What a single slice shows is not known: slice "
@@ -72,8 +81,10 @@ def _show_labels(source: Source) -> None:
     )
     if source.is_known:
         st.markdown(
-            "The slice labels are inferred from gaps in the file numbering. They agree with the radiologists "
-            "on 2,491 of 2,501 slices. The other ten show a hemorrhage but are labeled negative; nine of "
+            "The slice labels are inferred from gaps in the file numbering. In the original data each slice "
+            "with a hemorrhage was followed by its mask, which took the next number. The masks are missing "
+            "here, so a gap marks a slice with a hemorrhage. The labels agree with the radiologists on 2,491 "
+            "of 2,501 slices. The other ten show a hemorrhage but are labeled negative; nine of "
             f"them are from patient 49. So **five** patients in {negative} have a hemorrhage, not four. "
             f"What the data set calls {positive} is traumatic hemorrhage: **not one slice is labeled as an "
             "ischemic stroke.**"
@@ -108,7 +119,7 @@ def _show_examples(source: Source, found: LabelExamples, seed: int) -> None:
     negative, positive = (components.plain(name) for name in source.classes)
     examples = (
         (found.positive_showing, f"In {positive}, with a hemorrhage"),
-        (found.positive_without, f"In {positive}, without one: labeled the same"),
+        (found.positive_without, f"In {positive}, without a hemorrhage, yet labeled {positive}"),
         (found.negative_showing, f"In {negative}, with a hemorrhage"),
     )
     with st.container(key="scan_labels"):

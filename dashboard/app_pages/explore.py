@@ -6,7 +6,17 @@ import streamlit as st
 
 from core.cases import Annotations
 from core.experiments import Experiment
-from dashboard.explore import Choice, case_dialog, filters, gallery, plots, source
+from dashboard.explore import (
+    Choice,
+    case_dialog,
+    choose_pictures,
+    choose_subject,
+    explain_missing,
+    filters,
+    gallery,
+    plots,
+)
+from dashboard.readings import Pictures
 from dashboard.shared import components, state
 
 _LEAD = (
@@ -19,13 +29,15 @@ _VIEWS = {"cases": "Cases", "map": "Similarity map", "suspects": "Suspected labe
 def show_page() -> None:
     """Show settings at the top, filters, gallery and plots below, and the case in the link as a dialog."""
     with st.container(key="pair_choices"):
-        first, second, third, fourth = st.columns(
-            [1.4, 1.3, 1.2, 1.1], gap="medium", vertical_alignment="bottom"
+        first, slices, second, third, fourth = st.columns(
+            [1.2, 1.2, 1.1, 1.55, 0.9], gap="medium", vertical_alignment="bottom"
         )
     with first:
         experiment = components.choose_experiment()
     if experiment is None:
         return
+    with slices:
+        subject = choose_subject(experiment)
     with second:
         thresholds = components.choose_thresholds(experiment)
     set_aside = third.toggle(
@@ -34,14 +46,16 @@ def show_page() -> None:
         **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
     )
     with fourth:
-        root = source.choose_pictures()
-    tags = Annotations().tags(experiment.card["dataset"]["fingerprint"])
-    choice = filters.choose_cases(experiment, thresholds, set_aside=set_aside, tags=tags)
+        root = choose_pictures(subject)
+    tags = Annotations().tags(subject.fingerprint)
+    choice = filters.choose_cases(subject, thresholds, set_aside=set_aside, tags=tags)
     if root is None:
-        source.offer_download()
+        explain_missing(subject)
+    # The map is of the experiment's own data set.
+    views = [view for view in _VIEWS if view != "map" or subject.validation is None]
     view = st.segmented_control(
-        "View", list(_VIEWS), format_func=_VIEWS.__getitem__, required=True, label_visibility="collapsed",
-        **state.persist_widget("view", "cases", _VIEWS.__contains__),
+        "View", views, format_func=_VIEWS.__getitem__, required=True, label_visibility="collapsed",
+        **state.persist_widget("view", "cases", views.__contains__),
     )  # fmt: skip
     if view == "cases":
         rows = _show_cases(experiment, choice, root)
@@ -50,11 +64,11 @@ def show_page() -> None:
     elif view == "suspects":
         rows = plots.show_suspects(experiment, choice, root)
     else:
-        rows = plots.show_tags(experiment)
+        rows = plots.show_tags(choice)
     case_dialog.open_linked_case(experiment, choice, root, rows)
 
 
-def _show_cases(experiment: Experiment, choice: Choice, root: object) -> list[int]:
+def _show_cases(experiment: Experiment, choice: Choice, root: Pictures | None) -> list[int]:
     with st.container(key="pair_explore"):
         left, middle, right = st.columns([1.15, 2.9, 1.55], gap="medium")
     with left:

@@ -48,15 +48,16 @@ def _show(card: ModelCard) -> None:
 
 
 def _find_card(experiment: Experiment) -> ModelCard:
-    """Return the card, cached by the experiment's digest."""
+    """Return the card, cached by the experiment's digest and its validations."""
     stored = loaders.memory("model cards")
-    if experiment.digest not in stored:
+    key = (experiment.digest, *map(loaders.key_of, loaders.labeled_validations(experiment)))
+    if key not in stored:
         with st.spinner("Preparing the model card ..."):
             card = render_model_card(experiment)
         while len(stored) >= _MOST:
             stored.pop(next(iter(stored)), None)
-        stored[experiment.digest] = card
-    return stored[experiment.digest]
+        stored[key] = card
+    return stored[key]
 
 
 with components.page("Model card", _LEAD):

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.errors import StrokeError
 from core.experiments import Experiment
-from dashboard.overview import held_out, live_reading, story, story_parts
+from dashboard.overview import STEPS, elsewhere, held_out, live_reading, story, story_parts
 from dashboard.shared import components, loaders, state
 
 _TITLE = "Read brain CT with two networks, and know how far to trust them"
@@ -27,6 +27,7 @@ def show_page() -> None:
         place = st.empty()
     with right:
         _show_live(experiment)
+        beside = st.empty()
     _show_ways()
     if not found:
         with place.container():
@@ -37,15 +38,24 @@ def show_page() -> None:
     # Last, because the first computation of the intervals takes a moment.
     parts = story.assign_roles(found)
     with place:
-        story_parts.reserve_space(len(parts))
+        story_parts.reserve_space(len(parts) + elsewhere.count_places(experiment))
     roles, errors = story_parts.read_parts(parts)
+    if roles and not elsewhere.are_measured(experiment):
+        # The first computation for the other hospitals takes a moment too: the experiments come before it.
+        with place.container():
+            story_parts.show_story(roles, "story_at_home")
+            story_parts.show_words(roles)
+    places, more_errors = elsewhere.read_places(experiment)
     with place.container():
-        for error in errors:
+        for error in (*errors, *more_errors):
             components.show_error(error)
-        if roles:
-            story_parts.show_story(roles, "story")
+        if roles or places:
+            story_parts.show_story(roles, "story", places)
             story_parts.show_words(roles)
         story_parts.show_missing(parts)
+    if places and experiment:
+        with beside.container():
+            _show_elsewhere(experiment, places)
 
 
 def _show_live(experiment: Experiment | None) -> None:
@@ -74,6 +84,14 @@ def _show_live(experiment: Experiment | None) -> None:
     )  # fmt: skip
 
 
+def _show_elsewhere(experiment: Experiment, places: list[elsewhere.Place]) -> None:
+    st.subheader(elsewhere.TITLE, anchor=False)
+    elsewhere.show_places(places)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(elsewhere.describe_thresholds(experiment))
+        st.page_link("app_pages/validate.py", label="Validate", icon=":material/fact_check:")
+
+
 def _show_ways() -> None:
     with st.container(key="pair_ways"):
         first, second, third = st.columns(3, gap="medium")
@@ -81,7 +99,9 @@ def _show_ways() -> None:
         st.markdown("**Read**  \nUpload a scan: probabilities, heat maps and warnings of both networks.")
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
     with second, st.container(border=True, height="stretch"):
-        st.markdown("**Present**  \nA six-step tour for an audience, and a quiz against the networks.")
+        st.markdown(
+            f"**Present**  \nA tour in {len(STEPS)} steps for an audience, and a quiz against the networks."
+        )
         with st.container(horizontal=True):
             st.page_link(
                 "app_pages/tour.py", label="Start the tour", icon=":material/slideshow:",
@@ -93,6 +113,7 @@ def _show_ways() -> None:
         with st.container(horizontal=True):
             st.page_link("app_pages/explore.py", label="Explore cases", icon=":material/grid_view:")
             st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
+            st.page_link("app_pages/validate.py", label="Validate", icon=":material/fact_check:")
 
 
 with components.page(_TITLE, _LEAD):

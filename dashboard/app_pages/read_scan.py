@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.experiments import Experiment
-from dashboard.read import downloads, progress, viewer as read_viewer, worklist as read_worklist
+from dashboard.read import decider, downloads, progress, viewer as read_viewer, worklist as read_worklist
 from dashboard.readings import Upload, list_uploads, rename_duplicates, samples
 from dashboard.shared import components, page_scripts, state
 
@@ -25,13 +25,16 @@ def show_page() -> None:
             experiment = components.choose_experiment()
             if experiment is None:
                 return
-            thresholds = components.choose_thresholds(experiment)
+            site, is_chosen = decider.choose_site(experiment)
+            if not is_chosen:
+                return
+            thresholds = components.choose_thresholds(experiment, site=site)
     with viewer:
-        read, refused, unfinished = read_worklist.read_all(experiment, uploads, thresholds)
+        read, refused, unfinished = read_worklist.read_all(experiment, uploads, thresholds, site)
         with refusals:
             read_worklist.show_refusals(refused)
         if unfinished:
-            progress.follow_reading(experiment, unfinished, thresholds)
+            progress.follow_reading(experiment, unfinished, thresholds, site)
         elif read:
             with worklist:
                 chosen = read_worklist.choose_scan(read)

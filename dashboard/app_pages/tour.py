@@ -1,4 +1,4 @@
-"""Tour: six full-screen steps for an audience, with the arrow keys."""
+"""Tour: full-screen steps for an audience, with the arrow keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train: choose a protocol, start and watch a training, and manage the finished experiments."""
+"""Train: choose a protocol, start and watch a training run, and manage the finished experiments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LIBRARIES = (*LIBRARIES, "onnx", "onnxscript", "tf2onnx")
 
 
 def show_page() -> None:
-    """Show the plan on the left, the trainings and finished experiments on the right."""
+    """Show the plan on the left, the training runs and finished experiments on the right."""
     with st.container(key="pair_train"):
         plan, runs = st.columns([1, 1.5], gap="large")
     missing = [name for name in _LIBRARIES if find_spec(name) is None]

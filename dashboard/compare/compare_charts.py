@@ -1,8 +1,8 @@
-"""The figures of the tabs of Compare: calibration, utility, robustness, and the two models compared."""
+"""The figures of the tabs of Compare: utility, robustness, and the two models compared."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,39 +22,6 @@ class Gap:
     value: float
     low: float | None
     high: float | None
-
-
-def plot_reliability(
-    bins: Mapping[str, Sequence[Mapping[str, float]]], framework: str, palette: Palette
-) -> go.Figure:
-    """Plot a reliability diagram: observed share by predicted probability, with counts below.
-
-    Args:
-        bins: "before" and "after" calibration, each the BINs of the record; one of them may be empty.
-        framework: gives the title and the color of "after"; "before" is gray.
-        palette: the theme's colors.
-    """
-    hue = palette.of_framework(framework)
-    styles = {
-        "before": (palette.negative, f"{MARKERS[framework]}-open", "dot"),
-        "after": (hue, MARKERS[framework], DASHES[framework]),
-    }
-    traces = [_line("as predicted", [0, 1], [0, 1], palette.chance, "dot")]
-    for part, (color, symbol, dash) in styles.items():
-        if bins.get(part):
-            traces += _list_reliability(bins[part], framework, part, color, symbol, dash)
-    return compose(
-        traces,
-        {
-            "xaxis": {"title": "predicted probability", "range": [-0.02, 1.02], "dtick": 0.2,
-                      "tickformat": ".1f", "anchor": "y2"},
-            "yaxis": {"title": "observed share", "range": [-0.02, 1.02], "dtick": 0.2,
-                      "tickformat": ".1f", "domain": [0.28, 1]},
-            "yaxis2": {"title": "count", "type": "log", "dtick": 1, "domain": [0, 0.22]},
-        },
-        palette, title=charts.write_title(TITLES[framework], hue), height=480,
-        margin={**MARGIN, "l": 60, "t": 62}, barmode="group", bargap=0.1,
-    )  # fmt: skip
 
 
 def plot_decision_curves(
@@ -234,30 +201,6 @@ def plot_agreement(
          "yaxis": {**axis, "title": TITLES[models[0]], "autorange": "reversed"}},
         palette, title=charts.write_title(title, palette.text), height=290, margin={**MARGIN, "l": 92},
     )  # fmt: skip
-
-
-def _list_reliability(
-    bins: Sequence[Mapping[str, float]], framework: str, part: str, color: str, symbol: str, dash: str
-) -> Iterator[dict[str, Any]]:
-    columns = {key: [one[key] for one in bins] for key in bins[0]}
-    yield {
-        "type": "scatter", "x": columns["mean_probability"], "y": columns["observed"],
-        "mode": "lines+markers", "name": f"{part} calibration", "legendgroup": part,
-        "customdata": list(zip(*(columns[key] for key in ("positives", "n", "low", "high")), strict=True)),
-        "line": {"color": color, "width": 1.5, "dash": dash},
-        "marker": {"color": color, "symbol": symbol, "size": 9},
-        "error_y": _reach(columns["observed"], columns["low"], columns["high"], fade(color, 0.6)),
-        "hovertemplate": f"<b>{TITLES[framework]}, {part}</b><br>predicted %{{x:.2f}}<br>"
-        "observed %{y:.2f} [%{customdata[2]:.2f}–%{customdata[3]:.2f}]<br>"
-        "%{customdata[0]} of %{customdata[1]}<extra></extra>",
-    }  # fmt: skip
-    middles = [(low + high) / 2 for low, high in zip(columns["low_edge"], columns["high_edge"], strict=True)]
-    yield {
-        "type": "bar", "x": middles, "y": columns["n"], "yaxis": "y2", "legendgroup": part,
-        "name": f"{part} calibration", "showlegend": False,
-        "marker": {"color": fade(color, 0.55), "line": {"color": color, "width": 1}},
-        "hovertemplate": f"{part}: %{{y}}<extra></extra>",
-    }  # fmt: skip
 
 
 def _spread(framework: str, curve: Mapping[str, Any], palette: Palette) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from core.errors import EvaluationError
 from core.evaluation import Measure, list_measures
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from dashboard.compare import point_charts
+from dashboard.curves import point_charts
 from dashboard.shared import (
     WORDS,
     Scene,
@@ -36,7 +36,7 @@ def choose_operating_point(experiment: Experiment, level: str) -> dict[str, floa
     rules = components.list_rules(experiment, level)
     options = [*rules, "custom"]
     with st.container(key="pair_point"):
-        left, middle, right = st.columns([1.45, 1.2, 0.8], gap="large", vertical_alignment="center")
+        left, middle, right = st.columns([1.9, 1.1, 0.8], gap="large", vertical_alignment="center")
     rule = left.segmented_control(
         "Operating point",
         options,
@@ -94,7 +94,8 @@ def show_figures(experiment: Experiment, level: str, scene: Scene, set_aside: bo
             found = review[key] if set_aside and key in review else model[key]
             row[components.name_framework(name)] = components.write_figure(found, percent)
         if compared:
-            row[_difference_title(scene)] = write_difference(scene.comparison["differences"][key], percent)
+            difference = scene.comparison["differences"][key]
+            row[_difference_title(scene)] = components.write_difference(difference, percent)
         rows.append(row)
     rows.append({"": f":{WORDS['review']}[{components.SIGNS['review']} Needs review]"} | {
         components.name_framework(name): _write_share(model["review"], level)
@@ -179,15 +180,14 @@ def _open_cell(
 ) -> None:
     """Open the cases of a cell on the page Explore; for a cell of patients, all their slices."""
     if level == "slice":
-        case_links.request_cases(experiment, **{f"{name}_outcome": [cell]})
+        case_links.request_slices(experiment, "", **{f"{name}_outcome": [cell]})
     else:
         review = model["review"]
         band = (review["low"], review["high"]) if set_aside and "low" in review else None
         patients = find_patients(loaders.cases(experiment), name, model["threshold"], band, cell)
         if not patients:
             return
-        case_links.request_cases(experiment, patient=patients)
-    state.set_value("view", "cases")
+        case_links.request_slices(experiment, "", patient=patients)
     st.switch_page("app_pages/explore.py")
 
 
@@ -197,24 +197,6 @@ def _list_points(curves: Mapping[str, point_charts.Curve], x: str, y: str) -> pd
         pd.DataFrame({"model": name, "threshold": curve.threshold, x: curve.x, y: curve.y})
         for name, curve in curves.items()
     )
-
-
-def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
-    """Return "+3 pp [−1 to +8]" (percentage points) or "+0.03 [...]"; bold if the interval excludes zero."""
-    if figure["value"] is None:
-        return ":gray[not estimable]"
-    scale, digits = (100, 0) if percent else (1, 2)
-
-    def write(value: float) -> str:
-        text = f"{scale * value:+.{digits}f}"
-        return (text.lstrip("+-") if float(text) == 0 else text).replace("-", "−")
-
-    value = write(figure["value"]) + (" pp" if percent else "")
-    if figure["interval"] is None:
-        return f"{value} :gray[(no interval)]"
-    low, high = figure["interval"]
-    ends = f":gray[\\[{write(low)} to {write(high)}\\]]"
-    return f"**{value}** {ends}" if low > 0 or high < 0 else f"{value} {ends}"
 
 
 def _difference_title(scene: Scene) -> str:

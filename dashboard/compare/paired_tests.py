@@ -206,7 +206,7 @@ def _write_comparable(one: Experiment, other: Experiment) -> str:
     if share < 1:
         differences = [
             *differences,
-            f"same slice and label: {write_percent(share)} of both test sets together",
+            f"only {write_percent(share)} of all their test slices are in both test sets with the same label",
         ]
     if not differences:
         return f":green[{components.SIGNS['correct']} same slices, labels and split]"

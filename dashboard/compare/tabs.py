@@ -14,6 +14,7 @@ from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.imaging import Perturbation
 from dashboard.compare import compare_charts
+from dashboard.curves import plot_reliability
 from dashboard.shared import Mark, Scene, components, figures, mark_charts, records, state, write_percent
 
 _GROUPS = {"level": "Region of the head", "brightness": "Brightness of the tissue"}
@@ -24,9 +25,9 @@ def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
     """Show how well probabilities are calibrated, before and after calibration."""
     st.markdown(
         "Of all slices with a predicted probability of 20 %, about 20 % should be positive. Points on the "
-        "dotted line are well calibrated; below it, the predicted probability is too high."
+        "dotted diagonal are well calibrated; below it, the predicted probability is too high."
         if level == "slice"
-        else "**Before**: the patient's score (mean over slices). **After**: that score converted to a "
+        else "**Before**: the patient's score. **After**: that score converted to a "
         "probability, used only in this tab and in *Utility*."
     )
     parts = {name: _calibration_of(model) for name, model in scene.models.items()}
@@ -38,7 +39,8 @@ def show_calibration(experiment: Experiment, level: str, scene: Scene) -> None:
             if not any(bins.values()):
                 st.markdown(f"{components.name_framework(name)}: no diagram. {_write_reason(found)}")
                 continue
-            figure = compare_charts.plot_reliability(bins, name, state.palette())
+            named = {f"{part} calibration": bins[part] for part in _PARTS}
+            figure = plot_reliability(named, name, state.palette())
             table = pd.DataFrame([{"part": part, **one} for part in bins for one in bins[part]])
             alt = f"Reliability diagram of the {TITLES[name]} network before and after calibration"
             file = f"{experiment.name}-{level}-reliability-{name}"
@@ -191,7 +193,7 @@ def _write_range(curve: Mapping[str, Any]) -> str:
     above = [own > max(all_, 0.0) for own, all_ in zip(curve["net_benefit"], curve["treat_all"], strict=True)]
     start, stop = _longest_run(above)
     if start == stop:
-        return "is at no threshold better than both"
+        return "is at no threshold better than calling all or none positive"
     first, last = _longest_run([low is not None and low > 0 for low in curve["low"]])
     certain = (
         f"; up to {write_percent(thresholds[last - 1])} the whole 95 % interval of its net benefit is above "
@@ -200,7 +202,7 @@ def _write_range(curve: Mapping[str, Any]) -> str:
         else ""
     )
     ends = f"**{write_percent(thresholds[start])}** to **{write_percent(thresholds[stop - 1])}**"
-    return f"is better than both at thresholds from {ends}{certain}"
+    return f"is better than calling all or none positive at thresholds from {ends}{certain}"
 
 
 def _longest_run(values: Sequence[bool]) -> tuple[int, int]:

@@ -1,4 +1,10 @@
-from . import laboratory as laboratory, leaks as leaks, numbers as numbers, source as source
+from . import (
+    laboratory as laboratory,
+    leaks as leaks,
+    numbers as numbers,
+    shortcut as shortcut,
+    source as source,
+)
 from .laboratory import (
     Source as Source,
 )

@@ -11,22 +11,13 @@ from dataclasses import dataclass
 import pandas as pd
 from PIL import Image
 
-from core.datasets import (
-    KNOWN_DATASET,
-    Audit,
-    Control,
-    Dataset,
-    Fold,
-    Split,
-    audit_dataset,
-    make_folds,
-    read_pixels,
-    run_control,
-)
+from core.audit import Audit, Control, KnownPictures, audit_dataset, find_known_pictures, run_control
+from core.datasets import KNOWN_DATASET, Dataset, Fold, Split, make_folds, read_pixels
 from dashboard.shared import Progress, compute_once, to_thumbnail
 
 PICTURE_SIDE = 320
-_MOST = {"controls": 8, "audits": 4, "folds": 8, "pictures": 96}
+_MOST = {"controls": 8, "audits": 4, "folds": 8, "known": 4, "pictures": 96}
+_N_PROBE = 300
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,8 @@ class Source:
         table: as that of `core.datasets.Dataset`.
         classes: names of the folders, (negative, positive).
         fingerprint: of the data set.
-        images: the data set; None if it is not on this machine.
+        images: the data set; None if it is not on this machine. Of a manifest it holds the slices that a
+            training may use, and patients are running numbers.
     """
 
     table: pd.DataFrame
@@ -51,9 +43,15 @@ class Source:
         return self.fingerprint == KNOWN_DATASET["fingerprint"]
 
     @property
+    def is_manifest(self) -> bool:
+        """Return whether the slices are those of a manifest, which has no class folders."""
+        return self.images is not None and self.images.manifest is not None
+
+    @property
     def has_patients(self) -> bool:
-        """Return whether the patient of every slice is known."""
-        return bool((self.table["patient"] != "").all())
+        """Return whether the patient of every slice is known; of a manifest, of any."""
+        known = self.table["patient"] != ""
+        return bool(known.any() if self.is_manifest else known.all())
 
     @property
     def has_slice_labels(self) -> bool:
@@ -62,7 +60,7 @@ class Source:
 
 
 def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -> Control:
-    """Return the leakage control of a data set; errors as `core.datasets.run_control`."""
+    """Return the leakage control of a data set; errors as `core.audit.run_control`."""
     return compute_once(
         "controls",
         (found.fingerprint, seed),
@@ -72,20 +70,39 @@ def control(found: Dataset, seed: int, reading: Progress, comparing: Progress) -
 
 
 def audit(found: Dataset, progress: Progress) -> Audit:
-    """Return the audit of a data set; errors as `core.datasets.audit_dataset`."""
+    """Return the audit of a data set; errors as `core.audit.audit_dataset`."""
     return compute_once(
         "audits", (found.folder, found.fingerprint), _MOST["audits"], lambda: audit_dataset(found, progress)
     )
 
 
-def fold(table: pd.DataFrame, split: Split, seed: int) -> Fold:
-    """Return a 90/10 split of a table of slices; errors as `core.datasets.make_folds`."""
+def known_pictures(found: Dataset, progress: Progress) -> KnownPictures:
+    """Return the files that are slices of the published set.
+
+    Raises:
+        ScanError: a file is missing or damaged.
+    """
+    return compute_once(
+        "known",
+        (found.folder, found.fingerprint),
+        _MOST["known"],
+        lambda: find_known_pictures(found, progress=progress, n_probe=_N_PROBE),
+    )
+
+
+def fold(source: Source, split: Split, seed: int) -> Fold:
+    """Return a 90/10 split of the slices; errors as `core.datasets.make_folds`."""
+    table = source.table
 
     def split_table() -> Fold:
-        y, patients = table["folder_label"].to_numpy(), table["patient"].to_numpy(dtype=str)
-        return make_folds(y, patients, split=split, folds=1, seed=seed)[0]
+        if source.images is not None and source.is_manifest:
+            y, groups = source.images.labels("slice"), source.images.groups()
+        else:
+            y, groups = table["folder_label"].to_numpy(), table["patient"].to_numpy(dtype=str)
+        return make_folds(y, groups, split=split, folds=1, seed=seed)[0]
 
-    return compute_once("folds", (tuple(table["file"]), split, seed), _MOST["folds"], split_table)
+    key = (source.fingerprint, tuple(table["file"]), split, seed)
+    return compute_once("folds", key, _MOST["folds"], split_table)
 
 
 def picture(found: Dataset, file: str) -> Image.Image:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from core.datasets import (
+from core.audit import (
     NEAR_DUPLICATE_BITS,
-    Dataset,
-    Fold,
     SharedPair,
     audit_split,
     sample_shared_pairs,
     select_copies,
     tabulate_split,
 )
+from core.datasets import KNOWN_DATASET, Dataset, Fold
 from dashboard.data import laboratory
 from dashboard.data.laboratory import Source
 from dashboard.shared import charts, components, figures, mark_charts, state, write_percent
@@ -32,7 +33,7 @@ def show_leaks(source: Source) -> None:
     )
     if not source.has_patients:
         st.warning(
-            "The file names of this data set do not name patients, so leakage cannot be measured.",
+            "This data set does not name patients, so leakage cannot be measured.",
             icon=components.SIGNS["warning"],
         )
         return
@@ -40,7 +41,7 @@ def show_leaks(source: Source) -> None:
         "How the 10 % test set is chosen", list(_SPLITS), required=True, format_func=_SPLITS.__getitem__,
         **state.persist_widget("shown_split", "random", _SPLITS.__contains__),
     )  # fmt: skip
-    fold = laboratory.fold(source.table, split, _SEED)
+    fold = laboratory.fold(source, split, _SEED)
     n_both = _show_sides(source, fold)
     seed = int(state.read_value("pairs", "0", str.isdecimal))
     by_copies = bool(state.read_value("copies", "", ("", "yes").__contains__))
@@ -88,7 +89,8 @@ def _show_pairs(found: Dataset, fold: Fold, seed: int, by_copies: bool) -> None:
         other = ("Show adjacent slices instead", ("copies", ""), ":material/undo:")
     else:
         pairs = sample_shared_pairs(found.table, fold, _N_PAIRS, seed)
-        st.markdown("Adjacent slices of one patient: one in the test, one in training.")
+        note = " (a skipped number was a mask, not a slice)" if _skip_numbers(found, pairs) else ""
+        st.markdown(f"Adjacent slices of one patient: one in the test, one in training{note}.")
         other = ("Search all images for near-copies", ("copies", "yes"), ":material/search:")
     with st.container(key="scan_pairs"), st.container(key="pair_copies"):
         columns = st.columns(_N_PAIRS, gap="medium")
@@ -100,6 +102,14 @@ def _show_pairs(found: Dataset, fold: Fold, seed: int, by_copies: bool) -> None:
             again = ("pairs", str(seed + 1))
             st.button("Show other pairs", on_click=state.set_value, args=again, icon=":material/shuffle:")
         st.button(other[0], on_click=state.set_value, args=other[1], icon=other[2])
+
+
+def _skip_numbers(found: Dataset, pairs: Sequence[SharedPair]) -> bool:
+    """Return whether the slices of a pair have a gap between their numbers, in the published data set."""
+    if found.fingerprint != KNOWN_DATASET["fingerprint"]:
+        return False
+    numbers = found.table.set_index("file")["number"]
+    return any(abs(numbers[pair.test_file] - numbers[pair.training_file]) > 1 for pair in pairs)
 
 
 def _find_copies(found: Dataset, fold: Fold) -> tuple[SharedPair, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.datasets import Control, Estimate, conclude
+from core.audit import Control, Estimate, conclude
 from core.experiments import SHIPPED
 from dashboard.data import laboratory
 from dashboard.data.laboratory import Source
@@ -67,9 +67,10 @@ def show_control(source: Source) -> None:
     """Run the control on request, and show its conclusion."""
     st.subheader("The control: shuffled labels", anchor=False)
     st.markdown(
-        "Does a model recognize patients? This test needs no network. The model finds the most similar small "
-        "image and copies its label, so it knows nothing of disease. It is tested with the true labels, and "
-        "with labels **shuffled between patients**. Shuffled labels mean nothing, so with them any result "
+        "Does a model recognize patients? Instead of a network, this test uses a simple model: it shrinks "
+        "the images, finds the training image most similar to the test image and copies its label, so it "
+        "knows nothing of disease. It is tested with the true labels, and with labels **shuffled between "
+        "patients**. Shuffled labels mean nothing, so with them any result "
         "above chance shows that the model recognizes patients."
     )
     requested = state.read_value("control", "", _is_seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ import streamlit as st
 from core.datasets import DATASET_VARIABLE, KNOWN_DATASET, Dataset, find_dataset
 from core.errors import StrokeError
 from core.experiments import SHIPPED
+from dashboard.data import laboratory, manifest
 from dashboard.data.laboratory import Source
 from dashboard.shared import components, datasets, loaders
 
@@ -18,12 +20,12 @@ def choose_source() -> Source | None:
     """Show what is loaded, or how to get it; return None if there is no data set and no record of one."""
     here = find_dataset()
     named = st.text_input(
-        "Folder of the data set",
+        "Folder or manifest of the data set",
         placeholder=str(here) if here else "a folder on this machine with Normal and Stroke inside",
         key="data_folder",
         persist_state="session",
-        help="Any folder on this machine with two folders of images, one per class. Leave blank to use the "
-        f"folder in `{DATASET_VARIABLE}` or the downloaded data set.",
+        help="Any folder on this machine with two folders of images, one per class; or a manifest, a table "
+        f"(.csv) of slices. Leave blank to use `{DATASET_VARIABLE}` or the downloaded data set.",
     ).strip()
     folder = Path(named).expanduser() if named else here
     if folder is None:
@@ -34,9 +36,27 @@ def choose_source() -> Source | None:
     except StrokeError as error:
         components.show_error(error)
         return _read_record()
+    if found.manifest is not None:
+        manifest.show_manifest(found)
+        _show_known(found)
+        return _select_used(found)
     source = Source(found.table, found.classes, found.fingerprint, found)
     _show_loaded(source, found)
     return source
+
+
+def _select_used(found: Dataset) -> Source | None:
+    """Return the slices of a manifest that a training may use; show an error if there are none.
+
+    Patients are shown as running numbers: the ids of a hospital reach no page.
+    """
+    try:
+        used = found.select_known("slice")
+    except StrokeError as error:
+        components.show_error(error)
+        return None
+    used = replace(used, table=used.table.assign(patient=used.number_patients()))
+    return Source(used.table, used.classes, used.fingerprint, used)
 
 
 def _read(folder: Path) -> Dataset:
@@ -68,6 +88,7 @@ def _show_loaded(source: Source, found: Dataset) -> None:
         )
     else:
         st.markdown(f"**Not the published data set.** Fingerprint `{source.fingerprint[:12]}`")
+        _show_known(found)
     with st.container(key="counts"):
         columns = st.columns(4)
     per_class = [int((table["folder_label"] == label).sum()) for label in (0, 1)]
@@ -86,6 +107,17 @@ def _show_loaded(source: Source, found: Dataset) -> None:
     if source.has_patients:
         with st.expander("The patients"):
             st.dataframe(_list_patients(source), hide_index=True)
+
+
+def _show_known(found: Dataset) -> None:
+    """Show what the files are in the published set, if they are slices of it."""
+    place = st.empty()
+    known = laboratory.known_pictures(found, components.show_progress(place, "Looking for known images"))
+    place.empty()
+    if sentences := known.describe():
+        st.warning(components.plain(" ".join(sentences)), icon=components.SIGNS["warning"])
+        with st.expander("The known files"):
+            st.dataframe(known.table[["file", "name", "known_file", "known_class", "bits"]], hide_index=True)
 
 
 def _list_patients(source: Source) -> pd.DataFrame:

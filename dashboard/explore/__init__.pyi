@@ -3,8 +3,12 @@ from . import (
     filters as filters,
     gallery as gallery,
     plots as plots,
-    source as source,
 )
 from .filters import (
     Choice as Choice,
+)
+from .subject import (
+    choose_pictures as choose_pictures,
+    choose_subject as choose_subject,
+    explain_missing as explain_missing,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,10 +15,10 @@ from core.frameworks import TITLES
 from core.measurements import find_copies, find_neighbours
 from dashboard.explore import explore_charts, feature_map, tags
 from dashboard.explore.filters import Choice
-from dashboard.explore.gallery import ABSENT, HEAT_NOTE, make_tiles, open_case
+from dashboard.explore.gallery import ABSENT, explain_heat, make_tiles, name_fold, open_case
 from dashboard.explore.widgets import Tile, show_gallery
-from dashboard.readings import Reading, pictures as explore_pictures
-from dashboard.shared import CONFIG, WORDS, components, loaders, overlays, state
+from dashboard.readings import CaseReading, Pictures, pictures as explore_pictures
+from dashboard.shared import CONFIG, WORDS, components, figures, loaders, overlays, state
 
 _OUTCOMES = {
     **{cell: f"{'wrong' if cell in WRONG_CELLS else 'right'}: {word}" for cell, word in CELLS.items()},
@@ -27,7 +26,7 @@ _OUTCOMES = {
 }
 
 
-def open_linked_case(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
+def open_linked_case(experiment: Experiment, choice: Choice, root: Pictures | None, rows: list[int]) -> None:
     """Open the case in the link as a dialog; arrow keys move through `rows`."""
     linked = state.read_value("case", "", lambda value: isinstance(value, str))
     if not linked:
@@ -50,7 +49,7 @@ def _close() -> None:
 
 
 @st.dialog("Case", width="large", on_dismiss=_close)
-def _show_dialog(experiment: Experiment, choice: Choice, root: Path | None, rows: list[int]) -> None:
+def _show_dialog(experiment: Experiment, choice: Choice, root: Pictures | None, rows: list[int]) -> None:
     with state.gather_part("case"):
         row = int(state.read_value("case", "", str.isdecimal))
         case = choice.cases[choice.cases["row"] == row].iloc[0]
@@ -61,7 +60,7 @@ def _show_dialog(experiment: Experiment, choice: Choice, root: Path | None, rows
 
 
 def _show_case(
-    experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None, rows: list[int]
+    experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Pictures | None, rows: list[int]
 ) -> None:
     _show_head(experiment, case, rows)
     _show_pictures(experiment, choice, case, root)
@@ -69,11 +68,12 @@ def _show_case(
         left, right = st.columns([1.1, 1], gap="large")
     with left:
         _show_scales(experiment, choice, case)
-        _show_labels(experiment, case)
+        _show_labels(experiment, choice, case)
     with right:
-        tags.show_tags(experiment, Case(case["sha256"], experiment.card["dataset"]["fingerprint"]))
+        tags.show_tags(experiment, Case(case["sha256"], choice.subject.fingerprint))
     _show_series(experiment, choice, case, root)
-    _show_similar(experiment, case, root)
+    if choice.subject.validation is None:
+        _show_similar(experiment, case, root)
 
 
 def _show_head(experiment: Experiment, case: pd.Series[Any], rows: list[int]) -> None:
@@ -96,35 +96,37 @@ def _show_head(experiment: Experiment, case: pd.Series[Any], rows: list[int]) ->
                   args=("case", following))  # fmt: skip
 
 
-def _show_pictures(experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None) -> None:
+def _show_pictures(
+    experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Pictures | None
+) -> None:
     reading = reason = None
     if root is not None:
-        found = explore_pictures.read_file(root, case["file"], case["sha256"])
-        if isinstance(found, str):
-            reason = found
-        else:
-            reading = explore_pictures.read_case(experiment, root, case["file"], case["sha256"])
-    if reading is not None and reading.refusal is not None:
-        components.show_error(reading.refusal)
+        file, sha256 = case["file"], case["sha256"]
+        reason = explore_pictures.explain_absence(root, file, sha256)
+        try:
+            if not reason:
+                reading = explore_pictures.read_case(experiment, root, file, sha256, name_fold(choice, case))
+        except StrokeError as error:
+            components.show_error(error)
     pictures = st.container(key="scan_case")
-    was_read = reading is not None and reading.findings is not None
-    opacity = _choose_opacity() if was_read else 0.0
+    opacity = _choose_opacity() if reading else 0.0
     with pictures:
-        columns = st.columns(1 + len(experiment.frameworks), gap="small")
+        # Bottom: a longer line above one picture does not move it out of the row.
+        columns = st.columns(1 + len(experiment.frameworks), gap="small", vertical_alignment="bottom")
     with columns[0]:
-        st.markdown("**Slice**")
-        if was_read:
-            assert reading is not None
-            st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG",
+        label = components.name_decision(experiment, bool(case["label"]))
+        st.markdown(f"**Slice** :gray[label:]  \n{label}")
+        if reading:
+            st.image(overlays.to_gray(reading.picture), width="stretch", output_format="PNG",
                      alt="The slice")  # fmt: skip
         else:
             st.image(overlays.render_empty_frame(), width="stretch", alt="")
             st.caption(f"{ABSENT[reason or 'missing'].capitalize()}. SHA-256 {case['sha256'][:16]}…")
     for column, name in zip(columns[1:], experiment.frameworks, strict=True):
         with column:
-            _show_verdict(choice, case, name, reading if was_read else None, opacity)
-    if was_read:
-        st.caption(HEAT_NOTE)
+            _show_verdict(choice, case, name, reading, opacity)
+    if reading:
+        st.caption(explain_heat(choice))
 
 
 def _choose_opacity() -> float:
@@ -132,18 +134,13 @@ def _choose_opacity() -> float:
         opacity = st.slider(
             "Heat map opacity", 0.0, 1.0, 0.5, 0.05, key="opacity", persist_state="session", width=260
         )
-        with st.container(width=320, gap=None):
-            st.caption("Heat map: from none to strongest in this map")
-            st.image(
-                overlays.render_color_bar(),
-                width="stretch",
-                alt="Color scale of the heat map, from none to strongest",
-            )
+        with st.container(width=300):
+            figures.show_color_scale()
     return float(opacity)
 
 
 def _show_verdict(
-    choice: Choice, case: pd.Series[Any], name: str, reading: Reading | None, opacity: float
+    choice: Choice, case: pd.Series[Any], name: str, reading: CaseReading | None, opacity: float
 ) -> None:
     outcome, probability = str(case[f"{name}_outcome"]), float(case[name])
     sign = components.SIGNS["wrong"] if outcome in WRONG_CELLS else components.SIGNS["correct"]
@@ -153,12 +150,10 @@ def _show_verdict(
     review = ""
     if case[f"{name}_review"]:
         review = f" :{WORDS['review']}[{components.SIGNS['review']} needs review]"
-    st.markdown(f"{components.name_framework(name)} &ensp;**{probability:.2f}**&ensp; {word}{review}")
+    st.markdown(f"{components.name_framework(name)} &ensp;**{probability:.2f}**  \n{word}{review}")
     if reading is not None:
-        assert reading.findings is not None
-        heat = reading.findings.slices[0].models[name].heat
-        picture = overlays.overlay_heat(reading.picture(0), heat, opacity)
-        st.image(picture, width="stretch", output_format="PNG",
+        heat = overlays.scale_heat(reading.heats[name], probability, choice.thresholds[name])
+        st.image(overlays.overlay_heat(reading.picture, heat, opacity), width="stretch", output_format="PNG",
                  alt=f"Heat map of the {TITLES[name]} network over the slice")  # fmt: skip
     else:
         st.image(overlays.render_empty_frame(), width="stretch", alt="")
@@ -173,7 +168,10 @@ def _show_scales(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -
     st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=text)
 
 
-def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
+def _show_labels(experiment: Experiment, choice: Choice, case: pd.Series[Any]) -> None:
+    if choice.subject.validation is not None:
+        _show_facts(case)
+        return
     kind = experiment.card["protocol"]["labels"]
     words = {
         "folder": "Folder label (of the patient)",
@@ -193,13 +191,27 @@ def _show_labels(experiment: Experiment, case: pd.Series[Any]) -> None:
     )
 
 
-def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Path | None) -> None:
+def _show_facts(case: pd.Series[Any]) -> None:
+    """Show what a validation recorded of a slice."""
+    reasons = case["reasons"].replace(" | ", " ") or "none"
+    rows = {
+        "Label": "positive" if case["label"] else "negative",
+        "Source": case["source"] or "unknown",
+        "Vendor": case["vendor"] or "unknown",
+        "Input check": components.GATE_WORDS[case["gate"]],
+        "Reasons": reasons,
+        "SHA-256": f"{case['sha256'][:16]}…",
+    }
+    table = [{"": name, "says": components.plain(value)} for name, value in rows.items()]
+    st.table(table, hide_index=True, hide_header=True, border="horizontal", alt="Facts about the slice")
+
+
+def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], root: Pictures | None) -> None:
     if not case["patient"]:
         return
     series = choice.cases[choice.cases["patient"] == case["patient"]].sort_values(["number", "row"])
     row = int(case["row"])
-    slices = loaders.slices(experiment)
-    n_all = int((slices["patient"] == case["patient"]).sum())
+    n_all = choice.subject.list_patient(case["patient"])
     st.subheader(f"Patient {components.plain(case['patient'])}", anchor=False)
     figure = explore_charts.plot_series(
         series, experiment.frameworks, choice.thresholds, row, state.palette()
@@ -212,7 +224,7 @@ def _show_series(experiment: Experiment, choice: Choice, case: pd.Series[Any], r
     show_gallery("filmstrip", "Slices of this patient", tiles, open_row=open_case, strip=True)
 
 
-def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Path | None) -> None:
+def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Pictures | None) -> None:
     if not feature_map.has_map(experiment):
         st.caption("Similar training slices are shown here once the map is computed (view Similarity map).")
         return
@@ -239,7 +251,7 @@ def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Path | Non
 
 
 def _make_tile(
-    experiment: Experiment, row: int, word: str, root: Path | None, *, copied: bool = False
+    experiment: Experiment, row: int, word: str, root: Pictures | None, *, copied: bool = False
 ) -> Tile:
     """Return a tile of any slice of the data set, held out or not, with its label and `word`."""
     one = loaders.slices(experiment).iloc[row]

@@ -15,6 +15,7 @@ from core.evaluation import CELLS, SET_ASIDE, WRONG_CELLS, Band
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.system import natural_key
+from dashboard.explore.subject import Subject
 from dashboard.explore.widgets import Cell, show_matrix
 from dashboard.shared import (
     SCORE_PLOT,
@@ -31,13 +32,16 @@ OUTCOME_WORDS = {
     "indeterminate_positive": "needs review, positive",
     "indeterminate_negative": "needs review, negative",
 }
+# Filters that only slices of a validation have.
+_OF_VALIDATIONS = {"source": "Source", "vendor": "Vendor", "gate": "Input check"}
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """All cases of an experiment at an operating point, and the active filters.
+    """All cases at an operating point, and the active filters.
 
     Attributes:
+        subject: whose cases they are.
         cases: all n cases with decisions; see core.cases.cases.
         masks: active filter -> mask (n,) of the cases that match it.
         filters: active filter -> its values as texts.
@@ -45,6 +49,7 @@ class Choice:
         tags: sha256 -> tags.
     """
 
+    subject: Subject
     cases: pd.DataFrame
     masks: dict[str, np.ndarray]
     filters: dict[str, list[str]]
@@ -59,7 +64,7 @@ class Choice:
 
 
 def choose_cases(
-    experiment: Experiment,
+    subject: Subject,
     thresholds: dict[str, float],
     *,
     set_aside: bool,
@@ -67,10 +72,11 @@ def choose_cases(
 ) -> Choice:
     """Return the cases at these thresholds, with the filters in the link or chosen by the visitor.
 
-    A filter that this experiment does not have is removed from the link, with a warning on the page.
+    A filter that these cases do not have is removed from the link, with a warning on the page.
     """
+    experiment = subject.experiment
     bands = loaders.review_bands(experiment, thresholds)
-    table = every_case.add_decisions(loaders.cases(experiment), thresholds, bands, set_aside=set_aside)
+    table = every_case.add_decisions(subject.cases, thresholds, bands, set_aside=set_aside)
     masks, filters = {}, {}
     for name in list_filters(experiment):
         values = state.read_value(name, [], lambda value: isinstance(value, list))
@@ -92,7 +98,7 @@ def choose_cases(
                 f"{components.plain(', '.join(values))[:80]}. The filter is ignored.",
                 icon=components.SIGNS["warning"],
             )
-    return Choice(table, masks, filters, thresholds, bands, tags)
+    return Choice(subject, table, masks, filters, thresholds, bands, tags)
 
 
 def show_tables(experiment: Experiment, choice: Choice) -> None:
@@ -161,6 +167,17 @@ def show_filters(experiment: Experiment, choice: Choice) -> None:
     folds = [str(fold) for fold in sorted(cases["fold"].unique())]
     if len(folds) > 1:
         offer("fold", "Test fold", folds, {fold: str(int(fold) + 1) for fold in folds})
+    for name, words in _OF_VALIDATIONS.items():
+        # A comma separates the values of a filter in the link.
+        used = {one for one in cases.get(name, ()) if one and "," not in one}
+        found = [one for one in components.GATE_WORDS if one in used] or sorted(used)
+        if len(found) > 1:
+            offer(
+                name,
+                words,
+                found,
+                {one: components.GATE_WORDS.get(one, components.plain(one)) for one in found},
+            )
     used = sorted({tag for tags in choice.tags.values() for tag in tags})
     if used:
         offer("tag", "Tag", [*used, UNTAGGED], {tag: components.plain(tag) for tag in [*used, UNTAGGED]})
@@ -187,7 +204,8 @@ def show_chips(experiment: Experiment, choice: Choice) -> None:
             st.button(
                 f"{_describe_filter(experiment, name, values)} · {int(choice.masks[name].sum()):,}",
                 key=f"chip_{name}", icon=":material/close:", on_click=_clear, args=(name,),
-                help="Remove this filter. The number counts all slices that match it alone.",
+                help="Remove this filter. The number counts all slices that match this filter, whatever the "
+                "other filters.",
             )  # fmt: skip
         if len(choice.filters) > 1:
             st.button(
@@ -211,7 +229,7 @@ def _check(table: pd.DataFrame, name: str, values: list[str], experiment: Experi
         return set(values) <= set(AGREEMENTS) and len(experiment.frameworks) > 1
     if name == "review":
         return set(values) <= set(experiment.frameworks)
-    if name in ("label", "fold", "patient"):
+    if name in ("label", "fold", "patient", *_OF_VALIDATIONS):
         return set(values) <= set(table[name].astype(str))
     return True
 
@@ -249,6 +267,8 @@ def _describe_filter(experiment: Experiment, name: str, values: list[str]) -> st
         return f"Needs review: {', '.join(TITLES[value] for value in values)}"
     if name == "rows":
         return "Selected slices"
+    if name == "gate":
+        return f"{_OF_VALIDATIONS[name]}: {' or '.join(components.GATE_WORDS[value] for value in values)}"
     listed = ", ".join(values[:4]) + (f" and {len(values) - 4} more" if len(values) > 4 else "")
     return f"{name.capitalize()} {components.plain(listed)}"
 

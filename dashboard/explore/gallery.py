@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,8 +15,8 @@ from core.experiments import Experiment
 from core.frameworks import TITLES
 from dashboard.explore.filters import Choice
 from dashboard.explore.widgets import Tile, show_gallery
-from dashboard.readings import Thumbnail, pictures
-from dashboard.shared import components, page_scripts, state
+from dashboard.readings import Pictures, Thumbnail, pictures
+from dashboard.shared import components, figures, overlays, page_scripts, state
 
 PAGE_SIZE = 40
 SORT_WORDS = {
@@ -28,15 +27,18 @@ SORT_WORDS = {
     "order": "By patient and slice number",
 }
 ABSENT = {"missing": "no image here", "differs": "file differs"}
-HEAT_NOTE = (
-    "Heat maps and similar slices come from the networks of all folds together, which may have trained on "
-    "these slices. Probabilities are **out of sample**: from the networks that never saw the slice."
+_HEAT_NOTE = (
+    "Probabilities and heat maps are **out of sample**: both are from the network that never trained on the "
+    "slice."
+)
+_HEAT_NOTE_ELSEWHERE = (
+    "Probabilities and heat maps are from the networks that read scans; they never met these slices."
 )
 
 _LEGEND = "patient · slice; ✓ right, ✗ wrong; ? needs review; ≠ networks disagree; # tagged"
 
 
-def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> list[int]:
+def show_cases(experiment: Experiment, choice: Choice, root: Pictures | None) -> list[int]:
     """Show toolbar, one page of the gallery, and pager; return the rows of all filtered cases in order."""
     with st.container(key="gallery_bar", horizontal=True, vertical_alignment="bottom", gap="medium"):
         by = st.selectbox(
@@ -56,7 +58,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
             st.markdown("**No slice matches all filters.** Remove one above.")
         return rows
     n_pages = -(-len(rows) // PAGE_SIZE)
-    if state.has_changed("gallery", (experiment.name, by, tuple(rows))):
+    if state.has_changed("gallery", (experiment.name, choice.subject.fingerprint, by, tuple(rows))):
         state.set_value("page", 1)
     number = state.read_value("page", 1, lambda value: 1 <= value <= n_pages)
     page = cases.iloc[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
@@ -67,7 +69,8 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
     with_heat = heat and root is not None
     tiles = _list_tiles(experiment, choice, page, root, with_heat=with_heat)
     if with_heat:
-        st.caption(HEAT_NOTE)
+        figures.show_color_scale()
+        st.caption(explain_heat(choice))
     show_gallery(
         "gallery", f"Cases, page {number} of {n_pages}", tiles, open_row=open_case, turn=turn,
         columns=4 if with_heat else 6, ratio="2" if with_heat else "1",
@@ -83,6 +86,17 @@ def show_cases(experiment: Experiment, choice: Choice, root: Path | None) -> lis
             st.button("Next", key="page_on", disabled=number == n_pages, on_click=turn, args=(1,),
                       icon=":material/chevron_right:", icon_position="right")  # fmt: skip
     return rows
+
+
+def explain_heat(choice: Choice) -> str:
+    """Return which networks heat maps and probabilities are from, and what the heat maps show."""
+    note = _HEAT_NOTE if choice.subject.validation is None else _HEAT_NOTE_ELSEWHERE
+    return f"{note} {overlays.HEAT_WORDS}"
+
+
+def name_fold(choice: Choice, case: Any) -> int | None:
+    """Return the fold whose networks scored a case; None: the served networks did."""
+    return None if choice.subject.validation is not None else int(case.fold)
 
 
 def open_case(row: int) -> None:
@@ -123,7 +137,11 @@ def make_tile(
 
 
 def make_tiles(
-    experiment: Experiment, choice: Choice, cases: pd.DataFrame, root: Path | None, current: int | None = None
+    experiment: Experiment,
+    choice: Choice,
+    cases: pd.DataFrame,
+    root: Pictures | None,
+    current: int | None = None,
 ) -> list[Tile]:
     """Return cases as tiles with their thumbnails; `current` is the row of the open case."""
     tiles = []
@@ -136,7 +154,7 @@ def make_tiles(
 
 
 def _list_tiles(
-    experiment: Experiment, choice: Choice, page: pd.DataFrame, root: Path | None, *, with_heat: bool
+    experiment: Experiment, choice: Choice, page: pd.DataFrame, root: Pictures | None, *, with_heat: bool
 ) -> list[Tile]:
     thumbnails: Mapping[int, Thumbnail] = {
         int(case.row): pictures.render_thumbnail(root, str(case.file), str(case.sha256))
@@ -145,7 +163,7 @@ def _list_tiles(
     _warn_of_differing(list(thumbnails.values()))
     heats: dict[int, tuple[str, ...]] = {}
     if with_heat and root is not None:
-        heats = _render_heats(experiment, page, root)
+        heats = _render_heats(experiment, choice, page, root)
     tiles = []
     for _, case in page.iterrows():
         thumbnail = thumbnails[int(case["row"])]
@@ -154,27 +172,36 @@ def _list_tiles(
     return tiles
 
 
-def _render_heats(experiment: Experiment, page: pd.DataFrame, root: Path) -> dict[int, tuple[str, ...]]:
+def _render_heats(
+    experiment: Experiment, choice: Choice, page: pd.DataFrame, root: Pictures
+) -> dict[int, tuple[str, ...]]:
     """Return the heat maps of one page's slices, with a progress bar if some must be computed."""
-    missing = [
-        case for case in page.itertuples() if not pictures.has_heat_thumbnails(experiment, case.sha256)
-    ]
+    cases = list(page.itertuples())
+    missing = [case for case in cases if not _is_read(experiment, choice, case)]
     place = st.empty()
     move: Callable[[int, int], None] = (
         components.show_progress(place, "Computing heat maps") if missing else _ignore
     )
     heats, done = {}, 0
-    for case in page.itertuples():
-        is_missing = not pictures.has_heat_thumbnails(experiment, case.sha256)
+    for case in cases:
+        is_missing = not _is_read(experiment, choice, case)
         try:
-            heats[int(case.row)] = pictures.render_heat_thumbnails(experiment, root, case.file, case.sha256)
+            reading = pictures.read_small(experiment, root, case.file, case.sha256, name_fold(choice, case))
         except StrokeError:
-            heats[int(case.row)] = ()  # shown without heat; the dialog of the case says why
+            reading = None  # shown without heat; the dialog of the case says why
+        scores = {name: float(getattr(case, name)) for name in experiment.frameworks}
+        heats[int(case.row)] = (
+            pictures.render_heat_thumbnails(reading, scores, choice.thresholds) if reading else ()
+        )
         if is_missing:
             done += 1
             move(done, len(missing))
     place.empty()
     return heats
+
+
+def _is_read(experiment: Experiment, choice: Choice, case: Any) -> bool:
+    return pictures.has_small(experiment, case.sha256, name_fold(choice, case))
 
 
 def _warn_of_differing(thumbnails: Sequence[Thumbnail]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from dashboard.explore import explore_charts, feature_map, filters, tags
 from dashboard.explore.filters import Choice
 from dashboard.explore.gallery import PAGE_SIZE, make_tiles, open_case
 from dashboard.explore.widgets import show_gallery
+from dashboard.readings import Pictures
 from dashboard.shared import CONFIG, SCORE_PLOT, components, state
 
 _SELECTION_CONFIG = {
@@ -104,7 +104,7 @@ def show_feature_map(experiment: Experiment, choice: Choice) -> list[int]:
     return rows
 
 
-def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> list[int]:
+def show_suspects(experiment: Experiment, choice: Choice, root: Pictures | None) -> list[int]:
     """Show slices whose label the networks contradict, the strongest first; return their rows."""
     try:
         found = find_suspects(choice.cases, experiment.frameworks)
@@ -127,12 +127,12 @@ def show_suspects(experiment: Experiment, choice: Choice, root: Path | None) -> 
     return rows
 
 
-def show_tags(experiment: Experiment) -> list[int]:
+def show_tags(choice: Choice) -> list[int]:
     """Offer export and import of tags and notes; return no rows."""
     st.markdown(
         "Open a case to add a tag or note. Export all tags here, or import tags from another machine."
     )
-    tags.offer_tag_files(experiment)
+    tags.offer_tag_files(choice.subject)
     return []
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from core.datasets import DATASET_VARIABLE, find_dataset
@@ -12,23 +10,26 @@ from dashboard.readings import pictures
 from dashboard.shared import components, datasets
 
 
-def choose_pictures() -> Path | None:
-    """Let the visitor choose a data set; return the folder of its class folders, None if there is none."""
+def choose_pictures() -> pictures.Pictures | None:
+    """Let the visitor choose a data set; return its class folders' folder or its manifest, or None."""
     default = find_dataset()
     with st.popover("Images", icon=":material/folder_open:", width="stretch"):
         chosen = st.text_input(
-            "Folder of the data set",
+            "Folder or manifest of the data set",
             placeholder=str(default) if default else "a folder on this machine with Normal and Stroke inside",
             key="data_folder",
             persist_state="session",
-            help=f"Leave blank to use the folder in `{DATASET_VARIABLE}` or the downloaded data set.",
+            help=f"Leave blank to use `{DATASET_VARIABLE}` or the downloaded data set.",
         ).strip()
         st.caption("An image is shown only if its file matches the recorded hash.")
     try:
-        return pictures.find_picture_folder(chosen)
+        place = st.empty()
+        found = pictures.find_pictures(chosen, components.show_progress(place, "Reading the images"))
+        place.empty()
     except StrokeError as error:
         components.show_error(error)
         return None
+    return found
 
 
 def offer_download() -> None:

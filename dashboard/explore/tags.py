@@ -10,6 +10,7 @@ import streamlit as st
 from core.cases import TAGS, Annotations, Case, Entry, Imported
 from core.errors import StrokeError
 from core.experiments import Experiment
+from dashboard.explore.subject import Subject
 from dashboard.shared import components, loaders, state
 
 _AUTHOR = "tag_author"
@@ -57,9 +58,9 @@ def show_tags(experiment: Experiment, case: Case) -> None:
         )  # fmt: skip
 
 
-def offer_tag_files(experiment: Experiment) -> None:
-    """Offer to export all tags of the experiment's data set as CSV, and to import such a file."""
-    dataset = experiment.card["dataset"]["fingerprint"]
+def offer_tag_files(subject: Subject) -> None:
+    """Offer to export all tags of the slices' data set as CSV, and to import such a file."""
+    dataset = subject.fingerprint
     with st.container(key="tag_files", gap="small"):
         try:
             tags = Annotations().tags(dataset)
@@ -76,7 +77,7 @@ def offer_tag_files(experiment: Experiment) -> None:
             type="csv",
             key=_FILE,
             on_change=_run_action,
-            args=(_FILE, _import_file, experiment),
+            args=(_FILE, _import_file, subject),
             help="A CSV file exported on this page, for the same data set. Existing entries stay unchanged.",
         )
         _show_outcome(_FILE)
@@ -116,14 +117,13 @@ def _restore(id: str) -> str:
     return ""
 
 
-def _import_file(experiment: Experiment) -> str:
+def _import_file(subject: Subject) -> str:
     file = state.read_widget(_FILE)
     if not file:  # the visitor removed the file
         return ""
-    known = frozenset(loaders.slices(experiment)["sha256"])
-    return _describe_import(
-        Annotations().import_csv(file.getvalue(), experiment.card["dataset"]["fingerprint"], known)
-    )
+    table = subject.cases if subject.validation else loaders.slices(subject.experiment)
+    known = frozenset(table["sha256"])
+    return _describe_import(Annotations().import_csv(file.getvalue(), subject.fingerprint, known))
 
 
 def _describe_import(outcome: Imported) -> str:

@@ -1,4 +1,5 @@
 from . import (
+    elsewhere as elsewhere,
     held_out as held_out,
     live_reading as live_reading,
     quiz_parts as quiz_parts,

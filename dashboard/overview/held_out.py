@@ -28,6 +28,8 @@ class Example:
         patient: "" if unknown.
         scores: out-of-sample probability by framework; None for a synthetic slice, which the served networks
             read.
+        fold: the fold that tested the slice, whose networks gave the scores.
+        sha256: of the file.
     """
 
     upload: Upload
@@ -35,6 +37,8 @@ class Example:
     file: str = ""
     patient: str = ""
     scores: dict[str, float] | None = None
+    fold: int = 0
+    sha256: str = ""
 
 
 def pick_typical(experiment: Experiment, turn: int) -> Example:
@@ -91,7 +95,9 @@ def _fetch(experiment: Experiment, root: Path, row: Any) -> Example | None:
     if isinstance(data, str):
         return None
     scores = {name: float(row[name]) for name in experiment.frameworks}
-    return Example(Upload("A test slice", data), int(row.label), row.file, row.patient, scores)
+    return Example(
+        Upload("A test slice", data), int(row.label), row.file, row.patient, scores, int(row.fold), row.sha256
+    )
 
 
 def _pictures() -> Path | None:

@@ -1,4 +1,4 @@
-"""A slice read live: the picture next to each network's heat map, probability and decision."""
+"""A slice read live: the picture next to each network's heat map, probability and outcome."""
 
 from __future__ import annotations
 
@@ -6,51 +6,54 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.reading import SliceFinding
+from core.reading import decide
+from core.reports import shorten_outcome
 from dashboard.overview.held_out import Example
-from dashboard.readings import session
-from dashboard.shared import WORDS, components, overlays
+from dashboard.readings import CaseReading, pictures, session
+from dashboard.shared import WORDS, components, figures, overlays
 
 _OPACITY = 0.5
 
 
 def show_reading(experiment: Experiment, example: Example, key: str) -> None:
-    """Show the slice and its heat maps with each network's decision at its operating point.
+    """Show the slice and its heat maps with each network's outcome at its operating point.
 
-    For a slice of the data set the probability is the recorded out-of-sample one.
+    For a slice of the data set the probability is the recorded out-of-sample one, and the heat map is from
+    the same network.
+
+    Raises:
+        StrokeError: the networks cannot read it.
     """
-    reading = session.read_upload(experiment, example.upload)
-    if reading.findings is None:
-        components.show_error(reading.refusal)
-        return
-    finding, picture = reading.findings.slices[0], reading.picture(0)
+    reading = _read(experiment, example)
+    scores = example.scores or reading.probabilities
     with st.container(key=f"scan_{key}"):
-        columns = st.columns(1 + len(finding.models), gap="small")
+        columns = st.columns(1 + len(scores), gap="small", vertical_alignment="bottom")
     with columns[0]:
         st.markdown(f"**Slice** :gray[label:]  \n{_name_label(experiment, example)}")
-        st.image(overlays.to_gray(picture), width="stretch", output_format="PNG", alt="The slice")
-    scores = choose_scores(finding, example)
-    for column, (name, model) in zip(columns[1:], finding.models.items(), strict=True):
-        positive = scores[name] >= experiment.threshold(name)
+        st.image(overlays.to_gray(reading.picture), width="stretch", output_format="PNG", alt="The slice")
+    for column, (name, score) in zip(columns[1:], scores.items(), strict=True):
+        threshold = experiment.threshold(name)
+        heat = overlays.scale_heat(reading.heats[name], score, threshold)
         with column:
+            outcome = decide(score, threshold, experiment.review_band(name, threshold=threshold))
             st.markdown(
-                f"{components.name_framework(name)} &ensp;**{scores[name]:.2f}**  \n"
-                f"{components.name_decision(experiment, positive)}"
+                f"{components.name_framework(name)} &ensp;**{score:.2f}**  \n"
+                f"{components.name_outcome(outcome, shorten_outcome(outcome))}"
             )
             st.image(
-                overlays.overlay_heat(picture, model.heat, _OPACITY), width="stretch", output_format="PNG",
+                overlays.overlay_heat(reading.picture, heat, _OPACITY), width="stretch", output_format="PNG",
                 alt=f"Heat map of the {TITLES[name]} network over the slice",
             )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        figures.show_color_scale()
+        st.caption("Heat maps", help=overlays.HEAT_WORDS, width="content")
 
 
 def show_picture(experiment: Experiment, example: Example, key: str, alt: str) -> None:
-    """Show the slice alone, large."""
-    reading = session.read_upload(experiment, example.upload)
-    if reading.findings is None:
-        components.show_error(reading.refusal)
-        return
+    """Show the slice alone, large; errors as `show_reading`."""
+    reading = _read(experiment, example)
     with st.container(key=f"scan_{key}"):
-        st.image(overlays.to_gray(reading.picture(0)), width="stretch", output_format="PNG", alt=alt)
+        st.image(overlays.to_gray(reading.picture), width="stretch", output_format="PNG", alt=alt)
 
 
 def show_origin(experiment: Experiment, example: Example, prefix: str = "") -> None:
@@ -59,37 +62,30 @@ def show_origin(experiment: Experiment, example: Example, prefix: str = "") -> N
         st.markdown(
             f":{WORDS['review']}[{components.SIGNS['warning']} **Synthetic:** {components.SYNTHETIC}]"
         )
-        st.caption(_list_thresholds(experiment))
+        st.caption(list_thresholds(experiment))
         return
     unseen = "this patient" if experiment.card["protocol"]["split"] == "patient" else "this slice"
-    n_folds = experiment.card["protocol"]["folds"]
-    networks = (
-        f"Each framework has {n_folds} networks. The probability is from the one that never saw {unseen}, "
-        f"the heat map from all {n_folds}; some of them trained on this slice."
-        if n_folds > 1
-        else f"The networks never saw {unseen}."
-    )
-    st.caption(f"{prefix}{components.plain(example.file)}. {networks} {_list_thresholds(experiment)}")
+    text = f"Each probability and its heat map are from a network that was not trained on {unseen}."
+    st.caption(f"{prefix}{components.plain(example.file)}. {text} {list_thresholds(experiment)}")
 
 
-def _list_thresholds(experiment: Experiment) -> str:
+def list_thresholds(experiment: Experiment) -> str:
     """Return the networks' thresholds: without them a positive result at a probability of 0.2 looks wrong."""
     cuts = (f"{TITLES[name]} {experiment.threshold(name):.2f}" for name in experiment.frameworks)
     return f"Decision thresholds: {', '.join(cuts)}."
 
 
-def choose_scores(finding: SliceFinding, example: Example) -> dict[str, float]:
-    """Return each network's probability: the recorded one, or for a synthetic slice the computed one."""
-    return example.scores or {name: model.probability for name, model in finding.models.items()}
-
-
 def answers(experiment: Experiment, example: Example) -> dict[str, tuple[float, int]]:
-    """Return each network's probability and decision (0 or 1) at its operating point."""
-    scores = example.scores
-    if scores is None:
-        findings = session.read_upload(experiment, example.upload).findings
-        scores = choose_scores(findings.slices[0], example) if findings else {}
+    """Return each network's probability and decision (0 or 1) at its operating point; errors as above."""
+    scores = example.scores or _read(experiment, example).probabilities
     return {name: (score, int(score >= experiment.threshold(name))) for name, score in scores.items()}
+
+
+def _read(experiment: Experiment, example: Example) -> CaseReading:
+    """Return the slice as read by the networks that gave its scores."""
+    if example.scores is not None:
+        return pictures.read_held_out(experiment, example.upload.data, example.sha256, example.fold)
+    return pictures.to_case(session.read_upload(experiment, example.upload))
 
 
 def _name_label(experiment: Experiment, example: Example) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import streamlit as st
 from core.errors import StrokeError
 from core.experiments import SHIPPED, Experiment
 from core.frameworks import TITLES
+from dashboard.overview.elsewhere import TITLE, Place
 from dashboard.overview.story import ROLES, Levels, read_levels
 from dashboard.overview.story_chart import StoryRow, height_of, plot_story
 from dashboard.shared import charts, components, state, write_percent
@@ -37,8 +38,15 @@ def reserve_space(n_rows: int) -> None:
     st.skeleton(height=height_of(n_rows))
 
 
-def show_story(roles: Roles, key: str, *, large: bool = False) -> None:
-    """Show the AUROC of every experiment on one axis; `large` for an audience, without the CSV file."""
+def show_story(roles: Roles, key: str, places: Sequence[Place] = (), *, large: bool = False) -> None:
+    """Show the AUROC of every experiment on one axis, and of the default one at other places.
+
+    Args:
+        roles: the experiments.
+        key: of the figure.
+        places: of the default experiment; those without an AUROC are not shown.
+        large: for an audience, without the CSV file.
+    """
     rows, spoken, table = [], [], []
     for role in ROLES:
         if role.key not in roles:
@@ -56,11 +64,21 @@ def show_story(roles: Roles, key: str, *, large: bool = False) -> None:
             table.append((role.title, experiment.name, name, value, *ends))
             if value is not None:
                 spoken.append(f"{role.title}, {TITLES[name]} {value:.2f}")
+    for place in places:
+        if not place.has_area:
+            continue
+        rows.append(place.row)
+        for name, level in place.levels.items():
+            value, ends = level["auroc"]["value"], level["auroc"]["interval"] or (None, None)
+            table.append((TITLE, place.name, name, value, *ends))
+            if value is not None:
+                spoken.append(f"{place.title}, {TITLES[name]} {value:.2f}")
     figure = plot_story(rows, state.palette(), large=large)
     alt = f"AUROC with 95 % intervals; chance is 0.50. {'; '.join(spoken)}"
     with st.container(key=f"figure_{key}", gap=None):
         st.plotly_chart(figure, key=key, config=charts.CONFIG, alt=alt)
-        bars = "Bars: 95 % intervals, bootstrap over patients." + (
+        units = "patients (over slices where they are unknown)" if places else "patients"
+        bars = f"Bars: 95 % intervals, bootstrap over {units}." + (
             " The first row says little about new patients." if "famous" in roles else ""
         )
         columns = ["role", "experiment", "framework", "auroc", "low", "high"]
@@ -113,6 +131,14 @@ def write_each(found: Levels, key: str, percent: bool) -> str:
     )
 
 
+def write_in_each(found: Levels, key: str, percent: bool) -> str:
+    """Return a figure of each network with its interval: "91 % [84–96] in PyTorch and ..."."""
+    return " and ".join(
+        f"{_write_figure(level, key, percent)} in {components.name_framework(name)}"
+        for name, level in found.items()
+    )
+
+
 def _write_figure(level: Mapping[str, Any], key: str, percent: bool) -> str:
     text = components.write_figure(level[key], percent)
     confusion = level["operating_points"][level["rule"]]["confusion"]
@@ -124,7 +150,12 @@ def _write_figure(level: Mapping[str, Any], key: str, percent: bool) -> str:
 def write_guess(experiment: Experiment, found: Levels) -> str:
     """Return "always answering “Normal” would be right for 62 % of slices", for the majority class."""
     share = next(iter(found.values()))["prevalence"]
-    majority = components.plain(experiment.classes[int(share > 0.5)])
+    majority = components.plain(name_majority(experiment, found))
     return (
         f"always answering “{majority}” would be right for {write_percent(max(share, 1 - share))} of slices"
     )
+
+
+def name_majority(experiment: Experiment, found: Levels) -> str:
+    """Return the name of the more frequent class, not escaped."""
+    return experiment.classes[int(next(iter(found.values()))["prevalence"] > 0.5)]

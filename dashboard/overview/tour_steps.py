@@ -1,4 +1,4 @@
-"""The six steps of the tour, made of the same live parts as the pages."""
+"""The steps of the tour, made of the same live parts as the pages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core.datasets import Fold, sample_shared_pairs, tabulate_split
+from core.audit import sample_shared_pairs, tabulate_split
+from core.datasets import Fold
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from dashboard.overview import held_out, live_reading, story, story_parts
+from core.reports import describe_flags
+from dashboard.overview import elsewhere, held_out, live_reading, story, story_parts
 from dashboard.readings import samples
 from dashboard.shared import Mark, charts, components, loaders, mark_charts, overlays, state, write_percent
 
@@ -75,6 +77,7 @@ def _show_strip(experiment: Experiment) -> None:
             ]
             name = components.name_decision(experiment, bool(sample.label))
             st.markdown("  \n".join([name, *results]))
+    st.caption(live_reading.list_thresholds(experiment))
 
 
 def _show_leak(_: Experiment, found: list[Experiment]) -> None:
@@ -132,25 +135,26 @@ def _show_apart(_: Experiment, found: list[Experiment]) -> None:
     for role in story.ROLES[:2]:
         for name, level in roles[role.key][1].items() if role.key in roles else ():
             ends = level["accuracy"]["interval"] or (None, None)
-            guess = max(level["prevalence"], 1 - level["prevalence"])
+            majority = max(level["prevalence"], 1 - level["prevalence"])
             if level["accuracy"]["value"] is not None:
                 row = role.subtitle.capitalize()
-                marks.append(Mark(row, name, level["accuracy"]["value"], *ends, guess))
+                marks.append(Mark(row, name, level["accuracy"]["value"], *ends, majority))
     if marks:
         spoken = "; ".join(f"{mark.row}, {TITLES[mark.series]} {write_percent(mark.value)}" for mark in marks)
         st.markdown(
             f"**Accuracy** of the same network with the same labels. The split differs: {_list_tests(roles)}."
         )
-        figure = mark_charts.plot_marks(marks, state.palette(), percent=True)
+        guess = f"always “{charts.shorten(story_parts.name_majority(*next(iter(roles.values()))))}”"
+        figure = mark_charts.plot_marks(marks, state.palette(), percent=True, guess=guess)
         figure.update_layout(height=_FIGURE_PX).update_xaxes(tickfont_size=16).update_yaxes(tickfont_size=18)
         alt = f"Accuracy with 95 % intervals: {spoken}"
         st.plotly_chart(figure, key="tour_apart", config=charts.CONFIG, alt=alt)
     if "apart" in roles:
         experiment, levels = roles["apart"]
         st.markdown(
-            f"On patients kept apart, its accuracy is {story_parts.write_each(levels, 'accuracy', True)}; "
-            f"{story_parts.write_guess(experiment, levels)}. Its AUROC is "
-            f"{story_parts.write_each(levels, 'auroc', False)}; chance is 0.50."
+            f"With patients kept apart, accuracy is {story_parts.write_in_each(levels, 'accuracy', True)}; "
+            f"{story_parts.write_guess(experiment, levels)}. AUROC is "
+            f"{story_parts.write_in_each(levels, 'auroc', False)}; chance is 0.50."
         )
     story_parts.show_missing(parts | _only(found, "honest"))
 
@@ -170,6 +174,28 @@ def _show_honest(experiment: Experiment, found: list[Experiment]) -> None:
         _show_reading(experiment, found)
 
 
+def _show_elsewhere(experiment: Experiment, found: list[Experiment]) -> None:
+    places, errors = elsewhere.read_places(experiment)
+    for error in errors:
+        components.show_error(error)
+    if not places:
+        st.markdown(
+            "No validation of this experiment is stored yet. The page *Validate* reads labeled scans from "
+            "elsewhere and compares the results with those at home."
+        )
+    else:
+        with st.container(key="pair_tour_elsewhere"):
+            left, right = st.columns([1.5, 1], gap="large")
+        home, _ = story_parts.read_parts({"honest": experiment})
+        with left:
+            story_parts.show_story(home, "tour_elsewhere", places, large=True)
+        with right:
+            elsewhere.show_places(places)
+            st.caption(elsewhere.describe_thresholds(experiment))
+            st.caption(describe_flags(loaders.flags(experiment), experiment.finding))
+    st.page_link("app_pages/validate.py", label="Validate", icon=":material/fact_check:")
+
+
 def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
     with st.container(key="pair_tour_trust"):
         left, right = st.columns([1, 1.2], gap="large")
@@ -180,8 +206,8 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
             negative, positive = map(components.plain, experiment.classes)
             st.markdown(
                 f"{components.name_framework(name)} misses **{counts['fn']:,}** of "
-                f"{level['positives']:,} slices labeled {positive}, and calls **{counts['fp']:,}** of "
-                f"{level['n'] - level['positives']:,} slices labeled {negative} positive."
+                f"{level['positives']:,} slices labeled “{positive}”, and calls positive "
+                f"**{counts['fp']:,}** of {level['n'] - level['positives']:,} slices labeled “{negative}”."
             )
         st.subheader("Where to go", anchor=False)
         st.page_link("app_pages/quiz.py", label="Take the quiz", icon=":material/quiz:")
@@ -216,19 +242,21 @@ def _only(found: list[Experiment], key: str) -> dict[str, Experiment]:
 STEPS = (
     Step(
         "Two networks read a brain CT slice",
-        "One in PyTorch, one in Keras: the same design, trained on the same slices. Heat maps show where "
-        "each network looked; they do not outline a lesion. For research and teaching, **not a medical "
-        "device**.",
+        "One in PyTorch, one in Keras: the same design, trained on the same slices. Heat maps "
+        "estimate which places raised each network's probability; they do not outline a lesion. For research "
+        "and teaching, **not a medical device**.",
         _show_reading,
     ),
     Step(
         "The published method",
-        "Published networks report results like these. Would you trust them on a new patient?",
+        "Publications report results like these, which we obtained by repeating their method. Would you "
+        "trust them on a new patient?",
         _show_famous,
     ),
     Step(
         "Why the result is misleading",
-        "Adjacent slices of one head look almost the same, and they are in both training and test.",
+        "Adjacent slices of one head look almost the same, and a random split puts some in training and "
+        "others in the test.",
         _show_leak,
     ),
     Step(
@@ -241,6 +269,11 @@ STEPS = (
         "Each slice now has its own label: does **this slice** show a hemorrhage? Patients are kept apart. "
         "The network is a different one, with a pretrained backbone.",
         _show_honest,
+    ),
+    Step(
+        elsewhere.TITLE,
+        "The same networks at the same thresholds, on scans that they never met.",
+        _show_elsewhere,
     ),
     Step(
         "How far to trust it",

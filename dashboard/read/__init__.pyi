@@ -1,1 +1,7 @@
-from . import downloads as downloads, progress as progress, viewer as viewer, worklist as worklist
+from . import (
+    decider as decider,
+    downloads as downloads,
+    progress as progress,
+    viewer as viewer,
+    worklist as worklist,
+)

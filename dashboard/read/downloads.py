@@ -62,8 +62,9 @@ def offer_downloads(
             help=_DICOM_HELP,
         )  # fmt: skip
         st.download_button(
-            "Heat maps (DICOM)", lambda: exports.make_dicom_capture(report), "heat-maps.dcm", dicom,
-            key="download_dicom_capture", on_click="ignore", icon=download, help=_DICOM_HELP,
+            "Heat maps (DICOM)", lambda: exports.make_dicom_capture(experiment, report),
+            "heat-maps.dcm", dicom, key="download_dicom_capture", on_click="ignore", icon=download,
+            help=_DICOM_HELP,
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment
-from core.reading import Findings, apply_operating_points
+from core.reading import Site, apply_operating_points
 from dashboard.read import study_view, viewer
 from dashboard.readings import BackgroundReading, Reading, Step
 from dashboard.shared import state
@@ -72,7 +73,9 @@ class Waiting:
 
 
 @st.fragment(run_every=_UPDATE_S)
-def follow_reading(experiment: Experiment, unfinished: Unfinished, thresholds: Mapping[str, float]) -> None:
+def follow_reading(
+    experiment: Experiment, unfinished: Unfinished, thresholds: Mapping[str, float], site: Site | None = None
+) -> None:
     """Show the slices read so far, updated every second; at the end rerun the page to show the verdict."""
     running = unfinished.reading
     if running.wait() or running.stopped:
@@ -84,7 +87,7 @@ def follow_reading(experiment: Experiment, unfinished: Unfinished, thresholds: M
     if so_far is None:
         _show_placeholders(experiment)
         return
-    (findings,) = apply_operating_points([so_far.findings], experiment, thresholds)
+    (findings,) = apply_operating_points([so_far.findings], experiment, thresholds, site)
     viewer.show_reading(experiment, replace(so_far, findings=findings), unfinished=True)
 
 
@@ -117,8 +120,13 @@ def _show_bar(spot: DeltaGenerator, running: BackgroundReading, place: str) -> N
 
 
 def _offer_stop(running: BackgroundReading, keys: Sequence[str], name: str) -> None:
+    # Streamlit keeps the function when the button has gone, and would keep the files with it.
+    found = weakref.ref(running)
+
     def stop() -> None:
-        running.stop()
+        reading = found()
+        if reading is not None:
+            reading.stop()
         for key in keys:
             state.remember("stopped", key, True)
 
@@ -130,5 +138,5 @@ def _show_placeholders(experiment: Experiment) -> None:
     with st.container(key="pair_verdict"):
         verdict, _ = st.columns([1.1, 1], gap="medium")
     with verdict:
-        study_view.show_verdict(experiment, Findings("", "", experiment.name, ()), unfinished=True)
+        study_view.show_progress_note()
     viewer.show_placeholders(experiment)

@@ -14,11 +14,12 @@ import streamlit as st
 
 from core.experiments import Experiment
 from core.frameworks import FRAMEWORKS, TITLES
-from core.reading import SliceFinding
-from core.reports import words as scan_words
+from core.imaging import measure_strength
+from core.reading import OUTCOMES, SliceFinding
+from core.reports import describe_turn, shorten_outcome, words as scan_words
 from core.scans import WINDOWS
 from dashboard.readings import Reading, Reference, packing, session
-from dashboard.shared import DASHES, MARKERS, SIGNS, overlays, state
+from dashboard.shared import DASHES, MARKERS, OUTCOME_SIGNS, SIGNS, overlays, state
 
 _SCRIPTS = Path(__file__).parents[1] / "scripts"
 _DASHES = {"solid": "", "dash": "6 4"}
@@ -93,12 +94,17 @@ def describe_stack(
             }
             for name, model in networks.items()
         ],
-        "classes": list(experiment.classes),
+        "finding": experiment.finding,
+        "outcomes": {
+            outcome: {"words": shorten_outcome(outcome), "icon": OUTCOME_SIGNS[outcome].icon}
+            for outcome in OUTCOMES
+        },
         "windows": _list_windows(experiment, reading),
-        "marks": reading.technical.marks,
+        "marks": findings.technical.marks,
         "geometry": describe_geometry(reading),
         "direction": "" if chosen.position_mm is None else ", caudal to cranial",
         "magma": packing.pack_colors(overlays.MAGMA),
+        "scale": overlays.SCALE_MARKS,
         "colors": {name: getattr(palette, name) for name in _COLORS},
         "reference": None if reference is None else _describe_reference(experiment, reference),
     }  # fmt: skip
@@ -112,22 +118,23 @@ def list_key_slices(reading: Reading) -> list[int]:
 
 
 def describe_geometry(reading: Reading) -> str:
-    """Return the pixel size and the distance between slices in words; "" if unknown."""
-    parts = []
-    if reading.technical.spacing_mm is not None:
-        rows, columns = reading.technical.spacing_mm
+    """Return the pixel size and the distance between slices, if known, and whether the sides are not."""
+    assert reading.findings is not None
+    parts, technical = [], reading.findings.technical
+    if technical.spacing_mm is not None:
+        rows, columns = technical.spacing_mm
         parts.append(f"Pixel size {rows:.2f} × {columns:.2f} mm")
-    if reading.technical.slice_spacing_mm is not None:
-        parts.append(f"slice spacing {reading.technical.slice_spacing_mm:.1f} mm")
+    if technical.slice_spacing_mm is not None:
+        parts.append(f"slice spacing {technical.slice_spacing_mm:.1f} mm")
+    if technical.marks is None:
+        parts.append("left and right unknown" if parts else "Left and right unknown")
     return " · ".join(parts)
 
 
 def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
-    place = (
-        ""
-        if finding.position_mm is None
-        else f"scanner position {finding.position_mm:.1f} mm".replace("-", "−")
-    )
+    place = [describe_turn(finding.turned)] if finding.turned else []
+    if finding.position_mm is not None:
+        place.append(f"scanner position {finding.position_mm:.1f} mm".replace("-", "−"))
     warnings: list[str] = []
     if n_slices > 1:  # the warnings of a single slice are shown above the viewer
         if not finding.gate.brain_visible:
@@ -137,10 +144,11 @@ def _describe_slice(finding: SliceFinding, n_slices: int) -> dict[str, Any]:
         warnings += finding.gate.reasons
     models = finding.models.values()
     return {
-        "place": place,
+        "place": ", ".join(place),
         "scores": [round(model.probability, 4) for model in models],
-        "positive": [model.positive for model in models],
-        "review": [model.review for model in models],
+        "strengths": [round(measure_strength(model.probability, model.threshold), 4) for model in models],
+        "decisions": [model.outcome for model in models],
+        "outcome": finding.outcome,
         "counted": finding.is_counted,
         "warnings": warnings,
     }
@@ -151,8 +159,8 @@ def _list_windows(experiment: Experiment, reading: Reading) -> list[dict[str, An
     if not reading.has_hounsfield_units:
         return []
     named = {"networks' own": experiment.recipe.window, **WINDOWS}
-    if reading.technical.window is not None:
-        named["file's own"] = reading.technical.window
+    if reading.findings and (own := reading.findings.technical.window):
+        named["file's own"] = own
     return [
         {"name": name, "center": round(window.center_hu), "width": max(2, round(window.width_hu))}
         for name, window in named.items()

@@ -1,4 +1,4 @@
-"""A study on Read a scan: its verdict, and the slice on screen."""
+"""The result of a scan on Read a scan: outcome, reasons and scores; and the slice on screen."""
 
 from __future__ import annotations
 
@@ -7,50 +7,80 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.experiments import Experiment
-from core.reading import RULE, Findings, SliceFinding
-from core.reports import explain_no_verdict, find_most_suspicious
+from core.reading import RULE, Findings, SliceFinding, name_outcome
+from core.reports import (
+    choose_report_slices,
+    describe_agreement,
+    describe_decider,
+    describe_worth,
+    list_gaps,
+)
 from dashboard.readings import Reading
-from dashboard.shared import WORDS, components, state
+from dashboard.shared import ScaleRow, components, loaders, overlays, state
 
 
-def show_verdict(experiment: Experiment, findings: Findings, *, unfinished: bool = False) -> None:
-    """Show each network's verdict on the study and the rule; while the study is being read, only the rule."""
-    if unfinished:
-        st.header("Reading the study", anchor=False)
-        st.markdown(f"The result follows after the last slice. The score of a study is {RULE}.")
+def show_conclusion(experiment: Experiment, findings: Findings) -> None:
+    """Show the outcome as the headline, why, whether the networks agree, and how far to trust it."""
+    conclusion = findings.conclusion
+    with st.container(key=f"outcome_{conclusion.outcome}", gap="xsmall"):
+        words = name_outcome(conclusion.outcome, experiment.finding)
+        st.header(components.name_outcome(conclusion.outcome, words), anchor=False)
+        sign = components.name_outcome("incomplete", "Study incomplete:")
+        lines = [components.sentence(reason) for reason in conclusion.reasons]
+        lines += [f"{sign} {components.plain(reason)}" for reason in list_gaps(findings)]
+        if lines:
+            st.markdown("  \n".join(lines))
+        agreement, limit = describe_agreement(experiment, findings)
+        if agreement:
+            st.markdown(f"{agreement} :small[:gray[{limit}]]" if limit else agreement)
+        if worth := describe_worth(experiment, findings, loaders.flags(experiment)):
+            st.caption(components.plain(worth))
+
+
+def show_origin(experiment: Experiment, reading: Reading) -> None:
+    """Show the name of the scan and, if it was judged, what decided."""
+    findings = reading.findings
+    assert findings is not None
+    with st.container(key="name_of_scan"):
+        st.text(reading.name)
+    if findings.conclusion.outcome == "not_judged":
         return
-    if not findings.verdicts:
-        st.header("No result for this study", anchor=False)
-        st.markdown(explain_no_verdict(findings))
+    st.caption(components.plain(describe_decider(experiment, findings)))
+
+
+def show_progress_note() -> None:
+    """Say that the result follows, while a study is being read."""
+    st.header("Reading the study", anchor=False)
+    st.markdown(f"The result follows after the last slice. The score of a study is {RULE}.")
+
+
+def show_scores(findings: Findings) -> None:
+    """Show each network's score with its threshold and review band; nothing if the scan was not judged."""
+    rows = [
+        ScaleRow(name, verdict.score, verdict.threshold, verdict.band)
+        for name, verdict in findings.verdicts.items()
+        if verdict.score is not None
+    ]
+    if not rows or findings.conclusion.outcome == "not_judged":
         return
-    verdicts = findings.verdicts
-    decisions = {verdict.positive for verdict in verdicts.values()}
-    if len(decisions) == 1:
-        st.header(components.name_decision(experiment, decisions.pop()), anchor=False)
-    else:
-        st.header(f":{WORDS['review']}[{components.SIGNS['disagree']} The networks disagree]", anchor=False)
-    lines = []
-    for name, verdict in verdicts.items():
-        near = f" :{WORDS['review']}[{components.SIGNS['review']} needs review]" if verdict.review else ""
-        lines.append(
-            f"{components.name_framework(name)} **{verdict.score:.2f}** "
-            f"{components.name_decision(experiment, verdict.positive)} "
-            f"(threshold {verdict.threshold:.2f}){near}"
+    is_study = len(findings.slices) > 1
+    st.caption("Score of the study" if is_study else "Probability of this slice")
+    text = ". ".join(row.describe() for row in rows)
+    st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=text)
+    if is_study:
+        n_counted = next(iter(findings.verdicts.values())).n_counted
+        st.caption(
+            f"The score is {RULE}; {n_counted} of {len(findings.slices)} slices count here. It is "
+            "not the probability that the study is positive; compare it only with its threshold. "
+            "Each slice is read alone."
         )
-    n_counted = next(iter(verdicts.values())).n_counted
-    st.markdown("  \n".join(lines))
-    st.caption(
-        f"Score of the study: {RULE} ({n_counted} of {len(findings.slices)} slices). It is not the "
-        "probability that the study is positive; compare it only with its threshold. Each slice is read "
-        "alone."
-    )
 
 
 def choose_slice(reading: Reading) -> tuple[SliceFinding, Callable[[int], None]]:
-    """Return the slice on screen, at first the most suspicious one, and a function to go to another index."""
+    """Return the slice on screen, at first the top key slice, and a function to go to another index."""
     findings = reading.findings
     assert findings is not None
-    index = int(state.recall("slice", findings.sha256, find_most_suspicious(findings).index))
+    index = int(state.recall("slice", findings.sha256, choose_report_slices(findings)[0]))
     last = len(findings.slices) - 1
 
     def go_to(index: int) -> None:

@@ -1,15 +1,14 @@
-"""One scan on Read a scan: verdict, probabilities, warnings, viewer, and the limits of the networks."""
+"""One scan on Read a scan: result, warnings, viewer, and the limits of the networks."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from core.experiments import Experiment
-from core.reading import SliceFinding
-from core.reports import OVERRIDE_NOTE
+from core.reports import list_remarks
 from dashboard.read import stack_viewer, study_view
 from dashboard.readings import Reading, samples
-from dashboard.shared import WORDS, ScaleRow, components, overlays, state
+from dashboard.shared import WORDS, components, overlays
 
 _NO_REFERENCE = "Off"
 
@@ -27,32 +26,21 @@ def show_reading(experiment: Experiment, reading: Reading, *, unfinished: bool =
 
 @st.fragment
 def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> None:
-    """Show the parts that depend on the slice; only these rerun when the visitor rests on another slice."""
-    is_study = unfinished or len(reading.findings.slices) > 1
+    """Show the result and the viewer; only this reruns when the visitor rests on another slice."""
+    findings = reading.findings
     finding, go_to = study_view.choose_slice(reading)
     with st.container(key="pair_verdict"):
-        verdict, scales = st.columns([1.1, 1], gap="medium")
-    with verdict:
-        if is_study:
-            study_view.show_verdict(experiment, reading.findings, unfinished=unfinished)
+        verdict, scores = st.columns([1.1, 1], gap="medium")
+    with verdict, st.container(gap="xsmall"):
+        if unfinished:
+            study_view.show_progress_note()
         else:
-            _show_verdict(experiment, finding)
-        with st.container(key="name_of_scan"):
-            st.text(reading.name)
-    with scales, st.container(key="scales"):
-        rows = [
-            ScaleRow(n, m.probability, m.threshold, experiment.review_band(n, threshold=m.threshold))
-            for n, m in finding.models.items()
-        ]
-        text = ". ".join(row.describe() for row in rows)
-        if is_study:
-            st.caption(f"Slice {finding.index + 1} only")
-        st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=text)
-    overridden = [OVERRIDE_NOTE] if reading.findings.overridden else []
-    # In a study, a slice's reasons are shown next to the slice: here they would move the pictures.
-    reasons = () if is_study else finding.gate.reasons
-    with scales:
-        components.show_remarks((*overridden, *reasons, *finding.warnings))
+            study_view.show_conclusion(experiment, findings)
+        study_view.show_origin(experiment, reading)
+    with scores, st.container(key="scales", gap="xsmall"):
+        if not unfinished:
+            study_view.show_scores(findings)
+            components.show_remarks(list_remarks(findings))
     if reading.synthetic:
         st.markdown(
             f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** " + components.SYNTHETIC
@@ -62,10 +50,7 @@ def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> N
     reference = None if label is None else samples.find_reference(experiment, label)
     with viewer:
         stack_viewer.show_stack(experiment, reading, finding, rest=go_to, reference=reference)
-        st.caption(
-            "Heat maps show where a network looked; they do not outline a lesion. Colors are scaled for each "
-            "map: compare locations, not brightness."
-        )
+        st.caption(overlays.HEAT_WORDS)
 
 
 def show_placeholders(experiment: Experiment) -> None:
@@ -86,26 +71,6 @@ def show_limits(experiment: Experiment) -> None:
         st.markdown("**Limits**")
         st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in experiment.card["limits"]))
         st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
-
-
-def _show_verdict(experiment: Experiment, finding: SliceFinding) -> None:
-    """Show the decision of both networks on one slice."""
-    if finding.agree:
-        summary = "Both networks agree." if len(finding.models) > 1 else "Read by one network."
-        positive = next(iter(finding.models.values())).positive
-        st.header(components.name_decision(experiment, positive), anchor=False)
-    else:
-        summary = ", ".join(
-            f"{components.name_framework(name)}: {components.name_decision(experiment, model.positive)}"
-            for name, model in finding.models.items()
-        )
-        st.header(f":{WORDS['review']}[{components.SIGNS['disagree']} The networks disagree]", anchor=False)
-    near = [components.name_framework(name) for name, model in finding.models.items() if model.review]
-    review = (
-        f"  \n:{WORDS['review']}[{components.SIGNS['review']} **Needs review:**] the probability is close to "
-        f"the threshold of {' and '.join(near)}."
-    )
-    st.markdown(summary + (review if near else ""))
 
 
 def _choose_reference(experiment: Experiment) -> int | None:

@@ -1,4 +1,4 @@
-"""The worklist of Read a scan: the uploaded scans, the most suspicious first, and the refused files."""
+"""The worklist of Read a scan: the uploaded scans, flagged ones first, and the refused files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import streamlit as st
 from core.errors import ScanError
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.reading import SliceFinding, apply_operating_points, join_names
-from core.reports import find_most_suspicious, highest_probability
+from core.reading import Findings, Site, apply_operating_points, join_names
+from core.reports import choose_report_slices, shorten_outcome
 from dashboard.read import progress
 from dashboard.read.progress import Unfinished
 from dashboard.readings import (
@@ -28,6 +28,10 @@ from dashboard.shared import WORDS, components, overlays, page_scripts, state
 
 _MAX_OPEN_REFUSALS = 1
 _THUMBNAIL_PX = 96
+_HELP = (
+    "Flagged scans come first, then uncertain ones, then those that are incomplete or not judged, then the "
+    "others. Beside a study stands its score, beside a single slice its probability; do not compare the two."
+)
 _KEYS = {
     "ArrowRight": ".st-key-worklist [data-selected=true] + div input[type=radio]",
     "ArrowLeft": ".st-key-worklist div:has(+ [data-selected=true]) input[type=radio]",
@@ -35,13 +39,15 @@ _KEYS = {
 
 
 def read_all(
-    experiment: Experiment, uploads: Sequence[Upload], thresholds: dict[str, float]
+    experiment: Experiment, uploads: Sequence[Upload], thresholds: dict[str, float], site: Site | None = None
 ) -> tuple[list[Reading], list[Reading], Unfinished | None]:
     """Read all uploads, one group of files after the other, and decide at these thresholds.
 
+    The card decides or, if given, a site calibration.
+
     Returns:
-        The readings, sorted by the highest probability of any slice and network, highest first; the refused
-        ones; and the long study that is still being read, if any. Groups after it are not read yet.
+        The readings, flagged ones first (see `rank_outcome`); the refused ones; and the long study that is
+        still being read, if any. Groups after it are not read yet.
     """
     groups, overridden = group_uploads(uploads), state.overridden_keys()
     keys = [hash_group(group) for group in groups]
@@ -64,10 +70,27 @@ def read_all(
     waiting.end()
     readings = _rename_duplicates(readings)
     read = [reading for reading in readings if reading.findings is not None]
-    decided = apply_operating_points([reading.findings for reading in read], experiment, thresholds)
+    decided = apply_operating_points([reading.findings for reading in read], experiment, thresholds, site)
     read = [replace(reading, findings=findings) for reading, findings in zip(read, decided, strict=True)]
-    read.sort(key=lambda reading: highest_probability(find_most_suspicious(reading.findings)), reverse=True)
+    read.sort(key=lambda reading: rank_outcome(reading.findings))
     return read, [reading for reading in readings if reading.refusal is not None], unfinished
+
+
+def rank_outcome(findings: Findings) -> tuple[int, float]:
+    """Return a key that sorts flagged scans first.
+
+    After them come uncertain ones, then those that are incomplete or not judged, then the
+    others; equal ones by the highest score.
+    """
+    conclusion = findings.conclusion
+    order = [
+        conclusion.outcome == "flagged",
+        conclusion.outcome == "uncertain",
+        conclusion.review,
+        True,
+    ]
+    scores = [verdict.score for verdict in findings.verdicts.values() if verdict.score is not None]
+    return order.index(True), -max(scores, default=0.0)
 
 
 def _make_stopped(group: Sequence[Upload], key: str) -> Reading:
@@ -85,10 +108,11 @@ def choose_scan(read: Sequence[Reading]) -> Reading:
         return read[0]
     listed = {components.plain(reading.name): reading for reading in read}
     chosen = st.radio(
-        f"Worklist: {len(read)} scans, most suspicious first",
+        f"Worklist: {len(read)} scans, flagged first",
         list(listed),
         captions=[_caption(reading) for reading in read],
         key="worklist",
+        help=_HELP,
     )
     page_scripts.listen_for_keys(_KEYS, "worklist")
     return listed[chosen]
@@ -122,7 +146,7 @@ def _show_refusal(place: int, reading: Reading) -> None:
         st.button(
             "Read anyway", on_click=state.override_gate, args=(reading.key,),
             key=f"read_anyway_{reading.key[:16]}_{place}",
-            help="This may not be head CT. The networks were trained on nothing else: do not rely on these "
+            help="This may not be head CT. The networks were trained on head CT only: do not rely on these "
             "results.",
         )  # fmt: skip
     elif reading.refusal.code == "stopped":
@@ -142,33 +166,19 @@ def _rename_duplicates(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def _caption(reading: Reading) -> str:
-    """Return thumbnail, probabilities and signs of a scan's most suspicious slice, as Markdown."""
-    worst = find_most_suspicious(reading.findings)
-    address = overlays.to_address(overlays.to_thumbnail(reading.picture(worst.index), _THUMBNAIL_PX))
-    # Each network has its own threshold: without the signs, two equal probabilities would seem to agree.
-    signs = {
-        name: "" if worst.agree else f" {components.SIGNS['positive' if model.positive else 'negative']}"
-        for name, model in worst.models.items()
-    }
-    scores = " · ".join(
-        f":{WORDS[n]}[{TITLES[n]} {m.probability:.2f}{signs[n]}]" for n, m in worst.models.items()
-    )
-    return f"![]({address}){scores}  \n{' · '.join(_signs(worst, len(reading.findings.slices)))}"
-
-
-def _signs(worst: SliceFinding, n_slices: int) -> list[str]:
-    signs = []
-    if worst.agree:
-        positive = next(iter(worst.models.values())).positive
-        kind = "positive" if positive else "negative"
-        word = components.plain(next(iter(worst.models.values())).decision)
-        signs.append(f":{WORDS[kind]}[{components.SIGNS[kind]} {word}]")
-    else:
-        signs.append(f":{WORDS['review']}[{components.SIGNS['disagree']} networks disagree]")
-    if any(model.review for model in worst.models.values()):
-        signs.append(f":{WORDS['review']}[{components.SIGNS['review']} needs review]")
-    if worst.gate.outcome != "read":
-        signs.append(f":{WORDS['review']}[{components.SIGNS['warning']} check input]")
-    if n_slices > 1:
-        signs.append(f"{n_slices} slices")
-    return signs
+    """Return thumbnail, outcome and score of a scan as Markdown; the score is that beside the result."""
+    findings = reading.findings
+    shown = choose_report_slices(findings)[0]
+    address = overlays.to_address(overlays.to_thumbnail(reading.picture(shown), _THUMBNAIL_PX))
+    outcome = findings.conclusion.outcome
+    scores = [
+        f":{WORDS[name]}[{TITLES[name]} {verdict.score:.2f}]"
+        for name, verdict in findings.verdicts.items()
+        if verdict.score is not None and outcome != "not_judged"
+    ]
+    extent = [f":gray[{len(findings.slices)} slices]"] if len(findings.slices) > 1 else []
+    if findings.conclusion.incomplete:
+        extent.append(components.name_outcome("incomplete", "Incomplete"))
+    lines = [components.name_outcome(outcome, shorten_outcome(outcome))]
+    lines += [" · ".join(parts) for parts in (scores, extent) if parts]
+    return f"![]({address})" + "  \n".join(lines)

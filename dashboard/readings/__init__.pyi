@@ -1,5 +1,7 @@
 from . import packing as packing, pictures as pictures, samples as samples, session as session
 from .pictures import (
+    CaseReading as CaseReading,
+    Pictures as Pictures,
     Thumbnail as Thumbnail,
     find_picture_folder as find_picture_folder,
     read_file as read_file,

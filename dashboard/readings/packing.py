@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from core.imaging import stretch_heat
 from core.reading import SliceFinding
 
 PREVIEW_SIZE = 256
@@ -53,12 +54,16 @@ def pack_slice(picture: np.ndarray) -> dict[str, Any]:
 
 
 def pack_heat(finding: SliceFinding) -> list[dict[str, Any]]:
-    """Return the heat maps of a slice in the order of its networks, as bytes: 255 is a heat of 1."""
+    """Return the heat maps of a slice in the order of its networks, as bytes: 255 is the strongest place.
+
+    The browser scales each by its network's strength on the slice, see `core.imaging.scale_heat`: it
+    depends on the operating point, which the visitor may change.
+    """
     return [
         {
             "height": model.heat.shape[0],
             "width": model.heat.shape[1],
-            "bytes": _to_text(np.rint(np.clip(model.heat, 0, 1) * 255).astype(np.uint8).tobytes()),
+            "bytes": _to_text(np.rint(stretch_heat(model.heat) * 255).astype(np.uint8).tobytes()),
         }
         for model in finding.models.values()
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from core.errors import ScanError, StrokeError
 from core.imaging import PICTURE_SIZE, cut_picture, show_picture
 from core.reading import Findings, Reader, SliceFinding
-from core.scans import LEARNED, Refused, Scan, Technical, Window, formats, iterate_study
+from core.scans import LEARNED, Refused, Scan, Window, formats, iterate_study
 from dashboard.readings.uploads import Upload
 
 
@@ -24,7 +24,6 @@ class Reading:
         synthetic: whether this program made it.
         findings: of the networks; None if the scan was refused.
         pictures: (n, 512, 512), framed as the networks see the slices: uint8 gray, or int16 Hounsfield units.
-        technical: geometry and other technical data.
         window: the window of the networks.
         refusal: the reason why it was not read; None if it was read.
         key: of the group of files it belongs to, see `hash_group`; "" if unknown.
@@ -34,7 +33,6 @@ class Reading:
     synthetic: bool = False
     findings: Findings | None = None
     pictures: np.ndarray = field(default_factory=lambda: np.empty((0, 1, 1), np.uint8))
-    technical: Technical = field(default_factory=Technical)
     window: Window = LEARNED
     refusal: StrokeError | None = None
     key: str = ""
@@ -71,17 +69,21 @@ OnStep = Callable[[Step], None]
 def group_uploads(uploads: Sequence[Upload]) -> list[list[Upload]]:
     """Group files to be read together: all DICOM files, which may form series; each other file alone.
 
-    Groups are in the order of their first files.
+    Files of unknown format are with the DICOM files, if there are any: they may be damaged slices, or
+    programs and leftovers of an operating system, of which nothing is said beside slices. Groups are in the
+    order of their first files.
     """
+    names = [formats.identify(upload.data).name for upload in uploads]
+    together = ("DICOM", formats.UNKNOWN.name) if "DICOM" in names else ()
     groups: list[list[Upload]] = []
-    dicom: list[Upload] = []
-    for upload in uploads:
-        if not _is_dicom(upload.data):
+    study: list[Upload] = []
+    for upload, name in zip(uploads, names, strict=True):
+        if name not in together:
             groups.append([upload])
         else:
-            if not dicom:
-                groups.append(dicom)
-            dicom.append(upload)
+            if not study:
+                groups.append(study)
+            study.append(upload)
     return groups
 
 
@@ -115,21 +117,32 @@ def read_group(
         if isinstance(outcome, Refused):
             readings.append(Reading(outcome.source, synthetic, refusal=outcome.error, key=key))
             continue
-        window = reader.experiment.recipe.window
-        partial = _PartialReading(outcome, reader, Reading(outcome.source, synthetic, window=window, key=key))
+        empty = Reading(outcome.source, synthetic, window=reader.experiment.recipe.window, key=key)
+        readings.append(read_whole(reader, outcome, empty, override_gate=override_gate, on_step=report))
+    return readings
+
+
+def read_whole(
+    reader: Reader, scan: Scan, empty: Reading, *, override_gate: bool = False, on_step: OnStep | None = None
+) -> Reading:
+    """Read one scan; the arguments are as those of `read_group`.
+
+    Args:
+        empty: the reading without findings.
+    """
+    report = on_step or (lambda step: None)
+    partial = _PartialReading(scan, reader, empty)
+    report(partial.to_step())
+
+    def add_slices(slices: Sequence[SliceFinding]) -> None:
+        partial.add(slices)
         report(partial.to_step())
 
-        def add_slices(slices: Sequence[SliceFinding], partial: _PartialReading = partial) -> None:
-            partial.add(slices)
-            report(partial.to_step())
-
-        try:
-            findings = reader.read(outcome, override_gate=override_gate, on_slices=add_slices)
-        except ScanError as refusal:
-            readings.append(Reading(outcome.source, synthetic, refusal=refusal, key=key))
-            continue
-        readings.append(replace(partial.to_reading(), findings=findings))
-    return readings
+    try:
+        findings = reader.read(scan, override_gate=override_gate, on_slices=add_slices)
+    except ScanError as refusal:
+        return replace(empty, refusal=refusal)
+    return replace(partial.to_reading(), findings=findings)
 
 
 class _PartialReading:
@@ -137,7 +150,7 @@ class _PartialReading:
 
     def __init__(self, scan: Scan, reader: Reader, empty: Reading) -> None:
         self._scan, self._reader = scan, reader
-        self._empty = replace(empty, technical=scan.technical)
+        self._empty = empty
         self._slices: list[SliceFinding] = []
         kind = np.uint8 if scan.unit == "gray" else np.int16
         self._pictures = np.empty((len(scan.slices), PICTURE_SIZE, PICTURE_SIZE), kind)
@@ -147,7 +160,7 @@ class _PartialReading:
         recipe = self._reader.experiment.recipe
         for finding in slices:
             piece = self._scan.slices[finding.index]
-            self._pictures[finding.index] = cut_picture(piece, self._scan.unit, recipe)
+            self._pictures[finding.index] = cut_picture(piece, self._scan.unit, recipe, turned=finding.turned)
         self._slices += slices
 
     def to_reading(self) -> Reading:
@@ -159,6 +172,7 @@ class _PartialReading:
             self._reader.experiment.name,
             tuple(self._slices),
             technical=scan.technical,
+            unfinished=True,
         )
         return replace(self._empty, findings=findings, pictures=self._pictures[:n_done])
 
@@ -166,10 +180,3 @@ class _PartialReading:
         """Return the progress."""
         so_far = self.to_reading() if self._slices else None
         return Step(len(self._slices), len(self._scan.slices), so_far=so_far)
-
-
-def _is_dicom(data: bytes) -> bool:
-    try:
-        return bool(data) and formats.identify(data).name == "DICOM"
-    except ScanError:
-        return False

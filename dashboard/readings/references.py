@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.datasets import find_class_folders
+from core.datasets import locate_slices, read_pixels, read_slice
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.imaging import to_frame
-from core.scans import read_scan
 from core.synthetic import render_phantom
 
 if TYPE_CHECKING:
@@ -55,14 +53,13 @@ def load_reference(experiment: Experiment, label: int, folder: Path | None) -> R
     chosen = find_typical(experiment, label)
     try:
         if folder is not None and chosen is not None:
-            path = find_class_folders(folder)[0] / chosen["file"]
-            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == chosen["sha256"]:
+            places = locate_slices(folder)
+            if read_slice(places, chosen["file"]).sha256 == chosen["sha256"]:
                 probabilities = {name: float(chosen[name]) for name in experiment.frameworks}
-                return Reference(
-                    label, to_gray(read_scan(path).slices[0].pixels), chosen["file"], probabilities
-                )
+                pixels = read_pixels(places, chosen["file"], experiment.recipe.window)
+                return Reference(label, to_gray(pixels), chosen["file"], probabilities)
     except StrokeError:
-        pass  # `folder` holds no data set
+        pass  # `folder` holds no data set, or not this file
     phantom = render_phantom(np.random.default_rng(_SEED), lesion=bool(label), size=_SIZE)
     return Reference(label, to_gray(phantom.pixels))
 

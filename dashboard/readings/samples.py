@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,9 +10,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from core.datasets import find_class_folders, find_dataset
+from core.datasets import find_dataset, locate_slices, read_pixels, read_slice
+from core.errors import ScanError
 from core.experiments import Experiment
-from core.scans import read_scan
 from dashboard.readings.reading import PICTURE_SIZE
 from dashboard.readings.references import Reference, load_reference
 from dashboard.readings.uploads import Upload
@@ -87,7 +86,7 @@ def _reference(digest: str, label: int, folder: Path | None, _experiment: Experi
 
 @st.cache_data(max_entries=4, show_spinner="Loading slices of the data set ...")
 def _sample_slices(digest: str, seed: int, folder: Path, _experiment: Experiment) -> list[Sample]:
-    root, _ = find_class_folders(folder)
+    places = locate_slices(folder)
     table = _experiment.calibrated_predictions()
     test = table[table["part"] == "test"]
     chosen = [
@@ -97,13 +96,12 @@ def _sample_slices(digest: str, seed: int, folder: Path, _experiment: Experiment
     ]
     samples = []
     for row in chosen:
-        path = root / row.file
-        if not path.is_file():
-            continue
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != row.sha256:
+        try:
+            if read_slice(places, str(row.file)).sha256 != row.sha256:
+                continue
+        except ScanError:
             continue
         scores = {name: float(getattr(row, name)) for name in _experiment.frameworks}
-        picture = to_thumbnail(read_scan(data, "").slices[0].pixels, 320)
+        picture = to_thumbnail(read_pixels(places, str(row.file), _experiment.recipe.window), 320)
         samples.append(Sample(row.file, row.patient, int(row.label), scores, picture))
     return samples

@@ -8,10 +8,11 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx
 
+from core.datasets import Dataset, read_slice
 from core.experiments import Experiment
-from core.reading import Reader
+from core.reading import HeldOutReader, Reader
 from dashboard.readings.packing import pack_heat, pack_preview
-from dashboard.readings.reading import Reading, hash_group, read_group
+from dashboard.readings.reading import OnStep, Reading, hash_group, read_group, read_whole
 from dashboard.readings.session_end import end_session_later
 from dashboard.readings.store import Read, ReadingStore
 from dashboard.readings.threads import BackgroundReading
@@ -32,6 +33,21 @@ def read_upload(experiment: Experiment, upload: Upload) -> Reading:
     An upload that this session has read before is not read again.
     """
     return _readings().read(*_prepare(experiment, [upload], False))[0]
+
+
+def read_slice_of(experiment: Experiment, dataset: Dataset, file: str, sha256: str) -> Reading:
+    """Read one slice of an indexed data set with the gate overridden; once for a session.
+
+    Raises:
+        ScanError: the file was removed or damaged.
+    """
+    reader = _reader(experiment.digest, experiment)
+
+    def read(on_step: OnStep | None) -> list[Reading]:
+        empty = Reading(file, window=experiment.recipe.window)
+        return [read_whole(reader, read_slice(dataset, file), empty, override_gate=True)]
+
+    return _readings().read((sha256, experiment.digest, "slice"), read)[0]
 
 
 def poll_reading(
@@ -98,3 +114,13 @@ def _session_previews() -> dict[tuple[str, str], list[dict[str, Any]]]:
 @st.cache_resource(max_entries=3, show_spinner="Opening the networks ...")
 def _reader(digest: str, _experiment: Experiment) -> Reader:
     return Reader(_experiment)
+
+
+def held_out_reader(experiment: Experiment) -> HeldOutReader:
+    """Return the reader of the experiment's held-out slices, loaded once for all sessions."""
+    return _held_out_reader(experiment.digest, experiment)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the networks ...")
+def _held_out_reader(digest: str, _experiment: Experiment) -> HeldOutReader:
+    return HeldOutReader(_experiment)

@@ -8,6 +8,7 @@ import gc
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
+from core.system import trim_heaps
 from dashboard.shared import state
 
 # Streamlit keeps the files of a disconnected session for two minutes, in case the browser comes back. After
@@ -31,15 +32,15 @@ def end_session_later(session: ScriptRunContext) -> None:
 
 
 def collect_later(loop: asyncio.AbstractEventLoop) -> None:
-    """Collect garbage once, COLLECT_AFTER_S after the last session that has ended.
+    """Collect garbage once, COLLECT_AFTER_S after the last session that has ended; return its memory.
 
     Reference cycles keep a session's studies in memory, and Streamlit does not collect garbage after each run
-    (`runner.postScriptGC` is off).
+    (`runner.postScriptGC` is off). The C library keeps much of what is freed, until its heaps are trimmed.
     """
     global _collection
     if _collection is not None:
         _collection.cancel()
-    _collection = loop.call_later(COLLECT_AFTER_S, gc.collect)
+    _collection = loop.call_later(COLLECT_AFTER_S, _collect)
 
 
 def _end_session(session: ScriptRunContext) -> None:
@@ -48,3 +49,8 @@ def _end_session(session: ScriptRunContext) -> None:
         state.forget_all(session)
         server.close_session(session.session_id)
         collect_later(asyncio.get_running_loop())
+
+
+def _collect() -> None:
+    gc.collect()
+    trim_heaps()

@@ -176,8 +176,10 @@ class Stack {
     const found = this.find();
     if (!found) return;
     const { heat, opacity } = tab.looks;
-    if (this.warm?.found !== found) {
-      this.warm = { found, heats: found.heat.map((map) => enlargeHeat(map, found.size)) };
+    const { strengths } = this.data.slices[this.index];
+    if (this.warm?.found !== found || String(this.warm.strengths) !== String(strengths)) {
+      const heats = found.heat.map((map, place) => enlargeHeat(map, found.size, strengths[place]));
+      this.warm = { found, strengths, heats };
     }
     const gray = toGray(found.values, this.window);
     const mixed = mixColors(this.colors, opacity);

@@ -1,5 +1,7 @@
-// The probabilities of the networks along the slices, as SVG; x is aligned with the thumb of the slider below.
-const CURVE = { height: 132, left: 34, right: 12, top: 8, foot: 20 };
+// The probabilities of the networks along the slices, as SVG, above the outcome of each slice; x is aligned with the
+// thumb of the slider below.
+const CURVE = { height: 132, left: 34, right: 12, top: 8, foot: 30 };
+const STRIP = { gap: 5, height: 7, widest: 16 };
 
 function makeSvg(kind, attributes, text) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", kind);
@@ -55,8 +57,26 @@ function renderCurve(svg, data, width) {
     });
     nodes.push(group);
   });
-  nodes.push(makeSvg("line", { class: "cursor", y1: CURVE.top - 6, y2: bottom + 4 }));
+  nodes.push(...renderOutcomes(data.slices, bottom + STRIP.gap, width));
+  nodes.push(makeSvg("line", { class: "cursor", y1: CURVE.top - 6, y2: bottom + STRIP.gap + STRIP.height + 2 }));
   svg.replaceChildren(...nodes);
+}
+
+// A cell for each slice: filled if flagged, hollow if not, hatched if uncertain, a line if not judged.
+function renderOutcomes(slices, top, width) {
+  const n = slices.length;
+  const step = (width - CURVE.left - CURVE.right) / Math.max(1, n - 1);
+  const wide = Math.max(0.5, Math.min(STRIP.widest, 0.8 * step));
+  const hatch = makeSvg("pattern", { id: "hatch", width: 4, height: 4, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
+  hatch.append(makeSvg("rect", { class: "hatch", width: 2, height: 4 }));
+  const cells = slices.map(({ outcome }, index) => {
+    const thin = outcome === "not_judged";
+    return makeSvg("rect", {
+      class: `cell ${outcome}`, x: placeOnCurve(index, n, width) - wide / 2, width: wide,
+      y: top + (thin ? STRIP.height / 2 - 1 : 0), height: thin ? 2 : STRIP.height,
+    });
+  });
+  return [hatch, ...cells];
 }
 
 function moveCursor(svg, index, n, width) {

@@ -56,15 +56,15 @@ function weighSources(n, size) {
   });
 }
 
-// A heat map enlarged smoothly to size x size.
-function enlargeHeat({ height, width, bytes }, size) {
+// A heat map enlarged smoothly to size x size, its highest value at `strength` (0 to 1) of the scale.
+function enlargeHeat({ height, width, bytes }, size, strength) {
   const heat = readBytes(bytes);
   const wide = new Float32Array(height * size);
   weighSources(width, size).forEach(({ first, weights }, column) => {
     for (let row = 0; row < height; row++) {
       let sum = 0;
       for (let tap = 0; tap < weights.length; tap++) sum += weights[tap] * heat[row * width + first + tap];
-      wide[row * size + column] = sum;
+      wide[row * size + column] = strength * sum;
     }
   });
   const enlarged = new Uint8ClampedArray(size * size);
@@ -79,7 +79,7 @@ function enlargeHeat({ height, width, bytes }, size) {
 }
 
 // For each heat value: its color times its opacity, and the remaining share of the slice. Opacity rises up to
-// half of the strongest heat.
+// the middle of the scale.
 function mixColors(colors, opacity) {
   const overlay = new Float32Array(256 * 3);
   const share = new Float32Array(256);

@@ -25,6 +25,8 @@ function build(stack) {
   const ramp = bar.createImageData(256, 1);
   for (let heat = 0; heat < 256; heat++) ramp.data.set([...stack.colors.subarray(3 * heat, 3 * heat + 3), 255], 4 * heat);
   bar.putImageData(ramp, 0, 0);
+  stack.get(".scale canvas").setAttribute("aria-label", `Colors of the heat maps: ${data.scale.join(", ")}`);
+  stack.get(".scale .marks").replaceChildren(...data.scale.map((mark) => make("span", "", mark)));
   buildLegend(stack);
   const hints = [];
   if (many) hints.push("Slices: wheel, arrow keys, or drag.");
@@ -37,9 +39,9 @@ function build(stack) {
 function buildKeySlices(stack) {
   const keySlices = stack.data.key_slices;
   const row = stack.get(".key-slices");
-  row.hidden = !keySlices.length;
+  row.hidden = stack.n < 2;
   if (!hasChanged(row, keySlices)) return;
-  row.replaceChildren(make("span", "quiet", "Key slices"));
+  row.replaceChildren(make("span", "quiet", keySlices.length ? "Key slices" : "No key slices"));
   for (const index of keySlices) {
     const button = make("button", "", String(index + 1));
     button.type = "button";
@@ -110,13 +112,26 @@ function buildWindows(stack) {
 }
 
 function buildLegend(stack) {
-  const { networks, slices, classes, direction } = stack.data;
+  const { networks, slices, finding, direction } = stack.data;
   const parts = networks.map(({ name, title, shape, dash }) =>
     makeColored(name, "span", `${shape === "circle" ? "●" : "■"} ${title}${dash ? ", dashed" : ""}`));
-  parts.unshift(make("span", "", `Probability of ${classes[1]} along the slices${direction}`));
+  parts.unshift(make("span", "", `Probability of ${finding} along the slices${direction}`));
   parts.push(make("span", "", "··· threshold"));
-  if (slices.some(({ counted }) => !counted)) parts.push(make("span", "", "○ not counted"));
+  if (slices.some(({ counted }) => !counted)) parts.push(make("span", "", "hollow marks: not counted"));
+  const outcomes = Object.entries(stack.data.outcomes).flatMap(([outcome, { words }]) => {
+    const n = slices.filter((slice) => slice.outcome === outcome).length;
+    return n ? [makeOutcome(stack, outcome, `${n} ${words.toLowerCase()}`)] : [];
+  });
   stack.get(".legend").replaceChildren(...parts);
+  stack.get(".tally").replaceChildren(make("span", "", "Each slice alone, at the threshold for single slices:"), ...outcomes);
+}
+
+// An outcome in words, in its color and after its sign.
+function makeOutcome(stack, outcome, text) {
+  const { icon, words } = stack.data.outcomes[outcome];
+  const node = make("span", `outcome ${outcome}`);
+  node.append(makeIcon(icon), ` ${text ?? words}`);
+  return node;
 }
 
 // The text of the slice on screen.
@@ -126,22 +141,19 @@ function describeSlice(stack, found) {
   const [shown, ...networks] = stack.box.querySelectorAll("figure:not(.reference)");
   const { center, width } = stack.window;
   const numbered = stack.n > 1 ? `Slice ${index + 1} of ${stack.n}` : "Slice";
-  shown.querySelector("figcaption").replaceChildren(make("b", "", numbered));
+  const caption = [make("b", "", numbered)];
+  if (stack.n > 1) caption.push(" ", makeOutcome(stack, slice.outcome));
+  shown.querySelector("figcaption").replaceChildren(...caption);
   shown.querySelector(".foot").replaceChildren(make("span", "", slice.place));
   if (data.windows.length) shown.querySelector(".foot").append(make("span", "", `L ${center} W ${width} HU`));
   networks.forEach((figure, place) => {
     const { name, title } = data.networks[place];
-    const positive = slice.positive[place];
     const parts = [makeColored(name, "b", title), make("b", "", slice.scores[place].toFixed(2))];
-    parts.push(make("b", positive ? "positive" : "negative", `${positive ? "●" : "○"} ${data.classes[Number(positive)]}`));
-    if (slice.review[place]) {
-      const review = make("span", "review");
-      review.append("? needs review");
-      parts.push(review);
-    }
+    // On a slice that is not judged, a network's number says nothing.
+    if (slice.outcome !== "not_judged") parts.push(makeOutcome(stack, slice.decisions[place]));
     figure.querySelector("figcaption").replaceChildren(...parts.flatMap((part) => [part, " "]));
-    const none = !stack.warm.heats[place].some((value) => value > 0);
-    const text = none ? `No heat: no part of this slice raises the probability of ${data.classes[1]}.` : "";
+    const none = !readBytes(found.heat[place].bytes).some((value) => value > 0);
+    const text = none ? `Empty: the method found no place that speaks for ${data.finding}. This does not exclude it.` : "";
     figure.querySelector(".foot").replaceChildren(make("span", "", text));
   });
   const notes = data.geometry ? [make("span", "quiet", data.geometry)] : [];

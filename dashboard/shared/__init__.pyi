@@ -12,7 +12,9 @@ from . import (
     state as state,
 )
 from .case_links import (
+    DATA_OF_VALIDATION as DATA_OF_VALIDATION,
     SCORE_PLOT as SCORE_PLOT,
+    SLICES_OF as SLICES_OF,
     list_filters as list_filters,
     request_cases as request_cases,
 )
@@ -41,7 +43,9 @@ from .overlays import (
 )
 from .palette import (
     DASHES as DASHES,
+    LIGHT as LIGHT,
     MARKERS as MARKERS,
+    OUTCOME_SIGNS as OUTCOME_SIGNS,
     WORDS as WORDS,
     Palette as Palette,
     write_percent as write_percent,

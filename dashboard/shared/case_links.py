@@ -8,7 +8,11 @@ from core.experiments import Experiment
 from dashboard.shared import state
 
 # Filters of every experiment; each framework adds an outcome and a range.
-_COMMON = ("label", "patient", "fold", "agreement", "review", "tag", "rows")
+_COMMON = ("label", "patient", "fold", "agreement", "review", "tag", "rows", "source", "vendor", "gate")
+# The name of the validation whose slices the page Explore shows; "" for the held-out slices.
+SLICES_OF = "slices_of"
+# The key of the field that names the data set of a validation, on every page that shows its pictures.
+DATA_OF_VALIDATION = "validation_data"
 SCORE_PLOT = "scores"
 
 
@@ -23,3 +27,10 @@ def request_cases(experiment: Experiment, **filters: Sequence[str]) -> None:
     for name in list_filters(experiment):
         state.set_value(name, list(filters.get(name, [])))
     state.reset_chart(SCORE_PLOT)
+
+
+def request_slices(experiment: Experiment, validation: str, **filters: Sequence[str]) -> None:
+    """Let the page Explore show the slices of a validation ("": the held-out ones) with these filters."""
+    state.set_value(SLICES_OF, validation)
+    state.set_value("view", "cases")
+    request_cases(experiment, **filters)

@@ -16,14 +16,14 @@ from core.errors import ExperimentError, StrokeError
 from core.evaluation import RULES
 from core.experiments import Experiment, default_experiment, default_name, find_experiment
 from core.frameworks import TITLES
+from core.reading import Site
 from core.system import escape_for_page as plain
 from dashboard.shared import loaders, state
-from dashboard.shared.palette import WORDS, write_percent
+from dashboard.shared.palette import OUTCOME_SIGNS, WORDS, write_percent
 
 DISCLAIMER = "Research and teaching. Not a medical device."
 # One sign for each meaning, on every page.
 SIGNS = {
-    "disagree": ":material/call_split:",
     "warning": ":material/warning:",
     "review": "?",
     "positive": "●",
@@ -31,12 +31,18 @@ SIGNS = {
     "correct": "✓",
     "wrong": "✗",
 }
+# The outcomes of the input check in words.
+GATE_WORDS = {"read": "read", "warn": "read with a warning", "refuse": "refused"}
 RULE_HELP = """At or above its decision threshold, a network calls a slice positive. Each preset is a rule
 that chose the threshold on validation data, separately for each network. **Youden**: largest sensitivity +
-specificity. **Sensitivity 90**, **Specificity 90**: at least 90 % there. **Highest F1**: balances
-precision and recall. **Custom**: you choose."""
-REVIEW_HELP = """Cases with a probability close to the threshold need review; excluded, they count as neither
-right nor wrong. The review band was chosen so that it contains at most 15 % of the validation data."""
+specificity. **Sensitivity 90**, **Specificity 90**: sensitivity or specificity of at least 90 % on validation
+data. **Highest F1**: balances precision and recall. **All sources**: largest sensitivity + specificity on
+average over the experiment's own data and data sets of other hospitals. **Custom**: you choose.
+
+On the page Read a scan this decides slices; a study keeps its own default threshold."""
+REVIEW_HELP = """Cases in the review band need review: the page Read a scan calls them uncertain. The band is
+around the threshold or begins at it (see the model card), and was chosen on the same data. Cases that are
+excluded count as neither right nor wrong."""
 SYNTHETIC = (
     "made by this program, not scanned, and not among the training images. This shows how the program "
     "works, not how accurate the networks are."
@@ -131,9 +137,9 @@ def open_default() -> Experiment | None:
     return default
 
 
-def list_rules(experiment: Experiment, level: str) -> list[str]:
-    """Return the rules by which every network of the experiment has an operating point on this level."""
-    points = experiment.card["operating_points"]
+def list_rules(experiment: Experiment, level: str, site: Site | None = None) -> list[str]:
+    """Return the rules by which every network has an operating point on this level, on the card or there."""
+    points = experiment.card["operating_points"] if site is None else site.operating_points
     return [
         rule
         for rule in RULES
@@ -152,14 +158,20 @@ def usual_rule(experiment: Experiment, rules: Sequence[str]) -> str:
     return usual if usual in rules else [*rules, "custom"][0]
 
 
-def usual_threshold(experiment: Experiment, framework: str, level: str, rules: Sequence[str]) -> float:
-    """Return the threshold that "custom" starts with."""
-    return round(experiment.threshold(framework, level, rules[0]), 2) if rules else 0.5
+def usual_threshold(
+    experiment: Experiment, framework: str, level: str, rules: Sequence[str], site: Site | None = None
+) -> float:
+    """Return the threshold that "custom" starts with: that of the usual rule, rounded; 0.5 without rules."""
+    if not rules:
+        return 0.5
+    return round((site or experiment).threshold(framework, level, usual_rule(experiment, rules)), 2)
 
 
-def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str, float]:
-    """Let the visitor choose a rule or thresholds; return {framework: threshold}."""
-    rules = list_rules(experiment, level)
+def choose_thresholds(
+    experiment: Experiment, level: str = "slice", site: Site | None = None
+) -> dict[str, float]:
+    """Let the visitor choose a rule or thresholds, of the card or a site; return {framework: threshold}."""
+    decider, rules = site or experiment, list_rules(experiment, level, site)
     options = [*rules, "custom"]
     rule = st.selectbox(
         "Operating point",
@@ -169,10 +181,10 @@ def choose_thresholds(experiment: Experiment, level: str = "slice") -> dict[str,
         **state.persist_widget("operating_point", usual_rule(experiment, rules), options.__contains__),
     )
     if rule != "custom":
-        return {name: experiment.threshold(name, level, rule) for name in experiment.frameworks}
+        return {name: decider.threshold(name, level, rule) for name in experiment.frameworks}
     chosen = {}
     for name in experiment.frameworks:
-        start = usual_threshold(experiment, name, level, rules)
+        start = usual_threshold(experiment, name, level, rules, site)
         widget = state.persist_widget(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
         label = f"{TITLES[name]} threshold"
         chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **widget)
@@ -215,7 +227,7 @@ def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, of: s
 def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
     """Return a FIGURE of the record as "91 % [84–96]" or "0.83 [0.78–0.87]", with its interval in gray."""
     if figure["value"] is None:
-        return f":gray[not estimable: {plain(figure['reason'])}]"
+        return f":gray[not estimable: {plain(figure['reason'].removeprefix('not estimable: '))}]"
     value = write_percent(figure["value"]) if percent else f"{round(figure['value'], 2) + 0.0:.2f}"
     if figure["interval"] is None:
         return f"**{value}** :gray[(no interval)]"
@@ -223,6 +235,24 @@ def write_figure(figure: Mapping[str, Any], percent: bool) -> str:
     ends = [f"{100 * end:.0f}" if percent else f"{round(end, 2) + 0.0:.2f}" for end in (low, high)]
     interval = (" to " if low < 0 else "–").join(ends).replace("-", "−")
     return f"**{value.replace('-', '−')}** :gray[\\[{interval}\\]]"
+
+
+def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
+    """Return "+3 pp [−1 to +8]" (percentage points) or "+0.03 [...]"; bold if the interval excludes zero."""
+    if figure["value"] is None:
+        return ":gray[not estimable]"
+    scale, digits = (100, 0) if percent else (1, 2)
+
+    def write(value: float) -> str:
+        text = f"{scale * value:+.{digits}f}"
+        return (text.lstrip("+-") if float(text) == 0 else text).replace("-", "−")
+
+    value = write(figure["value"]) + (" pp" if percent else "")
+    if figure["interval"] is None:
+        return f"{value} :gray[(no interval)]"
+    low, high = figure["interval"]
+    ends = f":gray[\\[{write(low)} to {write(high)}\\]]"
+    return f"**{value}** {ends}" if low > 0 or high < 0 else f"{value} {ends}"
 
 
 def show_meaning(experiment: Experiment) -> None:
@@ -237,6 +267,13 @@ def name_decision(experiment: Experiment, positive: bool) -> str:
     """Return the name of the decided class with its color and sign."""
     kind = "positive" if positive else "negative"
     return f":{WORDS[kind]}[{SIGNS[kind]} **{plain(experiment.classes[int(positive)])}**]"
+
+
+def name_outcome(outcome: str, words: str) -> str:
+    """Return an outcome in words, with its color and sign; `outcome` is one of OUTCOME_SIGNS."""
+    sign = OUTCOME_SIGNS[outcome]
+    text = f":material/{sign.icon}: **{plain(words)}**"
+    return f":{WORDS[sign.color]}[{text}]" if sign.color in WORDS else text
 
 
 def describe_folds(experiment: Experiment) -> str:

@@ -19,6 +19,7 @@ from core.datasets import (
     walk_files,
 )
 from core.errors import StrokeError
+from core.manifests import Manifest, find_manifest, name_sources_file, read_manifest
 from dashboard.shared import components
 from dashboard.shared.loaders import memory
 from dashboard.shared.palette import write_percent
@@ -79,15 +80,50 @@ def download() -> Download:
 
 
 def dataset(folder: Path, progress: Progress | None = None) -> Dataset:
-    """Return the indexed data set of a folder; it is read again when a file changes.
+    """Return the indexed data set of a folder or manifest; it is read again when a file changes.
 
     Raises:
         DatasetError: see `core.datasets.dataset.index_dataset`.
     """
+    if table := find_manifest(folder):
+        listed = {table, name_sources_file(table), *(row.path for row in manifest(table).rows)}
+        key = (table, hash(frozenset(map(_stamp, listed))))
+        return compute_once("datasets", key, 2, lambda: index_dataset(table, progress))
     root, classes = find_class_folders(folder)
     files = (entry for name in classes for entry in walk_files(root / name))
     stamp = hash(frozenset((entry.path, (at := entry.stat()).st_mtime_ns, at.st_size) for entry in files))
     return compute_once("datasets", (root, stamp), 2, lambda: index_dataset(root, progress))
+
+
+def manifest(path: Path) -> Manifest:
+    """Return a manifest, read again when its tables change; no file that it lists is opened.
+
+    Raises:
+        DatasetError: see `core.manifests.read_manifest`.
+    """
+    tables = tuple(map(_stamp, (path, name_sources_file(path))))
+    return compute_once("manifests", tables, 2, lambda: read_manifest(path))
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """Return what changes when a file does; zeros if it is missing."""
+    try:
+        at = path.stat()
+    except OSError:
+        return str(path), 0, 0
+    return str(path), at.st_mtime_ns, at.st_size
+
+
+def read_list(path: Path) -> Dataset | None:
+    """Return the data set of a folder or manifest under a progress bar; None after showing an error."""
+    place = st.empty()
+    try:
+        return dataset(path, components.show_progress(place, "Reading the list of slices"))
+    except StrokeError as error:
+        components.show_error(error)
+        return None
+    finally:
+        place.empty()
 
 
 def show_download() -> None:

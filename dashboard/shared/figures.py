@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.shared import charts, components
+from dashboard.shared import charts, components, overlays, state
 
 
 def show_figure(
@@ -43,3 +43,10 @@ def show_figure(
         components.offer_csv(table, f"{file}.csv")
     if choose is not None and chosen is not None:
         choose(chosen)
+
+
+def show_color_scale() -> None:
+    """Show the scale of heat maps; `overlays.HEAT_WORDS` say what it means."""
+    low, middle, high = overlays.SCALE_MARKS
+    alt = f"Colors of the heat maps, by the slice's probability: {low}, {middle}, {high}"
+    st.image(overlays.render_color_scale(state.palette()), width=overlays.BAR_WIDTH, alt=alt)

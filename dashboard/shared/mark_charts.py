@@ -16,20 +16,23 @@ from dashboard.shared.palette import MARKERS, Palette
 
 MOST_PATIENTS = 150  # columns that can still be distinguished
 _ROW_PX = 46
-# Marks of the nearest-neighbour control, which belongs to no framework.
+# Marks of the nearest-neighbor control, which belongs to no framework.
 _PLAIN_MARKS = {"accuracy": "diamond", "AUROC": "diamond-open"}
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One figure with its interval; `series` is a framework, or "accuracy" or "AUROC" of the control."""
+    """One figure with its interval; `series` is a framework, or "accuracy" or "AUROC" of the control.
+
+    `chance` is the value of a guess; None if there is none.
+    """
 
     row: str
     series: str
     value: float
     low: float | None
     high: float | None
-    chance: float
+    chance: float | None
 
 
 def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) -> go.Figure:
@@ -81,13 +84,16 @@ def plot_sides(sides: pd.DataFrame, classes: tuple[str, str], palette: Palette) 
     )  # fmt: skip
 
 
-def plot_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False) -> go.Figure:
+def plot_marks(
+    marks: Sequence[Mark], palette: Palette, *, percent: bool = False, guess: str = "chance"
+) -> go.Figure:
     """Plot figures in [0, 1] as rows with their intervals; a dotted tick marks chance.
 
     Args:
         marks: rows go from top to bottom in the order of their first mark.
         palette: the theme's colors.
         percent: whether the axis shows percent.
+        guess: name of the dotted ticks in the legend, escaped for a plot.
     """
     rows = list(dict.fromkeys(mark.row for mark in marks))
     series = list(dict.fromkeys(mark.series for mark in marks))
@@ -114,7 +120,7 @@ def plot_marks(marks: Sequence[Mark], palette: Palette, *, percent: bool = False
                 "<extra></extra>",
             }
         )  # fmt: skip
-    traces.append(_plot_chance(places, palette))
+    traces.append(_plot_chance(places, palette, guess))
     return compose(
         traces,
         {
@@ -168,15 +174,17 @@ def _legend(palette: Palette) -> dict[str, Any]:
             "itemdoubleclick": False, "font": {"color": palette.text}}  # fmt: skip
 
 
-def _plot_chance(places: Mapping[Mark, float], palette: Palette) -> dict[str, Any]:
-    """Return a dotted tick at the chance value of every mark."""
+def _plot_chance(places: Mapping[Mark, float], palette: Palette, name: str) -> dict[str, Any]:
+    """Return a dotted tick at the chance value of every mark that has one."""
     x: list[float | None] = []
     y: list[float | None] = []
     for mark, place in places.items():
+        if mark.chance is None:
+            continue
         x += [mark.chance, mark.chance, None]
         y += [place - 0.16, place + 0.16, None]
     line = {"color": palette.chance, "dash": "dot", "width": 2}
-    return {"type": "scatter", "x": x, "y": y, "mode": "lines", "name": "chance", "line": line,
+    return {"type": "scatter", "x": x, "y": y, "mode": "lines", "name": name, "line": line,
             "hoverinfo": "skip"}  # fmt: skip
 
 

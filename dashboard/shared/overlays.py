@@ -11,16 +11,28 @@ import numpy as np
 from PIL import Image
 
 from core.frameworks import TITLES
-from core.imaging import MAGMA, overlay_heat, render_color_bar, to_gray
+from core.imaging import (
+    HEAT_WORDS,
+    MAGMA,
+    SCALE_MARKS,
+    overlay_heat,
+    render_color_bar,
+    scale_heat,
+    to_gray,
+)
 from dashboard.shared.palette import MARKERS, Palette
 
 __all__ = [
+    "HEAT_WORDS",
     "MAGMA",
+    "SCALE_MARKS",
     "ScaleRow",
     "overlay_heat",
     "render_color_bar",
+    "render_color_scale",
     "render_empty_frame",
     "render_scales",
+    "scale_heat",
     "to_address",
     "to_gray",
     "to_thumbnail",
@@ -32,6 +44,31 @@ def render_empty_frame(size: int = 512) -> Image.Image:
     v, u = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     distance = np.hypot(u / 0.68, v / 0.84)
     return to_gray(0.14 * np.clip(1 - np.abs(distance - 1) / 0.035, 0, 1))
+
+
+BAR_WIDTH, _BAR_HEIGHT = 300, 30
+
+
+def render_color_scale(palette: Palette) -> str:
+    """Return the scale of heat maps as SVG: its colors, and the marks at its ends and its middle."""
+    stops = "".join(
+        f'<stop offset="{place / 16:.4f}" stop-color="rgb{tuple(MAGMA[round(255 * place / 16)].tolist())}"/>'
+        for place in range(17)
+    )
+    marks = "".join(
+        f'<text x="{place}" y="26" text-anchor="{anchor}">{mark}</text>'
+        for place, anchor, mark in zip(
+            (1, BAR_WIDTH / 2, BAR_WIDTH - 1), ("start", "middle", "end"), SCALE_MARKS, strict=True
+        )
+    )
+    size = f'width="{BAR_WIDTH}" height="{_BAR_HEIGHT}" viewBox="0 0 {BAR_WIDTH} {_BAR_HEIGHT}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="12">'
+        f'<defs><linearGradient id="heat">{stops}</linearGradient></defs>'
+        f'<rect width="{BAR_WIDTH}" height="10" rx="2" fill="url(#heat)"/>'
+        f'<rect x="{BAR_WIDTH / 2 - 0.75}" width="1.5" height="14" fill="{palette.text}"/>'
+        f'<g fill="{palette.negative}">{marks}</g></svg>'
+    )
 
 
 def to_thumbnail(pixels: np.ndarray, size: int) -> Image.Image:
@@ -58,7 +95,7 @@ class ScaleRow(NamedTuple):
 
     def describe(self) -> str:
         """Return the row in words."""
-        review = f", needs review from {self.band[0]:.2f} to {self.band[1]:.2f}" if self.band else ""
+        review = f", review band {self.band[0]:.2f} to {self.band[1]:.2f}" if self.band else ""
         point = f"threshold {self.threshold:.2f}{review}"
         return f"{TITLES[self.framework]}: {self.probability:.2f}, {point}"
 
@@ -100,7 +137,7 @@ def _render_row(row: ScaleRow, top: int, palette: Palette) -> str:
             f'<rect x="{low:.1f}" y="{middle - 11}" width="{high - low:.1f}" height="22" rx="2" '
             f'fill="url(#review)" stroke="{palette.review}"/>'
         )
-        note = f" · needs review {row.band[0]:.2f}–{row.band[1]:.2f}"
+        note = f" · review band {row.band[0]:.2f}–{row.band[1]:.2f}"
     return (
         f'<text x="0" y="{middle + 5}" font-size="14" font-weight="600" fill="{color}">'
         f"{TITLES[row.framework]}</text>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Theme = Literal["light", "dark"]
 
@@ -67,6 +67,23 @@ DASHES = {"pytorch": "solid", "keras": "dash"}
 MARKERS = {"pytorch": "circle", "keras": "square"}
 # Names of these colors in the theme (dashboard/.streamlit/config.toml), for colored words in Markdown.
 WORDS = {"pytorch": "orange", "keras": "blue", "positive": "violet", "negative": "gray", "review": "yellow"}
+
+
+class OutcomeSign(NamedTuple):
+    """The name of an outcome's color in the palette, and its icon: the second cue, as its shape differs."""
+
+    color: str
+    icon: str
+
+
+# The outcomes of a reading, and "incomplete", which is added to any of them.
+OUTCOME_SIGNS = {
+    "flagged": OutcomeSign("positive", "flag"),
+    "not_flagged": OutcomeSign("negative", "circle"),
+    "uncertain": OutcomeSign("review", "help"),
+    "not_judged": OutcomeSign("text", "block"),
+    "incomplete": OutcomeSign("review", "incomplete_circle"),
+}
 
 
 def write_percent(share: float) -> str:

@@ -16,9 +16,14 @@ import streamlit as st
 
 from core.errors import EvaluationError
 from core.experiments import Experiment
+from core.validation import Validation, make_domain_record, make_record
+from dashboard.shared import loaders
 
 if TYPE_CHECKING:
-    from core.evaluation import Band, Bootstrap, PrCurve, RocCurve, Rows
+    from core.evaluation import Bootstrap, PrCurve, RocCurve, Rows
+
+
+_FEW = 10  # resamples where no interval is shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,9 +89,47 @@ def robustness(experiment: Experiment) -> dict[str, dict[str, dict[str, Any]]]:
     return _robustness(experiment.digest, experiment)
 
 
+def by_source(experiment: Experiment) -> dict[str, Any]:
+    """Return the figures of each of the experiment's own sources, see core.evaluation.by_source."""
+    return _by_source(experiment.digest, experiment)
+
+
 def share_in_common(one: Experiment, other: Experiment) -> float:
-    """Return the Jaccard index of both sets of held-out slices, matched by file hash and label."""
+    """Return the share of all held-out slices of two experiments that are in both, with the same label.
+
+    Slices are matched by file hash.
+    """
     return _share_in_common(one.digest, other.digest, one, other)
+
+
+def validation_record(experiment: Experiment, validation: Validation) -> dict[str, Any]:
+    """Return the record of a stored validation: home and there side by side; see `core.validation.record`.
+
+    Raises:
+        ExperimentError: the validation is of an earlier version of the experiment, or damaged.
+    """
+    return _validation_record(experiment.digest, loaders.key_of(validation), experiment, validation)
+
+
+def validation_values(experiment: Experiment, validation: Validation) -> dict[str, Any]:
+    """Return the same record without usable intervals and without home, at once; for lists."""
+    return _validation_values(experiment.digest, loaders.key_of(validation), experiment, validation)
+
+
+def domain_record(experiment: Experiment, validation: Validation) -> dict[str, Any]:
+    """Return the comparison of a validation's slices with home, without labels: domain/1."""
+    return _domain_record(experiment.digest, loaders.key_of(validation), experiment, validation)
+
+
+def validation_curves(
+    experiment: Experiment, validation: Validation, level: str
+) -> dict[str, tuple[PrCurve, RocCurve]]:
+    """Return each framework's curves over the labeled slices or patients of a validation.
+
+    Raises:
+        EvaluationError: there is only one class, or no patient is known.
+    """
+    return _validation_curves(experiment.digest, loaders.key_of(validation), level, experiment, validation)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Computing results and their intervals ...")
@@ -111,7 +154,9 @@ def _scene(
     models, resampled = {}, {}
     for name, cut in thresholds:
         rows, seen = measured.rows[name], measured.validation[name]
-        band: Band | None = choose_band(seen, cut) if seen.size else None
+        band = _experiment.review_band(name, level, cut)
+        if band is None and seen.size:
+            band = choose_band(seen, cut)
         point, resamples = measure_point(rows.y_true, rows.score, cut, measured.bootstrap, band=band)
         models[name] = {**levels[name], **point}
         resampled[name] = {**resamples, **measured.ranking[name]}
@@ -177,6 +222,13 @@ def _robustness(digest: str, _experiment: Experiment) -> dict[str, dict[str, dic
     return robustness_of(_experiment)
 
 
+@st.cache_resource(max_entries=8, show_spinner="Computing the results of each source ...")
+def _by_source(digest: str, _experiment: Experiment) -> dict[str, Any]:
+    from core.evaluation import measure_sources
+
+    return measure_sources(_experiment)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _share_in_common(digest: str, other_digest: str, _one: Experiment, _other: Experiment) -> float:
     pairs = []
@@ -184,5 +236,42 @@ def _share_in_common(digest: str, other_digest: str, _one: Experiment, _other: E
         table = experiment.predictions()
         table = table[table["part"] == "test"]
         pairs.append(set(zip(table["sha256"], table["label"], strict=True)))
-    both = pairs[0] | pairs[1]
-    return len(pairs[0] & pairs[1]) / len(both) if both else 0.0
+    slices = {digest for digest, _ in pairs[0] | pairs[1]}
+    return len(pairs[0] & pairs[1]) / len(slices) if slices else 0.0
+
+
+@st.cache_resource(max_entries=32, show_spinner="Computing results and their intervals ...")
+def _validation_record(
+    digest: str, key: tuple[str, ...], _experiment: Experiment, _validation: Validation
+) -> dict[str, Any]:
+    return make_record(_experiment, _validation, home=record(_experiment))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _validation_values(
+    digest: str, key: tuple[str, ...], _experiment: Experiment, _validation: Validation
+) -> dict[str, Any]:
+    return make_record(_experiment, _validation, n_resamples=_FEW, home={"models": {}})
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing with home ...")
+def _domain_record(
+    digest: str, key: tuple[str, ...], _experiment: Experiment, _validation: Validation
+) -> dict[str, Any]:
+    return make_domain_record(_experiment, _validation)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _validation_curves(
+    digest: str, key: tuple[str, ...], level: str, _experiment: Experiment, _validation: Validation
+) -> dict[str, tuple[PrCurve, RocCurve]]:
+    from core.evaluation import patient_level, pr_curve, roc_curve
+
+    table = loaders.validation_cases(_experiment, _validation)
+    found = {}
+    for name in _experiment.frameworks:
+        label, score = table["label"].to_numpy(int), table[name].to_numpy(float)
+        if level == "patient":
+            label, score, _ = patient_level(table[table["patient"] != ""], name)
+        found[name] = (pr_curve(label, score), roc_curve(label, score))
+    return found

@@ -21,6 +21,7 @@ T = TypeVar("T")
 _VALUES = "persistent_values"
 _LINKED = "linked_values"  # what the link will hold when the run ends
 _WRITTEN = "written_values"  # what we wrote into the link
+_OUTDATED = "outdated_values"  # what the link of an action still held
 _SHOWN = "values_on_this_page"  # by the part of the page that shows them
 _PAGE = "page"
 _PART = "part_being_drawn"
@@ -41,9 +42,14 @@ def palette() -> Palette:
 
 
 def forget_all(session: ScriptRunContext) -> None:
-    """Empty a session that has ended: Streamlit may keep the last one, and with it the uploaded files."""
-    for key in list(session.session_state.filtered_state):
-        del session.session_state[key]
+    """Empty a session that has ended: Streamlit may keep the last one, and with it the uploaded files.
+
+    The functions of its widgets and fragments are removed too, since they hold readings and their files.
+    """
+    kept = session.session_state._state
+    kept.clear()
+    kept._new_widget_state.widget_metadata.clear()
+    session.fragment_storage.clear()
 
 
 # The link of a page, and the values that go from page to page.
@@ -82,7 +88,8 @@ def persist_widget(
     """Prepare a widget whose value is kept from page to page and written into the link.
 
     Streamlit forgets a widget's value when the page changes, so the value is stored here. A value in the link
-    that we did not write comes from the visitor and takes precedence.
+    that we did not write comes from the visitor and takes precedence; but not in a run that an action began,
+    because the browser may not yet have had the link that we wrote last.
 
     Args:
         key: of the widget, and of the query parameter.
@@ -100,7 +107,8 @@ def persist_widget(
     # Not compared with `linked`: a run may be stopped before it writes the link.
     written = st.session_state.setdefault(_WRITTEN, {})
     requested = st.query_params.get(key)
-    if requested is not None and requested != written.get(key):
+    known = (written.get(key), st.session_state.get(_OUTDATED, {}).pop(key, None))
+    if requested is not None and requested not in known:
         values[key] = _parse(requested, default)
         written[key] = requested
     value = values.get(key, default)
@@ -135,13 +143,18 @@ def _write_link() -> None:
     linked = st.session_state.get(_LINKED, {})
     shown = [key for keys in st.session_state[_SHOWN].values() for key in keys]
     link = {key: linked[key] for key in shown if linked[key] is not None}
-    if link != st.query_params.to_dict():
+    written = st.session_state.setdefault(_WRITTEN, {})
+    on_its_way = {key: written[key] for key in shown if written.get(key) is not None}
+    if link != st.query_params.to_dict() or link != on_its_way:
         st.query_params.from_dict(link)
-    st.session_state.setdefault(_WRITTEN, {}).update({key: linked[key] for key in shown})
+    written.update({key: linked[key] for key in shown})
 
 
 def _store_value(key: str) -> None:
     st.session_state[_VALUES][key] = st.session_state[key]
+    read = {one for keys in st.session_state[_SHOWN].values() for one in keys}
+    link = st.query_params.to_dict()
+    st.session_state[_OUTDATED] = {one: link[one] for one in read & set(link)}
 
 
 def _parse(text: str, default: Any) -> Any:
@@ -276,10 +289,10 @@ def overridden_keys() -> frozenset[str]:
 
 
 def watch_job(name: str | None) -> None:
-    """Choose the training that the page Train shows."""
+    """Choose the training run that the page Train shows."""
     st.session_state[_WATCHED] = name
 
 
 def watched_job() -> str | None:
-    """Return the name of the training that was chosen, if any."""
+    """Return the name of the training run that was chosen, if any."""
     return st.session_state.get(_WATCHED)

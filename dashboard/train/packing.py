@@ -20,7 +20,7 @@ _N_KNOWN = 32  # unpacked uploads to remember
 
 
 def unpack_upload(upload: UploadedFile, progress: Callable[[int, int], None]) -> UploadedSet:
-    """Unpack an uploaded data set into the work folder of the trainings, once per upload.
+    """Unpack an uploaded data set into the work folder of the training runs, once per upload.
 
     Raises:
         DatasetError, StrokeError: see `core.datasets.unpack_dataset`.

@@ -1,4 +1,4 @@
-"""The plan on the page Train: the choices before a training, the plan in words, and the start."""
+"""The plan on the page Train: the choices before a training run, the plan in words, and the start."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.datasets import find_dataset
+from core.datasets import HEMORRHAGE, find_dataset
 from core.errors import StrokeError
 from core.experiments import models_root
 from core.frameworks import FRAMEWORKS, TITLES
+from core.manifests import find_manifest, get_finding
 from core.models import ARCHITECTURES
 from core.training import STRENGTHS, Protocol, estimate_duration, start_training
-from dashboard.shared import components, state
+from dashboard.shared import components, datasets, state
+from dashboard.train.lines import choose_finding, show_lines
 from dashboard.train.packing import count_pictures, unpack_upload
 
-_PLACES = {"known": "Published data set", "folder": "Folder", "zip": "Zip file"}
+_PLACES = {"known": "Published data set", "folder": "Folder or manifest", "zip": "Zip file"}
 _LABELS = {
-    "slice": "Slice labels: does this slice show a hemorrhage?",
+    "slice": "Slice labels: does this slice show an {name}?",
     "folder": "Folder labels: is the slice's patient in the positive folder?",
 }
 _SPLITS = {"patient": "Patients kept apart", "random": "Slices at random"}
@@ -29,12 +31,12 @@ def show_plan() -> None:
     """Show the choices, what they mean, how long they take, and the start button."""
     st.subheader("Plan", anchor=False)
     folder = _choose_dataset()
-    n_slices = _show_counts(folder) if folder else 0
+    n_slices, finding = _show_counts(folder) if folder else (0, HEMORRHAGE)
     name = st.text_input(
         "Name", key="name", placeholder="my-experiment", help="Lower-case letters, digits and hyphens."
     )
     try:
-        protocol = _choose_protocol()
+        protocol = _choose_protocol(finding)
     except StrokeError as error:
         components.show_error(error)
         return
@@ -73,12 +75,13 @@ def _choose_dataset() -> Path | None:
         return known
     if place == "folder":
         given = st.text_input(
-            "Folder",
+            "Folder or manifest",
             key="folder",
-            placeholder="a folder with Normal and Stroke inside",
-            help="On the machine that runs the dashboard: two folders of images, one per class.",
+            placeholder="a folder with Normal and Stroke inside, or a manifest (.csv)",
+            help="On the machine that runs the dashboard: two folders of images, one per class; or a "
+            "manifest, a table of slices.",
         ).strip()
-        return Path(given) if given else None
+        return Path(given).expanduser() if given else None
     upload = st.file_uploader(
         "Zip file",
         type=["zip"],
@@ -100,24 +103,35 @@ def _choose_dataset() -> Path | None:
         bar.empty()
 
 
-def _show_counts(folder: Path) -> int:
-    """Show the number of pictures in each class folder, or an error; return the total."""
+def _show_counts(folder: Path) -> tuple[int, str]:
+    """Show the number of pictures in each class folder or source, or an error.
+
+    Returns:
+        The usable total, and the key of the finding, which is chosen if a manifest has labels of several.
+    """
     try:
+        if manifest := find_manifest(folder):
+            table = datasets.manifest(manifest)
+            finding = choose_finding(table)
+            return show_lines(table, finding), finding
         counts = count_pictures(folder)
     except StrokeError as error:
         components.show_error(error)
-        return 0
+        return 0, HEMORRHAGE
     st.caption(" and ".join(f"{n:,} in {components.plain(name)}" for name, n in counts.items()) + ".")
-    return sum(counts.values())
+    return sum(counts.values()), HEMORRHAGE
 
 
-def _choose_protocol() -> Protocol:
-    """Let the visitor choose the protocol.
+def _choose_protocol(finding: str) -> Protocol:
+    """Let the visitor choose the protocol for a finding.
 
     Raises:
         TrainingError: the choices cannot be combined.
     """
-    labels = st.radio("Labels", list(_LABELS), format_func=_LABELS.get, key="labels")
+    name = get_finding(finding).name
+    labels = st.radio(
+        "Labels", list(_LABELS), format_func=lambda key: _LABELS[key].format(name=name), key="labels"
+    )
     split = st.radio("Split", list(_SPLITS), format_func=_SPLITS.get, key="split", horizontal=True)
     architecture = st.selectbox(
         "Architecture",
@@ -174,13 +188,14 @@ def _choose_protocol() -> Protocol:
     return Protocol(
         labels, split, int(folds), architecture, tuple(frameworks), int(seed), class_weights=weights,
         epochs=int(epochs), batch_size=int(batch), learning_rate=float(rate), augmentation=changes,
+        finding=finding,
     )  # fmt: skip
 
 
 def _describe_plan(protocol: Protocol) -> str:
     """Return the plan in words."""
     who = " and ".join(TITLES[name] for name in FRAMEWORKS if name in protocol.frameworks)
-    what = "whether a slice shows a hemorrhage"
+    what = f"whether a slice shows an {get_finding(protocol.finding).name}"
     if protocol.labels == "folder":
         what = "which folder a slice's patient is in"
     unit = "patients" if protocol.split == "patient" else "slices"
@@ -205,7 +220,7 @@ def _describe_duration(protocol: Protocol, n_slices: int) -> str:
         if not n_slices:
             return "**Time:** :gray[no estimate yet; choose a data set.]"
         return (
-            "**Time:** :gray[no estimate yet; no similar training has run on this machine. An estimate "
+            "**Time:** :gray[no estimate yet; no similar run has been made on this machine. An estimate "
             "appears once training has begun.]"
         )
     return (

@@ -1,4 +1,4 @@
-"""The trainings on the page Train: running, queued and ended ones, and the curves of one."""
+"""The training runs on the page Train: running, queued and ended ones, and the curves of one."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _BUSY_S, _QUIET_S = 2, 10
 
 
 def show_runs() -> None:
-    """Show the trainings as a part of the page that updates itself."""
+    """Show the training runs as a part of the page that updates itself."""
     ensure_runner(models_root())
     seen = _look(list_jobs())
     st.fragment(_show, run_every=_BUSY_S if seen[0] else _QUIET_S)(seen)
 
 
 def _look(jobs: list[Job]) -> tuple[bool, int]:
-    """Return what the rest of the page depends on: whether a training is active, and the experiments."""
+    """Return what the rest of the page depends on: whether a training run is active, and the experiments."""
     busy = any(job.state in ("running", "queued") for job in jobs)
     return busy, len(loaders.experiments()[0])
 
@@ -54,7 +54,7 @@ def _show(seen: tuple[bool, int]) -> None:
         _show_result(watched)
     elif not jobs:
         with st.container(border=True):
-            st.markdown("No training is running. Choose a plan and start it: its curves appear here.")
+            st.markdown("Nothing is being trained. Choose a plan and start it: its curves appear here.")
     waiting = [job.name for job in jobs if job.state == "queued"]
     shown = next((job for job in jobs if job.name == watched), jobs[0] if jobs else None)
     for job in jobs:

@@ -1,4 +1,4 @@
-"""The figures of the page Train: the curves of a training, and the AUROC of finished experiments."""
+"""The figures of the page Train: the curves of a training run, and the AUROC of finished experiments."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ import pytest
 from core.errors import ExperimentError
 from core.experiments import Experiment, default_experiment
 from core.imaging.preprocessing import prepare_many
-from core.models.onnx_model import BATCH_SIZE, ServedModel
 from core.reading.reader import Reader
 from core.scans import read_study
 from core.scans.windows import window_hu
+from core.serving.model import BATCH_SIZE, ServedModel
 from core.synthetic.phantoms import render_phantom
 from dashboard.readings.reading import read_group
 from dashboard.readings.uploads import Upload

@@ -1,4 +1,4 @@
-"""Folders of trainings, as tests need them."""
+"""Folders of training runs, as tests need them."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_predict_loads_no_framework(tiny: Experiment, tmp_path: Path) -> None:
     Image.fromarray(np.rint(255 * render_head(0.5)).astype(np.uint8)).save(picture)
     code, out, modules = run_apart("predict", str(picture), "--json")
     assert 0 == code
-    assert {"pytorch", "keras"} <= set(json.loads(out)["scans"][0]["slices"][0])
+    assert {"pytorch", "keras"} <= set(json.loads(out)["scans"][0]["slices"][0]["findings"]["hemorrhage"])
     assert set() == modules & FRAMEWORK_LIBRARIES
     assert set() == modules & SLOW_LIBRARIES
 

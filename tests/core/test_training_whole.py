@@ -1,4 +1,4 @@
-"""Whole trainings of both frameworks on phantoms, from data set to experiment, also when killed."""
+"""Whole training runs of both frameworks on phantoms, from data set to experiment, also when killed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.datasets.as_manifest import describe_class_folders
 from core.datasets.dataset import index_dataset
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment, read_experiment
 from core.frameworks import FRAMEWORKS
 from core.imaging.perturbations import Perturbation
+from core.manifests import Source, place_layout, write_manifest
+from core.measurements.feature_space import measure_features
 from core.measurements.robustness import measure_robustness
 from core.measurements.verification import verify_experiment
-from core.synthetic.phantoms import write_phantom_dataset
+from core.synthetic.phantoms import render_phantom, write_phantom_dataset
 from core.system.processes import is_alive
 from core.training.protocol import Protocol
 from core.training.run import train_experiment
 from core.training.state import work_folder
+from tests.scan_files import write_dicom
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,7 +189,12 @@ def test_children_do_not_outlive_a_killed_training(phantoms: Path, tmp_path: Pat
     training = start_command(phantoms, tmp_path, "--batch-size", "4")
     try:
         files = [work / framework / "progress.json" for framework in FRAMEWORKS]
-        wait_for(lambda: all(file.exists() for file in files), training, 300)
+
+        def are_training() -> bool:
+            # Before the first epoch one child alone computes the backbone's maps.
+            return all(file.exists() and json.loads(file.read_text())["epoch"] for file in files)
+
+        wait_for(are_training, training, 300)
         tasks = Path(f"/proc/{training.pid}/task").glob("*/children")
         children = [int(child) for task in tasks for child in task.read_text().split()]
         training.kill()
@@ -202,3 +211,47 @@ def test_children_do_not_outlive_a_killed_training(phantoms: Path, tmp_path: Pat
         with contextlib.suppress(ProcessLookupError):
             os.killpg(training.pid, signal.SIGKILL)
         training.wait()
+
+
+def _write_mixed_set(folder: Path) -> Path:
+    """Write a manifest of phantoms: class folders of pictures, and DICOM slices of another source."""
+    write_phantom_dataset(folder / "pictures", n_patients=8, slices_per_patient=6, size=96)
+    pictures = index_dataset(folder / "pictures")
+    layout = place_layout(describe_class_folders(pictures), folder / "pictures", folder / "set.csv")
+    lines = list(layout.lines)
+    (folder / "dicom").mkdir()
+    for patient in range(8):
+        rng = np.random.default_rng(100 + patient)
+        for number in range(6):
+            shows = patient % 2 == 0 and number in (2, 3)
+            gray = render_phantom(rng, lesion=shows, size=96, position=0.2 + 0.1 * number).pixels
+            name = f"dicom/{patient}-{number}.dcm"
+            # Gray of the window that read_pixels uses: center 40 HU, width 120 HU.
+            (folder / name).write_bytes(write_dicom(np.round(gray * 120 - 20).astype(np.int16)))
+            word = ("absent", "present")[shows] if patient < 7 else "unknown"
+            part = "kept" if patient == 6 else ""
+            lines.append(
+                {"file": name, "source": "B", "patient": f"MRN{patient}", "hemorrhage": word, "part": part}
+            )
+    write_manifest(folder / "set.csv", lines, [*layout.sources, Source("B", "Hospital B", "research")])
+    return folder / "set.csv"
+
+
+@pytest.mark.slow
+def test_a_manifest_is_trained_on(tmp_path: Path) -> None:
+    """Pictures and DICOM slices of two sources become one experiment; its files hold no id of a hospital."""
+    path = _write_mixed_set(tmp_path)
+    protocol = Protocol(folds=2, architecture="plain", epochs=1)
+    experiment = train_experiment(path, protocol, "mixed", root=tmp_path / "models")
+    dataset = index_dataset(path)
+    assert 48 + 36 == len(experiment.slices())
+    assert {"kept part": 6, "unknown label": 6} == experiment.card["dataset"]["left_out"]
+    assert ["research"] == [
+        one["terms"] for one in experiment.card["dataset"]["sources"] if one["name"] == "B"
+    ]
+    for file in experiment.folder.rglob("*"):
+        assert not file.is_file() or b"MRN" not in file.read_bytes()
+    assert verify_experiment(experiment, dataset, n_slices=20).passed
+    evaluate_experiment(experiment, n_resamples=20)
+    table, _ = measure_features(experiment, dataset)
+    assert len(experiment.slices()) == len(table)

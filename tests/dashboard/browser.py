@@ -47,6 +47,15 @@ def open_tab(browser: Browser, *, height_px: int = 900, patience_s: float = PATI
     return context.new_page()
 
 
+def wait_until_drawn(page: Page) -> None:
+    """Wait until the page has finished its run, and so hears every key.
+
+    The sign that Streamlit shows while it runs tells nothing: it appears late, and never in a short run. Wait
+    for what is new on the page first: right after an action the next run may not have begun.
+    """
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
 @contextmanager
 def serve(models: Path, data: Path | str = "") -> Iterator[str]:
     """Run the dashboard on a free port with these experiments, and a data set or none; yield its address."""

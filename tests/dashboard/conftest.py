@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import streamlit as st
 from PIL import Image
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from core.evaluation import summary
-from core.evaluation.measures import list_keys
+from dashboard.readings import samples
+from dashboard.readings.uploads import Upload
+from dashboard.shared import records
 from tests.builders import render_head
+from tests.recall import recall_evaluations
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 OpenPage = Callable[..., AppTest]
@@ -35,22 +37,48 @@ def models(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.fixture(scope="package", autouse=True)
-def evaluate_once() -> Iterator[None]:
-    """Evaluate the same predictions once for all tests: the bootstrap takes most of a page's time."""
-    known: dict[tuple[object, ...], bytes] = {}
-    evaluate = summary.from_predictions
+def scan_packages_once() -> Iterator[None]:
+    """Search the installed packages for Streamlit components once, not whenever a page is opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = manifest_scanner.scan_component_manifests
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(scan))
+        yield
 
-    def evaluate_or_recall(table: pd.DataFrame, *choices: Any, **more: Any) -> dict[str, Any]:
-        rows = pd.util.hash_pandas_object(table).to_numpy().tobytes()
-        key = (rows, *table.columns, repr(choices), repr(more), *list_keys())
+
+@pytest.fixture(scope="package", autouse=True)
+def render_phantoms_once() -> Iterator[None]:
+    """Render each synthetic slice of the pages once for all tests."""
+    known: dict[str, Upload] = {}
+    render = samples._render_synthetic
+
+    def render_or_recall(name: str, rng: np.random.Generator, *choices: Any) -> Upload:
+        key = repr((name, rng.bit_generator.state, choices))
         if key not in known:
-            known[key] = pickle.dumps(evaluate(table, *choices, **more))
-        record: dict[str, Any] = pickle.loads(known[key])
-        return record
+            known[key] = render(name, rng, *choices)
+        return known[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summary, "from_predictions", evaluate_or_recall)
+        patch.setattr(samples, "_render_synthetic", render_or_recall)
         yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def evaluate_once() -> Iterator[None]:
+    """Evaluate the same predictions once for all tests, with few resamples, which take most of the time."""
+    with recall_evaluations(most_resamples=200):
+        yield
+
+
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let pages measure validations with few resamples; return how many."""
+    n = 40
+    for name in ("make_record", "make_domain_record"):
+        whole = getattr(records, name)
+        monkeypatch.setattr(
+            records, name, lambda *args, whole=whole, **more: whole(*args, **{"n_resamples": n} | more)
+        )
+    return n
 
 
 @pytest.fixture

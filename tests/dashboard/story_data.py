@@ -6,8 +6,7 @@ from pathlib import Path
 
 from core.datasets.dataset import index_dataset
 from core.experiments import Experiment
-from core.synthetic.phantoms import write_phantom_dataset
-from tests.builders import write_tiny_experiment
+from tests.builders import write_phantom_dataset, write_tiny_experiment
 
 ROLES = {
     "one": {"labels": "folder", "split": "random", "folds": 1},
@@ -27,10 +26,10 @@ def write_role(models: Path, name: str, *, seed: int = 0, fingerprint: str = _FI
     return write_tiny_experiment(models, name, seed=seed, fingerprint=fingerprint, **ROLES[name])
 
 
-def write_set(folder: Path, models: Path) -> Experiment:
-    """Write a data set of 16 phantom patients and an experiment on it."""
+def write_set(folder: Path, models: Path, *, shifts: tuple[float, ...] | None = None) -> Experiment:
+    """Write a data set of 16 phantom patients and an experiment on it; `shifts`: see `tiny_model`."""
     write_phantom_dataset(folder, n_patients=16, slices_per_patient=6, size=64)
     dataset = index_dataset(folder)
     return write_tiny_experiment(
-        models, "tiny", table=dataset.table, fingerprint=dataset.fingerprint, **ROLES["tiny"]
+        models, "tiny", table=dataset.table, fingerprint=dataset.fingerprint, shifts=shifts, **ROLES["tiny"]
     )

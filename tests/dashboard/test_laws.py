@@ -6,6 +6,7 @@ Its rooms and imports: tests/test_architecture.py.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from core.reading import OUTCOMES
 from dashboard.shared.components import plain
-from dashboard.shared.palette import DARK, LIGHT, Palette
+from dashboard.shared.palette import DARK, LIGHT, OUTCOME_SIGNS, Palette
 from tests.builders import write_tiny_experiment
 from tests.source_trees import MODULES, ROOT
 
@@ -43,6 +45,23 @@ def test_words_and_marks_stand_out(name: str, palette: Palette) -> None:
                 assert _contrast(color, ground) >= 4.5, (key, ground)
         for mark in ("pytorch", "keras", "positive", "negative", "review", "correct", "wrong", "chance"):
             assert _contrast(getattr(palette, mark), ground) >= 3, (mark, ground)
+        for outcome, sign in OUTCOME_SIGNS.items():
+            assert _contrast(getattr(palette, sign.color), ground) >= 4.5, (outcome, ground)
+
+
+def test_outcomes_differ_in_their_icons() -> None:
+    """The second cue of an outcome besides its color: no two share an icon."""
+    assert len(OUTCOME_SIGNS) == len({sign.icon for sign in OUTCOME_SIGNS.values()})
+
+
+@pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])
+def test_bars_of_outcomes_have_their_colors(name: str, palette: Palette) -> None:
+    """The bar beside the outcome has the outcome's color in both themes."""
+    style = (ROOT / "dashboard" / "scripts" / "style.css").read_text(encoding="utf-8")
+    for outcome in OUTCOMES:
+        (pair,) = re.findall(rf"\.st-key-outcome_{outcome} {{\s+--outcome: light-dark\((.+?)\);", style)
+        colors = dict(zip(("light", "dark"), pair.split(", "), strict=True))
+        assert getattr(palette, OUTCOME_SIGNS[outcome].color) == colors[name]
 
 
 @pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from core.errors import ParityError
 from core.experiments import Experiment, find_experiment
 from core.frameworks import FRAMEWORKS
 from core.measurements.verification import Check, Verification
+from core.reading import OUTCOMES, name_outcome
 from core.training.card import describe_results
 from tests.builders import render_head, write_tiny_experiment
 
@@ -61,39 +63,43 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run: Any) -> None:
-    """predict/1: these keys, kinds and ranges, and no others."""
+    """predict/2: these keys, kinds and ranges, and no others."""
     record = run("predict", pictures, "--json").json()
-    assert ["schema", "experiment", "scans", "refused"] == list(record)
-    assert ("predict/1", "tiny") == (record["schema"], record["experiment"])
+    assert ["schema", "experiment", "elsewhere", "scans", "refused"] == list(record)
+    assert ("predict/2", "tiny") == (record["schema"], record["experiment"])
     for scan in record["scans"]:
-        assert ["source", "sha256", "slices", "verdict", "gate_overridden", "technical"] == list(scan)
+        whole = ["source", "sha256", "slices", "verdict", "conclusion", "incomplete", "doubts", "unfit"]
+        assert [*whole, "gate_overridden", "decided_by", "technical"] == list(scan)
         assert hashlib.sha256((pictures / scan["source"]).read_bytes()).hexdigest() == scan["sha256"]
         places = ["modality", "spacing_mm", "slice_spacing_mm", "gantry_tilt_deg"]
         assert places == list(scan["technical"])
-        for verdict in scan["verdict"].values():
-            assert [
-                "score",
-                "threshold",
-                "decision",
-                "needs_review",
-                "n_voting",
-                "driving",
-            ] == list(verdict)
+        assert [["hemorrhage"]] * 2 == [list(scan[key]) for key in ("verdict", "conclusion")]
+        for verdict in scan["verdict"]["hemorrhage"].values():
+            answer = ["score", "threshold", "band", "outcome", "needs_review", "reasons"]
+            assert [*answer, "n_counted", "key_slices"] == list(verdict)
+            assert verdict["outcome"] in OUTCOMES
+        conclusion = scan["conclusion"]["hemorrhage"]
+        assert ["outcome", "words", "reasons", "needs_review", "agree"] == list(conclusion)
+        assert name_outcome(conclusion["outcome"], "hemorrhage") == conclusion["words"]
         for index, finding in enumerate(scan["slices"]):
-            places = ["position_mm", "brain_visible", "gate"]
-            assert ["index", *FRAMEWORKS, "agree", "warnings", *places] == list(finding)
-            assert ["outcome", "reasons"] == list(finding["gate"])
+            answer = ["index", "findings", "outcome", "reasons", "agree", "warnings"]
+            facts = ["position_mm", "brain_visible", "counted", "gate"]
+            assert [*answer, *facts] == list(finding)
+            assert ["outcome", "reasons", "turned"] == list(finding["gate"])
             assert ("read" == finding["gate"]["outcome"]) == ([] == finding["gate"]["reasons"])
-            assert all(isinstance(reason, str) for reason in finding["gate"]["reasons"])
-            assert index == finding["index"]
-            assert isinstance(finding["agree"], bool)
-            assert all(isinstance(warning, str) for warning in finding["warnings"])
-            for framework in FRAMEWORKS:
-                assert ["probability", "decision", "needs_review"] == list(finding[framework])
-                assert isinstance(finding[framework]["needs_review"], bool)
-                assert isinstance(finding[framework]["probability"], float)
-                assert 0 <= finding[framework]["probability"] <= 1
-                assert finding[framework]["decision"] in tiny.classes
+            sentences = [*finding["gate"]["reasons"], *finding["reasons"], *finding["warnings"]]
+            assert all(isinstance(sentence, str) for sentence in sentences)
+            assert (index, 0) == (finding["index"], finding["gate"]["turned"])
+            assert all(isinstance(finding[key], bool) for key in ("agree", "brain_visible", "counted"))
+            assert ["hemorrhage"] == list(finding["findings"])
+            answers = finding["findings"]["hemorrhage"]
+            assert [*FRAMEWORKS] == list(answers)
+            for answer in answers.values():
+                assert ["probability", "threshold", "outcome", "needs_review"] == list(answer)
+                assert isinstance(answer["needs_review"], bool)
+                assert isinstance(answer["probability"], float)
+                assert 0 <= answer["probability"] <= 1
+                assert answer["outcome"] in OUTCOMES
     for refusal in record["refused"]:
         assert ["source", "code", "message"] == list(refusal)
         assert all(isinstance(value, str) and value for value in refusal.values())
@@ -106,8 +112,8 @@ def test_predict_walks_a_folder_and_names_the_refused(tiny: Experiment, pictures
     assert 1 == ended.code
     assert ["bright 1.png", "dark/2.png", "dark/10.png"] == [scan["source"] for scan in record["scans"]]
     assert ["broken.jpg"] == [refusal["source"] for refusal in record["refused"]]
-    decisions = [scan["slices"][0]["keras"]["decision"] for scan in record["scans"]]
-    assert ["Hemorrhage", "No hemorrhage", "No hemorrhage"] == decisions
+    answers = [scan["slices"][0]["findings"]["hemorrhage"]["keras"] for scan in record["scans"]]
+    assert ["flagged", "not_judged", "not_flagged"] == [answer["outcome"] for answer in answers]
     assert "" == ended.err
 
 
@@ -129,11 +135,14 @@ def test_predict_of_good_files_ends_with_0(tiny: Experiment, pictures: Path, run
 
 
 def test_predict_prints_a_table(tiny: Experiment, pictures: Path, run: Any) -> None:
-    """Without --json: what positive means, a line per slice, and the refused on standard error."""
+    """Without --json: what positive means, a line per slice with its result, and the refused on stderr."""
     ended = run("predict", pictures)
     assert f'calibrated probability of "Hemorrhage". {tiny.meaning}' in ended.out
     line = next(line for line in ended.out.splitlines() if line.startswith("bright 1.png"))
-    assert 2 == line.count("Hemorrhage")
+    (scan, *_) = run("predict", pictures, "--json").json()["scans"]
+    answers = [answer["probability"] for answer in scan["slices"][0]["findings"]["hemorrhage"].values()]
+    words = scan["conclusion"]["hemorrhage"]["words"]
+    assert ["bright 1.png", *(f"{answer:.3f}" for answer in answers), words] == re.split("  +", line)
     assert "Refused: broken.jpg: " in ended.err
     assert 1 == ended.code
 
@@ -225,6 +234,8 @@ def test_evaluate_json_has_the_public_form(tiny: Experiment, run: Any) -> None:
             assert measured["positives"] == measured["confusion"]["fn"] + measured["confusion"]["tp"]
             for figure in figures:
                 assert {"value", "interval"} <= set(measured[figure])
+                if "reason" in measured[figure]:
+                    continue
                 low, high = measured[figure]["interval"]
                 assert 0 <= low <= measured[figure]["value"] <= high <= 1
             for part in ("subgroups", "robustness"):
@@ -265,10 +276,12 @@ def test_predict_tells_what_needs_review(models: Path, pictures: Path, run: Any)
     told = {}
     for name in (plain.name, "banded"):
         scans = run("predict", pictures / "dark", "--json", "--experiment", name).json()["scans"]
-        told[name] = [scan["slices"][0]["keras"]["needs_review"] for scan in scans]
+        answers = [scan["slices"][0]["findings"]["hemorrhage"]["keras"] for scan in scans]
+        told[name] = [answer["needs_review"] for answer in answers]
     assert {False} == set(told["plain"])
     assert {False, True} == set(told["banded"])
-    assert ", needs review" in run("predict", pictures / "dark", "--experiment", "banded").out
+    texts = [run("predict", pictures / "dark", "--experiment", name).out for name in told]
+    assert [False, True] == ["The probability of Keras is close to its threshold." in text for text in texts]
 
 
 def test_recompute_writes_the_card_anew(tiny: Experiment, run: Any) -> None:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from core.audit.audit import Audit, LabelFindings
+from core.audit.known_pictures import KnownPictures
 from core.cli.audit_text import format_audit, format_split
-from core.datasets.audit import Audit, LabelFindings
 
 AUDIT = Audit(
     folder="/data/set",
@@ -24,6 +26,20 @@ AUDIT = Audit(
     near_duplicates=tuple((f"n{row}.jpg", f"m{row}.jpg", 6) for row in range(8)),
     n_near_across_patients=2,
     labels=LabelFindings(10, 4, 3, ("7", "8")),
+    known=KnownPictures(
+        30,
+        pd.DataFrame(
+            {
+                "file": ["a.jpg", "b.jpg"],
+                "name": ["ischemic", "ischemic"],
+                "known_file": ["Normal/49 (1).jpg", "Stroke/131 (2).jpg"],
+                "known_class": ["Normal", "Stroke"],
+                "shows_hemorrhage": [False, True],
+                "is_exact": [True, False],
+                "bits": [0, 3],
+            }
+        ),
+    ),
     warnings=("Mind this.",),
 )
 ROW = {
@@ -55,6 +71,9 @@ ROW = {
         "... and 3 more",
         "slices in Stroke that show a hemorrhage: 4 of 10 (40.0%)",
         "slices in Normal that show one: 3, of 2 patients (7, 8)",
+        "2 of your 30 files are slices of the published set",
+        "1 called 'ischemic' here is Normal there.",
+        "a.jpg is Normal/49 (1).jpg there",
         "WARNING: Mind this.",
     ],
 )
@@ -68,6 +87,20 @@ def test_what_is_unknown_is_said():
     text = format_audit(replace(AUDIT, n_patients=0, labels=None))
     assert "patients: unknown" in text
     assert "there are no slice labels" in text
+
+
+def test_up_to_fifty_lines_are_named():
+    """Of many refused files the first 50 are named, with their reasons, and the others counted."""
+    refused = tuple({"file": f"x{row}.jpg", "code": "c", "message": "cut off"} for row in range(1060))
+    text = format_audit(replace(AUDIT, refused=refused))
+    assert "x49.jpg: cut off\n    ... and 1,010 more" in text
+
+
+def test_the_published_set_is_not_told_that_it_is_known():
+    """Known pictures are told of other sets only; if there are none, that is told."""
+    assert "of your 30 files" not in format_audit(replace(AUDIT, is_known=True))
+    none = KnownPictures(30, AUDIT.known.table[:0])
+    assert "no file is a slice of the published data set" in format_audit(replace(AUDIT, known=none))
 
 
 def test_known_misses_are_named_for_the_published_set():

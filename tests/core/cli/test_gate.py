@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.cli.app import main
 from core.experiments import Experiment, find_experiment
+from core.manifests import is_kept_aside
 from core.measurements.gate_figures import compute_shares
 from core.synthetic.phantoms import render_phantom, save_phantom
 
@@ -56,7 +57,7 @@ def test_json_is_the_stored_table(
     code, out, _ = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", folders[1], "--json")
     record = json.loads(out)
     shares = compute_shares(find_experiment("tiny").gate())
-    images = {"images": "development", "what": ""}
+    images = {"images": "development", "what": "", "left_out": 0}
     expected = {"schema": "gate/1", "experiment": "tiny", **images, "gate": shares}
     assert (0, expected) == (code, record)
     assert {"n", "unreadable", "read", "warn", "refuse"} == set(record["gate"]["other"])
@@ -73,11 +74,32 @@ def test_images_kept_aside_are_marked(
     assert {("kept_aside", "One head.")} == set(zip(stored["images"], stored["what"], strict=True))
 
 
+@pytest.mark.parametrize("words", [[], ["--kept-aside"]])
+def test_the_kept_quarter_of_public_sets_is_counted_apart(
+    tiny: Experiment, folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], words
+) -> None:
+    """Each call counts its own part of the folder not_ct, and says how many files it left out."""
+    others = tmp_path / "not_ct"
+    folders[1].rename(others)
+    names = [f"{row}.png" for row in range(12)]
+    for name in names:
+        (others / name).write_bytes((others / "Q7.png").read_bytes())
+    (others / "Q7.png").unlink()
+    n_kept = sum(is_kept_aside("not_ct", name) for name in names)
+    code, out, _ = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", others, *words)
+    counted, left_out = (n_kept, 12 - n_kept) if words else (12 - n_kept, n_kept)
+    assert (0, [1, counted]) == (code, find_experiment("tiny").gate()["n"].tolist())
+    assert f"Left out: {left_out} files of public sets" in out
+
+
 def test_wrong_calls_store_nothing(
     tiny: Experiment, folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A kind left out is wrong usage; a folder without pictures is a named error."""
+    """A kind left out is wrong usage, and so is learning from what is kept; other errors are named."""
     assert 2 == call(capsys, "gate", "tiny", "--head-ct", folders[0])[0]
+    words = ["--head-ct", folders[0], "--other", folders[1], "--learn"]
+    assert 2 == call(capsys, "gate", "tiny", *words, "--kept-aside")[0]
+    assert "stroke-ct features tiny" in call(capsys, "gate", "tiny", *words)[2]
     (tmp_path / "none").mkdir()
     code, out, err = call(capsys, "gate", "tiny", "--head-ct", folders[0], "--other", tmp_path / "none")
     assert (1, "", True) == (code, out, 'of the kind "other"' in err)

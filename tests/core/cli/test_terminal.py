@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 
-from core.cli.terminal import plain, print_json, print_table, show_progress
+from core.cli.terminal import plain, print_findings, print_json, print_table, show_progress
+from core.experiments import Experiment
+from core.gate import GateFinding
+from core.reading import Reader
+from core.reading.outcome import NO_SITE_RULE
+from core.scans import Scan, Slice
+from tests.builders import render_head
 
 
 class Terminal(io.StringIO):
@@ -52,3 +59,25 @@ def test_json_never_holds_nan() -> None:
     """NaN is not JSON: it raises instead of being printed."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         print_json({"value": math.nan})
+
+
+def test_a_study_without_a_verdict_says_why(tiny: Experiment, capsys: pytest.CaptureFixture[str]) -> None:
+    """A study that a site calibration gives no verdict on is printed with the reason."""
+    slices = (Slice(render_head(0.45)), Slice(render_head(0.5)))
+    findings = Reader(tiny).read(Scan("a", "0" * 64, "gray", slices))
+    print_findings(tiny, [replace(findings, verdicts={}, decided_by="north")])
+    out = capsys.readouterr().out
+    assert 'Decided with the site calibration "north"' in out
+    assert "Study (a): Not judged." in out
+    assert f"Reason (a): {NO_SITE_RULE}" in out
+
+
+def test_a_doubtful_slice_is_marked(tiny: Experiment, capsys: pytest.CaptureFixture[str]) -> None:
+    """A scan of one slice on which nothing sure is said says so in its row, and below it why."""
+    findings = Reader(tiny).read(Scan("a.png", "0" * 64, "gray", (Slice(render_head(0.5)),)))
+    findings = replace(findings, slices=(replace(findings.slices[0], gate=GateFinding("read")),))
+    print_findings(tiny, [findings, replace(findings, source="b.png", doubts=("A MIP.",))])
+    lines = capsys.readouterr().out.splitlines()
+    results = [line.split("  ")[-1] for line in lines if line.startswith(("a.png", "b.png"))]
+    assert ["Flagged: possible hemorrhage", "Uncertain: please review"] == results
+    assert "Reason (b.png): A MIP." in lines

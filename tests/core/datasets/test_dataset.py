@@ -21,7 +21,7 @@ from core.datasets.dataset import (
 from core.datasets.kaggle import KNOWN_DATASET
 from core.errors import DatasetError, ScanError
 from core.synthetic.phantoms import write_phantom_dataset
-from tests.core.real_data import needs_real_data, real_folder
+from tests.core.real_data import index_real_data, needs_real_data, real_folder
 
 
 def write_picture(path, seed=0):
@@ -49,7 +49,7 @@ def nameless(tmp_path):
 def test_table_has_the_documented_form(phantoms):
     """Columns, dtypes and order of the table are as documented."""
     table = index_dataset(phantoms).table
-    assert list(COLUMNS) == list(table.columns)
+    assert [*COLUMNS, "hemorrhage"] == list(table.columns)
     assert ["Int64", "int64", "Int64"] == [
         str(table[name].dtype) for name in ("number", "folder_label", "slice_label")
     ]
@@ -93,6 +93,8 @@ def test_set_without_patients_has_a_warning(nameless):
     found = index_dataset(nameless)
     assert (False, False) == (found.has_patients, found.has_slice_labels)
     assert found.warnings[0].startswith("Patients are unknown")
+    (for_a_validation,) = found.list_warnings("validation")
+    assert "intervals are too narrow" in for_a_validation
     assert {""} == set(found.table["patient"])
     assert found.table["number"].isna().all()
     assert found.table["slice_label"].isna().all()
@@ -190,7 +192,8 @@ def test_pixels_are_those_of_the_file(phantoms):
 def test_labels_of_one_class_are_refused(phantoms):
     """Labels that are all equal are refused, and the class is named."""
     found = index_dataset(phantoms)
-    table = found.table.assign(slice_label=pd.array([0] * len(found.table), dtype="Int64"))
+    none = pd.array([0] * len(found.table), dtype="Int64")
+    table = found.table.assign(slice_label=none, hemorrhage=none)
     one_class = Dataset(found.folder, table, found.classes, found.fingerprint, has_slice_labels=True)
     with pytest.raises(DatasetError, match="'No hemorrhage'"):
         one_class.labels("slice")
@@ -208,6 +211,17 @@ def test_environment_names_the_data_set(tmp_path, monkeypatch, inner):
     (tmp_path / inner).mkdir(exist_ok=True)
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path))
     assert tmp_path / inner == find_dataset()
+
+
+def test_environment_may_name_a_manifest(tmp_path, monkeypatch):
+    """STROKE_CT_DATA may name a .csv file, but no other file."""
+    for name in ("set.csv", "notes.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set.csv"))
+    assert tmp_path / "set.csv" == find_dataset()
+    monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "notes.txt"))
+    assert find_dataset() is None
 
 
 def test_without_data_set_nothing_is_found(tmp_path, monkeypatch):
@@ -240,7 +254,7 @@ def test_download_returns_the_checked_folder(phantoms, tmp_path, monkeypatch):
 @needs_real_data
 def test_real_set_is_the_published_one():
     """The real set has the documented counts and the recorded fingerprint."""
-    found = index_dataset(real_folder())
+    found = index_real_data()
     assert (2501, [], True) == (len(found.table), found.refused, found.is_known)
     assert (82, 950, 308) == (
         found.table["patient"].nunique(),
@@ -256,7 +270,7 @@ def test_file_number_rule_agrees_with_radiologists():
     labels = next((path for path in candidates if path.is_file()), None)
     if labels is None:
         pytest.skip("slice_labels.csv is not beside the data set")
-    table = index_dataset(real_folder()).table
+    table = index_real_data().table
     read = pd.read_csv(labels).set_index("file")["slice_hemorrhage"].loc[table["file"]].to_numpy()
     ruled = table["slice_label"].to_numpy(dtype=int)
     assert (2491, 0) == ((read == ruled).sum(), (ruled > read).sum())

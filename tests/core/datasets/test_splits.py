@@ -146,3 +146,15 @@ def test_importing_loads_no_scikit_learn():
     code = "import sys, core.datasets.splits; print('sklearn' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "False" == printed.strip()
+
+
+def test_some_unknown_patients_are_patients_of_their_own() -> None:
+    """If some patients are known, each slice of an unknown one may go to any set, and no patient is split."""
+    y = np.tile([0, 1], 60)
+    patients = np.array([f"p{number // 6}" if number < 60 else "" for number in range(120)])
+    sides = np.full(120, -1)
+    for fold in make_folds(y, patients, split="patient", folds=5, seed=0):
+        for side, rows in enumerate((fold.train, fold.validation, fold.test)):
+            sides[rows] = side
+        assert {1} == {len(set(sides[patients == name])) for name in set(patients) - {""}}
+        assert {0, 1, 2} == set(sides[patients == ""])

@@ -68,7 +68,7 @@ def test_the_record_is_completed_and_otherwise_unchanged(measured):
     before = json.dumps(record)
     found = complete_record(record, measured)
     assert before == json.dumps(record)
-    assert list(record) == list(found)
+    assert [*record, "by_source"] == list(found)
     for name, levels in record["models"].items():
         for level, known in levels.items():
             own = found["models"][name][level]

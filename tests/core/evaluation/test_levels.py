@@ -12,6 +12,7 @@ from core.evaluation.intervals import Bootstrap
 from core.evaluation.levels import Rows, make_empty_level, measure_level, select_rows
 from core.evaluation.measures import list_keys
 from core.evaluation.utility import decision_curve
+from tests.builders import sum_odds
 
 
 def measure(y_true, y_score, groups, threshold=0.5, n_resamples=200):
@@ -29,7 +30,7 @@ def table(n_patients=30, folds=3, seed=0):
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(n_patients), 6)
     label = ((patient % 2 == 0) & (rng.random(patient.size) < 0.6)).astype(int)
-    score = 1 / (1 + np.exp(-rng.normal(label - 0.5, 1.5)))
+    score = 1 / (1 + np.exp(-rng.normal(2 * label - 1, 1.5)))
     columns = {"patient": patient.astype(str), "label": label, "fold": patient // 2 % folds, "keras": score}
     return pd.DataFrame(columns)
 
@@ -113,7 +114,7 @@ def test_patients_are_recalibrated_across_folds():
     """A patient's score is not changed; its probability is fitted on the patients of the other folds."""
     raw = table()
     rows = select_rows(raw, raw, "keras", "patient")
-    by_patient = raw.groupby("patient").agg({"label": "max", "fold": "first", "keras": "mean"})
+    by_patient = raw.groupby("patient").agg({"label": "max", "fold": "first", "keras": sum_odds})
     expected, _ = cross_fit_recalibration(
         by_patient["label"], by_patient["keras"], by_patient["fold"], with_intercept=True
     )

@@ -30,6 +30,7 @@ def test_a_written_card_is_valid(tiny: Experiment) -> None:
         (lambda card: card.pop("format"), "states no format"),
         (lambda card: card.pop("classes"), '"classes" is missing'),
         (lambda card: card["classes"].pop("meaning"), r'"classes\.meaning" is missing'),
+        (lambda card: card.update(finding={"key": "stroke", "name": "", "counts": ""}), r'"finding\.key"'),
         (lambda card: card["protocol"].update(folds="5"), r'"protocol\.folds" should be .*5'),
         (lambda card: card["protocol"].update(folds=True), r'"protocol\.folds" should be .*True'),
         (lambda card: card["protocol"].update(folds=0), r'"protocol\.folds" should be .* to 1 \(0'),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ import pytest
 from core.errors import ExperimentError
 from core.evaluation.calibration import IDENTITY, Recalibration
 from core.evaluation.review import choose_band
-from core.experiments import Experiment, read_experiment
+from core.experiments import Experiment, add_files, read_experiment, update_card
 from core.frameworks import FRAMEWORKS
+from core.gate.familiarity import FAMILIARITY_FILE
 from core.imaging.preprocessing import Recipe
 from core.system.files import sha256_of_file
 from tests.builders import write_tiny_experiment
@@ -27,6 +31,52 @@ def test_properties_come_from_the_card(tiny: Experiment) -> None:
     points = read.card["operating_points"]["keras"]
     assert points["slice"]["youden"] == read.threshold("keras")
     assert points["patient"]["f1"] == read.threshold("keras", "patient", "f1")
+
+
+def test_the_finding_is_that_of_the_card(models: Path) -> None:
+    """Older cards lack it: slice labels are those of hemorrhage then, and folder labels of no finding."""
+    tiny = write_tiny_experiment(models)
+    card = {key: value for key, value in tiny.card.items() if key != "finding"}
+    of_folders = {**card, "protocol": {**card["protocol"], "labels": "folder"}}
+    found = {"key": "ischemia", "name": "ischemic lesion", "counts": "Any."}
+    cards = (card, of_folders, {**of_folders, "finding": None}, {**card, "finding": found})
+    assert ["hemorrhage", "", "", "ischemia"] == [replace(tiny, card=one).finding_key for one in cards]
+
+
+def test_the_served_digest_changes_with_what_decides(models: Path) -> None:
+    """Other words, tables and fold fits leave it; thresholds, calibration, recipe and networks change it."""
+    tiny = write_tiny_experiment(models, calibrated=True)
+    kept = add_files(update_card(tiny, {"summary": "Other words."}), {"note.txt": b"new"})
+    calibration = copy.deepcopy(tiny.card["calibration"])
+    calibration["keras"]["fitted_on"] = "other words"
+    kept = update_card(kept, {"calibration": calibration})
+    assert tiny.digest != kept.digest
+    assert tiny.served_digest == kept.served_digest
+    calibration["keras"]["served"]["intercept"] += 0.1
+    points = copy.deepcopy(tiny.card["operating_points"])
+    points["pytorch"]["patient"]["f1"] = 0.123
+    changes: tuple[dict[str, Any], ...] = (
+        {"calibration": calibration},
+        {"operating_points": points},
+        {"default_operating_point": "f1"},
+        {"recipe": {**tiny.card["recipe"], "level_hu": 41.0}},
+        {"files": {**tiny.card["files"], "keras/model.onnx": "0" * 64}},
+    )
+    changed = {replace(tiny, card={**tiny.card, **change}).served_digest for change in changes}
+    assert 5 == len(changed - {tiny.served_digest})
+    networks = [replace(tiny, card={**tiny.card, **change}).networks_digest for change in changes]
+    assert [True] * 3 + [False] * 2 == [digest == tiny.networks_digest for digest in networks]
+
+
+def test_a_new_gate_makes_validations_old(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The networks' digest covers the regression of the gate, its rules and the weights that turn heads."""
+    tiny = write_tiny_experiment(models)
+    learned = {"files": {**tiny.card["files"], FAMILIARITY_FILE: "0" * 64}}
+    digests = {tiny.networks_digest, replace(tiny, card={**tiny.card, **learned}).networks_digest}
+    for change in ("other rules", "other weights"):
+        monkeypatch.setattr("core.gate.digest_gate", lambda said=change: said)
+        digests.add(tiny.networks_digest)
+    assert 4 == len(digests)
 
 
 def test_the_digest_is_that_of_the_card(tiny: Experiment) -> None:

@@ -56,7 +56,7 @@ def test_a_checkout_knows_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_experiments_and_tags_go_to_the_users_folder(own: Path) -> None:
-    """Experiments, trainings and tags are written to the user's data folder."""
+    """Experiments, training runs and tags are written to the user's data folder."""
     assert own == models_root()
     assert own / "annotations.sqlite" == annotations_path()
     assert not own.exists()
@@ -82,7 +82,7 @@ def test_the_variables_win(own: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert ["other"] == [experiment.name for experiment in list_experiments()[0]]
     assert elsewhere / "annotations.sqlite" == annotations_path()
     assert not is_taken("shipped", elsewhere)
-    # The queue sets this variable to the user's own folder for the trainings that it starts.
+    # The queue sets this variable to the user's own folder for the training runs that it starts.
     monkeypatch.setenv("STROKE_CT_MODELS", str(own))
     assert ["shipped"] == [experiment.name for experiment in list_experiments()[0]]
     monkeypatch.setenv("STROKE_CT_ANNOTATIONS", str(tmp_path / "tags.sqlite"))

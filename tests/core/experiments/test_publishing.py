@@ -141,6 +141,29 @@ def test_add_files_replaces_what_it_added(tiny: Experiment) -> None:
     assert 0.7 == added.robustness()["auroc"][0]
 
 
+def test_changes_keep_what_others_changed_meanwhile(tiny: Experiment) -> None:
+    """An experiment that was read before another change keeps that change, of the card and of files."""
+    update_card(tiny, {"summary": "Newer."})
+    add_files(tiny, {"robustness.csv": ROBUSTNESS})
+    changed = update_card(tiny, {"limits": ["A limit."]})
+    assert "Newer." == changed.card["summary"]
+    assert changed.robustness() is not None
+
+
+def test_changes_of_a_retrained_experiment_are_refused(
+    built: tuple[Path, dict[str, Any]], tiny: Experiment
+) -> None:
+    """Results of networks that were replaced meanwhile are not stored with their successors."""
+    folder, card = built
+    (folder / "history.csv").write_bytes((folder / "history.csv").read_bytes() + b"\n")
+    write_experiment(folder, {**card, "name": "tiny"})
+    publish(folder, tiny.folder.parent, "tiny", replace=True)
+    with pytest.raises(ExperimentError, match="trained again"):
+        add_files(tiny, {"robustness.csv": ROBUSTNESS})
+    with pytest.raises(ExperimentError, match="trained again"):
+        update_card(tiny, {"summary": "Newer."})
+
+
 @pytest.mark.parametrize("stop", [2, 3])
 def test_add_files_leaves_a_whole_folder_when_it_fails(
     tiny: Experiment, monkeypatch: pytest.MonkeyPatch, stop: int

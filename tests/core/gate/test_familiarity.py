@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from core.gate.familiarity import (
     select_fold_features,
     unpack_familiarity,
 )
+from core.gate.head_ct import HeadCt
 from core.imaging.preprocessing import Recipe, prepare
 from core.measurements.feature_space import measure_features
 from core.synthetic.phantoms import render_phantom, write_phantom_dataset
@@ -173,6 +175,24 @@ def test_the_file_restores_the_reference_values(features: np.ndarray) -> None:
     np.testing.assert_array_equal(found.hashes, again.hashes)
     assert (found.limit, found.farthest) == (again.limit, again.farthest)
     np.testing.assert_allclose(found.distances(served), again.distances(served), atol=0.01)
+    assert again.head_ct is None
+
+
+def test_the_file_holds_the_regression_of_the_gate(features: np.ndarray) -> None:
+    """Weights for every framework are stored; for some frameworks only, or not finite, they are refused."""
+    served = {"pytorch": features, "keras": features}
+    slices = _slices(400)[["fold_0"]]
+    plain = fit_familiarity(slices, served, np.zeros((400, 32), np.uint8))
+    weights = np.arange(31, dtype=np.float32)
+    full = replace(plain, head_ct=HeadCt({"pytorch": weights, "keras": -weights}))
+    again = unpack_familiarity(pack_familiarity(full), list(served), 1)
+    assert again.head_ct is not None
+    assert full.head_ct is not None
+    np.testing.assert_array_equal(full.head_ct.scores(served), again.head_ct.scores(served))
+    for wrong in ({"pytorch": weights}, {"pytorch": weights, "keras": weights * np.nan}):
+        data = pack_familiarity(replace(plain, head_ct=HeadCt(wrong)))
+        with pytest.raises(ValueError, match="weights of the gate"):
+            unpack_familiarity(data, list(served), 1)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-5], lambda data: b"{}", lambda data: b""])

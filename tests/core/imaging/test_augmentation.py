@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import StrokeError
-from core.imaging.augmentation import Augmentation, augment_many
+from core.imaging.augmentation import Augmentation, augment_many, move_masks
 from core.imaging.preprocessing import Recipe, prepare
 from core.synthetic.phantoms import render_phantom
 
@@ -37,14 +38,14 @@ def phantoms(n: int = 6, channels: Any = "gray") -> np.ndarray:
 
 
 def squares(n: int = 40, gray: int = 200) -> np.ndarray:
-    """The same bright square, right of the centre, on air: (n, 64, 64, 1) uint8."""
+    """The same bright square, right of the center, on air: (n, 64, 64, 1) uint8."""
     images = np.zeros((n, 64, 64, 1), np.uint8)
     images[:, 26:38, 36:48] = gray
     return images
 
 
 def centers(images: np.ndarray) -> np.ndarray:
-    """(n, 2) row and column of the centre of brightness."""
+    """(n, 2) row and column of the center of brightness."""
     weight = images[..., 0].astype(float)
     rows, columns = np.mgrid[: images.shape[1], : images.shape[2]]
     total = weight.sum((1, 2))
@@ -118,7 +119,7 @@ def test_flip_mirrors_half_of_the_images_exactly() -> None:
 
 
 def test_rotation_turns_about_the_centre_both_ways() -> None:
-    """The square keeps its distance from the centre and is turned by angles that fill the bounds."""
+    """The square keeps its distance from the center and is turned by angles that fill the bounds."""
     y, x = (centers(augment_many(squares(), only(rotation_degrees=30), seed=0)) - 31.5).T
     np.testing.assert_allclose(np.hypot(y, x), 10, atol=0.1)
     angles = np.degrees(np.arctan2(y, x))
@@ -136,7 +137,7 @@ def test_translation_shifts_both_ways_in_both_directions() -> None:
 
 
 def test_zoom_scales_about_the_centre() -> None:
-    """The square's distance from the centre and its area grow and shrink together, within the bounds."""
+    """The square's distance from the center and its area grow and shrink together, within the bounds."""
     zoomed = augment_many(squares(), only(zoom=0.3), seed=0)
     scale = (centers(zoomed)[:, 1] - 31.5) / 10
     assert 0.69 < scale.min() < 0.8
@@ -235,3 +236,20 @@ def test_numbers_that_do_not_match_the_images_are_refused() -> None:
     """Each image needs its number."""
     with pytest.raises(StrokeError, match="one number"):
         augment_many(phantoms(3), EVERYTHING, seed=0, numbers=np.arange(2))
+
+
+def test_masks_move_with_their_images() -> None:
+    """A mask of the square is moved as the square is, whatever happens to the grays."""
+    images, numbers = squares(24), np.arange(24) * 10**15
+    still = replace(EVERYTHING, brightness=0, contrast=0, noise=0, blur=0)
+    moved = augment_many(images, still, seed=3, numbers=numbers)[..., 0] >= 100
+    masks = move_masks(images[..., 0] > 0, EVERYTHING, seed=3, numbers=numbers)
+    assert (masks != moved).sum((1, 2)).max() <= 1
+    assert (masks != move_masks(images[..., 0] > 0, EVERYTHING, seed=3)).any()
+
+
+def test_masks_stay_where_nothing_moves() -> None:
+    """Without a change of place the same masks are returned; a blank mask stays blank."""
+    masks = squares(3)[..., 0] > 0
+    assert move_masks(masks, only(brightness=0.2, noise=0.1), seed=0) is masks
+    assert not move_masks(np.zeros_like(masks), EVERYTHING, seed=0).any()

@@ -36,7 +36,7 @@ def dot() -> np.ndarray:
 
 
 def centre(pixels: np.ndarray) -> tuple[float, float]:
-    """Row and column of the centre of mass."""
+    """Row and column of the center of mass."""
     row, column = ndimage.center_of_mass(pixels)
     return float(row), float(column)
 
@@ -75,7 +75,7 @@ def test_blur_is_gaussian(dot: np.ndarray) -> None:
 
 
 def test_rotation_turns_about_the_centre(dot: np.ndarray) -> None:
-    """The rotation is counterclockwise: a point 30 pixels right of the centre goes up by 30 sin 15°."""
+    """The rotation is counterclockwise: a point 30 pixels right of the center goes up by 30 sin 15°."""
     for degrees in (15, -15):
         row, column = centre(change(dot, "rotation", degrees))
         angle = np.deg2rad(degrees)
@@ -115,7 +115,7 @@ def test_translation_shifts_right_and_down(gray: np.ndarray) -> None:
 
 
 def test_scale_is_about_the_centre(dot: np.ndarray) -> None:
-    """Distances from the centre grow by the factor, areas by its square; a smaller picture gets a margin."""
+    """Distances from the center grow by the factor, areas by its square; a smaller picture gets a margin."""
     for factor in (0.9, 1.1):
         scaled = change(dot, "scale", factor)
         assert (50, 50 + 30 * factor) == pytest.approx(centre(scaled), abs=0.3)

@@ -40,7 +40,7 @@ def disc(height: int, width: int, row: float, column: float, radius: float, gray
 
 @pytest.mark.parametrize(("channels", "n_channels"), [("gray", 1), ("rgb", 3)])
 @pytest.mark.parametrize("framing", ["whole", "head"])
-@pytest.mark.parametrize("intensity", ["unit", "tissue"])
+@pytest.mark.parametrize("intensity", ["unit", "tissue", "brain"])
 @pytest.mark.parametrize("shape", [(256, 256), (40, 333), (190, 70)])
 def test_prepared_images_have_the_recipe_s_form(
     channels: Any, n_channels: int, framing: Any, intensity: Any, shape: tuple[int, int]
@@ -74,7 +74,7 @@ def test_prepare_many_is_prepare_on_each() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_find_head_frames_a_phantom(seed: int) -> None:
-    """The square holds the phantom's bright pixels with a small margin, centred on the longer side."""
+    """The square holds the phantom's bright pixels with a small margin, centered on the longer side."""
     pixels = render_phantom(np.random.default_rng(seed), lesion=False, size=256).pixels
     rows, columns = np.nonzero(pixels > 0.5)
     top, left, side = find_head(pixels)
@@ -87,7 +87,7 @@ def test_find_head_frames_a_phantom(seed: int) -> None:
 
 
 def test_find_head_measures_a_disc() -> None:
-    """A disc of radius 60 at (120, 170) gives a square of 1.08 times its diameter around its centre."""
+    """A disc of radius 60 at (120, 170) gives a square of 1.08 times its diameter around its center."""
     top, left, side = find_head(disc(256, 320, 120, 170, 60))
     assert 1.08 * 121 == pytest.approx(side, abs=5)
     assert 120 == pytest.approx(top + side / 2, abs=2.5)
@@ -195,7 +195,7 @@ def test_tissue_normalisation_leaves_pictures_without_tissue() -> None:
 
 
 def test_frame_has_the_gray_values_of_the_slice() -> None:
-    """`to_frame` does not normalise: heat maps are shown on the slice's own gray values."""
+    """`to_frame` does not normalize: heat maps are shown on the slice's own gray values."""
     tissue = Recipe(size=96, channels="rgb", framing="head", intensity="tissue")
     frame = to_frame(phantom(), tissue)
     assert (96, 96) == frame.shape
@@ -203,9 +203,9 @@ def test_frame_has_the_gray_values_of_the_slice() -> None:
 
 
 @pytest.mark.parametrize("channels", ["gray", "rgb"])
-@pytest.mark.parametrize("intensity", ["unit", "tissue"])
+@pytest.mark.parametrize("intensity", ["unit", "tissue", "brain"])
 def test_preparing_is_framing_then_preparing_the_frame(channels: Any, intensity: Any) -> None:
-    """`prepare` is `to_frame` followed by `prepare_frame`, which alone normalises and forms channels."""
+    """`prepare` is `to_frame` followed by `prepare_frame`, which alone normalizes and forms channels."""
     recipe = Recipe(size=96, channels=channels, framing="head", intensity=intensity)
     frame = to_frame(phantom(), recipe)
     image = prepare_frame(frame, recipe)

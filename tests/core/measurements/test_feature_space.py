@@ -40,7 +40,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture
 def experiment(models: Path, phantoms: Dataset) -> Experiment:
-    """Two folds on the phantoms; the features of the tiny networks are the picture, pooled: 2 x 32."""
+    """Two folds on the phantoms; the features of each fold's network are the picture, pooled."""
     return write_tiny_experiment(
         models, table=phantoms.table, fingerprint=phantoms.fingerprint, folds=N_FOLDS
     )
@@ -56,11 +56,10 @@ def _pool(pixels: np.ndarray, experiment: Experiment) -> np.ndarray:
 def test_neighbours_are_training_slices_of_the_fold_that_tested_the_slice(
     experiment: Experiment, phantoms: Dataset
 ) -> None:
-    """Neighbours have the largest cosines in the features of the fold's network, after centring."""
+    """Neighbors have the largest cosines in the features of the fold's network, after centering."""
     table, _ = measure_features(experiment, phantoms)
     slices = experiment.slices()
     features = np.stack([_pool(read_pixels(phantoms, file), experiment) for file in slices["file"]])
-    half = features.shape[1] // N_FOLDS
     n_tested = 0
     for row in range(len(slices)):
         (fold,) = [k for k in range(N_FOLDS) if slices[f"fold_{k}"][row] == "test"] or [None]
@@ -70,8 +69,7 @@ def test_neighbours_are_training_slices_of_the_fold_that_tested_the_slice(
             continue
         n_tested += 1
         trained = slices[f"fold_{fold}"] == "train"
-        own = features[:, fold * half : (fold + 1) * half]
-        own = own - own[trained].mean(axis=0)
+        own = features - features[trained].mean(axis=0)
         cosine = own @ own[row] / (np.linalg.norm(own, axis=1) * np.linalg.norm(own[row]))
         cosine[~trained] = -2
         assert N_NEIGHBOURS == len(found)
@@ -135,7 +133,7 @@ def test_features_that_do_not_vary_have_no_map() -> None:
 
 
 def test_one_fold_compares_its_test_slices_with_its_training(models: Path, phantoms: Dataset) -> None:
-    """With a single fold only its test slices have neighbours, and all slices have coordinates."""
+    """With a single fold only its test slices have neighbors, and all slices have coordinates."""
     single = write_tiny_experiment(
         models, "single", table=phantoms.table, fingerprint=phantoms.fingerprint, folds=1
     )

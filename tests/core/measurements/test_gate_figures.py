@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 from core.errors import ExperimentError, ScanError
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files, find_experiment
 from core.gate.familiarity import FAMILIARITY_FILE, Familiarity, Space, pack_familiarity
+from core.gate.head_ct import HeadCt
 from core.measurements.gate_figures import compute_shares, measure_gate, store_gate
 from core.synthetic.phantoms import render_phantom, save_phantom
 from tests.builders import write_tiny_experiment
@@ -65,6 +66,19 @@ def test_each_slice_is_counted_once(tiny: Experiment, heads: Path, photographs: 
     assert [(done, 11) for done in range(1, 12)] == steps
 
 
+def test_each_of_several_sources_has_its_row(
+    tiny: Experiment, heads: Path, photographs: Path, tmp_path: Path
+) -> None:
+    """Two folders of head CT are counted together and each alone, under the folder's name."""
+    second = tmp_path / "second"
+    second.mkdir()
+    save_phantom(render_phantom(np.random.default_rng(0), lesion=True, size=256), second / "Q7.png")
+    found = measure_gate(tiny, [heads, second], [photographs])
+    assert ["head_ct", "other", "head_ct: heads", "head_ct: second"] == found["kind"].to_list()
+    assert [5, 1, 4, 1] == found["n"].to_list()
+    assert [5, 1, 4, 1] == [one["n"] for one in compute_shares(found).values()]
+
+
 def test_a_volume_counts_by_its_slices(tiny: Experiment, photographs: Path, tmp_path: Path) -> None:
     """Every slice of a volume in Hounsfield units is judged, in the networks' window."""
     gray = np.stack(
@@ -96,10 +110,10 @@ def test_counts_are_stored_without_names(tiny: Experiment, heads: Path, photogra
 
 
 def test_rows_of_other_images_are_added(tiny: Experiment, heads: Path, photographs: Path) -> None:
-    """A measurement of other images replaces no row of the first, and describes the images."""
+    """A measurement of other images replaces no row that was stored meanwhile, and describes the images."""
     first = store_gate(tiny, tabulate(COUNTS))
     table = measure_gate(first, [heads], [photographs], images="kept_aside", what="Three heads.")
-    stored = store_gate(first, table).gate()
+    stored = store_gate(tiny, table).gate()
     assert [["development", ""]] * 2 + [["kept_aside", "Three heads."]] * 2 == [
         list(row) for row in stored[["images", "what"]].to_numpy()
     ]
@@ -107,7 +121,7 @@ def test_rows_of_other_images_are_added(tiny: Experiment, heads: Path, photograp
 
 
 def test_features_are_used(models: Path, heads: Path, photographs: Path) -> None:
-    """Heads far from the training slices are refused, although their pictures are accepted."""
+    """Slices whose features are unlike head CT are refused, although their pictures are accepted."""
     single = write_tiny_experiment(models, folds=1)
     space = Space(
         *(np.ones(n, np.float32) for n in (64, 64)),
@@ -116,7 +130,8 @@ def test_features_are_used(models: Path, heads: Path, photographs: Path) -> None
         1.0,
     )
     spaces = {name: (space,) for name in single.frameworks}
-    never = Familiarity(spaces, 1e-6, 1e-6, np.empty((0, 32), np.uint8))
+    unlike = HeadCt({name: np.append(np.zeros(64), -9).astype(np.float32) for name in spaces})
+    never = Familiarity(spaces, 1e-6, 1e-6, np.empty((0, 32), np.uint8), unlike)
     strict = add_files(single, {FAMILIARITY_FILE: pack_familiarity(never)})
     counted = [measure_gate(one, [heads], [photographs])["refuse"].tolist() for one in (single, strict)]
     assert [[1, 1], [4, 1]] == counted

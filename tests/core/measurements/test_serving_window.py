@@ -15,8 +15,8 @@ from core.experiments import Experiment, add_files
 from core.gate.familiarity import FAMILIARITY_FILE, fit_familiarity, hash_image, pack_familiarity
 from core.imaging.preprocessing import prepare
 from core.measurements.serving_window import CENTERS_HU, WIDTHS_HU, compare_windows
-from core.models.onnx_model import ServedModel
 from core.scans.windows import Window, window_hu
+from core.serving.model import ServedModel
 from tests.builders import write_tiny_experiment
 from tests.scan_files import write_nifti
 

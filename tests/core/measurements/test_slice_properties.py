@@ -18,10 +18,15 @@ from core.measurements.slice_properties import (
     measure_properties,
     measure_spread,
     name_regions,
+    store_properties,
 )
+from core.sources.source_thresholds import set_thresholds
 from core.synthetic.phantom_anatomy import sample_head
 from core.synthetic.phantoms import render_phantom, write_phantom_dataset
+from core.training.card import describe_results
+from tests.builders import write_tiny_experiment, write_tiny_validation
 from tests.core.real_data import needs_real_data, real_folder
+from tests.manifest_files import write_lines
 
 N_SLICES = 20
 HEAD = Recipe(size=96, channels="gray", framing="head")
@@ -130,3 +135,45 @@ def test_the_published_set_is_unwrapped() -> None:
     ]
     assert places["position"].notna().all()
     assert 21 == len(wrapped)
+
+
+def test_slices_of_unknown_patients_are_no_series(tmp_path: Path) -> None:
+    """In a manifest, slices without a patient get no position, however many there are."""
+    write_phantom_dataset(tmp_path, n_patients=2, slices_per_patient=8, size=64)
+    files = index_dataset(tmp_path).table["file"].to_list()
+    lines = [f"{file},{'' if place < 8 else 'one'}" for place, file in enumerate(files)]
+    measured = measure_properties(index_dataset(write_lines(tmp_path / "set.csv", "file,patient", *lines)))
+    position = measured.set_index("file")["position"]
+    assert position[files[:8]].isna().all()
+    assert position[files[8:]].notna().all()
+
+
+@pytest.mark.parametrize("sources", [False, True])
+def test_patients_get_thresholds_for_the_slices_that_count(tmp_path: Path, sources: bool) -> None:
+    """Once it is known which slices count, all rules choose anew for patients, but not for slices."""
+    experiment = write_tiny_experiment(tmp_path, calibrated=True)
+    if sources:
+        write_tiny_validation(experiment, "north", n_patients=80, n_slices=4)
+        experiment = set_thresholds(experiment)
+    table = experiment.slices()[["file"]].assign(brightness=0.5, position=0.5, level="middle")
+    known = store_properties(experiment, table.assign(brain_visible=np.arange(len(table)) % 2))
+    described = describe_results(known.predictions(), known.frameworks)
+    for framework in known.frameworks:
+        before, after = (one.card["operating_points"][framework] for one in (experiment, known))
+        assert before["slice"] == after["slice"]
+        assert before["patient"] != after["patient"]
+        for key in ("operating_points", "review_bands"):
+            chosen = dict(known.card[key][framework]["patient"])
+            if sources:
+                again = set_thresholds(known).card[key][framework]["patient"]["sources"]
+                assert again == chosen.pop("sources")
+            expected = described[key][framework]["patient"]
+            assert {rule: pytest.approx(value) for rule, value in expected.items()} == chosen
+
+
+def test_the_same_properties_change_no_threshold(tmp_path: Path) -> None:
+    """If every slice counts, as before, only the table is added."""
+    experiment = write_tiny_experiment(tmp_path, calibrated=True)
+    table = experiment.slices()[["file"]].assign(brightness=0.5, position=0.5, level="middle")
+    known = store_properties(experiment, table.assign(brain_visible=1))
+    assert {**known.card, "files": 0} == {**experiment.card, "files": 0}

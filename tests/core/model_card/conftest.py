@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,16 @@ from core.evaluation.conditions import HEAD_REGIONS
 from core.experiments import OPTIONAL_TABLES, Experiment, add_files
 from core.model_card.facts import Facts, gather_facts
 from tests.builders import write_tiny_experiment
+from tests.recall import recall_evaluations
 
 N_RESAMPLES = 50
+
+
+@pytest.fixture(scope="package", autouse=True)
+def evaluate_once() -> Iterator[None]:
+    """Evaluate the same predictions once for all tests."""
+    with recall_evaluations():
+        yield
 
 
 @pytest.fixture

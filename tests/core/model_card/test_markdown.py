@@ -1,14 +1,18 @@
-"""Parts of Markdown."""
+"""Parts of Markdown, and the templates: each is used, and a missing fact is an error."""
 
 from __future__ import annotations
 
 import doctest
 import re
+from pathlib import Path
 
 import pytest
+from jinja2 import UndefinedError
 
 from core.model_card import markdown
-from core.model_card.markdown import Style, figure_table, format_figure, p_value, plain, table
+from core.model_card.markdown import Style, figure_table, format_figure, p_value, plain, render, table
+
+PACKAGE = Path(__file__).parents[3] / "core" / "model_card"
 
 
 def test_examples_in_docstrings_hold() -> None:
@@ -38,6 +42,7 @@ def test_plain_makes_no_links_icons_or_lines() -> None:
         (-0.02, [-0.45, 0.32], "number", "-0.02 [-0.45 to 0.32]"),
         (0.0161, [0.013, 0.047], "fine", "0.016 [0.013-0.047]"),
         (-0.0001, [-0.0002, 0.0001], "difference", "+0.000 [+0.000 to +0.000]"),
+        (-0.0372, [-0.103, 0.0149], "points", "-3.7 points [-10.3 to +1.5]"),
     ],
 )
 def test_figures_are_formatted_with_their_intervals(
@@ -78,3 +83,28 @@ def test_tables_have_one_width() -> None:
 def test_small_p_values_are_bounded() -> None:
     """A p-value below 0.001 is given as a bound."""
     assert ["< 0.001", "= 0.001", "= 0.746"] == [p_value(p) for p in (0.00099, 0.001, 0.7456)]
+
+
+def test_a_fact_that_is_not_there_is_an_error() -> None:
+    """A template with a missing fact raises."""
+    with pytest.raises(UndefinedError, match="'curves' is undefined"):
+        render("net-benefit")
+
+
+def test_a_part_that_says_nothing_leaves_no_gap() -> None:
+    """Between paragraphs there is one blank line, and there is none at the ends."""
+    empty = dict.fromkeys(("shared", "worst_patients", "missed_patients", "worst_subgroups"), "")
+    first, errors, last = render("failures", errors="table", **empty).split("\n\n")
+    assert "table" == errors
+    assert first.startswith("Errors on slices")
+    assert last.startswith("No radiologist")
+
+
+def test_every_template_is_used() -> None:
+    """The templates are those that the package's modules name."""
+    named = [
+        name
+        for path in PACKAGE.glob("*.py")
+        for name in re.findall(r'render\(\s*"([a-z-]+)"', path.read_text(encoding="utf-8"))
+    ]
+    assert {path.name for path in (PACKAGE / "templates").iterdir()} == {f"{name}.md.j2" for name in named}

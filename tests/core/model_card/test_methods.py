@@ -11,7 +11,7 @@ from core.experiments import update_card
 from core.imaging import preprocessing
 from core.model_card import methods
 from core.model_card.facts import Facts
-from core.models.architecture import ARCHITECTURES
+from core.models.architectures import ARCHITECTURES
 from tests.core.model_card.conftest import cells
 
 
@@ -36,7 +36,7 @@ def test_layers_are_read_off_the_card(facts: Facts) -> None:
         {"layer": "Something[new]", "depth": None, "rate": 0.25},
     ]
     text = methods.describe_networks(_with(facts, layers=layers))
-    assert ["1", "Convolution", "filters 16, kernel 3, normalise yes"] == cells(text, "1")
+    assert ["1", "Convolution", "filters 16, kernel 3, batch normalization yes"] == cells(text, "1")
     assert ["2", r"Something\[new\]", "depth none, rate 0.25"] == cells(text, "2")
 
 
@@ -68,7 +68,7 @@ def test_planted_hemorrhages_are_described(facts: Facts) -> None:
     """Synthetic positives are described if the networks trained on them, and only then."""
     assert "Synthetic" not in methods.describe_training(facts)
     planted = _with(facts, protocol={**facts.protocol, "augmentation": {"planted": 0.75}})
-    assert "their number is 75.0 % of that of the training slices" in methods.describe_training(planted)
+    assert "there are 75.0 % as many of them as training slices" in methods.describe_training(planted)
 
 
 def test_an_older_record_says_what_is_not_recorded(facts: Facts) -> None:

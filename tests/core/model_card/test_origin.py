@@ -99,3 +99,23 @@ def test_the_published_set_is_described(models: Path) -> None:
     assert "- Ischemic stroke: the data contain none" in origin.describe_use(facts)
     assert "radiologists" in origin.describe_labels(facts)
     assert "core download" in origin.describe_availability(facts)
+
+
+def test_the_sources_of_a_manifest_are_named(facts: Facts) -> None:
+    """Titles, terms and counts of sources, what was left out, and what silence means stand in the card."""
+    silence = {"hemorrhage": {"means": "presumed absent", "reason": "reports name bleedings"}}
+    source = {"name": "A", "title": "A hospital", "terms": "free", "n_slices": 40, "n_positive": 8}
+    facts.card["dataset"] |= {
+        "sources": [source | {"silence": silence}],
+        "left_out": {"kept part": 7},
+        "n_unknown_patients": 3,
+    }
+    data = origin.describe_data(facts)
+    assert ["A hospital", "40", "8", "free"] == cells(data, "A hospital")
+    assert "Left out: 7 slices (kept part)" in data
+    assert "The patients of 3 slices are unknown" in data
+    assert "class folders" not in data
+    labels = origin.describe_labels(facts)
+    assert "an empty label of hemorrhage is presumed absent: reports name bleedings" in labels
+    assert "as the manifest gives it" in labels
+    assert "gaps in the file numbers" not in labels

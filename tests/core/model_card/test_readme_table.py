@@ -14,6 +14,7 @@ from core.model_card.readme_table import render_figures, replace_figures
 from tests.builders import write_tiny_experiment
 
 ALL = "<!-- all figures: written by `make figures` -->"
+ELSEWHERE = "<!-- main figures elsewhere: written by `make figures` -->"
 MAIN = "<!-- main figures: written by `make figures` -->"
 END = "<!-- end of figures -->"
 
@@ -109,3 +110,11 @@ def test_a_text_without_both_marks_is_refused(text: str) -> None:
         replace_figures(text, [])
     for mark in (ALL, MAIN, END):
         assert mark in str(error.value)
+
+
+def test_a_text_may_have_several_tables(tiny: Experiment) -> None:
+    """Each table between its own marks is replaced."""
+    text = f"{MAIN}{END} between {ELSEWHERE}\n| old |\n{END} after"
+    first = f"{MAIN}\n{render_figures([tiny], True)}\n{END}"
+    expected = f"{first} between {ELSEWHERE}\nNo validation is stored.\n{END} after"
+    assert expected == replace_figures(text, [tiny])

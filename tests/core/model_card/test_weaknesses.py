@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from core.datasets.kaggle import KNOWN_DATASET
 from core.evaluation.subgroups import measure_subgroups
 from core.experiments import add_files
@@ -114,6 +116,17 @@ def test_images_kept_aside_have_figures_of_their_own(measured: Facts) -> None:
     _, after = text.split("**Images kept aside** while the limits were set. Dogs.")
     assert "2: 50.0 %" in cells(after, "head CT")[-1]
     assert "not recorded" not in text
+
+
+def test_what_was_left_out_of_learning_is_given_by_source(measured: Facts) -> None:
+    """Slices judged by features alone have their own paragraph; sources are named."""
+    rows = measured.experiment.gate().assign(images="left_out", what="Each.", n=4, read=2, warn=1, refuse=1)
+    source = rows[rows["kind"] == "head_ct"].assign(kind="head_ct: north")
+    learned = store_gate(measured.experiment, pd.concat([rows, source]))
+    text = weaknesses.describe_gate(dataclasses.replace(measured, experiment=learned))
+    _, after = text.split("**Images left out** while the regression was fitted. Each.")
+    assert ["north", "4", "2: 50.0 %"] == [cell.split(" [")[0] for cell in cells(after, "north")[:3]]
+    assert 2 == text.count("3 files could not be read")
 
 
 def test_failures_are_counted(facts: Facts) -> None:

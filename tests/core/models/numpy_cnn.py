@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from core.imaging.preprocessing import Recipe
-from core.models.architecture import ARCHITECTURES, Architecture
-from core.models.contract import CNN
+from core.models.architecture import Architecture
+from core.models.architectures import ARCHITECTURES
+from core.models.contract import CNN, CellTargets, Inputs
 from core.training.fitting import cross_entropy
 
 SMALL = replace(
@@ -27,7 +28,7 @@ SMALL = replace(
 class MeanGray:
     """Logistic regression on an image's mean gray, by gradient descent with momentum and random noise.
 
-    Momentum is the optimiser's state; noise from the epoch's seed takes the place of augmentation. A resumed
+    Momentum is the optimizer's state; noise from the epoch's seed takes the place of augmentation. A resumed
     training equals an uninterrupted one only when both are restored.
     """
 
@@ -52,7 +53,7 @@ class MeanGray:
 
     def train_epoch(
         self,
-        images: np.ndarray,
+        images: Inputs,
         y_true: np.ndarray,
         sample_weight: np.ndarray,
         *,
@@ -60,6 +61,7 @@ class MeanGray:
         learning_rate: float,
         seed: int,
         on_batch: Callable[[int], None],
+        cells: CellTargets | None = None,
     ) -> tuple[float, float]:
         """See core.models.contract."""
         self.seen_weights.append(sample_weight)
@@ -78,9 +80,9 @@ class MeanGray:
             on_batch(start + len(batch))
         return float(np.mean(losses)), float(np.mean(hits))
 
-    def predict_probability(self, images: np.ndarray) -> np.ndarray:
+    def predict_probability(self, images: Inputs) -> np.ndarray:
         """See core.models.contract."""
-        probability: np.ndarray = 1 / (1 + np.exp(-self._inputs(images) @ self.weights))
+        probability: np.ndarray = 1 / (1 + np.exp(-self._inputs(images[:]) @ self.weights))
         return probability
 
     def explain(self, images: np.ndarray) -> np.ndarray:
@@ -120,12 +122,12 @@ class Scripted(MeanGray):
         super().__init__(architecture)
         self.script = script
 
-    def train_epoch(self, images: np.ndarray, y_true: np.ndarray, *_: Any, **__: Any) -> tuple[float, float]:
+    def train_epoch(self, images: Inputs, y_true: np.ndarray, *_: Any, **__: Any) -> tuple[float, float]:
         """Count the epoch."""
         self.weights = self.weights + 1
         return 0.5, 0.5
 
-    def predict_probability(self, images: np.ndarray) -> np.ndarray:
+    def predict_probability(self, images: Inputs) -> np.ndarray:
         """Return probabilities with the loss of the script for every image."""
         right = np.exp(-self.script[int(self.weights[0]) - 1])
-        return np.where(images.mean(axis=(1, 2, 3)) > 127, right, 1 - right)
+        return np.where(images[:].mean(axis=(1, 2, 3)) > 127, right, 1 - right)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import ExperimentError, StrokeError
-from core.models.architecture import get_architecture
+from core.models.architectures import get_architecture
 from core.models.backbone import BACKBONES, Backbone, Block, get_backbone, stack_blocks
 from core.models.layers import FrozenBackbone
 

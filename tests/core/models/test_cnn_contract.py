@@ -11,27 +11,28 @@ import numpy as np
 import pytest
 
 from core.frameworks import FRAMEWORKS
-from core.models.architecture import ARCHITECTURES
+from core.models.architectures import ARCHITECTURES
 from core.models.backbone import Backbone
 from tests.core.models.test_backbone import make_backbone
 
 ROOT = Path(__file__).parents[3]
 
 _BODY = r"""
-import json, sys, tempfile
+import importlib, json, shutil, sys, tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from core.errors import ExperimentError, ParityError, TrainingError
 from core.frameworks import BY_NAME
 from core.training import child
-from core.models.architecture import ARCHITECTURES, Augmentation
+from core.models.architectures import ARCHITECTURES, Augmentation
 from core.models.backbone import BACKBONES
-from core.models.contract import build_cnn
-from core.models.layers import FrozenBackbone
-from core.models.onnx_model import ServedModel
+from core.models.contract import CellTargets, build_cnn
+from core.models.layers import Convolution, Dropout, FrozenBackbone, MaxPooling, MirroredDifference
+from core.serving.model import MemberModel, ServedModel
 from tests.core.models.test_backbone import make_backbone
 from tests.core.models.test_cnn_contract import make_images
 
@@ -40,14 +41,26 @@ folder = Path(tempfile.mkdtemp())
 rng = np.random.default_rng(0)
 found = {}
 
+framed = ARCHITECTURES["framed"]
+normalisation, *trained = framed.trained_layers
+features = (FrozenBackbone(), normalisation, MirroredDifference(), *trained)
+mirrored = replace(framed, features=features, members=2, cell_weight=0.5)
 for name, architecture in ARCHITECTURES.items():
-    architecture = replace(architecture, recipe=replace(architecture.recipe, size=64), batch_size=16)
+    # One of the 16 positions shows the lesion.
+    architecture = replace(
+        architecture, recipe=replace(architecture.recipe, size=64), batch_size=16,
+        strongest=min(architecture.strongest, 1),
+        members=min(architecture.members, 2),
+    )
     height, width, channels = architecture.recipe.shape
     images = rng.integers(90, 130, (48, height, width, channels)).astype(np.uint8)
     y_true = np.arange(48) % 2
     # The planted lesion: a bright square in the lower right quarter of every positive slice.
     images[y_true == 1, 40:52, 40:52, 0] = 250
     weight = np.ones(48)
+    cells = CellTargets(*np.ones((2, 48, 4, 4), np.uint8))
+    cells.lesion[:] = 0
+    cells.lesion[y_true == 1, 3, 3] = 1
 
     def read(cnn, some=images):
         return cnn.predict_probability(cnn.embed(some))
@@ -57,7 +70,7 @@ for name, architecture in ARCHITECTURES.items():
     def run(cnn, seed, learning_rate=2e-3):
         return cnn.train_epoch(
             inputs, y_true, weight, order=np.arange(48), learning_rate=learning_rate, seed=seed,
-            on_batch=lambda done: None,
+            on_batch=lambda done: None, cells=None if architecture.slice_weight else cells,
         )
 
     first, twin, moved = (build_cnn(framework, architecture, seed=3) for _ in range(3))
@@ -76,19 +89,40 @@ for name, architecture in ARCHITECTURES.items():
     run(first, 1), run(twin, 1)
     same_epoch = float(np.abs(read(first) - read(twin)).max())
     first.save_checkpoint(folder / "checkpoint")
-    restored = build_cnn(framework, architecture, seed=9)
-    restored.load_checkpoint(folder / "checkpoint")
-    run(first, 2), run(restored, 2)
-    resumed = float(np.abs(read(first) - read(restored)).max())
+    run(twin, 9)  # elsewhere than the checkpoint
+    twin.load_checkpoint(folder / "checkpoint")
+    run(first, 2), run(twin, 2)
+    resumed = float(np.abs(read(first) - read(twin)).max())
     for epoch in range(3, 40):
         loss, _ = run(first, epoch)
     probability = read(first)
-    first.save_weights(folder / f"weights{first.weights_suffix}")
-    restored.load_weights(folder / f"weights{first.weights_suffix}")
     path = folder / f"{name}.onnx"
     parity = child.export([first, twin], path, images)
     served = ServedModel(path).predict(images.astype(np.float32) / np.float32(255))
-    explained = (first.explain(images) + twin.explain(images)) / 2
+    alone = [first.explain(images), twin.explain(images)]
+    explained = sum(alone) / 2
+    # The networks of the file, by the names of its outputs and found as in a file without them.
+    named = MemberModel(path, 2)
+    graph = onnx.load(path)
+    for output in [one for one in graph.graph.output if "_" in one.name]:
+        graph.graph.output.remove(output)
+    older = folder / "older.onnx"
+    onnx.save(graph, older)
+    found_again = MemberModel(older, 2)
+    scaled = images.astype(np.float32) / np.float32(255)
+    members = [
+        [model.predict_member(scaled, k) for k in range(2)] for model in (named, found_again)
+    ]
+    own = max(
+        np.abs(answer.probability - read(cnn)).max()
+        for model in members for answer, cnn in zip(model, (first, twin))
+    )
+    apart = float(np.abs(read(first) - read(twin)).max())
+    own_heat = max(
+        np.abs(answer.heat - heat).max() for model in members for answer, heat in zip(model, alone)
+    )
+    first.save_weights(folder / f"weights{first.weights_suffix}")
+    twin.load_weights(folder / f"weights{first.weights_suffix}")
     heat = first.explain(images[1:2])[0]
     row, column = np.unravel_index(heat.argmax(), heat.shape)
     try:
@@ -107,8 +141,8 @@ for name, architecture in ARCHITECTURES.items():
         # A network whose export computes something else.
         framework = first.framework
 
-        def export_onnx(self, members, path):
-            twin.export_onnx([twin], path)
+        def export_onnx(self, members, target):
+            shutil.copyfile(path, target)
 
         def embed(self, images):
             return twin.embed(images)
@@ -130,13 +164,17 @@ for name, architecture in ARCHITECTURES.items():
         "shape": list(probability.shape),
         "range": bool(((probability >= 0) & (probability <= 1)).all()),
         "row_is_batch": float(np.abs(first_row - probability[:1]).max()) < 1e-5
-        if (first_row := read(restored, images[:1])) is not None else False,
-        "reload": float(np.abs(read(restored) - probability).max()) < 1e-6,
+        if (first_row := read(twin, images[:1])) is not None else False,
+        "reload": float(np.abs(read(twin) - probability).max()) < 1e-6,
         "learns": float(((probability >= 0.5) == y_true).mean()),
         "hottest_on_lesion": bool(row >= heat.shape[0] // 2 - 1 and column >= heat.shape[1] // 2 - 1),
         "parity": parity["max_difference"] < 1e-5,
         "heat_shape": list(served.heat.shape) == [48, *architecture.feature_shape[:2]],
         "heat_is_autograd": float(np.abs(served.heat - explained).max()) < 1e-3,
+        "members": float(own) < 1e-5 < apart,
+        "members_heat": float(own_heat) < 1e-3,
+        "members_named": sorted(value.name for value in onnx.load(path).graph.output)
+        == ["features", "heat", "heat_0", "heat_1", "probability", "probability_0", "probability_1"],
         "features": list(served.features.shape) == [48, 2 * architecture.n_vector],
         "inputs": list(inputs.shape) == [48, *architecture.input_shape],
         "not_finite": not_finite,
@@ -147,13 +185,99 @@ for name, architecture in ARCHITECTURES.items():
     }
 # Another backbone, selected by its name and built from its description.
 small = BACKBONES["small"] = make_backbone(folder)
-framed = ARCHITECTURES["framed"]
 features = (FrozenBackbone("small"), *framed.trained_layers)
 architecture = replace(framed, recipe=replace(framed.recipe, size=64), features=features, members=2)
 cnn = build_cnn(framework, architecture, seed=1)
 images = make_images()
 found["backbone"] = cnn.embed(images).tolist()
 found["backbone_parity"] = child.export([cnn], folder / "small.onnx", images)["max_difference"]
+
+
+# Masks and partial labels. Lesions are the cells of a bright square; half of the positive slices have a mask.
+def fit_cells(architecture, cells, n_epochs=1):
+    cnn = build_cnn(framework, architecture, seed=3)
+    cnn.adapt(inputs)
+    for epoch in range(n_epochs):
+        cnn.train_epoch(
+            inputs, y_true, weight, order=np.arange(48), learning_rate=2e-3, seed=epoch,
+            on_batch=lambda done: None, cells=cells,
+        )
+    return cnn
+
+rng = np.random.default_rng(0)
+images = rng.integers(90, 130, (48, 64, 64, 1)).astype(np.uint8)
+y_true, weight = np.arange(48) % 2, np.linspace(0.5, 2, 48)
+places = rng.integers(0, 3, (48, 2))
+lesion, known = np.zeros((2, 48, 4, 4), np.uint8)
+for k in np.flatnonzero(y_true):
+    row, column = places[k]
+    images[k, 16 * row : 16 * row + 24, 16 * column : 16 * column + 24] = 250
+    lesion[k, row, column] = 1
+known[(y_true == 0) | (np.arange(48) % 4 == 1)] = 1
+small = replace(mirrored, recipe=replace(framed.recipe, size=64), batch_size=16)
+inputs = build_cnn(framework, small, seed=3).embed(images)
+unknown = CellTargets(np.where(known, lesion, 1 - lesion), known)
+one, same, other, slices_only = (
+    fit_cells(small, cells).predict_probability(inputs)
+    for cells in (
+        CellTargets(lesion, known), unknown, CellTargets(1 - lesion, known), CellTargets(lesion, 0 * known)
+    )
+)
+plain = fit_cells(small, None).predict_probability(inputs)
+found["unknown_cells"] = float(np.abs(one - same).max())
+found["known_cells"] = float(np.abs(one - other).max())
+found["no_known_cell"] = float(np.abs(slices_only - plain).max())
+fitted = fit_cells(small, CellTargets(lesion, known), 30)
+hidden = np.flatnonzero((y_true == 1) & (known[:, 0, 0] == 0))
+heat = fitted.explain(images[hidden]).reshape(len(hidden), -1).argmax(1)
+row, column = heat // 4 - places[hidden, 0], heat % 4 - places[hidden, 1]
+found["looks_at_lesions"] = float(((row >= 0) & (row < 2) & (column >= 0) & (column < 2)).mean())
+
+# With one cell its evidence is the slice's logit, so that the loss is known.
+single = replace(
+    ARCHITECTURES["framed"], recipe=replace(framed.recipe, size=32), members=1, dropout=0.0,
+    features=(MaxPooling(32), Convolution(6, kernel=1)), cell_weight=0.7, cell_positive_weight=3.0,
+)
+cnn = build_cnn(framework, single, seed=5)
+images = rng.integers(0, 255, (16, 32, 32, 1)).astype(np.float32) / 255
+probability = cnn.predict_probability(images)
+shows, known = np.arange(16) % 3 == 0, np.arange(16) % 2 == 0
+each = -np.where(shows, 3.0 * np.log(probability), np.log1p(-probability))
+weight = np.linspace(1, 2, 16)
+cells = CellTargets(*(part.astype(np.float32).reshape(16, 1, 1) for part in (shows, known)))
+_, measured, _ = cnn._train_batch(images, shows.astype(np.float32), weight.astype(np.float32), cells)
+found["cell_loss"] = [measured, 0.7 * float((each * weight * known).sum() / (weight * known).sum())]
+
+# Members that are computed at once, and one by one.
+module = importlib.import_module(f"core.models.{framework}_joint")
+images, y_true, weight = make_images()[[0, 1] * 8], np.arange(16) % 2, np.ones(16)
+for name, own in {
+    "mirrored": (normalisation, MirroredDifference(), *trained[1:], MirroredDifference(), trained[-1]),
+    "separable": trained[-1:],
+    "on_images": (Convolution(4, kernel=1), Convolution(4, kernel=1, normalise=True), trained[-1]),
+}.items():
+    backbone = () if name == "on_images" else (FrozenBackbone(),)
+    architecture = replace(
+        small, features=(*backbone, *own), members=3, dropout=0.0, augmentation=Augmentation(),
+        cell_weight=0.0,
+    )
+    answers = []
+    for can_join in (module._can_join, lambda member: False):
+        before, module._can_join = module._can_join, can_join
+        cnn = build_cnn(framework, architecture, seed=1)
+        inputs = cnn.embed(images)
+        cnn.adapt(inputs)
+        losses = [
+            cnn.train_epoch(
+                inputs, y_true, weight, order=np.arange(16), learning_rate=1e-3, seed=1,
+                on_batch=lambda done: None,
+            )[0]
+            for epoch in range(3)
+        ]
+        answers.append(np.append(cnn.predict_probability(inputs), losses))
+        module._can_join = before
+    assert len(np.unique(answers[0].round(4))) > 3
+    found[f"jointly_{name}"] = float(np.abs(answers[0] - answers[1]).max())
 
 others = [library for one in BY_NAME.values() if one.name != framework for library in one.libraries]
 found["alone"] = not any(library in sys.modules for library in others)
@@ -174,6 +298,9 @@ _PROMISES = {
     "parity": True,
     "heat_shape": True,
     "heat_is_autograd": True,
+    "members": True,
+    "members_heat": True,
+    "members_named": True,
     "features": True,
     "inputs": True,
     "not_finite": "TrainingError",
@@ -192,7 +319,7 @@ def found(request: pytest.FixtureRequest) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("architecture", list(ARCHITECTURES))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("promise", _PROMISES)
 def test_keeps_the_contract(found: dict, architecture: str, promise: str) -> None:
     """Each CNN fulfils each point of core.models.contract for each architecture."""
@@ -214,6 +341,29 @@ def test_a_backbone_is_built_from_its_description(found: dict, tmp_path: Path) -
 def test_a_network_on_another_backbone_is_exported(found: dict) -> None:
     """The exported network gives the same probabilities as the native one."""
     assert found["backbone_parity"] < 1e-5
+
+
+def test_cells_teach_only_where_they_are_known(found: dict) -> None:
+    """Unknown cells change nothing, whatever they hold; known ones do; without any, only slices count."""
+    assert found["unknown_cells"] < 1e-5 < 1e-3 < found["known_cells"]
+    assert found["no_known_cell"] < 1e-5
+
+
+def test_masks_of_half_of_the_slices_show_where_to_look(found: dict) -> None:
+    """On slices whose mask is unknown, the strongest place is mostly in the lesion."""
+    assert found["looks_at_lesions"] >= 0.9
+
+
+def test_the_loss_of_cells_is_the_weighted_mean_of_the_known_ones(found: dict) -> None:
+    """The loss of cells equals the formula in NumPy, with weights of slices and of cells with the finding."""
+    measured, expected = found["cell_loss"]
+    assert expected == pytest.approx(measured, rel=1e-4)
+
+
+@pytest.mark.parametrize("layers", ["mirrored", "separable", "on_images"])
+def test_members_computed_at_once_learn_the_same(found: dict, layers: str) -> None:
+    """Members with their channels side by side are trained and answer as one by one."""
+    assert found[f"jointly_{layers}"] < 1e-3
 
 
 def map_by_hand(backbone: Backbone, images: np.ndarray) -> np.ndarray:

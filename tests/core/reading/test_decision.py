@@ -1,29 +1,13 @@
-"""From a raw probability to a decision."""
+"""The rule of each network: from the card, or chosen."""
 
 from __future__ import annotations
 
 import pytest
 
 from core.errors import ExperimentError
-from core.evaluation.recalibration import served_recalibration
 from core.experiments import Experiment
-from core.reading.decision import Rule, make_rules
+from core.reading.decision import make_rules
 from tests.builders import write_tiny_experiment
-
-
-def test_a_probability_at_the_operating_point_is_positive() -> None:
-    """A probability at the threshold is positive; the review band excludes its ends."""
-    identity = served_recalibration(None)
-    rule = Rule(identity, 0.5, (0.4, 0.6))
-    expected = {
-        0.39: (False, False),
-        0.4: (False, False),
-        0.5: (True, True),
-        0.6: (True, False),
-        0.61: (True, False),
-    }
-    assert expected == {probability: rule.decide(probability) for probability in expected}
-    assert (True, False) == Rule(identity, 0.5, None).decide(0.5)
 
 
 def test_the_card_gives_the_rules_that_nobody_chose(models) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +13,19 @@ import pytest
 from core.errors import ExperimentError, ScanError
 from core.experiments import Experiment, add_files, write_experiment
 from core.frameworks import FRAMEWORKS
+from core.gate import GateFinding
 from core.gate.familiarity import FAMILIARITY_FILE, fit_familiarity, hash_image, pack_familiarity
-from core.imaging.preprocessing import Recipe, prepare, to_frame
-from core.models.onnx_model import BATCH_SIZE, ServedModel
+from core.gate.head_ct import HeadCt
+from core.imaging.preprocessing import Recipe, prepare
 from core.reading.findings import SliceFinding
-from core.reading.reader import COPY, SEEN_IN_TRAINING, Reader, apply_operating_points
+from core.reading.outcome import OVERRIDE_NOTE, decide
+from core.reading.reader import COPY, SEEN_IN_TRAINING, Reader
+from core.reading.redecision import apply_operating_points
 from core.reading.verdict import make_study_rules, reach_verdicts
 from core.scans import Scan, Slice, Technical
 from core.scans.raster import COLORED
 from core.scans.scan import OTHER_PART
+from core.serving.model import BATCH_SIZE, ServedModel
 from tests.builders import render_head, tiny_probability, write_tiny_experiment, write_tiny_model
 
 
@@ -31,43 +36,42 @@ def make_scan(*grays: float, warnings: tuple[str, ...] = (), sha256: str = "0" *
 
 
 def test_findings_tell_what_both_networks_say(tiny: Experiment) -> None:
-    """Probability, decision, threshold, heat map and frame are those of each network and the recipe."""
+    """Probability, outcome, threshold, heat map and frame are those of each network and the recipe."""
     scan = make_scan(0.2, 0.8, warnings=("Rotated.",))
     findings = Reader(tiny).read(scan)
     assert ("here.png", "0" * 64, "tiny") == (findings.source, findings.sha256, findings.experiment)
     assert [0, 1] == [finding.index for finding in findings.slices]
-    for finding, piece, decision in zip(findings.slices, scan.slices, tiny.classes, strict=True):
+    for finding, piece, positive in zip(findings.slices, scan.slices, (False, True), strict=True):
         image = prepare(piece.pixels, tiny.recipe)
         assert list(FRAMEWORKS) == list(finding.models)
         for framework, model in finding.models.items():
             assert tiny_probability(framework, image) == pytest.approx(model.probability, abs=1e-6)
-            assert (decision, decision == "Hemorrhage") == (model.decision, model.positive)
+            assert ("flagged" if positive else "not_flagged") == model.outcome
             assert tiny.threshold(framework) == model.threshold
             assert (8, 8) == model.heat.shape
             assert model.heat[4, 1] > model.heat[4, -2]
-        assert finding.agree is True
+        assert finding.familiarity is None
         assert ("Rotated.",) == finding.warnings
-        np.testing.assert_array_equal(to_frame(piece.pixels, tiny.recipe), finding.frame)
 
 
-def test_a_probability_at_the_threshold_is_positive(tiny: Experiment) -> None:
-    """A probability equal to the threshold is positive."""
+def test_a_probability_at_the_threshold_is_flagged(tiny: Experiment) -> None:
+    """Without a band, a probability equal to the threshold is flagged."""
     reader = Reader(tiny)
     at = {name: model.probability for name, model in reader.read(make_scan(0.4)).slices[0].models.items()}
     finding = reader.read(make_scan(0.4), at).slices[0]
-    assert {"Hemorrhage"} == {model.decision for model in finding.models.values()}
+    assert {"flagged"} == {model.outcome for model in finding.models.values()}
     above = {name: float(np.nextafter(value, 1)) for name, value in at.items()}
     finding = reader.read(make_scan(0.4), above).slices[0]
-    assert {"No hemorrhage"} == {model.decision for model in finding.models.values()}
+    assert {"not_flagged"} == {model.outcome for model in finding.models.values()}
 
 
 def test_chosen_operating_points_replace_the_default_ones(tiny: Experiment) -> None:
     """A threshold given for one network applies to it alone; the networks may then disagree."""
     finding = Reader(tiny).read(make_scan(0.8), {"keras": 1.0}).slices[0]
-    assert ("Hemorrhage", "No hemorrhage") == tuple(model.decision for model in finding.models.values())
+    assert ("flagged", "not_flagged") == tuple(model.outcome for model in finding.models.values())
     assert tiny.threshold("pytorch") == finding.models["pytorch"].threshold
     assert 1.0 == finding.models["keras"].threshold
-    assert finding.agree is False
+    assert finding.conclusion.agree is False
 
 
 def test_probabilities_are_recalibrated_as_the_card_says(models: Path) -> None:
@@ -87,7 +91,7 @@ def test_without_recalibration_a_probability_is_the_networks_own(tiny: Experimen
     """With an older card both probabilities are the same number, and nothing needs review."""
     for model in Reader(tiny).read(make_scan(0.4)).slices[0].models.values():
         assert model.raw_probability == model.probability
-        assert model.review is False
+        assert "uncertain" != model.outcome
 
 
 def test_what_lies_in_the_band_needs_review(models: Path) -> None:
@@ -97,8 +101,9 @@ def test_what_lies_in_the_band_needs_review(models: Path) -> None:
     for points in ({}, {"keras": 0.7}):
         low, high = experiment.review_band("keras", threshold=points.get("keras"))
         models_ = [finding.models["keras"] for finding in Reader(experiment).read(scan, points).slices]
-        assert [low < model.probability < high for model in models_] == [model.review for model in models_]
-        assert {True, False} == {model.review for model in models_}
+        uncertain = [model.outcome == "uncertain" for model in models_]
+        assert [low < model.probability < high for model in models_] == uncertain
+        assert {True, False} == set(uncertain)
 
 
 def test_an_operating_point_for_no_network_is_refused(tiny: Experiment) -> None:
@@ -153,18 +158,22 @@ def test_whoever_is_handed_slices_can_end_the_reading(tiny: Experiment) -> None:
 def test_hounsfield_units_are_windowed(tiny: Experiment) -> None:
     """A scan in Hounsfield units is read through the brain window."""
     gray = make_scan(0.5)
-    hu = Scan("x", "0" * 64, "hu", tuple(Slice(piece.pixels * 120 - 20) for piece in gray.slices))
+    units = [
+        np.select([piece.pixels == 0, piece.pixels > 0.95], [-1000, 900], piece.pixels * 120 - 20)
+        for piece in gray.slices
+    ]
+    hu = Scan("x", "0" * 64, "hu", tuple(Slice(one.astype(np.float32)) for one in units))
     reader = Reader(tiny)
     expected = reader.read(gray).slices[0].models["keras"].probability
     assert expected == pytest.approx(reader.read(hu).slices[0].models["keras"].probability, abs=1e-3)
 
 
 def test_one_network_alone_reads(models: Path) -> None:
-    """An experiment with one framework gives one finding per slice, which agrees with itself."""
+    """An experiment with one framework gives one finding per slice, and no agreement."""
     experiment = write_tiny_experiment(models, "half", frameworks=("keras",))
     finding = Reader(experiment).read(make_scan(0.8)).slices[0]
     assert ["keras"] == list(finding.models)
-    assert finding.agree is True
+    assert finding.conclusion.agree is False
 
 
 def test_a_network_that_does_not_fit_the_recipe_is_refused(tiny: Experiment) -> None:
@@ -199,7 +208,9 @@ def test_a_refusal_can_be_overridden_and_leaves_a_mark(tiny: Experiment) -> None
     """When the gate is overridden, the findings say so, and no slice is counted."""
     findings = Reader(tiny).read(make_photograph(), override_gate=True)
     assert (True, "refuse") == (findings.overridden, findings.slices[0].gate.outcome)
-    assert {} == findings.verdicts
+    assert {("not_judged", None)} == {(one.outcome, one.score) for one in findings.verdicts.values()}
+    assert ("not_judged", OVERRIDE_NOTE) == (findings.conclusion.outcome, findings.conclusion.reasons[0])
+    assert OVERRIDE_NOTE in findings.slices[0].conclusion.reasons
     assert not Reader(tiny).read(make_scan(0.4), override_gate=True).overridden
 
 
@@ -255,18 +266,41 @@ def make_familiar(experiment: Experiment, grays: Sequence[float]) -> Experiment:
     return add_files(experiment, {FAMILIARITY_FILE: pack_familiarity(known)})
 
 
+def tell_apart(experiment: Experiment, known: float, strange: float) -> Experiment:
+    """Return the experiment with a regression that takes heads of one gray for head CT, not of the other."""
+    images = np.stack([prepare(render_head(gray), experiment.recipe) for gray in (known, strange)])
+    weights = {}
+    for name in experiment.frameworks:
+        head, other = ServedModel(experiment.model_path(name)).predict(images).features
+        slopes = (head - other) / ((head - other) @ (head - other))
+        weights[name] = np.append(4 * slopes, -4 * slopes @ (head + other) / 2).astype(np.float32)
+    familiarity = experiment.familiarity()
+    assert familiarity is not None
+    learned = pack_familiarity(replace(familiarity, head_ct=HeadCt(weights)))
+    return add_files(experiment, {FAMILIARITY_FILE: learned})
+
+
 def test_what_the_networks_do_not_know_is_refused(models: Path) -> None:
-    """A head far from all held-out ones is refused by its features, or read anyway and marked."""
+    """A head whose features are unlike head CT is refused, or read anyway and marked."""
     single = write_tiny_experiment(models, folds=1)
-    reader = Reader(make_familiar(single, np.linspace(0.45, 0.55, 40)))
-    known = reader.read(make_scan(0.5))
-    assert not any("unusual" in reason for reason in known.slices[0].gate.reasons)
+    known = make_familiar(single, np.linspace(0.45, 0.55, 40))
+    reader = Reader(tell_apart(known, 0.5, 0.9))
+    found = reader.read(make_scan(0.5))
+    assert not any("less like a head CT" in reason for reason in found.slices[0].gate.reasons)
     with pytest.raises(ScanError) as refused:
         reader.read(make_scan(0.9))
     assert "not_head_ct" == refused.value.code
     found = reader.read(make_scan(0.9), override_gate=True)
     assert (True, "refuse") == (found.overridden, found.slices[0].gate.outcome)
-    assert "more unusual than any" in found.slices[0].gate.reasons[-1]
+    assert "less like a head CT" in found.slices[0].gate.reasons[-1]
+
+
+def test_familiarity_is_measured_only_on_request(models: Path) -> None:
+    """The distance from training, in units of its limit, is measured for validations, in no other reading."""
+    known = make_familiar(write_tiny_experiment(models, folds=1), np.linspace(0.45, 0.55, 40))
+    near, far = Reader(known, familiarity=True).read(make_scan(0.5, 0.9), override_gate=True).slices
+    assert 0 < near.familiarity <= 1 < far.familiarity
+    assert [None] == [one.familiarity for one in Reader(known).read(make_scan(0.5)).slices]
 
 
 def test_a_copy_of_what_the_networks_were_made_from_is_told(models: Path) -> None:
@@ -284,17 +318,19 @@ def test_one_slice_is_judged_by_its_own_decision(tiny: Experiment) -> None:
     findings = Reader(tiny).read(make_scan(0.5))
     for name, verdict in findings.verdicts.items():
         model = findings.slices[0].models[name]
-        assert (model.probability, model.threshold, model.positive) == (
+        assert (model.probability, model.threshold, model.band) == (
             verdict.score,
             verdict.threshold,
-            verdict.positive,
+            verdict.band,
         )
     (anew,) = apply_operating_points([findings], tiny, {"keras": 0.99})
-    assert (True, False) == tuple(verdict.positive for verdict in anew.verdicts.values())
+    decided = [decide(one.score, one.threshold, one.band) for one in anew.verdicts.values()]
+    assert ["flagged", "not_flagged"] == decided
 
 
-def test_a_study_is_judged_as_patients_are(tiny: Experiment) -> None:
+def test_a_study_is_judged_as_patients_are(tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict on a study is that of core.reading.verdict, and stays when slices are redecided."""
+    monkeypatch.setattr("core.reading.reader.judge_scan", lambda scan, _: [GateFinding("read")] * 3)
     findings = Reader(tiny).read(make_scan(0.3, 0.5, 0.7))
     probabilities = {
         name: [finding.models[name].probability for finding in findings.slices] for name in tiny.frameworks

@@ -9,14 +9,17 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
-from PIL import Image, JpegImagePlugin
+from PIL import Image, ImageColor, ImageDraw, ImageFont, JpegImagePlugin
 from pydicom import Dataset
 
 from core.experiments import Experiment
 from core.gate.appearance import GateFinding
+from core.reading import OUTCOMES
 from core.reading.findings import Findings
 from core.reading.reader import Reader
 from core.reports.dicom import render_capture, write_dicom_capture, write_dicom_report
+from core.reports.signs import ON_BLACK, SIGNS, draw_sign
+from core.reports.tables import NOT_FOR_DIAGNOSIS
 from core.scans import Scan, Slice
 
 PDF = b"%PDF-1.4 a document"  # of odd length
@@ -177,7 +180,7 @@ def test_nothing_of_the_input_is_in_a_text(tiny: Experiment) -> None:
 def test_a_frame_shows_the_slice_the_heat_maps_and_words(tiny: Experiment) -> None:
     """The pictures are side by side above a strip with white words in each column and the disclaimer."""
     frame = np.asarray(draw(tiny, read_slices(tiny))[0])
-    assert (256 + 56, 3 * 256, 3) == frame.shape
+    assert (256 + 82, 3 * 256, 3) == frame.shape
     assert [90, 90, 90] == frame[128, 128].tolist()
     assert [[200, 0, 0]] * 2 == [frame[128, 256 * column + 128].tolist() for column in (1, 2)]
     first, second = frame[256:284], frame[284:]
@@ -185,41 +188,59 @@ def test_a_frame_shows_the_slice_the_heat_maps_and_words(tiny: Experiment) -> No
     assert second.max() > 200
 
 
+def test_a_frame_says_what_decided(tiny: Experiment) -> None:
+    """The last line of the strip differs between the card and a site, and is empty without a sentence."""
+    finding = read_slices(tiny).slices[0]
+    gray = Image.new("L", (512, 512), 90)
+    overlays = dict.fromkeys(tiny.frameworks, gray)
+    frames = [
+        np.asarray(render_capture(finding, 2, gray, overlays, words=text))[566:]
+        for text in ("", "Decided by the card.", "Decided by a site.")
+    ]
+    assert [0, 255, 255] == [frame.max() for frame in frames]
+    assert 3 == len({frame.tobytes() for frame in frames})
+
+
 def test_the_words_tell_one_slice_from_another(tiny: Experiment) -> None:
-    """The strip depends on slice number, probability and review, and on nothing else."""
+    """The strip depends on slice number, outcome and probability, and on nothing else."""
     findings = read_slices(tiny)
+    slices = tuple(replace(piece, gate=GateFinding("read"), unfit=()) for piece in findings.slices)
+    findings = replace(findings, slices=slices)
     one, two = (np.asarray(frame)[256:] for frame in draw(tiny, findings))
     assert not np.array_equal(one[:28, :256], two[:28, :256])
     assert not np.array_equal(one[:28, 256:512], two[:28, 256:512])
     assert np.array_equal(one[28:], two[28:])
-    model = replace(
-        findings.slices[0].models["pytorch"], review=not findings.slices[0].models["pytorch"].review
-    )
-    models = findings.slices[0].models | {"pytorch": model}
-    changed = replace(findings, slices=(replace(findings.slices[0], models=models), findings.slices[1]))
+    model = slices[0].models["pytorch"]
+    near = (model.probability - 0.1, model.probability + 0.1)
+    models = slices[0].models | {"pytorch": replace(model, band=near)}
+    changed = replace(findings, slices=(replace(slices[0], models=models), slices[1]))
     again = np.asarray(draw(tiny, changed)[0])[256:]
-    assert np.array_equal(one[:, :256], again[:, :256])
+    assert not np.array_equal(one[:28, :256], again[:28, :256])
     assert not np.array_equal(one[:28, 256:512], again[:28, 256:512])
+    assert np.array_equal(one[:, 512:], again[:, 512:])
 
 
-def test_the_sides_of_the_patient_are_written_if_known(tiny: Experiment) -> None:
-    """Orientation marks are written below the second picture; without marks there is no text."""
+def test_the_sides_of_the_patient_are_written(tiny: Experiment) -> None:
+    """Orientation marks are written below the second picture, or that left and right are unknown."""
     finding = read_slices(tiny).slices[0]
     gray = Image.new("L", (512, 512), 90)
     overlays = dict.fromkeys(tiny.frameworks, gray)
     known = (None, ("R", "L", "A", "P"), ("L", "R", "A", "P"))
     frames = [np.asarray(render_capture(finding, 2, gray, overlays, marks))[540:] for marks in known]
-    assert [0, 255, 255] == [frame[:, 512:].max() for frame in frames]
+    assert [255, 255, 255] == [frame[:, 512:].max() for frame in frames]
     assert 3 == len({frame.tobytes() for frame in frames})
 
 
 def test_what_the_gate_refused_is_marked_on_its_frame(tiny: Experiment) -> None:
-    """A slice that was read, one without brain and one refused have three different captions."""
+    """A slice that was read, one without brain, one refused and one turned have different captions."""
     findings = read_slices(tiny)
+    gray = Image.new("L", (512, 512), 90)
+    overlays = dict.fromkeys(tiny.frameworks, gray)
     gates = (GateFinding("read"), GateFinding("read", (), False), GateFinding("refuse", ("No bone.",), False))
-    slices = tuple(replace(findings.slices[0], gate=gate) for gate in gates)
-    frames = [np.asarray(frame)[256:284, :256] for frame in draw(tiny, replace(findings, slices=slices))]
-    assert 3 == len({frame.tobytes() for frame in frames})
+    slices = [replace(findings.slices[0], gate=gate) for gate in gates]
+    slices.append(replace(slices[0], turned=90))
+    frames = [np.asarray(render_capture(one, 2, gray, overlays))[512:540, :512] for one in slices]
+    assert 4 == len({frame.tobytes() for frame in frames})
 
 
 def test_what_is_no_pdf_is_refused() -> None:
@@ -240,3 +261,38 @@ def test_frames_of_no_or_of_two_sizes_are_refused() -> None:
         write_dicom_capture([], made=MADE)
     with pytest.raises(ValueError, match="one size"):
         write_dicom_capture([Image.new("RGB", (8, 8)), Image.new("RGB", (8, 9))], made=MADE)
+
+
+@pytest.mark.parametrize("mark", ["", "Uncertain.", "Not flagged. Study incomplete."])
+def test_a_mark_stands_in_title_and_description(mark: str) -> None:
+    """Both objects give the outcome in the description of the series, which fits into 64 characters."""
+    expected = f"{mark} Not for diagnosis." if mark else NOT_FOR_DIAGNOSIS
+    for data in (report(mark=mark), capture(1, mark=mark)):
+        dataset = read(data)
+        assert (expected, NOT_FOR_DIAGNOSIS) == (dataset.SeriesDescription, dataset.StudyDescription)
+        assert len(expected) <= 64
+    title = " ".join(f"Reading report. {mark} {NOT_FOR_DIAGNOSIS}".split())
+    assert title == read(report(mark=mark)).DocumentTitle
+
+
+def test_a_capture_says_the_outcome_and_its_reasons() -> None:
+    """They are in the comments on the images, before the disclaimer."""
+    words = "Uncertain: please review. The networks disagree."
+    assert f"{words} {NOT_FOR_DIAGNOSIS}" == read(capture(1, comment=words)).ImageComments
+
+
+@pytest.mark.parametrize("outcome", [*OUTCOMES, "incomplete"])
+def test_each_outcome_has_a_sign_of_its_own_color(outcome: str) -> None:
+    """The sign is drawn in its color on black; no two signs look alike."""
+    pictures = {name: render_sign(name) for name in SIGNS}
+    color = ImageColor.getrgb(ON_BLACK[SIGNS[outcome].color])
+    assert color in {pixel for _, pixel in pictures[outcome].getcolors(4000)}
+    shapes = {name: np.asarray(picture).any(axis=2).tobytes() for name, picture in pictures.items()}
+    assert len(SIGNS) == len(set(shapes.values()))
+
+
+def render_sign(outcome: str) -> Image.Image:
+    """The sign of an outcome, 40 pixels wide, on black."""
+    picture = Image.new("RGB", (40, 40))
+    draw_sign(ImageDraw.Draw(picture), outcome, (0, 0), 40, ImageFont.load_default(24))
+    return picture

@@ -13,18 +13,24 @@ from reportlab.lib.colors import HexColor
 
 from core.experiments import Experiment
 from core.gate.appearance import GateFinding
+from core.reading import OUTCOMES
 from core.reading.findings import Findings
-from core.reading.reader import Reader, apply_operating_points
+from core.reading.reader import Reader
+from core.reading.redecision import apply_operating_points
 from core.reading.verdict import RULE, make_study_rules, reach_verdicts
 from core.reports.pdf import ScanReport, write_pdf
 from core.reports.pdf_drawings import plot_curve
-from core.reports.pdf_parts import LOOKS
+from core.reports.pdf_parts import COLORS, LOOKS
+from core.reports.signs import SIGNS
 from core.reports.tables import NOT_FOR_DIAGNOSIS, program_version
+from core.reports.words import describe_worth
 from core.scans import Scan, Slice, Technical
-from tests.builders import render_head, write_tiny_experiment
+from core.validation import count_flags
+from tests.builders import render_head, write_tiny_experiment, write_tiny_validation
 
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
+pytestmark = pytest.mark.usefixtures("open_gate")
 MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
@@ -61,17 +67,16 @@ def read_pages(pdf: bytes) -> list[str]:
 
 
 def test_the_report_tells_what_both_networks_say(models) -> None:
-    """One page holds probability, operating point, band and decision of both, warnings, and its origin."""
+    """One page holds outcome, probability, threshold and band of both, warnings, and its origin."""
     experiment = write_tiny_experiment(models, calibrated=True)
     findings = read_gray(experiment, 0.9)
     (page,) = read_pages(write(experiment, findings))
     for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
         model = findings.slices[0].models[name]
         low, high = experiment.review_band(name, threshold=model.threshold)
-        needs = "yes" if model.review else "no"
-        row = f"{title} {model.probability:.2f} {model.decision} >= {model.threshold:.2f}"
-        assert f"{row} {needs} ({low:.2f} to {high:.2f})" in page
-    assert "Hemorrhage (both networks agree)" in page
+        row = f"{title} {model.probability:.2f} Flagged {model.threshold:.2f} {low:.2f} to {high:.2f}"
+        assert row in page
+    assert "Flagged: possible hemorrhage Both networks agree. They share the training data" in page
     assert "The picture was turned." in page
     assert all(limit in page for limit in experiment.card["limits"])
     assert experiment.digest in page
@@ -79,11 +84,25 @@ def test_the_report_tells_what_both_networks_say(models) -> None:
     assert f"Program {program_version()}. 2026-01-02 03:04 UTC" in page
 
 
-def test_disagreement_comes_first(tiny: Experiment) -> None:
-    """If the networks disagree, the headline gives the decision of each."""
+def test_disagreement_is_an_unsure_headline(tiny: Experiment) -> None:
+    """If the networks disagree, the headline asks for review, and the reason follows."""
     (scan,) = apply_operating_points([read_gray(tiny, 0.5)], tiny, {"pytorch": 1.0, "keras": 0.0})
     (page,) = read_pages(write(tiny, scan))
-    assert "The networks disagree (PyTorch: No hemorrhage; Keras: Hemorrhage)" in page
+    assert "Uncertain: please review The networks disagree: Keras flagged it, PyTorch did not." in page
+    assert "agree." not in page
+
+
+def test_what_was_not_judged_has_reasons_and_no_score(tiny: Experiment) -> None:
+    """The headline says so, the reason follows; no row holds a score, and nothing is said of flags."""
+    write_tiny_validation(tiny)
+    for findings in (read_gray(tiny, 0.9), read_study(tiny)):
+        barred = replace(findings, unfit=("The planes are not axial.",))
+        first, *_ = read_pages(write(tiny, barred))
+        assert "Not judged" in first
+        assert "The planes are not axial." in first
+        assert "Network Score" not in first
+        assert "Network Probability" not in first
+        assert "elsewhere" not in first
 
 
 def test_each_scan_has_its_page_in_the_order_given(tiny: Experiment) -> None:
@@ -117,14 +136,15 @@ def test_no_author_is_named(tiny: Experiment) -> None:
 
 
 def test_a_study_tells_its_verdict_by_its_rule(tiny: Experiment) -> None:
-    """Score, operating point and decision of both networks, the rule, and the number of counted slices."""
+    """Score, outcome and threshold of both networks, the rule, and the number of counted slices."""
     findings = read_study(tiny)
     first, *_ = read_pages(write(tiny, findings))
-    assert "Score of the study at or above the threshold (both networks agree)" in first
+    assert "Flagged: possible hemorrhage" in first
+    assert "Both networks agree." in first
     for name, title in (("pytorch", "PyTorch"), ("keras", "Keras")):
         verdict = findings.verdicts[name]
-        assert f"{title} {verdict.score:.2f} Hemorrhage >= {verdict.threshold:.2f}" in first
-    assert f"The score of a study is {RULE}, each read alone (4 of 5 here)." in first
+        assert f"{title} {verdict.score:.2f} Flagged {verdict.threshold:.2f} none" in first
+    assert f"The score of a study is {RULE}; 4 of 5 slices count here." in first
     assert "5 slices, pixel size 0.50 x 0.40 mm, slice spacing 5.00 mm (median), gantry tilt 12.0°" in first
     assert "No brain visible: not counted (slice 1)." in first
 
@@ -133,22 +153,25 @@ def test_a_study_lists_and_shows_its_key_slices(tiny: Experiment) -> None:
     """The four counted slices, the highest probability first, are rows of a table and then pictures."""
     findings = read_study(tiny)
     pdf = write(tiny, findings)
-    first, second = read_pages(pdf)
+    first, second, _ = read_pages(pdf)
     key_slices = findings.verdicts["pytorch"].key_slices
     assert (4, 3, 2, 1) == key_slices == findings.verdicts["keras"].key_slices
     for place, index in enumerate(key_slices, start=1):
         finding = findings.slices[index]
-        row = f"{index + 1} {finding.position_mm:.1f} mm {finding.models['pytorch'].probability:.2f}"
+        row = f"{index + 1} {finding.position_mm:.1f} mm Flagged {finding.models['pytorch'].probability:.2f}"
         assert row in first
         assert f"PyTorch {place}, Keras {place}" in first
     shown = [second.index(f"Slice {index + 1}, position {5 * index:.1f} mm") for index in key_slices]
     assert sorted(shown) == shown
     assert "In each image, R is on the left and A at the top." in second
+    unknown = read_pages(write(tiny, replace(findings, technical=Technical())))[1]
+    assert [False, True] == ["Left and right are unknown." in page for page in (second, unknown)]
 
 
 def test_the_curve_has_a_mark_for_each_slice() -> None:
     """PyTorch is a solid line with circles, Keras a dashed one with squares; not counted is hollow."""
-    drawn = plot_curve({"pytorch": [0, 0.5, 1], "keras": [1, 1, 0]}, [False, True, True], [1], 300)
+    outcomes = ["not_judged"] * 3  # cells that are lines
+    drawn = plot_curve({"pytorch": [0, 0.5, 1], "keras": [1, 1, 0]}, [False, True, True], [1], 300, outcomes)
     solid, dashed = (shape for shape in drawn.contents if isinstance(shape, PolyLine))
     assert (None, [4, 2]) == (solid.strokeDashArray, dashed.strokeDashArray)
     circles, squares = ([s for s in drawn.contents if isinstance(s, kind)] for kind in (Circle, Rect))
@@ -160,23 +183,39 @@ def test_the_curve_has_a_mark_for_each_slice() -> None:
     assert heights[1] == (heights[0] + heights[2]) / 2
 
 
-@pytest.mark.parametrize(
-    ("visible", "reason"), [(False, "each shows no brain"), (True, "validation patients")]
-)
+def test_the_curve_has_a_cell_for_each_outcome() -> None:
+    """Below the curve, flagged is filled, not flagged hollow, uncertain crossed, not judged a line."""
+    rows = {}
+    for outcome in OUTCOMES:
+        drawn = plot_curve({}, [True], [], 300, [outcome])
+        color = HexColor(COLORS[SIGNS[outcome].color])
+        shapes = [shape for shape in drawn.contents if getattr(shape, "strokeColor", None) == color]
+        filled = any(getattr(shape, "fillColor", None) == color for shape in shapes)
+        rows[outcome] = ([type(shape).__name__ for shape in shapes], filled)
+    assert {
+        "flagged": (["Rect"], True),
+        "not_flagged": (["Rect"], False),
+        "uncertain": (["Rect", "Line", "Line"], False),
+        "not_judged": (["Line"], False),
+    } == rows
+
+
+@pytest.mark.parametrize(("visible", "reason"), [(False, "shows no brain"), (True, "validation patients")])
 def test_a_study_without_a_verdict_says_why(tiny: Experiment, visible: bool, reason: str) -> None:
-    """Without brain or a rule for studies there is no verdict; the strongest slice is still shown."""
+    """Without brain or a rule for studies nothing is judged; the strongest slice is still shown."""
     findings = read_study(tiny)
     gate = GateFinding("read", (), visible)
     slices = tuple(replace(finding, gate=gate) for finding in findings.slices)
     first, second = read_pages(write(tiny, replace(findings, slices=slices, verdicts={})))
-    assert "No result for this study" in first
+    assert "Not judged" in first
     assert reason in first
     assert "Slice 5, position 20.0 mm" in second
 
 
-def test_a_study_of_300_slices_has_two_pages(tiny: Experiment) -> None:
-    """Curve, table and warnings do not grow with the number of slices."""
-    assert 2 == len(read_pages(write(tiny, read_study(tiny, n_slices=300))))
+def test_a_study_of_300_slices_has_three_pages(tiny: Experiment) -> None:
+    """Curve, table and warnings do not grow with the number of slices; the limits come last."""
+    pages = read_pages(write(tiny, read_study(tiny, n_slices=300)))
+    assert [False, False, True] == ["Limits" in page for page in pages]
 
 
 def test_a_synthetic_scan_is_named_as_such(tiny: Experiment) -> None:
@@ -199,3 +238,37 @@ def test_a_report_of_nothing_is_refused(tiny: Experiment) -> None:
     """A report without a scan is refused."""
     with pytest.raises(ValueError, match="at least one scan"):
         write(tiny)
+
+
+def test_data_from_elsewhere_stand_beside_the_verdict(tiny: Experiment) -> None:
+    """The report says how often such an outcome was right elsewhere, unless a site calibration decided."""
+    findings = read_gray(tiny, 0.9)
+    assert "elsewhere" not in "".join(read_pages(write(tiny, findings)))
+    write_tiny_validation(tiny)
+    assert describe_worth(tiny, findings, count_flags(tiny)) in "".join(read_pages(write(tiny, findings)))
+    of_site = replace(findings, decided_by="north")
+    assert "elsewhere" not in "".join(read_pages(write(tiny, of_site)))
+
+
+def test_the_report_tells_what_decided(tiny: Experiment) -> None:
+    """The card or the site calibration is named, for a slice and a study; the rule tells whose patients."""
+    for findings in (read_gray(tiny, 0.9), read_study(tiny)):
+        home, there = (
+            read_pages(write(tiny, one))[0] for one in (findings, replace(findings, decided_by="north"))
+        )
+        assert "Decided with the calibration and thresholds of the card." in home
+        assert 'Decided with the site calibration "north", not with that of the card.' in there
+    assert "chosen on other patients" in home
+    assert "chosen on the patients of the site" in there
+
+
+@pytest.mark.parametrize("n_slices", [1, 5])
+def test_an_incomplete_scan_is_marked_once(tiny: Experiment, n_slices: int) -> None:
+    """The reason stands under the outcome, which it does not hide, and not again among the warnings."""
+    findings = read_study(tiny) if n_slices > 1 else read_gray(tiny, 0.9)
+    reason = "Slices are missing."
+    pieces = tuple(replace(piece, warnings=(reason,)) for piece in findings.slices)
+    marked = replace(findings, slices=pieces, incomplete=(reason,))
+    (page, *_) = read_pages(write(tiny, marked))
+    assert (1, 1) == (page.count(reason), page.count(f"Study incomplete: {reason}"))
+    assert "Flagged: possible hemorrhage" in page

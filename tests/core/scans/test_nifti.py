@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.errors import ScanError
-from core.scans import Scan, nifti, read_scan, read_study
+from core.scans import Scan, hounsfield, nifti, nifti_geometry, read_scan, read_study
 from tests.scan_files import render_hu, write_nifti
 
 
@@ -107,9 +107,10 @@ def test_a_volume_in_display_orientation_can_be_scaled() -> None:
 
 
 def test_values_that_are_not_hounsfield_units_are_reported() -> None:
-    """A volume without air, such as an MRI, becomes display gray, with a warning."""
+    """A volume without air, such as an MRI, becomes display gray, and nothing on it is judged."""
     scan = read(write_nifti((np.arange(40 * 40 * 3) % 900).reshape(40, 40, 3).astype(np.int16)))
     assert ("gray", True) == (scan.unit, "not Hounsfield units" in scan.warnings[0])
+    assert ((scan.warnings[0],), ()) == (scan.unfit, scan.doubts)
     values = np.stack([slice_.pixels for slice_ in scan.slices])
     assert (0.0, 1.0) == (values.min(), values.max())
 
@@ -140,6 +141,141 @@ def test_four_dimensions_are_refused() -> None:
     volume = np.stack([np.stack([render_hu(i).T[::-1, ::-1] for i in range(4)], axis=2)] * 2, axis=3)
     assert "4 dimensions" in str(refusal(write_nifti(volume)))
     check_slices(read(write_nifti(volume[..., :1])))
+
+
+@pytest.mark.parametrize("rest", [b"", bytes(512) + b"rest"])
+def test_gzip_files_of_several_members_are_read(rest: bytes) -> None:
+    """A gzip file may have several members; what is no member after the last is ignored."""
+    data = write_nifti()
+    cuts = [0, 200, 348, 5000, len(data)]
+    check_slices(read(b"".join(gzip.compress(data[a:b]) for a, b in itertools.pairwise(cuts)) + rest))
+    members = [gzip.compress(data[:5000]), gzip.compress(data[5000:])]
+    assert "truncated" == refusal(members[0] + members[1][:-200]).code
+
+
+def test_names_that_do_not_match_the_packing_are_said() -> None:
+    """A plain volume named .gz and a gzipped one named .nii are read with a remark."""
+    for name, data in (("v.nii.gz", write_nifti()), ("v.nii", gzip.compress(write_nifti()))):
+        scan = read_scan(data, name)
+        check_slices(scan)
+        assert "The name ends in" in scan.warnings[0]
+    assert () == read_scan(gzip.compress(write_nifti()), "v.nii.gz").warnings
+
+
+def write_forms(sform: np.ndarray, qform: np.ndarray) -> bytes:
+    """Return a volume with two orientations."""
+    volume = np.stack([render_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
+    image = nibabel.Nifti1Image(volume, None)
+    image.set_sform(sform, 1)
+    image.set_qform(qform, 1)
+    return image.to_bytes()
+
+
+RAS = np.diag([0.5, 0.5, 5.0, 1.0])
+TURNED = nibabel.affines.from_matvec(nibabel.eulerangles.euler2mat(z=0.1) @ RAS[:3, :3], [0.0, 0.0, 0.0])
+
+
+def test_without_codes_left_and_right_are_unknown() -> None:
+    """With both codes 0 voxel sizes are known, left and right are not."""
+    data = bytearray(write_nifti())
+    data[252:256] = bytes(4)
+    scan = read(bytes(data))
+    assert (None, (0.5, 0.5), 5.0) == (
+        scan.technical.marks, scan.technical.spacing_mm, scan.technical.slice_spacing_mm
+    )  # fmt: skip
+    assert nifti_geometry.UNKNOWN in scan.warnings
+    assert (False, True) == (scan.is_oriented, read(write_nifti()).is_oriented)
+
+
+@pytest.mark.parametrize(
+    ("flips", "words"),
+    [((-1, 1, 1), "left and right;"), ((1, -1, 1), "front and back;"), ((1, 1, -1), "head and feet;")],
+)
+def test_forms_that_disagree_are_said(flips, words: str) -> None:
+    """Two orientations that disagree about an axis are said, and no marks are shown."""
+    scan = read(write_forms(RAS, RAS @ np.diag([*flips, 1])))
+    assert (None, True) == (scan.technical.marks, any(words in warning for warning in scan.warnings))
+
+
+@pytest.mark.parametrize(("sform", "qform"), [(RAS, TURNED), (np.diag([0.0, 0, 0, 1]), RAS)])
+def test_forms_that_agree_about_the_axes_are_marked(sform, qform) -> None:
+    """A small turn between the orientations and an empty one raise no doubt."""
+    scan = read(write_forms(sform, qform))
+    assert (("R", "L", "A", "P"), ()) == (scan.technical.marks, scan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("factor", "unit", "word"),
+    [
+        (1e-3, 1, "in meters"),
+        (1e3, 3, "in micrometers"),
+        (1e-3, 2, "wrong"),
+        (1e3, 0, "wrong"),
+        (1, 1, "wrong"),
+        (1, 0, ""),
+    ],
+)
+def test_lengths_are_in_mm(factor: float, unit: int, word: str) -> None:
+    """Lengths in another unit are converted, and a unit that cannot be is corrected; both are said."""
+    scan = read(write_nifti(affine=np.diag([0.5 * factor, 0.5 * factor, 5 * factor, 1]), xyzt_units=unit))
+    assert (0.5, 0.5, 5.0) == pytest.approx((*scan.technical.spacing_mm, scan.technical.slice_spacing_mm))
+    assert word in " ".join(scan.warnings) if word else () == scan.warnings
+
+
+def test_voxels_that_are_not_square_are_resampled() -> None:
+    """Rows and columns of different spacing give the shape of the head."""
+    volume = np.stack([render_hu(index).T[::-1, ::-1][::2] for index in range(4)], axis=2)
+    scan = read(write_nifti(np.ascontiguousarray(volume), np.diag([1.0, 0.5, 5.0, 1.0])))
+    assert ((64, 64), (0.5, 0.5)) == (scan.slices[0].pixels.shape, scan.technical.spacing_mm)
+    assert "not square" in scan.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("slope", "inter", "n_said"), [(0, 0, 0), (np.nan, np.nan, 0), (1, np.nan, 1), (np.inf, 0, 1)]
+)
+def test_a_scaling_that_is_no_number_is_said(slope: float, inter: float, n_said: int) -> None:
+    """A slope of 0 or NaN means no scaling; another one that is no number is ignored and said."""
+    data = bytearray(write_nifti())
+    data[112:120] = np.array([slope, inter], "<f4").tobytes()
+    scan = read(bytes(data))
+    check_slices(scan)
+    assert n_said == sum("scaling" in warning for warning in scan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "across"),
+    [
+        ((0.5, 0.5, 5), False),
+        ((0.5, 5, 0.5), True),
+        ((5, 0.5, 0.5), True),
+        ((1, 1, 1), False),
+        ((1, 2, 1), False),
+    ],
+)
+def test_a_stack_of_other_planes_is_unfit(sizes: tuple[float, ...], across: bool) -> None:
+    """Axial slices cut out of coronal or sagittal ones are not judged; those of a fine volume are."""
+    scan = read(write_nifti(affine=np.diag([*sizes, 1.0])))
+    assert ((nifti_geometry.OTHER_PLANES,) if across else ()) == scan.unfit
+    assert across == (nifti_geometry.OTHER_PLANES in scan.warnings)
+
+
+def test_wrapped_numbers_are_restored() -> None:
+    """Negative values stored without a sign are read as negative, and results need review."""
+    volume = np.stack([render_hu(index).T[::-1, ::-1] for index in range(4)], axis=2)
+    scan = read(write_nifti(volume.view(np.uint16)))
+    check_slices(scan)
+    assert "wrapped" in scan.doubts[0]
+
+
+def test_a_step_of_1024_is_undone() -> None:
+    """CT values plus 1024 are recognized without any unit, and results need review."""
+    slices = [render_hu(index) for index in range(4)]
+    for hu in slices:
+        hu[6:40][hu[6:40] > 500] = 33
+    volume = np.stack([hu.T[::-1, ::-1] for hu in slices], axis=2)
+    scan = read(write_nifti(volume + np.int16(1024)))
+    np.testing.assert_array_equal(slices[0], scan.slices[0].pixels)
+    assert (hounsfield.ADDED,) == scan.doubts
 
 
 def test_nothing_beyond_the_volume_is_inflated(monkeypatch: pytest.MonkeyPatch) -> None:

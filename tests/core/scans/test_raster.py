@@ -10,8 +10,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from core.errors import ScanError
-from core.scans import raster
+from core.scans import raster, window_hu
 from core.scans.raster import decode
+from tests.scan_files import render_hu
 
 # Pillow warns about what it then refuses; pytest undoes the filters that core.scans.raster sets.
 pytestmark = pytest.mark.filterwarnings(
@@ -92,6 +93,23 @@ def test_hounsfield_units_are_windowed(gray, encode, dtype):
     picture = decode(encode(image, "TIFF"), "TIFF")
     np.testing.assert_allclose(np.clip((values + 20.0) / 120, 0, 1), only(picture), atol=1e-6)
     assert any("Hounsfield" in warning for warning in picture.warnings)
+
+
+@pytest.mark.parametrize(
+    ("store", "words"),
+    [
+        (lambda hu: hu + 1024, "stored plus 1024"),
+        (lambda hu: hu + 32768, "stored plus 32768"),
+        (lambda hu: hu & 0xFFFF, "wrapped at 65536"),
+    ],
+)
+def test_hounsfield_units_without_sign_are_windowed(encode, store, words):
+    """CT values that were made positive are recognized, windowed and said."""
+    hu = render_hu().astype(np.int32)
+    hu[6:40][hu[6:40] > 500] = 33
+    picture = raster.decode(encode(store(hu).astype(np.uint16)), "PNG")
+    np.testing.assert_allclose(window_hu(hu), picture.frames[0])
+    assert words in picture.warnings[0]
 
 
 def test_float_in_unit_range_is_kept(gray, encode):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.scans.scan import to_gray
 from core.scans.windows import Window, window_hu
 
 
@@ -16,3 +17,11 @@ def test_brain_window_maps_its_ends_to_black_and_white():
 def test_window_can_be_chosen():
     """A bone window shows 300 HU below white."""
     assert 0.45 == pytest.approx(float(window_hu(np.array([300.0]), Window(400, 2000))[0]))
+
+
+def test_gray_slices_have_no_window():
+    """Hounsfield units are shown through the window; slices that are gray already stay the same array."""
+    pixels, bone = np.array([0.25, 0.75], np.float32), Window(400, 2000)
+    assert pixels is to_gray(pixels, "gray", bone)
+    np.testing.assert_array_equal(window_hu(pixels, bone), to_gray(pixels, "hu", bone))
+    np.testing.assert_array_equal(window_hu(pixels), to_gray(pixels, "hu"))

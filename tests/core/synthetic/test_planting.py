@@ -1,4 +1,4 @@
-"""Planted hemorrhages are at plausible places, brighter than brain, and change nothing else."""
+"""Planted lesions are at plausible places, brighter or darker than brain, and change nothing else."""
 
 from __future__ import annotations
 
@@ -6,33 +6,19 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from core.imaging.preprocessing import Recipe, to_frame
+from core.imaging import find_interior
 from core.synthetic import planting
-from core.synthetic.phantoms import render_phantom
-from core.synthetic.planting import find_interior, plant_hemorrhage
+from core.synthetic.planting import plant_hemorrhage, plant_ischemia
+from tests.head_frames import SIZE, framed, skull
 
-SIZE = 128
 KINDS = ("extra-axial", "intraparenchymal", "csf")
 
 
-def framed(position: float = 0.5, seed: int = 1, size: int = SIZE) -> np.ndarray:
-    """Return a framed head without a lesion."""
-    phantom = render_phantom(np.random.default_rng(seed), lesion=False, size=256, position=position)
-    return to_frame(phantom.pixels, Recipe(size=size, channels="gray", framing="head", intensity="unit"))
-
-
-def skull(size: int = SIZE, gap: int = 0, brain: float = 0.4) -> np.ndarray:
-    """Return a ring of bone around uniform gray in air, with a gap of `gap` rows on its right."""
-    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
-    radius = np.hypot(rows, columns) / size
-    head = np.where(radius < 0.38, brain, np.where(radius < 0.45, 1.0, 0.0))
-    head[(np.abs(rows) < gap / 2) & (columns > 0) & (radius >= 0.38)] = 0.0
-    return head.astype(np.float32)
-
-
-def planted_many(frame: np.ndarray, n: int = 30) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the results of n attempts to plant a hemorrhage."""
-    attempts = (plant_hemorrhage(frame, np.random.default_rng([0, k])) for k in range(n))
+def planted_many(
+    frame: np.ndarray, n: int = 30, plant=plant_hemorrhage
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the results of n attempts to plant a lesion."""
+    attempts = (plant(frame, np.random.default_rng([0, k])) for k in range(n))
     return [result for result in attempts if result is not None]
 
 
@@ -41,45 +27,16 @@ def only(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(planting, "_SHARES", {name: float(name == kind) for name in KINDS})
 
 
+def only_ischemia(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Plant only this kind of ischemic lesion."""
+    kinds = ("cortical", "deep", "lacunar")
+    monkeypatch.setattr(planting, "_SHARES_OF_ISCHEMIA", {name: float(name == kind) for name in kinds})
+
+
 def depth_in_disc(mask: np.ndarray, size: int = SIZE) -> np.ndarray:
     """Return the distance of the mask's pixels from the bone of `skull`, as shares of the frame."""
     rows, columns = np.nonzero(mask)
     return 0.38 - np.hypot(rows - (size - 1) / 2, columns - (size - 1) / 2) / size
-
-
-def test_the_interior_is_enclosed_by_bone() -> None:
-    """The interior is nearly all of a disc in a ring of bone, without bone or air."""
-    frame = skull()
-    interior = find_interior(frame)
-    assert not interior[frame != np.float32(0.4)].any()
-    assert 0.95 * (frame == np.float32(0.4)).sum() < interior.sum()
-
-
-def test_small_gaps_of_the_skull_are_bridged_and_large_ones_are_not() -> None:
-    """A gap of 3 pixels of 128 closes; one of 8 leaves no interior."""
-    assert 0.9 * find_interior(skull()).sum() < find_interior(skull(gap=3)).sum()
-    assert not find_interior(skull(gap=8)).any()
-
-
-@pytest.mark.parametrize("brain", [0.1, 0.8])
-def test_an_interior_needs_the_brain_s_gray(brain: float) -> None:
-    """Air or very bright matter inside bone is not part of the interior."""
-    assert not find_interior(skull(brain=brain)).any()
-
-
-def test_two_halves_of_the_interior_are_both_found() -> None:
-    """Both regions on either side of a wall of bone are found."""
-    frame = skull()
-    frame[60:68][frame[60:68] > 0] = 1.0
-    interior = find_interior(frame)
-    assert interior[:58].sum() == pytest.approx(interior[70:].sum(), rel=0.05)
-    assert interior[:58].sum() > 0.1 * frame.size
-
-
-@pytest.mark.parametrize("size", [128, 192, 256])
-def test_the_interior_does_not_depend_on_the_frame_s_size(size: int) -> None:
-    """The interior covers the same share of the frame at every size."""
-    assert find_interior(framed()).mean() == pytest.approx(find_interior(framed(size=size)).mean(), abs=0.02)
 
 
 def test_most_attempts_plant_a_lesion() -> None:
@@ -134,11 +91,12 @@ def test_black_and_bright_specks_stay_within_the_range() -> None:
     assert (0, 1) == (min(planted.min() for planted in results), max(planted.max() for planted in results))
 
 
-def test_the_same_state_plants_the_same() -> None:
+@pytest.mark.parametrize("plant", [plant_hemorrhage, plant_ischemia])
+def test_the_same_state_plants_the_same(plant) -> None:
     """One seed gives one lesion, another seed another; the input frame is unchanged."""
     frame = framed()
     before = frame.copy()
-    first, again, other = (plant_hemorrhage(frame, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (plant(frame, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first is not None
     assert again is not None
     assert other is not None
@@ -199,15 +157,89 @@ def test_no_fluid_no_blood_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["air", "bone", "open skull", "neck"],
 )
-def test_a_slice_without_an_interior_gets_nothing(frame: np.ndarray) -> None:
+@pytest.mark.parametrize("plant", [plant_hemorrhage, plant_ischemia])
+def test_a_slice_without_an_interior_gets_nothing(frame: np.ndarray, plant) -> None:
     """Air, bone alone, an open skull and the neck give None."""
-    assert all(plant_hemorrhage(frame, np.random.default_rng(seed)) is None for seed in range(3))
+    assert all(plant(frame, np.random.default_rng(seed)) is None for seed in range(3))
 
 
-def test_a_small_interior_gets_nothing() -> None:
+@pytest.mark.parametrize("plant", [plant_hemorrhage, plant_ischemia])
+def test_a_small_interior_gets_nothing(plant) -> None:
     """An interior of less than 5 % of the frame is found, but nothing is planted."""
     rows, columns = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     radius = np.hypot(rows, columns)
     frame = np.where(radius < 15, 0.4, np.where(radius < 50, 1.0, 0.0)).astype(np.float32)
     assert 0 < find_interior(frame).mean() < 0.05
-    assert all(plant_hemorrhage(frame, np.random.default_rng(seed)) is None for seed in range(5))
+    assert all(plant(frame, np.random.default_rng(seed)) is None for seed in range(5))
+
+
+@pytest.mark.parametrize("position", [0.36, 0.5, 0.8])
+def test_ischemia_is_darker_and_inside_the_skull(position: float) -> None:
+    """Masks lie in the interior; in them gray falls by 0.01 to 0.15 on average; away nothing changes."""
+    frame = framed(position)
+    interior = find_interior(frame)
+    results = planted_many(frame, plant=plant_ischemia)
+    assert 20 <= len(results)
+    for planted, mask in results:
+        assert not (mask & ~interior).any()
+        assert 10 <= mask.sum()
+        assert 0.01 < (frame - planted)[mask].mean() < 0.15
+        assert not ((planted != frame) & ~interior).any()
+        away = ndimage.distance_transform_edt(~mask)
+        assert np.abs(planted - frame)[away > 24].max() < 0.03
+        assert np.float32 == planted.dtype
+        assert 0 <= planted.min() <= planted.max() <= 1
+
+
+def test_ischemia_keeps_the_noise_and_loses_gray_and_white_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a lesion the noise is that of the slice, and two grays of brain differ by at most 0.65 as much."""
+    only_ischemia(monkeypatch, "cortical")
+    rng = np.random.default_rng(0)
+    brain = skull() == np.float32(0.4)
+    stripes = 0.02 * np.sign(np.sin(np.arange(SIZE) / 4))
+    frame = skull() + np.where(brain, stripes + 0.02 * rng.standard_normal((SIZE, SIZE)), 0)
+    frame = frame.clip(0, 1).astype(np.float32)
+    for planted, mask in planted_many(frame, 20, plant_ischemia):
+        bright, dark = (mask & (sign * stripes > 0) for sign in (1, -1))
+        if min(bright.sum(), dark.sum()) < 100:
+            continue
+        assert planted[bright].mean() - planted[dark].mean() < 0.9 * (
+            frame[bright].mean() - frame[dark].mean()
+        )
+        assert 0.8 < np.corrcoef(planted[bright], frame[bright])[0, 1]
+
+
+def test_cortical_ischemia_reaches_the_skull_on_one_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cortical lesion begins at the bone, and hardly any of it crosses the middle of the head."""
+    only_ischemia(monkeypatch, "cortical")
+    results = planted_many(skull(), plant=plant_ischemia)
+    assert 20 <= len(results)
+    shares = []
+    for _, mask in results:
+        assert depth_in_disc(mask).min() < 0.04
+        shares.append(mask[:, : SIZE // 2].sum() / mask.sum())
+    assert max(min(share, 1 - share) for share in shares) < 0.1
+    assert 0.2 < np.mean(shares) < 0.8
+
+
+def test_lacunes_are_small_and_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lacune covers less than 1.5 % of the frame and is not at the skull; a deep patch may be larger."""
+    only_ischemia(monkeypatch, "lacunar")
+    lacunes = [mask for _, mask in planted_many(skull(), plant=plant_ischemia)]
+    assert max(mask.mean() for mask in lacunes) < 0.015
+    assert min(depth_in_disc(mask).min() for mask in lacunes) > 0.03
+    only_ischemia(monkeypatch, "deep")
+    assert max(mask.mean() for _, mask in planted_many(skull(), plant=plant_ischemia)) > 0.02
+
+
+def test_ischemia_leaves_ventricles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dark ventricle in the depth keeps its gray, and is not part of the mask."""
+    only_ischemia(monkeypatch, "deep")
+    frame = skull()
+    ventricle = np.zeros(frame.shape, dtype=bool)
+    ventricle[44:84, 56:72] = True
+    frame[ventricle] = 0.15
+    inside = ndimage.binary_erosion(ventricle, iterations=3)
+    for planted, mask in planted_many(frame, 20, plant_ischemia):
+        assert not mask[inside].any()
+        np.testing.assert_allclose(frame[inside], planted[inside], atol=1e-3)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 
+from core.datasets.dataset import index_dataset
 from core.evaluation.operating_points import operating_points_of
 from core.evaluation.recalibration import fit_calibrations, recalibrate
 from core.experiments import Experiment
 from core.frameworks import FRAMEWORKS
-from core.training.card import describe_results, describe_served, summarise_protocol
+from core.manifests.findings import get_finding
+from core.synthetic.phantoms import write_phantom_dataset
+from core.training.card import (
+    describe_dataset,
+    describe_protocol,
+    describe_results,
+    describe_served,
+    summarise_protocol,
+)
 from core.training.protocol import Protocol
+from tests.manifest_files import write_lines, write_slice, write_two_sources
 
 
 def test_results_are_chosen_on_calibrated_validation_rows(tiny: Experiment) -> None:
@@ -45,7 +56,7 @@ def test_a_protocol_is_summarised_in_one_sentence() -> None:
     expected = "Plain CNN on the whole image, folder labels, slices split at random (a patient can "
     assert expected + "be in both training and test), one test set." == summarise_protocol(protocol)
     assert summarise_protocol(Protocol().to_dict()).endswith(
-        "slice labels, patients kept apart, 5-fold cross-validation."
+        "slice labels of hemorrhage, patients kept apart, 5-fold cross-validation."
     )
 
 
@@ -56,3 +67,57 @@ def test_the_served_model_is_distinguished_from_the_measured_networks() -> None:
     assert "The average was not tested" in describe_served(5, "patient")
     assert "on patients that it did not see" in describe_served(5, "patient")
     assert "on slices that it did not see" in describe_served(5, "random")
+
+
+def test_a_card_names_the_sources_of_a_manifest(tmp_path: Path) -> None:
+    """Title, terms, counts and the meaning of silence of each source; what is presumed is a limit."""
+    dataset = index_dataset(write_two_sources(tmp_path)).select_known("slice")
+    y_true = dataset.labels("slice")
+    found = describe_dataset(dataset, y_true)
+    north, south = found["sources"]
+    assert ("north", "Northern Hospital", "research only") == (north["name"], north["title"], north["terms"])
+    silence = {"means": "presumed absent", "reason": "each report names its bleedings"}
+    assert silence == north["silence"]["hemorrhage"]
+    assert "unknown" == south["silence"]["hemorrhage"]["means"]
+    assert (len(y_true), int(y_true.sum())) == tuple(
+        north[key] + south[key] for key in ("n_slices", "n_positive")
+    )
+    assert (9, 12) == (found["n_patients"], found["n_unknown_patients"])
+    json.dumps(found, allow_nan=False)
+    limits = describe_protocol(dataset, "slice")["limits"]
+    assert any(
+        "presumed to show no hemorrhage, because each report names its bleedings" in text for text in limits
+    )
+    assert any("patients of 12 of 48 slices are unknown" in text for text in limits)
+
+
+def test_a_card_names_the_finding_and_what_limits_its_labels(tmp_path: Path) -> None:
+    """Class names and what counts are the finding's; a source that tells the label is a limit."""
+    lines = ["file,source,patient,hemorrhage,ischemia"]
+    for number, (source, label) in enumerate([("A", "present"), ("B", "absent"), ("B", "absent")]):
+        write_slice(tmp_path / f"{number}.png", seed=number)
+        lines.append(f"{number}.png,{source},{number},{'present' if number == 2 else 'absent'},{label}")
+    dataset = index_dataset(write_lines(tmp_path / "set.csv", *lines))
+    found = describe_protocol(dataset.select_known("slice", "ischemia"), "slice", "ischemia")
+    assert ("No ischemic lesion", "Ischemic lesion") == (found["negative"], found["positive"])
+    assert "Positive means that the slice shows an ischemic lesion." == found["meaning"]
+    counts = get_finding("ischemia").counts
+    assert {"key": "ischemia", "name": "ischemic lesion", "counts": counts} == found["finding"]
+    assert any(
+        "Every slice of A shows an ischemic lesion, and no slice of B" in text for text in found["limits"]
+    )
+    assert any("Early ischemia is invisible" in text for text in found["limits"])
+    of_other = describe_protocol(dataset.select_known("slice"), "slice")
+    assert "hemorrhage" == of_other["finding"]["key"]
+    assert not any("ischem" in text.lower() or "Every slice" in text for text in of_other["limits"])
+    assert any("No slice of A shows an intracranial hemorrhage." in text for text in of_other["limits"])
+    assert describe_protocol(dataset, "folder")["finding"] is None
+
+
+def test_a_card_of_class_folders_is_as_before(tmp_path: Path) -> None:
+    """Class folders have no sources, so their card gets no new field."""
+    write_phantom_dataset(tmp_path, n_patients=4, slices_per_patient=4, size=48)
+    dataset = index_dataset(tmp_path)
+    assert ["fingerprint", "n_slices", "n_patients", "n_positive", "n_refused"] == list(
+        describe_dataset(dataset, dataset.labels("folder"))
+    )

@@ -7,14 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from core.errors import TrainingError
+from core.errors import ParityError, TrainingError
 from core.frameworks import name_weights
 from core.training import child
 from core.training.child import _Progress
+from tests.builders import MIDDLE, SLOPES, write_tiny_model
 from tests.core.models.numpy_cnn import MeanGray
 
 
@@ -28,7 +30,7 @@ def test_progress_over_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Folds count from 1, the fraction is that of all folds, and the time left follows from the speed."""
     clock = iter([100.0, 110.0, 120.0, 130.0])
     monkeypatch.setattr(child.time, "monotonic", lambda: next(clock))
-    progress = _Progress(tmp_path / "keras" / "progress.json", 4, 10)
+    progress = _Progress([tmp_path / "keras" / "progress.json"], 4, 10)
     progress.report(0, 0.0, 1)
     assert read(tmp_path / "keras/progress.json")["seconds_left"] is None
     progress.report(1, 0.0, 1)
@@ -43,7 +45,7 @@ def test_a_resumed_training_measures_its_own_speed(tmp_path: Path, monkeypatch: 
     """The work of an earlier run does not count for the speed of this one."""
     clock = iter([0.0, 1.0, 10.0])
     monkeypatch.setattr(child.time, "monotonic", lambda: next(clock))
-    progress = _Progress(tmp_path / "progress.json", 2, 10)
+    progress = _Progress([tmp_path / "progress.json"], 2, 10)
     progress.report(1, 0.0, 1)
     progress.report(1, 0.5, 5)
     assert 10.0 == read(tmp_path / "progress.json")["seconds_left"]
@@ -53,7 +55,7 @@ def test_progress_is_written_twice_a_second_at_most(tmp_path: Path, monkeypatch:
     """Reports in between are dropped, except the last one, which is forced."""
     clock = iter([10.0, 10.6, 10.7, 10.8])
     monkeypatch.setattr(child.time, "monotonic", lambda: next(clock))
-    progress = _Progress(tmp_path / "progress.json", 1, 10)
+    progress = _Progress([tmp_path / "progress.json"], 1, 10)
     progress.report(0, 0.1, 1)
     progress.report(0, 0.2, 2)
     assert 1 == read(tmp_path / "progress.json")["epoch"]
@@ -63,7 +65,7 @@ def test_progress_is_written_twice_a_second_at_most(tmp_path: Path, monkeypatch:
 
 def test_a_child_whose_training_was_killed_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When another process has become its parent, the next report raises, and nothing more is written."""
-    progress = _Progress(tmp_path / "progress.json", 1, 10)
+    progress = _Progress([tmp_path / "progress.json"], 1, 10)
     progress.report(0, 0.1, 1)
     parent = os.getppid()
     monkeypatch.setattr(os, "getppid", lambda: parent + 1)
@@ -116,3 +118,35 @@ def test_a_failure_is_reported_in_one_line(tmp_path: Path) -> None:
     assert "resnet" in ended.stderr
     assert 1 == len(ended.stderr.strip().splitlines())
     assert not (tmp_path / "out.npy").exists()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_networks_in_the_wrong_order_are_refused(tmp_path: Path, swapped: bool) -> None:
+    """The mean of two networks is the same in either order, but each is compared with its own."""
+    shifts, shape = (0.1, -0.1), (32, 32, 1)
+
+    class Shifted:
+        """A network whose probability is the sigmoid of a shifted mean gray."""
+
+        framework = "keras"
+
+        def __init__(self, shift: float) -> None:
+            self.shift = shift
+
+        def export_onnx(self, members: list[Shifted], path: Path) -> None:
+            write_tiny_model(path, shape, shifts=shifts[::-1] if swapped else shifts)
+
+        def embed(self, images: np.ndarray) -> np.ndarray:
+            return images
+
+        def predict_probability(self, inputs: np.ndarray) -> np.ndarray:
+            means = inputs.mean(axis=(1, 2, 3)) / 255
+            return 1 / (1 + np.exp(-SLOPES["pytorch"] * (means - MIDDLE - self.shift)))
+
+    images = np.random.default_rng(0).integers(0, 256, (9, *shape)).astype(np.uint8)
+    members: list[Any] = [Shifted(shift) for shift in shifts]
+    if swapped:
+        with pytest.raises(ParityError, match="different probabilities"):
+            child.export(members, tmp_path / "model.onnx", images)
+    else:
+        assert child.export(members, tmp_path / "model.onnx", images)["max_difference"] < 1e-5

@@ -1,4 +1,4 @@
-"""Estimates of a training's duration, from measured trainings or None."""
+"""Estimates of a training's duration, from measured training runs or None."""
 
 from __future__ import annotations
 

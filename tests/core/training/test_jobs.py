@@ -1,4 +1,4 @@
-"""Trainings as jobs, read from their folders."""
+"""Training runs as jobs, read from their folders."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_jobs_are_listed_newest_first(models: Path) -> None:
 
 
 def test_without_trainings_the_list_is_empty(models: Path) -> None:
-    """A missing folder of trainings gives an empty list."""
+    """A missing folder of training runs gives an empty list."""
     assert [] == list_jobs()
 
 

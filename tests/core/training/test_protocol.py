@@ -9,7 +9,8 @@ import pytest
 
 from core.errors import StrokeError
 from core.frameworks import FRAMEWORKS
-from core.models.architecture import SCHEDULE, get_architecture
+from core.models.architecture import SCHEDULE
+from core.models.architectures import get_architecture
 from core.training.protocol import Protocol
 
 
@@ -31,6 +32,8 @@ from core.training.protocol import Protocol
         ({"seed": -1}, "seed"),
         ({"augmentation": "wild"}, "augmentation"),
         ({"architecture": "resnet"}, "resnet"),
+        ({"finding": "stroke"}, "finding"),
+        ({"labels": "folder", "finding": "ischemia"}, "Folder labels name no finding.*ischemia"),
     ],
 )
 def test_an_unfit_protocol_is_refused(change: dict[str, Any], word: str) -> None:
@@ -65,3 +68,10 @@ def test_no_augmentation_changes_nothing() -> None:
     """With "none" slices are not changed or flipped, and there are no views."""
     found = Protocol(augmentation="none").to_dict()["augmentation"]
     assert not any(found[name] for name in found if name != "planted")
+
+
+def test_a_card_names_the_finding_of_slice_labels() -> None:
+    """Hemorrhage unless another is chosen; folder labels have none."""
+    assert "hemorrhage" == Protocol().to_dict()["finding"]
+    assert "ischemia" == Protocol(finding="ischemia").to_dict()["finding"]
+    assert "" == Protocol(labels="folder").to_dict()["finding"]

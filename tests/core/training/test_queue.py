@@ -1,4 +1,4 @@
-"""The queue of trainings: start, resume, cancel, move up, delete."""
+"""The queue of training runs: start, resume, cancel, move up, delete."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_others_wait_in_their_order(
 
 
 def test_a_runner_is_started_only_where_one_is_missing(models: Path, started: list[Any]) -> None:
-    """No runner is started for an empty queue or next to a running one, but for queued trainings."""
+    """No runner is started for an empty queue or next to a running one, but for queued training runs."""
     write_job_folder(models, "ended", "failed", 1)
     ensure_runner(models)
     assert [] == started
@@ -105,7 +105,7 @@ def test_resume_queues_again(models: Path, started: list[Any], state: str) -> No
 
 
 def test_resume_refuses(models: Path, living: subprocess.Popen[bytes], started: list[Any]) -> None:
-    """Running, queued and missing trainings and those started in a terminal are not resumed."""
+    """Running, queued and missing training runs and those started in a terminal are not resumed."""
     write_job_folder(models, "now", "running", living.pid, command={"folds": 1})
     write_job_folder(models, "waiting", "queued", 0, command={"folds": 1})
     write_job_folder(models, "terminal", "failed", 1)

@@ -18,16 +18,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from core.datasets import read_pixels
 from core.datasets.dataset import index_dataset
 from core.errors import ExperimentError, StrokeError, TrainingError
 from core.experiments import Experiment, read_experiment
-from core.synthetic.phantoms import write_phantom_dataset
+from core.gate import is_brain_visible
+from core.imaging import Recipe
+from core.measurements import measure_properties, store_properties
 from core.system.files import PART_PREFIX, write_whole
 from core.training.jobs import read_job
 from core.training.protocol import Protocol
-from core.training.run import _plan, train_experiment
+from core.training.run import _gather, _plan, train_experiment
 from core.training.state import hold_slot, work_folder
+from core.training.training_data import maps_folder
+from tests.builders import write_phantom_dataset, write_tiny_model
+from tests.manifest_files import write_two_sources
+
+# Without copies with planted lesions, which take seconds to render.
+QUICK = Protocol(architecture="plain", folds=2, frameworks=("keras",))
 
 
 @pytest.fixture
@@ -114,7 +124,7 @@ def test_a_plan_writes_the_parts_of_every_slice(tmp_path: Path, few: Path) -> No
 def test_a_child_that_fails_says_why(models: Path, few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error quotes the last line of the child's log, the job is failed, and its plan is kept."""
 
-    def start(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
+    def start(work: Path, framework: str, *_: object, **__: object) -> subprocess.Popen[bytes]:
         (work / framework).mkdir()
         (work / framework / "log.txt").write_text("Traceback\nno memory left\n")
         return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
@@ -135,7 +145,7 @@ def test_a_child_that_fails_says_why(models: Path, few: Path, monkeypatch: pytes
 def replace_children(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Run this code as every framework's child, with its folder as the first argument."""
 
-    def start(work: Path, framework: str, n_threads: int) -> subprocess.Popen[bytes]:
+    def start(work: Path, framework: str, *_: object, **__: object) -> subprocess.Popen[bytes]:
         (work / framework).mkdir(exist_ok=True)
         return subprocess.Popen([sys.executable, "-c", code, str(work / framework)])
 
@@ -150,7 +160,7 @@ def test_a_killed_child_has_a_reason_in_words(
     """For a child that the system killed, the likely cause is named instead of a number."""
     replace_children(monkeypatch, f"import os; os.kill(os.getpid(), {signal})")
     with pytest.raises(TrainingError, match=words):
-        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "broken")
+        train_experiment(few, QUICK, "broken")
     assert "failed" == read_job("broken").state
 
 
@@ -202,15 +212,14 @@ def test_dataset_faults_while_the_slices_are_prepared(
             few.rename(few.with_name("away"))
 
     replace_children(monkeypatch, "raise SystemExit(3)")
-    protocol = Protocol(folds=2, frameworks=("keras",))
     with pytest.raises(StrokeError):
-        train_experiment(few, protocol, "one", on_progress=vanish)
+        train_experiment(few, QUICK, "one", on_progress=vanish)
     assert "failed" == read_job("one").state
     with pytest.raises(StrokeError, match="no folder"):
-        train_experiment(few, protocol, "one", resume=True)
+        train_experiment(few, QUICK, "one", resume=True)
     few.with_name("away").rename(few)
     with pytest.raises(TrainingError, match="exit code 3"):  # it reached the children
-        train_experiment(few, protocol, "one", resume=True)
+        train_experiment(few, QUICK, "one", resume=True)
 
 
 def test_enospc(models: Path, few: Path, tiny: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +238,7 @@ def test_enospc(models: Path, few: Path, tiny: Experiment, monkeypatch: pytest.M
 
     monkeypatch.setattr("core.training.run._gather", fill)
     with pytest.raises(StrokeError, match="No space left"):
-        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "full")
+        train_experiment(few, QUICK, "full")
     job = read_job("full")
     assert ("failed", True) == (job.state, "No space left" in job.message)
     monkeypatch.undo()
@@ -255,7 +264,7 @@ def test_part_files_of_a_killed_writer_are_cleared(
     part.write_bytes(b"half")
     replace_children(monkeypatch, "raise SystemExit(3)")
     with pytest.raises(TrainingError):
-        train_experiment(few, Protocol(folds=2, frameworks=("keras",)), "one")
+        train_experiment(few, QUICK, "one")
     assert not part.exists()
 
 
@@ -270,7 +279,7 @@ def test_a_second_training_waits_for_the_first(
     def train() -> None:
         try:
             train_experiment(
-                few, Protocol(folds=2, frameworks=("keras",)), "one",
+                few, QUICK, "one",
                 on_progress=lambda stage, tracks: stages.append(stage),
             )  # fmt: skip
         except TrainingError as error:
@@ -285,3 +294,99 @@ def test_a_second_training_waits_for_the_first(
     second.join(60)
     assert 1 == len(ended)
     assert "training" in stages
+
+
+def test_a_manifest_is_planned_without_what_it_does_not_know(tmp_path: Path) -> None:
+    """Unknown labels and the kept part are left out, patients are running numbers and stand on one side."""
+    path = write_two_sources(tmp_path, n_patients=12)
+    lines = path.read_text().splitlines()
+    lines[0] += ",part"
+    lines[1:] = [f"{line}," for line in lines[1:]]
+    kept = [place for place, line in enumerate(lines) if line.startswith("north/1_")]
+    for place in kept:
+        lines[place] += "kept"
+    unlabeled = next(place for place, line in enumerate(lines) if line.startswith("south/12_1"))
+    lines[unlabeled] = lines[unlabeled].replace("absent", "unknown")
+    path.write_text("\n".join(lines))
+    dataset = index_dataset(path).select_known("slice")
+    plan, folds = _plan(tmp_path, dataset, Protocol(folds=2), "one")
+    assert {"kept part": 4, "unknown label": 1} == plan["dataset"]["left_out"]
+    table = pd.read_csv(tmp_path / "slices.csv", dtype={"patient": str}, keep_default_na=False)
+    assert 2 * 12 * 4 - 5 == len(table) == plan["dataset"]["n_slices"]
+    assert {"north", "south"} == set(table["source"])
+    assert not table["patient"].str.contains("/").any()
+    known = table[table["patient"] != ""]
+    assert plan["dataset"]["n_patients"] == known["patient"].nunique() == 11 + 6
+    for index in range(len(folds)):
+        assert 1 == known.groupby("patient")[f"fold_{index}"].nunique().max()
+
+
+def test_patients_are_scored_on_slices_with_brain_from_the_start(tmp_path: Path) -> None:
+    """A trained experiment knows which slices count, and its thresholds of patients are chosen on them."""
+    folder = tmp_path / "phantoms"
+    write_phantom_dataset(folder, n_patients=12, slices_per_patient=6, size=64)
+    rng = np.random.default_rng(0)
+    for path in folder.rglob("*(1).*"):
+        Image.fromarray(rng.integers(0, 255, (64, 64), np.uint8)).save(path)
+    dataset = index_dataset(folder)
+    work = tmp_path / "work"
+    (work / "built" / "keras").mkdir(parents=True)
+    plan, folds = _plan(work, dataset, QUICK, "fresh")
+    parts = {
+        f"{part}_{k}": rng.random(len(getattr(fold, part)))
+        for k, fold in enumerate(folds)
+        for part in ("test", "validation")
+    }
+    (work / "keras").mkdir()
+    np.savez(work / "keras" / "probabilities.npz", **parts)
+    history = [{"framework": "keras", "fold": 0, "epoch": 1, "train_loss": 1.0, "validation_loss": 1.0}]
+    result = {"history": history, "parity": {}, "seconds": 1.0, "n_parameters": 1}
+    (work / "keras" / "result.json").write_text(json.dumps(result))
+    write_tiny_model(work / "built" / "keras" / "model.onnx", Recipe.from_dict(plan["recipe"]).shape)
+    trained = _gather(work, plan, dataset, folds)
+    table = trained.predictions()
+    shown = {file: int(is_brain_visible(read_pixels(dataset, file))) for file in set(table["file"])}
+    assert {0, 1} == set(shown.values())
+    assert table["file"].map(shown).tolist() == table["counted"].tolist()
+    known = store_properties(trained, measure_properties(dataset))
+    assert trained.card["operating_points"] == known.card["operating_points"]
+    assert table.equals(known.predictions())
+
+
+@pytest.mark.parametrize(("architecture", "job"), [("plain", "train"), ("framed", "maps")])
+def test_a_backbone_s_maps_are_computed_before_the_frameworks_train(
+    models: Path, few: Path, monkeypatch: pytest.MonkeyPatch, architecture: str, job: str
+) -> None:
+    """With a backbone, one child of the first framework runs alone; when it fails, nothing is trained."""
+    started: list[tuple[str, str]] = []
+
+    def start(work: Path, framework: str, n_threads: int, job: str = "train") -> subprocess.Popen[bytes]:
+        (work / framework).mkdir(exist_ok=True)
+        started.append((framework, job))
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+
+    monkeypatch.setattr("core.training.run._start_child", start)
+    protocol = Protocol(labels="folder", architecture=architecture, folds=2)
+    with pytest.raises(TrainingError, match="exit code 3"):
+        train_experiment(few, protocol, "one")
+    expected = ["pytorch"] if job == "maps" else ["pytorch", "keras"]
+    assert [(framework, job) for framework in expected] == started
+
+
+@pytest.mark.parametrize("keep_maps", [False, True])
+def test_feature_maps_are_deleted_unless_they_are_kept(
+    tiny: Experiment, few: Path, monkeypatch: pytest.MonkeyPatch, keep_maps: bool
+) -> None:
+    """After a training the maps that trainings share are deleted, or kept for the next one."""
+    folders = []
+
+    def write_maps(work: Path, *_: Any) -> None:
+        folders.append(maps_folder(work))
+        folders[0].mkdir()
+
+    monkeypatch.setattr("core.training.run.train_frameworks", write_maps)
+    monkeypatch.setattr("core.training.run._gather", lambda *_: tiny)
+    monkeypatch.setattr("core.training.run.publish", lambda *_: tiny)
+    train_experiment(few, QUICK, "one", keep_maps=keep_maps)
+    assert keep_maps == folders[0].exists()
+    assert not work_folder(tiny.folder.parent, "one").exists()

@@ -13,16 +13,18 @@ import pytest
 
 from core.cli.app import main
 from core.evaluation.summary import evaluate_experiment
-from core.experiments import Experiment, add_files
+from core.experiments import Experiment, add_files, update_card
 from dashboard.shared import components
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts, render_file
+from tests.lesion_tables import add_lesion_tables
 
 TABS = (
     "Calibration",
     "Utility",
     "Subgroups",
     "Robustness",
+    "Where they look",
     "Tests",
     "Other experiments",
     "Learning",
@@ -129,6 +131,21 @@ def test_only_the_open_tab_is_drawn(open_page: OpenPage, models: Path, tab: str,
     assert not app.warning
 
 
+def test_the_figures_of_each_source_are_shown(open_page: OpenPage, models: Path) -> None:
+    """Of an experiment on several sources the tab has a table of each, and of those left out."""
+    experiment = write_tiny_experiment(models, calibrated=True, n_patients=36, sources=("east", "west"))
+    figures = {key: {"value": 0.875, "interval": [0.8, 0.9]} for key in ("auroc", "average_precision")}
+    sources = [
+        {"source": "east", "n": 144, "positives": 36, "models": {"keras": figures}},
+        {"source": "west", "reason": "there is nothing to learn from"},
+    ]
+    update_card(experiment, {"left_out": {"created": "2026-01-03", "version": 1, "sources": sources}})
+    app = open_page("compare", tab="Sources")
+    tables = [table.value for table in app.table if "Source" in table.value]
+    assert [["east", "", "west", ""], ["east"]] == [list(table["Source"]) for table in tables]
+    assert "Without west no network was trained" in read_texts(app)
+
+
 @pytest.mark.parametrize("level", ["slice", "patient"])
 @pytest.mark.parametrize("tab", TABS)
 def test_every_tab_stands_with_one_network_alone(
@@ -220,6 +237,21 @@ def test_what_was_not_measured_is_invited(open_page: OpenPage, models: Path, tab
     assert "stroke-ct robustness tiny" == app.code[0].value
 
 
+def test_heat_maps_stand_against_outlines(open_page: OpenPage, models: Path) -> None:
+    """The tab shows the stored shares with intervals and chance, and a figure; without them the command."""
+    experiment = write_tiny_experiment(models)
+    app = open_page("compare", tab="Where they look")
+    assert "Not measured yet" in read_texts(app)
+    assert "stroke-ct localise tiny MANIFEST" == app.code[0].value
+    add_lesion_tables(experiment)
+    app = open_page("compare", tab="Where they look")
+    assert "looking" in _keys(app)
+    rows = app.table[1].value
+    assert rows.iloc[0, 1] == "**82 %** :gray[\\[71–90\\]]"
+    assert rows["chance"].to_list()[0] == ":gray[17 %]"
+    assert "40 slices of 9 patients" in read_texts(app)
+
+
 def test_comparable_experiments_are_named(open_page: OpenPage, models: Path) -> None:
     """Same slices and labels can be compared; other labels and splits are named."""
     write_tiny_experiment(models, "one")
@@ -273,6 +305,14 @@ def test_choices_go_along_from_page_to_page(open_page: OpenPage, models: Path) -
     assert "two" == app.selectbox(key="experiment").value
     link = {"experiment": "two", "operating_point": "custom", "keras_threshold": "0.13"}
     assert link == {key: app.query_params[key] for key in link}
+
+
+def test_custom_starts_at_the_threshold_of_the_card(open_page: OpenPage, models: Path) -> None:
+    """Choosing "custom" alone decides as before, also if the card's rule is not the first one."""
+    experiment = update_card(write_tiny_experiment(models), {"default_operating_point": "sensitivity_90"})
+    expected = round(experiment.threshold("keras"), 2)
+    assert expected != round(experiment.threshold("keras", rule="youden"), 2)
+    assert expected == open_page("read_scan", operating_point="custom").slider(key="keras_threshold").value
 
 
 def test_a_random_split_is_called_a_leak(open_page: OpenPage, models: Path) -> None:

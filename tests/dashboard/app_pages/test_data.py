@@ -8,17 +8,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from core.audit import known_pictures
+from core.audit.leakage import conclude, run_control
 from core.datasets import dataset as indexing
 from core.datasets.dataset import index_dataset
-from core.datasets.leakage import conclude, run_control
+from core.datasets.kaggle import KNOWN_DATASET
 from core.errors import DatasetError
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import find_experiment
-from core.synthetic.phantoms import write_phantom_dataset
 from dashboard.data import laboratory
 from dashboard.shared import datasets
-from tests.builders import write_tiny_experiment
+from tests.builders import write_phantom_dataset, write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts
+from tests.lesion_tables import add_lesion_tables
+from tests.manifest_files import write_two_sources
 
 SHIPPED = {"seed-random-split": "random", "folder-by-patient": "patient"}
 
@@ -278,3 +281,75 @@ def test_a_going_download_shows_how_far_it_is(open_page: OpenPage) -> None:
     app = open_page("data")
     assert not app.button
     assert ["Downloading ... 25 %"] == [bar.proto.text for bar in app.get("progress")]
+
+
+def test_slices_of_the_published_set_are_told(
+    open_page: OpenPage, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the files are slices of the published set under other names, the page says so and lists them."""
+    dataset = index_dataset(data)
+    monkeypatch.setitem(KNOWN_DATASET, "fingerprint", dataset.fingerprint)
+    (tmp_path / "known.npz").write_bytes(known_pictures.pack_known_pictures(dataset))
+    monkeypatch.setattr(known_pictures, "KNOWN_FILE", tmp_path / "known.npz")
+    known_pictures._read_known.cache_clear()
+    for name, other in (("Normal", "ischemic"), ("Stroke", "hemorrhagic")):
+        (data / name).rename(data / other)
+    app = open_page("data")
+    known_pictures._read_known.cache_clear()
+    (told,) = [warning.value.replace("\\", "") for warning in app.warning if "published set" in warning.value]
+    assert "60 of your 60 files are slices of the published set" in told
+    assert "30 called 'ischemic' here are Normal there." in told
+    assert "The known files" in [expander.label for expander in app.expander]
+
+
+@pytest.mark.slow
+def test_a_manifest_shows_its_sources_without_ids(open_page: OpenPage, tmp_path: Path) -> None:
+    """Counts, warnings, sources and faulty lines are shown; patients are running numbers."""
+    path = write_two_sources(tmp_path)
+    path.write_text(path.read_text().replace(",north,1,", ",north,Smith,") + "gone.png,north,9,present,GE\n")
+    app = open_page("data")
+    app.text_input(key="data_folder").set_value(str(path)).run()
+    assert {"Slices": "48", "Patients": "9", "Slices with a hemorrhage": "12", "Slices without": "36"} == {
+        name: value
+        for name, value in _metrics(app).items()
+        if name.startswith(("Slices", "Patients"))
+        if "training" not in name
+    }
+    words = _words(app)
+    assert "patients of 12 of 48 slices are unknown" in words
+    assert "presumed absent, because each report names its bleedings" in words
+    assert "A manifest gives each slice a label of its own" in words
+    assert "Smith" not in words
+    sources, faults = (frame.value for frame in app.dataframe[:2])
+    assert ["north", "south"] == sources["source"].to_list()
+    assert ["50"] == faults["line"].to_list()
+
+
+def test_the_control_for_shortcuts_names_its_command(open_page: OpenPage, models: Path) -> None:
+    """Without a stored control the step says how to measure one."""
+    write_tiny_experiment(models)
+    app = open_page("data")
+    assert "Is it the lesion or the hospital?" in " ".join(one.value for one in app.header)
+    assert "stroke-ct shortcut tiny MANIFEST" in [one.value for one in app.code]
+
+
+@pytest.mark.parametrize(
+    ("covered", "words", "counts"),
+    [
+        (0.55, "It is the lesion.", "lesion covered: 0 of 4 comparisons"),
+        (0.8, "Not the lesion alone.", "lesion covered: 4 of 4 comparisons"),
+    ],
+)
+def test_the_control_for_shortcuts_is_concluded(
+    open_page: OpenPage, models: Path, covered: float, words: str, counts: str
+) -> None:
+    """The step says whether the networks know the hospital, and shows the comparisons."""
+    add_lesion_tables(write_tiny_experiment(models), covered=covered)
+    app = open_page("data")
+    texts = _words(app)
+    assert words in texts
+    assert counts in texts
+    assert "shortcut_tiny" in [chart.key for chart in app.get("plotly_chart")]
+    told = [cell for table in app.table for cell in table.value.astype(str).to_numpy().ravel()]
+    assert "**0.97** :gray[\\[0.95–0.99\\]]" in told
+    assert "**12 %** :gray[\\[8–20\\]]" in told

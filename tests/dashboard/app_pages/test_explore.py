@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 from core.cases.annotations import Annotations, Case
 from core.cases.suspects import find_suspects
 from core.evaluation.summary import evaluate_experiment
+from core.validation import make_record
 from dashboard.shared import loaders
-from tests.builders import write_tiny_experiment
+from tests.builders import write_tiny_experiment, write_tiny_validation
 from tests.dashboard.conftest import OpenPage, read_texts
 from tests.dashboard.story_data import write_set
 
@@ -188,7 +189,7 @@ def test_pictures_of_the_recorded_files_are_shown(
     row = int(loaders.cases(experiment)["row"].iloc[0])
     app = open_page("explore", case=str(row))
     assert "The images are not on this machine" not in read_texts(app)
-    assert 1 == read_texts(app).count("which may have trained on these slices")
+    assert 1 == read_texts(app).count("from the network that never trained on the slice")
 
 
 def test_a_data_set_with_other_files_is_reported(
@@ -201,3 +202,42 @@ def test_a_data_set_with_other_files_is_reported(
         file.write_bytes(file.read_bytes() + b"x")
     app = open_page("explore")
     assert any("is not that of this experiment" in warning.value for warning in app.warning)
+
+
+def test_the_slices_of_a_validation_are_explored_alike(open_page: OpenPage, models: Path) -> None:
+    """A validation's cells hold as many cases as its record says; source and input check filter them."""
+    experiment = write_tiny_experiment(models, calibrated=True)
+    validation = write_tiny_validation(experiment, sources=("north", "south"))
+    record = make_record(experiment, validation, n_resamples=10, home={"models": {}})
+    app = open_page("explore", slices_of="elsewhere")
+    assert 96 == _count(app)
+    _reopen(app, slices_of="elsewhere", pytorch_outcome="fp")
+    assert record["there"]["pytorch"]["slice"]["confusion"]["fp"] == _count(app)
+    app.button(key="chip_pytorch_outcome").click().run()
+    _reopen(app, slices_of="elsewhere", gate="refuse")
+    assert record["gate"]["refuse"] == _count(app)
+    app.button(key="chip_gate").click().run()
+    _reopen(app, slices_of="elsewhere", source="south")
+    assert 48 == _count(app)
+
+
+def test_a_case_of_a_validation_says_what_is_known(open_page: OpenPage, models: Path) -> None:
+    """The dialog has the case's source and the reason of the input check, and no similar slices."""
+    write_tiny_validation(write_tiny_experiment(models))
+    app = open_page("explore", slices_of="elsewhere", case="0")
+    facts = {
+        row[""]: row["says"] for table in app.table for row in table.value.to_dict("records") if "says" in row
+    }
+    assert "north" == facts["Source"]
+    assert "refused" == facts["Input check"]
+    assert "No bone is visible" in facts["Reasons"]
+    assert "The images are not at hand" in read_texts(app)
+    assert "similar" not in read_texts(app).lower()
+
+
+def test_filters_of_a_validation_do_not_fit_held_out_slices(open_page: OpenPage, models: Path) -> None:
+    """Held-out slices have no source: such a link gives a warning and shows them all."""
+    write_tiny_experiment(models)
+    app = open_page("explore", source="south")
+    assert any("does not fit" in warning.value for warning in app.warning)
+    assert 96 == _count(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import pytest
 
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
-from dashboard.shared.components import write_figure
+from core.reading import decide
+from core.reports import shorten_outcome
+from core.validation import make_record
+from dashboard.shared.components import name_outcome, write_figure
+from tests.builders import write_tiny_validation
 from tests.dashboard.conftest import OpenPage, read_texts
 from tests.dashboard.story_data import write_role, write_set, write_story
 
@@ -33,7 +38,7 @@ def test_the_first_page_is_overview(open_page: OpenPage, models: Path) -> None:
     app = open_page("overview")
     assert "know how far to trust them" in app.title[0].value
     assert "**Not a medical device:**" in _words(app)
-    ways = ["Read a scan", "Start the tour", "Take the quiz", "Explore cases", "Compare"]
+    ways = ["Read a scan", "Start the tour", "Take the quiz", "Explore cases", "Compare", "Validate"]
     assert ways == _links(app)
 
 
@@ -118,13 +123,14 @@ def test_a_damaged_folder_is_named(open_page: OpenPage, models: Path) -> None:
 
 
 def test_without_a_data_set_a_synthetic_slice_is_read(open_page: OpenPage, models: Path) -> None:
-    """A phantom is shown with both heat maps and called synthetic."""
+    """A phantom is shown with both heat maps and their scale, and called synthetic."""
     write_story(models)
     app = open_page("overview")
     alts = [image.proto.imgs[0].alt for image in app.image]
     assert [
         "The slice",
         *(f"Heat map of the {name} network over the slice" for name in ("PyTorch", "Keras")),
+        "Colors of the heat maps, by the slice's probability: far below, at threshold, far above",
     ] == alts
     assert "**Synthetic:**" in _words(app)
 
@@ -132,7 +138,7 @@ def test_without_a_data_set_a_synthetic_slice_is_read(open_page: OpenPage, model
 def test_with_the_data_set_the_probability_is_the_recorded_one(
     open_page: OpenPage, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first slice is the positive one of median recorded probability, which is shown."""
+    """The first slice is the positive one of median recorded probability, shown with its outcome."""
     monkeypatch.setenv("STROKE_CT_DATA", str(tmp_path / "set"))
     experiment = write_set(tmp_path / "set", models)
     tested = experiment.calibrated_predictions().query("part == 'test' and label == 1")
@@ -140,9 +146,11 @@ def test_with_the_data_set_the_probability_is_the_recorded_one(
     row = middle.iloc[len(middle) // 2]
     app = open_page("overview")
     words = _words(app)
-    assert f"**{row['pytorch']:.2f}**" in words
-    assert f"**{row['keras']:.2f}**" in words
-    assert "the one that never saw this patient" in words
+    for name in experiment.frameworks:
+        threshold = experiment.threshold(name)
+        outcome = decide(row[name], threshold, experiment.review_band(name, threshold=threshold))
+        assert f"**{row[name]:.2f}**  \n{name_outcome(outcome, shorten_outcome(outcome))}" in words
+    assert "from a network that was not trained on this patient" in words
     assert row["file"] in words.replace("\\", "")
 
 
@@ -169,3 +177,27 @@ def test_changed_pictures_are_not_shown(
     for path in (tmp_path / "set").rglob("*.jpg"):
         path.write_bytes(path.read_bytes() + b" ")
     assert "**Synthetic:**" in _words(open_page("overview"))
+
+
+def test_the_fourth_step_is_other_hospitals(open_page: OpenPage, models: Path, few_resamples: int) -> None:
+    """Sensitivity, specificity and AUROC of each current validation are those of its record."""
+    experiment = write_story(models, "tiny")["tiny"]
+    validation = write_tiny_validation(experiment)
+    there = make_record(experiment, validation, few_resamples, home={"models": {}})["there"]
+    app = open_page("overview")
+    words, alt = _words(app), next(chart.proto.alt for chart in app.get("plotly_chart"))
+    cells = "\n".join(str(cell) for table in app.table for cell in table.value.to_numpy().ravel())
+    for title, levels in zip(("PyTorch", "Keras"), there.values(), strict=True):
+        for key in ("recall", "specificity"):
+            assert write_figure(levels["slice"][key], True) in cells
+        assert f"North, {title} {levels['slice']['auroc']['value']:.2f}" in alt
+    assert "And in other hospitals" in words
+
+
+def test_without_a_validation_there_is_no_fourth_step(open_page: OpenPage, models: Path) -> None:
+    """One of an earlier version counts as none."""
+    experiment = write_story(models, "tiny")["tiny"]
+    folder = write_tiny_validation(experiment).folder
+    details = json.loads((folder / "validation.json").read_text())
+    (folder / "validation.json").write_text(json.dumps({**details, "served": "0" * 64}))
+    assert "in other hospitals" not in _words(open_page("overview"))

@@ -6,19 +6,32 @@ import hashlib
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.experiments import Experiment
+from core.gate import GateFinding
 from core.imaging.preprocessing import prepare
+from core.reading import reader
 from core.scans import read_scan
-from tests.builders import tiny_probability, write_tiny_experiment
+from core.validation import count_flags
+from dashboard.shared import components
+from tests.builders import tiny_probability, write_tiny_experiment, write_tiny_validation
 from tests.dashboard.conftest import OpenPage, read_stack, read_texts, render_file
+
+pytestmark = pytest.mark.usefixtures("open_gate")
 
 
 def _expected(experiment: Experiment, data: bytes) -> dict[str, float]:
     image = prepare(read_scan(data, "x").slices[0].pixels, experiment.recipe)
     return {name: tiny_probability(name, image) for name in experiment.frameworks}
+
+
+def _headline(app: AppTest) -> str:
+    """Return the largest words on the page, without markup."""
+    (header,) = app.header
+    return str(header.value).replace("\\", "")
 
 
 def _alts(app: AppTest) -> list[str]:
@@ -42,30 +55,33 @@ def test_without_files_the_page_says_what_it_will_show(open_page: OpenPage, mode
 
 
 def test_one_file_shows_both_probabilities_and_two_heat_maps(open_page: OpenPage, models: Path) -> None:
-    """An uploaded PNG shows the tiny networks' probabilities and decisions, and a heat map of each."""
+    """An uploaded PNG shows the tiny networks' probabilities and outcomes, and a heat map of each."""
     experiment = write_tiny_experiment(models)
     data = render_file(0.9)
     app = open_page("read_scan")
     app.file_uploader[0].upload("bright.png", data, "image/png").run()
-    assert "Both networks agree." in read_texts(app)
-    assert "Hemorrhage" in app.header[0].value
+    assert "Both networks agree. :small[:gray[They share the training data" in read_texts(app)
+    assert "Flagged: possible hemorrhage" in _headline(app)
     stack, expected = read_stack(app), _expected(experiment, data)
     assert list(expected) == [network["name"] for network in stack["networks"]]
     assert [round(value, 4) for value in expected.values()] == stack["slices"][0]["scores"]
-    assert [True, True] == stack["slices"][0]["positive"]
+    assert ["flagged", "flagged"] == stack["slices"][0]["decisions"]
+    assert "flagged" == stack["slices"][0]["outcome"]
     assert 2 == len(stack["picture"]["heat"])
 
 
-def test_disagreement_is_the_headline(open_page: OpenPage, models: Path) -> None:
-    """The page says so if one network is above its threshold and the other below."""
+def test_disagreement_is_uncertain(open_page: OpenPage, models: Path) -> None:
+    """If one network is above its threshold and the other below, the headline is unsure and says why."""
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.99", keras_threshold="0.01")
     app.file_uploader[0].upload("middle.png", render_file(0.45), "image/png").run()
-    assert "The networks disagree" in app.header[0].value
+    assert "Uncertain: please review" in _headline(app)
+    assert "The networks disagree\\: Keras flagged it\\, PyTorch did not\\." in read_texts(app)
+    assert "agree." not in read_texts(app)
 
 
-def test_a_probability_in_the_review_band_needs_review(open_page: OpenPage, models: Path) -> None:
-    """A probability at the threshold needs review, one far from it does not; in words and signs."""
+def test_a_probability_in_the_review_band_is_uncertain(open_page: OpenPage, models: Path) -> None:
+    """A probability at the threshold of one network makes the result uncertain; the reason names it."""
     experiment = write_tiny_experiment(models, calibrated=True)
     data = render_file(0.45)
     raw = _expected(experiment, data)
@@ -73,21 +89,51 @@ def test_a_probability_in_the_review_band_needs_review(open_page: OpenPage, mode
     cuts = {"pytorch_threshold": f"{at['pytorch']:.2f}", "keras_threshold": "0.99"}
     app = open_page("read_scan", operating_point="custom", **cuts)
     app.file_uploader[0].upload("middle.png", data, "image/png").run()
-    texts = read_texts(app)
-    assert [True, False] == read_stack(app)["slices"][0]["review"]
-    assert "**Needs review:**] the probability is close to the threshold of :orange[**PyTorch**]." in texts
+    assert ["uncertain", "not_flagged"] == read_stack(app)["slices"][0]["decisions"]
+    assert "Uncertain: please review" in _headline(app)
+    assert "The probability of PyTorch is close to its threshold\\." in read_texts(app)
     (scales,) = [alt for alt in _alts(app) if "threshold" in alt]
-    assert 2 == scales.count("needs review from")
+    assert 2 == scales.count("review band")
 
 
 def test_a_card_without_review_bands_asks_for_no_review(open_page: OpenPage, models: Path) -> None:
     """Without review bands on the card the word review is not on the page."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
-    app.file_uploader[0].upload("middle.png", render_file(0.45), "image/png").run()
+    app.file_uploader[0].upload("dark.png", render_file(0.1), "image/png").run()
     assert "review" not in read_texts(app)
     assert not any("review" in alt for alt in _alts(app))
-    assert [False, False] == read_stack(app)["slices"][0]["review"]
+    assert "Not flagged" in _headline(app)
+
+
+def test_what_the_gate_warns_of_is_uncertain(
+    open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A score far above the threshold is no sure headline where the gate warns; its reason stands there."""
+    found = GateFinding("warn", ("The outline is odd.",))
+    monkeypatch.setattr(reader, "judge_scan", lambda scan, recipe: [found])
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("bright.png", render_file(0.9), "image/png").run()
+    assert "Uncertain: please review" in _headline(app)
+    assert 1 == read_texts(app).count("The outline is odd")
+
+
+def test_what_shows_no_brain_is_not_judged(
+    open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason stands below; no score is shown, neither beside the result nor in the worklist."""
+    found = GateFinding("read", brain_visible=False)
+    monkeypatch.setattr(reader, "judge_scan", lambda scan, recipe: [found])
+    write_tiny_experiment(models)
+    app = open_page("read_scan")
+    for name in ("a.png", "b.png"):
+        app.file_uploader[0].upload(name, render_file(0.9 if name == "a.png" else 0.8), "image/png")
+    app.run()
+    assert "Not judged" in _headline(app)
+    assert "No brain is visible" in read_texts(app)
+    assert [] == [alt for alt in _alts(app) if "threshold" in alt]
+    assert ["PyTorch" in caption for caption in app.radio(key="worklist").proto.captions] == [False, False]
 
 
 def test_moving_the_operating_point_does_not_rerun_the_networks(
@@ -105,10 +151,10 @@ def test_moving_the_operating_point_does_not_rerun_the_networks(
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.01", keras_threshold="0.01")
     data = render_file(0.3)
     app.file_uploader[0].upload("dark.png", data, "image/png").run()
-    assert "No hemorrhage" not in app.header[0].value
+    assert "Flagged: possible hemorrhage" in _headline(app)
     app.slider(key="pytorch_threshold").set_value(0.99)
     app.slider(key="keras_threshold").set_value(0.99).run()
-    assert "No hemorrhage" in app.header[0].value
+    assert "Not flagged" in _headline(app)
     assert 1 == sum(scan.sha256 == hashlib.sha256(data).hexdigest() for scan in scans)
 
 
@@ -124,8 +170,8 @@ def test_a_bad_file_is_refused_by_name_and_the_others_are_read(open_page: OpenPa
     assert "Both networks agree." in read_texts(app)
 
 
-def test_the_worklist_puts_the_highest_probability_first(open_page: OpenPage, models: Path) -> None:
-    """Of two files the brighter one, which scores higher with the tiny networks, is first."""
+def test_the_worklist_puts_the_most_urgent_first(open_page: OpenPage, models: Path) -> None:
+    """Of two files the brighter one, which the tiny networks flag, is first."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     app.file_uploader[0].upload("dark.png", render_file(0.1), "image/png")
@@ -140,9 +186,9 @@ def test_two_files_of_one_name_get_unique_names(open_page: OpenPage, models: Pat
     app.file_uploader[0].upload("1.png", render_file(0.1), "image/png")
     app.file_uploader[0].upload("1.png", render_file(0.9), "image/png").run()
     assert ["1\\.png \\(2\\)", "1\\.png"] == app.radio(key="worklist").options
-    assert "No hemorrhage" not in app.header[0].value
+    assert "Flagged: possible hemorrhage" in _headline(app)
     app.radio(key="worklist").set_value("1\\.png").run()
-    assert "No hemorrhage" in app.header[0].value
+    assert "Not flagged" in _headline(app)
 
 
 def test_the_chosen_scan_stays_when_a_more_suspicious_one_comes(open_page: OpenPage, models: Path) -> None:
@@ -236,8 +282,8 @@ def test_an_experiment_of_one_framework_reads_too(open_page: OpenPage, models: P
     assert "Read by one network." in read_texts(app)
 
 
-def test_the_worklist_shows_pictures_probabilities_and_signs(open_page: OpenPage, models: Path) -> None:
-    """Each row has a thumbnail, both probabilities, and the decision or the sign of disagreement."""
+def test_the_worklist_shows_pictures_outcomes_and_scores(open_page: OpenPage, models: Path) -> None:
+    """Each row has a thumbnail, the outcome, and the scores beside the result."""
     experiment = write_tiny_experiment(models)
     files = {"bright.png": render_file(0.9), "middle.png": render_file(0.45)}
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.90", keras_threshold="0.10")
@@ -250,11 +296,12 @@ def test_the_worklist_shows_pictures_probabilities_and_signs(open_page: OpenPage
         assert caption.startswith("![](data:image/jpeg;base64,")
         for name, probability in _expected(experiment, data).items():
             assert f"{ {'pytorch': 'PyTorch', 'keras': 'Keras'}[name] } {probability:.2f}" in caption
-    assert ["Hemorrhage" in captions[0], "disagree" in captions[1]] == [True, True]
+    assert "Flagged" in captions[0]
+    assert "Uncertain" in captions[1]
 
 
 def test_forty_files_are_read_and_listed(open_page: OpenPage, models: Path) -> None:
-    """Forty scans are in one worklist, sorted from the most to the least suspicious."""
+    """Forty scans are in one worklist, sorted from the most to the least urgent."""
     write_tiny_experiment(models)
     app = open_page("read_scan")
     for number in range(40):
@@ -310,7 +357,6 @@ def test_a_scan_of_several_slices_opens_at_the_most_suspicious(open_page: OpenPa
     app.file_uploader[0].upload("stack.tif", stack.getvalue(), "image/tiff").run()
     stack = read_stack(app)
     assert [1, 3, ""] == [stack["index"], len(stack["slices"]), stack["direction"]]
-    assert "Slice 2 only" in read_texts(app)
 
 
 def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Path) -> None:
@@ -328,8 +374,12 @@ def test_downloads_are_offered_for_what_was_read(open_page: OpenPage, models: Pa
     assert ["Report (PDF)", "All 2 reports (PDF)", *always] == offered[1]
 
 
-def test_a_picture_without_a_head_is_read_only_on_demand(open_page: OpenPage, models: Path) -> None:
-    """A picture without a head is refused; the button reads it anyway, with a warning."""
+def test_a_picture_without_a_head_is_read_only_on_demand(
+    open_page: OpenPage, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture without a head is refused; the button reads it anyway, without judging it."""
+    refused = GateFinding("refuse", ("No bone is visible.",), brain_visible=False)
+    monkeypatch.setattr(reader, "judge_scan", lambda scan, recipe: [refused])
     write_tiny_experiment(models)
     picture = io.BytesIO()
     Image.linear_gradient("L").resize((64, 64)).point(lambda gray: 80 + gray // 3).save(picture, "PNG")
@@ -339,5 +389,17 @@ def test_a_picture_without_a_head_is_read_only_on_demand(open_page: OpenPage, mo
     assert not app.header
     app.file_uploader[0].upload("cat.png", picture.getvalue(), "image/png")
     next(button for button in app.button if button.label == "Read anyway").click().run()
-    assert 1 == len(app.header)
-    assert "rely on" in read_texts(app)
+    assert "Not judged" in _headline(app)
+    assert 1 == read_texts(app).count("is not judged")
+
+
+def test_data_from_elsewhere_stand_beside_the_verdict(open_page: OpenPage, models: Path) -> None:
+    """Under the outcome stands how often such an outcome was right in the stored validations."""
+    experiment = write_tiny_experiment(models)
+    write_tiny_validation(experiment)
+    app = open_page("read_scan")
+    app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
+    n, positives = count_flags(experiment).outcomes["flagged"]
+    assert components.plain(f"Of {n} slices from elsewhere that were flagged, {positives} ") in read_texts(
+        app
+    )

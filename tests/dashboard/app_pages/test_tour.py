@@ -7,20 +7,23 @@ from pathlib import Path
 import pytest
 
 from core.evaluation.summary import evaluate_experiment
+from core.reports import describe_flags
+from core.validation import count_flags
 from dashboard.overview.tour_steps import STEPS
+from tests.builders import write_tiny_validation
 from tests.dashboard.conftest import OpenPage, read_texts
 from tests.dashboard.story_data import write_set, write_story
 
 
 @pytest.mark.parametrize(
-    "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6)), 6]
+    "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 7)), 7]
 )
 def test_the_link_opens_its_step(open_page: OpenPage, models: Path, number: int) -> None:
-    """Each of the six steps opens from its link without an error."""
+    """Each of the seven steps opens from its link without an error."""
     write_story(models)
     app = open_page("tour", step=str(number))
     assert STEPS[number - 1].title == app.title[0].value
-    assert f"**{number}** / 6" in read_texts(app)
+    assert f"**{number}** / 7" in read_texts(app)
     assert not app.warning
 
 
@@ -35,17 +38,37 @@ def test_buttons_walk_forth_and_back(open_page: OpenPage, models: Path) -> None:
     assert STEPS[1].title == app.title[0].value
 
 
+def test_quick_presses_are_not_undone_by_an_old_link(open_page: OpenPage, models: Path) -> None:
+    """A press counts even if the browser still has the link of the step before; one that returns, too."""
+    write_story(models)
+    app = open_page("tour", step="4")
+    app.button(key="tour_next").click().run()
+    assert "5" == app.query_params["step"]
+    app.query_params["step"] = "4"
+    app.button(key="tour_next").click().run()
+    assert STEPS[5].title == app.title[0].value
+    assert "6" == app.query_params["step"]
+    app.query_params["step"] = "5"
+    app.button(key="tour_back").click().run()
+    app.run()
+    assert STEPS[4].title == app.title[0].value
+    # Without a press, the step before in the link is the visitor's: the browser's button Back.
+    app.query_params["step"] = "4"
+    app.run()
+    assert STEPS[3].title == app.title[0].value
+
+
 def test_the_walk_ends_at_both_ends(open_page: OpenPage, models: Path) -> None:
     """Back is disabled on the first step, Next on the last."""
     write_story(models)
     assert open_page("tour").button(key="tour_back").disabled
-    assert open_page("tour", step="6").button(key="tour_next").disabled
+    assert open_page("tour", step="7").button(key="tour_next").disabled
 
 
 def test_a_step_that_does_not_exist_is_the_first(open_page: OpenPage, models: Path) -> None:
-    """A link to step 7 opens the first step."""
+    """A link to step 8 opens the first step."""
     write_story(models)
-    assert STEPS[0].title == open_page("tour", step="7").title[0].value
+    assert STEPS[0].title == open_page("tour", step="8").title[0].value
 
 
 def test_end_leads_to_overview(open_page: OpenPage, models: Path) -> None:
@@ -67,9 +90,9 @@ def test_the_famous_number_counts_the_misread(open_page: OpenPage, models: Path)
 
 
 def test_the_last_step_counts_what_is_missed(open_page: OpenPage, models: Path) -> None:
-    """Step 6 says how many positive slices each network misses, as in the record."""
+    """Step 7 says how many positive slices each network misses, as in the record."""
     experiment = write_story(models)["tiny"]
-    words = read_texts(open_page("tour", step="6"))
+    words = read_texts(open_page("tour", step="7"))
     for model in evaluate_experiment(experiment)["models"].values():
         level = model["slice"]
         assert f"misses **{level['confusion']['fn']}** of {level['positives']} slices" in words
@@ -84,7 +107,7 @@ def test_a_missing_role_is_named(open_page: OpenPage, models: Path, number: int)
 
 
 @pytest.mark.parametrize(
-    "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 6)), 6]
+    "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 7)), 7]
 )
 def test_without_experiments_every_step_invites(open_page: OpenPage, number: int) -> None:
     """Without experiments each step links to Train."""
@@ -116,3 +139,13 @@ def test_neighbours_are_shown_where_the_set_is_here(
     app = open_page("tour", step="3")
     assert ["Test", "Training"] == [image.proto.imgs[0].alt for image in app.image]
     assert "The pictures appear once" not in read_texts(app)
+
+
+def test_other_hospitals_are_a_step(open_page: OpenPage, models: Path, few_resamples: int) -> None:
+    """Step 6 has the stored validations and what each outcome was worth; without one it says what to do."""
+    experiment = write_story(models, "tiny")["tiny"]
+    assert "No validation of this experiment is stored yet" in read_texts(open_page("tour", step="6"))
+    write_tiny_validation(experiment)
+    words = read_texts(open_page("tour", step="6"))
+    assert "And in other hospitals" in words
+    assert describe_flags(count_flags(experiment), "hemorrhage") in words

@@ -1,4 +1,4 @@
-"""The page "Train", run without a browser; trainings are simulated by their records."""
+"""The page "Train", run without a browser; training runs are simulated by their records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from core.errors import TrainingError
 from core.experiments import DEFAULT_NAME
-from core.models.architecture import ARCHITECTURES
+from core.models.architectures import ARCHITECTURES
 from core.synthetic.phantoms import write_phantom_dataset
 from core.system.processes import read_start_time
 from core.training import queue as job_queue
@@ -25,6 +25,7 @@ from dashboard.train import finished, plan, runs
 from tests.builders import write_tiny_experiment
 from tests.core.job_folders import write_job_folder
 from tests.dashboard.conftest import OpenPage, read_texts
+from tests.manifest_files import write_lines, write_slice, write_two_sources
 
 COMMAND = {"dataset": "/data", "labels": "folder", "split": "random", "folds": 2, "architecture": "plain"}
 
@@ -73,7 +74,7 @@ def labels_of(app: Any) -> set[str]:
 def test_with_no_training_the_page_invites_to_start_one(open_page: OpenPage) -> None:
     """The page shows the plan, and one sentence on what will appear."""
     app = open_page("train")
-    assert "No training is running" in read_texts(app)
+    assert "Nothing is being trained" in read_texts(app)
     assert "No experiments yet" in read_texts(app)
     assert "not on this machine yet" in read_texts(app)
     assert app.button(key="start").disabled
@@ -126,6 +127,7 @@ def test_starting_hands_over_every_choice(
     framed = ARCHITECTURES["framed"]
     expected = {"labels": "folder", "split": "patient", "folds": 3, "architecture": "framed", "seed": 7}
     expected |= {"frameworks": ["pytorch", "keras"], "class_weights": False, "augmentation": "strong"}
+    expected |= {"finding": "hemorrhage"}
     expected |= {"epochs": framed.epochs, "batch_size": 8, "learning_rate": framed.learning_rate}
     assert expected | {"dataset": str(phantoms)} == read_job("mine").command
     assert 1 <= len(runners)
@@ -258,7 +260,7 @@ def test_delete_asks_first(open_page: OpenPage, models: Path, tmp_path: Path) ->
     assert "This deletes the unfinished training run" in read_texts(app)
     app.button(key="discard_mine").click().run()
     assert not work_folder(models, "mine").exists()
-    assert "No training is running" in read_texts(app)
+    assert "Nothing is being trained" in read_texts(app)
 
 
 def test_an_impossible_action_is_an_error(
@@ -364,3 +366,46 @@ def test_without_the_frameworks_the_page_says_how_to_get_them(
     assert "not installed: torch" in app.info[0].value
     assert "pip install" in app.info[0].value
     assert "start" not in {button.key for button in app.button}
+
+
+def test_the_finding_of_a_manifest_can_be_chosen(open_page: OpenPage, tmp_path: Path) -> None:
+    """With labels of both, hemorrhage comes first; another choice changes counts, table, labels and plan."""
+    lines = ["file,source,patient,hemorrhage,ischemia"]
+    for number in range(6):
+        write_slice(tmp_path / f"{number}.png", seed=number)
+        words = ("present", "unknown") if number < 2 else ("absent", "present" if number == 2 else "absent")
+        lines.append(f"{number}.png,{'AB'[number % 2]},{number},{','.join(words)}")
+    app = open_page("train")
+    app.segmented_control(key="place").set_value("folder").run()
+    app.text_input(key="folder").set_value(str(write_lines(tmp_path / "set.csv", *lines))).run()
+    assert "6 slices to train on: 2 with an intracranial hemorrhage" in read_texts(app)
+    assert "hemorrhage" == app.selectbox(key="finding").value
+    app.selectbox(key="finding").set_value("ischemia").run()
+    words = read_texts(app)
+    assert "4 slices to train on: 1 with an ischemic lesion, 3 without." in words
+    assert "whether a slice shows an ischemic lesion" in words
+    assert [("A", 1, 1, "2"), ("B", 0, 2, "2")] == list(
+        app.dataframe[0].value.itertuples(index=False, name=None)
+    )
+    app.radio(key="labels").set_value("folder").run()
+    assert "Folder labels name no finding" in read_texts(app)
+
+
+def test_a_manifest_shows_its_sources_and_its_faults(open_page: OpenPage, tmp_path: Path) -> None:
+    """Slices are counted by source; unknown patients and the reason of a silence are said, faults listed."""
+    path = write_two_sources(tmp_path)
+    with path.open("a") as stream:
+        stream.write("gone.png,north,1,present,GE\nsouth/1_0.png,south,1,maybe,GE\n")
+    app = open_page("train")
+    app.segmented_control(key="place").set_value("folder").run()
+    app.text_input(key="folder").set_value(str(path))
+    app.text_input(key="name").set_value("mine").run()
+    words = read_texts(app).replace("\\", "")
+    assert "48 slices to train on: 12 with an intracranial hemorrhage, 36 without. Left out: 0" in words
+    assert "finding" not in {box.key for box in app.selectbox}
+    assert "The patients of 12 of 48 slices are unknown" in words
+    assert "presumed absent, because each report names its bleedings" in words
+    sources, faults = (frame.value for frame in app.dataframe)
+    assert [("north", 6, 18, "6"), ("south", 6, 18, "3")] == list(sources.itertuples(index=False, name=None))
+    assert [50, 51] == faults["line"].to_list()
+    assert not app.button(key="start").disabled

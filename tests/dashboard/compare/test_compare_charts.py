@@ -8,10 +8,6 @@ from dashboard.compare import compare_charts
 from dashboard.compare.compare_charts import Gap
 from dashboard.shared.palette import DARK, LIGHT
 
-BIN = {
-    "low_edge": 0.2, "high_edge": 0.3, "n": 8, "positives": 2, "mean_probability": 0.24, "observed": 0.25,
-    "low": 0.05, "high": 0.6,
-}  # fmt: skip
 DECISION = {
     "thresholds": [0.1, 0.2, 0.3], "net_benefit": [0.2, 0.1, 0.05], "low": [0.1, 0.05, None],
     "high": [0.3, 0.2, None], "treat_all": [0.15, 0.0, -0.2],
@@ -20,23 +16,6 @@ DECISION = {
 
 def _trace(figure, name):
     return next(trace for trace in figure.data if trace.name == name)
-
-
-def test_a_reliability_diagram_shows_both_parts_with_their_intervals() -> None:
-    """Points are at predicted and observed shares, with Clopper-Pearson intervals as bars."""
-    figure = compare_charts.plot_reliability({"before": [BIN], "after": [BIN]}, "keras", LIGHT)
-    for part, color in (("before", LIGHT.negative), ("after", LIGHT.keras)):
-        points = _trace(figure, f"{part} calibration")
-        assert ((0.24,), (0.25,)) == (points.x, points.y)
-        assert pytest.approx((0.35, 0.2)) == (points.error_y.array[0], points.error_y.arrayminus[0])
-        assert color == points.marker.color
-
-
-def test_counts_stand_below_the_reliability() -> None:
-    """There is one bar per bin in a separate plot, as high as the bin's count."""
-    figure = compare_charts.plot_reliability({"before": [], "after": [BIN]}, "pytorch", LIGHT)
-    bars = [trace for trace in figure.data if trace.type == "bar"]
-    assert [((0.25,), (8,), "y2")] == [(bar.x, bar.y, bar.yaxis) for bar in bars]
 
 
 def test_decision_curves_stand_beside_both_other_ways() -> None:

@@ -50,10 +50,11 @@ def test_a_control_is_run_once_per_seed(data: Path, monkeypatch) -> None:
 def test_what_is_kept_is_bounded(data: Path) -> None:
     """Only the latest results of each kind are stored."""
     found = datasets.dataset(data)
+    source = laboratory.Source(found.table, found.classes, found.fingerprint, found)
     for seed in range(12):
-        laboratory.fold(found.table, "random", seed)
+        laboratory.fold(source, "random", seed)
     kept = memory("folds")
-    assert list(range(4, 12)) == [key[2] for key in kept]
+    assert list(range(4, 12)) == [key[3] for key in kept]
 
 
 def test_a_broken_off_control_is_not_kept(data: Path) -> None:

@@ -36,11 +36,13 @@ def _draw() -> None:
     from core.cases.annotations import Case
     from core.experiments import find_experiment
     from dashboard.explore import tags
+    from dashboard.explore.subject import Subject
+    from dashboard.shared import loaders
 
     experiment = find_experiment("tiny")
     fingerprint = experiment.card["dataset"]["fingerprint"]
     tags.show_tags(experiment, Case(experiment.slices()["sha256"].iloc[0], fingerprint))
-    tags.offer_tag_files(experiment)
+    tags.offer_tag_files(Subject(experiment, None, loaders.cases(experiment)))
 
 
 def _open() -> AppTest:

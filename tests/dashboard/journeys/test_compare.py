@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import serve
+from tests.dashboard.browser import serve, wait_until_drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -41,6 +41,7 @@ def _open(page: Page, link: str) -> None:
     page.get_by_text(QUIET_LINE, exact=True).wait_for()
     page.wait_for_selector(".st-key-confusion_keras .main-svg")
     page.wait_for_function("document.querySelectorAll('.st-key-roc .points path').length == 2")
+    wait_until_drawn(page)
 
 
 def test_moving_the_operating_point_moves_everything(page, address: str) -> None:
@@ -65,6 +66,7 @@ def test_a_preset_moves_everything_back(page, address: str) -> None:
     page.locator(".st-key-threshold input[type=range]").focus()
     page.keyboard.press("End")
     page.wait_for_function(_ALL_MOVED, arg=before)
+    wait_until_drawn(page)
     page.get_by_role("radio", name="F1").click()
     page.wait_for_function(f"before => JSON.stringify(({_STATE})()) === JSON.stringify(before)", arg=before)
     page.wait_for_url("**/compare?operating_point=f1")
@@ -74,6 +76,7 @@ def test_the_open_tab_moves_as_well(page, address: str) -> None:
     """The tab Tests follows the operating point: with everything negative the networks agree."""
     _open(page, f"{address}/compare?tab=Tests")
     page.get_by_text("They disagree on").wait_for()
+    wait_until_drawn(page)
     page.locator(".st-key-threshold input[type=range]").focus()
     page.keyboard.press("End")
     page.get_by_text("They disagree on 0 of").wait_for()

@@ -10,7 +10,7 @@ import pytest
 
 from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import serve
+from tests.dashboard.browser import serve, wait_until_drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -41,7 +41,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _name_folder(page: Page, folder: Path) -> None:
-    field = page.get_by_role("textbox", name="Folder of the data set")
+    field = page.get_by_role("textbox", name="Folder or manifest of the data set")
+    field.wait_for()
+    wait_until_drawn(page)
     field.fill(str(folder))
     field.press("Enter")
 
@@ -71,6 +73,7 @@ def test_keeping_patients_apart_empties_the_leak(page, address: str, data: Path)
     page.goto(f"{address}/data")
     _name_folder(page, data)
     page.get_by_text("Near-identical images in training and test").wait_for()
+    wait_until_drawn(page)
     page.get_by_role("radio", name="Patients kept apart").click()
     page.wait_for_url("**shown_split=patient**")
     page.get_by_text("0 of 10").wait_for()
@@ -86,4 +89,4 @@ def test_leaving_while_the_control_runs_loses_nothing(page, address: str, data: 
     page.get_by_role("heading", name="About").wait_for()
     page.get_by_role("link", name="Data").click()
     page.get_by_role("heading", name="meaningless labels").wait_for()
-    assert str(data) == page.get_by_role("textbox", name="Folder of the data set").input_value()
+    assert str(data) == page.get_by_role("textbox", name="Folder or manifest of the data set").input_value()

@@ -9,7 +9,7 @@ import pytest
 
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
-from tests.dashboard.browser import serve
+from tests.dashboard.browser import serve, wait_until_drawn
 from tests.dashboard.story_data import write_set
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -53,6 +53,7 @@ def test_the_false_negatives_of_compare_are_shown_and_a_case_opens(page, served)
     page.locator(".st-key-gallery .tile").first.click()
     page.wait_for_selector("[role=dialog] img[alt^='Heat map of the Keras']")
     page.wait_for_url("**case=*")
+    wait_until_drawn(page)
     page.keyboard.press("Escape")
     page.wait_for_function("!location.href.includes('case=')")
     assert 0 == page.locator("[role=dialog]").count()
@@ -70,6 +71,7 @@ def test_a_cell_of_explore_shows_its_cases_and_the_link_reopens_them(page, serve
     page.wait_for_selector("[role=dialog] .st-key-filmstrip .tile")
     page.wait_for_url("**case=*")
     first = page.url
+    wait_until_drawn(page)
     page.keyboard.press("ArrowRight")
     page.wait_for_function("first => location.href !== first && location.href.includes('case=')", arg=first)
     head = page.locator(".st-key-case_head").inner_text()
@@ -85,6 +87,8 @@ def test_arrow_keys_move_in_the_gallery_and_enter_opens(page, served) -> None:
     address, _ = served
     page.goto(f"{address}/explore?sort=order")
     tiles = page.locator(".st-key-gallery .tile")
+    tiles.first.wait_for()
+    wait_until_drawn(page)
     tiles.first.focus()
     page.keyboard.press("ArrowRight")
     row = tiles.nth(1).get_attribute("data-row")
@@ -99,7 +103,7 @@ def test_the_key_h_shows_heat_maps(page, served) -> None:
     page.goto(f"{address}/explore?pytorch_outcome=fn")
     page.wait_for_selector(".st-key-gallery .tile")
     page.wait_for_selector("[class*=st-key-page_keys_] span[hidden]", state="attached")
-    page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
+    wait_until_drawn(page)
     n = page.locator(".st-key-gallery .tile").count()
     page.keyboard.press("h")
     page.wait_for_url("**heat=True*")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.synthetic.phantoms import render_phantom
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import serve
+from tests.dashboard.browser import serve, wait_until_drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -66,6 +66,7 @@ def _drop(page: Page, n_files: int) -> None:
     page.wait_for_selector(HEAT_MAPS)
     if n_files > 1:
         _wait_for_rows(page, n_files)
+    wait_until_drawn(page)
     page.wait_for_timeout(500)
 
 
@@ -90,6 +91,7 @@ def test_arrow_keys_move_in_the_worklist(page) -> None:
             "([row, name]) => document.querySelector(row)?.innerText == name", arg=[CHOSEN, names[expected]]
         )
         page.get_by_test_id("stText").get_by_text(names[expected], exact=True).wait_for()
+        wait_until_drawn(page)
 
 
 def test_h_switches_the_heat_maps(page) -> None:

@@ -13,14 +13,15 @@ import pytest
 from PIL import Image
 
 from core.experiments import Experiment
+from core.reading.findings import ModelFinding
 from core.reading.reader import Reader
 from core.scans.windows import Window
 from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
-from dashboard.shared.overlays import overlay_heat
+from dashboard.shared.overlays import overlay_heat, scale_heat
 from dashboard.shared.palette import LIGHT
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import serve
+from tests.dashboard.browser import serve, wait_until_drawn
 from tests.scan_files import write_series, write_zip
 
 if TYPE_CHECKING:
@@ -52,20 +53,32 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Expe
 def page(page: Page, served: tuple[str, Experiment], study: bytes) -> Page:
     """Return the page after the study is read, in a tab of 1440 x 900 pixels."""
     page.goto(f"{served[0]}/read")
+    upload(page, study)
+    return page
+
+
+def upload(page: Page, study: bytes) -> None:
+    """Upload the study to the empty page, and wait until it is read."""
     page.wait_for_selector("text=Drop a head CT slice to begin")
     file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
     page.locator(".st-key-files input[type=file]").set_input_files(file)
-    page.get_by_text("Score of the study:").wait_for()
+    page.locator("[class*=st-key-outcome_]").wait_for()
     page.locator(f"{PICTURE}[width='512']").first.wait_for()
+    wait_until_drawn(page)
     page.wait_for_timeout(1000)
-    return page
+
+
+def overlay(picture: np.ndarray, model: ModelFinding, threshold: float) -> np.ndarray:
+    """Return the heat map of a network over the slice at half opacity, by Python: (512, 512, 3) int."""
+    heat = scale_heat(model.heat, model.probability, threshold)
+    return np.asarray(overlay_heat(picture, heat, 0.5)).astype(int)
 
 
 def shown(page: Page) -> int:
     """Return the number of the slice on screen; picture, heading and slider must agree."""
     page.wait_for_timeout(150)
     number = int(page.locator(PICTURE).first.get_attribute("data-slice"))
-    assert f"Slice {number} of {N_SLICES}" == page.locator("figcaption").first.inner_text().strip()
+    assert f"Slice {number} of {N_SLICES}" == page.locator("figcaption b").first.inner_text()
     assert str(number - 1) == page.locator(SCROLLER).input_value()
     text = page.locator(SCROLLER).get_attribute("aria-valuetext")
     assert re.fullmatch(rf"Slice {number} of {N_SLICES}, PyTorch [01]\.\d\d, Keras [01]\.\d\d", text)
@@ -136,8 +149,7 @@ def test_wheel_keys_curve_and_slider_scroll_through_the_slices(page) -> None:
     box = curve.bounding_box()
     page.mouse.click(box["x"] + box["width"] - 12, box["y"] + 40)
     assert N_SLICES == shown(page)
-    page.get_by_text(f"Slice {N_SLICES} only").wait_for()
-    page.locator(f"{PICTURE}[width='512']").first.wait_for()
+    page.locator(f"{PICTURE}[data-slice='{N_SLICES}'][width='512']").first.wait_for()
     page.mouse.move(box["x"] + box["width"] - 12, box["y"] + 40)
     page.mouse.down()
     page.mouse.move(box["x"] + 34, box["y"] + 40, steps=8)
@@ -195,9 +207,30 @@ def test_the_browser_renders_like_python(page, served, study) -> None:
         assert 512 == len(grab(page, 0))
         assert np.abs(grab(page, 0) - picture[..., None]).max() <= 1
         for place, model in enumerate(finding.models.values(), start=1):
-            expected = np.asarray(overlay_heat(picture, model.heat, 0.5)).astype(int)
-            assert np.abs(expected - picture[..., None]).max() > 50
+            expected = overlay(picture, model, model.threshold)
             assert np.abs(grab(page, place) - expected).max() <= 2
+
+
+def test_heat_maps_follow_the_operating_point(page, served, study) -> None:
+    """At a low threshold the heat of the same slice glows, at a high one it fades, as in Python."""
+    reading = read(served[1], study)
+    finding = reading.findings.slices[shown(page) - 1]
+    picture = reading.picture(finding.index)
+    page.goto(f"{served[0]}/read?operating_point=custom&pytorch_threshold=0.01&keras_threshold=0.5")
+    upload(page, study)
+    glow = []
+    for threshold in (0.01, 0.99):
+        expected = overlay(picture, finding.models["pytorch"], threshold)
+        assert finding.index == shown(page) - 1
+        assert np.abs(grab(page, 1) - expected).max() <= 2
+        glow.append(np.abs(grab(page, 1) - picture[..., None]).max())
+        slider = page.get_by_role("slider", name="PyTorch threshold")
+        slider.press("End")
+        slider.press("ArrowLeft")
+        page.wait_for_url("**pytorch_threshold=0.99*")
+        wait_until_drawn(page)
+        page.wait_for_timeout(1000)
+    assert glow[0] > 50 > 10 > glow[1]
 
 
 def test_a_preview_is_shown_until_the_slice_is_there_in_full(page, served, study) -> None:
@@ -231,7 +264,7 @@ def test_late_answers_of_the_server_do_not_move_the_slice(page) -> None:
         page.locator(SCROLLER).fill(str(place))
         page.wait_for_timeout(60)
     assert 10 == shown(page)
-    page.get_by_text("Slice 10 only").wait_for()
+    page.locator(f"{PICTURE}[data-slice='10'][width='512']").first.wait_for()
     assert 10 == shown(page)
     passed = page.evaluate("window.passed")
     assert sorted(passed) == passed

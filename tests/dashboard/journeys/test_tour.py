@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dashboard.overview.tour_steps import STEPS
-from tests.dashboard.browser import serve
+from tests.dashboard.browser import serve, wait_until_drawn
 from tests.dashboard.story_data import write_story
 
 if TYPE_CHECKING:
@@ -26,20 +26,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-def _wait_until_drawn(page: Page) -> None:
-    page.wait_for_selector("[data-testid=stStatusWidget]", state="detached")
-
-
 def _expect_step(page: Page, number: int) -> None:
     page.get_by_role("heading", name=STEPS[number - 1].title, exact=True).wait_for()
-    _wait_until_drawn(page)
+    wait_until_drawn(page)
 
 
 def test_overview_is_one_screen(page, address: str) -> None:
     """At 1440 x 900 the story, the live reading and all links are visible."""
     page.goto(address)
     page.wait_for_selector(".st-key-figure_story .main-svg")
-    _wait_until_drawn(page)
+    wait_until_drawn(page)
     for label in ("Read a scan", "Start the tour", "Take the quiz", "Explore cases"):
         box = page.locator("[data-testid=stMain]").get_by_role("link", name=label).bounding_box()
         assert box["y"] + box["height"] <= 900
@@ -72,10 +68,10 @@ def test_a_quiz_is_taken_to_its_end_by_keys(page, address: str) -> None:
     page.goto(f"{address}/quiz")
     for number in range(10):
         page.wait_for_selector(f".st-key-answer_{number}_1")
-        _wait_until_drawn(page)
+        wait_until_drawn(page)
         page.keyboard.press("ArrowRight" if number % 2 else "ArrowLeft")
         page.wait_for_selector(f".st-key-next_{number}")
-        _wait_until_drawn(page)
+        wait_until_drawn(page)
         page.keyboard.press("Enter")
     page.wait_for_selector(".st-key-scan_case_9 img")
     score = page.locator(".st-key-quiz_score").inner_text()

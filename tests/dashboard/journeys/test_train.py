@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 @pytest.fixture
 def models(tmp_path: Path) -> Iterator[Path]:
-    """A folder for experiments; trainings that still run at the end are stopped."""
+    """A folder for experiments; training runs that have not ended are stopped at the end."""
     root = tmp_path / "models"
     root.mkdir()
     yield root

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.experiments import find_experiment
 from core.synthetic.phantoms import render_phantom
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import ROOT, serve
+from tests.dashboard.browser import ROOT, serve, wait_until_drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -37,6 +38,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _drop(page: Page, name: str, kind: str, data: bytes) -> None:
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": kind, "buffer": data})
     page.locator(HEAT_MAPS).nth(1).wait_for()
+    wait_until_drawn(page)
 
 
 def _render_phantom_file() -> bytes:
@@ -72,11 +74,10 @@ def test_a_dropped_phantom_shows_two_predictions_and_two_heat_maps(page, address
 
 @pytest.mark.skipif(not os.path.isdir(REAL_DATA), reason="STROKE_CT_DATA names no folder")
 def test_a_jpeg_of_the_data_set_shows_two_predictions_and_two_heat_maps(page) -> None:
-    """The first slice of the data set is read by the trained experiments of this project."""
+    """A slice of the data set that shows brain is read by the default experiment of this project."""
     models = ROOT / "trained_models"
-    if not any(models.glob("*/experiment.json")):
-        pytest.skip("no experiment is trained yet")
-    picture = sorted(Path(REAL_DATA).rglob("*.jpg"))[0]
+    shown = find_experiment("hemorrhage-by-patient", models).properties().query("brain_visible == 1")
+    picture = Path(REAL_DATA) / shown["file"].iloc[0]
     with serve(models) as address:
         page.goto(f"{address}/read")
         _drop(page, picture.name, "image/jpeg", picture.read_bytes())
@@ -103,6 +104,7 @@ def test_a_link_reopens_the_same_view(page, address: str) -> None:
     page.goto(f"{address}/compare")
     page.get_by_role("radio", name="Patient").click()
     page.wait_for_url("**level=patient**")
+    wait_until_drawn(page)
     page.get_by_role("radio", name="Specificity 90").click()
     page.wait_for_url("**operating_point=specificity_90**")
     other = page.context.new_page()

@@ -9,20 +9,21 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pydicom
 import pytest
 
 from core.cli.app import main
 from core.errors import ScanError
+from core.reading import OUTCOMES
 from core.reading.reader import Reader
 from core.reports.exports import make_csv, make_dicom_capture, make_dicom_report, make_json, make_pdf
 from core.reports.pdf_parts import COLORS
+from core.reports.signs import ON_BLACK, SIGNS
 from core.scans import read_scan
 from dashboard.read.downloads import report_refusals, report_scans
-from dashboard.readings.reading import Reading, read_group
+from dashboard.readings.reading import Reading, read_group, read_whole
 from dashboard.readings.uploads import Upload
-from dashboard.shared.palette import LIGHT
+from dashboard.shared.palette import DARK, LIGHT, OUTCOME_SIGNS
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import render_file
 
@@ -33,9 +34,9 @@ REFUSED = Reading("no.png", False, refusal=ScanError("The file is empty", code="
 def reading(models: Path):
     """Return a tiny experiment and the reading of one picture."""
     experiment = write_tiny_experiment(models)
-    findings = Reader(experiment).read(read_scan(render_file(0.9), "=1.png"))
-    pictures = np.stack([(finding.frame * 255).astype("uint8") for finding in findings.slices])
-    return experiment, Reading("=1.png", False, findings=findings, pictures=pictures)
+    return experiment, read_whole(
+        Reader(experiment), read_scan(render_file(0.9), "=1.png"), Reading("=1.png")
+    )
 
 
 @pytest.mark.parametrize("named", [False, True])
@@ -92,8 +93,17 @@ def test_the_command_and_the_page_write_the_same(reading, tmp_path: Path, capsys
 
 
 def test_reports_have_the_colors_of_the_light_theme() -> None:
-    """Each color of a report equals that of the same meaning in the light theme."""
+    """Each color of a report equals that of its meaning in the light theme, on black in the dark one."""
     assert {name: getattr(LIGHT, name) for name in COLORS} == COLORS
+    assert {name: getattr(DARK, name) for name in ON_BLACK} == ON_BLACK
+
+
+def test_reports_and_pages_give_an_outcome_one_color() -> None:
+    """Each outcome, and "incomplete", has the same color on paper and on the pages."""
+    assert {name: sign.color for name, sign in OUTCOME_SIGNS.items()} == {
+        name: sign.color for name, sign in SIGNS.items()
+    }
+    assert {*OUTCOMES, "incomplete"} == set(SIGNS)
 
 
 def test_the_pdf_is_the_report_of_the_chosen_scans(reading) -> None:
@@ -105,7 +115,7 @@ def test_the_pdf_is_the_report_of_the_chosen_scans(reading) -> None:
         for n in (1, 2)
     )
     assert (1, 3) == (len(one.pages), len(two.pages))
-    assert 3 == len(one.pages[0].images)  # slice, bar, and the heat maps, equal here
+    assert 4 == len(one.pages[0].images)  # slice, bar and heat maps
     assert "=1.png" in one.pages[0].extract_text()
 
 
@@ -119,12 +129,12 @@ def test_the_csv_escapes_formulas_and_names_refusals(reading) -> None:
 
 
 def test_the_json_is_that_of_predict(reading) -> None:
-    """The JSON has the schema predict/1, with the scan's slice and the refusal's code."""
+    """The JSON has the schema predict/2, with the scan's slice and the refusal's code."""
     experiment, read = reading
     record = json.loads(make_json(experiment, [read.findings], report_refusals([REFUSED], named=True)))
-    assert ("predict/1", "tiny") == (record["schema"], record["experiment"])
+    assert ("predict/2", "tiny") == (record["schema"], record["experiment"])
     probability = read.findings.slices[0].models["keras"].probability
-    assert probability == record["scans"][0]["slices"][0]["keras"]["probability"]
+    assert probability == record["scans"][0]["slices"][0]["findings"]["hemorrhage"]["keras"]["probability"]
     assert [("no.png", "empty")] == [(refused["source"], refused["code"]) for refused in record["refused"]]
 
 
@@ -143,8 +153,8 @@ def test_the_dicom_report_holds_the_pdf_without_the_file_name(reading) -> None:
 
 def test_the_dicom_capture_has_a_frame_for_each_slice(reading) -> None:
     """The frame shows the slice next to both heat maps; the file name is nowhere in the object."""
-    _, read = reading
-    data = make_dicom_capture(*report_scans([read], named=True))
+    experiment, read = reading
+    data = make_dicom_capture(experiment, *report_scans([read], named=True))
     dataset = pydicom.dcmread(io.BytesIO(data))
     height, width = read.pictures[0].shape
     assert (1, 3 * width) == (dataset.NumberOfFrames, dataset.Columns)
@@ -159,7 +169,7 @@ def test_dicom_tells_whether_the_scan_is_synthetic(reading, synthetic: bool) -> 
     read = replace(read, synthetic=synthetic)
     for data in (
         make_dicom_report(experiment, *report_scans([read], named=True)),
-        make_dicom_capture(*report_scans([read], named=True)),
+        make_dicom_capture(experiment, *report_scans([read], named=True)),
     ):
         burned_in = pydicom.dcmread(io.BytesIO(data)).BurnedInAnnotation
         assert ("NO" if synthetic else "YES") == burned_in

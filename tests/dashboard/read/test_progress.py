@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from core.reading.reader import Reader
 from core.scans import Scan
 from dashboard.read.progress import SHORT_STUDY, describe_step
 from dashboard.readings.reading import Step
+from dashboard.readings.threads import BackgroundReading
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_texts, render_file
 from tests.scan_files import write_series, write_zip
@@ -61,7 +64,7 @@ def open_study(open_page: OpenPage, models: Path, n_slices: int = N_SLICES) -> A
     app = open_page("read_scan")
     files = {f"{n:02}.dcm": data for n, data in enumerate(write_series(n_slices))}
     app.file_uploader[0].upload("study.zip", write_zip(files), "application/zip").run()
-    return run_until(app, lambda: " only" in read_texts(app))
+    return run_until(app, lambda: "study.zip" in read_texts(app))
 
 
 def run_until(app: AppTest, done: Callable[[], bool]) -> AppTest:
@@ -96,7 +99,7 @@ def test_first_slices_are_shown_before_the_last_are_read(
     assert text in (f"Slice 8 of {N_SLICES}", f"Slice {N_FIRST} of {N_SLICES}")
     networks.may_go.set()
     run_until(app, lambda: not progress(app))
-    assert f"({N_SLICES} of {N_SLICES} slices)" in read_texts(app)
+    assert f"{N_SLICES} of {N_SLICES} slices count" in read_texts(app)
     assert "The result follows" not in read_texts(app)
 
 
@@ -111,7 +114,7 @@ def test_a_reading_can_be_stopped_and_read_again(
     networks.may_go.set()
     press(app, "Read again")
     run_until(app, lambda: not progress(app))
-    assert f"({N_SLICES} of {N_SLICES} slices)" in read_texts(app)
+    assert f"{N_SLICES} of {N_SLICES} slices count" in read_texts(app)
     assert not app.warning
     # Once until it was stopped, once completely.
     assert N_SLICES < len(networks.read) < 2 * N_SLICES
@@ -124,8 +127,28 @@ def test_a_removed_study_is_not_read_further(open_page: OpenPage, models: Path, 
     assert "Drop a head CT slice to begin" in read_texts(app)
     networks.may_go.set()
     app.file_uploader[0].upload("slice.png", render_file(0.9), "image/png").run()
-    assert "Both networks agree." in read_texts(app)
+    assert "Reading the study" not in read_texts(app)
     assert len(networks.read) < N_SLICES
+
+
+def test_a_button_that_is_gone_holds_no_file(
+    open_page: OpenPage, models: Path, networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a study is read, nothing holds its reading in the background: the button's function does not."""
+    begun: list[weakref.ref[BackgroundReading]] = []
+    init = BackgroundReading.__init__
+
+    def note(self: BackgroundReading, *args: Any) -> None:
+        begun.append(weakref.ref(self))
+        init(self, *args)
+
+    monkeypatch.setattr(BackgroundReading, "__init__", note)
+    app = open_study(open_page, models)
+    networks.may_go.set()
+    run_until(app, lambda: not progress(app))
+    gc.collect()
+    assert begun
+    assert not any(reading() for reading in begun)
 
 
 def test_an_error_while_reading_is_shown_on_the_page(
@@ -148,7 +171,7 @@ def test_a_short_study_is_shown_when_complete(open_page: OpenPage, models: Path)
     app = open_page("read_scan")
     files = {f"{n:02}.dcm": data for n, data in enumerate(write_series(SHORT_STUDY))}
     app.file_uploader[0].upload("study.zip", write_zip(files), "application/zip").run()
-    assert f"({SHORT_STUDY} of {SHORT_STUDY} slices)" in read_texts(app)
+    assert f"{SHORT_STUDY} of {SHORT_STUDY} slices count" in read_texts(app)
     assert not progress(app)
 
 

@@ -13,12 +13,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.gate.appearance import GateFinding
+from core.reading import OUTCOMES
 from core.reading.reader import Reader
 from dashboard.read import viewer
 from dashboard.read.stack_viewer import describe_stack
 from dashboard.readings import session
 from dashboard.readings.reading import Reading, read_group
 from dashboard.readings.uploads import Upload
+from dashboard.shared import OUTCOME_SIGNS
 from tests.builders import write_tiny_experiment
 from tests.dashboard.conftest import OpenPage, read_stack, read_texts
 from tests.scan_files import render_hu, write_dicom
@@ -60,9 +62,18 @@ def test_a_series_is_one_scan(open_page: OpenPage, models: Path) -> None:
     assert [f"scanner position {5 * place:.1f} mm" for place in range(N_SLICES)] == [
         piece["place"] for piece in stack["slices"]
     ]
-    assert f"({N_SLICES} of {N_SLICES} slices)" in read_texts(app)
+    assert f"{N_SLICES} of {N_SLICES} slices count" in read_texts(app)
     assert "Pixel size 0.50 × 0.50 mm · slice spacing 5.0 mm" == stack["geometry"]
     assert ["R", "L", "A", "P"] == stack["marks"]
+
+
+def test_part_of_a_study_is_marked(open_page: OpenPage, models: Path) -> None:
+    """A study that covers 30 mm of the head is said to be incomplete, once, below its outcome."""
+    app = open_series(open_page, models)
+    texts = read_texts(app).replace("\\", "")
+    assert "flagged" in app.header[0].value
+    assert 1 == texts.count("Study incomplete:**] The slices that show brain cover 30 mm")
+    assert "part of a study" not in texts
 
 
 def test_the_most_suspicious_slice_comes_first(open_page: OpenPage, models: Path) -> None:
@@ -70,7 +81,6 @@ def test_the_most_suspicious_slice_comes_first(open_page: OpenPage, models: Path
     app = open_series(open_page, models)
     stack = read_stack(app)
     assert BRIGHTEST == stack["index"] == stack["key_slices"][0]
-    assert f"Slice {BRIGHTEST + 1} only" in read_texts(app)
 
 
 def test_every_slice_has_a_preview_that_is_made_once(
@@ -115,11 +125,31 @@ def test_the_browser_gets_which_slices_are_counted(models: Path) -> None:
     for piece, finding in zip(stack["slices"], slices, strict=True):
         assert [round(model.probability, 4) for model in finding.models.values()] == piece["scores"]
     assert [False, False, True, True, True, True] == [piece["counted"] for piece in stack["slices"]]
+    assert ["not_judged", "not_judged", "not_flagged"] == [piece["outcome"] for piece in stack["slices"][:3]]
     assert [
         ["No brain visible: not counted."],
         ["Rejected by the input check: not counted.", "No head."],
         [],
     ] == [piece["warnings"] for piece in stack["slices"][:3]]
+
+
+def test_a_turned_slice_says_so(models: Path) -> None:
+    """The note on the slice tells by how much it was turned upright."""
+    experiment = write_tiny_experiment(models)
+    reading = read_series(experiment)
+    first, *others = reading.findings.slices
+    turned = replace(reading.findings, slices=(replace(first, turned=90), *others))
+    stack = describe_stack(experiment, replace(reading, findings=turned), first)
+    assert "turned 90° counterclockwise, scanner position 0.0 mm" == stack["slices"][0]["place"]
+
+
+def test_each_outcome_has_its_words_and_icon(models: Path) -> None:
+    """The browser gets the short words and the icon of the palette for every outcome."""
+    experiment = write_tiny_experiment(models)
+    reading = read_series(experiment)
+    sent = describe_stack(experiment, reading, reading.findings.slices[0])["outcomes"]
+    assert ["Flagged", "Not flagged", "Uncertain", "Not judged"] == [one["words"] for one in sent.values()]
+    assert [OUTCOME_SIGNS[name].icon for name in OUTCOMES] == [one["icon"] for one in sent.values()]
 
 
 def test_the_windows_begin_with_the_networks_own(models: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.imaging.pictures import PICTURE_SIZE, cut_picture
+from core.reading.outcome import UNFINISHED
 from core.reading.reader import Reader
 from core.scans import read_study
+from core.synthetic import render_phantom
 from dashboard.readings.reading import Step, read_group
 from dashboard.readings.uploads import Upload
 from tests.builders import write_tiny_experiment
@@ -38,6 +42,7 @@ def test_steps_count_files_then_slices(models: Path, study: list[Upload]) -> Non
         assert (step.done, PICTURE_SIZE, PICTURE_SIZE) == step.so_far.pictures.shape
         np.testing.assert_array_equal(reading.pictures[: step.done], step.so_far.pictures)
         assert not step.so_far.findings.verdicts
+        assert (UNFINISHED,) == step.so_far.findings.conclusion.reasons
         assert reading.findings.sha256 == step.so_far.findings.sha256
     assert reading.findings.verdicts
 
@@ -64,3 +69,17 @@ def test_pictures_are_of_their_slices(models: Path, study: list[Upload]) -> None
     (scan,) = read_study([(upload.name, upload.data) for upload in study]).scans
     for piece, picture in zip(scan.slices, reading.pictures, strict=True):
         np.testing.assert_array_equal(cut_picture(piece, scan.unit, experiment.recipe), picture)
+
+
+def test_a_turned_head_is_shown_upright(models: Path) -> None:
+    """The picture of a head that lies turned is that of the upright one."""
+    face = render_phantom(np.random.default_rng(0), lesion=False, position=0.1).pixels
+    shown = []
+    for quarters in range(2):
+        stream = BytesIO()
+        Image.fromarray(np.rint(np.rot90(face, quarters) * 255).astype(np.uint8)).save(stream, "PNG")
+        reader = Reader(write_tiny_experiment(models))
+        (reading,) = read_group(reader, [Upload("a.png", stream.getvalue())], override_gate=True)
+        shown.append((reading.findings.slices[0].turned, reading.picture(0)))
+    assert [0, 270] == [turned for turned, _ in shown]
+    np.testing.assert_array_equal(shown[0][1], shown[1][1])

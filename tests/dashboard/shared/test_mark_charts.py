@@ -54,6 +54,8 @@ def test_marks_have_value_spread_and_chance() -> None:
     assert ("circle", "square") == (pytorch.marker.symbol, keras.marker.symbol)
     assert pytorch.y[0] < keras.y[0]
     assert {0.5, 0.62} == {x for x in guessing.x if x is not None}
+    assert "chance" == guessing.name
+    assert "always “Normal”" == plot_marks(marks, LIGHT, guess="always “Normal”").data[-1].name
     assert ("first", "second") == figure.layout.yaxis.ticktext
 
 

@@ -90,19 +90,19 @@ def test_the_scales_are_sound_svg_at_every_threshold(threshold: float, palette) 
 
 def test_the_scale_hatches_the_review_band() -> None:
     """The band is one hatched bar of its width, also given in words; without a band there is neither."""
-    for band, expected, told in (((0.25, 0.75), ["186.0"], "needs review 0.25–0.75"), (None, [], "")):
+    for band, expected, told in (((0.25, 0.75), ["186.0"], "review band 0.25–0.75"), (None, [], "")):
         drawn = overlays.render_scales([overlays.ScaleRow("keras", 0.3, 0.5, band)], LIGHT)
         root = ElementTree.fromstring(drawn)
         bars = [node.get("width") for node in root.iter(f"{_SVG}rect") if node.get("fill") == "url(#review)"]
         assert expected == bars
         assert told in drawn
-        assert bool(band) == ("needs review" in drawn)
+        assert bool(band) == ("review band" in drawn)
 
 
 def test_a_row_says_in_words_what_it_draws() -> None:
     """A row in words names network, probability, operating point and band."""
     row = overlays.ScaleRow("pytorch", 0.876, 0.1, (0.05, 0.2))
-    assert "PyTorch: 0.88, threshold 0.10, needs review from 0.05 to 0.20" == row.describe()
+    assert "PyTorch: 0.88, threshold 0.10, review band 0.05 to 0.20" == row.describe()
 
 
 def test_a_data_address_holds_the_picture() -> None:

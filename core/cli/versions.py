@@ -1,0 +1,69 @@
+"""The commands `succeed` and `versions`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.arguments import AsJson, Name, find_named
+from core.cli.terminal import as_figure, plain, print_json, print_table
+from core.frameworks import TITLES
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program's command line."""
+    app.command()(succeed)
+    app.command()(versions)
+
+
+def succeed(
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Name of the newly trained experiment.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the experiment whose place it takes.")],
+) -> None:
+    """Put newly trained networks in the place of an experiment, as its next version.
+
+    The name NEW is gone then. Of the earlier networks, figures stay as a row of history. Their site
+    calibrations are refused from then on: calibrate again.
+    """
+    from core.experiments import tell_change
+    from core.sources import succeed_experiment
+
+    successor, earlier = find_named(new, "NEW"), find_named(name)
+    found = succeed_experiment(successor, earlier)
+    typer.echo(f"{tell_change(earlier.version, found.version)}: {found.folder}")
+    typer.echo(f"Write its model card: stroke-ct card {name} --write {found.folder / 'MODEL_CARD.md'}")
+
+
+def versions(name: Name, as_json: AsJson = False) -> None:
+    """Print how the networks of an experiment changed: the figures of each version.
+
+    With --json: {"schema": "versions/1", "experiment", "history": [VERSION, ...]}, the first one first; see
+    core.sources.versions.
+    """
+    from core.sources import describe_version, list_versions
+
+    experiment = find_named(name)
+    found = list_versions(experiment) or [describe_version(experiment)]
+    if as_json:
+        print_json({"schema": "versions/1", "experiment": experiment.name, "history": found})
+        return
+    titles = ["version", "scans", "network", "n (positive)", *(key.replace("_", " ") for key in _KEYS)]
+    print_table(titles, [row for one in found for row in _list_rows(one)])
+
+
+_KEYS = ("auroc", "average_precision", "recall", "specificity")
+
+
+def _list_rows(version: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            str(version["version"]),
+            plain(row["scans"]) + (", kept aside" if row["kept"] else ""),
+            TITLES[framework],
+            f"{row['n']:,} ({row['positives']:,})",
+            *(as_figure(figures[key]) for key in _KEYS),
+        ]
+        for row in version["figures"]
+        for framework, figures in row["models"].items()
+    ]

@@ -1,0 +1,5 @@
+"""The served form of a network: an ONNX file, its single members, and its size."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Charts of results that several pages draw: curves, confusion matrices and calibration."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,130 @@
+"""The fourth step of the story: the default experiment on scans from other hospitals."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from core.errors import StrokeError
+from core.evaluation import SOURCES_RULE, list_measures
+from core.experiments import Experiment
+from core.manifests import KEPT
+from core.validation import Validation
+from dashboard.overview.story import Levels
+from dashboard.overview.story_chart import StoryRow
+from dashboard.shared import charts, components, compute_once, loaders, records
+
+TITLE = "And in other hospitals"
+_MOST = 5  # rows of the figure
+_TITLE_LENGTH = 34
+_KIND, _MOST_KNOWN = "places", 8  # of the store shared by all visitors
+
+
+@dataclass(frozen=True)
+class Place:
+    """One validation: its name, the title of its source, and each network's figures there, per slice."""
+
+    name: str
+    title: str
+    levels: Levels
+
+    @property
+    def label(self) -> str:
+        """Return the title, or the name if the title is long."""
+        return self.title if len(self.title) <= _TITLE_LENGTH else self.name
+
+    @property
+    def row(self) -> StoryRow:
+        """Return its row of the figure."""
+        first: Mapping[str, Any] = next(iter(self.levels.values()))
+        return StoryRow(
+            charts.shorten(self.label, _TITLE_LENGTH),
+            f"from elsewhere, {first['n']:,} slices",
+            {name: level["auroc"] for name, level in self.levels.items()},
+        )
+
+    @property
+    def has_area(self) -> bool:
+        """Return whether the figure can show it: with one class there is no AUROC."""
+        return any(level["auroc"]["value"] is not None for level in self.levels.values())
+
+
+def are_measured(experiment: Experiment | None) -> bool:
+    """Return whether `read_places` returns at once, having read these validations before, or none."""
+    key = _key(experiment)
+    return len(key) < 2 or key in loaders.memory(_KIND)
+
+
+def read_places(experiment: Experiment | None) -> tuple[list[Place], list[StrokeError]]:
+    """Return the current validations of an experiment, and the errors of those that cannot be read."""
+    found: tuple[list[Place], list[StrokeError]]
+    found = compute_once(_KIND, _key(experiment), _MOST_KNOWN, lambda: _measure_places(experiment))
+    return found
+
+
+def _key(experiment: Experiment | None) -> tuple[Hashable, ...]:
+    if experiment is None:
+        return ("",)
+    return (experiment.digest, *map(loaders.key_of, loaders.labeled_validations(experiment)))
+
+
+def _measure_places(experiment: Experiment | None) -> tuple[list[Place], list[StrokeError]]:
+    places: list[Place] = []
+    errors: list[StrokeError] = []
+    for validation in loaders.labeled_validations(experiment)[:_MOST] if experiment else ():
+        try:
+            record = records.validation_record(experiment, validation)
+        except StrokeError as error:
+            errors.append(error)
+            continue
+        levels = {name: levels["slice"] for name, levels in record["there"].items()}
+        places.append(Place(validation.name, _name_place(validation), levels))
+    return places, errors
+
+
+def count_places(experiment: Experiment | None) -> int:
+    """Return the number of places, at once: to reserve their space."""
+    return len(loaders.labeled_validations(experiment)[:_MOST]) if experiment else 0
+
+
+def show_places(places: Sequence[Place]) -> None:
+    """Show each network's sensitivity and specificity at each place as a table."""
+    titles = {one.key: one.title for one in list_measures("rate")}
+    rows = [
+        {
+            "Scans": "" if number else components.plain(place.label),
+            "Network": components.name_framework(name),
+            **{titles[key]: _write(level[key]) for key in ("recall", "specificity")},
+        }
+        for place in places
+        for number, (name, level) in enumerate(place.levels.items())
+    ]
+    st.table(rows, hide_index=True, border="horizontal", alt="Sensitivity and specificity elsewhere")
+
+
+def describe_thresholds(experiment: Experiment) -> str:
+    """Return on which data the default thresholds were chosen, and what this means for these figures."""
+    parts = {one.details["part"] for one in loaders.labeled_validations(experiment)}
+    if experiment.card["default_operating_point"] == SOURCES_RULE:
+        if parts == {KEPT} or len(experiment.card["dataset"].get("sources", ())) > 1:
+            return "With 95 % intervals, on slices by which nothing was chosen."
+        return (
+            "With 95 % intervals. Optimistic: all slices but those kept aside helped to choose the "
+            "thresholds. The model card has results on the kept ones."
+        )
+    return "At the thresholds chosen on the experiment's own data, with 95 % intervals."
+
+
+def _write(figure: Mapping[str, Any]) -> str:
+    """Return a share with its interval, a dash if it cannot be estimated: the page Validate says why."""
+    return "–" if figure["value"] is None else components.write_figure(figure, True)
+
+
+def _name_place(validation: Validation) -> str:
+    """Return the title of its only source, else its own name."""
+    sources = validation.details["sources"]
+    title = sources[0]["title"] or sources[0]["name"] if len(sources) == 1 else ""
+    return title or validation.name
