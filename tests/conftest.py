@@ -16,6 +16,11 @@ from tests.builders import write_tiny_experiment
 pytest_plugins = ["tests.slow_tests"]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: ids made of content would differ between processes, as a ZIP holds its time."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of experiments that the program takes for its own; its default one is `tiny`."""
