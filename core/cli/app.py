@@ -71,7 +71,7 @@ features/1: see core.cli.features. gate/1: see core.cli.gate. window/1: see core
 localisation/1, shortcut/1: see core.cli.lesions.
 validate/1: see core.validation.record. domain/1: see core.validation.unlabeled.
 site/1: see core.validation.site. trial/1: see core.validation.trial. thresholds/1: see core.cli.thresholds.
-versions/1: see core.cli.versions. left_out/1: see core.sources.left_out.
+versions/1, seeds/1: see core.cli.versions. left_out/1: see core.sources.left_out.
 
 Heavy libraries are imported inside the commands that need them, so that `predict` starts at once.
 """

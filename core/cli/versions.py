@@ -1,4 +1,4 @@
-"""The commands `succeed` and `versions`."""
+"""The commands `succeed`, `versions` and `seeds`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program's command line."""
     app.command()(succeed)
     app.command()(versions)
+    app.command()(seeds)
 
 
 def succeed(
@@ -67,3 +68,47 @@ def _list_rows(version: dict[str, Any]) -> list[list[str]]:
         for row in version["figures"]
         for framework, figures in row["models"].items()
     ]
+
+
+def seeds(
+    name: Name,
+    others: Annotated[
+        list[str], typer.Argument(metavar="OTHER", help="Names of the same training with other seeds.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Gather the results of the same training with several seeds: their mean, lowest and highest value.
+
+    Replaces the experiment's seeds.csv. Measure the others first as the experiment itself: `thresholds`,
+    `validate`, `localise`, `shortcut`.
+
+    With --json: {"schema": "seeds/1", "experiment", "figures": [the columns of seeds.csv but "seed" and
+    "value", and "mean", "low", "high", "n"]}.
+    """
+    from core.experiments import check_writable
+    from core.measurements import SEEDS_TABLE, gather_seeds, store_seeds, summarise_seeds
+
+    experiment = find_named(name)
+    check_writable(experiment)
+    table = gather_seeds([experiment, *(find_named(other, "OTHER") for other in others)])
+    experiment = store_seeds(experiment, table)
+    found = summarise_seeds(table)
+    if as_json:
+        figures = found.to_dict("records")
+        print_json({"schema": "seeds/1", "experiment": experiment.name, "figures": figures})
+        return
+    rows = [
+        [
+            plain(row.scans),
+            plain(row.part),
+            plain(row.other),
+            TITLES[row.framework],
+            row.figure.replace("_", " "),
+            f"{row.mean:.3f}",
+            f"{row.low:.3f} to {row.high:.3f}",
+            str(row.n),
+        ]
+        for row in found.itertuples()
+    ]
+    print_table(["scans", "part", "against", "network", "", "mean", "range", "seeds"], rows)
+    typer.echo(f"Stored with the experiment: {SEEDS_TABLE}")

@@ -1,4 +1,5 @@
 from .by_source import (
+    evaluate_source as evaluate_source,
     list_sources as list_sources,
     measure_group as measure_group,
     measure_sources as measure_sources,

@@ -14,6 +14,7 @@ class with fewer than MIN_ROWS slices is null, with the reason. FIGURE is that o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from core.evaluation.levels import measure_ranking
 from core.evaluation.patients import unit_names
 from core.evaluation.points import measure_point
 from core.evaluation.sources import MIN_ROWS
+from core.evaluation.summary import Evaluable, evaluate_experiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +35,8 @@ _NEEDS = {"recall": (1,), "specificity": (0,), "auroc": (0, 1), "average_precisi
 _CLASSES = {0: "negative", 1: "positive"}
 
 
-class BySource(Protocol):
+class BySource(Evaluable, Protocol):
     """The parts of an experiment used here."""
-
-    @property
-    def frameworks(self) -> Sequence[str]: ...
 
     def threshold(self, framework: str) -> float: ...
 
@@ -82,6 +81,47 @@ def measure_sources(experiment: BySource, n_resamples: int = 2000, seed: int = 0
             for own in [table[table["source"] == name]]
         ]
     }
+
+
+@dataclass(frozen=True)
+class _OneSource:
+    """An experiment with the predictions of one of its sources alone."""
+
+    experiment: BySource
+    source: str
+
+    @property
+    def name(self) -> str:
+        return self.experiment.name
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return self.experiment.card
+
+    @property
+    def frameworks(self) -> Sequence[str]:
+        return self.experiment.frameworks
+
+    def predictions(self) -> pd.DataFrame:
+        table, slices = self.experiment.predictions(), self.experiment.slices()
+        return table[table["file"].map(slices.set_index("file")["source"]) == self.source]
+
+
+def evaluate_source(
+    experiment: BySource, source: str, n_resamples: int = 2000, seed: int = 0
+) -> dict[str, Any]:
+    """Return the record of an experiment (`evaluate_experiment`) on one of its sources alone.
+
+    Args:
+        experiment: one whose slices.csv names sources.
+        source: the name of one of them.
+        n_resamples, seed: of the bootstrap.
+
+    Raises:
+        EvaluationError: the predictions are unusable.
+        ExperimentError: a table cannot be read.
+    """
+    return evaluate_experiment(_OneSource(experiment, source), n_resamples, seed)
 
 
 def measure_group(

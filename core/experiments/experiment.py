@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.datasets import KNOWN_DATASET
 from core.errors import ExperimentError
 from core.evaluation import Recalibration, choose_band, recalibrate, served_recalibration
 from core.experiments.files import CHANGED, check_file, damaged_file_error
 from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
 from core.frameworks import FRAMEWORKS
 from core.imaging import Recipe
+from core.manifests import get_finding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +74,20 @@ class Experiment:
         """Return the key of the finding, "hemorrhage" or "ischemia"; "" for folder labels."""
         is_older = "finding" not in self.card and self.card["protocol"]["labels"] == "slice"
         return "hemorrhage" if is_older else str((self.card.get("finding") or {}).get("key", ""))
+
+    @property
+    def limits(self) -> list[str]:
+        """Return the limits on the card, and of a training on one finding what its networks do not tell."""
+        first, *others = self.card["limits"]
+        scope = [get_finding(self.finding_key).scope] if self.card.get("finding") else []
+        return [first, *scope, *others]
+
+    @property
+    def published_source(self) -> str:
+        """Return the name of the source that is the published Kaggle set; "" if none is, or it is the only one."""
+        sources = self.card["dataset"].get("sources") or ()
+        names = [one["name"] for one in sources if one["title"] == KNOWN_DATASET["name"]]
+        return str(names[0]) if names and len(sources) > 1 else ""
 
     @property
     def version(self) -> int:
@@ -206,6 +222,10 @@ class Experiment:
     def shortcut(self) -> pd.DataFrame | None:
         """Read whether the networks know the lesion or the hospital, likewise; None if not measured."""
         return self._read_optional("shortcut.csv")
+
+    def seeds(self) -> pd.DataFrame | None:
+        """Read the figures of the same training with several seeds, likewise; None if not gathered."""
+        return self._read_optional("seeds.csv")
 
     def threshold_slices(self) -> pd.DataFrame | None:
         """Read slices from elsewhere that helped to choose the thresholds, likewise; None if none did."""

@@ -40,6 +40,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 # shortcut.csv: AUROCs of slices of a source without their lesion against those of each source ("other")
 #     without the finding, AUROCs of sources by the features, and rates at the threshold; see
 #     core.measurements.shortcut. "other" is the vendor in rows of sensitivity.
+# seeds.csv: figures of the same training with several seeds; see core.measurements.seeds.
 # thresholds.csv: slices of sources that are not the experiment's own, read by the served networks, which
 #     helped to choose thresholds; columns as in predictions.csv of core.validation.
 # left_out.csv: raw probabilities of slices by networks trained on the other sources alone.
@@ -88,6 +89,7 @@ OPTIONAL_TABLES: dict[str, tuple[str, ...]] = {
         "high",
         "reason",
     ),
+    "seeds.csv": ("seed", "about", "scans", "part", "other", "framework", "figure", "value"),
     "thresholds.csv": ("source", "part", "patient", "label", "gate", "brain_visible", "sha256"),
     "left_out.csv": ("file", "patient", "number", "label", "sha256", "source"),
     "gate.csv": ("images", "what", "kind", "n", "read", "warn", "refuse", "unreadable"),
@@ -97,6 +99,9 @@ _TEXTS = (
     "reasons",
     "vendor",
     "measure",
+    "about",
+    "scans",
+    "figure",
     "control",
     "source",
     "other",

@@ -15,12 +15,14 @@ class Finding:
         name: as in "an intracranial hemorrhage".
         classes: names of the classes, (negative, positive).
         counts: a sentence: what counts as one.
+        scope: a sentence: what networks that look for it do not tell.
     """
 
     key: str
     name: str
     classes: tuple[str, str]
     counts: str
+    scope: str
 
 
 _FINDINGS = (
@@ -29,6 +31,7 @@ _FINDINGS = (
         "intracranial hemorrhage",
         ("No hemorrhage", "Hemorrhage"),
         "A slice counts if blood shows on it inside the skull: in the brain, in its ventricles or around it.",
+        "These networks look for hemorrhage alone: they do not tell whether there is an ischemic stroke.",
     ),
     Finding(
         "ischemia",
@@ -36,6 +39,7 @@ _FINDINGS = (
         ("No ischemic lesion", "Ischemic lesion"),
         "A slice counts if a radiologist saw on it brain that is damaged by a lack of blood; damage too "
         "early to show on CT without contrast does not count.",
+        "These networks look for ischemic lesions alone: they do not tell whether there is a hemorrhage.",
     ),
 )
 FINDINGS: tuple[str, ...] = tuple(finding.key for finding in _FINDINGS)

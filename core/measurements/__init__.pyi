@@ -28,6 +28,15 @@ from .localisation import (
 from .robustness import (
     measure_robustness as measure_robustness,
 )
+from .seeds import (
+    LOOKING as LOOKING,
+    RESULTS as RESULTS,
+    SEEDS_TABLE as SEEDS_TABLE,
+    SHORTCUT as SHORTCUT,
+    gather_seeds as gather_seeds,
+    store_seeds as store_seeds,
+    summarise_seeds as summarise_seeds,
+)
 from .serving_window import (
     compare_windows as compare_windows,
 )

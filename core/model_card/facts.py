@@ -67,6 +67,11 @@ class Facts:
         return bool(self.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"])
 
     @property
+    def shows_evidence(self) -> bool:
+        """Return whether a heat map is the probability of each place, not Grad-CAM."""
+        return any("count" in layer for layer in self.card.get("layers") or () if layer["layer"] == "Pooling")
+
+    @property
     def sources(self) -> list[dict[str, Any]]:
         """Return the sources of a manifest, as the card holds them; [] for class folders."""
         return list(self.card["dataset"].get("sources", []))

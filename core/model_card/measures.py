@@ -31,6 +31,7 @@ from core.model_card.markdown import (
     render,
     table,
 )
+from core.model_card.seeds import describe_seeds
 from core.model_card.sources import describe_by_source, describe_outcomes, describe_sources
 
 LEVELS = ("slice", "patient")
@@ -89,6 +90,7 @@ def describe_results(facts: Facts) -> str:
         f"On test data, with calibrated probabilities, at the default operating point ({rule}).",
         *(_describe_level(facts, level) for level in LEVELS),
         describe_by_source(facts.experiment, facts.record["by_source"]),
+        describe_seeds(facts.experiment),
         bullets(plain(note) for note in facts.record["notes"]),
     )
 

@@ -25,14 +25,23 @@ INTENSITY = {
 
 
 # Layers whose name on the card is not the usual one.
-_KINDS = {"Trunk": "Backbone", "Normalisation": "Normalization"}
+_KINDS = {
+    "Trunk": "Backbone",
+    "Normalisation": "Normalization",
+    "SeparableConvolution": "Separable convolution",
+    "MirroredDifference": "Difference from the mirror image",
+    "CellLoss": "Loss of single places",
+}
 # Settings whose name on the card says little.
 _SETTINGS = {
     "n_threads": "CPU threads",
     "normalise": "batch normalization",
     "patience": "patience (0: no early stopping)",
-    "planted": "copies with an inserted hemorrhage per training slice",
+    "planted": "copies with a simulated lesion per training slice",
     "views": "augmented copies per slice",
+    "positive_weight": "weight of a place with the finding",
+    "slice_weight": "weight of the loss of whole slices",
+    "rough_outlines": "outlines are rough, and tell only where the finding is not:",
     "members": "heads averaged within each fold's network:",
 }
 

@@ -6,11 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from core.errors import StrokeError
-from core.evaluation import SOURCES_RULE, evaluate_experiment, list_measures, measure_sources
+from core.evaluation import (
+    SOURCES_RULE,
+    evaluate_experiment,
+    evaluate_source,
+    list_measures,
+    measure_sources,
+)
 from core.experiments import Experiment
 from core.frameworks import TITLES
 from core.model_card.elsewhere import tabulate_validations
 from core.model_card.markdown import paragraphs
+from core.model_card.seeds import describe_seeds
 from core.model_card.sources import (
     describe_by_source,
     describe_left_out,
@@ -31,6 +38,7 @@ _BEGINS: dict[str, Callable[[Sequence[Experiment]], str]] = {
     "<!-- outcomes: written by `make figures` -->": lambda found: render_outcomes(found),
     "<!-- thresholds: written by `make figures` -->": lambda found: render_sources(found),
     "<!-- by source: written by `make figures` -->": lambda found: render_by_source(found),
+    "<!-- seeds: written by `make figures` -->": lambda found: render_seeds(found),
     "<!-- left out: written by `make figures` -->": lambda found: render_left_out(found),
     "<!-- versions: written by `make figures` -->": lambda found: render_versions(found),
 }
@@ -63,6 +71,9 @@ _COLUMNS = (
 def render_figures(experiments: Sequence[Experiment], short: bool = False) -> str:
     """Return a Markdown table of the figures per slice and per patient, one row for each model.
 
+    Experiments on several sources, of which one is the published set, have the figures on that set: all rows
+    are then about the same slices.
+
     Args:
         experiments: in the order of their rows.
         short: leave out all but the main columns.
@@ -71,7 +82,8 @@ def render_figures(experiments: Sequence[Experiment], short: bool = False) -> st
     titles = ["experiment", "network", *(column.title for column in columns)]
     rows = [titles, ["---"] * len(titles)]
     for experiment in experiments:
-        record = evaluate_experiment(experiment)
+        home = experiment.published_source
+        record = evaluate_source(experiment, home) if home else evaluate_experiment(experiment)
         for framework in experiment.frameworks:
             levels = record["models"][framework]
             cells = [column.render(levels["slice"], levels["patient"]) for column in columns]
@@ -102,6 +114,11 @@ def render_by_source(experiments: Sequence[Experiment]) -> str:
     """Return the figures of each own source of the experiments on several, for docs/figures.md."""
     found = _join(experiments, lambda one: describe_by_source(one, measure_sources(one)))
     return found or "No experiment here is on several sources."
+
+
+def render_seeds(experiments: Sequence[Experiment]) -> str:
+    """Return the results with several seeds, for docs/figures.md."""
+    return _join(experiments, describe_seeds) or "No experiment here was trained with several seeds."
 
 
 def render_left_out(experiments: Sequence[Experiment]) -> str:

@@ -216,7 +216,7 @@ def _format_shares(shares: dict[str, dict[str, Any]]) -> str:
 
 def describe_limits(facts: Facts) -> str:
     """Return the limits on the card."""
-    return bullets(plain(limit) for limit in facts.card["limits"])
+    return bullets(plain(limit) for limit in facts.experiment.limits)
 
 
 def describe_missing(facts: Facts) -> str:

@@ -266,7 +266,7 @@ def _describe_limits(experiment: Experiment) -> list[Any]:
         make_paragraph("Limits", "heading"),
         make_paragraph(f"Experiment {experiment.name}: {card['summary']}"),
         make_paragraph(experiment.meaning),
-        *(make_paragraph(f"• {limit}") for limit in card["limits"]),
+        *(make_paragraph(f"• {limit}") for limit in experiment.limits),
         make_paragraph(card["served"], "small"),
         make_paragraph(f"Experiment checksum (SHA-256 of its card): {experiment.digest}", "small"),
     ]

@@ -133,7 +133,7 @@ def _show_provenance(experiment: Experiment) -> None:
             f"{experiment.recipe.size} pixels.\n"
             "- Thresholds were chosen on validation slices, never on test slices.\n"
             f"- {components.plain(experiment.card['served'])}\n"
-            + "".join(f"- {components.plain(limit)}\n" for limit in experiment.card["limits"])
+            + "".join(f"- {components.plain(limit)}\n" for limit in experiment.limits)
         )
 
 

@@ -56,8 +56,11 @@ def assign_roles(experiments: Sequence[Experiment]) -> dict[str, Experiment]:
 
 
 def read_levels(experiment: Experiment) -> Levels:
-    """Return each network's figures per slice from the record, without those that are not estimable."""
-    models = records.record(experiment)["models"]
+    """Return each network's figures per slice, without those that are not estimable.
+
+    They are on the published set if it is one of several sources: the story is about that set.
+    """
+    models = records.published_record(experiment)["models"]
     return {name: model["slice"] for name, model in models.items() if "reason" not in model["slice"]}
 
 

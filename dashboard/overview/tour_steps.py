@@ -217,7 +217,7 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
         st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
     with right:
         st.subheader("Limits", anchor=False)
-        st.markdown("\n".join(f"- {components.plain(limit)}" for limit in experiment.card["limits"]))
+        st.markdown("\n".join(f"- {components.plain(limit)}" for limit in experiment.limits))
 
 
 def _list_tests(roles: story_parts.Roles) -> str:

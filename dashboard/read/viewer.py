@@ -69,7 +69,7 @@ def show_limits(experiment: Experiment) -> None:
     components.show_meaning(experiment)
     with st.container(key="limits", border=True):
         st.markdown("**Limits**")
-        st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in experiment.card["limits"]))
+        st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in experiment.limits))
         st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
 
 

@@ -87,12 +87,21 @@ def find_pictures(chosen: str, progress: Progress | None = None) -> Pictures | N
 
 
 def read_file(root: Path, file: str, sha256: str) -> bytes | str:
-    """Return the bytes of a case's file, or why there are none: "missing" or "differs" (from `sha256`)."""
-    try:
-        data = (root / file).read_bytes()
-    except OSError:
-        return "missing"
-    return data if hashlib.sha256(data).hexdigest() == sha256 else "differs"
+    """Return the bytes of a case's file, or why there are none: "missing" or "differs" (from `sha256`).
+
+    An experiment on a manifest names the source first, "source/folder/picture.jpg"; `root` may be the folder of
+    that source alone.
+    """
+    found = "missing"
+    for path in (root / file, root.joinpath(*Path(file).parts[1:])):
+        try:
+            data = path.read_bytes()
+        except OSError:
+            continue
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+        found = "differs"
+    return found
 
 
 def render_thumbnail(root: Pictures | None, file: str, sha256: str) -> Thumbnail:

@@ -61,6 +61,12 @@ def record(experiment: Experiment) -> dict[str, Any]:
     return _record(experiment.digest, experiment)
 
 
+def published_record(experiment: Experiment) -> dict[str, Any]:
+    """Return the record on the published set alone if that is one of several sources, else `record`."""
+    source = experiment.published_source
+    return _source_record(experiment.digest, source, experiment) if source else record(experiment)
+
+
 def scene(experiment: Experiment, level: str, thresholds: Mapping[str, float]) -> Scene:
     """Return the figures per slice or patient at these thresholds, {framework: threshold}.
 
@@ -137,6 +143,13 @@ def _record(digest: str, _experiment: Experiment) -> dict[str, Any]:
     from core.evaluation import evaluate_experiment
 
     return evaluate_experiment(_experiment)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Computing results and their intervals ...")
+def _source_record(digest: str, source: str, _experiment: Experiment) -> dict[str, Any]:
+    from core.evaluation import evaluate_source
+
+    return evaluate_source(_experiment, source)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

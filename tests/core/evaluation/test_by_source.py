@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from core.evaluation import evaluate_experiment
-from core.evaluation.by_source import list_sources, measure_group, measure_sources
+from core.evaluation.by_source import evaluate_source, list_sources, measure_group, measure_sources
 from core.experiments import Experiment
 from tests.builders import write_tiny_experiment
 
@@ -48,6 +48,18 @@ def test_figures_are_those_of_each_sources_test_rows(mixed: Experiment) -> None:
             assert pytest.approx(called[positive].mean()) == figures["recall"]["value"]
             assert pytest.approx(1 - called[~positive].mean()) == figures["specificity"]["value"]
             assert figures["auroc"]["interval"]
+
+
+def test_the_record_of_a_source_has_the_figures_of_its_rows(mixed: Experiment) -> None:
+    """It is that of an experiment with these slices alone: the same figures as by source, and patients' too."""
+    for group in measure_sources(mixed, **_FEW)["sources"]:
+        record = evaluate_source(mixed, group["source"], **_FEW)
+        for name, figures in group["models"].items():
+            level = record["models"][name]["slice"]
+            assert (group["n"], group["positives"]) == (level["n"], level["positives"])
+            assert figures["auroc"] == level["auroc"]
+            assert figures["recall"] == level["recall"]
+    assert "reason" in evaluate_source(mixed, "west", **_FEW)["models"]["keras"]["patient"]
 
 
 def test_positives_of_all_sources_are_ranked_against_the_negatives_of_each(mixed: Experiment) -> None:

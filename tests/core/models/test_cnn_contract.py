@@ -65,8 +65,6 @@ for name, architecture in ARCHITECTURES.items():
     def read(cnn, some=images):
         return cnn.predict_probability(cnn.embed(some))
 
-    inputs = build_cnn(framework, architecture, seed=3).embed(images)
-
     def run(cnn, seed, learning_rate=2e-3):
         return cnn.train_epoch(
             inputs, y_true, weight, order=np.arange(48), learning_rate=learning_rate, seed=seed,
@@ -74,6 +72,7 @@ for name, architecture in ARCHITECTURES.items():
         )
 
     first, twin, moved = (build_cnn(framework, architecture, seed=3) for _ in range(3))
+    inputs = first.embed(images)
     fresh = read(first)
     if architecture.has_backbone:
         # Half precision, as views are kept: its own sums would overflow.
@@ -194,15 +193,15 @@ found["backbone_parity"] = child.export([cnn], folder / "small.onnx", images)["m
 
 
 # Masks and partial labels. Lesions are the cells of a bright square; half of the positive slices have a mask.
-def fit_cells(architecture, cells, n_epochs=1):
-    cnn = build_cnn(framework, architecture, seed=3)
-    cnn.adapt(inputs)
+# One network, set back before each training: to build and to compile it takes longer than the epochs.
+def fit_cells(cells, n_epochs=1):
+    fitted.load_checkpoint(folder / "untrained")
     for epoch in range(n_epochs):
-        cnn.train_epoch(
+        fitted.train_epoch(
             inputs, y_true, weight, order=np.arange(48), learning_rate=2e-3, seed=epoch,
             on_batch=lambda done: None, cells=cells,
         )
-    return cnn
+    return fitted.predict_probability(inputs)
 
 rng = np.random.default_rng(0)
 images = rng.integers(90, 130, (48, 64, 64, 1)).astype(np.uint8)
@@ -215,19 +214,22 @@ for k in np.flatnonzero(y_true):
     lesion[k, row, column] = 1
 known[(y_true == 0) | (np.arange(48) % 4 == 1)] = 1
 small = replace(mirrored, recipe=replace(framed.recipe, size=64), batch_size=16)
-inputs = build_cnn(framework, small, seed=3).embed(images)
+fitted = build_cnn(framework, small, seed=3)
+inputs = fitted.embed(images)
+fitted.adapt(inputs)
+fitted.save_checkpoint(folder / "untrained")
 unknown = CellTargets(np.where(known, lesion, 1 - lesion), known)
 one, same, other, slices_only = (
-    fit_cells(small, cells).predict_probability(inputs)
+    fit_cells(cells)
     for cells in (
         CellTargets(lesion, known), unknown, CellTargets(1 - lesion, known), CellTargets(lesion, 0 * known)
     )
 )
-plain = fit_cells(small, None).predict_probability(inputs)
+plain = fit_cells(None)
 found["unknown_cells"] = float(np.abs(one - same).max())
 found["known_cells"] = float(np.abs(one - other).max())
 found["no_known_cell"] = float(np.abs(slices_only - plain).max())
-fitted = fit_cells(small, CellTargets(lesion, known), 30)
+fit_cells(CellTargets(lesion, known), 30)
 hidden = np.flatnonzero((y_true == 1) & (known[:, 0, 0] == 0))
 heat = fitted.explain(images[hidden]).reshape(len(hidden), -1).argmax(1)
 row, column = heat // 4 - places[hidden, 0], heat % 4 - places[hidden, 1]

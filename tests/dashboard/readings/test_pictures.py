@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from pathlib import Path
 
@@ -114,3 +115,17 @@ def test_a_case_that_another_session_removes_is_read_again(
     assert first is not None
     assert second is not None
     assert first.probabilities == second.probabilities
+
+
+def test_a_file_of_a_manifest_is_found_in_the_folder_of_its_source(tmp_path: Path) -> None:
+    """The source's name in front may be missing on disk; only the very same bytes count."""
+    (tmp_path / "Normal").mkdir()
+    (tmp_path / "Normal" / "1.png").write_bytes(b"a picture")
+    sha256 = hashlib.sha256(b"a picture").hexdigest()
+    for file, digest, expected in (
+        ("Normal/1.png", sha256, b"a picture"),
+        ("kaggle/Normal/1.png", sha256, b"a picture"),
+        ("kaggle/Normal/1.png", 64 * "0", "differs"),
+        ("kaggle/Normal/2.png", sha256, "missing"),
+    ):
+        assert expected == pictures.read_file(tmp_path, file, digest)
