@@ -52,8 +52,8 @@ def tabulate_validations(experiment: Experiment, short: bool = False) -> str:
     if not validated:
         return ""
     if short:
-        return _tabulate(validated, _MAIN)
-    return paragraphs(_tabulate(validated, (*_MAIN, *_MORE)), tabulate_trials(experiment, validated))
+        return _tabulate(experiment, validated, _MAIN)
+    return paragraphs(_tabulate(experiment, validated, (*_MAIN, *_MORE)), tabulate_trials(experiment, validated))
 
 
 def tabulate_trials(experiment: Experiment, validated: Sequence[Validated]) -> str:
@@ -101,7 +101,7 @@ def describe_elsewhere(facts: Facts) -> str:
         and any(
             one.record["name"] in chose and one.record["data"]["part"] != KEPT for one in facts.validated
         ),
-        overview=_tabulate(facts.validated, _MAIN),
+        overview=_tabulate(facts.experiment, facts.validated, _MAIN),
         trials=tabulate_trials(facts.experiment, facts.validated),
         places=[_describe(facts, one) for one in facts.validated],
         across=describe_across(facts.experiment, facts.record["interval"]["n_resamples"]),
@@ -109,9 +109,11 @@ def describe_elsewhere(facts: Facts) -> str:
     )
 
 
-def _tabulate(validated: Sequence[Validated], keys: Sequence[str]) -> str:
+def _tabulate(experiment: Experiment, validated: Sequence[Validated], keys: Sequence[str]) -> str:
+    n_sources = len(experiment.card["dataset"].get("sources", ()))
     rows = [row for one in validated for row in _list_rows(one.title, one.record, "there", keys)]
-    rows += _list_rows("at home, out of sample", validated[0].record, "home", keys)
+    home = f"its own data, {n_sources} sources together" if n_sources > 1 else "at home"
+    rows += _list_rows(f"{home}, out of sample", validated[0].record, "home", keys)
     titles = [_MEASURES[key].short or _MEASURES[key].label for key in keys]
     return table(["scans", "network", "slices (positive)", *titles, "refused by the input check"], rows)
 

@@ -72,7 +72,7 @@ def render_figures(experiments: Sequence[Experiment], short: bool = False) -> st
     """Return a Markdown table of the figures per slice and per patient, one row for each model.
 
     Experiments on several sources, of which one is the published set, have the figures on that set: all rows
-    are then about the same slices.
+    are then about the same slices. Those that have slices of one class there have no row.
 
     Args:
         experiments: in the order of their rows.
@@ -84,11 +84,18 @@ def render_figures(experiments: Sequence[Experiment], short: bool = False) -> st
     for experiment in experiments:
         home = experiment.published_source
         record = evaluate_source(experiment, home) if home else evaluate_experiment(experiment)
+        if home and not _has_both_classes(record):
+            continue
         for framework in experiment.frameworks:
             levels = record["models"][framework]
             cells = [column.render(levels["slice"], levels["patient"]) for column in columns]
             rows.append([f"`{experiment.name}`", TITLES[framework], *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _has_both_classes(record: dict[str, Any]) -> bool:
+    level = next(iter(record["models"].values()))["slice"]
+    return 0 < level["positives"] < level["n"]
 
 
 def render_elsewhere(experiments: Sequence[Experiment], short: bool = False) -> str:

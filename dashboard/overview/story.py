@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.datasets import HEMORRHAGE
 from core.experiments import SHIPPED, Experiment
 from dashboard.shared import records
 
@@ -66,7 +67,8 @@ def read_levels(experiment: Experiment) -> Levels:
 
 def _fits(experiment: Experiment, role: Role) -> bool:
     protocol = experiment.card["protocol"]
-    return (protocol["labels"], protocol["split"]) == (role.labels, role.split)
+    is_hemorrhage = experiment.finding_key in ("", HEMORRHAGE)  # all that the published set is labeled for
+    return is_hemorrhage and (protocol["labels"], protocol["split"]) == (role.labels, role.split)
 
 
 def _network(experiment: Experiment) -> tuple[Any, ...]:
