@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.experiments import SHIPPED
+from core.experiments import DEFAULT_NAME, SHIPPED
 from core.synthetic.phantoms import render_phantom, save_phantom, write_phantom_dataset
 from tests.builders import write_tiny_experiment
 from tests.source_trees import ROOT
@@ -165,7 +165,7 @@ def test_the_wheel_holds_every_file(installed: Installed) -> None:
 def test_predict_reads_a_scan(installed: Installed) -> None:
     """A picture is read with the shipped default experiment; no file that lies beside it is run."""
     record = json.loads(installed.run("stroke-ct", "predict", "phantom.png", "--json"))
-    assert SHIPPED[-1] == record["experiment"]
+    assert DEFAULT_NAME == record["experiment"]
     assert [] == record["refused"]
     ((reading,),) = [scan["slices"] for scan in record["scans"]]
     answers = reading["findings"]["hemorrhage"]
@@ -178,7 +178,7 @@ def test_the_library_reads_too(installed: Installed) -> None:
     code = "from core import evaluate_experiment, open_experiment; e = open_experiment(); "
     code += "print(e.folder, *evaluate_experiment(e, n_resamples=20)['models'])"
     folder, *models = installed.run("python", "-P", "-c", code).split()
-    assert installed.packages / "trained_models" / SHIPPED[-1] == Path(folder)
+    assert installed.packages / "trained_models" / DEFAULT_NAME == Path(folder)
     assert ["pytorch", "keras"] == models
 
 
@@ -189,7 +189,7 @@ def test_own_experiments_go_to_the_users_folder(installed: Installed, tmp_path: 
     listed = installed.run("stroke-ct", "experiments")
     assert set(SHIPPED) <= {line.split()[0] for line in listed.splitlines()}
     for arguments, words in (
-        (["recompute", SHIPPED[-1]], "came with the program and is read-only"),
+        (["recompute", DEFAULT_NAME], "came with the program and is read-only"),
         (["train", "--dataset", str(tmp_path), "--name", SHIPPED[0]], "already exists"),
     ):
         assert words in installed.run("stroke-ct", *arguments, code=1)
@@ -212,14 +212,14 @@ def test_validations_come_along_and_new_ones_go_to_the_users_folder(
     """Those of the default experiment are read from the wheel; a new one leaves the wheel as it is."""
     code = "from core.experiments import open_experiment; from core.validation import list_validations; "
     code += "print(*(one.name for one in list_validations(open_experiment()) if one.is_current))"
-    folder = ROOT / "trained_models" / SHIPPED[-1] / "validations"
+    folder = ROOT / "trained_models" / DEFAULT_NAME / "validations"
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     assert names == installed.run("python", "-P", "-c", code).split()
     shipped = installed.packages / "trained_models"
     before = _hash_files(shipped)
     write_phantom_dataset(tmp_path / "set", n_patients=4, slices_per_patient=6, size=128)
-    words = ["validate", SHIPPED[-1], str(tmp_path / "set"), "--name", "mine", "--resamples", "20"]
-    own = installed.data / "stroke-ct" / "validations" / SHIPPED[-1] / "mine"
+    words = ["validate", DEFAULT_NAME, str(tmp_path / "set"), "--name", "mine", "--resamples", "20"]
+    own = installed.data / "stroke-ct" / "validations" / DEFAULT_NAME / "mine"
     assert f"Stored with the experiment: {own}" in installed.run("stroke-ct", *words)
     assert sorted([*names, "mine"]) == installed.run("python", "-P", "-c", code).split()
     assert before == _hash_files(shipped)

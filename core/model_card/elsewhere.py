@@ -53,7 +53,9 @@ def tabulate_validations(experiment: Experiment, short: bool = False) -> str:
         return ""
     if short:
         return _tabulate(experiment, validated, _MAIN)
-    return paragraphs(_tabulate(experiment, validated, (*_MAIN, *_MORE)), tabulate_trials(experiment, validated))
+    return paragraphs(
+        _tabulate(experiment, validated, (*_MAIN, *_MORE)), tabulate_trials(experiment, validated)
+    )
 
 
 def tabulate_trials(experiment: Experiment, validated: Sequence[Validated]) -> str:

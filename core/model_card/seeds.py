@@ -67,7 +67,7 @@ def _tabulate(found: pd.DataFrame) -> str:
 
 def _write(row: object) -> str:
     mean, low, high = (getattr(row, name) for name in ("mean", "low", "high"))
-    key = str(getattr(row, "figure"))
+    key = str(row.figure)
     if key in _SHARES or (key in MEASURES and MEASURES[key].is_share):
         return f"{percent(mean)} ({100 * low:.0f} to {100 * high:.0f})"
     return f"{mean:.3f} ({low:.3f} to {high:.3f})"

@@ -51,7 +51,7 @@ def test_figures_are_those_of_each_sources_test_rows(mixed: Experiment) -> None:
 
 
 def test_the_record_of_a_source_has_the_figures_of_its_rows(mixed: Experiment) -> None:
-    """It is that of an experiment with these slices alone: the same figures as by source, and patients' too."""
+    """It is that of an experiment with these slices alone, and has the same figures as by source."""
     for group in measure_sources(mixed, **_FEW)["sources"]:
         record = evaluate_source(mixed, group["source"], **_FEW)
         for name, figures in group["models"].items():

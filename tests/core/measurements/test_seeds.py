@@ -23,9 +23,7 @@ def trained(models: Path) -> list[Experiment]:
     """The same tiny training with three seeds; heat maps and the shortcut are measured for each."""
     return [
         add_lesion_tables(
-            write_tiny_experiment(
-                models, f"tiny-{seed}", calibrated=True, seed=seed, fingerprint=64 * "a"
-            ),
+            write_tiny_experiment(models, f"tiny-{seed}", calibrated=True, seed=seed, fingerprint=64 * "a"),
             covered=0.5 + seed / 10,
         )
         for seed in range(3)
@@ -37,7 +35,8 @@ def test_the_summary_has_mean_and_range_over_the_seeds(trained: list[Experiment]
     found = summarise_seeds(gather_seeds(trained))
     values = [evaluate_experiment(one)["models"]["keras"]["slice"]["auroc"]["value"] for one in trained]
     home = found.query("scans == 'home' and framework == 'keras' and figure == 'auroc'").iloc[0]
-    assert pytest.approx((sum(values) / 3, min(values), max(values))) == (home["mean"], home["low"], home["high"])
+    expected = (sum(values) / 3, min(values), max(values))
+    assert pytest.approx(expected) == (home["mean"], home["low"], home["high"])
     covered = found[found["figure"] == "covered"]
     assert {(0.6, 0.5, 0.7, 3)} == {
         (round(row["mean"], 6), round(row["low"], 6), round(row["high"], 6), row["n"])

@@ -11,7 +11,8 @@ import pytest
 from core.cli.app import main
 from core.datasets import Dataset, index_dataset, read_slice
 from core.evaluation import patient_level
-from core.experiments import SHIPPED, Experiment, read_experiment
+from core.experiments import DEFAULT_NAME, Experiment, read_experiment
+from core.manifests import KEPT
 from core.reading import Findings, Reader
 from core.scans import Scan
 from core.validation import Validation, open_validation, run_validation
@@ -81,12 +82,13 @@ def test_real_studies(tmp_path: Path) -> None:
     folder = (real_folder() or tmp_path).parent / "phe-sich"
     if real_folder() is None or not folder.is_dir():
         pytest.skip("the set is not on this machine")
-    experiment = read_experiment(ROOT / "trained_models" / SHIPPED[-1])
+    experiment = read_experiment(ROOT / "trained_models" / DEFAULT_NAME)
     with pytest.raises(SystemExit):
         main(["manifest", "phe-sich", str(folder), "--out", str(tmp_path / "all.csv")])
     header, *rows = (tmp_path / "all.csv").read_text(encoding="utf-8").splitlines()
-    place = header.split(",").index("patient")
-    patients = list(dict.fromkeys(row.split(",")[place] for row in rows))[::20][:N_REAL]
+    place, part = (header.split(",").index(name) for name in ("patient", "part"))
+    kept = (row.split(",")[place] for row in rows if row.split(",")[part] == KEPT)
+    patients = list(dict.fromkeys(kept))[::5][:N_REAL]
     chosen = [row for row in rows if row.split(",")[place] in patients]
     write_lines(tmp_path / "some.csv", header, *chosen)
     (tmp_path / "all.sources.csv").rename(tmp_path / "some.sources.csv")

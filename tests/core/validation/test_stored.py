@@ -9,7 +9,8 @@ import pytest
 
 from core.cli.app import main
 from core.datasets import index_dataset
-from core.experiments import SHIPPED, Experiment, read_experiment
+from core.experiments import DEFAULT_NAME, Experiment, read_experiment
+from core.manifests import KEPT
 from core.reading import Reader
 from core.validation import list_validations, open_validation, run
 from tests.core.real_data import real_folder
@@ -23,7 +24,7 @@ N_SAMPLED = 6
 @pytest.fixture(scope="module")
 def experiment() -> Experiment:
     """The default experiment."""
-    return read_experiment(ROOT / "trained_models" / SHIPPED[-1])
+    return read_experiment(ROOT / "trained_models" / DEFAULT_NAME)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,9 @@ def test_a_sample_is_reproduced(name: str, experiment: Experiment, reader: Reade
     with pytest.raises(SystemExit):
         main(["manifest", KINDS[name], str(folder), "--out", str(tmp_path / "all.csv")])
     header, *rows = (tmp_path / "all.csv").read_text(encoding="utf-8").splitlines()
-    sample = rows[:: max(1, len(rows) // N_SAMPLED)][:N_SAMPLED]
+    part = header.split(",").index("part")
+    kept = [row for row in rows if row.split(",")[part] == KEPT]
+    sample = kept[:: max(1, len(kept) // N_SAMPLED)][:N_SAMPLED]
     (tmp_path / "sample.csv").write_text("\n".join([header, *sample, ""]), encoding="utf-8")
     shutil.copyfile(tmp_path / "all.sources.csv", tmp_path / "sample.sources.csv")
     dataset = index_dataset(tmp_path / "sample.csv")

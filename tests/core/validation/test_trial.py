@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import EvaluationError, ExperimentError
-from core.experiments import DEFAULT_NAME, Experiment, read_experiment
-from core.validation import Validation, open_validation, read_trial, try_calibration
+from core.experiments import Experiment
+from core.validation import Validation, read_trial, try_calibration
 from core.validation.cross_fit import fit_slices, select_rows
 from core.validation.trial import FILE_NAME
 from tests.builders import write_tiny_experiment, write_tiny_validation
-from tests.source_trees import ROOT
 
 FEW = {"n_draws": 8, "n_resamples": 60}
 
@@ -142,25 +139,3 @@ def test_the_spread_is_that_of_the_draws(trial: dict[str, Any]) -> None:
         for rate, (low, high) in model["spread"].items():
             assert 0 <= low <= model["after"][rate]["value"] <= high <= 1
             assert np.isfinite([low, high]).all()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "n_units"), [("phe-sich", 30), ("rsna-2019", 200)])
-def test_the_stored_trials_are_repeated(name: str, n_units: int, tmp_path: Path) -> None:
-    """The trials that come with the default experiment follow from its stored predictions."""
-    experiment = read_experiment(ROOT / "trained_models" / DEFAULT_NAME)
-    validation = open_validation(experiment, name)
-    stored = read_trial(experiment, validation)
-    assert stored
-    shutil.copytree(validation.folder, tmp_path / name)
-    again = try_calibration(experiment, replace(validation, folder=tmp_path / name), n_units)
-    assert shorten(stored | {"created": again["created"]}) == shorten(again)
-
-
-def shorten(value: Any) -> Any:
-    """The same record with six decimals."""
-    if isinstance(value, dict):
-        return {key: shorten(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [shorten(one) for one in value]
-    return round(value, 6) if isinstance(value, float) else value
