@@ -17,7 +17,7 @@ pytest_plugins = ["tests.slow_tests"]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Name bytes by their argument: ids made of content would differ between processes, as a ZIP holds its time."""
+    """Name bytes by their argument: the content of a ZIP, which holds its time, differs between processes."""
     return argname if isinstance(val, bytes) else None
 
 

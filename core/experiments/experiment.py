@@ -84,7 +84,7 @@ class Experiment:
 
     @property
     def published_source(self) -> str:
-        """Return the name of the source that is the published Kaggle set; "" if none is, or it is the only one."""
+        """Return the name of the source that is the published Kaggle set; "" unless it is one of several."""
         sources = self.card["dataset"].get("sources") or ()
         names = [one["name"] for one in sources if one["title"] == KNOWN_DATASET["name"]]
         return str(names[0]) if names and len(sources) > 1 else ""

@@ -5,9 +5,9 @@ of its heat map, among those inside the head, counts as a hit in two ways: it is
 touches one, or its middle lies in the outline widened by 4 % of the frame. Chance is the share of the
 head's cells that would be hits. A map without any heat is a miss.
 
-The cells of the lesion are compared with the others of the same slice, and AUROC is averaged over slices: some
-architectures divide each heat map by its own maximum. A second figure pools the cells of all slices on the one
-scale on which heat maps are shown (`core.imaging.scale_heat`).
+The cells of the lesion are compared with the others of the same slice, and AUROC is averaged over slices:
+some architectures divide each heat map by its own maximum. A second figure pools the cells of all slices on
+the one scale on which heat maps are shown (`core.imaging.scale_heat`).
 """
 
 from __future__ import annotations

@@ -165,9 +165,7 @@ def _judge_methods(facts: Facts) -> list[Coverage]:
         else Coverage(30, "covered", "Robustness"),
         Coverage(31, "covered", "Where the networks look")
         if facts.has_table("localisation.csv")
-        else Coverage(
-            31, "partly", "Networks", "heat maps; it was not measured whether they show the finding"
-        ),
+        else Coverage(31, "partly", "Networks", "it was not measured whether heat maps show the finding"),
         _judge_internal(facts),
         Coverage(33, "covered", "In other hospitals")
         if facts.validated

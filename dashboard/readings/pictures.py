@@ -89,8 +89,8 @@ def find_pictures(chosen: str, progress: Progress | None = None) -> Pictures | N
 def read_file(root: Path, file: str, sha256: str) -> bytes | str:
     """Return the bytes of a case's file, or why there are none: "missing" or "differs" (from `sha256`).
 
-    An experiment on a manifest names the source first, "source/folder/picture.jpg"; `root` may be the folder of
-    that source alone.
+    An experiment on a manifest names the source first, "source/folder/picture.jpg"; `root` may be the folder
+    of that source alone.
     """
     found = "missing"
     for path in (root / file, root.joinpath(*Path(file).parts[1:])):
