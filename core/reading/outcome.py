@@ -38,7 +38,7 @@ NO_RULE = (
 )
 NO_SITE_RULE = (
     "The site calibration has no decision threshold for studies: its patients are unknown, or too few of"
-    " them have, or do not have, the finding. Use the thresholds of the card."
+    " them have, or do not have, the finding. Use the thresholds of the model card."
 )
 
 
@@ -148,15 +148,14 @@ def describe_near(what: str, band: Band | None, network: str = "") -> str:
     """Return why one network is uncertain. The band of a study often lies above its threshold.
 
     >>> describe_near("score", (0.591, 0.797), "PyTorch")
-    'The score of PyTorch is between 0.59 and 0.80, where a study is neither flagged nor not flagged.'
+    'The score of PyTorch is in its review band, 0.59 to 0.80.'
     >>> describe_near("probability", (0.12, 0.18))
     'The probability is close to the threshold.'
     """
     subject = f"The {what} of {network}" if network else f"The {what}"
     if what == "score" and band is not None:
         low, high = band
-        where = f"between {low:.2f} and {high:.2f}"
-        return f"{subject} is {where}, where a study is neither flagged nor not flagged."
+        return f"{subject} is in its review band, {low:.2f} to {high:.2f}."
     return f"{subject} is close to {'its' if network else 'the'} threshold."
 
 

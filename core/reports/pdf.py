@@ -235,16 +235,16 @@ def _place_pictures(report: ScanReport, finding: SliceFinding, width: float, mos
 def _explain_pictures(findings: Findings) -> list[Any]:
     low, middle, high = SCALE_MARKS
     cells = [
-        make_paragraph(f"Heat map, probability {low}", "small"),
-        place_picture(render_color_bar(), 120, 7),
-        make_paragraph(f"{high} the threshold of slices; middle: {middle}", "small"),
+        make_paragraph(f"Heat map. Slice probability: {low}", "small"),
+        place_picture(render_color_bar(), 98, 7),
+        make_paragraph(f"{high} the decision threshold of slices (middle: {middle})", "small"),
     ]
     text = HEAT_WORDS
     if marks := findings.technical.marks:
         text += f" In each image, {marks[0]} is on the left and {marks[2]} at the top."
     else:
         text += " Left and right are unknown."
-    return [place_side_by_side(cells, [126, 128, 220], middle=True), make_paragraph(text, "small")]
+    return [place_side_by_side(cells, [146, 106, 247], middle=True), make_paragraph(text, "small")]
 
 
 def _describe_models(finding: SliceFinding) -> str:

@@ -50,7 +50,7 @@ def _describe_scores(findings: Findings, width: float) -> list[Any]:
     rule = (
         f"The score of a study is {RULE}; {n_counted} of {len(findings.slices)} slices count here. "
         f"Each slice is read alone. The threshold was chosen on {chosen_on} scored in the "
-        "same way; within the review band, a study is neither flagged nor not flagged. The score is not the "
+        "same way. A study whose score is within the review band is uncertain. The score is not the "
         "probability that the study is positive; compare it only with its threshold."
     )
     return [Spacer(0, 6), table, make_paragraph(rule, "small")]

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from core.evaluation import SPAN_MM
+from core.frameworks import TITLES
 from core.reading import CARD, name_outcome
 from core.scans import INCOMPLETE
 
@@ -78,15 +79,20 @@ def list_remarks(findings: Findings) -> list[str]:
 def describe_decider(experiment: Experiment, findings: Findings) -> str:
     """Return whose calibration and thresholds decided, as a sentence."""
     if findings.decided_by != CARD:
-        return f'Decided with the site calibration "{findings.decided_by}", not with that of the card.'
+        return (
+            f'Decided with the site calibration "{findings.decided_by}", not with the calibration of the '
+            "model card."
+        )
     if has_thresholds_of_card(experiment, findings):
-        return "Decided with the calibration and thresholds of the card."
-    chosen = ", ".join(f"{model.threshold:.2f}" for model in findings.slices[0].models.values())
+        return "Decided with the calibration and thresholds of the model card."
+    models = findings.slices[0].models.items()
+    chosen = ", ".join(f"{TITLES[name]} {model.threshold:.2f}" for name, model in models)
     if len(findings.slices) > 1:
         return (
-            f"Decided with the calibration and thresholds of the card; slices at other thresholds: {chosen}."
+            "The study was decided with the calibration and thresholds of the model card; single slices at "
+            f"thresholds chosen by the user: {chosen}."
         )
-    return f"Decided with the calibration of the card, at thresholds chosen by the user: {chosen}."
+    return f"Decided with the calibration of the model card, at thresholds chosen by the user: {chosen}."
 
 
 def has_thresholds_of_card(experiment: Experiment, findings: Findings) -> bool:

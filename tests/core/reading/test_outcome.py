@@ -83,8 +83,8 @@ def test_the_band_of_a_study_is_named() -> None:
     answers: dict[str, Outcome] = {"pytorch": "uncertain", "keras": "uncertain"}
     bands = {"pytorch": (0.591, 0.797), "keras": (0.68, 0.82)}
     assert (
-        "The score of PyTorch is between 0.59 and 0.80, where a study is neither flagged nor not flagged.",
-        "The score of Keras is between 0.68 and 0.82, where a study is neither flagged nor not flagged.",
+        "The score of PyTorch is in its review band, 0.59 to 0.80.",
+        "The score of Keras is in its review band, 0.68 to 0.82.",
     ) == conclude(answers, "score", bands=bands, n_networks=2).reasons
 
 

@@ -133,14 +133,22 @@ def test_only_known_geometry_is_described(study: Findings) -> None:
 
 def test_it_is_said_what_decided(tiny: Experiment, study: Findings) -> None:
     """The sentence names the card, the user's thresholds, or the site calibration in place of the card."""
-    assert "Decided with the calibration and thresholds of the card." == describe_decider(tiny, study)
+    assert "Decided with the calibration and thresholds of the model card." == describe_decider(tiny, study)
     (chosen,) = apply_operating_points([study], tiny, {"pytorch": 0.3, "keras": 0.25})
-    assert describe_decider(tiny, chosen).endswith("of the card; slices at other thresholds: 0.30, 0.25.")
+    said = (
+        "The study was decided with the calibration and thresholds of the model card; single slices at "
+        "thresholds chosen by the user: PyTorch 0.30, Keras 0.25."
+    )
+    assert said == describe_decider(tiny, chosen)
     alone = replace(chosen, slices=chosen.slices[:1])
-    said = "Decided with the calibration of the card, at thresholds chosen by the user: 0.30, 0.25."
+    said = (
+        "Decided with the calibration of the model card, at thresholds chosen by the user: PyTorch 0.30, "
+        "Keras 0.25."
+    )
     assert said == describe_decider(tiny, alone)
     there = describe_decider(tiny, replace(study, decided_by="north"))
-    assert 'Decided with the site calibration "north", not with that of the card.' == there
+    said = 'Decided with the site calibration "north", not with the calibration of the model card.'
+    assert said == there
 
 
 TALLIES: dict[Outcome, Tally] = {
