@@ -10,12 +10,15 @@ from core.measurements import LOCALISATION_TABLE, MEASURES, SHORTCUT_TABLE
 SOURCES = ("north", "south <b>")
 
 
-def add_lesion_tables(experiment: Experiment, *, covered: float = 0.55, kept: bool = True) -> Experiment:
+def add_lesion_tables(
+    experiment: Experiment, *, covered: float = 0.55, kept: bool = True, compared: bool = True
+) -> Experiment:
     """Store invented tables: lesions outlined in the first source, negatives of both.
 
     Args:
         covered: AUROC with the lesion covered; its interval reaches 0.04 to both sides.
         kept: whether there are slices of the kept part too.
+        compared: whether the other source has slices to compare the lesions with.
     """
     parts = ("out of sample", "kept") if kept else ("out of sample",)
     looks = [
@@ -29,7 +32,7 @@ def add_lesion_tables(experiment: Experiment, *, covered: float = 0.55, kept: bo
         (control, SOURCES[0], part, other, framework, 38, n_other, value, value - 0.04, value + 0.04, "")
         for part in parts
         for framework in experiment.frameworks
-        for other, n_other in ((SOURCES[1], 120), (SOURCES[0], 60))
+        for other, n_other in ((SOURCES[1], 120), (SOURCES[0], 60))[0 if compared else 1 :]
         for control, value in (("uncovered", 0.94), ("covered", covered), ("away", 0.52))
     ]
     rows += [

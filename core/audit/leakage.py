@@ -152,11 +152,11 @@ def conclude(control: Control) -> str:
     share = f"{100 * meaningless.value:.0f} %"
     always = f"always answering the more common folder would score {100 * majority:.0f} %"
     if meaningless.low <= majority:
-        text = f"With meaningless labels the model scores {share}; {always}."
+        text = f"With shuffled labels the model scores {share}; {always}."
         if meaningless.value - majority > _NOTABLE:
             return f"{text} It recognizes some patients; the test sets are too small to say how many."
         return f"{text} With a random split of this set the model recognizes few patients, or none."
-    text = f"A model that scores {share} with meaningless labels recognizes patients, not disease."
+    text = f"A model that scores {share} with shuffled labels recognizes patients, not disease."
     if apart.value is not None:
         text += f" With patients kept apart it scores {100 * apart.value:.0f} %; {always}."
     return text

@@ -52,8 +52,9 @@ def _step(title: str) -> Iterator[None]:
 def _show_labels(source: Source) -> None:
     if source.is_manifest:
         st.markdown(
-            "A manifest gives each slice a label of its own. An empty label is unknown, or absent where its "
-            "source says so; the table of sources above gives the reason."
+            "A manifest gives each slice its own label. If the label is empty, it is not known whether the "
+            "slice shows the finding, unless its source states that the finding is then absent. The notes "
+            "under the table of sources above give the reason."
         )
         return
     if not source.has_slice_labels:

@@ -69,9 +69,9 @@ def show_control(source: Source) -> None:
     st.markdown(
         "Does a model recognize patients? Instead of a network, this test uses a simple model: it shrinks "
         "the images, finds the training image most similar to the test image and copies its label, so it "
-        "knows nothing of disease. It is tested with the true labels, and with labels **shuffled between "
-        "patients**. Shuffled labels mean nothing, so with them any result "
-        "above chance shows that the model recognizes patients."
+        f"knows nothing of disease. It is tested with the {_name_labels(source)} labels, and with labels "
+        "**shuffled between patients**. Shuffled labels mean nothing, so with them any result above chance "
+        "shows that the model recognizes patients."
     )
     requested = state.read_value("control", "", _is_seed)
     if source.images is None:
@@ -96,15 +96,20 @@ def show_control(source: Source) -> None:
     )  # fmt: skip
     bar.empty()
     with space.container():
-        _show_result(control)
+        _show_result(control, _name_labels(source))
 
 
-def _show_result(control: Control) -> None:
+def _name_labels(source: Source) -> str:
+    """Return what the labels of patients are called: a manifest has no folders."""
+    return "patient" if source.is_manifest else "folder"
+
+
+def _show_result(control: Control, of_patients: str) -> None:
     st.subheader(components.plain(conclude(control)), anchor=False)
     rows = []
     for outcome in control.outcomes:
-        labels = "Meaningless" if outcome.shuffled else "True" if outcome.labels == "folder" else "Slice"
-        rows.append((f"{labels} labels, {_SPLITS[outcome.split]}", outcome))
+        labels = "shuffled" if outcome.shuffled else of_patients if outcome.labels == "folder" else "slice"
+        rows.append((f"{labels.capitalize()} labels, {_SPLITS[outcome.split]}", outcome))
     folder = [(row, outcome) for row, outcome in rows if outcome.labels == "folder"]
     marks = [
         Mark(row, series, estimate.value, estimate.low, estimate.high, chance)
@@ -138,9 +143,9 @@ def _show_result(control: Control) -> None:
         )
         runs = max(outcome.n_runs for outcome in control.outcomes)
         st.caption(
-            f"In brackets: the lowest and highest of {runs} splits or shuffles; for true labels with "
-            f"patients apart, where each patient is tested once: the 95 % interval over patients.{part}  \n"
-            "Slice labels cannot be shuffled between patients."
+            f"In brackets: the lowest and the highest result of {runs} splits or shuffles. Exception: with "
+            "patients apart and labels that are not shuffled, each patient is tested once, and the brackets "
+            f"are the 95 % interval over patients.{part}  \nSlice labels cannot be shuffled between patients."
         )
     seed = (control.seed + 1) % (_HIGHEST_SEED + 1)
     again = ("control", str(seed))

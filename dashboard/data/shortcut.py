@@ -103,28 +103,39 @@ def _conclude(table: pd.DataFrame) -> str:
     rule = f"above {LIMIT:.2f}, with an interval above 0.50"
     if any(n_known for _, n_known, _ in covered):
         return (
-            f"**Not the lesion alone.** Without it, AUROC is still {rule}, in some comparisons ({told}). "
-            "There, the score comes in part from how the pictures of the source look, or from a part of the "
-            "finding that the outline leaves out. Slices of the same source tell which: there the hospital "
-            "cannot help."
+            f"**Not the lesion alone.** Without the lesion, AUROC is still {rule} in some comparisons "
+            f"({told}). There, the score comes partly from the look of the source's pictures, or from a part "
+            "of the finding outside the outline. Compare the rows “same source”: the hospital cannot help "
+            "there, so if they are high too, the reason is the part outside the outline, or what the lesion "
+            "does to the rest of the brain."
         )
-    return f"**It is the lesion.** Without it, AUROC is nowhere {rule} ({told})."
+    if not any(n for _, _, n in covered):
+        return (
+            "**Not known.** No slice with its lesion covered could be compared with slices of another source."
+        )
+    return (
+        f"**No sign that the networks know the hospital.** Without the lesion, AUROC is nowhere {rule} "
+        f"({told})."
+    )
 
 
 def _show_others(experiment: Experiment, table: pd.DataFrame) -> None:
-    """Show how well the features tell the source, and the rates by vendor and source."""
+    """Show how well the source can be recognized by the features, and the rates by vendor and source."""
     sources = table[table["control"] == "source"]
     rates = table[table["control"].isin(_RATES)]
     with st.container(key=f"pair_shortcut_{experiment.name}"):
         left, right = st.columns(2, gap="large")
     with left:
         if not sources.empty:
-            st.markdown("**How well the features tell the source** :gray[AUROC, slices without the finding]")
+            st.markdown(
+                "**How well the source can be recognized from what the networks extract from a slice** "
+                ":gray[AUROC, slices without the finding]"
+            )
             rows = _join(sources, {"Source": "source"}, percent=False)
             st.table(rows, hide_index=True, border="horizontal", alt="AUROC of each source by the features")
             st.caption(
-                "Most pictures show where they come from. It does no harm as long as the scores do not "
-                "follow it, which the comparisons above test."
+                "Most pictures show which source they come from. This does no harm as long as the scores do "
+                "not depend on the source; the comparisons above test this."
             )
     with right:
         if not rates.empty:

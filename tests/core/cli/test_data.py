@@ -107,7 +107,7 @@ def test_leakage_prints_every_setting(phantoms, capsys):
     code, out, err = call(capsys, "leakage", phantoms)
     assert (0, "") == (code, err)
     assert 6 == sum(line.startswith(("folder label", "slice label")) for line in out.splitlines())
-    assert "meaningless labels" in out
+    assert "shuffled labels" in out
 
 
 def test_leakage_as_json_is_the_control(phantoms, capsys):
@@ -117,7 +117,7 @@ def test_leakage_as_json_is_the_control(phantoms, capsys):
     assert (0, "leakage/1", 3, 60) == (code, record["schema"], record["seed"], record["n_slices"])
     assert out == call(capsys, "leakage", phantoms, "--seed", 3, "--json")[1]
     assert {"value", "low", "high", "reason"} == set(record["outcomes"][0]["accuracy"])
-    assert "meaningless labels" in record["conclusion"]
+    assert "shuffled labels" in record["conclusion"]
 
 
 def test_leakage_names_what_is_not_estimable(tmp_path, capsys):

@@ -195,7 +195,7 @@ def test_the_control_is_run_on_demand(open_page: OpenPage, data: Path) -> None:
     )
     assert (
         f"**{value:.0f} %** :gray[\\[{low:.0f}–{high:.0f}\\]]"
-        == cells.loc["Meaningless labels, slices at random", "Accuracy"]
+        == cells.loc["Shuffled labels, slices at random", "Accuracy"]
     )
     assert conclude(control) in _words(app)
     assert "0" == app.query_params["control"]
@@ -318,7 +318,7 @@ def test_a_manifest_shows_its_sources_without_ids(open_page: OpenPage, tmp_path:
     words = _words(app)
     assert "patients of 12 of 48 slices are unknown" in words
     assert "presumed absent, because each report names its bleedings" in words
-    assert "A manifest gives each slice a label of its own" in words
+    assert "A manifest gives each slice its own label" in words
     assert "Smith" not in words
     sources, faults = (frame.value for frame in app.dataframe[:2])
     assert ["north", "south"] == sources["source"].to_list()
@@ -336,7 +336,7 @@ def test_the_control_for_shortcuts_names_its_command(open_page: OpenPage, models
 @pytest.mark.parametrize(
     ("covered", "words", "counts"),
     [
-        (0.55, "It is the lesion.", "lesion covered: 0 of 4 comparisons"),
+        (0.55, "No sign that the networks know the hospital.", "lesion covered: 0 of 4 comparisons"),
         (0.8, "Not the lesion alone.", "lesion covered: 4 of 4 comparisons"),
     ],
 )
@@ -353,3 +353,13 @@ def test_the_control_for_shortcuts_is_concluded(
     told = [cell for table in app.table for cell in table.value.astype(str).to_numpy().ravel()]
     assert "**0.97** :gray[\\[0.95–0.99\\]]" in told
     assert "**12 %** :gray[\\[8–20\\]]" in told
+
+
+def test_without_comparisons_nothing_is_concluded_about_the_hospital(
+    open_page: OpenPage, models: Path
+) -> None:
+    """The step does not say that there is no sign where no other source could be compared."""
+    add_lesion_tables(write_tiny_experiment(models), compared=False)
+    texts = _words(open_page("data"))
+    assert "**Not known.** No slice with its lesion covered could be compared" in texts
+    assert "No sign" not in texts
