@@ -110,7 +110,7 @@ class SiteCalibration:
                 f'The site calibration "{self.name}" has no operating point "{rule}" for {framework} at '
                 f"{level} level",
                 found=self.details["without"].get(framework, {}).get(level, ""),
-                remedy="use the thresholds of the card",
+                remedy="use the thresholds of the model card",
             )
         return found
 

@@ -243,8 +243,9 @@ def _list_quantiles(values: NDArray[np.float64]) -> list[float]:
 
 def _list_notes(experiment: Experiment, read: pd.DataFrame) -> list[str]:
     notes = [
-        "Labels are not used here: this says how unlike home these scans are, not how often the networks are "
-        "right on them. Other patients change the probabilities too, not only other scanners.",
+        "Labels are not used here: this says how unlike the experiment's own data set these scans are, not "
+        "how often the networks are right on them. Other patients change the probabilities too, not only "
+        "other scanners.",
     ]
     if experiment.card["protocol"]["folds"] > 1:
         notes.append(MEAN_OF_FOLDS)

@@ -1,4 +1,4 @@
-"""Validate: an experiment's networks on labeled scans that they never met, home and there side by side."""
+"""Validate: an experiment's networks on new labeled scans, beside the results on its own data set."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dashboard.shared import components
 from dashboard.validate import choose_validation, show_plan, show_report, show_runs, show_versions
 
 _LEAD = (
-    "How well do these networks read scans from elsewhere? Run them on labeled slices that they never met, "
-    'and compare with the results on the experiment\'s own data set ("at home").'
+    "How well do these networks read scans from elsewhere? Run them on labeled slices that they were not "
+    'trained on, and compare with the results on the experiment\'s own data set ("at home").'
 )
 
 
@@ -42,13 +42,15 @@ def show_page() -> None:
 def _invite() -> None:
     with st.container(border=True):
         st.markdown(
-            "**No validation yet.** Name a data set on the left: a folder with two folders of images, or a "
-            "manifest. Its results then stand here beside those at home, with curves, calibration, what the "
-            "input check let through, and a calibration for that site."
+            "**No validation yet.** Enter the path of a data set on the left: a folder with two folders of "
+            "images, or a manifest. This page then compares its results with those on the experiment's own "
+            "data set, with curves, a check of the probabilities, and the outcome of the input check. You "
+            "can then make a calibration for that site."
         )
         st.markdown(
-            f"It takes at least {MIN_SLICES} labeled slices. Slices that the networks were trained on are "
-            "found by hash and likeness, and left out."
+            f"At least {MIN_SLICES} labeled slices are needed. For a set without any label, the page only "
+            "shows whether its slices look like those of the experiment's own data set. Slices of that data "
+            "set, and near-copies of the training slices, are detected and left out."
         )
         st.page_link("app_pages/data.py", label="Look at a data set first", icon=":material/database:")
 

@@ -198,9 +198,9 @@ def _list_curves(
 
 
 def _list_beside(curves: Mapping[str, Curve], palette: Palette) -> Iterator[dict[str, Any]]:
-    """Yield thin lines of the same frameworks on the data at home."""
+    """Yield thin lines of the same frameworks on the experiment's own data set."""
     for framework, curve in curves.items():
-        title = f"{TITLES[framework]} at home"
+        title = f"{TITLES[framework]} own data"
         yield {
             "type": "scatter", "x": curve.x, "y": curve.y, "mode": "lines", "hoverinfo": "skip",
             "name": title if curve.area is None else f"{title} {curve.area:.2f}",

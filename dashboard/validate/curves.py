@@ -15,6 +15,7 @@ from core.frameworks import TITLES
 from core.validation import Validation
 from dashboard.curves import plot_reliability, point_charts
 from dashboard.shared import case_links, components, figures, records, state, write_percent
+from dashboard.validate.side_by_side import SIDES
 
 Curve = point_charts.Curve
 _UNITS = {"slice": "slices", "patient": "patients"}
@@ -44,17 +45,18 @@ def show_curves(
             precision_recall, prevalence, state.palette(), beside=beside_pr
         )
         table = partial(_list_points, {"there": precision_recall, "home": beside_pr}, "recall", "precision")
-        alt = "Precision-recall curves of the networks there and at home"
+        alt = "Precision-recall curves of the networks on the new scans and on the own data set"
         figures.show_figure(figure, "pr_there", f"{file}-precision-recall", alt, table)
     with right:
         figure = point_charts.plot_roc(roc, state.palette(), beside=beside_roc)
         sides = {"there": roc, "home": beside_roc}
         table = partial(_list_points, sides, "false_positive_rate", "true_positive_rate")
-        alt = "ROC curves of the networks there and at home"
+        alt = "ROC curves of the networks on the new scans and on the own data set"
         figures.show_figure(figure, "roc_there", f"{file}-roc", alt, table)
     st.caption(
-        "Broad lines: there. Thin lines: at home, out of sample. Marks: the card's thresholds. Precision "
-        "depends on the share of positives, which differs between home and there: compare ROC curves."
+        "Broad lines: new scans. Thin lines: own data set, out of sample. Marks: thresholds of the model "
+        "card. Precision depends on the share of positives, which differs between the two: compare ROC "
+        "curves."
     )
 
 
@@ -96,9 +98,9 @@ def show_confusions(
     unit = _UNITS[level]
     rule = components.name_rule(experiment.card["default_operating_point"])
     st.markdown(
-        f"Decisions there at the card's thresholds (*{rule}*, chosen on validation data at home). Share of "
-        f"the {unit} called positive at these thresholds: at home, "
-        f"{_write_flagged(record['home'], level)}; there, {_write_flagged(record['there'], level)}."
+        f"These decisions on the new scans use the thresholds of the model card (rule *{rule}*). At these "
+        f"thresholds, this share of the {unit} is called positive: own data set, "
+        f"{_write_flagged(record['home'], level)}; new scans, {_write_flagged(record['there'], level)}."
     )
     known = {name: levels[level] for name, levels in record["there"].items() if levels[level]["confusion"]}
     if not known:
@@ -113,14 +115,14 @@ def show_confusions(
         )
         cells = ", ".join(f"{point_charts.name_cell(cell)} {n:,}" for cell, n in counts.items())
         table = pd.DataFrame({"cell": list(counts), "count": list(counts.values())})
-        alt = f"Confusion matrix of the {TITLES[name]} network there: {cells}"
+        alt = f"Confusion matrix of the {TITLES[name]} network on the new scans: {cells}"
         file = f"{experiment.name}-{validation.name}-{level}-confusion-{name}"
         choose = partial(_open_cell, experiment, validation, name) if level == "slice" else None
         with column:
             st.markdown(f"{components.name_framework(name)} threshold ≥ **{one['threshold']:.3f}**")
             figures.show_figure(figure, f"confusion_there_{name}", file, alt, table, choose)
     if level == "slice":
-        st.caption("Click a cell to see its cases on the page Explore.")
+        st.caption("Click a cell to see its slices on the page Explore.")
 
 
 def show_calibration(
@@ -129,7 +131,7 @@ def show_calibration(
     """Show the reliability diagram of each network there, beside home."""
     st.markdown(
         "Of all slices with a predicted probability of 20 %, about 20 % should be positive. Below the dotted "
-        "line, the predicted probability is too high. Probabilities are calibrated as the card says."
+        "line, the predicted probability is too high. The calibration is that of the model card."
         if level == "slice"
         else "The patient's score, converted to a probability."
     )
@@ -138,7 +140,7 @@ def show_calibration(
     for column, name in zip(columns, record["there"], strict=True):
         bins = {
             words: record[side][name][level]["calibration"].get("reliability", {}).get("after", [])
-            for side, words in (("home", "at home"), ("there", "there"))
+            for side, words in SIDES.items()
         }
         with column:
             if not any(bins.values()):
@@ -150,7 +152,7 @@ def show_calibration(
                 continue
             figure = plot_reliability(bins, name, state.palette())
             table = pd.DataFrame([{"where": where, **one} for where, found in bins.items() for one in found])
-            alt = f"Reliability diagram of the {TITLES[name]} network at home and there"
+            alt = f"Reliability diagram of the {TITLES[name]} network on the own data set and the new scans"
             file = f"{experiment.name}-{validation.name}-{level}-reliability-{name}"
             figures.show_figure(figure, f"reliability_there_{name}", file, alt, table)
     st.caption(

@@ -1,4 +1,4 @@
-"""The tab Input check of an opened validation: what was read, warned of and refused, and why."""
+"""The tab Input check of an opened validation: what was accepted, warned of and refused, and why."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def show_gate(
     """Show the outcomes of the input check by source, its reasons, and examples if the data are here."""
     counts = record["gate"]
     st.markdown(
-        f"Of **{counts['n']:,}** slices, the input check reads **{counts['read']:,}**, warns of "
-        f"**{counts['warn']:,}** and refuses **{counts['refuse']:,}** "
-        f"({write_percent(counts['refuse'] / counts['n'])}). Here the networks read all of them."
+        f"Of **{counts['n']:,}** slices, the input check accepts **{counts['read']:,}**, accepts "
+        f"**{counts['warn']:,}** with a warning, and refuses **{counts['refuse']:,}** "
+        f"({write_percent(counts['refuse'] / counts['n'])}). In a validation, the networks read all slices, "
+        "also the refused ones."
     )
     read = validation.predictions()
     table = count_outcomes(read)
@@ -102,7 +103,9 @@ def _show_examples(read: pd.DataFrame, dataset: Dataset | None) -> None:
     st.subheader("Examples", anchor=False)
     known = set() if dataset is None else set(dataset.table["sha256"])
     if dataset is None or not read["sha256"].isin(known).any():
-        st.caption("Name the data set of this validation on the left to see examples. No image is stored.")
+        st.caption(
+            "To see examples, enter the path of this validation's data set on the left. No image is stored."
+        )
         return
     for outcome in ("refuse", "warn"):
         chosen = choose_examples(read, outcome, known)

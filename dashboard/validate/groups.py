@@ -44,9 +44,9 @@ def show_groups(experiment: Experiment, validation: Validation, record: Mapping[
         st.table(list_rows(own, shown), hide_index=True, border="horizontal", alt=f"Results {title.lower()}")
         components.offer_csv(_list_data(own), f"{file}.csv", of="Table")
     st.caption(
-        "At the card's thresholds, per slice, with 95 % intervals by bootstrap over the patients of each "
-        "group (over slices where patients are unknown). A figure that needs a class with fewer than "
-        f"{MIN_SLICES} slices is not estimable."
+        "At the thresholds of the model card, per slice, with 95 % intervals by bootstrap over the patients "
+        "of each group (over slices where patients are unknown). A result is not estimated if a class that "
+        f"it depends on has fewer than {MIN_SLICES} slices."
     )
 
 

@@ -31,7 +31,7 @@ def show_plan(experiment: Experiment) -> Dataset | None:
         "a manifest, a CSV file that names files, labels and patients (docs/data.md). The images stay there.",
     ).strip()
     if not given:
-        st.caption("Labeled slices that these networks never met: from another hospital, or new ones.")
+        st.caption("Labeled slices that these networks were not trained on: from another hospital, or new.")
         return None
     dataset = datasets.read_list(Path(given).expanduser())
     if dataset is not None:
@@ -55,7 +55,10 @@ def _show_start(experiment: Experiment, dataset: Dataset, given: str) -> None:
         start_run(experiment, name, Path(given).expanduser(), part)
         state.set_value(CHOSEN, "")
         st.rerun()
-    st.caption("It goes on if you leave this page. Stored are numbers only: no image, file name or patient.")
+    st.caption(
+        "It continues if you leave this page. Only results are stored: no image, no file name and no patient "
+        "ID."
+    )
 
 
 def count_labels(experiment: Experiment, dataset: Dataset) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""An opened validation: what it is of, the figures home and there, and the tabs with the rest."""
+"""An opened validation: what it is of, its figures beside those of the own data set, and the other tabs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def show_report(experiment: Experiment, validation: Validation, dataset: Dataset
     with st.container(key="validate_head"):
         _show_head(experiment, validation, record)
     with st.container(key="validate_controls", horizontal=True, vertical_alignment="bottom"):
-        if st.button("Explore its cases", key="explore_cases", icon=":material/grid_view:"):
+        if st.button("Explore its slices", key="explore_cases", icon=":material/grid_view:"):
             case_links.request_slices(experiment, validation.name)
             st.switch_page("app_pages/explore.py")
         level = _choose_level(record)
@@ -115,7 +115,7 @@ def _choose_level(record: Mapping[str, Any]) -> str:
 def _show_glance(
     experiment: Experiment, validation: Validation, record: Mapping[str, Any], level: str
 ) -> None:
-    st.subheader("At home and there", anchor=False)
+    st.subheader("Own data set and new scans", anchor=False)
     marks = side_by_side.list_marks(record, level)
     if marks:
         spoken = "; ".join(f"{mark.row}, {TITLES[mark.series]} {mark.value:.2f}" for mark in marks)
@@ -126,9 +126,10 @@ def _show_glance(
         )  # fmt: skip
     interval = record["interval"]
     st.caption(
-        f"Bars and brackets: 95 % intervals; for the scans there, by {interval['method']} over "
-        f"{components.plain(interval['resampled'])}. Calibration and thresholds are the card's. Slices that "
-        "the input check refuses count too."
+        "Own data set: that of the experiment, out of sample. New scans: those of this validation. Bars and "
+        f"brackets: 95 % intervals, for the new scans by {interval['method']} over "
+        f"{components.plain(interval['resampled'])}. Calibration and thresholds are those of the model card. "
+        "Slices refused by the input check are included."
     )
 
 
@@ -139,7 +140,7 @@ def _show_figures(
     with st.container(key="validate_figures"):
         st.table(
             rows, hide_index=True, border="horizontal",
-            alt="All results of the networks at home and there, with 95 % intervals",
+            alt="All results of the networks on the own data set and the new scans, with 95 % intervals",
         )  # fmt: skip
     if reasons:
         st.caption("  \n".join(f"({n}) {components.sentence(one)}" for n, one in enumerate(reasons, 1)))

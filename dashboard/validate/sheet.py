@@ -23,14 +23,16 @@ _MOST_GROUPS = 6
 
 
 def show_sheet(experiment: Experiment, validation: Validation, record: Mapping[str, Any], level: str) -> None:
-    """Show the figures home and there, the ROC curve, the input check and the sources, small."""
+    """Show the figures of both sides, the ROC curve, the input check and the sources, small."""
     measures = {
         one.key: one
         for one in (*list_measures("ranking"), *list_measures("rate"), *list_measures("calibration"))
     }
     with st.container(key="validate_sheet", gap="small"):
         rows, reasons = side_by_side.list_rows(record, level, [measures[key] for key in _KEYS])
-        st.table(rows, hide_index=True, border="horizontal", alt="Results at home and there")
+        st.table(
+            rows, hide_index=True, border="horizontal", alt="Results on the own data set and the new scans"
+        )
         with st.container(key="validate_sheet_charts"):
             left, right = st.columns(2, gap="medium")
         with left:
@@ -59,7 +61,8 @@ def show_sheet(experiment: Experiment, validation: Validation, record: Mapping[s
         )
         st.caption(
             f"In brackets: 95 % intervals, {interval['method']} over "
-            f"{components.plain(interval['resampled'])}. Calibration and thresholds of the card. {notes}"
+            f"{components.plain(interval['resampled'])}. Calibration and thresholds of the model card. "
+            + notes
             + (f"  \n**Terms of the data.** {sources}" if sources else "")
         )
 
@@ -77,5 +80,5 @@ def _show_roc(experiment: Experiment, validation: Validation, record: Mapping[st
     )  # fmt: skip
     st.plotly_chart(
         figure.update_layout(height=_CHART_PX), key="sheet_roc", config=charts.CONFIG,
-        alt="ROC curves of the networks there and at home",
+        alt="ROC curves of the networks on the new scans and on the own data set",
     )  # fmt: skip

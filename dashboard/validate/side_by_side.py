@@ -1,4 +1,4 @@
-"""The figures of a validation at home and there side by side: as marks, as a table, as data."""
+"""The figures on the own data set and on the new scans side by side: as marks, as a table, as data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pandas as pd
 from core.evaluation import LEVELS, Measure, list_measures
 from dashboard.shared import Mark, components
 
-SIDES = {"home": "at home", "there": "there"}
+# "home" and "there" of the record, in the words of the page.
+SIDES = {"home": "own data set", "there": "new scans"}
 # Metrics of the chart: those in [0, 1] that are read first.
 _CHARTED = ("auroc", "average_precision", "recall", "specificity")
 
@@ -51,7 +52,7 @@ def list_rows(
         for name in record["there"]:
             for side, words in SIDES.items():
                 figure = record[side][name][level][measure.key]
-                title = f"{components.name_framework(name)} {words}"
+                title = f"{components.name_framework(name)}, {words}"
                 row[title] = _write(figure, measure.form == "share", reasons)
         rows.append(row)
     return rows, reasons

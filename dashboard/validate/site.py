@@ -23,7 +23,7 @@ from core.validation import (
 from dashboard.shared import WORDS, components
 
 _LEVELS = {"slice": "Slices", "patient": "Patients (studies)"}
-_CHANGES = {"before": "card", "after": "this site", "difference": "change"}
+_CHANGES = {"before": "model card", "after": "this site", "difference": "change"}
 _LEFT_OUT = {
     "kept_aside": "kept aside",
     "unknown_label": "without a label",
@@ -34,8 +34,9 @@ _LEFT_OUT = {
 def show_site(experiment: Experiment, validation: Validation) -> None:
     """Show the site calibration with what it changes, or offer to make it."""
     st.markdown(
-        "A site calibration is a recalibration with thresholds, fitted to this validation. *Read a scan* "
-        "offers it by name in place of the card's. The card itself never changes."
+        "A site calibration adjusts the probabilities and thresholds to the scans of this validation. On the "
+        "page *Read a scan* you can choose it instead of the calibration and thresholds of the model card. "
+        "The model card never changes."
     )
     _show_trial(experiment, validation)
     try:
@@ -47,25 +48,27 @@ def show_site(experiment: Experiment, validation: Validation) -> None:
         return
     _show_basis(site)
     rows = list_changes(site.details)
-    st.table(rows, hide_index=True, border="horizontal", alt="Results with the card and with this site's fit")
+    alt = "Results with the model card and with this site's calibration"
+    st.table(rows, hide_index=True, border="horizontal", alt=alt)
     components.offer_csv(
         _list_data(site.details), f"{experiment.name}-{validation.name}-site.csv", of="Table"
     )
     st.caption(
-        "Cross-fitted: each slice is decided by a fit to other patients (to other slices where patients are "
-        "unknown), so these results are not those of the fit on its own data. In brackets: 95 % intervals."
+        "The results of this site were computed with calibrations fitted to other patients (to other slices "
+        "where patients are unknown), so that no slice is tested with a calibration fitted to it. In "
+        "brackets: 95 % intervals."
     )
     for name, reasons in site.details["without"].items():
         for part, reason in reasons.items():
             what = (
-                "its probabilities keep the card's calibration"
+                "its probabilities keep the calibration of the model card"
                 if part == "calibration"
                 else "a study gets no result with this calibration"
             )
             st.markdown(f"{components.name_framework(name)}: {what}. {components.sentence(reason)}")
     _show_thresholds(experiment, site)
     with st.popover("Delete this calibration", icon=":material/delete:", key="delete_site"):
-        st.markdown("Readings that it decided keep their reports. The validation stays.")
+        st.markdown("Reports already downloaded do not change. The validation stays.")
         if st.button("Delete it", key="delete_site_now", icon=":material/delete:"):
             try:
                 delete_site(experiment, validation.name)
@@ -98,14 +101,15 @@ def _show_trial(experiment: Experiment, validation: Validation) -> None:
         return
     fitted, measured = trial["fitted_to"], trial["measured_on"]
     units = f"{fitted['n_units']:,} {components.plain(fitted['unit'])}"
+    enough = " with enough slices of both classes" if fitted["n_too_few"] else ""
     st.markdown(
-        f"**Tried on the part kept aside.** Fitted to {units} of the other part, drawn "
-        f"{fitted['n_draws']:,} times, and measured on {measured['n']:,} slices kept aside, "
-        f"{measured['positives']:,} of them positive:"
+        f"**Trial on the part kept aside.** From the other part, {units} were sampled at random "
+        f"{fitted['n_draws']:,} times, and a calibration was fitted to each sample{enough}. Mean results on "
+        f"{measured['n']:,} slices kept aside, {measured['positives']:,} of them positive:"
     )
     st.table(
         list_trial(trial), hide_index=True, border="horizontal",
-        alt="Results on the part kept aside, with the card and with a calibration on few patients",
+        alt="Results on the part kept aside, with the model card and with a calibration on few patients",
     )  # fmt: skip
 
 
@@ -158,8 +162,8 @@ def _show_basis(site: SiteCalibration) -> None:
     )
     if min(rests["positives"], rests["negatives"]) < 100 or (rests["n_patients"] or 100) < 30:
         st.markdown(
-            f":{WORDS['review']}[{components.SIGNS['warning']} **It rests on little.**] Its thresholds would "
-            "move noticeably with other patients; see the intervals."
+            f":{WORDS['review']}[{components.SIGNS['warning']} **Based on few slices or patients.**] With "
+            "other patients, the thresholds could be noticeably different; see the intervals."
         )
 
 
@@ -179,7 +183,7 @@ def list_thresholds(experiment: Experiment, site: SiteCalibration) -> list[dict[
                 {
                     "": words,
                     "Network": components.name_framework(name),
-                    "Card": card,
+                    "Model card": card,
                     "This site": f"≥ {own:.3f}",
                 }
             )
@@ -189,15 +193,18 @@ def list_thresholds(experiment: Experiment, site: SiteCalibration) -> list[dict[
 def _show_thresholds(experiment: Experiment, site: SiteCalibration) -> None:
     rules = (experiment.card["default_operating_point"], site.details["default_operating_point"])
     card, own = map(components.name_rule, rules)
-    chosen = card if card == own else f"card: {card}; this site: {own}"
+    chosen = card if card == own else f"model card: {card}; this site: {own}"
     st.markdown(f"**Decision thresholds** ({chosen})")
     st.table(
         list_thresholds(experiment, site),
         hide_index=True,
         border="horizontal",
-        alt="Thresholds of the card and of this site",
+        alt="Thresholds of the model card and of this site",
     )
-    st.caption("On different scales: each is a threshold on probabilities recalibrated in its own way.")
+    st.caption(
+        "Do not compare the two columns: each threshold applies to probabilities that were calibrated "
+        "differently."
+    )
 
 
 def _offer_fit(experiment: Experiment, validation: Validation) -> None:

@@ -25,19 +25,23 @@ from dashboard.shared import (
     write_percent,
     write_title,
 )
+from dashboard.validate.side_by_side import SIDES
+
+_THERE, _HOME = (SIDES[side].capitalize() for side in ("there", "home"))
 
 
 def show_domain(experiment: Experiment, validation: Validation) -> None:
-    """Show refusals, familiarity and probabilities against home, and by source and vendor."""
+    """Show refusals, familiarity and probabilities beside the own data set, and by source and vendor."""
     record = records.domain_record(experiment, validation)
     st.markdown(
         "**Do these scans look like the training scans?** No label is used here, so this can be asked of any "
-        "scans before trusting a result on them."
+        "scans before trusting a result on them. The own data set is that of the experiment."
     )
     rows = list_rows(record)
     st.table(
-        rows, hide_index=True, border="horizontal", alt="Input check, familiarity and flags there and at home"
-    )
+        rows, hide_index=True, border="horizontal",
+        alt="Input check, familiarity and flags of the new scans and of the own data set",
+    )  # fmt: skip
     with st.container(key="pair_domain"):
         columns = st.columns(len(record["probability"]), gap="large")
     for column, (name, found) in zip(columns, record["probability"].items(), strict=True):
@@ -52,7 +56,7 @@ def show_domain(experiment: Experiment, validation: Validation) -> None:
             figures.show_figure(
                 plot_distribution(found, name, state.palette()), f"domain_{name}",
                 f"{experiment.name}-{validation.name}-probabilities-{name}",
-                f"Slices by probability of the {TITLES[name]} network, there and at home", table,
+                f"Slices by probability of the {TITLES[name]} network, new scans and own data set", table,
             )  # fmt: skip
     groups = list_groups(record)
     if groups:
@@ -62,49 +66,49 @@ def show_domain(experiment: Experiment, validation: Validation) -> None:
 
 
 def list_rows(record: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the table: refusals, familiarity and flags, there and at home."""
+    """Return the table: refusals, familiarity and flags, of the new scans and of the own data set."""
     there, home = record["gate"]["there"], record["gate"]["home"]
     rows = []
     for key, title, count in (
         ("refused", "Refused by the input check", "refuse"),
-        ("warned", "Read with a warning", "warn"),
+        ("warned", "Accepted with a warning", "warn"),
     ):
         at_home = (
             f":gray[{components.plain(home['reason'])}]"
             if "reason" in home
             else f"**{write_percent(home[count] / home['n'])}** :gray[of {home['n']:,}]"
         )
-        rows.append({"": title, "There": components.write_figure(there[key], True), "At home": at_home})
+        rows.append({"": title, _THERE: components.write_figure(there[key], True), _HOME: at_home})
     familiarity = record["familiarity"]
     if "reason" in familiarity:
         reason = f":gray[{components.plain(familiarity['reason'])}]"
-        rows.append({"": "Unfamiliar to the networks", "There": reason, "At home": reason})
+        rows.append({"": "Unfamiliar to the networks", _THERE: reason, _HOME: reason})
     else:
         for key, title in (
             ("beyond_limit", "Unfamiliar: beyond the limit of the input check"),
-            ("beyond_farthest", "Less familiar than any held-out slice at home"),
+            ("beyond_farthest", "Less familiar than any test slice of the own data set"),
         ):
             rows.append(
                 {
                     "": title,
-                    "There": components.write_figure(familiarity["there"][key], True),
-                    "At home": f"**{write_percent(familiarity['home'][key])}**",
+                    _THERE: components.write_figure(familiarity["there"][key], True),
+                    _HOME: f"**{write_percent(familiarity['home'][key])}**",
                 }
             )
     for name, found in record["probability"].items():
         rows.append(
             {
                 "": f"{components.name_framework(name)} flags",
-                "There": components.write_figure(found["there"]["flagged"], True),
-                "At home": components.write_figure(found["home"]["flagged"], True),
+                _THERE: components.write_figure(found["there"]["flagged"], True),
+                _HOME: components.write_figure(found["home"]["flagged"], True),
             }
         )
         rows.append(
             {
-                "": f"Chance that {components.name_framework(name)} scores a slice from there higher "
-                "than one from home (0.50: alike)",
-                "There": components.write_figure(found["higher_there"], False),
-                "At home": "",
+                "": f"Chance that {components.name_framework(name)} scores a new slice higher than one of "
+                "the own data set (0.50: alike)",
+                _THERE: components.write_figure(found["higher_there"], False),
+                _HOME: "",
             }
         )
     return rows
@@ -132,20 +136,20 @@ def list_groups(record: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def plot_distribution(found: Mapping[str, Any], framework: str, palette: Palette) -> go.Figure:
-    """Plot the shares of the slices by probability, there as bars and at home as a line."""
+    """Plot the shares of the slices by probability: new scans as bars, the own data set as a line."""
     hue, n = palette.of_framework(framework), len(found["there"]["bins"])
     middles = [(place + 0.5) / n for place in range(n)]
     traces = [
         {
-            "type": "bar", "x": middles, "y": found["there"]["bins"], "name": "there",
+            "type": "bar", "x": middles, "y": found["there"]["bins"], "name": SIDES["there"],
             "marker": {"color": fade(hue, 0.55), "line": {"color": hue, "width": 1}},
-            "hovertemplate": "there: %{y:.0%}<extra></extra>",
+            "hovertemplate": f"{SIDES['there']}: %{{y:.0%}}<extra></extra>",
         },
         {
-            "type": "scatter", "x": middles, "y": found["home"]["bins"], "name": "at home",
+            "type": "scatter", "x": middles, "y": found["home"]["bins"], "name": SIDES["home"],
             "mode": "lines+markers",
             "line": {"color": palette.negative, "width": 2, "dash": DASHES[framework], "shape": "hvh"},
-            "marker": {"size": 5}, "hovertemplate": "at home: %{y:.0%}<extra></extra>",
+            "marker": {"size": 5}, "hovertemplate": f"{SIDES['home']}: %{{y:.0%}}<extra></extra>",
         },
     ]  # fmt: skip
     cut = found["threshold"]

@@ -11,6 +11,7 @@ from core.evaluation import list_measures
 from core.experiments import Experiment, read_history
 from core.sources import describe_version
 from dashboard.shared import components, compute_once, loaders
+from dashboard.validate.side_by_side import SIDES
 
 _KEYS = ("auroc", "average_precision", "recall", "specificity")
 _KIND, _MOST_KNOWN = "versions", 8  # of the store shared by all visitors
@@ -33,10 +34,10 @@ def show_versions(experiment: Experiment) -> None:
             alt="Results of each version of the networks",
         )  # fmt: skip
         st.caption(
-            "At home out of sample, on the slices that the version was trained and tested on; elsewhere of "
-            "the networks that read scans, on the slices kept aside where there are such. Each version has "
-            "its own thresholds. In brackets: 95 % intervals. A site calibration belongs to one version: "
-            "after a new one, validate there and calibrate again."
+            "Own data set: results out of sample on the data set of that version. Other scans: results of "
+            "the networks of the page *Read a scan*, on the slices kept aside if there are any. Each version "
+            "has its own thresholds. In brackets: 95 % intervals. A site calibration belongs to one version: "
+            "for a new version, validate on the site's scans and calibrate again."
         )
 
 
@@ -61,7 +62,8 @@ def _name(row: Mapping[str, Any]) -> str:
     scans = components.plain(row["scans"])
     if row["where"] == "elsewhere":
         return f"{scans}, {'kept aside' if row['kept'] else 'all slices'}"
-    return "at home" if row["where"] == "home" else f"at home, {scans}"
+    own = SIDES["home"]
+    return own if row["where"] == "home" else f"{own}, {scans}"
 
 
 def _write(figure: Mapping[str, Any], percent: bool) -> str:

@@ -117,7 +117,7 @@ def test_an_unknown_rule_is_an_error(site: SiteCalibration) -> None:
     """A level or rule without a threshold is an error that names the way out."""
     with pytest.raises(ExperimentError, match="no operating point") as refused:
         site.threshold("keras", "slice", "invented")
-    assert "use the thresholds of the card" == refused.value.remedy
+    assert "use the thresholds of the model card" == refused.value.remedy
 
 
 def test_that_of_another_experiment_is_refused(fragile: SiteCalibration, tiny: Experiment) -> None:

@@ -47,7 +47,7 @@ def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:
 def test_without_a_validation_the_page_says_what_to_do(open_page: OpenPage, experiment: Experiment) -> None:
     """The page asks for a data set, and says what it will show."""
     app = open_page("validate")
-    assert "**No validation yet.** Name a data set on the left" in read_texts(app)
+    assert "**No validation yet.** Enter the path of a data set on the left" in read_texts(app)
     assert not app.table
 
 
@@ -77,7 +77,7 @@ def test_home_and_there_stand_side_by_side(
             pytest.param(*row, marks=pytest.mark.slow)
             for row in (
                 ("Curves", "compare ROC curves"),
-                ("Threshold", "Click a cell to see its cases"),
+                ("Threshold", "Click a cell to see its slices"),
                 ("Sources", "By vendor"),
                 ("Calibration", "Below the dotted line"),
                 ("This site", "Make a calibration for this site"),
@@ -178,7 +178,7 @@ def test_unlabeled_scans_are_compared_with_home(open_page: OpenPage, experiment:
     (validation.folder / "validation.json").write_text(json.dumps(details))
     words = read_texts(open_page("validate"))
     assert "Do these scans look like the training scans?" in words
-    assert "At home and there" not in words
+    assert "Own data set and new scans" not in words
 
 
 def test_a_site_calibration_is_made_and_deleted(

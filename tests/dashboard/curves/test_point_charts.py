@@ -134,9 +134,9 @@ def test_the_review_band_lies_on_the_curve() -> None:
 def test_curves_at_home_are_thin_lines_beside() -> None:
     """A curve at home has the framework's look, thinner, its area in the legend, and no mark."""
     figure = point_charts.plot_roc({"keras": CURVE}, LIGHT, beside={"keras": CURVE})
-    home, away = _trace(figure, "Keras at home 0.77"), _trace(figure, "Keras AUROC 0.77")
+    home, away = _trace(figure, "Keras own data 0.77"), _trace(figure, "Keras AUROC 0.77")
     assert home.line.width < away.line.width
     assert home.line.dash == away.line.dash
-    assert ["chance", "Keras at home 0.77", "Keras AUROC 0.77", "Keras threshold"] == [
+    assert ["chance", "Keras own data 0.77", "Keras AUROC 0.77", "Keras threshold"] == [
         trace.name for trace in figure.data
     ]

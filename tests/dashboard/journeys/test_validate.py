@@ -62,7 +62,7 @@ def test_a_manifest_is_validated_and_its_cases_are_explored(page, served) -> Non
     assert not page.get_by_label("Data set", exact=True).is_visible()
     assert page.locator(".st-key-validate_sheet table").first.is_visible()
     page.emulate_media(media="screen")
-    page.get_by_role("button", name="Explore its cases").click()
+    page.get_by_role("button", name="Explore its slices").click()
     page.wait_for_url("**/explore?*slices_of=hospitals*")
     page.get_by_text(f"{N_PATIENTS * N_SLICES} of {N_PATIENTS * N_SLICES} slices").wait_for()
     # The data set named on the page before is at hand here too.

@@ -19,7 +19,7 @@ def test_the_card_s_thresholds_are_those_that_decide(tmp_path: Path) -> None:
     rows = list_thresholds(chosen, site)
     levels = [(level, name) for level in ("slice", "patient") for name in chosen.frameworks]
     assert [f"≥ {chosen.threshold(name, level):.3f}" for level, name in levels] == [
-        row["Card"] for row in rows
+        row["Model card"] for row in rows
     ]
     own = [f"≥ {site.threshold(name, level):.3f}" for level, name in levels]
     assert own == [row["This site"] for row in rows]

@@ -10,7 +10,7 @@ from tests.builders import write_tiny_experiment, write_tiny_validation
 
 
 def test_each_version_has_its_rows(tmp_path: Path) -> None:
-    """A version is named once, its figures at home, of each source and elsewhere follow."""
+    """A version is named once, its figures on the own data set, of each source and elsewhere follow."""
     earlier = write_tiny_experiment(tmp_path, calibrated=True)
     write_tiny_validation(earlier, "north", n_patients=80, parts=("", "kept"))
     figures = describe_version(earlier, 50)
@@ -20,5 +20,6 @@ def test_each_version_has_its_rows(tmp_path: Path) -> None:
     rows = list_rows(list_versions(succeed_experiment(trained, earlier), 50))
     assert ["1", "2"] == [row["Version"] for row in rows if row["Version"]]
     named = [row["Scans"] for row in rows if row["Scans"]]
-    assert ["at home", "north, kept aside", "at home", "at home, east", "at home, west"] == named
+    own = "own data set"
+    assert [own, "north, kept aside", own, f"{own}, east", f"{own}, west"] == named
     assert len(figures["figures"]) * 2 == [row["Version"] for row in rows].index("2")
