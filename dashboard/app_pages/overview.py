@@ -111,7 +111,7 @@ def _show_ways() -> None:
     with third, st.container(border=True, height="stretch"):
         st.markdown("**Investigate**  \nEvery misread slice, and every result with its interval.")
         with st.container(horizontal=True):
-            st.page_link("app_pages/explore.py", label="Explore cases", icon=":material/grid_view:")
+            st.page_link("app_pages/explore.py", label="Explore slices", icon=":material/grid_view:")
             st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
             st.page_link("app_pages/validate.py", label="Validate", icon=":material/fact_check:")
 

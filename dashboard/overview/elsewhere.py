@@ -107,15 +107,21 @@ def show_places(places: Sequence[Place]) -> None:
 
 def describe_thresholds(experiment: Experiment) -> str:
     """Return on which data the default thresholds were chosen, and what this means for these figures."""
-    parts = {one.details["part"] for one in loaders.labeled_validations(experiment)}
-    if experiment.card["default_operating_point"] == SOURCES_RULE:
-        if parts == {KEPT} or len(experiment.card["dataset"].get("sources", ())) > 1:
-            return "With 95 % intervals, on slices by which nothing was chosen."
-        return (
-            "With 95 % intervals. Optimistic: all slices but those kept aside helped to choose the "
-            "thresholds. The model card has results on the kept ones."
-        )
-    return "At the thresholds chosen on the experiment's own data, with 95 % intervals."
+    if experiment.card["default_operating_point"] != SOURCES_RULE:
+        return "At the thresholds chosen on the experiment's own data, with 95 % intervals."
+    # The validations of an experiment on several sources have no say.
+    alone = len(experiment.card["dataset"].get("sources", ())) < 2
+    chose = {one["name"] for one in experiment.card.get("sources", {}).get("slice", {}).get("sources", ())}
+    found = loaders.labeled_validations(experiment)
+    used = [one for one in found if alone and one.name in chose and one.details["part"] != KEPT]
+    if not used:
+        return "With 95 % intervals. These slices were not used to choose any setting."
+    names = ", ".join(components.plain(Place(one.name, _name_place(one), {}).label) for one in used)
+    which = f" for {names}" if len(used) < len(found) else ""
+    return (
+        f"With 95 % intervals. Too optimistic{which}: the thresholds were chosen with these slices, except "
+        "those kept aside. The model card has results on the slices kept aside."
+    )
 
 
 def _write(figure: Mapping[str, Any]) -> str:

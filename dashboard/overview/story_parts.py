@@ -118,10 +118,13 @@ def show_missing(parts: Mapping[str, Experiment]) -> None:
     missing = [role for role in ROLES if role.key not in parts]
     if not missing:
         return
-    named = "; ".join(f"{role.title.lower()} (labels {role.labels}, split {role.split})" for role in missing)
+    named = "; ".join(
+        f"“{role.title}” ({role.labels} labels, split by {'patient' if role.split == 'patient' else 'slice'})"
+        for role in missing
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"Experiments missing here: {named}.", width="content")
-        st.page_link("app_pages/train.py", label="Train it", icon=":material/model_training:")
+        st.page_link("app_pages/train.py", label="Train", icon=":material/model_training:")
 
 
 def write_each(found: Levels, key: str, percent: bool) -> str:

@@ -181,7 +181,7 @@ def _show_elsewhere(experiment: Experiment, found: list[Experiment]) -> None:
     if not places:
         st.markdown(
             "No validation of this experiment is stored yet. The page *Validate* reads labeled scans from "
-            "elsewhere and compares the results with those at home."
+            "elsewhere and compares the results with those on the experiment's own data set."
         )
     else:
         with st.container(key="pair_tour_elsewhere"):
@@ -213,7 +213,7 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
         st.page_link("app_pages/quiz.py", label="Take the quiz", icon=":material/quiz:")
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
         st.page_link("app_pages/compare.py", label="Compare", icon=":material/balance:")
-        st.page_link("app_pages/explore.py", label="Explore cases", icon=":material/grid_view:")
+        st.page_link("app_pages/explore.py", label="Explore slices", icon=":material/grid_view:")
         st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
     with right:
         st.subheader("Limits", anchor=False)
@@ -272,7 +272,7 @@ STEPS = (
     ),
     Step(
         elsewhere.TITLE,
-        "The same networks at the same thresholds, on scans that they never met.",
+        "The same networks at the same thresholds, on scans that they were not trained on.",
         _show_elsewhere,
     ),
     Step(

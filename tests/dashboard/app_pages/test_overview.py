@@ -38,7 +38,7 @@ def test_the_first_page_is_overview(open_page: OpenPage, models: Path) -> None:
     app = open_page("overview")
     assert "know how far to trust them" in app.title[0].value
     assert "**Not a medical device:**" in _words(app)
-    ways = ["Read a scan", "Start the tour", "Take the quiz", "Explore cases", "Compare", "Validate"]
+    ways = ["Read a scan", "Start the tour", "Take the quiz", "Explore slices", "Compare", "Validate"]
     assert ways == _links(app)
 
 
@@ -79,8 +79,8 @@ def test_a_missing_role_makes_the_story_shorter(open_page: OpenPage, models: Pat
     words = _words(app)
     assert "**Slice labels, patients apart:**" in words
     assert "**Published method, repeated here:**" not in words
-    assert "the published method (labels folder, split random)" in words
-    assert "Train it" in _links(app)
+    assert "“The published method” (folder labels, split by slice)" in words
+    assert "Train" in _links(app)
 
 
 def test_another_network_does_not_stand_in_for_the_same_one(open_page: OpenPage, models: Path) -> None:
@@ -89,7 +89,7 @@ def test_another_network_does_not_stand_in_for_the_same_one(open_page: OpenPage,
     write_role(models, "two", fingerprint="e" * 64)
     words = _words(open_page("overview"))
     assert "**Patients apart:**" not in words
-    assert "the same network (labels folder, split patient)" in words
+    assert "“The same network” (folder labels, split by patient)" in words
 
 
 def test_without_experiments_the_page_invites(open_page: OpenPage) -> None:

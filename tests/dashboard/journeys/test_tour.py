@@ -36,7 +36,7 @@ def test_overview_is_one_screen(page, address: str) -> None:
     page.goto(address)
     page.wait_for_selector(".st-key-figure_story .main-svg")
     wait_until_drawn(page)
-    for label in ("Read a scan", "Start the tour", "Take the quiz", "Explore cases"):
+    for label in ("Read a scan", "Start the tour", "Take the quiz", "Explore slices"):
         box = page.locator("[data-testid=stMain]").get_by_role("link", name=label).bounding_box()
         assert box["y"] + box["height"] <= 900
     assert page.locator("img[alt^='Heat map of the']").count() == 2
