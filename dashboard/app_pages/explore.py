@@ -23,7 +23,7 @@ _LEAD = (
     "Each slice is scored by networks that never trained on it. Click a cell of a matrix or a point, or draw "
     "around points, to show only those slices."
 )
-_VIEWS = {"cases": "Cases", "map": "Similarity map", "suspects": "Suspected label errors", "tags": "Tags"}
+_VIEWS = {"cases": "Slices", "map": "Similarity map", "suspects": "Suspected label errors", "tags": "Tags"}
 
 
 def show_page() -> None:

@@ -35,9 +35,8 @@ def open_linked_case(experiment: Experiment, choice: Choice, root: Pictures | No
     if not (linked.isdecimal() and (known == int(linked[:9])).any()):
         state.set_value("case", "")
         st.warning(
-            f"The link names a case that this experiment does not have: {components.plain(linked[:40])}. "
-            f"It has {len(known):,} test slices, numbered {known.min()} to {known.max()}. "
-            "Choose one in the gallery.",
+            f"The link names a slice that is not in this list: {components.plain(linked[:40])}. The list has "
+            f"{len(known):,} slices, numbered {known.min()} to {known.max()}. Choose one in the gallery.",
             icon=components.SIGNS["warning"],
         )
         return
@@ -48,7 +47,7 @@ def _close() -> None:
     state.set_value("case", "")
 
 
-@st.dialog("Case", width="large", on_dismiss=_close)
+@st.dialog("Slice", width="large", on_dismiss=_close)
 def _show_dialog(experiment: Experiment, choice: Choice, root: Pictures | None, rows: list[int]) -> None:
     with state.gather_part("case"):
         row = int(state.read_value("case", "", str.isdecimal))
@@ -245,8 +244,8 @@ def _show_similar(experiment: Experiment, case: pd.Series[Any], root: Pictures |
             "similar", "Most similar training slices", tiles, open_row=_open_if_case(experiment), strip=True
         )
         st.caption(
-            "Similarity (at most 1) of the networks' features, among the slices on which the networks of "
-            "this fold were trained."
+            "How similar each slice is to the open one, for the networks (1 is the highest). Only slices on "
+            "which the networks that scored the open slice were trained are shown."
         )
 
 

@@ -145,7 +145,7 @@ def _offer_computation(experiment: Experiment) -> None:
     with st.container(border=True):
         st.markdown(
             "**No map yet.** The map places slices that look alike to the networks close together. Once it "
-            "is computed, each case also shows its most similar training slices."
+            "is computed, each slice also shows its most similar training slices."
         )
         folder = find_dataset()
         if folder is None:

@@ -32,7 +32,8 @@ _HEAT_NOTE = (
     "slice."
 )
 _HEAT_NOTE_ELSEWHERE = (
-    "Probabilities and heat maps are from the networks that read scans; they never met these slices."
+    "Probabilities and heat maps are from the networks of the page *Read a scan*, which never trained on "
+    "these slices."
 )
 
 _LEGEND = "patient · slice; ✓ right, ✗ wrong; ? needs review; ≠ networks disagree; # tagged"
@@ -72,7 +73,7 @@ def show_cases(experiment: Experiment, choice: Choice, root: Pictures | None) ->
         figures.show_color_scale()
         st.caption(explain_heat(choice))
     show_gallery(
-        "gallery", f"Cases, page {number} of {n_pages}", tiles, open_row=open_case, turn=turn,
+        "gallery", f"Slices, page {number} of {n_pages}", tiles, open_row=open_case, turn=turn,
         columns=4 if with_heat else 6, ratio="2" if with_heat else "1",
     )  # fmt: skip
     st.caption(_LEGEND)

@@ -130,7 +130,7 @@ def show_suspects(experiment: Experiment, choice: Choice, root: Pictures | None)
 def show_tags(choice: Choice) -> list[int]:
     """Offer export and import of tags and notes; return no rows."""
     st.markdown(
-        "Open a case to add a tag or note. Export all tags here, or import tags from another machine."
+        "Open a slice to add a tag or note. Export all tags here, or import tags from another machine."
     )
     tags.offer_tag_files(choice.subject)
     return []

@@ -14,6 +14,8 @@ from dashboard.explore import source
 from dashboard.readings import pictures
 from dashboard.shared import DATA_OF_VALIDATION, SLICES_OF, datasets, loaders, state
 
+_OWN = "Test slices of the experiment"
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -50,7 +52,7 @@ def choose_subject(experiment: Experiment) -> Subject:
     if found:
         name = st.selectbox(
             "Slices", options,
-            format_func=lambda name: f"Validation: {name}" if name else "Held-out slices", **widget,
+            format_func=lambda name: f"Validation: {name}" if name else _OWN, **widget,
         )  # fmt: skip
     if not name:
         return Subject(experiment, None, loaders.cases(experiment))
@@ -80,5 +82,5 @@ def explain_missing(subject: Subject) -> None:
     with st.container(border=True):
         st.markdown(
             "**The images are not at hand.** A validation stores numbers only. Everything else works without "
-            "them; to see them, name the data set under Images."
+            "them; to see them, enter the path of the data set under Images."
         )

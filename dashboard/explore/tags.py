@@ -69,7 +69,7 @@ def offer_tag_files(subject: Subject) -> None:
             components.show_error(error)
             return
         st.download_button(
-            f"Export {_count(len(tags), 'tagged case')} (CSV)", data, f"tags-{dataset[:12]}.csv", "text/csv",
+            f"Export {_count(len(tags), 'tagged slice')} (CSV)", data, f"tags-{dataset[:12]}.csv", "text/csv",
             disabled=not tags, on_click="ignore", icon=":material/download:",
         )  # fmt: skip
         st.file_uploader(

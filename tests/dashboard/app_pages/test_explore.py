@@ -101,7 +101,7 @@ def test_an_impossible_case_is_reported(open_page: OpenPage, models: Path, case:
     """A case that the experiment does not have gives a warning, and the gallery is shown."""
     write_tiny_experiment(models)
     app = open_page("explore", case=case)
-    assert any("a case that this experiment does not have" in warning.value for warning in app.warning)
+    assert any("a slice that is not in this list" in warning.value for warning in app.warning)
     assert 96 == _count(app)
 
 

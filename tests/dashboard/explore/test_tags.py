@@ -79,7 +79,7 @@ def test_tags_and_a_note_with_a_name(case: Case) -> None:
     assert "Ann · 20" in words
     assert "" == next(area for area in app.text_area if area.key.startswith("note_")).value
     assert next(button for button in app.button if button.label == "artefact").disabled
-    assert "Export 1 tagged case (CSV)" in str(app.get("download_button")[0].proto.label)
+    assert "Export 1 tagged slice (CSV)" in str(app.get("download_button")[0].proto.label)
 
 
 def test_removing_can_be_undone(case: Case) -> None:
