@@ -131,7 +131,8 @@ def _show_provenance(experiment: Experiment) -> None:
             f"- Data set: {data['n_slices']:,} slices, fingerprint `{data['fingerprint'][:12]}`.\n"
             f"- Architecture “{components.plain(protocol['architecture'])}”, {experiment.recipe.size} × "
             f"{experiment.recipe.size} pixels.\n"
-            "- Thresholds were chosen on validation slices, never on test slices.\n"
+            "- Thresholds were chosen on validation slices (kept apart for such choices), never on test "
+            "slices.\n"
             f"- {components.plain(experiment.card['served'])}\n"
             + "".join(f"- {components.plain(limit)}\n" for limit in experiment.limits)
         )

@@ -50,8 +50,9 @@ def _collect_uploads() -> list[Upload]:
         files = st.file_uploader(
             "Drop head CT slices here", accept_multiple_files=True, key="files",
             help="DICOM, NIfTI, JPEG, PNG, TIFF, BMP or WebP, also in a zip. Files stay in the memory "
-            "of the machine that runs the dashboard and are not stored. From DICOM only pixels and "
-            "geometry are used: no name, ID or date.",
+            "of the machine that runs the dashboard and are not stored. From DICOM, pixels, geometry and "
+            "technical entries such as kernel and contrast agent are used. Name, ID and date of birth serve "
+            "only to keep the patients of an upload apart, and are then discarded.",
         )  # fmt: skip
         page_scripts.offer_paste(".st-key-files input[type=file]", "paste")
         uploads = list_uploads(files)
@@ -64,7 +65,8 @@ def _collect_uploads() -> list[Upload]:
 def _show_start(experiment: Experiment) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(
-            "### Drop a head CT slice to begin\nSee where each network looks, and whether the two agree."
+            "### Drop a head CT slice or study to begin\n"
+            "See each network's heat map, and whether the two agree."
         )
         st.button("No scan? Show synthetic ones", on_click=state.show_samples, type="primary")
     read_viewer.show_placeholders(experiment)

@@ -29,26 +29,26 @@ def show_sources(experiment: Experiment) -> None:
     st.table(list_rows(found["sources"]), hide_index=True, border="horizontal", alt="Results of each source")
     components.offer_csv(list_data(found["sources"]), f"{experiment.name}-by-source.csv", of="Table")
     st.caption(
-        "Per slice, at the default thresholds of the card, with 95 % intervals. The last column ranks the "
-        "positive slices of all sources against the negative slices of this one; it is high too if the "
-        "networks know the sources apart."
+        "Per slice, at the default thresholds of the model card, with 95 % intervals. The last column "
+        "compares the positive slices of all sources with the negative slices of the source in the row. It "
+        "is also high if the networks recognize the source instead of the finding."
     )
     about = experiment.card.get("left_out")
     if about is None:
         return
-    st.markdown("**Each source, read by networks that were trained on the others alone**")
+    st.markdown("**Each source, read by networks trained only on the other sources**")
     groups = [one for one in about["sources"] if "reason" not in one]
     if groups:
         st.table(list_rows(groups), hide_index=True, border="horizontal", alt="Results with one left out")
     for one in about["sources"]:
         if "reason" in one:
             st.markdown(
-                f"Without {components.plain(_name(one))} no network was trained: "
+                f"No network was trained with {components.plain(_name(one))} left out: "
                 f"{components.plain(one['reason'])}."
             )
     st.caption(
-        "This tells how such networks do in a hospital that they never met. They are not those that read "
-        "scans, which were trained on all of these sources."
+        "This shows how such networks perform on scans of a hospital that was not in their training. The "
+        "networks of the page *Read a scan* are others: they were trained on all of these sources."
     )
 
 
@@ -89,7 +89,7 @@ def list_data(groups: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _name(group: Mapping[str, Any]) -> str:
-    return str(group["source"]) or "without a name"
+    return str(group["source"]) or "the source without a name"
 
 
 def _write(figure: Mapping[str, Any], percent: bool) -> str:

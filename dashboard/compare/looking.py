@@ -25,9 +25,9 @@ def show_looking(experiment: Experiment) -> None:
             st.code(f"stroke-ct localise {experiment.name} MANIFEST", language="bash")
         return
     st.markdown(
-        "**Where do the networks look?** On slices whose lesion is outlined: how often does the strongest "
-        "place of the heat map lie in or beside the lesion? A map that knows nothing would hit it by chance "
-        "as often as the dotted tick says."
+        "**Are the heat maps strongest at the lesion?** On slices whose lesion is outlined: how often is the "
+        "strongest place of the heat map in or beside the lesion? The dotted tick marks how often a random "
+        "place in the head would be."
     )
     shares = [name for name, measure in MEASURES.items() if measure.is_share]
     first = table[table["measure"] == shares[0]]
@@ -60,10 +60,11 @@ def show_looking(experiment: Experiment) -> None:
         )
     components.offer_csv(table, f"{experiment.name}-localisation.csv", of="Table")
     st.caption(
-        "Out of sample: read by the network that did not learn from the slice. Kept: slices kept aside, read "
-        "by the served networks. Elsewhere: other slices of other hospitals, read by the served networks. In "
-        "brackets: 95 % intervals by bootstrap over patients. A map estimates "
-        "which places raised the probability; it does not outline a lesion."
+        "Out of sample: slices of the experiment, each read by a network that was not trained on it. Kept: "
+        "slices that were set aside and never used for training. Elsewhere: further slices that were not "
+        "used for training, from other data sets. Kept and elsewhere are read by the networks of the page "
+        "*Read a scan*. In brackets: 95 % intervals by bootstrap over patients. A map estimates which places "
+        "raised the probability; it does not outline a lesion."
     )
 
 

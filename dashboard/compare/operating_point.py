@@ -172,7 +172,7 @@ def show_confusions(experiment: Experiment, level: str, scene: Scene, set_aside:
             file = f"{experiment.name}-{level}-confusion-{name}"
             choose = partial(_open_cell, experiment, level, name, model, set_aside)
             figures.show_figure(figure, f"confusion_{name}", file, alt, table, choose)
-    st.caption("Click a cell to see its cases on the page Explore.")
+    st.caption("Click a cell to see its slices on the page Explore.")
 
 
 def _open_cell(

@@ -12,8 +12,9 @@ from dashboard.shared import components, state
 
 _CARD = ""
 _HELP = (
-    "A site calibration is a recalibration and thresholds fitted to labeled slices of one hospital, from a "
-    "validation. It applies to scans of that hospital only. `stroke-ct calibrate` makes one."
+    "A site calibration adjusts the probabilities and thresholds to one hospital. It is made from a "
+    "validation on labeled slices of that hospital, on the page Validate or with `stroke-ct calibrate`. Use "
+    "it only for scans of that hospital."
 )
 
 
@@ -34,8 +35,8 @@ def choose_site(experiment: Experiment) -> tuple[SiteCalibration | None, bool]:
     name = st.selectbox(
         "Calibration and thresholds",
         [_CARD, *sites],
-        format_func=lambda name: f'Site "{name}"' if name else "Of the card",
-        placeholder="Choose what decides",
+        format_func=lambda name: f'Site "{name}"' if name else "Model card",
+        placeholder="Choose a calibration",
         help=_HELP,
         **widget,
     )
@@ -60,7 +61,7 @@ def _describe(site: SiteCalibration) -> None:
     unknown = "" if patients else ", patients unknown"
     lines = [
         f"Fitted to {rests_on['n']:,} slices{patients}, {rests_on['positives']:,} with the finding{unknown}. "
-        "Cross-fitted:"
+        "Results, each slice tested with a calibration fitted to other slices:"
     ]
     for framework, levels in site.details["cross_fitted"].items():
         after = levels["slice"]["after"]

@@ -33,17 +33,17 @@ SIGNS = {
     "wrong": "✗",
 }
 # The outcomes of the input check in words.
-GATE_WORDS = {"read": "read", "warn": "read with a warning", "refuse": "refused"}
+GATE_WORDS = {"read": "accepted", "warn": "accepted with a warning", "refuse": "refused"}
 RULE_HELP = """At or above its decision threshold, a network calls a slice positive. Each preset is a rule
-that chose the threshold on validation data, separately for each network. **Youden**: largest sensitivity +
-specificity. **Sensitivity 90**, **Specificity 90**: sensitivity or specificity of at least 90 % on validation
-data. **Highest F1**: balances precision and recall. **All sources**: largest sensitivity + specificity on
+that chose the threshold on validation data (slices kept apart for such choices), separately for each network.
+**Youden**: largest sensitivity + specificity. **Sensitivity 90**, **Specificity 90**: at least 90 % on these
+slices. **Highest F1**: balances precision and recall. **All sources**: largest sensitivity + specificity on
 average over the experiment's own data and data sets of other hospitals. **Custom**: you choose.
 
 On the page Read a scan this decides slices; a study keeps its own default threshold."""
-REVIEW_HELP = """Cases in the review band need review: the page Read a scan calls them uncertain. The band is
-around the threshold or begins at it (see the model card), and was chosen on the same data. Cases that are
-excluded count as neither right nor wrong."""
+REVIEW_HELP = """Slices or patients whose score is close to the threshold (in the review band) need review:
+the page Read a scan calls them uncertain. The band is around the threshold or begins at it (see the model
+card); both were chosen on the same data. What is excluded counts as neither right nor wrong."""
 SYNTHETIC = (
     "made by this program, not scanned, and not among the training images. This shows how the program "
     "works, not how accurate the networks are."

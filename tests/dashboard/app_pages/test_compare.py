@@ -143,7 +143,7 @@ def test_the_figures_of_each_source_are_shown(open_page: OpenPage, models: Path)
     app = open_page("compare", tab="Sources")
     tables = [table.value for table in app.table if "Source" in table.value]
     assert [["east", "", "west", ""], ["east"]] == [list(table["Source"]) for table in tables]
-    assert "Without west no network was trained" in read_texts(app)
+    assert "No network was trained with west left out" in read_texts(app)
 
 
 @pytest.mark.parametrize("level", ["slice", "patient"])

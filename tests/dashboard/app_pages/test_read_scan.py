@@ -50,7 +50,7 @@ def test_without_files_the_page_says_what_it_will_show(open_page: OpenPage, mode
     """Before any upload the page says how to begin, and explains the positive class."""
     experiment = write_tiny_experiment(models)
     app = open_page("read_scan")
-    assert "Drop a head CT slice to begin" in read_texts(app)
+    assert "Drop a head CT slice or study to begin" in read_texts(app)
     assert experiment.meaning.split(".")[0] in read_texts(app)
 
 

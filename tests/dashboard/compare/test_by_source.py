@@ -14,7 +14,7 @@ def test_each_source_and_network_has_a_row(tmp_path: Path) -> None:
     experiment = write_tiny_experiment(tmp_path, n_patients=36, calibrated=True, sources=("east", ""))
     groups = measure_sources(experiment, 50)["sources"]
     rows = list_rows(groups)
-    assert ["without a name", "", "east", ""] == [row["Source"] for row in rows]
+    assert ["the source without a name", "", "east", ""] == [row["Source"] for row in rows]
     assert "**" in rows[0]["AUROC, positives of all sources"]
     small = [{**group, "models": {name: {"auroc": one["auroc"]} for name, one in group["models"].items()}}
              for group in groups]  # fmt: skip

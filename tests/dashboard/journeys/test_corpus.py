@@ -44,7 +44,7 @@ _COUNT_TOLD = r"""() => [/Worklist: (\d+) scans/, /(\d+) files were not read/]
     .reduce((sum, found) => sum + (found ? Number(found[1]) : 0), 0)"""
 
 # Where all files are refused, the words of the start stay.
-_IS_ANSWERED = """() => !document.body.innerText.includes('Drop a head CT slice to begin')
+_IS_ANSWERED = """() => !document.body.innerText.includes('Drop a head CT slice or study to begin')
     || document.querySelector('.st-key-refusals')?.innerText"""
 
 
@@ -64,7 +64,7 @@ def hand_in(
     tab = browser.new_page()
     tab.set_default_timeout(PATIENCE_MS)
     tab.goto(f"{address}/read")
-    tab.wait_for_selector("text=Drop a head CT slice to begin")
+    tab.wait_for_selector("text=Drop a head CT slice or study to begin")
     tab.locator(".st-key-files input[type=file]").set_input_files(paths)
     tab.wait_for_function(
         "([chip, n]) => document.querySelectorAll(chip).length == n", arg=[CHIP, len(paths)]
@@ -79,7 +79,7 @@ def hand_in(
     if take_away:
         tab.evaluate(_REMOVE_ALL)
         _wait_until_idle(tab)
-        tab.wait_for_selector("text=Drop a head CT slice to begin")
+        tab.wait_for_selector("text=Drop a head CT slice or study to begin")
     tab.close()
 
 

@@ -51,7 +51,7 @@ def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory, home: Path)
         with serve(root) as address:
             tab = open_tab(browser, height_px=1400)
             tab.goto(f"{address}/read")
-            tab.wait_for_selector("text=Drop a head CT slice to begin")
+            tab.wait_for_selector("text=Drop a head CT slice or study to begin")
             tab.locator(".st-key-files input[type=file]").set_input_files(files)
             tab.get_by_role("button", name="Heat maps (DICOM)").wait_for()
             yield tab

@@ -60,7 +60,7 @@ def page(page: Page, address: str, study: bytes) -> Page:
     """Return the page right after the upload of the study."""
     page.set_default_timeout(180_000)
     page.goto(f"{address}/read")
-    page.wait_for_selector("text=Drop a head CT slice to begin")
+    page.wait_for_selector("text=Drop a head CT slice or study to begin")
     file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
     page.locator(".st-key-files input[type=file]").set_input_files(file)
     return page

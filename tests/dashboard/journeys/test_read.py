@@ -50,7 +50,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def page(page: Page, address: str) -> Page:
     """Return the page without uploads, in a tab of 1440 x 900 pixels."""
     page.goto(f"{address}/read")
-    page.wait_for_selector("text=Drop a head CT slice to begin")
+    page.wait_for_selector("text=Drop a head CT slice or study to begin")
     return page
 
 

@@ -59,7 +59,7 @@ def page(page: Page, served: tuple[str, Experiment], study: bytes) -> Page:
 
 def upload(page: Page, study: bytes) -> None:
     """Upload the study to the empty page, and wait until it is read."""
-    page.wait_for_selector("text=Drop a head CT slice to begin")
+    page.wait_for_selector("text=Drop a head CT slice or study to begin")
     file = {"name": "study.zip", "mimeType": "application/zip", "buffer": study}
     page.locator(".st-key-files input[type=file]").set_input_files(file)
     page.locator("[class*=st-key-outcome_]").wait_for()

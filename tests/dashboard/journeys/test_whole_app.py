@@ -117,7 +117,7 @@ def test_a_link_reopens_the_same_view(page, address: str) -> None:
 def test_choices_go_along_when_the_page_changes(page, address: str) -> None:
     """The operating point chosen on one page is kept on the next."""
     page.goto(f"{address}/read?operating_point=sensitivity_90")
-    page.wait_for_selector("text=Drop a head CT slice to begin")
+    page.wait_for_selector("text=Drop a head CT slice or study to begin")
     page.get_by_role("link", name="Compare").click()
     page.wait_for_url("**/compare?operating_point=sensitivity_90")
     page.wait_for_selector("text=Test slices of")

@@ -29,7 +29,7 @@ def test_without_a_site_there_is_no_choice(open_page: OpenPage, models: Path) ->
     app = open_page("read_scan")
     assert LABEL not in [one.label for one in app.selectbox]
     app.file_uploader[0].upload("a.png", render_file(0.45), "image/png").run()
-    assert "Decided with the calibration and thresholds of the card" in read_texts(app)
+    assert "Decided with the calibration and thresholds of the model card" in read_texts(app)
 
 
 def test_a_site_is_chosen_by_name(open_page: OpenPage, experiment: Experiment) -> None:
@@ -37,7 +37,7 @@ def test_a_site_is_chosen_by_name(open_page: OpenPage, experiment: Experiment) -
     app = open_page("read_scan")
     app.file_uploader[0].upload("a.png", render_file(0.45), "image/png").run()
     (choice,) = (one for one in app.selectbox if one.label == LABEL)
-    assert ["Of the card", 'Site "north"'] == choice.options
+    assert ["Model card", 'Site "north"'] == choice.options
     home = read_stack(app)
     choice.set_value("north").run()
     there, site = read_stack(app), open_site(experiment, "north")

@@ -124,7 +124,7 @@ def test_a_removed_study_is_not_read_further(open_page: OpenPage, models: Path, 
     """Without its file the page shows its start, and the networks stop."""
     app = open_study(open_page, models)
     app.file_uploader[0].clear().run()
-    assert "Drop a head CT slice to begin" in read_texts(app)
+    assert "Drop a head CT slice or study to begin" in read_texts(app)
     networks.may_go.set()
     app.file_uploader[0].upload("slice.png", render_file(0.9), "image/png").run()
     assert "Reading the study" not in read_texts(app)
