@@ -86,7 +86,7 @@ def seeds(
     "value", and "mean", "low", "high", "n"]}.
     """
     from core.experiments import check_writable
-    from core.measurements import SEEDS_TABLE, gather_seeds, store_seeds, summarise_seeds
+    from core.measurements import SEEDS_TABLE, gather_seeds, iterate_rows, store_seeds, summarise_seeds
 
     experiment = find_named(name)
     check_writable(experiment)
@@ -108,7 +108,7 @@ def seeds(
             f"{row.low:.3f} to {row.high:.3f}",
             str(row.n),
         ]
-        for row in found.itertuples()
+        for row in iterate_rows(found)
     ]
     print_table(["scans", "part", "against", "network", "", "mean", "range", "seeds"], rows)
     typer.echo(f"Stored with the experiment: {SEEDS_TABLE}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.evaluation import list_measures
 from core.experiments import Experiment
@@ -65,8 +65,8 @@ def _tabulate(found: pd.DataFrame) -> str:
     return table([*titles, *(_TITLES[key] for key in figures)], rows)
 
 
-def _write(row: object) -> str:
-    mean, low, high = (getattr(row, name) for name in ("mean", "low", "high"))
+def _write(row: Any) -> str:
+    mean, low, high, key = row.mean, row.low, row.high, row.figure
     key = str(row.figure)
     if key in _SHARES or (key in MEASURES and MEASURES[key].is_share):
         return f"{percent(mean)} ({100 * low:.0f} to {100 * high:.0f})"
