@@ -133,6 +133,9 @@ def test_the_honest_model_is_what_we_promise() -> None:
         assert levels["slice"]["auroc"]["value"] >= 0.90
         assert levels["slice"]["average_precision"]["value"] >= 0.60
         assert levels["slice"]["calibration_error"]["value"] <= 0.05
+        # Of 82 patients: the interval is 0.75 to 0.93.
+        assert levels["patient"]["auroc"]["value"] >= 0.80
+    for levels in evaluate_experiment(experiment, n_resamples=100)["models"].values():
         assert levels["patient"]["auroc"]["value"] >= 0.85
 
 
