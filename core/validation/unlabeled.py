@@ -159,7 +159,7 @@ def _count_home(experiment: Experiment) -> dict[str, Any]:
     table = experiment.gate()
     rows = None if table is None else table[(table["kind"] == "head_ct") & (table["images"] == "development")]
     if rows is None or rows.empty:
-        return {"reason": "the experiment holds no counts of the gate at home"}
+        return {"reason": "the experiment holds no counts of the input check"}
     return {key: int(rows.iloc[0][key]) for key in ("n", *OUTCOMES)}
 
 
