@@ -27,6 +27,11 @@ from .publishing import (
     update_card as update_card,
     write_experiment as write_experiment,
 )
+from .scope import (
+    describe_scope as describe_scope,
+    find_published_source as find_published_source,
+    list_limits as list_limits,
+)
 from .tables import (
     OPTIONAL_TABLES as OPTIONAL_TABLES,
     TABLES as TABLES,

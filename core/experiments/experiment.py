@@ -9,14 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.datasets import KNOWN_DATASET
 from core.errors import ExperimentError
 from core.evaluation import Recalibration, choose_band, recalibrate, served_recalibration
 from core.experiments.files import CHANGED, check_file, damaged_file_error
 from core.experiments.tables import OPTIONAL_TABLES, TABLES, parse_table, training_hashes
 from core.frameworks import FRAMEWORKS
 from core.imaging import Recipe
-from core.manifests import get_finding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,20 +72,6 @@ class Experiment:
         """Return the key of the finding, "hemorrhage" or "ischemia"; "" for folder labels."""
         is_older = "finding" not in self.card and self.card["protocol"]["labels"] == "slice"
         return "hemorrhage" if is_older else str((self.card.get("finding") or {}).get("key", ""))
-
-    @property
-    def limits(self) -> list[str]:
-        """Return the limits on the card, and of a training on one finding what its networks do not tell."""
-        first, *others = self.card["limits"]
-        scope = [get_finding(self.finding_key).scope] if self.card.get("finding") else []
-        return [first, *scope, *others]
-
-    @property
-    def published_source(self) -> str:
-        """Return the name of the source that is the published Kaggle set; "" unless it is one of several."""
-        sources = self.card["dataset"].get("sources") or ()
-        names = [one["name"] for one in sources if one["title"] == KNOWN_DATASET["name"]]
-        return str(names[0]) if names and len(sources) > 1 else ""
 
     @property
     def version(self) -> int:
@@ -255,10 +239,7 @@ class Experiment:
         return self.folder / path
 
     def training_hashes(self) -> frozenset[str]:
-        """Return the SHA-256 of every slice in the training or validation part of at least one fold.
-
-        Validation slices count, because they decided which weights were saved and where the threshold is.
-        """
+        """Return the SHA-256 of every slice that a network was trained on or chosen by."""
         return self._training_hashes
 
     def _describe_networks(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How much results depend on the seed: an experiment beside the same training begun with other seeds.
+"""The spread of results over seeds: an experiment beside the same training begun with other seeds.
 
 seeds.csv has a row for each figure of each training ("seed"): where it was measured ("scans": "home", a
 source or a validation; "part": of it), what it is ("figure") and its "value". A figure of the shortcut names

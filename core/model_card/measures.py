@@ -31,7 +31,7 @@ from core.model_card.markdown import (
     render,
     table,
 )
-from core.model_card.seeds import describe_seeds
+from core.model_card.methods import describe_seeds
 from core.model_card.sources import describe_by_source, describe_outcomes, describe_sources
 
 LEVELS = ("slice", "patient")

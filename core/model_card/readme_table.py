@@ -13,11 +13,11 @@ from core.evaluation import (
     list_measures,
     measure_sources,
 )
-from core.experiments import Experiment
+from core.experiments import Experiment, find_published_source
 from core.frameworks import TITLES
 from core.model_card.elsewhere import tabulate_validations
 from core.model_card.markdown import paragraphs
-from core.model_card.seeds import describe_seeds
+from core.model_card.methods import describe_seeds
 from core.model_card.sources import (
     describe_by_source,
     describe_left_out,
@@ -82,7 +82,7 @@ def render_figures(experiments: Sequence[Experiment], short: bool = False) -> st
     titles = ["experiment", "network", *(column.title for column in columns)]
     rows = [titles, ["---"] * len(titles)]
     for experiment in experiments:
-        home = experiment.published_source
+        home = find_published_source(experiment)
         record = evaluate_source(experiment, home) if home else evaluate_experiment(experiment)
         if home and not _has_both_classes(record):
             continue

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from core.evaluation import LEVELS, patient_level, patient_names
+from core.experiments import list_limits
 from core.imaging import Perturbation
 from core.measurements import GATE_TABLE, KINDS, OUTCOMES, compute_shares
 from core.model_card.facts import Facts
@@ -216,7 +217,7 @@ def _format_shares(shares: dict[str, dict[str, Any]]) -> str:
 
 def describe_limits(facts: Facts) -> str:
     """Return the limits on the card."""
-    return bullets(plain(limit) for limit in facts.experiment.limits)
+    return bullets(plain(limit) for limit in list_limits(facts.experiment))
 
 
 def describe_missing(facts: Facts) -> str:

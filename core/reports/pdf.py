@@ -11,6 +11,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from core.experiments import list_limits
 from core.frameworks import TITLES
 from core.imaging import HEAT_WORDS, SCALE_MARKS, overlay_heat, render_color_bar, scale_heat, to_gray
 from core.reading import name_outcome
@@ -266,7 +267,7 @@ def _describe_limits(experiment: Experiment) -> list[Any]:
         make_paragraph("Limits", "heading"),
         make_paragraph(f"Experiment {experiment.name}: {card['summary']}"),
         make_paragraph(experiment.meaning),
-        *(make_paragraph(f"• {limit}") for limit in experiment.limits),
+        *(make_paragraph(f"• {limit}") for limit in list_limits(experiment)),
         make_paragraph(card["served"], "small"),
         make_paragraph(f"Experiment checksum (SHA-256 of its card): {experiment.digest}", "small"),
     ]

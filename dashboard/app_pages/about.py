@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.experiments import list_limits
 from dashboard.shared import components, loaders
 
 _LEAD = (
@@ -41,7 +42,7 @@ def show_page() -> None:
     if found:
         st.subheader("The experiments", anchor=False)
     # Limits that all experiments have are shown once.
-    lists = [experiment.limits for experiment in found]
+    lists = [list_limits(experiment) for experiment in found]
     shared = [limit for limit in (lists[0] if lists else ()) if all(limit in limits for limits in lists)]
     for experiment in found:
         with st.container(border=True):
@@ -49,7 +50,7 @@ def show_page() -> None:
                 f"**{components.plain(experiment.name)}**  \n{components.plain(experiment.card['summary'])}"
             )
             components.show_meaning(experiment)
-            _show_limits([limit for limit in experiment.limits if limit not in shared])
+            _show_limits([limit for limit in list_limits(experiment) if limit not in shared])
     if shared:
         st.subheader("Limits", anchor=False)
         _show_limits(shared)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.errors import StrokeError
 from core.evaluation import PATIENT_SCORE
-from core.experiments import Experiment
+from core.experiments import Experiment, list_limits
 from dashboard.compare import (
     by_source,
     looking,
@@ -134,7 +134,7 @@ def _show_provenance(experiment: Experiment) -> None:
             "- Thresholds were chosen on validation slices (kept apart for such choices), never on test "
             "slices.\n"
             f"- {components.plain(experiment.card['served'])}\n"
-            + "".join(f"- {components.plain(limit)}\n" for limit in experiment.limits)
+            + "".join(f"- {components.plain(limit)}\n" for limit in list_limits(experiment))
         )
 
 

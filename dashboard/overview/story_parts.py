@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import StrokeError
-from core.experiments import SHIPPED, Experiment
+from core.experiments import SHIPPED, Experiment, find_published_source
 from core.frameworks import TITLES
 from dashboard.overview.elsewhere import TITLE, Place
 from dashboard.overview.story import ROLES, Levels, read_levels
@@ -57,7 +57,7 @@ def show_story(roles: Roles, key: str, places: Sequence[Place] = (), *, large: b
         if role.key == "honest" and "apart" in roles:
             ours, theirs = (one.card["protocol"]["architecture"] for one in (experiment, roles["apart"][0]))
             subtitle += ", another network" if ours != theirs else ""
-            subtitle += ", more hospitals" if experiment.published_source else ""
+            subtitle += ", more hospitals" if find_published_source(experiment) else ""
         subtitle = subtitle if experiment.name in SHIPPED else f"{subtitle}: {experiment.name}"
         rows.append(StoryRow(role.title, subtitle, {name: level["auroc"] for name, level in found.items()}))
         for name, level in found.items():

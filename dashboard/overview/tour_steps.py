@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.audit import sample_shared_pairs, tabulate_split
 from core.datasets import Fold
-from core.experiments import Experiment
+from core.experiments import Experiment, list_limits
 from core.frameworks import TITLES
 from core.reports import describe_flags
 from dashboard.overview import elsewhere, held_out, live_reading, story, story_parts
@@ -217,7 +217,7 @@ def _show_trust(experiment: Experiment, found: list[Experiment]) -> None:
         st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
     with right:
         st.subheader("Limits", anchor=False)
-        st.markdown("\n".join(f"- {components.plain(limit)}" for limit in experiment.limits))
+        st.markdown("\n".join(f"- {components.plain(limit)}" for limit in list_limits(experiment)))
 
 
 def _list_tests(roles: story_parts.Roles) -> str:

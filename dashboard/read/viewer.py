@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.experiments import Experiment
+from core.experiments import Experiment, list_limits
 from core.reports import list_remarks
 from dashboard.read import stack_viewer, study_view
 from dashboard.readings import Reading, samples
@@ -69,7 +69,7 @@ def show_limits(experiment: Experiment) -> None:
     components.show_meaning(experiment)
     with st.container(key="limits", border=True):
         st.markdown("**Limits**")
-        st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in experiment.limits))
+        st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in list_limits(experiment)))
         st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
 
 

@@ -14,9 +14,8 @@ from streamlit.delta_generator import DeltaGenerator
 from core.datasets import KNOWN_DATASET
 from core.errors import ExperimentError, StrokeError
 from core.evaluation import RULES
-from core.experiments import Experiment, default_experiment, default_name, find_experiment
+from core.experiments import Experiment, default_experiment, default_name, describe_scope, find_experiment
 from core.frameworks import TITLES
-from core.manifests import get_finding
 from core.reading import Site
 from core.system import escape_for_page as plain
 from dashboard.shared import loaders, state
@@ -258,13 +257,10 @@ def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
 
 def show_meaning(experiment: Experiment) -> None:
     """Say what the positive class means and what these networks cannot detect."""
-    blind = ""
-    if experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]:
-        blind = " The data contain **no ischemic stroke**, so these networks cannot detect it."
-    elif experiment.card.get("finding"):
-        blind = f" {get_finding(experiment.finding_key).scope}"
-    positive = plain(experiment.classes[1])
-    st.caption(f"{SIGNS['positive']} **{positive}.** {sentence(experiment.meaning)}{blind}")
+    known = experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]
+    blind = "The data contain **no ischemic stroke**, so these networks cannot detect it." if known else ""
+    words = [f"{SIGNS['positive']} **{plain(experiment.classes[1])}.**", sentence(experiment.meaning)]
+    st.caption(" ".join([*words, blind or describe_scope(experiment)]).strip())
 
 
 def name_decision(experiment: Experiment, positive: bool) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 
 from core.errors import EvaluationError
-from core.experiments import Experiment
+from core.experiments import Experiment, find_published_source
 from core.validation import Validation, make_domain_record, make_record
 from dashboard.shared import loaders
 
@@ -63,7 +63,7 @@ def record(experiment: Experiment) -> dict[str, Any]:
 
 def published_record(experiment: Experiment) -> dict[str, Any]:
     """Return the record on the published set alone if that is one of several sources, else `record`."""
-    source = experiment.published_source
+    source = find_published_source(experiment)
     return _source_record(experiment.digest, source, experiment) if source else record(experiment)
 
 

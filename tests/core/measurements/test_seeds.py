@@ -12,7 +12,7 @@ from core.errors import ExperimentError
 from core.evaluation import evaluate_experiment
 from core.experiments import Experiment
 from core.measurements.seeds import gather_seeds, store_seeds, summarise_seeds
-from core.model_card.seeds import describe_seeds
+from core.model_card.methods import describe_seeds
 from tests.builders import write_tiny_experiment
 from tests.core.cli.test_validate import call
 from tests.lesion_tables import add_lesion_tables

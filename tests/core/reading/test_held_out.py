@@ -11,7 +11,7 @@ import pytest
 
 from core.datasets import locate_slices, read_pixels
 from core.evaluation import recalibrate
-from core.experiments import SHIPPED, read_experiment
+from core.experiments import SHIPPED, find_published_source, read_experiment
 from core.imaging import prepare
 from core.reading import HeldOutReader, Reader
 from core.scans import Scan, Slice
@@ -68,7 +68,7 @@ def test_the_served_answer_is_the_mean_over_folds(name: str) -> None:
 def test_recorded_probabilities_are_given_again(name: str) -> None:
     """On held-out slices, the fold's network gives the recorded probability within 1e-4."""
     experiment, places = read_experiment(ROOT / name), locate_slices(DATA)
-    table, source = experiment.calibrated_predictions(), experiment.published_source
+    table, source = experiment.calibrated_predictions(), find_published_source(experiment)
     table = table[table["file"].str.startswith(source)]
     reader = HeldOutReader(experiment)
     for row in table[table["part"] == "test"].sample(N_SLICES, random_state=2).itertuples():
