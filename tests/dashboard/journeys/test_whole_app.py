@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.experiments import find_experiment
+from core.experiments import find_experiment, find_published_source
 from core.synthetic.phantoms import render_phantom
 from tests.builders import write_tiny_experiment
 from tests.dashboard.browser import ROOT, serve, wait_until_drawn
@@ -76,8 +76,10 @@ def test_a_dropped_phantom_shows_two_predictions_and_two_heat_maps(page, address
 def test_a_jpeg_of_the_data_set_shows_two_predictions_and_two_heat_maps(page) -> None:
     """A slice of the data set that shows brain is read by the default experiment of this project."""
     models = ROOT / "trained_models"
-    shown = find_experiment("hemorrhage-by-patient", models).properties().query("brain_visible == 1")
-    picture = Path(REAL_DATA) / shown["file"].iloc[0]
+    experiment = find_experiment("hemorrhage-by-patient", models)
+    home = find_published_source(experiment)
+    shown = experiment.properties().query("brain_visible == 1 and file.str.startswith(@home)")
+    picture = Path(REAL_DATA) / Path(shown["file"].iloc[0]).relative_to(home)
     with serve(models) as address:
         page.goto(f"{address}/read")
         _drop(page, picture.name, "image/jpeg", picture.read_bytes())
