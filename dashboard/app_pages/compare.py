@@ -101,6 +101,13 @@ def _show_tabs(experiment: Experiment, level: str, scene: Scene) -> None:
                 show()
 
 
+def _count_unknown(experiment: Experiment) -> str:
+    """Return of how many slices the patient is unknown, as a sentence; "" if all are known."""
+    patients = loaders.slices(experiment)["patient"]
+    n_unknown = int((patients == "").sum())
+    return f" The patients of {n_unknown:,} of {len(patients):,} slices are unknown." if n_unknown else ""
+
+
 def _show_provenance(experiment: Experiment) -> None:
     protocol = experiment.card["protocol"]
     shared = loaders.share_of_leaks(experiment)
@@ -115,7 +122,7 @@ def _show_provenance(experiment: Experiment) -> None:
     elif shared == 0:
         st.markdown(
             f":green[{components.SIGNS['correct']} **Patients kept apart:**] no patient is in both "
-            "training and test."
+            f"training and test.{_count_unknown(experiment)}"
         )
     else:
         st.warning(

@@ -25,11 +25,19 @@ _KIND, _MOST_KNOWN = "places", 8  # of the store shared by all visitors
 
 @dataclass(frozen=True)
 class Place:
-    """One validation: its name, the title of its source, and each network's figures there, per slice."""
+    """One validation.
+
+    Attributes:
+        name: of the validation.
+        title: of its source.
+        levels: each network's figures there, per slice.
+        is_new: whether the networks learned from no slice of its sources.
+    """
 
     name: str
     title: str
     levels: Levels
+    is_new: bool = True
 
     @property
     def label(self) -> str:
@@ -42,7 +50,7 @@ class Place:
         first: Mapping[str, Any] = next(iter(self.levels.values()))
         return StoryRow(
             charts.shorten(self.label, _TITLE_LENGTH),
-            f"from elsewhere, {first['n']:,} slices",
+            f"{'from elsewhere' if self.is_new else 'kept aside'}, {first['n']:,} slices",
             {name: level["auroc"] for name, level in self.levels.items()},
         )
 
@@ -81,7 +89,9 @@ def _measure_places(experiment: Experiment | None) -> tuple[list[Place], list[St
             errors.append(error)
             continue
         levels = {name: levels["slice"] for name, levels in record["there"].items()}
-        places.append(Place(validation.name, _name_place(validation), levels))
+        places.append(
+            Place(validation.name, _name_place(validation), levels, _is_new(experiment, validation))
+        )
     return places, errors
 
 
@@ -115,7 +125,9 @@ def describe_thresholds(experiment: Experiment) -> str:
     found = loaders.labeled_validations(experiment)
     used = [one for one in found if alone and one.name in chose and one.details["part"] != KEPT]
     if not used:
-        return "With 95 % intervals. These slices were not used to choose any setting."
+        said = "With 95 % intervals. These slices were not used to choose any setting."
+        known = any(not _is_new(experiment, one) for one in found)
+        return f"{said} The networks learned from other patients of the same hospitals." if known else said
     names = ", ".join(components.plain(Place(one.name, _name_place(one), {}).label) for one in used)
     which = f" for {names}" if len(used) < len(found) else ""
     return (
@@ -127,6 +139,12 @@ def describe_thresholds(experiment: Experiment) -> str:
 def _write(figure: Mapping[str, Any]) -> str:
     """Return a share with its interval, a dash if it cannot be estimated: the page Validate says why."""
     return "–" if figure["value"] is None else components.write_figure(figure, True)
+
+
+def _is_new(experiment: Experiment, validation: Validation) -> bool:
+    """Return whether the experiment learned from none of the validation's sources, by their names."""
+    learned = {one["name"] for one in experiment.card["dataset"].get("sources", ())}
+    return learned.isdisjoint(one["name"] for one in validation.details["sources"])
 
 
 def _name_place(validation: Validation) -> str:

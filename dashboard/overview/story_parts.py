@@ -57,7 +57,8 @@ def show_story(roles: Roles, key: str, places: Sequence[Place] = (), *, large: b
         if role.key == "honest" and "apart" in roles:
             ours, theirs = (one.card["protocol"]["architecture"] for one in (experiment, roles["apart"][0]))
             subtitle += ", another network" if ours != theirs else ""
-            subtitle += ", more hospitals" if find_published_source(experiment) else ""
+            if find_published_source(experiment):
+                subtitle = "patients kept apart, more hospitals"
         subtitle = subtitle if experiment.name in SHIPPED else f"{subtitle}: {experiment.name}"
         rows.append(StoryRow(role.title, subtitle, {name: level["auroc"] for name, level in found.items()}))
         for name, level in found.items():

@@ -80,7 +80,7 @@ def validation_cases(experiment: Experiment, validation: Validation) -> pd.DataF
 
 
 def share_of_leaks(experiment: Experiment) -> float | None:
-    """Return the share of test slices whose patient is also in training; None if patients are unknown."""
+    """Return the share of test slices of known patients with their patient in training; None without any."""
     return _share_of_leaks(experiment.digest, experiment)
 
 
@@ -125,7 +125,8 @@ def _validation_cases(
 @st.cache_data(max_entries=8, show_spinner=False)
 def _share_of_leaks(digest: str, _experiment: Experiment) -> float | None:
     slices = _experiment.slices()
-    if (slices["patient"] == "").any():
+    slices = slices[slices["patient"] != ""]
+    if slices.empty:
         return None
     n_test = n_shared = 0
     for fold in range(_experiment.card["protocol"]["folds"]):
@@ -133,7 +134,7 @@ def _share_of_leaks(digest: str, _experiment: Experiment) -> float | None:
         tested = slices.loc[part == "test", "patient"]
         n_test += len(tested)
         n_shared += int(tested.isin(slices.loc[part == "train", "patient"]).sum())
-    return n_shared / n_test
+    return n_shared / n_test if n_test else None
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

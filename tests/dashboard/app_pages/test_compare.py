@@ -402,3 +402,10 @@ def test_pictures_that_differ_from_the_record_are_not_shown(
     app = open_page("compare", tab="Slices")
     assert "is not the one this experiment was trained on" in read_texts(app)
     assert not app.image
+
+
+def test_unknown_patients_of_some_slices_are_counted(models: Path, open_page) -> None:
+    """Patients who are known are apart, and the slices of unknown ones are named."""
+    write_tiny_experiment(models, n_patients=36, sources=("east", "west"), anonymous=("west",))
+    words = read_texts(open_page("compare"))
+    assert "no patient is in both training and test. The patients of 144 of 288 slices are unknown." in words

@@ -29,3 +29,11 @@ def test_without_slices_that_chose_nothing_is_optimistic(tmp_path: Path) -> None
     write_tiny_validation(chosen, "new")
     said = "With 95 % intervals. These slices were not used to choose any setting."
     assert said == describe_thresholds(chosen)
+
+
+def test_hospitals_that_were_learned_from_are_not_new(tmp_path: Path) -> None:
+    """A validation on slices of an own source is said to be of the same hospitals."""
+    experiment = write_tiny_experiment(tmp_path, n_patients=36, calibrated=True, sources=("east", "west"))
+    chosen = set_thresholds(experiment)
+    write_tiny_validation(chosen, "east", sources=("east",))
+    assert describe_thresholds(chosen).endswith("from other patients of the same hospitals.")
