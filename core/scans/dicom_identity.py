@@ -6,6 +6,7 @@ Digests of one upload can be compared with each other. Their key is discarded af
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import unicodedata
 from typing import Any
@@ -14,6 +15,7 @@ from pydicom.dataset import Dataset
 
 from core.scans.dicom_attributes import read_number, read_numbers, read_text
 from core.scans.dicom_remarks import names_contrast
+from core.scans.geometry import MAX_GANTRY_TILT_DEG
 from core.scans.reconstructions import Trait
 
 # Entries that say nothing about a patient.
@@ -42,7 +44,7 @@ def take_identity(dataset: Dataset, key: bytes) -> dict[str, Any]:
     number = read_number(dataset, "InstanceNumber")
     return {
         "number": None if number is None else int(number),
-        "location_mm": read_number(dataset, "SliceLocation"),
+        "location_mm": _read_location(dataset),
         "study": digest(read_text(dataset, "StudyInstanceUID")),
         "series": digest(read_text(dataset, "SeriesInstanceUID")),
         "patient": (
@@ -52,6 +54,17 @@ def take_identity(dataset: Dataset, key: bytes) -> dict[str, Any]:
         "names": tuple(" ".join(map(digest, word)) for word in split_name(read_text(dataset, "PatientName"))),
         "traits": tuple(digest(text) for text in _read_traits(dataset).values()),
     }
+
+
+def _read_location(dataset: Dataset) -> float | None:
+    """Return the slice location in mm; None if it is not given.
+
+    It is measured along the table: the planes of a tilted gantry are closer together, by the cosine.
+    """
+    location, tilt = read_number(dataset, "SliceLocation"), read_number(dataset, "GantryDetectorTilt") or 0.0
+    if location is None or abs(tilt) > MAX_GANTRY_TILT_DEG:
+        return location
+    return location * math.cos(math.radians(tilt))
 
 
 def split_name(name: str) -> list[tuple[str, str, str]]:

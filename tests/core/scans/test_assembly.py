@@ -78,6 +78,13 @@ def test_missing_slices_make_a_study_incomplete() -> None:
     ] == gaps
 
 
+def test_locations_of_a_tilted_gantry_are_along_the_table() -> None:
+    """The planes are closer together than their locations, by the cosine of the tilt."""
+    tags = [{"z": None, "SliceLocation": 5.0 * index, "GantryDetectorTilt": 30} for index in (0, 1, 2, 4, 5)]
+    (scan,) = sort_files(*(write_dicom(render_hu(place), **tag) for place, tag in enumerate(tags)))
+    assert (f"{INCOMPLETE}slices are missing (8.7 mm between slices 3 and 4).",) == scan.incomplete
+
+
 def test_skipped_numbers_tell_of_missing_slices() -> None:
     """A skipped number tells of a gap where thickness changes, and of one slice in two if they are thin."""
     changing = [
