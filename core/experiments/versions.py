@@ -96,7 +96,7 @@ def succeed(successor: Experiment, earlier: Experiment, row: Mapping[str, Any]) 
 def _check_question(successor: Experiment, earlier: Experiment) -> None:
     if successor.name == earlier.name:
         raise ExperimentError(
-            f'"{earlier.name}" cannot take its own place', remedy="train the new networks under another name"
+            f'"{earlier.name}" cannot succeed itself', remedy="train the new networks under another name"
         )
     questions = [
         (one.card["protocol"]["labels"], one.card.get("finding", {}).get("key"), one.classes)
