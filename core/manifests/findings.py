@@ -37,8 +37,8 @@ _FINDINGS = (
         "ischemia",
         "ischemic lesion",
         ("No ischemic lesion", "Ischemic lesion"),
-        "A slice counts as positive if a radiologist saw brain tissue on it that a lack of blood had "
-        "damaged. Damage that is too early to show on CT without contrast does not count.",
+        "A slice counts if a radiologist saw on it brain that is damaged by a lack of blood; damage too "
+        "early to show on CT without contrast does not count.",
         "These networks look for ischemic lesions alone: they do not tell whether there is a hemorrhage.",
     ),
 )
