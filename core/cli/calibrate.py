@@ -30,8 +30,8 @@ def calibrate(
             "--try",
             metavar="N",
             min=1,
-            help="Store no calibration. Measure on the kept part what calibrations fitted to N patients of "
-            "the rest would change (N slices where patients are unknown).",
+            help="Store no calibration. Fit calibrations to N patients (N slices, if patients are unknown) "
+            "outside the part kept aside, and measure on this part what they change.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -118,7 +118,7 @@ def _print_gaps(details: Mapping[str, Any]) -> None:
     for framework, reasons in details["without"].items():
         for part, reason in reasons.items():
             what = (
-                "keeps the card's recalibration"
+                "keeps the model card's recalibration"
                 if part == "calibration"
                 else "gives studies no verdict at this site"
             )

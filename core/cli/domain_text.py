@@ -43,7 +43,9 @@ def print_domain(record: Mapping[str, Any]) -> None:
         rows.append(
             [f"median probability, {name}", *(_median(one[side]["quantiles"]) for side in ("there", "home"))]
         )
-        rows.append([f"scores higher than one at home, {name}", as_figure(one["higher_there"]), "0.500"])
+        rows.append(
+            [f"chance to score higher than a slice at home, {name}", as_figure(one["higher_there"]), "0.500"]
+        )
     print_table(["share of the slices", "there", "at home"], rows)
     _print_groups(record["groups"])
     for note in record["notes"]:

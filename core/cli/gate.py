@@ -47,8 +47,8 @@ def gate(
         bool,
         typer.Option(
             "--kept-aside",
-            help="Record that these images were not used to set the limits of the gate. Of public sets, only "
-            "the slices that are kept aside are counted, which are left out otherwise.",
+            help="Record that these images did not set the limits of the input check. Of public sets, count "
+            "only the slices kept aside. Without this option, these slices are left out.",
         ),
     ] = False,
     what: Annotated[

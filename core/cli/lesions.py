@@ -84,7 +84,7 @@ def localise(name: Name, manifests: Manifests, as_json: AsJson = False) -> None:
 
 
 def shortcut(name: Name, manifests: Manifests, as_json: AsJson = False) -> None:
-    """Measure whether the networks know the lesion or the hospital that a slice comes from.
+    """Measure whether the networks recognize the hospital instead of the lesion.
 
     Takes minutes; needs slices of several sources, some with an outline. A slice of the experiment's own data
     is read by the network that did not learn from it. Replaces the experiment's shortcut.csv.

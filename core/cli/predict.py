@@ -51,7 +51,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="VALIDATION",
-            help="Decide with the site calibration of this validation, see `calibrate`. Default: the card's.",
+            help="Decide with the site calibration of this validation, see `calibrate`. Default: the "
+            "model card's.",
         ),
     ] = None,
     override_gate: Annotated[

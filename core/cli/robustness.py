@@ -44,7 +44,8 @@ def robustness(
     """Measure AUROC on altered slices (noise, rotation, ...), and store each slice's region and brightness.
 
     Takes minutes; needs the experiment's frameworks (PyTorch, TensorFlow). Replaces the experiment's tables
-    robustness.csv and properties.csv. If other slices count, thresholds of patients are chosen anew.
+    robustness.csv and properties.csv. If this changes which slices count in a
+    patient's score, the thresholds for patients are chosen again.
     """
     from core.datasets import index_dataset
     from core.experiments import add_files, check_writable

@@ -46,7 +46,7 @@ def validate(
     kept: Annotated[
         bool,
         typer.Option(
-            "--kept", help="Only the slices kept aside, as the validations of a shipped experiment."
+            "--kept", help="Read only the slices kept aside, as was done for the shipped validations."
         ),
     ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a validation of this name.")] = False,

@@ -73,14 +73,15 @@ def _list_rows(version: dict[str, Any]) -> list[list[str]]:
 def seeds(
     name: Name,
     others: Annotated[
-        list[str], typer.Argument(metavar="OTHER", help="Names of the same training with other seeds.")
+        list[str],
+        typer.Argument(metavar="OTHER", help="Experiments from the same training with other seeds."),
     ],
     as_json: AsJson = False,
 ) -> None:
     """Gather the results of the same training with several seeds: their mean, lowest and highest value.
 
-    Replaces the experiment's seeds.csv. Measure the others first as the experiment itself: `thresholds`,
-    `validate`, `localise`, `shortcut`.
+    Replaces the experiment's seeds.csv. First measure each of the others in the same way as the experiment:
+    `thresholds`, `validate`, `localise`, `shortcut`.
 
     With --json: {"schema": "seeds/1", "experiment", "figures": [the columns of seeds.csv but "seed" and
     "value", and "mean", "low", "high", "n"]}.

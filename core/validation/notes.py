@@ -58,9 +58,9 @@ def list_notes(experiment: Experiment, validation: Validation, read: pd.DataFram
     chose = [one["name"] for one in experiment.card.get("sources", {}).get("slice", {}).get("sources", ())]
     if is_default and validation.name in chose and (read["part"] != KEPT).any():
         yield (
-            "The card's thresholds were chosen with slices of this data set, among others: all but the kept "
-            "part. So sensitivity and specificity here are somewhat optimistic. The model card has, under "
-            "Decisions, those at thresholds chosen without this data set."
+            "The model card's thresholds were chosen with slices of this data set, among others: all but the "
+            "kept part. So sensitivity and specificity here are somewhat optimistic. The model card has, "
+            "under Decisions, those at thresholds chosen without this data set."
         )
     labeled = read[read["label"].notna()]
     unknown = int((labeled["patient"] == "").sum())
@@ -90,8 +90,8 @@ def describe_earlier(experiment: Experiment, validation: Validation) -> str:
     if version != experiment.version:
         return tell_change(version, experiment.version)
     return (
-        "Networks, preprocessing, input check or turning have changed since, or an older version of the "
-        "program stored it"
+        "The networks, the preprocessing, the input check or the step that turns pictures upright have "
+        "changed since, or an older version of the program stored it"
     )
 
 

@@ -182,7 +182,7 @@ def _select_rows(
         if rows.empty:
             raise DatasetError(
                 f'No slice of this data set is of the part "{part}"',
-                remedy="leave out the part, or give a manifest with the column 'part'"
+                remedy="read all slices (without --kept), or give a manifest with the column 'part'"
                 if part != _DEVELOPMENT
                 else "give slices that are not kept aside",
                 code="no_part",

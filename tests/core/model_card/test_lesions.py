@@ -67,7 +67,7 @@ def test_a_shortcut_is_told_with_its_meaning(models: Path) -> None:
     text = describe_shortcut(gather_facts(experiment, N_RESAMPLES))
     assert "Lesion covered: 2 of 2 comparisons with" in text
     assert "Away from the lesion: 0 of 2 comparisons with" in text
-    assert "the same score means less on scans of other hospitals" in text
+    assert "the same score means less in other hospitals" in text
 
 
 def test_both_are_sections_of_the_card(models: Path) -> None:

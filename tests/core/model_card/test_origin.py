@@ -116,6 +116,9 @@ def test_the_sources_of_a_manifest_are_named(facts: Facts) -> None:
     assert "The patients of 3 slices are unknown" in data
     assert "class folders" not in data
     labels = origin.describe_labels(facts)
-    assert "an empty label of hemorrhage is presumed absent: reports name bleedings" in labels
+    assert (
+        "where the label of hemorrhage is empty, the finding is presumed absent: reports name bleedings"
+        in labels
+    )
     assert "as the manifest gives it" in labels
     assert "gaps in the file numbers" not in labels
