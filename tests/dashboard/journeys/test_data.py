@@ -55,7 +55,7 @@ def test_from_nothing_to_the_control(page, address: str, data: Path) -> None:
     _name_folder(page, data)
     page.wait_for_function(_ALL_DRAWN)  # three pairs, and the three label findings
     page.get_by_role("button", name="Run the control on this data set").click()
-    said = page.get_by_role("heading", name="shuffled labels")
+    said = page.get_by_role("heading", name="with shuffled labels")
     said.wait_for()
     page.locator("table").wait_for()
     page.locator(".js-plotly-plot").nth(3).wait_for()
@@ -64,8 +64,8 @@ def test_from_nothing_to_the_control(page, address: str, data: Path) -> None:
     other = page.context.new_page()
     other.goto(page.url)
     _name_folder(other, data)
-    other.get_by_role("heading", name="shuffled labels").wait_for()
-    assert conclusion == other.get_by_role("heading", name="shuffled labels").inner_text()
+    other.get_by_role("heading", name="with shuffled labels").wait_for()
+    assert conclusion == other.get_by_role("heading", name="with shuffled labels").inner_text()
 
 
 def test_keeping_patients_apart_empties_the_leak(page, address: str, data: Path) -> None:
@@ -88,5 +88,5 @@ def test_leaving_while_the_control_runs_loses_nothing(page, address: str, data: 
     page.get_by_role("link", name="About").click()
     page.get_by_role("heading", name="About").wait_for()
     page.get_by_role("link", name="Data").click()
-    page.get_by_role("heading", name="shuffled labels").wait_for()
+    page.get_by_role("heading", name="with shuffled labels").wait_for()
     assert str(data) == page.get_by_role("textbox", name="Folder or manifest of the data set").input_value()
