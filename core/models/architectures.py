@@ -117,11 +117,12 @@ ARCHITECTURES: dict[str, Architecture] = {
             title="Evidence-map network that learns from outlines",
             summary="Made for findings that are outlined on every slice: like evidence, but each place of "
             "the map learns whether it is in an outline, and is compared with its mirror image.",
-            features=(*_EVIDENCE[:2], MirroredDifference(), *_EVIDENCE[2:]),
+            # The difference comes after the first convolution: before it, training takes half as long again.
+            features=(*_EVIDENCE[:-1], MirroredDifference(), _EVIDENCE[-1]),
             cell_weight=1.0,
             cell_positive_weight=3.0,
             slice_weight=0.0,
-            **_EVIDENCE_SETTINGS,
+            **{**_EVIDENCE_SETTINGS, "epochs": 8},
         ),
     )
 }
