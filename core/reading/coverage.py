@@ -17,16 +17,16 @@ MIN_COVERAGE_MM = 60.0
 def describe_coverage(findings: Sequence[SliceFinding], technical: Technical) -> list[str]:
     """Return a sentence if the counted slices of a study cover too little of the head, or [].
 
-    If none is counted, all are looked at. A single slice is no study. Without positions, the distance between
+    If none is counted, all are looked at. A single slice is no study. Without heights, the distance between
     slices stands for them; if this is unknown, too, nothing is said.
     """
     if len(findings) < 2 or technical.slice_spacing_mm is None:
         return []
     counted = [finding for finding in findings if finding.is_counted]
     chosen, words = (counted, "the slices that show brain") if counted else (findings, "the slices")
-    positions = [finding.position_mm for finding in chosen if finding.position_mm is not None]
+    heights = [finding.height_mm for finding in chosen if finding.height_mm is not None]
     between = (
-        np.ptp(positions) if len(positions) == len(chosen) else technical.slice_spacing_mm * (len(chosen) - 1)
+        np.ptp(heights) if len(heights) == len(chosen) else technical.slice_spacing_mm * (len(chosen) - 1)
     )
     covered = float(between) + technical.slice_spacing_mm
     if covered >= MIN_COVERAGE_MM:

@@ -60,7 +60,7 @@ class SliceFinding:
         index: number of the slice in its scan, from 0.
         models: one finding for each framework of the experiment, PyTorch first.
         warnings: sentences for the reader; those on the whole scan come first.
-        position_mm: position along the scan's axis, higher towards the head; None if unknown.
+        position_mm, height_mm: as for `core.scans.Slice`.
         gate: whether the slice is from a head CT, and whether it shows brain.
         familiarity: distance from training divided by the limit, see core.gate.familiarity; None if the
             reader does not measure it, or the experiment has no reference values.
@@ -72,6 +72,7 @@ class SliceFinding:
     models: dict[str, ModelFinding]
     warnings: tuple[str, ...]
     position_mm: float | None = None
+    height_mm: float | None = None
     gate: GateFinding = field(default_factory=lambda: GateFinding("read"))
     familiarity: float | None = None
     turned: int = 0

@@ -175,6 +175,7 @@ class Reader:
                     # A file with the same bytes already has a warning.
                     warnings=(*warnings, COPY) if copied and SEEN_IN_TRAINING not in warnings else warnings,
                     position_mm=scan.slices[index].position_mm,
+                    height_mm=scan.slices[index].height_mm,
                     gate=gates[row],
                     familiarity=away[row],
                     unfit=scan.unfit,

@@ -42,4 +42,4 @@ def _score(slices: Sequence[SliceFinding], rules: Mapping[str, StudyRule]) -> di
             for name, model in models.items()
         }
     probabilities = {name: [finding.models[name].probability for finding in slices] for name in rules}
-    return reach_verdicts(probabilities, counted, rules, [finding.position_mm for finding in slices])
+    return reach_verdicts(probabilities, counted, rules, [finding.height_mm for finding in slices])

@@ -68,7 +68,7 @@ def assemble_scan(row: Row, source: str, remarks: Sequence[str], n_lost: int = 0
     doubts += unsure
     # Hounsfield units were due, and turned out to be display gray.
     unfit += checked if unit != first.unit else ()
-    slices, blank = _select_usable(members, unit)
+    slices, blank = _select_usable(members, unit, row.order)
     hashes = sorted(piece.sha256 for piece in pieces)
     spacing = row.members[0].plane.spacing_mm
     are_known = all(piece.sides_known for piece in pieces)
@@ -166,7 +166,7 @@ def _check_values(
     return checked, settled.unit, settled.remarks, settled.doubts
 
 
-def _select_usable(members: Sequence[Member], unit: Unit) -> tuple[tuple[Slice, ...], list[str]]:
+def _select_usable(members: Sequence[Member], unit: Unit, order: Order) -> tuple[tuple[Slice, ...], list[str]]:
     """Leave out blank frames, and refuse a scan in which every frame is blank."""
     slices: list[Slice] = []
     blank: list[int] = []
@@ -176,7 +176,9 @@ def _select_usable(members: Sequence[Member], unit: Unit) -> tuple[tuple[Slice, 
             blank.append(index + 1)
             continue
         pixels.setflags(write=False)
-        slices.append(Slice(pixels, member.position))
+        # Locations that did not decide on the order may contradict it.
+        located = member.position is None and order not in (Order.NUMBER, Order.NAME)
+        slices.append(Slice(pixels, member.position, member.piece.location_mm if located else None))
     if not slices:
         raise ScanError(
             "The image is blank",

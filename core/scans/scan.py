@@ -30,10 +30,18 @@ class Slice:
             float32, or int16 for DICOM files with integer values, to halve the memory.
         position_mm: position along the scan's axis in patient coordinates, rising towards the head; None if
             the file does not give it.
+        location_mm: the slice location, along an axis of unknown origin and direction, where the file gives no
+            position; None if it gives neither.
     """
 
     pixels: NDArray[Any]
     position_mm: float | None = None
+    location_mm: float | None = None
+
+    @property
+    def height_mm(self) -> float | None:
+        """Return the position or, without one, the slice location: only differences mean something."""
+        return self.location_mm if self.position_mm is None else self.position_mm
 
 
 def to_gray(pixels: NDArray[Any], unit: Unit, window: Window = LEARNED) -> NDArray[np.float32]:

@@ -231,7 +231,7 @@ def _read_file(
         "gate": finding.gate.outcome,
         "reasons": " | ".join(finding.gate.reasons),
         "brain_visible": int(finding.gate.brain_visible),
-        "position_mm": finding.position_mm,
+        "position_mm": finding.height_mm,
         # Nine digits hold every float32 exactly.
         **{name: float(f"{model.raw_probability:.9g}") for name, model in finding.models.items()},
         "familiarity": None if finding.familiarity is None else round(finding.familiarity, 4),

@@ -45,6 +45,18 @@ def test_a_study_of_little_height_is_incomplete(
     assert short == any(f"cover {n * step_mm:.0f} mm" in reason for reason in findings.incomplete)
 
 
+def test_slice_locations_stand_for_positions(tiny: Experiment) -> None:
+    """The scores of a study are the same, whichever way its heights are given."""
+    scan = make_study(4, 5.0)
+    heights = [0.0, 2.5, 10.0, 40.0]
+    images = [render_head(0.1 + 0.2 * index) for index in range(4)]
+    placed, located, bare = (
+        Reader(tiny).read(replace(scan, slices=tuple(map(make, images, heights)))).verdicts["keras"].score
+        for make in (Slice, lambda pixels, mm: Slice(pixels, None, mm), lambda pixels, _: Slice(pixels))
+    )
+    assert placed == located != bare
+
+
 def test_without_geometry_the_height_is_not_judged(tiny: Experiment) -> None:
     """Distances between slices stand for missing positions; without them nothing is said."""
     reader = Reader(tiny)

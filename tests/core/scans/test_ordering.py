@@ -37,12 +37,14 @@ SEEDS = (3, 0, 4, 1, 5, 2)
     ],
 )
 def test_slices_are_in_order(tag, words: str) -> None:
-    """Position decides, else slice location, else instance number; what is not used is said."""
+    """Position decides, else slice location, else number; heights are given by what decided, if in mm."""
     (scan,) = sort_files(*(write_dicom(render_hu(seed), **tag(seed)) for seed in SEEDS))
     assert [0, 1, 2, 3, 4, 5] == find_seeds(scan)
     text = " ".join(scan.warnings)
     assert re.search(words, text) if words else () == scan.warnings
     assert (words == "") == (scan.slices[0].position_mm is not None)
+    located = words == "" or ("SliceLocation" in tag(1))
+    assert [5.0 * seed if located else None for seed in range(6)] == [s.height_mm for s in scan.slices]
 
 
 @pytest.mark.parametrize("number", [None, 1])
