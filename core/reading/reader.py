@@ -20,7 +20,7 @@ from core.reading.outcome import OVERRIDE_NOTE
 from core.reading.scan_verdicts import reach_scan_verdicts
 from core.reading.verdict import StudyRule, make_study_rules
 from core.scans import COLORED, OTHER_PART, Scan, Slice, to_gray
-from core.serving import BATCH_SIZE, Served, ServedModel
+from core.serving import BATCH_SIZE, Served, ServedModel, predict_together
 from core.system import map_parallel
 
 SEEN_IN_TRAINING = "The networks were trained or tuned on this file, so the result is too optimistic."
@@ -152,7 +152,7 @@ class Reader:
         # One slice after the other, to save memory.
         grays = (to_gray(scan.slices[index].pixels, scan.unit, recipe.window) for index in indices)
         images = np.stack([prepare(gray, recipe) for gray in grays])
-        served = {framework: model.predict(images) for framework, model in self._models.items()}
+        served = predict_together(self._models, images)
         features = {framework: answer.features for framework, answer in served.items()}
         known = self._familiarity
         away: list[float | None] = [None] * len(indices)

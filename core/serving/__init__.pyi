@@ -1,4 +1,5 @@
 from .file import (
+    name_backbone as name_backbone,
     shrink as shrink,
 )
 from .members import (
@@ -6,7 +7,10 @@ from .members import (
 )
 from .model import (
     BATCH_SIZE as BATCH_SIZE,
+    INPUT as INPUT,
+    MAPS as MAPS,
     MemberModel as MemberModel,
     Served as Served,
     ServedModel as ServedModel,
+    predict_together as predict_together,
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
+from core.serving.model import BACKBONE_PROPERTY, SHAPE_PROPERTY
 
 # For fewer numbers the extra Cast node costs more than it saves.
 _WORTHWHILE = 128
@@ -40,6 +43,14 @@ def shrink(path: Path) -> None:
     del graph.node[:]
     graph.node.extend(nodes)
     _shorten_names(graph)
+    onnx.save(model, path)
+
+
+def name_backbone(path: Path, name: str, image_shape: Sequence[int]) -> None:
+    """Write into an ONNX file which backbone's maps are its input, and the shape (h, w, c) of an image."""
+    model = onnx.load(path)
+    shape = " ".join(map(str, image_shape))
+    helper.set_model_props(model, {BACKBONE_PROPERTY: name, SHAPE_PROPERTY: shape})
     onnx.save(model, path)
 
 

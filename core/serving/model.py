@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from core.errors import ExperimentError
+from core.serving.backbone import load_backbone
 from core.serving.members import expose_members
+from core.serving.session import RUNTIME_ERRORS, open_session, quote_first_line
 from core.system import count_cores
 
 # Larger batches are no faster on a CPU and take more memory (32: 436 MB at the peak, 8: 241 MB).
 BATCH_SIZE = 8
 INPUT = "images"
+# The input of a network on a shared backbone; which one, and the shape of an image, are properties of the file.
+MAPS = "maps"
+BACKBONE_PROPERTY, SHAPE_PROPERTY = "backbone", "image_shape"
 OUTPUTS = ("probability", "heat", "features")
-
-# ONNX Runtime has no common base class for its errors.
-_RUNTIME_ERRORS = (
-    onnxruntime_errors.EPFail,
-    onnxruntime_errors.EngineError,
-    onnxruntime_errors.Fail,
-    onnxruntime_errors.InvalidArgument,
-    onnxruntime_errors.InvalidGraph,
-    onnxruntime_errors.InvalidProtobuf,
-    onnxruntime_errors.NoModel,
-    onnxruntime_errors.NoSuchFile,
-    onnxruntime_errors.NotFound,
-    onnxruntime_errors.NotImplemented,
-    onnxruntime_errors.RuntimeException,
-)
 
 
 class Served(NamedTuple):
@@ -53,8 +42,9 @@ class ServedModel:
     """A network in ONNX Runtime, on the CPU. One object may be used from several threads.
 
     Args:
-        path: a self-contained .onnx file, with the input "images" (n, h, w, c) float32 and the outputs
-            "probability" (n,) or (n, 1), "heat" (n, h', w') and "features" (n, d).
+        path: an .onnx file with the input "images" (n, h, w, c) float32, or "maps" (n, h', w', d) of the
+            backbone that its properties name, and the outputs "probability" (n,) or (n, 1), "heat"
+            (n, h', w') and "features" (n, d).
         n_threads: threads of one call; None: one per core, at most 4.
 
     Raises:
@@ -63,25 +53,17 @@ class ServedModel:
 
     def __init__(self, path: Path, *, n_threads: int | None = None) -> None:
         self.path = Path(path)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = n_threads or min(count_cores(), 4)
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Waiting threads sleep: two networks share the cores, and spinning threads would block each other.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # The arena never returns the memory of the largest batch, and a dashboard runs for days.
-        options.enable_cpu_mem_arena = False
+        n_threads = n_threads or min(count_cores(), 4)
         try:
-            self._session = onnxruntime.InferenceSession(
-                self._find_source(), sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        except (*_RUNTIME_ERRORS, OSError) as error:
+            self._session = open_session(self._find_source(), n_threads)
+        except (*RUNTIME_ERRORS, OSError) as error:
             raise ExperimentError(
                 f"The network {self._title} cannot be loaded",
-                found=_first_line(error),
+                found=quote_first_line(error),
                 remedy="get the experiment again, or train it again",
             ) from error
-        self.input_shape = self._read_input_shape()
+        self._backbone_name, self.input_shape = self._read_input()
+        self._backbone = load_backbone(self._backbone_name, n_threads) if self._backbone_name else None
 
     def predict(self, images: np.ndarray) -> Served:
         """Return the network's outputs for n images, computed in batches to bound the memory.
@@ -92,17 +74,7 @@ class ServedModel:
         Raises:
             ExperimentError: the images are not of this form, or the network's outputs are invalid.
         """
-        return self._predict(images, OUTPUTS)
-
-    def _predict(self, images: np.ndarray, outputs: tuple[str, str, str]) -> Served:
-        self._check_images(images)
-        parts = [
-            self._run(np.ascontiguousarray(images[start : start + BATCH_SIZE]), outputs)
-            for start in range(0, len(images), BATCH_SIZE)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        return Served(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+        return predict_together({"": self}, images)[""]
 
     def _find_source(self) -> Path | bytes:
         """Return the file, or the bytes to load in its place."""
@@ -112,25 +84,31 @@ class ServedModel:
     def _title(self) -> str:
         return f"{self.path.parent.name}/{self.path.name}"
 
-    def _read_input_shape(self) -> tuple[int, int, int]:
+    def _read_input(self) -> tuple[str, tuple[int, int, int]]:
+        """Return the name of the backbone, "" for none, and the shape of an image."""
         inputs = {value.name: value for value in self._session.get_inputs()}
         outputs = [value.name for value in self._session.get_outputs()]
-        shape = inputs[INPUT].shape if list(inputs) == [INPUT] else []
-        sizes = tuple(size for size in shape[1:] if isinstance(size, int))
+        (name,) = inputs if len(inputs) == 1 else ("",)
+        properties = self._session.get_modelmeta().custom_metadata_map if name == MAPS else {}
+        shape = inputs[name].shape if name in (INPUT, MAPS) else []
+        sizes: Sequence[object] = shape[1:]
+        if name == MAPS:
+            sizes = [int(size) for size in properties.get(SHAPE_PROPERTY, "").split() if size.isdecimal()]
+        whole = [size for size in sizes if isinstance(size, int) and size > 0]
         if (
             len(shape) != 4
-            or len(sizes) != 3
+            or len(whole) != 3
             or isinstance(shape[0], int)
-            or inputs[INPUT].type != "tensor(float)"
+            or inputs[name].type != "tensor(float)"
             or not set(OUTPUTS) <= set(outputs)
         ):
             listed = ", ".join(f"{value.name} {value.shape}" for value in inputs.values())
             raise ExperimentError(
-                f'The network {self._title} does not have the input "{INPUT}" (n, h, w, c) float32 and the '
-                f"outputs {', '.join(OUTPUTS)}",
+                f'The network {self._title} does not have the input "{INPUT}" (n, h, w, c) float32, or "{MAPS}" '
+                f"of a backbone, and the outputs {', '.join(OUTPUTS)}",
                 found=f"inputs {listed}; outputs {', '.join(outputs)}",
             )
-        return sizes[0], sizes[1], sizes[2]
+        return properties.get(BACKBONE_PROPERTY, ""), (whole[0], whole[1], whole[2])
 
     def _check_images(self, images: np.ndarray) -> None:
         expected = ", ".join(str(size) for size in self.input_shape)
@@ -155,16 +133,19 @@ class ServedModel:
                 remedy=remedy,
             )
 
-    def _run(self, images: np.ndarray, outputs: tuple[str, str, str]) -> Served:
+    def _run(self, inputs: np.ndarray, outputs: tuple[str, str, str] = OUTPUTS) -> Served:
+        """Return these outputs for a batch of images, or of the backbone's maps of them."""
         try:
-            probability, heat, features = self._session.run(list(outputs), {INPUT: images})
-        except _RUNTIME_ERRORS as error:
+            probability, heat, features = self._session.run(
+                list(outputs), {MAPS if self._backbone else INPUT: inputs}
+            )
+        except RUNTIME_ERRORS as error:
             raise ExperimentError(
                 f"The network {self._title} could not be run",
-                found=_first_line(error),
+                found=quote_first_line(error),
                 remedy="get the experiment again, or train it again",
             ) from error
-        n = len(images)
+        n = len(inputs)
         if (
             probability.size != n
             or heat.ndim != 3
@@ -210,7 +191,10 @@ class MemberModel(ServedModel):
         Args:
             member: the number of its fold, from 0.
         """
-        served = self._predict(images, (*self._members[member], OUTPUTS[2]))
+        self._check_images(images)
+        outputs = (*self._members[member], OUTPUTS[2])
+        embed = self._backbone.embed if self._backbone else np.asarray
+        served = _join([self._run(embed(batch), outputs) for batch in _split(images)])
         width = served.features.shape[1] // self._n_members
         return served._replace(features=served.features[:, member * width : (member + 1) * width])
 
@@ -227,6 +211,30 @@ class MemberModel(ServedModel):
         return exposed
 
 
-def _first_line(error: BaseException) -> str:
-    """Return the first line of ONNX Runtime's message, at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def predict_together(models: Mapping[str, ServedModel], images: np.ndarray) -> dict[str, Served]:
+    """Return the outputs of several networks for n images; a backbone that they share runs once.
+
+    Args:
+        models: the networks by any name, for images of one shape.
+        images: see `ServedModel.predict`. Errors too.
+    """
+    for model in models.values():
+        model._check_images(images)
+    backbones = {model._backbone_name: model._backbone for model in models.values() if model._backbone}
+    parts: dict[str, list[Served]] = {name: [] for name in models}
+    for batch in _split(images):
+        inputs = {name: backbone.embed(batch) for name, backbone in backbones.items()}
+        for name, model in models.items():
+            parts[name].append(model._run(inputs.get(model._backbone_name, batch)))
+    return {name: _join(own) for name, own in parts.items()}
+
+
+def _split(images: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(images), BATCH_SIZE):
+        yield np.ascontiguousarray(images[start : start + BATCH_SIZE])
+
+
+def _join(parts: Sequence[Served]) -> Served:
+    if len(parts) == 1:
+        return parts[0]
+    return Served(*(np.concatenate(values) for values in zip(*parts, strict=True)))
