@@ -208,7 +208,9 @@ def export_backbone(backbone: Backbone, path: Path) -> None:
     sides = {1 + axis: backbone.stride * torch.export.Dim(f"side_{axis}", min=1, max=256) for axis in (0, 1)}
     served = _Channels(FrozenLayers(backbone)).eval()
     with write_aside(path) as aside:
-        _export(served, torch.zeros(2, 4 * backbone.stride, 6 * backbone.stride, 1), aside, INPUT, [MAPS], sides)
+        _export(
+            served, torch.zeros(2, 4 * backbone.stride, 6 * backbone.stride, 1), aside, INPUT, [MAPS], sides
+        )
 
 
 def _export(

@@ -30,6 +30,7 @@ _WORDS = {
     "not_judged": "Not judged",
 }
 OVERRIDE_NOTE = "This does not look like a head CT. It was opened at the user's request, and is not judged."
+REFUSED_NOTE = "To these networks this does not look like a head CT."
 NO_BRAIN = "No brain is visible."
 UNFINISHED = "The study is still being read."
 UNUSABLE = "No slice can be judged: every slice shows no brain, or was refused by the input check."

@@ -9,24 +9,23 @@ from functools import cached_property
 
 import numpy as np
 
-from core.errors import ExperimentError, ScanError
+from core.errors import ExperimentError
 from core.experiments import Experiment
-from core.gate import GateFinding, judge, judge_features, judge_hu, turn_upright
+from core.gate import GateFinding, judge_features, turn_upright
 from core.imaging import Recipe, prepare
 from core.reading.coverage import describe_coverage
 from core.reading.decision import Rule, Site, check_site, make_rules, name_decider
 from core.reading.findings import Findings, ModelFinding, SliceFinding
-from core.reading.outcome import OVERRIDE_NOTE
+from core.reading.input_check import check_refusals, is_refused, judge_scan
+from core.reading.outcome import OVERRIDE_NOTE, REFUSED_NOTE
 from core.reading.scan_verdicts import reach_scan_verdicts
 from core.reading.verdict import StudyRule, make_study_rules
-from core.scans import COLORED, OTHER_PART, Scan, Slice, to_gray
+from core.scans import Scan, to_gray
 from core.serving import BATCH_SIZE, Served, ServedModel, predict_together
 from core.system import map_parallel
 
 SEEN_IN_TRAINING = "The networks were trained or tuned on this file, so the result is too optimistic."
 COPY = "The networks were trained or tuned on a slice that looks the same, so the result is too optimistic."
-# Modalities of CT and of pictures of it (secondary capture, other); many files name none.
-_PICTURES_OF_CT = ("", "CT", "SC", "OT", "other")
 
 
 class Reader:
@@ -96,72 +95,34 @@ class Reader:
                 only the networks' features show it, `on_slices` has been called before.
             ExperimentError: a network failed, or an operating point is for an unknown framework.
         """
-        rules = make_rules(self.experiment, operating_points or {}, self.site)
-        scan, turned, doubt = turn_upright(scan)
-        told = (doubt, SEEN_IN_TRAINING if scan.sha256 in self._seen else "")
-        warnings = (*scan.warnings, *filter(None, told))
-        gates = judge_scan(scan, self.experiment.recipe)
-        # A scan refused by its pictures alone never reaches a network.
-        if not override_gate:
-            _check_refusals(gates)
-        batches = [
-            range(len(scan.slices))[start : start + BATCH_SIZE]
-            for start in range(0, len(scan.slices), BATCH_SIZE)
-        ]
-        findings: list[SliceFinding] = []
-        for batch in map_parallel(
-            lambda batch: self._read_batch(scan, batch, gates, rules, warnings, turned), batches
-        ):
-            findings += batch
-            if on_slices:
-                on_slices(batch)
-        gates = [finding.gate for finding in findings]
-        if not override_gate:
-            _check_refusals(gates)
-        if overridden := _is_refused(gates):
-            findings = [replace(one, unfit=(*one.unfit, OVERRIDE_NOTE)) for one in findings]
-        short = [] if scan.incomplete else describe_coverage(findings, scan.technical)
-        if short:
-            findings = [replace(finding, warnings=(*short, *finding.warnings)) for finding in findings]
-        incomplete = (*scan.incomplete, *short)
-        rules_of_study = self._study_rules if len(findings) > 1 else {}
-        read = Findings(
-            scan.source,
-            scan.sha256,
-            self.experiment.name,
-            tuple(findings),
-            overridden=overridden,
-            technical=scan.technical,
-            decided_by=name_decider(self.site),
-            incomplete=incomplete,
-            doubts=scan.doubts,
-            unfit=scan.unfit,
-        )
-        return replace(read, verdicts=reach_scan_verdicts(read, rules_of_study))
+        (findings,) = read_together(
+            [self], scan, {self.experiment.name: operating_points or {}}, override_gate=override_gate,
+            on_slices=None if on_slices is None else lambda batches: on_slices(batches[0]),
+        )  # fmt: skip
+        return findings
 
-    def _read_batch(
+    def _interpret(
         self,
         scan: Scan,
         indices: range,
+        images: np.ndarray,
+        served: Mapping[str, Served],
         gates: Sequence[GateFinding],
         rules: Mapping[str, Rule],
-        warnings: tuple[str, ...],
         turned: int,
+        warnings: tuple[str, ...],
     ) -> list[SliceFinding]:
-        recipe = self.experiment.recipe
-        # One slice after the other, to save memory.
-        grays = (to_gray(scan.slices[index].pixels, scan.unit, recipe.window) for index in indices)
-        images = np.stack([prepare(gray, recipe) for gray in grays])
-        served = predict_together(self._models, images)
+        """Return the findings on a batch of slices, from the networks' outputs."""
         features = {framework: answer.features for framework, answer in served.items()}
         known = self._familiarity
         away: list[float | None] = [None] * len(indices)
         if known and self._measures_familiarity:
             away = (known.distances(features) / known.limit).tolist()
-        gates = [gates[index] for index in indices]
         if known and known.head_ct:
             scores = known.head_ct.scores(features).tolist()
             gates = [judge_features(gate, score) for gate, score in zip(gates, scores, strict=True)]
+        if scan.sha256 in self._seen:
+            warnings = (*warnings, SEEN_IN_TRAINING)
         findings = []
         for row, index in enumerate(indices):
             copied = known is not None and known.is_copy(images[row])
@@ -185,6 +146,32 @@ class Reader:
             )
         return findings
 
+    def _conclude(self, scan: Scan, slices: Sequence[SliceFinding], *, override_gate: bool) -> Findings:
+        """Return the findings on a scan whose slices have been read."""
+        unfit = scan.unfit
+        refused = is_refused([finding.gate for finding in slices])
+        if refused:
+            note = OVERRIDE_NOTE if override_gate else REFUSED_NOTE
+            slices = [replace(one, unfit=(*one.unfit, note)) for one in slices]
+            unfit = unfit if override_gate else (*unfit, note)
+        short = [] if scan.incomplete else describe_coverage(slices, scan.technical)
+        if short:
+            slices = [replace(finding, warnings=(*short, *finding.warnings)) for finding in slices]
+        read = Findings(
+            scan.source,
+            scan.sha256,
+            self.experiment.name,
+            tuple(slices),
+            overridden=refused and override_gate,
+            technical=scan.technical,
+            decided_by=name_decider(self.site),
+            incomplete=(*scan.incomplete, *short),
+            doubts=scan.doubts,
+            unfit=unfit,
+        )
+        rules_of_study = self._study_rules if len(slices) > 1 else {}
+        return replace(read, verdicts=reach_scan_verdicts(read, rules_of_study))
+
     @cached_property
     def _study_rules(self) -> dict[str, StudyRule]:
         return make_study_rules(self.experiment, self.site)
@@ -201,42 +188,77 @@ class Reader:
         )
 
 
-def judge_scan(scan: Scan, recipe: Recipe) -> list[GateFinding]:
-    """Return the gate's finding on each slice, from its picture and header, before any network reads it."""
-    colored, spacing = COLORED in scan.warnings, scan.technical.spacing_mm
+def read_together(
+    readers: Sequence[Reader],
+    scan: Scan,
+    operating_points: Mapping[str, Mapping[str, float]],
+    *,
+    override_gate: bool = False,
+    on_slices: Callable[[Sequence[Sequence[SliceFinding]]], None] | None = None,
+) -> list[Findings]:
+    """Read a scan with the networks of several experiments; what they share is computed once.
 
-    def look(piece: Slice) -> GateFinding:
-        gray = to_gray(piece.pixels, scan.unit, recipe.window)
-        if scan.unit == "hu":
-            return judge_hu(gray, piece.pixels, spacing)
-        return judge(gray, colored=colored)
+    Experiments with the same recipe share the prepared images, and those on one backbone its run. Each has
+    its own input check; where only some of them refuse the scan, their findings on it are not judged.
 
-    found = list(map_parallel(look, scan.slices))
-    if OTHER_PART in scan.warnings:
-        # This entry is often left over from the previous patient, so it is only a warning.
-        found = [_warn(one, OTHER_PART) for one in found]
-    modality = scan.technical.modality
-    if modality in _PICTURES_OF_CT:
+    Args:
+        readers: one for each experiment.
+        operating_points: name of an experiment -> its operating points, as for `Reader.read`.
+        scan, override_gate: as for `Reader.read`.
+        on_slices: called with each batch of slices in order: the findings of each reader.
+
+    Returns:
+        The findings of each reader. Errors as `Reader.read`.
+    """
+    rules = [
+        make_rules(one.experiment, operating_points.get(one.experiment.name, {}), one.site) for one in readers
+    ]
+    scan, turned, doubt = turn_upright(scan)
+    warnings = (*scan.warnings, doubt) if doubt else scan.warnings
+    recipes = list(dict.fromkeys(one.experiment.recipe for one in readers))
+    gates = {recipe: judge_scan(scan, recipe) for recipe in recipes}
+    # A scan refused by its pictures alone never reaches a network.
+    if not override_gate:
+        check_refusals(list(gates.values()))
+
+    def read_batch(indices: range) -> list[list[SliceFinding]]:
+        images = {recipe: _prepare_batch(scan, indices, recipe) for recipe in recipes}
+        served: dict[tuple[int, str], Served] = {}
+        for recipe in recipes:
+            models = {
+                (place, framework): model
+                for place, one in enumerate(readers)
+                if one.experiment.recipe == recipe
+                for framework, model in one._models.items()
+            }
+            served |= predict_together(models, images[recipe])
+        found = []
+        for place, one in enumerate(readers):
+            recipe = one.experiment.recipe
+            own = {framework: served[place, framework] for framework in one._models}
+            judged = gates[recipe][indices.start : indices.stop]
+            found.append(
+                one._interpret(scan, indices, images[recipe], own, judged, rules[place], turned, warnings)
+            )
         return found
-    reason = f"The file says that this is {modality}, not CT."
-    return [replace(one, outcome="refuse", reasons=(reason, *one.reasons), odd=True) for one in found]
+
+    n_slices = len(scan.slices)
+    batches = [range(start, min(start + BATCH_SIZE, n_slices)) for start in range(0, n_slices, BATCH_SIZE)]
+    slices: list[list[SliceFinding]] = [[] for _ in readers]
+    for batch in map_parallel(read_batch, batches):
+        for own, new in zip(slices, batch, strict=True):
+            own += new
+        if on_slices:
+            on_slices(batch)
+    if not override_gate:
+        check_refusals([[finding.gate for finding in own] for own in slices])
+    return [
+        one._conclude(scan, own, override_gate=override_gate)
+        for one, own in zip(readers, slices, strict=True)
+    ]
 
 
-def _warn(found: GateFinding, reason: str) -> GateFinding:
-    outcome = "warn" if found.outcome == "read" else found.outcome
-    return replace(found, outcome=outcome, reasons=(*found.reasons, reason), odd=True)
-
-
-def _is_refused(gates: Sequence[GateFinding]) -> bool:
-    return 2 * sum(gate.outcome == "refuse" for gate in gates) > len(gates)
-
-
-def _check_refusals(gates: Sequence[GateFinding]) -> None:
-    if _is_refused(gates):
-        reasons = next(gate.reasons for gate in gates if gate.outcome == "refuse")
-        raise ScanError(
-            "This does not look like a head CT",
-            found=reasons[0].removesuffix("."),
-            remedy="give axial head CT in a brain window, or read it anyway (in a terminal: --override-gate)",
-            code="not_head_ct",
-        )
+def _prepare_batch(scan: Scan, indices: range, recipe: Recipe) -> np.ndarray:
+    # One slice after the other, to save memory.
+    grays = (to_gray(scan.slices[index].pixels, scan.unit, recipe.window) for index in indices)
+    return np.stack([prepare(gray, recipe) for gray in grays])

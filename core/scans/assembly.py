@@ -166,7 +166,9 @@ def _check_values(
     return checked, settled.unit, settled.remarks, settled.doubts
 
 
-def _select_usable(members: Sequence[Member], unit: Unit, order: Order) -> tuple[tuple[Slice, ...], list[str]]:
+def _select_usable(
+    members: Sequence[Member], unit: Unit, order: Order
+) -> tuple[tuple[Slice, ...], list[str]]:
     """Leave out blank frames, and refuse a scan in which every frame is blank."""
     slices: list[Slice] = []
     blank: list[int] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ INPUT = "images"
 # The input of a network on a shared backbone; which one, and the shape of an image, are properties of the file.
 MAPS = "maps"
 BACKBONE_PROPERTY, SHAPE_PROPERTY = "backbone", "image_shape"
+K = TypeVar("K")
 OUTPUTS = ("probability", "heat", "features")
 
 
@@ -211,7 +212,7 @@ class MemberModel(ServedModel):
         return exposed
 
 
-def predict_together(models: Mapping[str, ServedModel], images: np.ndarray) -> dict[str, Served]:
+def predict_together(models: Mapping[K, ServedModel], images: np.ndarray) -> dict[K, Served]:
     """Return the outputs of several networks for n images; a backbone that they share runs once.
 
     Args:
@@ -221,7 +222,7 @@ def predict_together(models: Mapping[str, ServedModel], images: np.ndarray) -> d
     for model in models.values():
         model._check_images(images)
     backbones = {model._backbone_name: model._backbone for model in models.values() if model._backbone}
-    parts: dict[str, list[Served]] = {name: [] for name in models}
+    parts: dict[K, list[Served]] = {name: [] for name in models}
     for batch in _split(images):
         inputs = {name: backbone.embed(batch) for name, backbone in backbones.items()}
         for name, model in models.items():
