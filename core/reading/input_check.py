@@ -1,4 +1,4 @@
-"""The input check on a whole scan: is each slice of a head CT, and is the scan refused?"""
+"""The input check on a whole scan: whether each slice is of a head CT, and whether the scan is refused."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class Slice:
             float32, or int16 for DICOM files with integer values, to halve the memory.
         position_mm: position along the scan's axis in patient coordinates, rising towards the head; None if
             the file does not give it.
-        location_mm: the slice location, along an axis of unknown origin and direction, where the file gives no
-            position; None if it gives neither.
+        location_mm: the slice location, along an axis of unknown origin and direction, where the file gives
+            no position; None if it gives neither.
     """
 
     pixels: NDArray[Any]

@@ -16,7 +16,7 @@ _IMAGES, _MAPS = "images", "maps"
 
 
 class BackboneFile(NamedTuple):
-    """An ONNX file with the input "images" (n, h, w, c) and the output "maps" (n, h', w', d); and its hash."""
+    """An ONNX file with the input "images" (n, h, w, c), the output "maps" (n, h', w', d), and its hash."""
 
     path: Path
     sha256: str

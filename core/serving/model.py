@@ -17,7 +17,7 @@ from core.system import count_cores
 # Larger batches are no faster on a CPU and take more memory (32: 436 MB at the peak, 8: 241 MB).
 BATCH_SIZE = 8
 INPUT = "images"
-# The input of a network on a shared backbone; which one, and the shape of an image, are properties of the file.
+# The input of a network on a backbone. Which one, and the shape of an image, are properties of the file.
 MAPS = "maps"
 BACKBONE_PROPERTY, SHAPE_PROPERTY = "backbone", "image_shape"
 K = TypeVar("K")
@@ -105,8 +105,8 @@ class ServedModel:
         ):
             listed = ", ".join(f"{value.name} {value.shape}" for value in inputs.values())
             raise ExperimentError(
-                f'The network {self._title} does not have the input "{INPUT}" (n, h, w, c) float32, or "{MAPS}" '
-                f"of a backbone, and the outputs {', '.join(OUTPUTS)}",
+                f'The network {self._title} does not have the input "{INPUT}" (n, h, w, c) float32, or '
+                f'"{MAPS}" of a backbone, and the outputs {", ".join(OUTPUTS)}',
                 found=f"inputs {listed}; outputs {', '.join(outputs)}",
             )
         return properties.get(BACKBONE_PROPERTY, ""), (whole[0], whole[1], whole[2])

@@ -29,7 +29,7 @@ predictions.csv, a row for each slice that was read, in the order of the data se
     gate         read, warn or refuse; the networks read every slice
     reasons      the gate's sentences, joined by " | "
     brain_visible    1 or 0
-    position_mm  along the head: position or slice location in the file; empty if unknown (older tables lack the column)
+    position_mm  along the head: the file's position or slice location; empty if unknown; older tables lack it
     FRAMEWORK    raw probability of the positive class, for each framework
     familiarity  distance from training divided by its limit; empty if there are no reference values
     sha256       of the slice's file

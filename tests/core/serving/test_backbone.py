@@ -79,7 +79,7 @@ def test_a_single_network_of_a_mean_is_read_through_the_backbone(tmp_path: Path,
 
 def test_an_unknown_backbone_is_named(tmp_path: Path) -> None:
     """The error names the backbone that the file asks for, and those that there are."""
-    with pytest.raises(ExperimentError, match="needs the backbone 'resnet'.*efficientnet-lite0"):
+    with pytest.raises(ExperimentError, match=r"needs the backbone 'resnet'.*efficientnet-lite0"):
         ServedModel(write_heads(tmp_path / "model.onnx", "resnet"))
 
 
