@@ -12,7 +12,7 @@ TORCH_INDEX ?=
 ALONE := tests/benchmarks tests/dashboard/journeys/test_corpus.py
 SEED ?= 0
 TRAIN = $(BIN)/python -m core train --dataset build/hospitals.csv --seed $(SEED) --keep-maps --resume
-SHIPPED := seed-random-split folder-by-patient hemorrhage-by-patient
+SHIPPED := seed-random-split folder-by-patient hemorrhage-by-patient ischemia-by-study
 
 # The folder of the four public sets, under the names of docs/data.md.
 DATA ?= data

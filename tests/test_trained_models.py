@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from core.evaluation import evaluate_experiment, evaluate_source
 from core.experiments import (
     CARD_NAME,
+    DEFAULT_NAME,
     SHIPPED,
     Experiment,
     find_published_source,
@@ -133,7 +134,7 @@ def test_the_famous_number_is_reproduced() -> None:
 
 def test_the_honest_model_is_what_we_promise() -> None:
     """On the published set, patients apart, both networks reach the figures that we set out for."""
-    experiment = read_experiment(ROOT / SHIPPED[2])
+    experiment = read_experiment(ROOT / DEFAULT_NAME)
     models = evaluate_source(experiment, find_published_source(experiment), n_resamples=100)["models"]
     assert {"pytorch", "keras"} == set(models)
     for levels in models.values():
@@ -166,7 +167,7 @@ def test_framing_hardly_changes_a_reading() -> None:
     """Slices of the data set, half with hemorrhage, padded, rescaled, shifted, bordered or as RGB PNG: at the
     median of each change probability differs by at most 0.05, one decision in ten changes at most, and most
     are named as copies of what the networks were made from."""
-    experiment = read_experiment(ROOT / SHIPPED[2])
+    experiment = read_experiment(ROOT / DEFAULT_NAME)
     reader, slices = Reader(experiment), experiment.slices()
     slices = slices[slices["source"] == find_published_source(experiment)]
     files = [file for label in (0, 1) for file in slices["file"][slices["label"] == label][::50][:6]]

@@ -18,7 +18,7 @@ DEFAULT_NAME = "hemorrhage-by-patient"
 # This variable names another default, for example on a server with its own experiment.
 DEFAULT_VARIABLE = "STROKE_CT_EXPERIMENT"
 # The experiments that come with the program.
-SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME)
+SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME, "ischemia-by-study")
 
 
 def models_root() -> Path:
