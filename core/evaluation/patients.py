@@ -37,8 +37,8 @@ PATIENT_SCORE = (
 SCORE_DETAIL = (
     f"If slices that together span {SPAN_MM:.0f} mm of height have the same probability and all others are "
     "near 0, the score is this probability; if they span less it is lower, if more, higher. Where positions "
-    f"are unknown, each slice counts {ASSUMED_SPACING_MM:.0f} mm, so a study of more and thinner slices scores "
-    "higher."
+    f"are unknown, each slice counts {ASSUMED_SPACING_MM:.0f} mm, so a study of more and thinner slices "
+    "scores higher."
 )
 
 
