@@ -104,8 +104,8 @@ def _conclude(table: pd.DataFrame) -> str:
             f"**Not the lesion alone.** Without the lesion, AUROC is still {rule} in comparisons with other "
             f"sources, counted for each network ({told}). There, the score comes partly from the look of the "
             "source's pictures, or from a part of the finding outside the outline. Compare the rows “same "
-            "source”: the hospital cannot help there, so if they are high too, the reason is the part outside "
-            "the outline, or what the lesion does to the rest of the brain."
+            "source”: the hospital cannot help there, so if they are high too, the reason is the part "
+            "outside the outline, or what the lesion does to the rest of the brain."
         )
     if not any(n for _, _, n in covered):
         return (
