@@ -85,7 +85,7 @@ def select_rows(
     entries = [{"fold": fold, "slope": fit.slope, "intercept": fit.intercept} for fold, fit in found.items()]
     fitted = {
         "method": "platt",
-        "fitted_on": "the test patients of the other folds for each fold",
+        "fitted_on": "the test patients of the other folds",
         "folds": entries,
     }
     return Rows(y_true, scored, score, names, probability, "", fitted)

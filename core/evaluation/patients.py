@@ -35,10 +35,10 @@ PATIENT_SCORE = (
     "thickness of head that it represents"
 )
 SCORE_DETAIL = (
-    f"If slices over {SPAN_MM:.0f} mm of height have the same probability and all others are near 0, the "
-    "score is this probability; over less height it is lower, over more it is higher. Where positions are "
-    f"unknown, each slice counts {ASSUMED_SPACING_MM:.0f} mm, so a study of more and thinner slices scores "
-    "higher."
+    f"If slices that together span {SPAN_MM:.0f} mm of height have the same probability and all others are "
+    "near 0, the score is this probability; if they span less it is lower, if more, higher. Where positions "
+    f"are unknown, each slice counts {ASSUMED_SPACING_MM:.0f} mm, so a study of more and thinner slices "
+    "scores higher."
 )
 
 

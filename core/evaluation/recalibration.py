@@ -52,7 +52,7 @@ def fit_calibrations(
     if len(folds) > 1:
         source = tested
         others = {fold: tested & (table["fold"] != fold).to_numpy() for fold in folds}
-        fitted_on = "the test slices of the other folds for each fold; for new scans, on those of all folds"
+        fitted_on = "the test slices of the other folds (for a fold), or of all folds (for new scans)"
     else:
         source = (table["part"] == "validation").to_numpy()
         others = dict.fromkeys(folds, source)

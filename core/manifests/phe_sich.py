@@ -19,13 +19,10 @@ from core.manifests.kept_aside import is_kept_aside
 from core.manifests.layouts import SLICES_NAME, Layout, Line, OnProgress, index_stems, read_flag, read_table
 
 NAME = "phe-sich"
-_REASON = (
-    "every patient has a hemorrhage, and a slice counts as without one if no edema is outlined in it: "
-    "a slice with bleeding but without edema counts as negative"
-)
+_REASON = "no edema is outlined on it; a slice with bleeding but without edema counts as negative"
 _ISCHEMIA_REASON = (
-    "the set was collected for hemorrhage, and nobody looked for ischemia; slices that show a hemorrhage are "
-    "left unknown, because edema and bleeding may look like a lesion or hide one"
+    "the set was collected for hemorrhage, and nobody looked for ischemia; slices that show a hemorrhage "
+    "count as unknown, because edema and bleeding may look like an infarct or hide one"
 )
 _SOURCE = Source(
     NAME,

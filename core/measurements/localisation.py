@@ -53,18 +53,20 @@ MEASURES = {
     "beside": Measure(
         "strongest place in or beside the lesion",
         True,
-        "the strongest cell is at least 30 % lesion, or touches such a cell",
+        "the strongest square of the heat map is at least 30 % lesion, or touches such a square",
     ),
     "widened": Measure(
         "strongest place in the widened outline",
         True,
-        "the middle of the strongest cell lies in the outline, widened by 4 % of the frame",
+        "the middle of the strongest square lies in the outline, widened by 4 % of the frame",
     ),
     "cells": Measure(
-        "lesion cells against other head cells, within a slice", False, "AUROC, averaged over slices"
+        "squares of the heat map on the lesion against the others of the head, within a slice",
+        False,
+        "AUROC, averaged over slices",
     ),
     "pooled": Measure(
-        "lesion cells against other head cells, all slices together",
+        "squares on the lesion against the others of the head, all slices together",
         False,
         "AUROC on the one scale on which heat maps are shown",
     ),

@@ -10,7 +10,7 @@ import pandas as pd
 from core.evaluation import recalibrate
 from core.experiments import Experiment
 from core.imaging import prepare
-from core.serving import MemberModel
+from core.serving import MemberModel, predict_together
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class HeldOutReader:
             ExperimentError: a network failed.
         """
         images = prepare(pixels, self.experiment.recipe)[None]
-        served = {name: model.predict_member(images, fold) for name, model in self._models.items()}
+        served = predict_together(self._models, images, member=fold)
         raw = {name: float(answer.probability[0]) for name, answer in served.items()}
         table = pd.DataFrame({"fold": [fold], **{name: [value] for name, value in raw.items()}})
         calibrated = recalibrate(table, self.experiment.card.get("calibration", {}))

@@ -134,7 +134,11 @@ class ServedModel:
                 remedy=remedy,
             )
 
-    def _run(self, inputs: np.ndarray, outputs: tuple[str, str, str] = OUTPUTS) -> Served:
+    def _answer(self, inputs: np.ndarray, member: int | None) -> Served:
+        """Return the outputs for a batch; `member` is for `MemberModel`."""
+        return self._run(inputs, OUTPUTS)
+
+    def _run(self, inputs: np.ndarray, outputs: tuple[str, str, str]) -> Served:
         """Return these outputs for a batch of images, or of the backbone's maps of them."""
         try:
             probability, heat, features = self._session.run(
@@ -192,10 +196,12 @@ class MemberModel(ServedModel):
         Args:
             member: the number of its fold, from 0.
         """
-        self._check_images(images)
-        outputs = (*self._members[member], OUTPUTS[2])
-        embed = self._backbone.embed if self._backbone else np.asarray
-        served = _join([self._run(embed(batch), outputs) for batch in _split(images)])
+        return predict_together({"": self}, images, member=member)[""]
+
+    def _answer(self, inputs: np.ndarray, member: int | None) -> Served:
+        if member is None:
+            return super()._answer(inputs, member)
+        served = self._run(inputs, (*self._members[member], OUTPUTS[2]))
         width = served.features.shape[1] // self._n_members
         return served._replace(features=served.features[:, member * width : (member + 1) * width])
 
@@ -212,12 +218,15 @@ class MemberModel(ServedModel):
         return exposed
 
 
-def predict_together(models: Mapping[K, ServedModel], images: np.ndarray) -> dict[K, Served]:
+def predict_together(
+    models: Mapping[K, ServedModel], images: np.ndarray, *, member: int | None = None
+) -> dict[K, Served]:
     """Return the outputs of several networks for n images; a backbone that they share runs once.
 
     Args:
         models: the networks by any name, for images of one shape.
         images: see `ServedModel.predict`. Errors too.
+        member: answer by this network of each mean, as `MemberModel.predict_member` does.
     """
     for model in models.values():
         model._check_images(images)
@@ -226,7 +235,7 @@ def predict_together(models: Mapping[K, ServedModel], images: np.ndarray) -> dic
     for batch in _split(images):
         inputs = {name: backbone.embed(batch) for name, backbone in backbones.items()}
         for name, model in models.items():
-            parts[name].append(model._run(inputs.get(model._backbone_name, batch)))
+            parts[name].append(model._answer(inputs.get(model._backbone_name, batch), member))
     return {name: _join(own) for name, own in parts.items()}
 
 

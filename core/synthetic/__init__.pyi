@@ -1,3 +1,6 @@
+from .phantom_lesions import (
+    Lesion as Lesion,
+)
 from .phantoms import (
     render_phantom as render_phantom,
     save_phantom as save_phantom,

@@ -201,7 +201,8 @@ def describe_served(n_folds: int, split: str) -> str:
     return (
         f"New scans are read by all {n_folds} networks together, one per fold: their probabilities are "
         f"averaged. The results are of single networks, each tested on its own fold, on {unseen} that it did "
-        "not see. The average was not tested, because every slice was used to train some of the networks."
+        "not see. The average cannot be tested on these slices, because each was used to train some of the "
+        "networks."
     )
 
 

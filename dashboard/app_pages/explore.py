@@ -41,7 +41,7 @@ def show_page() -> None:
     with second:
         thresholds = components.choose_thresholds(experiment)
     set_aside = third.toggle(
-        "Exclude slices that need review",
+        "Exclude slices too close to the threshold (need review)",
         help=components.REVIEW_HELP,
         **state.persist_widget("set_aside", False, lambda value: isinstance(value, bool)),
     )

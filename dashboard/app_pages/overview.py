@@ -11,7 +11,7 @@ from dashboard.shared import components, loaders, state
 
 _TITLE = "Read brain CT with two networks, and know how far to trust them"
 _LEAD = (
-    "Two networks of the same design, one in PyTorch and one in Keras, trained and tested on the same "
+    "Two networks of the same design, one in PyTorch and one in Keras, with the same training and test "
     "slices. For research and teaching.  \n**Not a medical device:** not for clinical use."
 )
 

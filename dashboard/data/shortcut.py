@@ -97,17 +97,15 @@ def _name_other(row: Any, write: Callable[[str], str] = components.plain) -> str
 def _conclude(table: pd.DataFrame) -> str:
     """Return in words whether the networks know the hospital."""
     covered = [(CONTROLS[key].title, *count_controls(table, key)) for key in list(CONTROLS)[1:]]
-    told = "; ".join(
-        f"{title}: {n_known} of {n} comparisons with other sources" for title, n_known, n in covered
-    )
+    told = "; ".join(f"{title}: {n_known} of {n}" for title, n_known, n in covered)
     rule = f"above {LIMIT:.2f}, with an interval above 0.50"
     if any(n_known for _, n_known, _ in covered):
         return (
-            f"**Not the lesion alone.** Without the lesion, AUROC is still {rule} in some comparisons "
-            f"({told}). There, the score comes partly from the look of the source's pictures, or from a part "
-            "of the finding outside the outline. Compare the rows “same source”: the hospital cannot help "
-            "there, so if they are high too, the reason is the part outside the outline, or what the lesion "
-            "does to the rest of the brain."
+            f"**Not the lesion alone.** Without the lesion, AUROC is still {rule} in comparisons with other "
+            f"sources, counted for each network ({told}). There, the score comes partly from the look of the "
+            "source's pictures, or from a part of the finding outside the outline. Compare the rows “same "
+            "source”: the hospital cannot help there, so if they are high too, the reason is the part "
+            "outside the outline, or what the lesion does to the rest of the brain."
         )
     if not any(n for _, _, n in covered):
         return (

@@ -175,7 +175,8 @@ def _describe_reference(experiment: Experiment, reference: Reference) -> dict[st
         "sign": SIGNS["positive" if positive else "negative"],
     }
     if reference.file is None:
-        finding = "with a simulated hemorrhage" if positive else "without hemorrhage"
+        lesion = "ischemic lesion" if experiment.finding_key == "ischemia" else "hemorrhage"
+        finding = f"with a simulated {lesion}" if positive else f"without {lesion}"
         text = f"Synthetic slice {finding}: the data set is not on this machine."
         return described | {"title": "Phantom", "decision": "", "text": text}
     scores = ", ".join(f"{TITLES[name]} {value:.2f}" for name, value in reference.probabilities.items())

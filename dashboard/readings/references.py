@@ -12,7 +12,7 @@ from core.datasets import locate_slices, read_pixels, read_slice
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.imaging import to_frame
-from core.synthetic import render_phantom
+from core.synthetic import Lesion, render_phantom
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ class Reference:
     """A slice to compare with.
 
     Attributes:
-        label: 0 or 1; for a phantom, whether it contains a simulated hemorrhage.
+        label: 0 or 1; for a phantom, whether it contains a simulated lesion of the experiment's finding.
         picture: (512, 512) uint8, framed as the networks see it.
         file: name of the file in the data set; None for a phantom.
         probabilities: framework -> calibrated probability, out of sample; empty for a phantom.
@@ -60,7 +60,8 @@ def load_reference(experiment: Experiment, label: int, folder: Path | None) -> R
                 return Reference(label, to_gray(pixels), chosen["file"], probabilities)
     except StrokeError:
         pass  # `folder` holds no data set, or not this file
-    phantom = render_phantom(np.random.default_rng(_SEED), lesion=bool(label), size=_SIZE)
+    lesion: Lesion = "ischemia" if experiment.finding_key == "ischemia" else "hemorrhage"
+    phantom = render_phantom(np.random.default_rng(_SEED), lesion=lesion if label else False, size=_SIZE)
     return Reference(label, to_gray(phantom.pixels))
 
 

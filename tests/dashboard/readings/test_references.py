@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,17 @@ def test_without_the_data_set_it_is_a_phantom(models: Path, tmp_path: Path) -> N
             reference = load_reference(experiment, label, folder)
             assert (label, None, {}) == (reference.label, reference.file, reference.probabilities)
             assert ((512, 512), np.uint8) == (reference.picture.shape, reference.picture.dtype)
+
+
+def test_the_phantom_shows_the_finding(models: Path) -> None:
+    """A positive phantom of networks for ischemia is another than that of networks for hemorrhage."""
+    blood = write_tiny_experiment(models)
+    ischemia = replace(blood, card={**blood.card, "finding": {"key": "ischemia"}})
+    equal = [
+        np.array_equal(*(load_reference(one, label, None).picture for one in (blood, ischemia)))
+        for label in (0, 1)
+    ]
+    assert [True, False] == equal
 
 
 def test_of_the_data_set_it_is_the_recorded_file(models: Path, tmp_path: Path) -> None:
