@@ -12,9 +12,11 @@ from typing import Any
 
 import streamlit as st
 
+from core.datasets import HEMORRHAGE
 from core.experiments import Experiment
 from core.frameworks import FRAMEWORKS, TITLES
 from core.imaging import measure_strength
+from core.manifests import get_finding
 from core.reading import OUTCOMES, SliceFinding
 from core.reports import describe_turn, shorten_outcome, words as scan_words
 from core.scans import WINDOWS
@@ -175,7 +177,7 @@ def _describe_reference(experiment: Experiment, reference: Reference) -> dict[st
         "sign": SIGNS["positive" if positive else "negative"],
     }
     if reference.file is None:
-        lesion = "ischemic lesion" if experiment.finding_key == "ischemia" else "hemorrhage"
+        lesion = get_finding(experiment.finding_key or HEMORRHAGE).classes[1].lower()
         finding = f"with a simulated {lesion}" if positive else f"without {lesion}"
         text = f"Synthetic slice {finding}: the data set is not on this machine."
         return described | {"title": "Phantom", "decision": "", "text": text}

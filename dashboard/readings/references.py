@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from core.datasets import locate_slices, read_pixels, read_slice
+from core.datasets import HEMORRHAGE, locate_slices, read_pixels, read_slice
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.imaging import to_frame
@@ -60,7 +60,7 @@ def load_reference(experiment: Experiment, label: int, folder: Path | None) -> R
                 return Reference(label, to_gray(pixels), chosen["file"], probabilities)
     except StrokeError:
         pass  # `folder` holds no data set, or not this file
-    lesion: Lesion = "ischemia" if experiment.finding_key == "ischemia" else "hemorrhage"
+    lesion = cast(Lesion, experiment.finding_key or HEMORRHAGE)
     phantom = render_phantom(np.random.default_rng(_SEED), lesion=lesion if label else False, size=_SIZE)
     return Reference(label, to_gray(phantom.pixels))
 

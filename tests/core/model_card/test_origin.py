@@ -112,7 +112,7 @@ def test_the_sources_of_a_manifest_are_named(facts: Facts) -> None:
     }
     data = origin.describe_data(facts)
     assert ["A hospital", "40", "8", "free"] == cells(data, "A hospital")
-    assert "Left out: 7 slices (kept part)" in data
+    assert "Not used: 7 slices (kept part)" in data
     assert "The patients of 3 slices are unknown" in data
     assert "class folders" not in data
     labels = origin.describe_labels(facts)

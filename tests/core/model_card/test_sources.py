@@ -158,7 +158,7 @@ def test_the_card_has_all_of_it(mixed: Experiment) -> None:
     elsewhere = describe_elsewhere(facts)
     assert "### With one source left out" in elsewhere
     assert "**Optimistic:**" not in elsewhere
-    assert "the validation slices of each of the experiment's own sources" in describe_sources(mixed)
+    assert "the validation slices of the experiment's own sources" in describe_sources(mixed)
     outcomes = describe_outcomes(mixed)
     assert "| per slice | home, west | positive |" in outcomes
     assert "| per slice | east, kept aside | positive |" in outcomes

@@ -24,7 +24,7 @@ GRAYS = tuple(np.linspace(0.3, 0.9, BATCH_SIZE + 3))
 def test_each_experiment_says_what_it_says_alone(
     models: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """Whether the recipes are the same or not; with the same one, each slice is prepared once."""
+    """Recipes may be the same or not; with the same one, each slice is prepared once."""
     first = write_tiny_experiment(models, name="first")
     second = write_tiny_experiment(models, name="second", seed=1, recipe=Recipe(size=size))
     readers, scan = [Reader(first), Reader(second)], make_scan(*GRAYS)

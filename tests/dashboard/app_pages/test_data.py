@@ -336,8 +336,8 @@ def test_the_control_for_shortcuts_names_its_command(open_page: OpenPage, models
 @pytest.mark.parametrize(
     ("covered", "words", "counts"),
     [
-        (0.55, "No sign that the networks know the hospital.", "lesion covered: 0 of 4 comparisons"),
-        (0.8, "Not the lesion alone.", "lesion covered: 4 of 4 comparisons"),
+        (0.55, "No sign that the networks know the hospital.", "lesion covered: 0 of 4"),
+        (0.8, "Not the lesion alone.", "lesion covered: 4 of 4"),
     ],
 )
 def test_the_control_for_shortcuts_is_concluded(

@@ -47,13 +47,13 @@ class Networks:
 @pytest.fixture
 def networks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Networks]:
     """Return networks that wait; at the end of the test they go on."""
-    waiting, read = Networks(), Reader._read_batch
+    waiting, read = Networks(), Reader._interpret
 
-    def read_batch(reader: Reader, scan: Scan, indices: range, *more: Any) -> list[SliceFinding]:
+    def interpret(reader: Reader, scan: Scan, indices: range, *more: Any) -> list[SliceFinding]:
         waiting.wait_at(indices)
         return read(reader, scan, indices, *more)
 
-    monkeypatch.setattr(Reader, "_read_batch", read_batch)
+    monkeypatch.setattr(Reader, "_interpret", interpret)
     yield waiting
     waiting.may_go.set()
 
