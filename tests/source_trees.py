@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -50,6 +49,12 @@ def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def walk(path: Path) -> tuple[ast.AST, ...]:
+    """Return every node of a file: many laws look at all of them."""
+    return tuple(ast.walk(parse(path)))
+
+
 MODULES = {name_module(path): path for path in SOURCES}
 PACKAGES = tuple(
     sorted(
@@ -75,7 +80,7 @@ def list_public_names(package: str) -> dict[str, str]:
 def list_imports(path: Path) -> tuple[Import, ...]:
     """Return all imports of a file, including local ones and those for type checking only."""
     found = []
-    for node in ast.walk(parse(path)):
+    for node in walk(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 ours = alias.name if alias.name in MODULES else None
@@ -96,9 +101,10 @@ def _resolve(module: str, name: str, line: int) -> Import:
     return Import(module if module in MODULES else None, name, module, line)
 
 
-def walk_calls(path: Path) -> Iterator[ast.Call]:
-    """Yield every call in a file."""
-    return (node for node in ast.walk(parse(path)) if isinstance(node, ast.Call))
+@cache
+def walk_calls(path: Path) -> tuple[ast.Call, ...]:
+    """Return every call in a file."""
+    return tuple(node for node in walk(path) if isinstance(node, ast.Call))
 
 
 @cache
@@ -106,13 +112,13 @@ def list_strings(path: Path) -> tuple[ast.Constant, ...]:
     """Return the strings of a file, except docstrings."""
     documents = {
         id(node.body[0].value)
-        for node in ast.walk(parse(path))
+        for node in walk(path)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         if node.body and isinstance(node.body[0], ast.Expr)
     }
     return tuple(
         node
-        for node in ast.walk(parse(path))
+        for node in walk(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
     )
 
@@ -160,7 +166,7 @@ def _writes(call: ast.Call) -> bool:
 def _name_safe_targets(path: Path) -> set[str]:
     """Return variables that hold a file of `write_aside`, something opened from it, or a memory stream."""
     safe: set[str] = set()
-    for node in ast.walk(parse(path)):
+    for node in walk(path):
         pairs: list[tuple[ast.expr, ast.expr | None]] = []
         if isinstance(node, ast.With):
             pairs = [(item.context_expr, item.optional_vars) for item in node.items]

@@ -33,6 +33,7 @@ from tests.source_trees import (
     name_module,
     name_package,
     parse,
+    walk,
     walk_calls,
 )
 
@@ -470,7 +471,7 @@ def test_no_page_decides() -> None:
     assert [] == [
         f"{name_file(path)}:{node.lineno}: {ast.unparse(node)}"
         for path in DASHBOARD
-        for node in ast.walk(parse(path))
+        for node in walk(path)
         if _types_a_threshold(node)
     ]
 
@@ -535,7 +536,7 @@ def _uses_random_numbers(call: ast.Call) -> bool:
 
 def test_no_exception_is_swallowed() -> None:
     """Code that catches every exception raises it again."""
-    catching = {name_file(path) for path in SOURCES if any(map(_swallows, ast.walk(parse(path))))}
+    catching = {name_file(path) for path in SOURCES if any(map(_swallows, walk(path)))}
     _expect_listed(CATCHING_ALL, catching)
 
 
@@ -621,7 +622,7 @@ def test_session_and_caches_have_few_users() -> None:
     """The session state is used only in state.py, Streamlit's caches only in the modules of CACHING."""
     users: dict[str, set[str]] = {"session_state": set(), "cache_data": set(), "cache_resource": set()}
     for path in SOURCES:
-        for node in ast.walk(parse(path)):
+        for node in walk(path):
             name = getattr(node, "attr", None) or getattr(node, "id", None)
             if name in users:
                 users[name].add(name_file(path))
