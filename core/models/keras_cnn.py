@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 from core.errors import ExperimentError
 from core.models.architecture import Architecture
+from core.models.backbone import Backbone
 from core.models.base import BaseCNN, scale
 from core.models.contract import CellTargets
 from core.models.keras_joint import answer
@@ -48,8 +50,7 @@ class KerasCNN(BaseCNN):
         self.network = join_members(self._members, architecture)
         self.n_parameters = sum(math.prod(weight.shape) for weight in self.network.trainable_weights)
         backbone = architecture.backbone
-        self._backbone = build_backbone(backbone, architecture.recipe.shape) if backbone else None
-        self._embed = tf.function(self._backbone, reduce_retracing=True) if self._backbone else None
+        self._embed = _compile_backbone(backbone, architecture.recipe.shape) if backbone else None
         self._optimizer = keras.optimizers.AdamW(
             learning_rate=architecture.learning_rate, weight_decay=architecture.weight_decay, epsilon=1e-8
         )
@@ -218,6 +219,15 @@ class KerasCNN(BaseCNN):
             shrink(aside)
             if backbone:
                 name_backbone(aside, backbone.name, self.architecture.recipe.shape)
+
+
+@cache
+def _compile_backbone(backbone: Backbone, shape: tuple[int, int, int]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the frozen layers as a function, built once for all networks: it takes seconds."""
+    compiled: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+        build_backbone(backbone, shape), reduce_retracing=True
+    )
+    return compiled
 
 
 def _compress(path: Path) -> None:
