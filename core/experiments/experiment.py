@@ -64,8 +64,8 @@ class Experiment:
 
     @property
     def finding(self) -> str:
-        """Return what the networks look for, as a word in a sentence: "hemorrhage", "stroke"."""
-        return self.classes[1].lower()
+        """Return what the networks look for, as a word in a sentence: "hemorrhage", "ischemia", "stroke"."""
+        return self.finding_key or self.classes[1].lower()
 
     @property
     def finding_key(self) -> str:
