@@ -132,5 +132,5 @@ def test_without_outlines_there_is_an_error(models: Path, made: Dataset) -> None
     """The error names the finding."""
     experiment = write_ischemia(models, made)
     table = made.table[made.table["source"] == "made-a"].reset_index(drop=True)
-    with pytest.raises(DatasetError, match="ischemic lesion has an outline"):
+    with pytest.raises(DatasetError, match="No slice with ischemia has an outline"):
         measure_localisation(experiment, [replace(made, table=table)])
