@@ -1,3 +1,7 @@
+from .backbone import (
+    INPUT as INPUT,
+    MAPS as MAPS,
+)
 from .file import (
     name_backbone as name_backbone,
     shrink as shrink,
@@ -7,8 +11,6 @@ from .members import (
 )
 from .model import (
     BATCH_SIZE as BATCH_SIZE,
-    INPUT as INPUT,
-    MAPS as MAPS,
     MemberModel as MemberModel,
     Served as Served,
     ServedModel as ServedModel,

@@ -12,7 +12,8 @@ import numpy as np
 from core.errors import ExperimentError
 from core.serving.session import RUNTIME_ERRORS, open_session, quote_first_line
 
-_IMAGES, _MAPS = "images", "maps"
+# The inputs of served networks: images, or a backbone's maps of them.
+INPUT, MAPS = "images", "maps"
 
 
 class BackboneFile(NamedTuple):
@@ -67,7 +68,7 @@ class ServedBackbone:
         """
         try:
             # The layers of one image fit into the processor's cache: nearly twice as fast as eight at once.
-            maps = [self._session.run([_MAPS], {_IMAGES: image[None]})[0] for image in images]
+            maps = [self._session.run([MAPS], {INPUT: image[None]})[0] for image in images]
         except RUNTIME_ERRORS as error:
             raise ExperimentError(
                 f"The backbone {self._name} could not be run", found=quote_first_line(error)

@@ -9,16 +9,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from core.errors import ExperimentError
-from core.serving.backbone import load_backbone
+from core.serving.backbone import INPUT, MAPS, load_backbone
 from core.serving.members import expose_members
 from core.serving.session import RUNTIME_ERRORS, open_session, quote_first_line
 from core.system import count_cores
 
 # Larger batches are no faster on a CPU and take more memory (32: 436 MB at the peak, 8: 241 MB).
 BATCH_SIZE = 8
-INPUT = "images"
-# The input of a network on a backbone. Which one, and the shape of an image, are properties of the file.
-MAPS = "maps"
+# Of a network on a backbone: which one, and the shape of an image.
 BACKBONE_PROPERTY, SHAPE_PROPERTY = "backbone", "image_shape"
 K = TypeVar("K")
 OUTPUTS = ("probability", "heat", "features")

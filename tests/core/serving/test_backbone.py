@@ -10,9 +10,9 @@ import pytest
 
 from core.errors import ExperimentError
 from core.models.backbone import get_backbone
-from core.serving.backbone import BACKBONE_FILES, BackboneFile, ServedBackbone, load_backbone
+from core.serving.backbone import BACKBONE_FILES, MAPS, BackboneFile, ServedBackbone, load_backbone
 from core.serving.file import name_backbone
-from core.serving.model import MAPS, MemberModel, ServedModel, predict_together
+from core.serving.model import MemberModel, ServedModel, predict_together
 from tests.builders import tiny_model
 from tests.core.models.test_cnn_contract import make_images, map_by_hand
 
