@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -54,6 +54,13 @@ def wait_until_drawn(page: Page) -> None:
     for what is new on the page first: right after an action the next run may not have begun.
     """
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def expect_text(place: Locator, text: str) -> None:
+    """Wait until the place shows exactly this text: a page is drawn piece by piece."""
+    from playwright.sync_api import expect
+
+    expect(place).to_have_text(text, use_inner_text=True)
 
 
 @contextmanager

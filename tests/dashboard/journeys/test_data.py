@@ -10,7 +10,7 @@ import pytest
 
 from core.synthetic.phantoms import write_phantom_dataset
 from tests.builders import write_tiny_experiment
-from tests.dashboard.browser import serve, wait_until_drawn
+from tests.dashboard.browser import expect_text, serve, wait_until_drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -64,8 +64,7 @@ def test_from_nothing_to_the_control(page, address: str, data: Path) -> None:
     other = page.context.new_page()
     other.goto(page.url)
     _name_folder(other, data)
-    other.get_by_role("heading", name="with shuffled labels").wait_for()
-    assert conclusion == other.get_by_role("heading", name="with shuffled labels").inner_text()
+    expect_text(other.get_by_role("heading", name="with shuffled labels"), conclusion)
 
 
 def test_keeping_patients_apart_empties_the_leak(page, address: str, data: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from core.evaluation.summary import evaluate_experiment
 from core.experiments import Experiment
-from tests.dashboard.browser import serve, wait_until_drawn
+from tests.dashboard.browser import expect_text, serve, wait_until_drawn
 from tests.dashboard.story_data import write_set
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -74,12 +74,13 @@ def test_a_cell_of_explore_shows_its_cases_and_the_link_reopens_them(page, serve
     wait_until_drawn(page)
     page.keyboard.press("ArrowRight")
     page.wait_for_function("first => location.href !== first && location.href.includes('case=')", arg=first)
+    page.locator(".st-key-case_head", has_text=f"2 of {n}").wait_for()
+    wait_until_drawn(page)
     head = page.locator(".st-key-case_head").inner_text()
     other = page.context.new_page()
     other.goto(page.url)
+    expect_text(other.locator("[role=dialog] .st-key-case_head"), head)
     other.wait_for_selector("[role=dialog] .st-key-filmstrip .tile")
-    assert head == other.locator(".st-key-case_head").inner_text()
-    assert f"2 of {n}" in head
 
 
 def test_arrow_keys_move_in_the_gallery_and_enter_opens(page, served) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dashboard.overview.tour_steps import STEPS
-from tests.dashboard.browser import serve, wait_until_drawn
+from tests.dashboard.browser import expect_text, serve, wait_until_drawn
 from tests.dashboard.story_data import write_story
 
 if TYPE_CHECKING:
@@ -80,4 +80,4 @@ def test_a_quiz_is_taken_to_its_end_by_keys(page, address: str) -> None:
     page.get_by_role("heading", name="What it is for").wait_for()
     page.go_back()
     page.wait_for_selector(".st-key-scan_case_9 img")
-    assert score == page.locator(".st-key-quiz_score").inner_text()
+    expect_text(page.locator(".st-key-quiz_score"), score)
