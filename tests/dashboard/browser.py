@@ -60,7 +60,7 @@ def expect_text(place: Locator, text: str) -> None:
     """Wait until the place shows exactly this text: a page is drawn piece by piece."""
     from playwright.sync_api import expect
 
-    expect(place).to_have_text(text, use_inner_text=True)
+    expect(place).to_have_text(text, use_inner_text=True, timeout=1000 * PATIENCE_S)
 
 
 @contextmanager

@@ -79,8 +79,8 @@ def test_a_cell_of_explore_shows_its_cases_and_the_link_reopens_them(page, serve
     head = page.locator(".st-key-case_head").inner_text()
     other = page.context.new_page()
     other.goto(page.url)
-    expect_text(other.locator("[role=dialog] .st-key-case_head"), head)
     other.wait_for_selector("[role=dialog] .st-key-filmstrip .tile")
+    expect_text(other.locator("[role=dialog] .st-key-case_head"), head)
 
 
 def test_arrow_keys_move_in_the_gallery_and_enter_opens(page, served) -> None:
