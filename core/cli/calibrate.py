@@ -89,10 +89,11 @@ def _describe_site(details: Mapping[str, Any]) -> list[str]:
 
 def _describe_trial(details: Mapping[str, Any]) -> list[str]:
     fitted_to, measured_on = details["fitted_to"], details["measured_on"]
+    own = " of the experiment's own data, out of sample" if fitted_to["own"] else ""
     return [
         f"{details['experiment']} on the kept part of {details['name']}: value [95 % interval]",
         f"Fitted {fitted_to['n_draws'] - fitted_to['n_too_few']:,} times to {fitted_to['n_units']:,} of "
-        f"{fitted_to['n_available']:,} {fitted_to['unit']} (median {fitted_to['n']:,.0f} slices, "
+        f"{fitted_to['n_available']:,} {fitted_to['unit']}{own} (median {fitted_to['n']:,.0f} slices, "
         f"{fitted_to['positives']:,.0f} positive); {fitted_to['n_too_few']:,} draws had too few slices of a "
         "class",
         f"Measured on {measured_on['n']:,} slices, {measured_on['positives']:,} positive",

@@ -37,6 +37,10 @@ _TRIAL = (
     "count here. Site: the mean over the draws. The intervals include both sources of chance: which patients "
     "were drawn for the fit, and which are in the kept part."
 )
+_OWN = (
+    "The networks were trained on the rest of these sources. The calibrations are therefore fitted to out-of-sample "
+    "probabilities: those of the network of the slice's fold."
+)
 
 
 def tabulate_validations(experiment: Experiment, short: bool = False) -> str:
@@ -60,12 +64,13 @@ def tabulate_validations(experiment: Experiment, short: bool = False) -> str:
 
 def tabulate_trials(experiment: Experiment, validated: Sequence[Validated]) -> str:
     """Return what site calibrations of a few patients change on the kept parts; "" if no trial is stored."""
-    rows = []
+    rows, is_own = [], False
     for one in validated:
         trial = read_trial(experiment, open_validation(experiment, one.record["name"]))
         if trial is None:
             continue
         fitted_to = trial["fitted_to"]
+        is_own |= fitted_to.get("own", False)
         for framework, model in trial["models"].items():
             for key in _TRIED:
                 changes = (model[side][key] for side in ("before", "after"))
@@ -83,7 +88,7 @@ def tabulate_trials(experiment: Experiment, validated: Sequence[Validated]) -> s
     if not rows:
         return ""
     titles = ["scans", "fitted to", "kept slices (positive)", "network", "result", "card", "site", "change"]
-    return paragraphs(_TRIAL, table(titles, rows))
+    return paragraphs(f"{_TRIAL} {_OWN}" if is_own else _TRIAL, table(titles, rows))
 
 
 def describe_elsewhere(facts: Facts) -> str:

@@ -2,11 +2,14 @@
 
 A few patients (slices, where patients are unknown) are drawn many times from the part that is not kept. To
 each draw a recalibration and thresholds are fitted, and the kept part, which nothing is fitted to, is decided
-by each. The outcome is stored as trial.json with the validation, format trial/1:
+by each. If the networks were trained on the rest of the source, its slices are not in the validation; their
+out-of-sample probabilities, by the network of their fold, are then fitted to. The outcome is stored as
+trial.json with the validation, format trial/1:
 
     {"schema": "trial/1", "name": of the validation, "experiment": name, "created": date, UTC,
      "served", "predictions": as in site.json, "rule": the card's default rule, "site_rule": that of the fits,
      "fitted_to": {"n_units": drawn each time, "unit": "patients" or "slices", "n_available": to draw from,
+                   "own": whether they are the experiment's own slices, out of sample (absent in older ones),
                    "n_draws", "n_too_few": draws with fewer than 20 slices of a class, which are left out,
                    "n", "positives": median number of slices in a draw},
      "measured_on": {"n", "positives": slices of the kept part, "n_patients": null if unknown,
@@ -60,7 +63,8 @@ def try_calibration(
 
     Args:
         experiment: the experiment validated.
-        validation: of the version that is served now, with slices of the part "kept" and others.
+        validation: of the version that is served now, with slices of the part "kept"; the others are in it
+            or are slices of the same sources, by name, in the experiment's own data.
         n_units: patients to fit to, or slices where patients are unknown.
         n_draws: how often they are drawn.
         n_resamples, seed: of the bootstrap; the seed is also that of the draws.
@@ -75,6 +79,9 @@ def try_calibration(
     check_site_writable(experiment, validation)
     predictions = validation.predictions()
     rows, kept = select_rows(predictions), select_rows(predictions, kept=True)
+    is_own = not rows.positive.size
+    if is_own:
+        rows = _select_own(experiment, set(predictions["source"]))
     if not rows.positive.size or not kept.positive.size:
         raise EvaluationError(
             "A trial needs labeled slices of the kept part, and others to fit to",
@@ -97,6 +104,7 @@ def try_calibration(
             "n_units": n_units,
             "unit": rows.unit,
             "n_available": len(np.unique(rows.units)),
+            "own": is_own,
             "n_draws": n_draws,
             "n_too_few": n_too_few,
             "n": float(np.median([len(chosen) for chosen in drawn])),
@@ -147,6 +155,15 @@ def read_trial(experiment: Experiment, validation: Validation) -> dict[str, Any]
             code="damaged_trial",
         ) from error
     return record if is_own else None
+
+
+def _select_own(experiment: Experiment, sources: set[str]) -> SiteRows:
+    """Return the experiment's own slices of these sources with their out-of-sample probabilities."""
+    slices, table = experiment.slices(), experiment.predictions()
+    source_of = slices.set_index("file")["source"] if "source" in slices else {}
+    own = table[(table["part"] == "test") & table["file"].map(source_of).isin(sources)]
+    # Slices are told apart by their row: they may have no number. None of them is of the kept part.
+    return select_rows(own.assign(number=range(len(own)), gate="", part=""))
 
 
 def _draw(rows: SiteRows, n_units: int, n_draws: int, seed: int) -> tuple[list[NDArray[np.intp]], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,8 @@ def test_it_is_stored_and_read_back(
 def test_what_it_rests_on_is_counted(trial: dict[str, Any]) -> None:
     """It tells how many units were drawn of how many, and what they were measured on."""
     assert 30 == trial["fitted_to"]["n_units"]
-    assert ("patients", 60, 8, 0) == tuple(
-        trial["fitted_to"][key] for key in ("unit", "n_available", "n_draws", "n_too_few")
+    assert ("patients", 60, False, 8, 0) == tuple(
+        trial["fitted_to"][key] for key in ("unit", "n_available", "own", "n_draws", "n_too_few")
     )
     assert 116 <= trial["fitted_to"]["n"] <= 120
     assert (80, 40, 20) == tuple(trial["measured_on"][key] for key in ("n", "positives", "n_patients"))
@@ -111,6 +112,25 @@ def test_more_than_there_are_cannot_be_drawn(experiment: Experiment, validation:
     """The error says how many there are to draw from."""
     with pytest.raises(EvaluationError, match="60 outside the kept part"):
         try_calibration(experiment, validation, 61)
+
+
+def test_slices_that_were_trained_on_count_out_of_sample(tmp_path: Path) -> None:
+    """If the rest of a source is the experiment's own data, its out-of-sample probabilities are fitted to."""
+    own = write_tiny_experiment(tmp_path, n_patients=40, sources=("north", "south"), calibrated=True)
+    kept = write_tiny_validation(own, "north", n_patients=20, n_slices=4, parts=("kept",))
+    slices, table = own.slices(), own.predictions()
+    north = set(slices["file"][slices["source"] == "north"])
+    table = table[(table["part"] == "test") & table["file"].isin(north)]
+    found = try_calibration(own, kept, table["patient"].nunique(), **FEW)
+    assert (True, len(table)) == (found["fitted_to"]["own"], found["fitted_to"]["n"])
+    kept_rows = select_rows(kept.predictions(), kept=True)
+    for framework in own.frameworks:
+        home, positive = own.recalibration(framework), table["label"].to_numpy(int) == 1
+        fitted, _, points = fit_slices(positive, table[framework].to_numpy(np.float64), home)
+        called = fitted.apply(kept_rows.table[framework].to_numpy()) >= points["youden"]
+        assert pytest.approx(called[kept_rows.positive].mean()) == (
+            found["models"][framework]["after"]["recall"]["value"]
+        )
 
 
 @pytest.mark.parametrize("parts", [("",), ("kept",)])
