@@ -20,6 +20,7 @@ from core.evaluation.measures import list_keys
 from core.experiments import Experiment, publish, read_experiment, write_experiment, write_table
 from core.frameworks import FRAMEWORKS
 from core.imaging.preprocessing import Recipe
+from core.manifests import get_finding
 from core.synthetic import phantoms
 from core.training.card import describe_results
 from core.validation import Validation
@@ -216,6 +217,7 @@ def write_tiny_experiment(
     summary: str = "A tiny experiment with invented predictions, for tests.",
     sources: tuple[str, ...] = (),
     anonymous: tuple[str, ...] = (),
+    finding: str = "",
 ) -> Experiment:
     """Write and publish an experiment in `root` with plausible tables and tiny networks.
 
@@ -232,6 +234,7 @@ def write_tiny_experiment(
         shifts: of the network of each fold, see `tiny_model`; None: their networks are alike.
         sources: of the patients, in turn, as in an experiment on a manifest.
         anonymous: sources whose patients are unknown.
+        finding: its key on the card; "": the card names none, and slice labels are those of hemorrhage.
     """
     rng = np.random.default_rng(seed)
     recipe = recipe or Recipe(size=32, channels="gray", framing="whole", intensity="unit")
@@ -302,6 +305,11 @@ def write_tiny_experiment(
     }
     if calibrated:
         card |= describe_results(predictions, frameworks)
+    if finding:
+        named = get_finding(finding)
+        negative, positive = named.classes
+        card["finding"] = {"key": finding, "name": named.name, "counts": named.counts}
+        card["classes"] |= {"negative": negative, "positive": positive}
     write_experiment(folder, card)
     return publish(folder, root, name, replace=True)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.experiments import Experiment
+from core.experiments import Experiment, open_panel
 from core.gate import GateFinding
 from core.imaging import Recipe
 from core.reading import reader
@@ -35,6 +35,15 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tiny(models: Path) -> Experiment:
     """The tiny experiment, the only one in `models`."""
     return write_tiny_experiment(models)
+
+
+@pytest.fixture
+def panel(models: Path, monkeypatch: pytest.MonkeyPatch) -> list[Experiment]:
+    """Two tiny experiments that read scans together: `tiny` for hemorrhage, `other` for ischemia."""
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "tiny, other")
+    write_tiny_experiment(models, finding="hemorrhage")
+    write_tiny_experiment(models, "other", seed=1, finding="ischemia")
+    return open_panel()
 
 
 @pytest.fixture

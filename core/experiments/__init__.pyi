@@ -6,18 +6,19 @@ from .experiment import (
 )
 from .folders import (
     CARD_NAME as CARD_NAME,
-    DEFAULT_NAME as DEFAULT_NAME,
-    DEFAULT_VARIABLE as DEFAULT_VARIABLE,
     SHIPPED as SHIPPED,
     default_experiment as default_experiment,
     default_name as default_name,
+    default_names as default_names,
     find_experiment as find_experiment,
     is_taken as is_taken,
     list_experiments as list_experiments,
     model_roots as model_roots,
     models_root as models_root,
     open_experiment as open_experiment,
+    open_panel as open_panel,
     read_experiment as read_experiment,
+    sort_panel as sort_panel,
 )
 from .publishing import (
     add_files as add_files,

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import TypeVar
 
 from core.errors import ExperimentError
 from core.experiments.cards import parse_card
 from core.experiments.experiment import Experiment
 from core.experiments.files import check_file, explain_restore
+from core.manifests import FINDINGS
+from core.service import DEFAULT_NAME, Settings
 from core.system import PROGRAM_FOLDER, is_checkout, user_folder
 
+T = TypeVar("T")
 CARD_NAME = "experiment.json"
 FOLDER_NAME = "trained_models"
-DEFAULT_NAME = "hemorrhage-by-patient"
-# This variable names another default, for example on a server with its own experiment.
-DEFAULT_VARIABLE = "STROKE_CT_EXPERIMENT"
 # The experiments that come with the program.
 SHIPPED = ("seed-random-split", "folder-by-patient", DEFAULT_NAME, "ischemia-by-study")
 
@@ -65,9 +68,42 @@ def open_experiment(name: str | None = None) -> Experiment:
     return default_experiment() if name is None else find_experiment(name)
 
 
+def default_names() -> tuple[str, ...]:
+    """Return the names of the experiments that read scans together unless the user chooses others."""
+    return Settings().experiment
+
+
 def default_name() -> str:
-    """Return the name of the experiment that reads scans unless the user chooses another."""
-    return os.environ.get(DEFAULT_VARIABLE) or DEFAULT_NAME
+    """Return the name of the experiment that is shown and used unless the user chooses another."""
+    return default_names()[0]
+
+
+def open_panel(names: Sequence[str] = (), root: Path | None = None) -> list[Experiment]:
+    """Read the experiments that read scans together, by their names; those of the settings if none is given.
+
+    Returns:
+        The experiments: hemorrhage first, then ischemia, then folder labels.
+
+    Raises:
+        ExperimentError: one is unknown, missing or damaged, as for `open_experiment`; or two look for the
+            same finding (code "same_finding").
+    """
+    chosen = names or default_names()
+    found = [find_experiment(name, root) if names else _open_default(name, root) for name in chosen]
+    for one, other in combinations(found, 2):
+        if one.finding == other.finding:
+            raise ExperimentError(
+                f'The experiments "{one.name}" and "{other.name}" both look for {one.finding}',
+                remedy="choose one experiment for each finding",
+                code="same_finding",
+            )
+    return sort_panel(found, key=lambda experiment: experiment)
+
+
+def sort_panel(members: Iterable[T], key: Callable[[T], Experiment]) -> list[T]:
+    """Return members by the finding of their experiments: hemorrhage, ischemia, then folder labels."""
+    order = [*FINDINGS, ""]
+    return sorted(members, key=lambda member: order.index(key(member).finding_key))
 
 
 def read_experiment(folder: Path) -> Experiment:
@@ -139,8 +175,11 @@ def default_experiment(root: Path | None = None) -> Experiment:
     Raises:
         ExperimentError: it is damaged or missing (code "no_default"), or there is no experiment at all.
     """
+    return _open_default(default_name(), root)
+
+
+def _open_default(name: str, root: Path | None) -> Experiment:
     places = _list_folders(root)
-    name = default_name()
     if name in places:
         return _read_named(name, places[name])
     if places:

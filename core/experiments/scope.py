@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.datasets import KNOWN_DATASET
 from core.experiments.experiment import Experiment
 from core.manifests import get_finding
 
 
-def describe_scope(experiment: Experiment) -> str:
-    """Return what networks trained for one finding do not tell, as a sentence; "" if the card names none."""
-    return get_finding(experiment.finding_key).scope if experiment.card.get("finding") else ""
+def describe_scope(experiment: Experiment, panel: Sequence[Experiment] = ()) -> str:
+    """Return what networks trained for one finding do not tell, as a sentence; "" if the card names none.
+
+    Args:
+        experiment: whose networks.
+        panel: the experiments that read the same scans.
+    """
+    if not experiment.card.get("finding"):
+        return ""
+    if others := [one for one in panel if one.finding != experiment.finding]:
+        rest = " and ".join(f"those of {one.name} look for {one.finding}" for one in others)
+        return f"These networks look for {experiment.finding} alone; {rest}."
+    return get_finding(experiment.finding_key).scope
 
 
-def list_limits(experiment: Experiment) -> list[str]:
-    """Return the limits on the card, and what its networks do not tell."""
+def list_limits(experiment: Experiment, panel: Sequence[Experiment] = ()) -> list[str]:
+    """Return the limits on the card, and what its networks do not tell; see `describe_scope`."""
     first, *others = experiment.card["limits"]
-    return [one for one in (first, describe_scope(experiment), *others) if one]
+    return [one for one in (first, describe_scope(experiment, panel), *others) if one]
 
 
 def find_published_source(experiment: Experiment) -> str:

@@ -16,6 +16,7 @@ from core.experiments import (
     find_experiment,
     list_experiments,
     models_root,
+    open_panel,
     read_experiment,
 )
 from tests.builders import write_tiny_experiment
@@ -122,6 +123,38 @@ def test_a_damaged_default_is_not_replaced(models: Path, monkeypatch: pytest.Mon
     (models / "hemorrhage-by-patient" / "history.csv").unlink()
     with pytest.raises(ExperimentError, match=r"history\.csv is missing"):
         default_experiment()
+
+
+def test_a_panel_begins_with_hemorrhage(
+    panel: list[Experiment], models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order is that of the findings, however the experiments are named."""
+    assert [("tiny", "hemorrhage"), ("other", "ischemia")] == [(one.name, one.finding) for one in panel]
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "other,tiny")
+    assert ["tiny", "other"] == [one.name for one in open_panel()]
+    assert ["tiny", "other"] == [one.name for one in open_panel(["other", "tiny"], models)]
+    assert ["other"] == [one.name for one in open_panel(["other"])]
+
+
+def test_a_panel_whose_experiment_is_missing_is_an_error(
+    panel: list[Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named, whether it comes from the settings or from the user; nothing takes its place."""
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "tiny,lost")
+    with pytest.raises(ExperimentError, match='"lost" is missing') as caught:
+        open_panel()
+    assert "no_default" == caught.value.code
+    with pytest.raises(ExperimentError, match='no experiment "lost"') as caught:
+        open_panel(["tiny", "lost"])
+    assert "unknown_experiment" == caught.value.code
+
+
+def test_a_panel_has_one_experiment_for_each_finding(panel: list[Experiment], models: Path) -> None:
+    """Two that look for the same are refused, both named."""
+    write_tiny_experiment(models, "third", finding="ischemia")
+    with pytest.raises(ExperimentError, match='"other" and "third" both look for ischemia') as caught:
+        open_panel(["tiny", "other", "third"])
+    assert "same_finding" == caught.value.code
 
 
 def test_models_root_follows_the_variable(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
