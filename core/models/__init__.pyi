@@ -7,6 +7,9 @@ from .architectures import (
     ARCHITECTURES as ARCHITECTURES,
     get_architecture as get_architecture,
 )
+from .base import (
+    scale as scale,
+)
 from .contract import (
     CNN as CNN,
     CellTargets as CellTargets,

@@ -1,6 +1,8 @@
 from .backbone import (
+    BACKBONE_FILES as BACKBONE_FILES,
     INPUT as INPUT,
     MAPS as MAPS,
+    load_backbone as load_backbone,
 )
 from .file import (
     name_backbone as name_backbone,

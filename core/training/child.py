@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ import numpy as np
 from core.datasets import Fold
 from core.errors import ParityError, StrokeError, TrainingError
 from core.frameworks import name_weights
-from core.models import CNN, architecture_of, build_cnn
+from core.models import CNN, Architecture, architecture_of, build_cnn, scale
+from core.serving import BACKBONE_FILES, load_backbone
 from core.system import write_whole
 from core.training.fitting import fit_fold
 from core.training.images import embed_data
@@ -44,9 +46,28 @@ def compute_maps(work: Path, framework: str) -> None:
     paths = [work / name / "progress.json" for name in plan["protocol"]["frameworks"]]
     folds = plan["protocol"]["folds"]
     progress = _Progress(paths, folds, architecture.epochs, embedding=_EMBEDDING_SHARE)
+    backbone = architecture.backbone
+    assert backbone is not None
     # One thread each: pictures are computed at the same time, which is faster than the parts of one.
-    cnn = build_cnn(framework, architecture, seed=seed, n_threads=1)
-    embed_data(cnn, work, seed=seed, on_progress=progress.report_embedding)
+    embedder = (
+        ServedEmbedder(architecture)
+        if backbone.name in BACKBONE_FILES
+        else build_cnn(framework, architecture, seed=seed, n_threads=1)
+    )
+    embed_data(embedder, work, seed=seed, on_progress=progress.report_embedding)
+
+
+@dataclass(frozen=True)
+class ServedEmbedder:
+    """A backbone in its served form: on a processor twice as fast as in either framework."""
+
+    architecture: Architecture
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """Return the feature maps of images (n, h, w, c) uint8."""
+        backbone = self.architecture.backbone
+        assert backbone is not None
+        return load_backbone(backbone.name, 1).embed(scale(images))
 
 
 def train(work: Path, framework: str) -> None:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -18,7 +18,7 @@ from core.datasets import Dataset, read_mask, read_pixels
 from core.errors import TrainingError
 from core.gate import is_brain_visible
 from core.imaging import Augmentation, Recipe, augment_many, frame_outline, prepare, prepare_frame, to_frame
-from core.models import CNN, Architecture
+from core.models import Architecture
 from core.synthetic import plant_hemorrhage, plant_ischemia
 from core.system import KeyedRows, count_cores, map_parallel, write_aside, write_whole
 from core.training.state import OnProgress
@@ -204,19 +204,28 @@ def plant_copies(
     _save_masks(path, masks, sources=np.array(sources, dtype=np.int64))
 
 
-def embed_data(cnn: CNN, work: Path, *, seed: int, on_progress: Callable[[float], None]) -> None:
+class Embedder(Protocol):
+    """A network with a frozen backbone, or the backbone alone."""
+
+    @property
+    def architecture(self) -> Architecture: ...
+
+    def embed(self, images: np.ndarray) -> np.ndarray: ...
+
+
+def embed_data(embedder: Embedder, work: Path, *, seed: int, on_progress: Callable[[float], None]) -> None:
     """Compute the backbone's feature maps of every slice, its augmented views and the planted copies.
 
     Only those are computed that no training has computed before. Then their cells are marked.
 
     Args:
-        cnn: any network with the backbone. It is called from several threads.
+        embedder: what runs the backbone. It is called from several threads.
         work: the folder of the training run.
         seed: of the augmentation of planted copies, which belong to this training.
         on_progress: called with the share that is done.
     """
-    data, augmentation = read_data(work, cnn.architecture), cnn.architecture.augmentation
-    *views, planted = open_stores(work, cnn.architecture)
+    data, augmentation = read_data(work, embedder.architecture), embedder.architecture.augmentation
+    *views, planted = open_stores(work, embedder.architecture)
     pictures = read_pictures(work)
     keys = [*pictures, *map(str, range(len(data.planted)))]
     numbers = _number_rows(pictures, len(data.planted))
@@ -231,7 +240,7 @@ def embed_data(cnn: CNN, work: Path, *, seed: int, on_progress: Callable[[float]
             images = data.read_images(chunk)
             if store is not views[0]:
                 images = augment_many(images, augmentation, own_seed, numbers=numbers[chunk])
-            return cnn.embed(images)
+            return embedder.embed(images)
 
         chunks = [np.array(rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
         for chunk, maps in zip(chunks, map_parallel(embed, chunks), strict=True):

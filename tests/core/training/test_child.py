@@ -14,10 +14,13 @@ import pytest
 
 from core.errors import ParityError, TrainingError
 from core.frameworks import name_weights
+from core.models import ARCHITECTURES
+from core.serving import load_backbone
 from core.training import child
 from core.training.child import _Progress
 from tests.builders import MIDDLE, SLOPES, write_tiny_model
 from tests.core.models.numpy_cnn import MeanGray
+from tests.core.models.test_cnn_contract import make_images
 
 
 def read(path: Path) -> dict[str, float]:
@@ -39,6 +42,16 @@ def test_progress_over_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     progress.report(3, 1.0, 10)
     ended = read(tmp_path / "keras/progress.json")
     assert (1.0, 0.0) == (ended["fraction"], ended["seconds_left"])
+
+
+def test_a_served_backbone_computes_the_maps() -> None:
+    """Images of bytes give the maps that a served network computes from the same images in [0, 1]."""
+    architecture = ARCHITECTURES["evidence"]
+    images = make_images()
+    maps = child.ServedEmbedder(architecture).embed(images)
+    expected = load_backbone(architecture.backbone.name, 1).embed(images.astype(np.float32) / np.float32(255))
+    np.testing.assert_array_equal(expected, maps)
+    assert architecture.input_shape[2] == maps.shape[3]
 
 
 def test_a_resumed_training_measures_its_own_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
