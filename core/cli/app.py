@@ -14,6 +14,8 @@ predict/2:
                        together, at the card's thresholds, "positives": how many of them show the finding},
                    "kept_aside": whether all are of parts kept aside, which had no say in the thresholds};
                   null without a validation,
+     "experiments": {finding: {"name", "elsewhere": as above}}, hemorrhage first; "experiment" and "elsewhere"
+         are those of the first,
      "scans": [{"source": name of the file, or its path below the folder searched; of a series, its
                     folder, its archive, or its first file "and 27 more",
                 "sha256": of the file's bytes; of a series, of its files' sorted hashes,
@@ -22,13 +24,16 @@ predict/2:
                                 "probability": of the finding, recalibrated, "threshold",
                                 "outcome": of this network alone; "not_judged" if the slice is not judged,
                                 "needs_review": no clear answer: it is uncertain or not judged}}},
-                            "outcome": of all networks together, "reasons": [sentence, ...],
-                            "agree": as below,
+                            "conclusion": {finding: {"outcome": of all networks together,
+                                                     "reasons": [sentence, ...], "agree": as below,
+                                                     "counted": whether it counts in the verdict: it shows
+                                                         brain and is not refused}},
+                            "outcome", "reasons", "agree", "counted": those of the first finding,
                             "warnings": [sentence, ...],
                             "position_mm": along the scan's axis, higher towards the head; null if unknown,
                             "brain_visible": whether it shows brain,
-                            "counted": whether it counts in the verdict: it shows brain and is not refused,
-                            "gate": {"outcome": "read", "warn" or "refuse", "reasons": [sentence, ...],
+                            "gate": of the first experiment: {
+                                     "outcome": "read", "warn" or "refuse", "reasons": [sentence, ...],
                                      "turned": degrees counterclockwise, to stand upright: 0, 90, 180, 270}},
                            ...],
                 "verdict": {finding: {framework: {
@@ -42,13 +47,14 @@ predict/2:
                 "conclusion": {finding: {
                     "outcome": of all networks together, "words": the outcome in words,
                     "reasons": [why it is uncertain or not judged, as a sentence, ...], "needs_review",
-                    "agree": whether several networks gave the same clear answer}},
+                    "agree": whether several networks gave the same clear answer,
+                    "decided_by": whose calibration and thresholds decided: "the card", or the name of a site
+                        calibration}},
                 "incomplete": [why it is part of a study only, as a sentence, ...],
                 "doubts": [why else nothing sure is said, ...],
                 "unfit": [why nothing on it can be judged, ...]; all three are empty for most scans,
                 "gate_overridden": whether the gate refused it and it was read anyway,
-                "decided_by": whose calibration and thresholds decided: "the card", or the name of a site
-                              calibration,
+                "decided_by": that of the first finding,
                 "technical": {"modality": "CT", ..., "other", or "" if the file does not say,
                               "spacing_mm": [between rows, between columns], "slice_spacing_mm",
                               "gantry_tilt_deg"; null if unknown}}, ...],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ import typer
 
 from core.cli.terminal import plain
 from core.errors import DatasetError, StrokeError
-from core.experiments import Experiment, open_experiment
+from core.experiments import Experiment, open_experiment, open_panel
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of an experiment; `experiments` lists them.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
@@ -52,6 +52,16 @@ def find_named(name: str | None, hint: str = "NAME") -> Experiment:
         if error.code != "unknown_experiment":
             raise
         raise typer.BadParameter(plain(str(error)), param_hint=hint) from error
+
+
+def find_panel(names: Sequence[str]) -> list[Experiment]:
+    """Open the experiments that read scans together; see `core.experiments.open_panel`."""
+    try:
+        return open_panel(names)
+    except StrokeError as error:
+        if error.code not in ("unknown_experiment", "same_finding"):
+            raise
+        raise typer.BadParameter(plain(str(error)), param_hint="--experiment") from error
 
 
 @contextmanager

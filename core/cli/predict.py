@@ -6,19 +6,19 @@ Its JSON is documented at the head of core.cli.app.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.arguments import AsJson, find_named
+from core.cli.arguments import AsJson, find_panel
 from core.cli.terminal import plain, print_findings, print_json, show_progress
 from core.errors import StrokeError
 from core.experiments import Experiment
 
 if TYPE_CHECKING:
-    from core.reading import Findings, Refusal
+    from core.reading import PanelFindings, Refusal, Site
     from core.reports import ScanReport
     from core.scans import Scan
 
@@ -40,11 +40,11 @@ def predict(
         ),
     ],
     experiment: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Experiment whose networks read the scans. Default: STROKE_CT_EXPERIMENT, else "
-            "hemorrhage-by-patient.",
+            help="Experiment whose networks read the scans; can be repeated, once for each finding. Default: "
+            "STROKE_CT_EXPERIMENT, else hemorrhage-by-patient and ischemia-by-study.",
         ),
     ] = None,
     site: Annotated[
@@ -74,55 +74,53 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read scans with the networks of an experiment. Exit code 1 if a file was refused."""
+    """Read scans with the networks of one experiment for each finding. Exit code 1 if a file was refused."""
     from core.reading import Reader, Refusal, group_refusals, read_paths
     from core.reports import predict_record
 
     targets = _check_targets(write or [], write_capture, force=force)
-    chosen = find_named(experiment, "--experiment")
-    decider = None
-    if site:
-        from core.validation import open_site  # slow to load, and rarely needed
-
-        decider = open_site(chosen, site)
-    findings: list[Findings] = []
+    panel = find_panel(experiment or ())
+    sites = _open_sites(panel, site)
+    scans: list[PanelFindings] = []
     refused: list[Refusal] = []
     reports: list[ScanReport] = []
     is_dicom_written = any(target.suffix.lower() == ".dcm" for target in targets)
 
-    def keep(scan: Scan, found: Findings) -> None:
+    def keep(scan: Scan, found: PanelFindings) -> None:
         if is_dicom_written and reports:
             raise StrokeError(
                 "A DICOM file can contain only one scan, but more than one was read",
                 remedy="read one scan at a time, or write .pdf",
             )
-        reports.append(_build_report(chosen, scan, found, every_slice=write_capture is not None))
+        reports.append(_build_report(panel, scan, found, every_slice=write_capture is not None))
 
+    readers = [Reader(one, sites.get(one.name)) for one in panel]
     outcomes = read_paths(
-        paths, Reader(chosen, decider), override_gate=override_gate, on_file=show_progress("files read"),
+        paths, readers, override_gate=override_gate, on_file=show_progress("files read"),
         on_scan=keep if any(target.suffix.lower() in _REPORTS for target in targets) else None,
     )  # fmt: skip
     for outcome in outcomes:
         if isinstance(outcome, Refusal):
             refused.append(outcome)
         else:
-            findings.append(outcome)
+            scans.append(outcome)
     if as_json:
-        print_json(predict_record(chosen, findings, refused))
+        print_json(predict_record(panel, scans, refused))
     else:
-        print_findings(chosen, findings, decider)
+        for place, one in enumerate(panel):
+            print_findings(one, [parts[place] for parts in scans], sites.get(one.name))
         for refusal in group_refusals(refused):
             print(f"Refused: {plain(refusal.source)}: {plain(refusal.message)}", file=sys.stderr)
-    if not findings and not refused:
+    if not scans and not refused:
         places = ", ".join(plain(str(path)) for path in paths)
         print(
             f"No file was found in {places}; give image, DICOM, NIfTI or zip files, or a folder of them.",
             file=sys.stderr,
         )
     if targets and not keep_names:
-        findings, refused, reports = _remove_names(findings, refused, reports)
+        scans, refused, reports = _remove_names(scans, refused, reports)
     for target in targets:
-        _write_file(target, chosen, findings, refused, reports, as_capture=target == write_capture)
+        _write_file(target, panel, scans, refused, reports, as_capture=target == write_capture)
     raise typer.Exit(1 if refused else 0)
 
 
@@ -150,16 +148,29 @@ def _check_targets(written: Sequence[Path], capture: Path | None, *, force: bool
     return targets
 
 
-def _build_report(experiment: Experiment, scan: Scan, findings: Findings, *, every_slice: bool) -> ScanReport:
+def _open_sites(panel: Sequence[Experiment], name: str | None) -> Mapping[str, Site]:
+    """Return the site calibrations of this name by experiment; at least one experiment must have one."""
+    if not name:
+        return {}
+    from core.validation import list_sites, open_site  # slow to load, and rarely needed
+
+    found = {one.name: site for one in panel for site in list_sites(one) if site.name == name}
+    return found or {panel[0].name: open_site(panel[0], name)}
+
+
+def _build_report(
+    panel: Sequence[Experiment], scan: Scan, findings: PanelFindings, *, every_slice: bool
+) -> ScanReport:
     """Return the report on a scan with only the pictures it shows, to save memory."""
     from core.imaging import cut_picture, show_picture
     from core.reports import ScanReport, choose_report_slices
 
-    recipe = experiment.recipe
-    indices = range(len(scan.slices)) if every_slice else choose_report_slices(findings)
+    recipe, (first, *_) = panel[0].recipe, findings
+    shown = {index for part in findings for index in choose_report_slices(part)}
+    indices = range(len(scan.slices)) if every_slice else sorted(shown)
     pictures = {
         index: show_picture(
-            cut_picture(scan.slices[index], scan.unit, recipe, turned=findings.slices[index].turned),
+            cut_picture(scan.slices[index], scan.unit, recipe, turned=first.slices[index].turned),
             recipe.window,
         )
         for index in indices
@@ -168,21 +179,21 @@ def _build_report(experiment: Experiment, scan: Scan, findings: Findings, *, eve
 
 
 def _remove_names(
-    findings: list[Findings], refused: list[Refusal], reports: list[ScanReport]
-) -> tuple[list[Findings], list[Refusal], list[ScanReport]]:
+    scans: list[PanelFindings], refused: list[Refusal], reports: list[ScanReport]
+) -> tuple[list[PanelFindings], list[Refusal], list[ScanReport]]:
     from dataclasses import replace
 
     from core.reports import remove_names, remove_refused_names
 
-    findings = remove_names(findings)
-    reports = [replace(report, findings=found) for report, found in zip(reports, findings, strict=False)]
-    return findings, remove_refused_names(refused), reports
+    scans = remove_names(scans)
+    reports = [replace(report, findings=found) for report, found in zip(reports, scans, strict=False)]
+    return scans, remove_refused_names(refused), reports
 
 
 def _write_file(
     target: Path,
-    experiment: Experiment,
-    findings: Sequence[Findings],
+    panel: Sequence[Experiment],
+    scans: Sequence[PanelFindings],
     refused: Sequence[Refusal],
     reports: Sequence[ScanReport],
     *,
@@ -196,13 +207,13 @@ def _write_file(
     if kind in _REPORTS and not reports:
         raise StrokeError(f"{target.name} was not written: no scan was read")
     if kind == ".csv":
-        data = exports.make_csv(experiment, findings, refused)
+        data = exports.make_csv(panel, scans, refused)
     elif kind == ".json":
-        data = exports.make_json(experiment, findings, refused)
+        data = exports.make_json(panel, scans, refused)
     elif kind == ".pdf":
-        data = exports.make_pdf(experiment, reports)
+        data = exports.make_pdf(panel, reports)
     elif as_capture:
-        data = exports.make_dicom_capture(experiment, reports[0])
+        data = exports.make_dicom_capture(panel, reports[0])
     else:
-        data = exports.make_dicom_report(experiment, reports[0])
+        data = exports.make_dicom_report(panel, reports[0])
     write_whole(target, data)

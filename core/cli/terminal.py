@@ -35,7 +35,7 @@ def print_json(record: dict[str, Any]) -> None:
 
 
 def print_findings(experiment: Experiment, findings: Sequence[Findings], site: Site | None = None) -> None:
-    """Print readings as a table of slices, then what each scan concludes and why, then each warning once.
+    """Print one experiment's readings: a table of slices, each scan's conclusion and why, then warnings.
 
     Args:
         site: the site calibration that decided; None for the card.

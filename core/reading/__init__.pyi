@@ -6,6 +6,7 @@ from .decision import (
 from .findings import (
     Findings as Findings,
     ModelFinding as ModelFinding,
+    PanelFindings as PanelFindings,
     Refusal as Refusal,
     SliceFinding as SliceFinding,
 )
@@ -29,6 +30,7 @@ from .paths import (
 from .reader import (
     COPY as COPY,
     Reader as Reader,
+    read_together as read_together,
 )
 from .redecision import (
     apply_operating_points as apply_operating_points,

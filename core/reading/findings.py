@@ -181,6 +181,10 @@ class Findings:
         return (*self.doubts, f"The input check warns of or refuses {n}, most often: {often}")
 
 
+# The findings of each experiment of a panel on one scan, in the panel's order.
+PanelFindings = tuple[Findings, ...]
+
+
 @dataclass(frozen=True)
 class Refusal:
     """A file that could not be read as a scan: its name, the reason as a code, and the reason in words."""

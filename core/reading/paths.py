@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 
 from core.errors import ScanError
-from core.reading.findings import Findings, Refusal
-from core.reading.reader import Reader
+from core.reading.findings import PanelFindings, Refusal
+from core.reading.reader import Reader, read_together
 from core.scans import Refused, Scan, iterate_study
 from core.system import natural_key
 
@@ -19,12 +19,12 @@ MAX_NAMES = 3
 
 def read_paths(
     paths: Sequence[Path],
-    reader: Reader,
+    readers: Sequence[Reader],
     *,
     override_gate: bool = False,
     on_file: Callable[[int, int], None] | None = None,
-    on_scan: Callable[[Scan, Findings], None] | None = None,
-) -> Iterator[Findings | Refusal]:
+    on_scan: Callable[[Scan, PanelFindings], None] | None = None,
+) -> Iterator[PanelFindings | Refusal]:
     """Read files and folders one after the other; yield a Refusal for what cannot be read as a scan.
 
     Args:
@@ -32,7 +32,7 @@ def read_paths(
             and folders; a file in it is named by its path below the folder. Each folder is one upload (see
             `core.scans.iterate_study`): its DICOM files become series and must be of one patient. Files next
             to each other in `paths` are one upload, too.
-        reader: the networks.
+        readers: one for each experiment of the panel; see `read_together`.
         override_gate: also read what the gate refuses; see `Reader.read`.
         on_file: called after each file with the number of files done and their total.
         on_scan: called with each scan and its findings, while its pixels are in memory.
@@ -61,7 +61,7 @@ def read_paths(
                 yield Refusal(outcome.source, outcome.error.code, str(outcome.error))
             else:
                 try:
-                    findings = reader.read(outcome, override_gate=override_gate)
+                    findings = read_together(readers, outcome, override_gate=override_gate)
                 except ScanError as error:
                     yield Refusal(outcome.source, error.code, str(error))
                     continue

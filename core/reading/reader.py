@@ -15,7 +15,7 @@ from core.gate import GateFinding, judge_features, turn_upright
 from core.imaging import Recipe, prepare
 from core.reading.coverage import describe_coverage
 from core.reading.decision import Rule, Site, check_site, make_rules, name_decider
-from core.reading.findings import Findings, ModelFinding, SliceFinding
+from core.reading.findings import Findings, ModelFinding, PanelFindings, SliceFinding
 from core.reading.input_check import check_refusals, is_refused, judge_scan
 from core.reading.outcome import OVERRIDE_NOTE, REFUSED_NOTE
 from core.reading.scan_verdicts import reach_scan_verdicts
@@ -191,11 +191,11 @@ class Reader:
 def read_together(
     readers: Sequence[Reader],
     scan: Scan,
-    operating_points: Mapping[str, Mapping[str, float]],
+    operating_points: Mapping[str, Mapping[str, float]] | None = None,
     *,
     override_gate: bool = False,
     on_slices: Callable[[Sequence[Sequence[SliceFinding]]], None] | None = None,
-) -> list[Findings]:
+) -> PanelFindings:
     """Read a scan with the networks of several experiments; what they share is computed once.
 
     Experiments with the same recipe share the prepared images, and those on one backbone its run. Each has
@@ -211,7 +211,8 @@ def read_together(
         The findings of each reader. Errors as `Reader.read`.
     """
     rules = [
-        make_rules(one.experiment, operating_points.get(one.experiment.name, {}), one.site) for one in readers
+        make_rules(one.experiment, (operating_points or {}).get(one.experiment.name, {}), one.site)
+        for one in readers
     ]
     scan, turned, doubt = turn_upright(scan)
     warnings = (*scan.warnings, doubt) if doubt else scan.warnings
@@ -252,10 +253,10 @@ def read_together(
             on_slices(batch)
     if not override_gate:
         check_refusals([[finding.gate for finding in own] for own in slices])
-    return [
+    return tuple(
         one._conclude(scan, own, override_gate=override_gate)
         for one, own in zip(readers, slices, strict=True)
-    ]
+    )
 
 
 def _prepare_batch(scan: Scan, indices: range, recipe: Recipe) -> np.ndarray:

@@ -6,7 +6,7 @@ from .exports import (
 from .pdf import (
     ScanReport as ScanReport,
 )
-from .tables import (
+from .records import (
     predict_record as predict_record,
 )
 from .words import (
@@ -20,4 +20,5 @@ from .words import (
     list_gaps as list_gaps,
     list_remarks as list_remarks,
     shorten_outcome as shorten_outcome,
+    title_outcome as title_outcome,
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from io import BytesIO
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from core.frameworks import TITLES
@@ -33,6 +34,7 @@ _JPEG_QUALITY = 92
 _LINE, _TEXT_SIZE = 26, 18  # pixels: height of a line of words, and of its letters
 _STRIP = 3 * _LINE + 4
 _SIGN = 18
+_LONG_STRING = 64  # characters in a DICOM value of type LO
 
 
 def write_dicom_report(
@@ -45,7 +47,7 @@ def write_dicom_report(
         title: of the document; it must hold no text from the scan.
         made: time of the report, with its time zone.
         synthetic: whether all scans in it were made by a program, not from a person.
-        mark: from `core.reports.words.name_conclusion`; it is in the title and the series description.
+        mark: from `core.reports.words.name_conclusions`; it is in the title and the series description.
 
     Returns:
         The bytes of a DICOM file.
@@ -214,8 +216,7 @@ def _start(modality: str, kind: UID, made: datetime, synthetic: bool, mark: str)
         setattr(dataset, time, f"{made:%H%M%S}")
     dataset.TimezoneOffsetFromUTC = f"{made:%z}"
     dataset.StudyDescription = NOT_FOR_DIAGNOSIS
-    # With a mark, the whole disclaimer would not fit into 64 characters.
-    dataset.SeriesDescription = f"{mark} Not for diagnosis." if mark else NOT_FOR_DIAGNOSIS
+    dataset.SeriesDescription = _describe_series(mark)
     dataset.ContentQualification = "RESEARCH"
     dataset.Modality = modality
     dataset.SeriesNumber = dataset.InstanceNumber = 1
@@ -224,6 +225,12 @@ def _start(modality: str, kind: UID, made: datetime, synthetic: bool, mark: str)
     dataset.Manufacturer = "stroke-ct"
     dataset.SoftwareVersions = program_version()
     return dataset
+
+
+def _describe_series(mark: str) -> str:
+    """Return a mark with as much of the disclaimer as fits; the study's description has it in any case."""
+    words = f"{mark} Not for diagnosis." if mark else NOT_FOR_DIAGNOSIS
+    return words if len(words) <= _LONG_STRING else shorten(mark, _LONG_STRING, placeholder=" ...")
 
 
 def _to_bytes(dataset: Dataset, syntax: UID) -> bytes:

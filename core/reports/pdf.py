@@ -37,6 +37,7 @@ from core.reports.words import (
     list_gaps,
     list_key_slices,
     shorten_outcome,
+    title_outcome,
 )
 from core.validation import count_flags
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.experiments import Experiment
-    from core.reading import Findings, SliceFinding
+    from core.reading import Findings, PanelFindings, SliceFinding
     from core.validation import Flags
 
 HEAT_OPACITY = 0.5
@@ -58,19 +59,19 @@ class ScanReport:
     """One scan to report.
 
     Attributes:
-        findings: on the whole scan.
+        findings: on the whole scan, of each experiment of the panel.
         picture: returns the (H, W) uint8 gray picture of a slice by its index; it is called for the slices of
-            `choose_report_slices`.
+            `choose_report_slices` of each.
         synthetic: whether the scan was made by a program, not from a person.
     """
 
-    findings: Findings
+    findings: PanelFindings
     picture: Callable[[int], NDArray[np.uint8]]
     synthetic: bool = False
 
 
 def write_pdf(
-    experiment: Experiment,
+    panel: Sequence[Experiment],
     reports: Sequence[ScanReport],
     *,
     made: datetime,
@@ -79,7 +80,7 @@ def write_pdf(
     """Write a report: each scan on its own pages, and the limits of the networks.
 
     Args:
-        experiment: whose networks read the scans.
+        panel: the experiments whose networks read the scans.
         reports: at least one scan, in the order of the pages.
         made: time of the report, with its time zone.
         on_scan: called after each scan with the number of scans done and their total.
@@ -98,26 +99,23 @@ def write_pdf(
     register_fonts()
     width = A4[0] - 2 * _MARGIN
     story: list[Any] = []
-    flags = count_flags(experiment)
+    flags = [count_flags(experiment) for experiment in panel]
     for done, report in enumerate(reports, start=1):
-        story += _describe_scan(experiment, report, width, flags)
-        if len(report.findings.slices) > 1:
-            story += [PageBreak(), *_show_slices(report, width)]
+        story += _describe_scan(panel, report, width, flags)
         if len(reports) > 1:
             story.append(PageBreak())
         if on_scan:
             on_scan(done, len(reports))
-    story += _describe_limits(experiment)
-    origin = (
-        f"Experiment {experiment.name}, {experiment.digest[:16]}.  Program {program_version()}.  "
-        f"{made:%Y-%m-%d %H:%M %Z}"
-    )
+    for experiment in panel:
+        story += _describe_limits(experiment, panel)
+    named = ".  ".join(f"Experiment {one.name}, {one.digest[:16]}" for one in panel)
+    origin = f"Program {program_version()}.  {made:%Y-%m-%d %H:%M %Z}"
 
     def render_footer(canvas: Any, document: Any) -> None:
         canvas.setFont(FONT, 7)
         canvas.setFillColor(COLORS["negative"])
-        canvas.drawString(_MARGIN, 36, NOT_FOR_DIAGNOSIS)
-        canvas.drawString(_MARGIN, 26, origin)
+        canvas.drawString(_MARGIN, 36, f"{NOT_FOR_DIAGNOSIS}  {origin}")
+        canvas.drawString(_MARGIN, 26, named)
         canvas.drawRightString(A4[0] - _MARGIN, 26, f"Page {document.page}")
 
     target = BytesIO()
@@ -131,52 +129,71 @@ def write_pdf(
 
 
 def _describe_scan(
-    experiment: Experiment, report: ScanReport, width: float, flags: Flags | None
+    panel: Sequence[Experiment], report: ScanReport, width: float, flags: Sequence[Flags | None]
 ) -> list[Any]:
-    from reportlab.platypus import Spacer
+    """Return the conclusions on a scan, facts about its file, then a section for each finding."""
+    from reportlab.platypus import KeepTogether, Spacer
 
-    findings = report.findings
-    outcome = findings.conclusion.outcome
-    story = [
-        make_paragraph(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet"),
-        *_describe_conclusion(experiment, findings, width, flags),
-        Spacer(0, 6),
-        make_paragraph(findings.source),
-        make_paragraph(f"SHA-256: {findings.sha256}", "small"),
-    ]
-    if geometry := describe_geometry(findings):
+    scan, *_ = report.findings
+    story = [make_paragraph(f"Reading report. {NOT_FOR_DIAGNOSIS}", "quiet")]
+    for experiment, findings, known in zip(panel, report.findings, flags, strict=True):
+        story += _describe_conclusion(experiment, findings, width, known, named=len(panel) > 1)
+    for gap in list_gaps(scan):
+        text = make_paragraph(f"Study incomplete: {gap}", "review")
+        story.append(
+            place_side_by_side([plot_sign("incomplete", 10), text], [_SIGN_WIDTH, width - _SIGN_WIDTH])
+        )
+    story += [Spacer(0, 6), make_paragraph(scan.source), make_paragraph(f"SHA-256: {scan.sha256}", "small")]
+    if geometry := describe_geometry(scan):
         story.append(make_paragraph(geometry, "small"))
-    if outcome != "not_judged":
-        story.append(make_paragraph(describe_decider(experiment, findings), "small"))
     if report.synthetic:
         story.append(make_paragraph("Synthetic: made by this program, not a scan of a person."))
-    if len(findings.slices) > 1:
-        story += describe_study(experiment, findings, width)
-    else:
-        story += _describe_slice(report, width)
-    named = (*findings.conclusion.reasons, *findings.incomplete)
-    if remarks := [one for one in group_warnings(findings) if one not in named]:
-        story += [
-            Spacer(0, 8),
-            make_paragraph("Warnings", "heading"),
-            *(make_paragraph(f"• {remark}") for remark in remarks),
-        ]
+    named = {sentence for one in report.findings for sentence in (*one.conclusion.reasons, *one.incomplete)}
+    warnings = dict.fromkeys(warning for one in report.findings for warning in group_warnings(one))
+    if remarks := [one for one in warnings if one not in named]:
+        lines = [make_paragraph(f"• {remark}") for remark in remarks]
+        story += [Spacer(0, 4), KeepTogether([make_paragraph("Warnings", "heading"), *lines])]
+    for place, (experiment, findings) in enumerate(zip(panel, report.findings, strict=True)):
+        story += _describe_findings(
+            experiment, findings, report, width, is_first=not place, titled=len(panel) > 1
+        )
     return story
 
 
-def _describe_conclusion(
-    experiment: Experiment, findings: Findings, width: float, flags: Flags | None
+def _describe_findings(
+    experiment: Experiment,
+    findings: Findings,
+    report: ScanReport,
+    width: float,
+    *,
+    is_first: bool,
+    titled: bool,
 ) -> list[Any]:
-    """Return the outcome after its sign, why, whether the study is whole, agreement, and its worth."""
+    """Return the figures and pictures of one experiment; those of a study begin a page unless first."""
+    from reportlab.platypus import PageBreak, Spacer
+
+    is_study = len(findings.slices) > 1
+    story: list[Any] = [PageBreak()] if is_study and not is_first else []
+    if titled:
+        story += [Spacer(0, 6), make_paragraph(experiment.finding.capitalize(), "verdict")]
+    if findings.conclusion.outcome != "not_judged":
+        story.append(make_paragraph(describe_decider(experiment, findings), "small"))
+    if is_study:
+        story += [*describe_study(experiment, findings, width), PageBreak()]
+        return story + _show_slices(findings, report, width)
+    return story + _describe_slice(findings, report, width)
+
+
+def _describe_conclusion(
+    experiment: Experiment, findings: Findings, width: float, flags: Flags | None, *, named: bool
+) -> list[Any]:
+    """Return the outcome after its sign, why, agreement, and its worth; `named`: with the finding."""
     conclusion = findings.conclusion
-    words = name_outcome(conclusion.outcome, experiment.finding)
+    words = (title_outcome if named else name_outcome)(conclusion.outcome, experiment.finding)
     headline = make_paragraph(words, "verdict", SIGNS[conclusion.outcome].color)
     widths = [_SIGN_WIDTH, width - _SIGN_WIDTH]
     parts = [place_side_by_side([plot_sign(conclusion.outcome, 15), headline], widths, middle=True)]
     parts += [make_paragraph(reason) for reason in conclusion.reasons]
-    for gap in list_gaps(findings):
-        text = make_paragraph(f"Study incomplete: {gap}", "review")
-        parts.append(place_side_by_side([plot_sign("incomplete", 10), text], widths))
     agreement, limit = describe_agreement(experiment, findings)
     if agreement:
         parts.append(make_paragraph(f"{agreement} {limit}".strip()))
@@ -185,11 +202,10 @@ def _describe_conclusion(
     return parts
 
 
-def _show_slices(report: ScanReport, width: float) -> list[Any]:
+def _show_slices(findings: Findings, report: ScanReport, width: float) -> list[Any]:
     """Return the key slices of a study, each with its heat maps."""
     from reportlab.platypus import KeepTogether, Spacer
 
-    findings = report.findings
     story = [make_paragraph("Key slices" if list_key_slices(findings) else "Highest probability", "heading")]
     for index in choose_report_slices(findings):
         finding = findings.slices[index]
@@ -202,16 +218,16 @@ def _show_slices(report: ScanReport, width: float) -> list[Any]:
     return [*story, *_explain_pictures(findings)]
 
 
-def _describe_slice(report: ScanReport, width: float) -> list[Any]:
+def _describe_slice(findings: Findings, report: ScanReport, width: float) -> list[Any]:
     """Return the pictures of a scan of one slice, and a row of figures for each network."""
     from reportlab.platypus import Spacer
 
-    (shown,) = report.findings.slices
-    table = tabulate_verdicts(report.findings, width, "Probability")
+    (shown,) = findings.slices
+    table = tabulate_verdicts(findings, width, "Probability")
     return [
         Spacer(0, 8),
         _place_pictures(report, shown, width, _MOST_SIDE),
-        *_explain_pictures(report.findings),
+        *_explain_pictures(findings),
         *([] if table is None else [Spacer(0, 10), table]),
     ]
 
@@ -258,16 +274,16 @@ def _describe_models(finding: SliceFinding) -> str:
     return ", ".join(f"{TITLES[name]} {model.probability:.2f}{words}" for (name, model), words in each) + "."
 
 
-def _describe_limits(experiment: Experiment) -> list[Any]:
+def _describe_limits(experiment: Experiment, panel: Sequence[Experiment]) -> list[Any]:
     from reportlab.platypus import KeepTogether, Spacer
 
     card = experiment.card
     story = [
         Spacer(0, 12),
-        make_paragraph("Limits", "heading"),
+        make_paragraph("Limits" if len(panel) == 1 else f"Limits: {experiment.finding}", "heading"),
         make_paragraph(f"Experiment {experiment.name}: {card['summary']}"),
         make_paragraph(experiment.meaning),
-        *(make_paragraph(f"• {limit}") for limit in list_limits(experiment)),
+        *(make_paragraph(f"• {limit}") for limit in list_limits(experiment, panel)),
         make_paragraph(card["served"], "small"),
         make_paragraph(f"Experiment checksum (SHA-256 of its card): {experiment.digest}", "small"),
     ]

@@ -1,4 +1,4 @@
-"""Readings as JSON (form predict/2, see core.cli.app) and as CSV.
+"""Readings as CSV.
 
 File names come from outside: they appear as plain text only, and never in the name of a file written here.
 """
@@ -9,138 +9,33 @@ import csv
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from core.frameworks import FRAMEWORKS
 from core.reading import name_outcome, needs_review
-from core.reports.words import describe_worth
+from core.reports.words import describe_worth, name_alone
 from core.system import escape_for_cell
 from core.validation import count_flags
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
-    from core.reading import Findings, ModelFinding, Outcome, Refusal, SliceFinding
+    from core.reading import Findings, PanelFindings, Refusal, SliceFinding
 
-PREDICT_SCHEMA = "predict/2"
 NOT_FOR_DIAGNOSIS = "Research and teaching. Not for diagnosis."
 
 _OF_SLICE = ("probability", "threshold", "outcome", "needs_review")
 _OF_SCAN = ("score", "threshold", "band_low", "band_high", "outcome", "needs_review", "reasons", "n_counted")
 
 
-def predict_record(
-    experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]
-) -> dict[str, Any]:
-    """Return the JSON of `python -m core predict`, form predict/2, which core.cli.app documents."""
-    return {
-        "schema": PREDICT_SCHEMA,
-        "experiment": experiment.name,
-        "elsewhere": _count_elsewhere(experiment),
-        "scans": [_record_scan(scan, experiment.finding) for scan in findings],
-        "refused": [
-            {"source": refusal.source, "code": refusal.code, "message": refusal.message}
-            for refusal in refused
-        ],
-    }
-
-
-def _record_scan(scan: Findings, finding: str) -> dict[str, Any]:
-    conclusion = scan.conclusion
-    return {
-        "source": scan.source,
-        "sha256": scan.sha256,
-        "slices": [_record_slice(piece, finding) for piece in scan.slices],
-        "verdict": {
-            finding: {
-                framework: {
-                    "score": verdict.score,
-                    "threshold": verdict.threshold,
-                    "band": verdict.band and list(verdict.band),
-                    "outcome": verdict.outcome,
-                    "needs_review": verdict.review,
-                    "reasons": list(verdict.reasons),
-                    "n_counted": verdict.n_counted,
-                    "key_slices": list(verdict.key_slices),
-                }
-                for framework, verdict in scan.verdicts.items()
-            }
-        },
-        "conclusion": {
-            finding: {
-                "outcome": conclusion.outcome,
-                "words": name_outcome(conclusion.outcome, finding),
-                "reasons": list(conclusion.reasons),
-                "needs_review": conclusion.review,
-                "agree": conclusion.agree,
-            }
-        },
-        "incomplete": list(scan.incomplete),
-        "doubts": list(scan.doubts),
-        "unfit": list(scan.unfit),
-        "gate_overridden": scan.overridden,
-        "decided_by": scan.decided_by,
-        "technical": {
-            "modality": scan.technical.modality,
-            "spacing_mm": scan.technical.spacing_mm and list(scan.technical.spacing_mm),
-            "slice_spacing_mm": scan.technical.slice_spacing_mm,
-            "gantry_tilt_deg": scan.technical.gantry_tilt_deg,
-        },
-    }
-
-
-def _record_slice(piece: SliceFinding, finding: str) -> dict[str, Any]:
-    return {
-        "index": piece.index,
-        "findings": {
-            finding: {
-                framework: {
-                    "probability": model.probability,
-                    "threshold": model.threshold,
-                    "outcome": _name_alone(piece, model),
-                    "needs_review": needs_review(_name_alone(piece, model), ()),
-                }
-                for framework, model in piece.models.items()
-            }
-        },
-        "outcome": piece.outcome,
-        "reasons": list(piece.conclusion.reasons),
-        "agree": piece.conclusion.agree,
-        "warnings": list(piece.warnings),
-        "position_mm": piece.position_mm,
-        "brain_visible": piece.gate.brain_visible,
-        "counted": piece.is_counted,
-        "gate": {
-            "outcome": piece.gate.outcome,
-            "reasons": list(piece.gate.reasons),
-            "turned": piece.turned,
-        },
-    }
-
-
-def _name_alone(piece: SliceFinding, model: ModelFinding) -> Outcome:
-    """Return what one network says of a slice: nothing if the slice is not judged."""
-    return "not_judged" if piece.outcome == "not_judged" else model.outcome
-
-
-def _count_elsewhere(experiment: Experiment) -> dict[str, Any] | None:
-    flags = count_flags(experiment)
-    if flags is None:
-        return None
-    counts: dict[str, Any] = {outcome: tally._asdict() for outcome, tally in flags.outcomes.items()}
-    return {
-        "n_slices": flags.n_slices,
-        "positives": flags.n_positives,
-        "kept_aside": flags.is_apart,
-        **counts,
-    }
-
-
-def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused: Sequence[Refusal]) -> str:
-    """Return the worklist as CSV: a row per slice in the order of `findings`, then one per refused file.
+def write_worklist(
+    panel: Sequence[Experiment], scans: Sequence[PanelFindings], refused: Sequence[Refusal]
+) -> str:
+    """Return the worklist as CSV: for each scan and finding a row per slice, then one row per refused file.
 
     Facts about a whole scan are repeated in each of its rows, so that rows can be sorted and filtered.
     Columns:
 
-    - file, sha256, slices (number in the scan);
+    - file, sha256, slices (number in the scan), finding (what the results of the row are about);
     - on the scan: conclusion (in words, such as "Not flagged"), reasons (why it is uncertain or not judged),
       needs_review (no clear answer, or incomplete: every scan needs a person, also where it says "no"), agree
       (whether several networks gave the same clear answer), incomplete (why it is part of a study only),
@@ -160,31 +55,37 @@ def write_worklist(experiment: Experiment, findings: Sequence[Findings], refused
     Outcomes are those of core.reading.outcome. Probabilities have four decimals; answers are "yes" or "no".
     Texts that a spreadsheet would read as a formula begin with an apostrophe.
     """
-    columns = ["file", "sha256", "slices"]
+    columns = ["file", "sha256", "slices", "finding"]
     columns += ["conclusion", "reasons", "needs_review", "agree", "incomplete", "doubts", "unfit"]
     columns += ["slice", "position_mm", "turned", "brain_visible", "gate", "gate_reasons", "counted"]
     columns += ["slice_outcome", "slice_reasons", "slice_agree", "remarks"]
-    for name in experiment.frameworks:
+    frameworks = [name for name in FRAMEWORKS if any(name in one.frameworks for one in panel)]
+    for name in frameworks:
         columns += [f"{name}_{what}" for what in _OF_SLICE]
-    for name in experiment.frameworks:
+    for name in frameworks:
         columns += [*(f"{name}_study_{what}" for what in _OF_SCAN), f"{name}_key_place"]
     columns += ["decided_by", "refused", "experiment", "experiment_digest", "elsewhere", "note"]
     target = StringIO()
     writer = csv.DictWriter(target, columns, restval="", lineterminator="\r\n")
     writer.writeheader()
-    same = {
-        "experiment": experiment.name,
-        "experiment_digest": experiment.digest,
+    flags = [count_flags(experiment) for experiment in panel]
+    for parts in scans:
+        for experiment, scan, known in zip(panel, parts, flags, strict=True):
+            of_scan = _describe_scan(experiment, scan) | {
+                "experiment": experiment.name,
+                "experiment_digest": experiment.digest,
+                "elsewhere": describe_worth(experiment, scan, known),
+                "note": NOT_FOR_DIAGNOSIS,
+            }
+            for finding in scan.slices:
+                _write_row(writer, of_scan | _describe_slice(scan, finding))
+    every = {
+        "experiment": ", ".join(experiment.name for experiment in panel),
+        "experiment_digest": ", ".join(experiment.digest for experiment in panel),
         "note": NOT_FOR_DIAGNOSIS,
     }
-    flags = count_flags(experiment)
-    for scan in findings:
-        of_scan = _describe_scan(experiment, scan) | same
-        of_scan["elsewhere"] = describe_worth(experiment, scan, flags)
-        for finding in scan.slices:
-            _write_row(writer, of_scan | _describe_slice(scan, finding))
     for refusal in refused:
-        _write_row(writer, {"file": refusal.source, "refused": refusal.message} | same)
+        _write_row(writer, {"file": refusal.source, "refused": refusal.message} | every)
     return target.getvalue()
 
 
@@ -197,6 +98,7 @@ def _describe_scan(experiment: Experiment, scan: Findings) -> Row:
         "file": scan.source,
         "sha256": scan.sha256,
         "slices": len(scan.slices),
+        "finding": experiment.finding,
         "conclusion": name_outcome(conclusion.outcome, experiment.finding),
         "reasons": " ".join(conclusion.reasons),
         "needs_review": _yes_or_no(conclusion.review),
@@ -241,8 +143,8 @@ def _describe_slice(scan: Findings, finding: SliceFinding) -> Row:
         cells = (
             _four_decimals(model.probability),
             _four_decimals(model.threshold),
-            _name_alone(finding, model),
-            _yes_or_no(needs_review(_name_alone(finding, model), ())),
+            name_alone(finding, model),
+            _yes_or_no(needs_review(name_alone(finding, model), ())),
         )
         row |= {f"{name}_{what}": cell for what, cell in zip(_OF_SLICE, cells, strict=True)}
     for name, verdict in scan.verdicts.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from core.scans import INCOMPLETE
 
 if TYPE_CHECKING:
     from core.experiments import Experiment
-    from core.reading import Findings, Outcome, SliceFinding
+    from core.reading import Findings, ModelFinding, Outcome, PanelFindings, SliceFinding
     from core.validation import Flags
 
 _MOST_SHOWN = 4
@@ -27,6 +27,21 @@ def shorten_outcome(outcome: Outcome) -> str:
     'Flagged'
     """
     return name_outcome(outcome, "").partition(":")[0]
+
+
+def title_outcome(outcome: Outcome, finding: str) -> str:
+    """Return an outcome after its finding, for places that have several findings.
+
+    >>> title_outcome("uncertain", "hemorrhage"), title_outcome("flagged", "ischemia")
+    ('Hemorrhage: uncertain, please review', 'Ischemia: flagged')
+    """
+    words = shorten_outcome(outcome).lower()
+    return f"{finding.capitalize()}: {words}{', please review' if outcome == 'uncertain' else ''}"
+
+
+def name_alone(piece: SliceFinding, model: ModelFinding) -> Outcome:
+    """Return what one network says of a slice: nothing if the slice is not judged."""
+    return "not_judged" if piece.outcome == "not_judged" else model.outcome
 
 
 def describe_agreement(experiment: Experiment, findings: Findings) -> tuple[str, str]:
@@ -109,13 +124,33 @@ def name_conclusion(findings: Findings) -> str:
     return f"{shorten_outcome(findings.conclusion.outcome)}.{gap}"
 
 
-def say_conclusion(experiment: Experiment, findings: Findings) -> str:
-    """Return the outcome of a scan with all its reasons, as sentences."""
+def name_conclusions(panel: Sequence[Experiment], parts: PanelFindings) -> str:
+    """Return what a scan is called in lists of other programs: short where it can be."""
+    if len(parts) == 1:
+        return name_conclusion(parts[0])
+    outcomes = [shorten_outcome(part.conclusion.outcome).lower() for part in parts]
+    names = [experiment.finding.capitalize() for experiment in panel]
+    gap = " Incomplete." if any(part.conclusion.incomplete for part in parts) else ""
+    if len(set(outcomes)) == 1:
+        return f"{' and '.join([names[0], *map(str.lower, names[1:])])} {outcomes[0]}.{gap}"
+    return " ".join(f"{name} {outcome}." for name, outcome in zip(names, outcomes, strict=True)) + gap
+
+
+def say_conclusions(panel: Sequence[Experiment], parts: PanelFindings) -> str:
+    """Return the outcomes of a scan with all their reasons, as sentences."""
+    name = name_outcome if len(panel) == 1 else title_outcome
+    said = [
+        _say_conclusion(part, experiment.finding, name(part.conclusion.outcome, experiment.finding))
+        for experiment, part in zip(panel, parts, strict=True)
+    ]
+    gaps = dict.fromkeys(f"Study incomplete: {gap}" for part in parts for gap in list_gaps(part))
+    return " ".join((*said, *gaps))
+
+
+def _say_conclusion(findings: Findings, finding: str, outcome: str) -> str:
     conclusion = findings.conclusion
-    gaps = [f"Study incomplete: {gap}" for gap in list_gaps(findings)]
-    outcome = f"{name_outcome(conclusion.outcome, experiment.finding)}."
-    limits = [f"This does not exclude {experiment.finding}."] if conclusion.outcome == "not_flagged" else []
-    return " ".join((outcome, *limits, *conclusion.reasons, *gaps))
+    limits = [f"This does not exclude {finding}."] if conclusion.outcome == "not_flagged" else []
+    return " ".join((f"{outcome}.", *limits, *conclusion.reasons))
 
 
 def describe_worth(experiment: Experiment, findings: Findings, flags: Flags | None) -> str:
@@ -132,7 +167,7 @@ def describe_worth(experiment: Experiment, findings: Findings, flags: Flags | No
         parts.append(flagged)
     counts = ""
     if flags and outcome in flags.outcomes and has_thresholds_of_card(experiment, findings):
-        counts = _count(flags, outcome, experiment.finding, "slices from elsewhere")
+        counts = _count(flags, outcome, experiment.finding, "validation slices")
     if flags and counts:
         parts.append(f"Of {counts}.")
         if flags.is_apart:
@@ -153,7 +188,7 @@ def describe_flags(flags: Flags | None, finding: str) -> str:
     counts = filter(None, (_count(flags, outcome, finding, "slices") for outcome in flags.outcomes))
     each = "; ".join(f"of {count}" for count in counts)
     apart = ", which had no part in choosing the thresholds" if flags.is_apart else ""
-    return f"Single slices from elsewhere{apart}: {each}. Not flagged does not exclude {finding}."
+    return f"Validation slices{apart}: {each}. Not flagged does not exclude {finding}."
 
 
 def _count(flags: Flags, outcome: Outcome, finding: str, what: str) -> str:
@@ -172,7 +207,7 @@ def describe_flagged_slices(findings: Findings) -> str:
     slices, them = ("1 slice is", "this slice") if n == 1 else (f"{n} slices are", "these slices")
     return (
         f"{slices} flagged, although the study is not: a study needs high probabilities over about "
-        f"{SPAN_MM:.0f} mm of height. Look at {them}."
+        f"{SPAN_MM:.0f} mm from base to vertex, so a small lesion can be missed. Look at {them}."
     )
 
 

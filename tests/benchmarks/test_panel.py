@@ -7,11 +7,12 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from core.experiments import DEFAULT_NAME, find_experiment
+from core.experiments import find_experiment
 from core.imaging.preprocessing import prepare_many
 from core.reading.reader import Reader, read_together
 from core.scans import read_study
 from core.scans.windows import window_hu
+from core.service import DEFAULT_NAME
 from core.serving.model import ServedModel, predict_together
 from tests.benchmarks.test_reading import measure, render_study
 
@@ -41,7 +42,7 @@ def test_a_second_finding_costs_little(quick: bool, capsys: pytest.CaptureFixtur
     together, _, together_s = measure(lambda: predict_together(networks, images))
     readers = [Reader(one) for one in experiments]
     started = perf_counter()
-    found = read_together(readers, scan, {}, override_gate=True)
+    found = read_together(readers, scan, override_gate=True)
     read_s = perf_counter() - started
 
     ratio = together_s / alone_s

@@ -66,10 +66,10 @@ def test_a_study_against_its_networks_alone(
     images = prepare_many([window_hu(piece.pixels, recipe.window) for piece in scan.slices], recipe)
     models = [ServedModel(experiment.model_path(name), n_threads=1) for name in experiment.frameworks]
     reader = Reader(experiment)
-    read_group(reader, [Upload("study.zip", data)])  # warm
+    read_group([reader], [Upload("study.zip", data)])  # warm
 
     alone, alone_s, alone_cpu_s = measure(lambda: [model.predict(images) for model in models])
-    (reading,), whole_s, whole_cpu_s = measure(lambda: read_group(reader, [Upload("study.zip", data)]))
+    (reading,), whole_s, whole_cpu_s = measure(lambda: read_group([reader], [Upload("study.zip", data)]))
 
     ratio = whole_cpu_s / alone_cpu_s
     with capsys.disabled():

@@ -173,8 +173,8 @@ def test_the_pixels_of_a_capture_know_nothing_of_the_patient(tiny: Experiment) -
     frames = []
     for name, planted in (("a", False), (FILE_NAME, True)):
         report = ScanReport(
-            read_series(tiny, name, planted=planted), lambda index: np.full((64, 64), index, np.uint8)
+            (read_series(tiny, name, planted=planted),), lambda index: np.full((64, 64), index, np.uint8)
         )
-        data = exports.make_dicom_capture(tiny, report)
+        data = exports.make_dicom_capture([tiny], report)
         frames.append(pydicom.dcmread(io.BytesIO(data)).PixelData)
     assert frames[0] == frames[1]

@@ -65,7 +65,7 @@ def pictures(tmp_path: Path) -> Path:
 def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run: Any) -> None:
     """predict/2: these keys, kinds and ranges, and no others."""
     record = run("predict", pictures, "--json").json()
-    assert ["schema", "experiment", "elsewhere", "scans", "refused"] == list(record)
+    assert ["schema", "experiment", "elsewhere", "experiments", "scans", "refused"] == list(record)
     assert ("predict/2", "tiny") == (record["schema"], record["experiment"])
     for scan in record["scans"]:
         whole = ["source", "sha256", "slices", "verdict", "conclusion", "incomplete", "doubts", "unfit"]
@@ -79,11 +79,11 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
             assert [*answer, "n_counted", "key_slices"] == list(verdict)
             assert verdict["outcome"] in OUTCOMES
         conclusion = scan["conclusion"]["hemorrhage"]
-        assert ["outcome", "words", "reasons", "needs_review", "agree"] == list(conclusion)
+        assert ["outcome", "words", "reasons", "needs_review", "agree", "decided_by"] == list(conclusion)
         assert name_outcome(conclusion["outcome"], "hemorrhage") == conclusion["words"]
         for index, finding in enumerate(scan["slices"]):
-            answer = ["index", "findings", "outcome", "reasons", "agree", "warnings"]
-            facts = ["position_mm", "brain_visible", "counted", "gate"]
+            answer = ["index", "findings", "conclusion", "outcome", "reasons", "agree", "counted"]
+            facts = ["warnings", "position_mm", "brain_visible", "gate"]
             assert [*answer, *facts] == list(finding)
             assert ["outcome", "reasons", "turned"] == list(finding["gate"])
             assert ("read" == finding["gate"]["outcome"]) == ([] == finding["gate"]["reasons"])
@@ -91,7 +91,8 @@ def test_predict_json_has_the_public_form(tiny: Experiment, pictures: Path, run:
             assert all(isinstance(sentence, str) for sentence in sentences)
             assert (index, 0) == (finding["index"], finding["gate"]["turned"])
             assert all(isinstance(finding[key], bool) for key in ("agree", "brain_visible", "counted"))
-            assert ["hemorrhage"] == list(finding["findings"])
+            assert [["hemorrhage"]] * 2 == [list(finding[key]) for key in ("findings", "conclusion")]
+            assert finding["conclusion"]["hemorrhage"].items() <= finding.items()
             answers = finding["findings"]["hemorrhage"]
             assert [*FRAMEWORKS] == list(answers)
             for answer in answers.values():
@@ -270,7 +271,7 @@ def test_predict_tells_what_needs_review(models: Path, pictures: Path, run: Any)
     """A probability in the review band says so, in JSON and in the table; without bands none does."""
     plain = write_tiny_experiment(models, "plain")
     write_tiny_experiment(models, "banded", calibrated=True)
-    for number, gray in enumerate(np.linspace(0.25, 0.55, 51)):
+    for number, gray in enumerate(np.linspace(0.25, 0.55, 16)):
         head = np.rint(255 * render_head(gray)).astype(np.uint8)
         Image.fromarray(head).save(pictures / "dark" / f"{number}.png")
     told = {}

@@ -25,6 +25,12 @@ def write_picture(path: Path, gray: float) -> Path:
     return path
 
 
+def read_all(experiment: Experiment, paths: list[Path], **options) -> list[Findings | Refusal]:
+    """The findings of one experiment on each scan, and the refusals."""
+    outcomes = read_paths(paths, [Reader(experiment)], **options)
+    return [outcome if isinstance(outcome, Refusal) else outcome[0] for outcome in outcomes]
+
+
 def test_a_folder_is_walked_in_natural_order(tmp_path: Path) -> None:
     """Files are named by their path below the folder, sorted by number; hidden ones are skipped."""
     top = tmp_path / "in"
@@ -44,7 +50,7 @@ def test_bad_files_are_named_and_the_others_read(tiny: Experiment, tmp_path: Pat
     write_picture(tmp_path / "in" / "3.png", 0.25)
     steps: list[tuple[int, int]] = []
     paths = [tmp_path / "in", tmp_path / "gone.png"]
-    outcomes = list(read_paths(paths, Reader(tiny), on_file=lambda *step: steps.append(step)))
+    outcomes = read_all(tiny, paths, on_file=lambda *step: steps.append(step))
     assert ["1.png", "2.png", "3.png", "gone.png"] == [outcome.source for outcome in outcomes]
     assert [Findings, Refusal, Findings, Refusal] == [type(outcome) for outcome in outcomes]
     assert ["empty", "unreadable"] == [outcome.code for outcome in outcomes if isinstance(outcome, Refusal)]
@@ -77,7 +83,7 @@ def test_a_medium_from_a_hospital_is_read(tiny: Experiment, tmp_path: Path) -> N
     for name, data in (series | others).items():
         (medium / name).parent.mkdir(parents=True, exist_ok=True)
         (medium / name).write_bytes(data)
-    outcomes = list(read_paths([medium], Reader(tiny), override_gate=True))
+    outcomes = read_all(tiny, [medium], override_gate=True)
     (findings,) = [outcome for outcome in outcomes if isinstance(outcome, Findings)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
     assert 4 == len(findings.slices)
@@ -85,7 +91,7 @@ def test_a_medium_from_a_hospital_is_read(tiny: Experiment, tmp_path: Path) -> N
     assert {"no_pixels"} == {refusal.code for refusal in refused}
     for name in series:
         (medium / name).unlink()
-    alone = [outcome.source for outcome in read_paths([medium], Reader(tiny))]
+    alone = [outcome.source for outcome in read_all(tiny, [medium])]
     assert sorted(others) == sorted(alone)
 
 
@@ -98,7 +104,7 @@ def test_three_good_files_among_ten_thousand_are_read(tiny: Experiment, tmp_path
         (folder / f"{number}.bin").write_bytes(b"" if number % 2 else b"%d" % number)
     for number in (7, 5_000, 9_999):
         write_picture(folder / f"{number}.png", 0.4).rename(folder / f"{number}.bin")
-    outcomes = list(read_paths([folder], Reader(tiny)))
+    outcomes = read_all(tiny, [folder])
     read = [outcome.source for outcome in outcomes if isinstance(outcome, Findings)]
     assert ["7.bin", "5000.bin", "9999.bin"] == read
     refused = group_refusals(outcome for outcome in outcomes if isinstance(outcome, Refusal))
@@ -111,7 +117,7 @@ def test_three_good_files_among_ten_thousand_are_read(tiny: Experiment, tmp_path
 def test_a_pipe_is_refused_at_once(tiny: Experiment, tmp_path: Path) -> None:
     """A pipe among the files does not block the reader."""
     os.mkfifo(tmp_path / "pipe.png")
-    (outcome,) = read_paths([tmp_path / "pipe.png"], Reader(tiny))
+    (outcome,) = read_all(tiny, [tmp_path / "pipe.png"])
     assert isinstance(outcome, Refusal)
     assert "not_an_image" == outcome.code
 
@@ -123,5 +129,5 @@ def test_a_name_that_is_no_text_can_be_shown(tiny: Experiment, tmp_path: Path) -
     path = os.path.join(os.fsencode(tmp_path / "in"), b"\xff.png")
     with open(path, "wb") as stream:
         stream.write(b"x")
-    (outcome,) = read_paths([tmp_path / "in"], Reader(tiny))
+    (outcome,) = read_all(tiny, [tmp_path / "in"])
     assert "?.png" == outcome.source

@@ -61,13 +61,13 @@ def test_a_scan_that_only_some_refuse_is_not_judged_by_these(models: Path) -> No
         return tell_apart(make_familiar(single, np.linspace(0.45, 0.55, 40)), known, strange)
 
     readers = [Reader(learn("bright", 0.9, 0.5)), Reader(learn("dark", 0.5, 0.9))]
-    bright, dark = read_together(readers, make_scan(0.9, 0.9), {})
+    bright, dark = read_together(readers, make_scan(0.9, 0.9))
     assert ("not_judged", REFUSED_NOTE) == (dark.conclusion.outcome, dark.conclusion.reasons[0])
     assert (False, False) == (bright.overridden, dark.overridden)
     assert REFUSED_NOTE not in bright.conclusion.reasons
     assert {"refuse"} != {piece.gate.outcome for piece in bright.slices}
     with pytest.raises(ScanError, match="does not look like a head CT"):
-        read_together(readers[1:] * 2, make_scan(0.9), {})
-    for one in read_together(readers[1:] * 2, make_scan(0.9), {}, override_gate=True):
+        read_together(readers[1:] * 2, make_scan(0.9))
+    for one in read_together(readers[1:] * 2, make_scan(0.9), override_gate=True):
         assert one.overridden
         assert OVERRIDE_NOTE in one.conclusion.reasons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -16,10 +17,12 @@ from core.experiments import Experiment
 from core.gate.appearance import GateFinding
 from core.reading import OUTCOMES
 from core.reading.findings import Findings
+from core.reading.outcome import Conclusion
 from core.reading.reader import Reader
 from core.reports.dicom import render_capture, write_dicom_capture, write_dicom_report
 from core.reports.signs import ON_BLACK, SIGNS, draw_sign
 from core.reports.tables import NOT_FOR_DIAGNOSIS
+from core.reports.words import name_conclusions, shorten_outcome
 from core.scans import Scan, Slice
 
 PDF = b"%PDF-1.4 a document"  # of odd length
@@ -273,6 +276,23 @@ def test_a_mark_stands_in_title_and_description(mark: str) -> None:
         assert len(expected) <= 64
     title = " ".join(f"Reading report. {mark} {NOT_FOR_DIAGNOSIS}".split())
     assert title == read(report(mark=mark)).DocumentTitle
+
+
+def test_the_mark_of_two_findings_fits(panel: list[Experiment]) -> None:
+    """It names what each finding ends as; of two alike, the outcome once."""
+    part = read_slices(panel[0])
+    for outcomes in itertools.product(OUTCOMES, OUTCOMES):
+        parts = []
+        for outcome in outcomes:
+            one = replace(part)
+            object.__setattr__(one, "conclusion", Conclusion(outcome, (), ("Slices are missing.",)))
+            parts.append(one)
+        mark = name_conclusions(panel, tuple(parts))
+        words = [shorten_outcome(outcome).lower() for outcome in outcomes]
+        alike = f"Hemorrhage and ischemia {words[0]}. Incomplete."
+        each = f"Hemorrhage {words[0]}. Ischemia {words[1]}. Incomplete."
+        assert (alike if words[0] == words[1] else each) == mark
+        assert read(report(mark=mark)).SeriesDescription in (mark, f"{mark} Not for diagnosis.")
 
 
 def test_a_capture_says_the_outcome_and_its_reasons() -> None:

@@ -57,8 +57,10 @@ def read_study(experiment: Experiment, n_slices: int = 5) -> Findings:
 
 def write(experiment: Experiment, *scans: Findings, **options) -> bytes:
     """The report of scans, each slice an even gray picture."""
-    reports = [ScanReport(scan, lambda index: np.full((32, 32), 90, np.uint8), **options) for scan in scans]
-    return write_pdf(experiment, reports, made=MADE)
+    reports = [
+        ScanReport((scan,), lambda index: np.full((32, 32), 90, np.uint8), **options) for scan in scans
+    ]
+    return write_pdf([experiment], reports, made=MADE)
 
 
 def read_pages(pdf: bytes) -> list[str]:
@@ -225,12 +227,26 @@ def test_a_synthetic_scan_is_named_as_such(tiny: Experiment) -> None:
     assert "Synthetic" not in read_pages(write(tiny, findings))[0]
 
 
+def test_a_report_has_a_section_for_each_finding(panel: list[Experiment]) -> None:
+    """Both conclusions stand on the first page; each study has its own scores, slices and limits."""
+    for n_slices, n_pages in ((1, 2), (5, 5)):
+        parts = tuple(read_study(one, n_slices) if n_slices > 1 else read_gray(one, 0.9) for one in panel)
+        report = ScanReport(parts, lambda index: np.full((32, 32), 90, np.uint8))
+        pages = read_pages(write_pdf(panel, [report], made=MADE))
+        assert n_pages == len(pages)
+        for experiment in panel:
+            assert f"{experiment.finding.capitalize()}: flagged" in pages[0]
+            (limits,) = [page for page in pages if f"Limits: {experiment.finding}" in page]
+            assert f"look for {experiment.finding} alone; those of" in limits
+            assert all(f"Experiment {experiment.name}, {experiment.digest[:16]}" in page for page in pages)
+
+
 def test_progress_is_reported_scan_by_scan(tiny: Experiment) -> None:
     """`on_scan` is called with the number done and the total, in order."""
     heard: list[tuple[int, int]] = []
     findings = read_gray(tiny, 0.5)
-    report = ScanReport(findings, lambda index: np.zeros((32, 32), np.uint8))
-    write_pdf(tiny, [report] * 3, made=MADE, on_scan=lambda done, total: heard.append((done, total)))
+    report = ScanReport((findings,), lambda index: np.zeros((32, 32), np.uint8))
+    write_pdf([tiny], [report] * 3, made=MADE, on_scan=lambda done, total: heard.append((done, total)))
     assert [(1, 3), (2, 3), (3, 3)] == heard
 
 

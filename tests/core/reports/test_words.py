@@ -28,7 +28,7 @@ from core.reports.words import (
     list_key_slices,
     list_remarks,
     name_conclusion,
-    say_conclusion,
+    say_conclusions,
     shorten_outcome,
     write_ranges,
 )
@@ -172,10 +172,10 @@ def test_what_an_outcome_was_worth_elsewhere_stands_beside_it(tiny: Experiment, 
         "These slices had no part in choosing the thresholds. This counts single slices; a study is judged "
         "from all its slices."
     )
-    said = f"Of 1,335 slices from elsewhere that were flagged, 801 (60 %) show hemorrhage. {ends}"
+    said = f"Of 1,335 validation slices that were flagged, 801 (60 %) show hemorrhage. {ends}"
     assert said == describe_worth(tiny, flagged, flags)
     assert (
-        "This does not exclude hemorrhage. Of 50 slices from elsewhere that were not flagged, 2 (4 %) show "
+        "This does not exclude hemorrhage. Of 50 validation slices that were not flagged, 2 (4 %) show "
         f"hemorrhage. {ends}"
     ) == describe_worth(tiny, not_flagged, flags)
     assert "This does not exclude hemorrhage." == describe_worth(tiny, not_flagged, None)
@@ -198,7 +198,7 @@ def test_all_outcomes_elsewhere_are_one_sentence(tiny: Experiment) -> None:
     """An outcome without a slice is left out; no validation, no words."""
     assert "" == describe_flags(count_flags(tiny), "hemorrhage")
     assert (
-        "Single slices from elsewhere: of 1,335 slices that were flagged, 801 (60 %) show stroke; of 50 "
+        "Validation slices: of 1,335 slices that were flagged, 801 (60 %) show stroke; of 50 "
         "slices that were not flagged, 2 (4 %) show stroke. Not flagged does not exclude stroke."
     ) == describe_flags(Flags(TALLIES, is_apart=False), "stroke")
 
@@ -211,7 +211,7 @@ def test_flagged_slices_of_a_study_that_is_not_are_named(study: Findings) -> Non
     scan = replace(study, slices=slices)
     assert (
         "2 slices are flagged, although the study is not: a study needs high probabilities over about 10 mm "
-        "of height. Look at these slices."
+        "from base to vertex, so a small lesion can be missed. Look at these slices."
     ) == describe_flagged_slices(conclude(scan, "not_flagged", "not_flagged"))
     assert "" == describe_flagged_slices(conclude(scan, "flagged", "flagged"))
 
@@ -229,7 +229,7 @@ def test_the_conclusion_has_a_short_name_for_lists(study: Findings, outcome: Out
 def test_the_conclusion_is_said_with_all_its_reasons(tiny: Experiment, study: Findings) -> None:
     """First the outcome, then why, then what is missing, without saying twice that it is part of a study."""
     part = replace(study, incomplete=("Study incomplete: 2 files were not read.",))
-    said = say_conclusion(tiny, conclude(part, "flagged", "not_flagged"))
+    said = say_conclusions([tiny], (conclude(part, "flagged", "not_flagged"),))
     assert (
         "Uncertain: please review. The networks disagree: PyTorch flagged it, Keras did not. "
         "Study incomplete: 2 files were not read."
