@@ -121,7 +121,7 @@ def _show_provenance(experiment: Experiment) -> None:
         )
     elif shared == 0:
         st.markdown(
-            f":green[{components.SIGNS['correct']} **Patients kept apart:**] none who is known is in both "
+            f":green[{components.SIGNS['correct']} **Patients kept apart:**] no known patient is in both "
             f"training and test.{_count_unknown(experiment)}"
         )
     else:

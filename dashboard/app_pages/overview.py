@@ -96,7 +96,9 @@ def _show_ways() -> None:
     with st.container(key="pair_ways"):
         first, second, third = st.columns(3, gap="medium")
     with first, st.container(border=True, height="stretch"):
-        st.markdown("**Read**  \nUpload a scan: probabilities, heat maps and warnings of both networks.")
+        st.markdown(
+            "**Read**  \nUpload a scan: what both networks say of hemorrhage and ischemia, with heat maps."
+        )
         st.page_link("app_pages/read_scan.py", label="Read a scan", icon=":material/radiology:")
     with second, st.container(border=True, height="stretch"):
         st.markdown(

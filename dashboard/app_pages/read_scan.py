@@ -10,7 +10,7 @@ from dashboard.readings import Upload, list_uploads, rename_duplicates, samples
 from dashboard.shared import components, page_scripts, state
 
 _LEAD = (
-    "Upload head CT: single slices or a whole study. The networks of the chosen experiment read every slice."
+    "Upload head CT: single slices or a whole study. The networks of the chosen experiments read every slice."
 )
 
 
@@ -22,27 +22,24 @@ def show_page() -> None:
         uploads = _collect_uploads()
         worklist, refusals = st.container(key="worklist_place"), st.container(key="refusals")
         with st.container(key="reading_settings"):
-            experiment = components.choose_experiment()
-            if experiment is None:
+            panel = decider.choose_panel()
+            if panel is None:
                 return
-            site, is_chosen = decider.choose_site(experiment)
-            if not is_chosen:
-                return
-            thresholds = components.choose_thresholds(experiment, site=site)
+    experiments = [member.experiment for member in panel]
     with viewer:
-        read, refused, unfinished = read_worklist.read_all(experiment, uploads, thresholds, site)
+        read, refused, unfinished = read_worklist.read_all(panel, uploads)
         with refusals:
             read_worklist.show_refusals(refused)
         if unfinished:
-            progress.follow_reading(experiment, unfinished, thresholds, site)
+            progress.follow_reading(panel, unfinished)
         elif read:
             with worklist:
-                chosen = read_worklist.choose_scan(read)
-            read_viewer.show_reading(experiment, chosen)
-            downloads.offer_downloads(experiment, chosen, read, refused)
+                chosen = read_worklist.choose_scan(experiments, read)
+            read_viewer.show_reading(experiments, chosen)
+            downloads.offer_downloads(experiments, chosen, read, refused)
         else:
-            _show_start(experiment)
-        read_viewer.show_limits(experiment)
+            _show_start(experiments)
+        read_viewer.show_limits(experiments)
 
 
 def _collect_uploads() -> list[Upload]:
@@ -62,14 +59,14 @@ def _collect_uploads() -> list[Upload]:
     return rename_duplicates(uploads)
 
 
-def _show_start(experiment: Experiment) -> None:
+def _show_start(panel: list[Experiment]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(
             "### Drop a head CT slice or study to begin\n"
             "See each network's heat map, and whether the two agree."
         )
         st.button("No scan? Show synthetic ones", on_click=state.show_samples, type="primary")
-    read_viewer.show_placeholders(experiment)
+    read_viewer.show_placeholders(panel[0])
 
 
 with components.page("Read a scan", _LEAD):

@@ -94,6 +94,16 @@ def _name_other(row: Any, write: Callable[[str], str] = components.plain) -> str
     return "same source" if row.other == row.source else write(row.other)
 
 
+def _compare(table: pd.DataFrame) -> str:
+    """Return what tells the two explanations apart, or that nothing does."""
+    if not (table["source"] == table["other"]).any():
+        return "Every slice of the source shows the finding, so nothing tells the two explanations apart."
+    return (
+        "Compare the rows “same source”: the hospital cannot help there, so if they are high too, traces of "
+        "the lesion explain it."
+    )
+
+
 def _conclude(table: pd.DataFrame) -> str:
     """Return in words whether the networks know the hospital."""
     covered = [(CONTROLS[key].title, *count_controls(table, key)) for key in list(CONTROLS)[1:]]
@@ -101,18 +111,17 @@ def _conclude(table: pd.DataFrame) -> str:
     rule = f"above {LIMIT:.2f}, with an interval above 0.50"
     if any(n_known for _, n_known, _ in covered):
         return (
-            f"**Not the lesion alone.** Without the lesion, AUROC is still {rule} in comparisons with other "
-            f"sources, counted for each network ({told}). There, the score comes partly from the look of the "
-            "source's pictures, or from a part of the finding outside the outline. Compare the rows “same "
-            "source”: the hospital cannot help there, so if they are high too, the reason is the part "
-            "outside the outline, or what the lesion does to the rest of the brain."
+            f"**Not the lesion alone.** With the lesion covered, AUROC against other sources is still {rule} "
+            f"in some comparisons; each network counts separately ({told}). The score comes partly from the "
+            "look of the source's pictures, or from traces of the lesion that are not covered. "
+            f"{_compare(table)}"
         )
     if not any(n for _, _, n in covered):
         return (
             "**Not known.** No slice with its lesion covered could be compared with slices of another source."
         )
     return (
-        f"**No sign that the networks know the hospital.** Without the lesion, AUROC is nowhere {rule} "
+        f"**No sign that the networks know the hospital.** With the lesion covered, AUROC is nowhere {rule} "
         f"({told})."
     )
 

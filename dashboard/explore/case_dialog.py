@@ -16,6 +16,7 @@ from core.measurements import find_copies, find_neighbours
 from dashboard.explore import explore_charts, feature_map, tags
 from dashboard.explore.filters import Choice
 from dashboard.explore.gallery import ABSENT, explain_heat, make_tiles, name_fold, open_case
+from dashboard.explore.other_findings import show_other_findings
 from dashboard.explore.widgets import Tile, show_gallery
 from dashboard.readings import CaseReading, Pictures, pictures as explore_pictures
 from dashboard.shared import CONFIG, WORDS, components, figures, loaders, overlays, state
@@ -63,6 +64,7 @@ def _show_case(
 ) -> None:
     _show_head(experiment, case, rows)
     _show_pictures(experiment, choice, case, root)
+    show_other_findings(experiment, case, root)
     with st.container(key="pair_case"):
         left, right = st.columns([1.1, 1], gap="large")
     with left:

@@ -17,7 +17,7 @@ from dashboard.overview.story import Levels
 from dashboard.overview.story_chart import StoryRow
 from dashboard.shared import charts, components, compute_once, loaders, records
 
-TITLE = "And in other hospitals"
+TITLE = "And on other data sets"
 _MOST = 5  # rows of the figure
 _TITLE_LENGTH = 34
 _KIND, _MOST_KNOWN = "places", 8  # of the store shared by all visitors
@@ -127,7 +127,8 @@ def describe_thresholds(experiment: Experiment) -> str:
     if not used:
         said = "With 95 % intervals. These slices were not used to choose any setting."
         known = any(not _is_new(experiment, one) for one in found)
-        return f"{said} The networks learned from other patients of the same hospitals." if known else said
+        new = "The networks learned from other slices of the same sets, so this is no test in a new hospital."
+        return f"{said} {new}" if known else said
     names = ", ".join(components.plain(Place(one.name, _name_place(one), {}).label) for one in used)
     which = f" for {names}" if len(used) < len(found) else ""
     return (

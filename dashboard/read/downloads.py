@@ -13,7 +13,7 @@ from dashboard.readings import Reading
 
 _DICOM_HELP = "For a research or teaching archive. It contains no patient data and no file name."
 _CSV_HELP = (
-    "One row per slice: its position, the result of the input check, and the results of both networks. "
+    "One row per slice and finding: position, result of the input check, and results of both networks. "
     "The result of the scan is repeated in each of its rows."
 )
 _NAMES_HELP = (
@@ -25,7 +25,7 @@ _NAMES_HELP = (
 
 @st.fragment
 def offer_downloads(
-    experiment: Experiment, chosen: Reading, read: Sequence[Reading], refused: Sequence[Reading]
+    panel: Sequence[Experiment], chosen: Reading, read: Sequence[Reading], refused: Sequence[Reading]
 ) -> None:
     """Show a row of download buttons; a file is made only when its button is pressed."""
     pdf, dicom, download = "application/pdf", "application/dicom", ":material/download:"
@@ -37,32 +37,32 @@ def offer_downloads(
     reports = report_scans(read, named=named)
     scans = [report.findings for report in reports]
     refusals = report_refusals(refused, named=named)
-    report = reports[read.index(chosen)]
+    report = next(one for one, reading in zip(reports, read, strict=True) if reading.parts is chosen.parts)
     with row:
         st.download_button(
-            "Report (PDF)", lambda: exports.make_pdf(experiment, [report]), "reading-report.pdf", pdf,
+            "Report (PDF)", lambda: exports.make_pdf(panel, [report]), "reading-report.pdf", pdf,
             key="download_pdf", on_click="ignore", icon=download,
         )  # fmt: skip
         if len(read) > 1:
             st.download_button(
-                f"All {len(read)} reports (PDF)", lambda: exports.make_pdf(experiment, reports),
+                f"All {len(read)} reports (PDF)", lambda: exports.make_pdf(panel, reports),
                 "reading-reports.pdf", pdf, key="download_pdf_all", on_click="ignore", icon=download,
             )  # fmt: skip
         st.download_button(
-            "Worklist (CSV)", lambda: exports.make_csv(experiment, scans, refusals), "worklist.csv",
+            "Worklist (CSV)", lambda: exports.make_csv(panel, scans, refusals), "worklist.csv",
             "text/csv", key="download_csv", on_click="ignore", icon=download, help=_CSV_HELP,
         )  # fmt: skip
         st.download_button(
-            "JSON", lambda: exports.make_json(experiment, scans, refusals), "readings.json",
+            "JSON", lambda: exports.make_json(panel, scans, refusals), "readings.json",
             "application/json", key="download_json", on_click="ignore", icon=download,
         )  # fmt: skip
         st.download_button(
-            "Report (DICOM)", lambda: exports.make_dicom_report(experiment, report),
+            "Report (DICOM)", lambda: exports.make_dicom_report(panel, report),
             "reading-report.dcm", dicom, key="download_dicom", on_click="ignore", icon=download,
             help=_DICOM_HELP,
         )  # fmt: skip
         st.download_button(
-            "Heat maps (DICOM)", lambda: exports.make_dicom_capture(experiment, report),
+            "Heat maps (DICOM)", lambda: exports.make_dicom_capture(panel, report),
             "heat-maps.dcm", dicom, key="download_dicom_capture", on_click="ignore", icon=download,
             help=_DICOM_HELP,
         )  # fmt: skip
@@ -70,12 +70,12 @@ def offer_downloads(
 
 def report_scans(read: Sequence[Reading], *, named: bool) -> list[ScanReport]:
     """Return the readings as scans of a report, in the same order; `named` keeps the file names."""
-    findings = [reading.findings for reading in read]
+    scans = [reading.parts for reading in read]
     if not named:
-        findings = exports.remove_names(findings)
+        scans = exports.remove_names(scans)
     return [
-        ScanReport(scan, reading.picture, reading.synthetic)
-        for scan, reading in zip(findings, read, strict=True)
+        ScanReport(parts, reading.picture, reading.synthetic)
+        for parts, reading in zip(scans, read, strict=True)
     ]
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment
-from core.reading import Site, apply_operating_points
 from dashboard.read import study_view, viewer
+from dashboard.read.decider import Member
 from dashboard.readings import BackgroundReading, Reading, Step
 from dashboard.shared import state
 
@@ -73,9 +73,7 @@ class Waiting:
 
 
 @st.fragment(run_every=_UPDATE_S)
-def follow_reading(
-    experiment: Experiment, unfinished: Unfinished, thresholds: Mapping[str, float], site: Site | None = None
-) -> None:
+def follow_reading(panel: Sequence[Member], unfinished: Unfinished) -> None:
     """Show the slices read so far, updated every second; at the end rerun the page to show the verdict."""
     running = unfinished.reading
     if running.wait() or running.stopped:
@@ -85,10 +83,10 @@ def follow_reading(
         _offer_stop(running, unfinished.keys, "reading")
     so_far = running.step.so_far
     if so_far is None:
-        _show_placeholders(experiment)
+        _show_placeholders(panel[0].experiment)
         return
-    (findings,) = apply_operating_points([so_far.findings], experiment, thresholds, site)
-    viewer.show_reading(experiment, replace(so_far, findings=findings), unfinished=True)
+    parts = tuple(member.decide([part])[0] for member, part in zip(panel, so_far.parts, strict=True))
+    viewer.show_reading([one.experiment for one in panel], replace(so_far, parts=parts), unfinished=True)
 
 
 def describe_step(step: Step, *, started: bool, place: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -14,16 +14,26 @@ from core.reports import (
     describe_decider,
     describe_worth,
     list_gaps,
+    title_outcome,
 )
 from dashboard.readings import Reading
 from dashboard.shared import ScaleRow, components, loaders, overlays, state
 
 
-def show_conclusion(experiment: Experiment, findings: Findings) -> None:
-    """Show the outcome as the headline, why, whether the networks agree, and how far to trust it."""
+def show_conclusion(experiment: Experiment, findings: Findings, *, named: bool = False) -> None:
+    """Show the outcome as the headline, why, whether the networks agree, and how far to trust it.
+
+    Args:
+        experiment: whose networks.
+        findings: on the scan.
+        named: whether the headline begins with the finding, because there are several.
+    """
     conclusion = findings.conclusion
-    with st.container(key=f"outcome_{conclusion.outcome}", gap="xsmall"):
-        words = name_outcome(conclusion.outcome, experiment.finding)
+    key = (
+        f"outcome_{conclusion.outcome}_{experiment.finding_key}" if named else f"outcome_{conclusion.outcome}"
+    )
+    with st.container(key=key, gap="xsmall"):
+        words = (title_outcome if named else name_outcome)(conclusion.outcome, experiment.finding)
         st.header(components.name_outcome(conclusion.outcome, words), anchor=False)
         sign = components.name_outcome("incomplete", "Study incomplete:")
         lines = [components.sentence(reason) for reason in conclusion.reasons]
@@ -37,15 +47,22 @@ def show_conclusion(experiment: Experiment, findings: Findings) -> None:
             st.caption(components.plain(worth))
 
 
-def show_origin(experiment: Experiment, reading: Reading) -> None:
-    """Show the name of the scan and, if it was judged, what decided."""
-    findings = reading.findings
-    assert findings is not None
+def show_origin(panel: Sequence[Experiment], reading: Reading) -> None:
+    """Show the name of the scan and what decided, for findings that were judged."""
     with st.container(key="name_of_scan"):
         st.text(reading.name)
-    if findings.conclusion.outcome == "not_judged":
-        return
-    st.caption(components.plain(describe_decider(experiment, findings)))
+    judged = [
+        (experiment.finding, describe_decider(experiment, part))
+        for experiment, part in zip(panel, reading.parts, strict=True)
+        if part.conclusion.outcome != "not_judged"
+    ]
+    said = list(dict.fromkeys(sentence for _, sentence in judged))
+    if len(said) > 1:
+        said = [
+            f"{finding.capitalize()}: {sentence[:1].lower()}{sentence[1:]}" for finding, sentence in judged
+        ]
+    for sentence in said:
+        st.caption(components.plain(sentence))
 
 
 def show_progress_note() -> None:
@@ -54,8 +71,13 @@ def show_progress_note() -> None:
     st.markdown(f"The result follows after the last slice. The score of a study is {RULE}.")
 
 
-def show_scores(findings: Findings) -> None:
-    """Show each network's score with its threshold and review band; nothing if the scan was not judged."""
+def show_scores(findings: Findings, *, briefly: bool = False) -> None:
+    """Show each network's score with its threshold and review band; nothing if the scan was not judged.
+
+    Args:
+        findings: on the scan.
+        briefly: whether the rule behind a study's score waits in a tooltip.
+    """
     rows = [
         ScaleRow(name, verdict.score, verdict.threshold, verdict.band)
         for name, verdict in findings.verdicts.items()
@@ -64,16 +86,20 @@ def show_scores(findings: Findings) -> None:
     if not rows or findings.conclusion.outcome == "not_judged":
         return
     is_study = len(findings.slices) > 1
-    st.caption("Score of the study" if is_study else "Probability of this slice")
+    n_counted = next(iter(findings.verdicts.values())).n_counted
+    rule = (
+        f"The score is {RULE}; {n_counted} of {len(findings.slices)} slices count here. It is "
+        "not the probability that the study is positive; compare it only with its threshold. "
+        "Each slice is read alone."
+    )
+    st.caption(
+        "Score of the study" if is_study else "Probability of this slice",
+        help=rule if is_study and briefly else None,
+    )
     text = ". ".join(row.describe() for row in rows)
     st.image(overlays.render_scales(rows, state.palette()), width="stretch", alt=text)
-    if is_study:
-        n_counted = next(iter(findings.verdicts.values())).n_counted
-        st.caption(
-            f"The score is {RULE}; {n_counted} of {len(findings.slices)} slices count here. It is "
-            "not the probability that the study is positive; compare it only with its threshold. "
-            "Each slice is read alone."
-        )
+    if is_study and not briefly:
+        st.caption(rule)
 
 
 def choose_slice(reading: Reading) -> tuple[SliceFinding, Callable[[int], None]]:

@@ -2,55 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
 from core.experiments import Experiment, list_limits
+from core.reading import Findings
 from core.reports import list_remarks
 from dashboard.read import stack_viewer, study_view
 from dashboard.readings import Reading, samples
-from dashboard.shared import WORDS, components, overlays
+from dashboard.shared import WORDS, components, name_finding, overlays, page_scripts, state
 
 _NO_REFERENCE = "Off"
+_KEYS = {"f": ".st-key-finding_on_screen [role=radio][aria-checked=false]"}
 
 
-def show_reading(experiment: Experiment, reading: Reading, *, unfinished: bool = False) -> None:
-    """Show a reading, decided at the chosen operating points.
+def show_reading(panel: Sequence[Experiment], reading: Reading, *, unfinished: bool = False) -> None:
+    """Show a reading, decided at the chosen operating points; one finding's heat maps at a time.
 
     Args:
+        panel: the experiments that read.
+        reading: the scan.
         unfinished: whether the study is still being read; its findings then hold the slices read so far.
     """
+    reading = replace(reading, place=_find_place(panel))
     if unfinished or len(reading.findings.slices) > 1:
-        stack_viewer.send_previews(experiment, reading)
-    _show_slice(experiment, reading, unfinished)
+        stack_viewer.send_previews(panel[reading.place], reading)
+    _show_slice(panel, reading, unfinished)
 
 
 @st.fragment
-def _show_slice(experiment: Experiment, reading: Reading, unfinished: bool) -> None:
-    """Show the result and the viewer; only this reruns when the visitor rests on another slice."""
-    findings = reading.findings
+def _show_slice(panel: Sequence[Experiment], reading: Reading, unfinished: bool) -> None:
+    """Show the results and the viewer; only this reruns when the visitor rests on another slice."""
     finding, go_to = study_view.choose_slice(reading)
-    with st.container(key="pair_verdict"):
-        verdict, scores = st.columns([1.1, 1], gap="medium")
-    with verdict, st.container(gap="xsmall"):
-        if unfinished:
+    if unfinished:
+        with st.container(key="pair_verdict" if len(panel) == 1 else "pair_verdict_panel"):
+            verdict, _ = st.columns([1.1, 1], gap="medium")
+        with verdict:
             study_view.show_progress_note()
-        else:
-            study_view.show_conclusion(experiment, findings)
-        study_view.show_origin(experiment, reading)
-    with scores, st.container(key="scales", gap="xsmall"):
-        if not unfinished:
-            study_view.show_scores(findings)
-            components.show_remarks(list_remarks(findings))
+    else:
+        for place, (experiment, part) in enumerate(zip(panel, reading.parts, strict=True)):
+            _show_result(experiment, part, place, named=len(panel) > 1)
+    study_view.show_origin(panel, reading)
+    if not unfinished:
+        components.show_remarks(
+            list(dict.fromkeys(remark for part in reading.parts for remark in list_remarks(part)))
+        )
     if reading.synthetic:
         st.markdown(
             f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** " + components.SYNTHETIC
         )
-    viewer = st.container()
+    if len(panel) > 1:
+        _choose_finding(panel, reading)
+    viewer, experiment = st.container(), panel[reading.place]
     label = _choose_reference(experiment)
     reference = None if label is None else samples.find_reference(experiment, label)
     with viewer:
         stack_viewer.show_stack(experiment, reading, finding, rest=go_to, reference=reference)
         st.caption(overlays.HEAT_WORDS)
+
+
+def _show_result(experiment: Experiment, findings: Findings, place: int, *, named: bool) -> None:
+    """Show the conclusion of one experiment beside its networks' scores."""
+    suffix = f"_{place}" if named else ""
+    with st.container(key=f"pair_verdict{suffix}"):
+        verdict, scores = st.columns([1.1, 1], gap="medium")
+    with verdict, st.container(gap="xsmall"):
+        study_view.show_conclusion(experiment, findings, named=named)
+    with scores, st.container(key=f"scales{suffix}", gap="xsmall"):
+        study_view.show_scores(findings, briefly=named)
+
+
+def _find_place(panel: Sequence[Experiment]) -> int:
+    """Return the place of the experiment on screen: of the finding chosen before, else the first."""
+    names = [experiment.finding for experiment in panel]
+    shown = state.read_value("finding", names[0], names.__contains__)
+    return names.index(shown)
+
+
+def _choose_finding(panel: Sequence[Experiment], reading: Reading) -> None:
+    """Let the visitor choose whose heat maps and probabilities are on screen, also by the key F."""
+    names = [experiment.finding for experiment in panel]
+    with st.container(key="finding_on_screen"):
+        st.segmented_control(
+            "Heat maps and probabilities of", names, format_func=name_finding,
+            help="Press F for the next finding.", required=True,
+            **state.persist_widget("finding", names[0], names.__contains__),
+        )  # fmt: skip
+    page_scripts.listen_for_keys(_KEYS, "finding")
+    if names.index(state.find_value("finding") or names[0]) != reading.place:
+        st.rerun()
 
 
 def show_placeholders(experiment: Experiment) -> None:
@@ -64,13 +106,17 @@ def show_placeholders(experiment: Experiment) -> None:
         column.image(overlays.render_empty_frame(), width="stretch", alt="")
 
 
-def show_limits(experiment: Experiment) -> None:
-    """Show what the positive class means and the limits on the experiment's card."""
-    components.show_meaning(experiment)
-    with st.container(key="limits", border=True):
-        st.markdown("**Limits**")
-        st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in list_limits(experiment)))
-        st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
+def show_limits(panel: Sequence[Experiment]) -> None:
+    """Show what the positive classes mean and the limits on the experiments' cards."""
+    for experiment in panel:
+        components.show_meaning(experiment, panel)
+    for place, experiment in enumerate(panel):
+        named = f": {experiment.finding}" if len(panel) > 1 else ""
+        with st.container(key=f"limits_{place}", border=True):
+            st.markdown(f"**Limits{named}**")
+            limits = list_limits(experiment, panel)
+            st.markdown("\n".join(f"- {components.sentence(limit)}" for limit in limits))
+    st.page_link("app_pages/model_card.py", label="Model card", icon=":material/description:")
 
 
 def _choose_reference(experiment: Experiment) -> int | None:

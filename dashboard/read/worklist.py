@@ -11,9 +11,10 @@ import streamlit as st
 from core.errors import ScanError
 from core.experiments import Experiment
 from core.frameworks import TITLES
-from core.reading import Findings, Site, apply_operating_points, join_names
-from core.reports import choose_report_slices, shorten_outcome
+from core.reading import Findings, PanelFindings, join_names
+from core.reports import choose_report_slices, shorten_outcome, title_outcome
 from dashboard.read import progress
+from dashboard.read.decider import Member
 from dashboard.read.progress import Unfinished
 from dashboard.readings import (
     BackgroundReading,
@@ -39,25 +40,23 @@ _KEYS = {
 
 
 def read_all(
-    experiment: Experiment, uploads: Sequence[Upload], thresholds: dict[str, float], site: Site | None = None
+    panel: Sequence[Member], uploads: Sequence[Upload]
 ) -> tuple[list[Reading], list[Reading], Unfinished | None]:
-    """Read all uploads, one group of files after the other, and decide at these thresholds.
-
-    The card decides or, if given, a site calibration.
+    """Read all uploads, one group of files after the other, and decide as the members of the panel do.
 
     Returns:
-        The readings, flagged ones first (see `rank_outcome`); the refused ones; and the long study that is
+        The readings, flagged ones first (see `rank_reading`); the refused ones; and the long study that is
         still being read, if any. Groups after it are not read yet.
     """
     groups, overridden = group_uploads(uploads), state.overridden_keys()
-    keys = [hash_group(group) for group in groups]
-    session.stop_other_readings(experiment, groups, overridden)
+    keys, experiments = [hash_group(group) for group in groups], [member.experiment for member in panel]
+    session.stop_other_readings(experiments, groups, overridden)
     readings: list[Reading] = []
     unfinished = None
     waiting = progress.Waiting()
     for number, (group, key) in enumerate(zip(groups, keys, strict=True)):
         begin = not state.recall("stopped", key, False)
-        poll = partial(session.poll_reading, experiment, group, override_gate=key in overridden, begin=begin)
+        poll = partial(session.poll_reading, experiments, group, override_gate=key in overridden, begin=begin)
         place = f"{number + 1} of {len(groups)}" if len(groups) > 1 else ""
         found = waiting.wait_for(poll, place, keys[number:])
         if found is None:
@@ -70,18 +69,25 @@ def read_all(
     waiting.end()
     readings = _rename_duplicates(readings)
     read = [reading for reading in readings if reading.findings is not None]
-    decided = apply_operating_points([reading.findings for reading in read], experiment, thresholds, site)
-    read = [replace(reading, findings=findings) for reading, findings in zip(read, decided, strict=True)]
-    read.sort(key=lambda reading: rank_outcome(reading.findings))
+    decided = [member.decide([reading.parts[k] for reading in read]) for k, member in enumerate(panel)]
+    read = [
+        replace(reading, parts=parts) for reading, parts in zip(read, zip(*decided, strict=True), strict=True)
+    ]
+    read.sort(key=lambda reading: rank_parts(reading.parts))
     return read, [reading for reading in readings if reading.refusal is not None], unfinished
 
 
-def rank_outcome(findings: Findings) -> tuple[int, float]:
-    """Return a key that sorts flagged scans first.
+def rank_parts(parts: PanelFindings) -> tuple[int, int, float]:
+    """Return a key that sorts flagged scans first: of equal ones, those for the panel's first finding.
 
     After them come uncertain ones, then those that are incomplete or not judged, then the
     others; equal ones by the highest score.
     """
+    ranks = [_rank_outcome(part) for part in parts]
+    return min((outcome, place, score) for place, (outcome, score) in enumerate(ranks))
+
+
+def _rank_outcome(findings: Findings) -> tuple[int, float]:
     conclusion = findings.conclusion
     order = [
         conclusion.outcome == "flagged",
@@ -102,7 +108,7 @@ def _make_stopped(group: Sequence[Upload], key: str) -> Reading:
     return Reading(group[0].name, group[0].synthetic, refusal=refusal, key=key)
 
 
-def choose_scan(read: Sequence[Reading]) -> Reading:
+def choose_scan(panel: Sequence[Experiment], read: Sequence[Reading]) -> Reading:
     """Let the visitor choose a scan, also by arrow keys. The choice stays when others are uploaded."""
     if len(read) == 1:
         return read[0]
@@ -110,7 +116,7 @@ def choose_scan(read: Sequence[Reading]) -> Reading:
     chosen = st.radio(
         f"Worklist: {len(read)} scans, flagged first",
         list(listed),
-        captions=[_caption(reading) for reading in read],
+        captions=[_caption(panel, reading) for reading in read],
         key="worklist",
         help=_HELP,
     )
@@ -160,25 +166,35 @@ def _rename_duplicates(readings: Sequence[Reading]) -> list[Reading]:
     """Return the same readings with unique names."""
     renamed = []
     for reading, name in zip(readings, number_duplicates([one.name for one in readings]), strict=True):
-        findings = None if reading.findings is None else replace(reading.findings, source=name)
-        renamed.append(replace(reading, name=name, findings=findings))
+        parts = tuple(replace(part, source=name) for part in reading.parts)
+        renamed.append(replace(reading, name=name, parts=parts))
     return renamed
 
 
-def _caption(reading: Reading) -> str:
-    """Return thumbnail, outcome and score of a scan as Markdown; the score is that beside the result."""
-    findings = reading.findings
+def _caption(panel: Sequence[Experiment], reading: Reading) -> str:
+    """Return thumbnail, outcomes and scores of a scan as Markdown; the scores are those beside the result."""
+    findings = reading.parts[0]
     shown = choose_report_slices(findings)[0]
     address = overlays.to_address(overlays.to_thumbnail(reading.picture(shown), _THUMBNAIL_PX))
+    extent = [f":gray[{len(findings.slices)} slices]"] if len(findings.slices) > 1 else []
+    if findings.conclusion.incomplete:
+        extent.append(components.name_outcome("incomplete", "Incomplete"))
+    lines = [
+        line
+        for experiment, part in zip(panel, reading.parts, strict=True)
+        for line in _describe_part(part, experiment.finding if len(panel) > 1 else "")
+    ]
+    lines += [" · ".join(extent)] if extent else []
+    return f"![]({address})" + "  \n".join(lines)
+
+
+def _describe_part(findings: Findings, finding: str) -> list[str]:
+    """Return an outcome, with its finding if there are several, and the scores."""
     outcome = findings.conclusion.outcome
+    words = title_outcome(outcome, finding) if finding else shorten_outcome(outcome)
     scores = [
         f":{WORDS[name]}[{TITLES[name]} {verdict.score:.2f}]"
         for name, verdict in findings.verdicts.items()
         if verdict.score is not None and outcome != "not_judged"
     ]
-    extent = [f":gray[{len(findings.slices)} slices]"] if len(findings.slices) > 1 else []
-    if findings.conclusion.incomplete:
-        extent.append(components.name_outcome("incomplete", "Incomplete"))
-    lines = [components.name_outcome(outcome, shorten_outcome(outcome))]
-    lines += [" · ".join(parts) for parts in (scores, extent) if parts]
-    return f"![]({address})" + "  \n".join(lines)
+    return [components.name_outcome(outcome, words), *([" · ".join(scores)] if scores else [])]

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import ScanError, StrokeError
 from core.imaging import PICTURE_SIZE, cut_picture, show_picture
-from core.reading import Findings, Reader, SliceFinding
+from core.reading import Findings, PanelFindings, Reader, SliceFinding, read_together
 from core.scans import LEARNED, Refused, Scan, Window, formats, iterate_study
 from dashboard.readings.uploads import Upload
 
@@ -22,7 +22,8 @@ class Reading:
     Attributes:
         name: name of the file or series. It is untrusted: show it as plain text only.
         synthetic: whether this program made it.
-        findings: of the networks; None if the scan was refused.
+        parts: the findings of each experiment of the panel; empty if the scan was refused.
+        place: of the findings on screen among `parts`.
         pictures: (n, 512, 512), framed as the networks see the slices: uint8 gray, or int16 Hounsfield units.
         window: the window of the networks.
         refusal: the reason why it was not read; None if it was read.
@@ -31,11 +32,17 @@ class Reading:
 
     name: str
     synthetic: bool = False
-    findings: Findings | None = None
+    parts: PanelFindings = ()
+    place: int = 0
     pictures: np.ndarray = field(default_factory=lambda: np.empty((0, 1, 1), np.uint8))
     window: Window = LEARNED
     refusal: StrokeError | None = None
     key: str = ""
+
+    @property
+    def findings(self) -> Findings | None:
+        """Return the findings on screen; None if the scan was refused."""
+        return self.parts[self.place] if self.parts else None
 
     @property
     def has_hounsfield_units(self) -> bool:
@@ -96,12 +103,16 @@ def hash_group(group: Sequence[Upload]) -> str:
 
 
 def read_group(
-    reader: Reader, group: Sequence[Upload], *, override_gate: bool = False, on_step: OnStep | None = None
+    readers: Sequence[Reader],
+    group: Sequence[Upload],
+    *,
+    override_gate: bool = False,
+    on_step: OnStep | None = None,
 ) -> list[Reading]:
     """Read files that belong together; they are decoded in a separate process.
 
     Args:
-        reader: the networks.
+        readers: one for each experiment of the panel.
         group: see `group_uploads`.
         override_gate: whether to read also scans that do not look like a head CT.
         on_step: called with the progress every few slices; an exception it raises ends the reading.
@@ -117,13 +128,18 @@ def read_group(
         if isinstance(outcome, Refused):
             readings.append(Reading(outcome.source, synthetic, refusal=outcome.error, key=key))
             continue
-        empty = Reading(outcome.source, synthetic, window=reader.experiment.recipe.window, key=key)
-        readings.append(read_whole(reader, outcome, empty, override_gate=override_gate, on_step=report))
+        empty = Reading(outcome.source, synthetic, window=readers[0].experiment.recipe.window, key=key)
+        readings.append(read_whole(readers, outcome, empty, override_gate=override_gate, on_step=report))
     return readings
 
 
 def read_whole(
-    reader: Reader, scan: Scan, empty: Reading, *, override_gate: bool = False, on_step: OnStep | None = None
+    readers: Sequence[Reader],
+    scan: Scan,
+    empty: Reading,
+    *,
+    override_gate: bool = False,
+    on_step: OnStep | None = None,
 ) -> Reading:
     """Read one scan; the arguments are as those of `read_group`.
 
@@ -131,52 +147,57 @@ def read_whole(
         empty: the reading without findings.
     """
     report = on_step or (lambda step: None)
-    partial = _PartialReading(scan, reader, empty)
+    partial = _PartialReading(scan, readers, empty)
     report(partial.to_step())
 
-    def add_slices(slices: Sequence[SliceFinding]) -> None:
+    def add_slices(slices: Sequence[Sequence[SliceFinding]]) -> None:
         partial.add(slices)
         report(partial.to_step())
 
     try:
-        findings = reader.read(scan, override_gate=override_gate, on_slices=add_slices)
+        parts = read_together(readers, scan, override_gate=override_gate, on_slices=add_slices)
     except ScanError as refusal:
         return replace(empty, refusal=refusal)
-    return replace(partial.to_reading(), findings=findings)
+    return replace(partial.to_reading(), parts=parts)
 
 
 class _PartialReading:
     """A scan that is being read: the findings so far, and a picture for each."""
 
-    def __init__(self, scan: Scan, reader: Reader, empty: Reading) -> None:
-        self._scan, self._reader = scan, reader
+    def __init__(self, scan: Scan, readers: Sequence[Reader], empty: Reading) -> None:
+        self._scan, self._readers = scan, readers
         self._empty = empty
-        self._slices: list[SliceFinding] = []
+        self._slices: list[list[SliceFinding]] = [[] for _ in readers]
         kind = np.uint8 if scan.unit == "gray" else np.int16
         self._pictures = np.empty((len(scan.slices), PICTURE_SIZE, PICTURE_SIZE), kind)
 
-    def add(self, slices: Sequence[SliceFinding]) -> None:
-        """Add the findings of more slices, and cut their pictures."""
-        recipe = self._reader.experiment.recipe
-        for finding in slices:
+    def add(self, slices: Sequence[Sequence[SliceFinding]]) -> None:
+        """Add the findings of each reader on more slices, and cut their pictures."""
+        recipe = self._readers[0].experiment.recipe
+        for finding in slices[0]:
             piece = self._scan.slices[finding.index]
             self._pictures[finding.index] = cut_picture(piece, self._scan.unit, recipe, turned=finding.turned)
-        self._slices += slices
+        for own, new in zip(self._slices, slices, strict=True):
+            own += new
 
     def to_reading(self) -> Reading:
         """Return the slices read so far, without a verdict."""
-        scan, n_done = self._scan, len(self._slices)
-        findings = Findings(
-            scan.source,
-            scan.sha256,
-            self._reader.experiment.name,
-            tuple(self._slices),
-            technical=scan.technical,
-            unfinished=True,
+        scan = self._scan
+        parts = tuple(
+            Findings(
+                scan.source,
+                scan.sha256,
+                reader.experiment.name,
+                tuple(slices),
+                technical=scan.technical,
+                unfinished=True,
+            )
+            for reader, slices in zip(self._readers, self._slices, strict=True)
         )
-        return replace(self._empty, findings=findings, pictures=self._pictures[:n_done])
+        return replace(self._empty, parts=parts, pictures=self._pictures[: len(self._slices[0])])
 
     def to_step(self) -> Step:
         """Return the progress."""
-        so_far = self.to_reading() if self._slices else None
-        return Step(len(self._slices), len(self._scan.slices), so_far=so_far)
+        n_done = len(self._slices[0])
+        so_far = self.to_reading() if n_done else None
+        return Step(n_done, len(self._scan.slices), so_far=so_far)

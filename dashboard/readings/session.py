@@ -32,7 +32,7 @@ def read_upload(experiment: Experiment, upload: Upload) -> Reading:
 
     An upload that this session has read before is not read again.
     """
-    return _readings().read(*_prepare(experiment, [upload], False))[0]
+    return _readings().read(*_prepare([experiment], [upload], False))[0]
 
 
 def read_slice_of(experiment: Experiment, dataset: Dataset, file: str, sha256: str) -> Reading:
@@ -41,48 +41,52 @@ def read_slice_of(experiment: Experiment, dataset: Dataset, file: str, sha256: s
     Raises:
         ScanError: the file was removed or damaged.
     """
-    reader = _reader(experiment.digest, experiment)
+    readers = _open_readers([experiment])
 
     def read(on_step: OnStep | None) -> list[Reading]:
         empty = Reading(file, window=experiment.recipe.window)
-        return [read_whole(reader, read_slice(dataset, file), empty, override_gate=True)]
+        return [read_whole(readers, read_slice(dataset, file), empty, override_gate=True)]
 
     return _readings().read((sha256, experiment.digest, "slice"), read)[0]
 
 
 def poll_reading(
-    experiment: Experiment, group: Sequence[Upload], *, override_gate: bool = False, begin: bool = True
+    panel: Sequence[Experiment], group: Sequence[Upload], *, override_gate: bool = False, begin: bool = True
 ) -> list[Reading] | BackgroundReading | None:
     """Read files that belong together in the background; return the readings, or the reading in progress.
 
     Args:
+        panel: the experiments that read.
         group, override_gate: see `dashboard.readings.reading.read_group`.
         begin: whether to start a reading if there is none.
 
     Returns:
         None if there is no reading and `begin` is False.
     """
-    return _readings().poll(*_prepare(experiment, group, override_gate), begin=begin)
+    return _readings().poll(*_prepare(panel, group, override_gate), begin=begin)
 
 
 def stop_other_readings(
-    experiment: Experiment, groups: Sequence[Sequence[Upload]], overridden: Collection[str]
+    panel: Sequence[Experiment], groups: Sequence[Sequence[Upload]], overridden: Collection[str]
 ) -> None:
     """Stop the readings of this session in the background, except those of these groups.
 
     Args:
+        panel: the experiments that read.
         groups: files that are read together; see `dashboard.readings.reading.group_uploads`.
         overridden: keys of the groups whose gate was overridden.
     """
     keys = [hash_group(group) for group in groups]
-    _readings().stop_others([(key, experiment.digest, key in overridden) for key in keys])
+    _readings().stop_others([(key, _name_panel(panel), key in overridden) for key in keys])
 
 
-def _prepare(experiment: Experiment, group: Sequence[Upload], override_gate: bool) -> tuple[object, Read]:
+def _prepare(
+    panel: Sequence[Experiment], group: Sequence[Upload], override_gate: bool
+) -> tuple[object, Read]:
     """Return the key of a reading, and the function that reads."""
-    reader = _reader(experiment.digest, experiment)
-    key = (hash_group(group), experiment.digest, override_gate)
-    return key, lambda on_step: read_group(reader, group, override_gate=override_gate, on_step=on_step)
+    readers = _open_readers(panel)
+    key = (hash_group(group), _name_panel(panel), override_gate)
+    return key, lambda on_step: read_group(readers, group, override_gate=override_gate, on_step=on_step)
 
 
 @st.cache_resource(scope="session", ttl="1h", show_spinner=False)
@@ -111,7 +115,15 @@ def _session_previews() -> dict[tuple[str, str], list[dict[str, Any]]]:
     return {}
 
 
-@st.cache_resource(max_entries=3, show_spinner="Opening the networks ...")
+def _name_panel(panel: Sequence[Experiment]) -> tuple[str, ...]:
+    return tuple(experiment.digest for experiment in panel)
+
+
+def _open_readers(panel: Sequence[Experiment]) -> list[Reader]:
+    return [_reader(experiment.digest, experiment) for experiment in panel]
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the networks ...")
 def _reader(digest: str, _experiment: Experiment) -> Reader:
     return Reader(_experiment)
 

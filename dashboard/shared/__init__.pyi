@@ -48,6 +48,8 @@ from .palette import (
     OUTCOME_SIGNS as OUTCOME_SIGNS,
     WORDS as WORDS,
     Palette as Palette,
+    format_duration as format_duration,
+    name_finding as name_finding,
     write_percent as write_percent,
 )
 from .records import (

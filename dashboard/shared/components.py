@@ -105,7 +105,7 @@ def choose_experiment() -> Experiment | None:
     widget = state.persist_widget("experiment", default_name(), experiments.__contains__, replace=False)
     requested = state.find_value("experiment") or default_name()
     if requested not in experiments:
-        show_error(_explain_absence(requested))
+        show_error(explain_absence(requested))
     for error in damaged:
         if f'"{requested}"' not in error.problem:
             show_error(error)
@@ -113,7 +113,7 @@ def choose_experiment() -> Experiment | None:
     return None if name is None else experiments[name]
 
 
-def _explain_absence(name: str) -> StrokeError:
+def explain_absence(name: str) -> StrokeError:
     """Return the error of opening this missing or damaged experiment."""
     try:
         if name == default_name():
@@ -168,9 +168,9 @@ def usual_threshold(
 
 
 def choose_thresholds(
-    experiment: Experiment, level: str = "slice", site: Site | None = None
+    experiment: Experiment, level: str = "slice", site: Site | None = None, suffix: str = ""
 ) -> dict[str, float]:
-    """Let the visitor choose a rule or thresholds, of the card or a site; return {framework: threshold}."""
+    """Let the visitor choose thresholds by framework; `suffix` ends the widgets' keys."""
     decider, rules = site or experiment, list_rules(experiment, level, site)
     options = [*rules, "custom"]
     rule = st.selectbox(
@@ -178,14 +178,16 @@ def choose_thresholds(
         options,
         format_func=name_rule,
         help=RULE_HELP,
-        **state.persist_widget("operating_point", usual_rule(experiment, rules), options.__contains__),
+        **state.persist_widget(
+            f"operating_point{suffix}", usual_rule(experiment, rules), options.__contains__
+        ),
     )
     if rule != "custom":
         return {name: decider.threshold(name, level, rule) for name in experiment.frameworks}
     chosen = {}
     for name in experiment.frameworks:
         start = usual_threshold(experiment, name, level, rules, site)
-        widget = state.persist_widget(f"{name}_threshold", start, lambda value: 0 <= value <= 1)
+        widget = state.persist_widget(f"{name}_threshold{suffix}", start, lambda value: 0 <= value <= 1)
         label = f"{TITLES[name]} threshold"
         chosen[name] = st.slider(label, 0.0, 1.0, step=0.01, format="%.2f", **widget)
     return chosen
@@ -203,13 +205,6 @@ def show_progress(place: DeltaGenerator, words: str) -> Callable[[int, int], Non
             place.progress(percent, f"{words}: {done:,} of {total:,}")
 
     return move
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as "40 s", "12 min" or "3.0 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def offer_csv(table: pd.DataFrame | Callable[[], pd.DataFrame], name: str, of: str = "Chart") -> None:
@@ -255,12 +250,12 @@ def write_difference(figure: Mapping[str, Any], percent: bool) -> str:
     return f"**{value}** {ends}" if low > 0 or high < 0 else f"{value} {ends}"
 
 
-def show_meaning(experiment: Experiment) -> None:
-    """Say what the positive class means and what these networks cannot detect."""
+def show_meaning(experiment: Experiment, panel: Sequence[Experiment] = ()) -> None:
+    """Say what the positive class means and what these networks cannot detect; see `describe_scope`."""
     known = experiment.card["dataset"]["fingerprint"] == KNOWN_DATASET["fingerprint"]
     blind = "The data contain **no ischemic stroke**, so these networks cannot detect it." if known else ""
     words = [f"{SIGNS['positive']} **{plain(experiment.classes[1])}.**", sentence(experiment.meaning)]
-    st.caption(" ".join([*words, blind or describe_scope(experiment)]).strip())
+    st.caption(" ".join([*words, blind or describe_scope(experiment, panel)]).strip())
 
 
 def name_decision(experiment: Experiment, positive: bool) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from core.manifests import FINDINGS
+
 Theme = Literal["light", "dark"]
 
 
@@ -86,6 +88,26 @@ OUTCOME_SIGNS = {
 }
 
 
+# The findings: drop of blood, and no blood.
+_FINDING_SIGNS = dict(zip(FINDINGS, (("red", "water_drop"), ("primary", "format_color_reset")), strict=True))
+
+
+def name_finding(finding: str) -> str:
+    """Return a finding as Markdown, with its color and sign; one that has none in words alone."""
+    words = finding.capitalize()
+    if finding not in _FINDING_SIGNS:
+        return words
+    color, icon = _FINDING_SIGNS[finding]
+    return f":{color}[:material/{icon}:] {words}"
+
+
 def write_percent(share: float) -> str:
     """Return a share in [0, 1] as whole percent: "91 %"."""
     return f"{100 * share:.0f} %"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as "40 s", "12 min" or "3.0 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

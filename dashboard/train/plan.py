@@ -13,7 +13,7 @@ from core.frameworks import FRAMEWORKS, TITLES
 from core.manifests import find_manifest, get_finding
 from core.models import ARCHITECTURES
 from core.training import STRENGTHS, Protocol, estimate_duration, start_training
-from dashboard.shared import components, datasets, state
+from dashboard.shared import components, datasets, format_duration, state
 from dashboard.train.lines import choose_finding, show_lines
 from dashboard.train.packing import count_pictures, unpack_upload
 
@@ -224,7 +224,7 @@ def _describe_duration(protocol: Protocol, n_slices: int) -> str:
             "appears once training has begun.]"
         )
     return (
-        f"**Time:** at most about {components.format_duration(estimate.seconds)} once started, :gray[judging "
+        f"**Time:** at most about {format_duration(estimate.seconds)} once started, :gray[judging "
         f"by {components.plain(estimate.reference)}, trained on this machine with {estimate.n_slices:,} "
         "slices.]"
     )

@@ -11,7 +11,7 @@ from core.errors import StrokeError
 from core.experiments import models_root
 from core.frameworks import FRAMEWORKS, TITLES
 from core.training import Job, cancel_job, discard_job, ensure_runner, list_jobs, move_up, resume_job
-from dashboard.shared import charts, components, loaders, state
+from dashboard.shared import charts, components, format_duration, loaders, state
 from dashboard.train.train_charts import COURSE_HEIGHT, plot_course
 
 _SIGNS = {
@@ -183,6 +183,4 @@ def _describe_progress(track: dict[str, Any], job_state: str) -> str:
     else:
         step = f"fold {track['fold']} of {track['folds']} · epoch {track['epoch']} of {track['epochs']}"
     left = track.get("seconds_left")
-    return (
-        f"{step} · about {components.format_duration(left)} left" if left and job_state == "running" else step
-    )
+    return f"{step} · about {format_duration(left)} left" if left and job_state == "running" else step

@@ -18,7 +18,7 @@ from core.datasets import DecodedScans, index_dataset
 from core.errors import StrokeError
 from core.experiments import Experiment
 from core.validation import run_validation
-from dashboard.shared import components, loaders, state
+from dashboard.shared import components, format_duration, loaders, state
 
 _POLL_S = 1
 _MOST = 32  # runs to remember
@@ -155,7 +155,7 @@ def _show_run(run: Run) -> None:
         st.progress(0.0, "Reading the list of slices")
     elif run.total:
         left = run.seconds_left if run.running else None
-        rest = "" if left is None else f" · about {components.format_duration(left)} left"
+        rest = "" if left is None else f" · about {format_duration(left)} left"
         st.progress(min(1.0, run.done / run.total), f"{run.done:,} of {run.total:,} slices{rest}")
     with st.container(horizontal=True):
         _offer_actions(run)

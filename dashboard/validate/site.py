@@ -210,7 +210,8 @@ def _show_thresholds(experiment: Experiment, site: SiteCalibration) -> None:
 def _offer_fit(experiment: Experiment, validation: Validation) -> None:
     st.markdown(
         f"It needs at least {MIN_SLICES} slices with the finding and {MIN_SLICES} without it, not counting "
-        "slices that the input check refuses. Slices kept aside are never used for it."
+        "slices that the input check refuses. A calibration is never fitted to slices kept aside."
+        " Where a validation has no others, none can be made."
     )
     if st.button("Make a calibration for this site", key="fit_site", icon=":material/tune:", type="primary"):
         try:

@@ -15,11 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.service import Settings
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
+_SHIPPED_PANEL = Settings.model_fields["experiment"].default
 PATIENCE_OF_TABS_S = 90
 
 
@@ -71,8 +74,9 @@ def serve(models: Path, data: Path | str = "") -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port)]
     nowhere = {"STROKE_CT_DATA": str(data), "KAGGLEHUB_CACHE": str(models / ".no-cache")}
-    # The default experiment of our tests, where it is; else the program's own.
-    default = "tiny" if (models / "tiny").is_dir() else ""
+    # The default experiments of our tests, where they are; else the program's own.
+    own = [name for name in ("tiny", "tiny-ischemia") if (models / name).is_dir()]
+    default = ",".join(own or [name for name in _SHIPPED_PANEL if (models / name).is_dir()])
     env = {**os.environ, **nowhere, "STROKE_CT_MODELS": str(models), "STROKE_CT_EXPERIMENT": default}
     server = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -59,7 +59,9 @@ def test_bars_of_outcomes_have_their_colors(name: str, palette: Palette) -> None
     """The bar beside the outcome has the outcome's color in both themes."""
     style = (ROOT / "dashboard" / "scripts" / "style.css").read_text(encoding="utf-8")
     for outcome in OUTCOMES:
-        (pair,) = re.findall(rf"\.st-key-outcome_{outcome} {{\s+--outcome: light-dark\((.+?)\);", style)
+        (pair,) = re.findall(
+            rf"\[class\*=\"st-key-outcome_{outcome}\"\] {{\s+--outcome: light-dark\((.+?)\);", style
+        )
         colors = dict(zip(("light", "dark"), pair.split(", "), strict=True))
         assert getattr(palette, OUTCOME_SIGNS[outcome].color) == colors[name]
 

@@ -409,6 +409,6 @@ def test_unknown_patients_of_some_slices_are_counted(models: Path, open_page) ->
     write_tiny_experiment(models, n_patients=36, sources=("east", "west"), anonymous=("west",))
     words = read_texts(open_page("compare"))
     assert (
-        "none who is known is in both training and test. The patients of 144 of 288 slices are unknown."
+        "no known patient is in both training and test. The patients of 144 of 288 slices are unknown."
         in words
     )

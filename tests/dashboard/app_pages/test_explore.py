@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.cases.annotations import Annotations, Case
 from core.cases.suspects import find_suspects
 from core.evaluation.summary import evaluate_experiment
+from core.experiments import Experiment
 from core.validation import make_record
 from dashboard.shared import loaders
 from tests.builders import write_tiny_experiment, write_tiny_validation
@@ -60,6 +61,17 @@ def test_without_pictures_everything_else_works(open_page: OpenPage, models: Pat
     assert any("Download it from Kaggle" in button.label for button in app.button)
     assert "no image here" in read_texts(app).lower()
     assert "Patient" in read_texts(app)
+
+
+def test_a_case_tells_what_the_other_finding_is(open_page: OpenPage, panel: list[Experiment]) -> None:
+    """The panel's other networks answer for the same slice, out of sample where they were tested on it."""
+    app = open_page("explore", case="5")
+    case = loaders.cases(panel[0]).set_index("row").loc[5]
+    known = loaders.cases(panel[1]).set_index("sha256").loc[case["sha256"]]
+    (line,) = [str(one.value) for one in app.markdown if "other, out of sample" in str(one.value)]
+    assert line.startswith(":primary[:material/format_color_reset:] Ischemia")
+    for name in panel[1].frameworks:
+        assert f"{known[name]:.2f}" in line
 
 
 def test_a_missing_folder_is_reported(open_page: OpenPage, models: Path, tmp_path: Path) -> None:

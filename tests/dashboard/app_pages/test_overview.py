@@ -191,7 +191,7 @@ def test_the_fourth_step_is_other_hospitals(open_page: OpenPage, models: Path, f
         for key in ("recall", "specificity"):
             assert write_figure(levels["slice"][key], True) in cells
         assert f"North, {title} {levels['slice']['auroc']['value']:.2f}" in alt
-    assert "And in other hospitals" in words
+    assert "And on other data sets" in words
 
 
 def test_without_a_validation_there_is_no_fourth_step(open_page: OpenPage, models: Path) -> None:

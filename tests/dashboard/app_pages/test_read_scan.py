@@ -16,6 +16,7 @@ from core.imaging.preprocessing import prepare
 from core.reading import reader
 from core.scans import read_scan
 from core.validation import count_flags
+from dashboard.readings import reading
 from dashboard.shared import components
 from tests.builders import tiny_probability, write_tiny_experiment, write_tiny_validation
 from tests.dashboard.conftest import OpenPage, read_stack, read_texts, render_file
@@ -136,16 +137,51 @@ def test_what_shows_no_brain_is_not_judged(
     assert ["PyTorch" in caption for caption in app.radio(key="worklist").proto.captions] == [False, False]
 
 
+def test_a_panel_answers_for_each_finding(open_page: OpenPage, panel: list[Experiment]) -> None:
+    """Each finding has its headline; the viewer shows the heat maps of the one chosen, as the link says."""
+    app = open_page("read_scan")
+    data = render_file(0.9)
+    app.file_uploader[0].upload("bright.png", data, "image/png").run()
+    headlines = [str(header.value).replace("\\", "") for header in app.header]
+    for experiment, headline in zip(panel, headlines, strict=True):
+        name = experiment.finding
+        assert f"{name.capitalize()}: flagged" in headline
+    assert panel[0].finding == read_stack(app)["finding"]
+    app.segmented_control(key="finding").set_value(panel[1].finding).run()
+    assert panel[1].finding == read_stack(app)["finding"]
+    assert panel[1].finding == app.query_params["finding"]
+
+
+def test_a_finding_can_be_left_out(open_page: OpenPage, panel: list[Experiment]) -> None:
+    """Without the other experiment the page is that of one finding; one may also be chosen alone."""
+    app = open_page("read_scan", experiment_2="")
+    app.file_uploader[0].upload("bright.png", render_file(0.9), "image/png").run()
+    assert "Flagged: possible hemorrhage" in _headline(app)
+    app.selectbox(key="experiment").set_value("other").run()
+    assert "Flagged: possible ischemia" in _headline(app)
+
+
+def test_a_panel_without_one_of_its_experiments_reads_nothing(
+    open_page: OpenPage, panel: list[Experiment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The missing one is named, and another is used only if the visitor chooses so."""
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", "tiny,lost")
+    app = open_page("read_scan")
+    assert 'There is no experiment \\"lost\\"' in read_texts(app)
+    assert [] == list(app.header)
+    app.selectbox(key="experiment_2").set_value("other").run()
+    app.file_uploader[0].upload("bright.png", render_file(0.9), "image/png").run()
+    assert len(panel) == len(app.header)
+
+
 def test_moving_the_operating_point_does_not_rerun_the_networks(
     open_page: OpenPage, models: Path, monkeypatch
 ) -> None:
     """Another threshold changes the decision; the networks read the scan once."""
-    from core.reading.reader import Reader
-
     scans = []
-    original = Reader.read
+    original = reading.read_together
     monkeypatch.setattr(
-        Reader, "read", lambda self, scan, **more: scans.append(scan) or original(self, scan, **more)
+        reading, "read_together", lambda all, scan, **more: scans.append(scan) or original(all, scan, **more)
     )
     write_tiny_experiment(models)
     app = open_page("read_scan", operating_point="custom", pytorch_threshold="0.01", keras_threshold="0.01")
@@ -400,6 +436,4 @@ def test_data_from_elsewhere_stand_beside_the_verdict(open_page: OpenPage, model
     app = open_page("read_scan")
     app.file_uploader[0].upload("a.png", render_file(0.9), "image/png").run()
     n, positives = count_flags(experiment).outcomes["flagged"]
-    assert components.plain(f"Of {n} slices from elsewhere that were flagged, {positives} ") in read_texts(
-        app
-    )
+    assert components.plain(f"Of {n} validation slices that were flagged, {positives} ") in read_texts(app)

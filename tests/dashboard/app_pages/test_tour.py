@@ -147,5 +147,5 @@ def test_other_hospitals_are_a_step(open_page: OpenPage, models: Path, few_resam
     assert "No validation of this experiment is stored yet" in read_texts(open_page("tour", step="6"))
     write_tiny_validation(experiment)
     words = read_texts(open_page("tour", step="6"))
-    assert "And in other hospitals" in words
+    assert "And on other data sets" in words
     assert describe_flags(count_flags(experiment), "hemorrhage") in words

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from core.errors import TrainingError
-from core.experiments import DEFAULT_NAME
 from core.models.architectures import ARCHITECTURES
+from core.service import DEFAULT_NAME
 from core.synthetic.phantoms import write_phantom_dataset
 from core.system.processes import read_start_time
 from core.training import queue as job_queue

@@ -54,6 +54,29 @@ def page(page: Page, address: str) -> Page:
     return page
 
 
+def test_the_key_f_shows_the_other_finding(page: Page, tmp_path: Path) -> None:
+    """Both findings have a headline; F changes whose heat maps are on screen, and the link reopens them."""
+    write_tiny_experiment(tmp_path, finding="hemorrhage")
+    write_tiny_experiment(tmp_path, "tiny-ischemia", seed=1, finding="ischemia")
+    with serve(tmp_path) as address:
+        page.goto(f"{address}/read")
+        _drop(page, 1)
+        outcomes = page.locator("[class*=st-key-outcome_] h2")
+        assert 2 == outcomes.count()
+        shown = page.locator(".st-key-finding_on_screen [role=radio][aria-checked=true]")
+        assert "Hemorrhage" in shown.inner_text()
+        page.keyboard.press("f")
+        page.wait_for_url("**finding=ischemia*")
+        page.locator(
+            ".st-key-finding_on_screen [role=radio][aria-checked=true]", has_text="Ischemia"
+        ).wait_for()
+        wait_until_drawn(page)
+        page.keyboard.press("f")
+        page.locator(
+            ".st-key-finding_on_screen [role=radio][aria-checked=true]", has_text="Hemorrhage"
+        ).wait_for()
+
+
 def _draw(seed: int) -> dict[str, object]:
     phantom = render_phantom(np.random.default_rng(seed), lesion=seed % 2 == 0)
     target = BytesIO()

@@ -105,7 +105,7 @@ def grab(page: Page, place: int) -> np.ndarray:
 
 def read(experiment: Experiment, study: bytes) -> Reading:
     """Read the same study without the page."""
-    (reading,) = read_group(Reader(experiment), [Upload("study.zip", study)])
+    (reading,) = read_group([Reader(experiment)], [Upload("study.zip", study)])
     return reading
 
 

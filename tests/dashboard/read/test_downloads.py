@@ -35,7 +35,7 @@ def reading(models: Path):
     """Return a tiny experiment and the reading of one picture."""
     experiment = write_tiny_experiment(models)
     return experiment, read_whole(
-        Reader(experiment), read_scan(render_file(0.9), "=1.png"), Reading("=1.png")
+        [Reader(experiment)], read_scan(render_file(0.9), "=1.png"), Reading("=1.png")
     )
 
 
@@ -45,9 +45,9 @@ def test_file_names_are_in_downloads_only_if_chosen(reading, named: bool) -> Non
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, read = reading
     (report,), refusals = report_scans([read], named=named), report_refusals([REFUSED], named=named)
-    (page,) = pypdf.PdfReader(io.BytesIO(make_pdf(experiment, [report]))).pages
+    (page,) = pypdf.PdfReader(io.BytesIO(make_pdf([experiment], [report]))).pages
     texts = [page.extract_text()]
-    texts += [make(experiment, [report.findings], refusals).decode() for make in (make_csv, make_json)]
+    texts += [make([experiment], [report.findings], refusals).decode() for make in (make_csv, make_json)]
     scan = "=1.png" if named else f"Scan 1 ({read.findings.sha256[:12]})"
     refused = "no.png" if named else "File 1 (refused)"
     assert [True] * 3 == [scan in text for text in texts]
@@ -59,7 +59,7 @@ def test_a_chosen_scan_keeps_its_place_in_the_worklist(reading) -> None:
     """The second scan of two is "Scan 2" whether it is reported alone or with the first."""
     _, read = reading
     _, second = report_scans([read, replace(read)], named=False)
-    assert second.findings.source.startswith("Scan 2 (")
+    assert second.findings[0].source.startswith("Scan 2 (")
 
 
 def test_the_command_and_the_page_write_the_same(reading, tmp_path: Path, capsys) -> None:
@@ -75,14 +75,14 @@ def test_the_command_and_the_page_write_the_same(reading, tmp_path: Path, capsys
             ["predict", *(str(tmp_path / upload.name) for upload in files)]
             + [part for target in targets for part in ("--write", str(target))]
         )
-    reader = Reader(experiment)
-    read = [one for upload in files for one in read_group(reader, [upload])]
+    readers = [Reader(experiment)]
+    read = [one for upload in files for one in read_group(readers, [upload])]
     reports = report_scans(read, named=False)
     scans = [report.findings for report in reports]
-    assert make_csv(experiment, scans, []) == targets[0].read_bytes()
-    assert make_json(experiment, scans, []) == targets[1].read_bytes()
+    assert make_csv([experiment], scans, []) == targets[0].read_bytes()
+    assert make_json([experiment], scans, []) == targets[1].read_bytes()
     documents = [
-        pypdf.PdfReader(io.BytesIO(pdf)) for pdf in (make_pdf(experiment, reports), targets[2].read_bytes())
+        pypdf.PdfReader(io.BytesIO(pdf)) for pdf in (make_pdf([experiment], reports), targets[2].read_bytes())
     ]
     words = [
         re.sub(r"\d\d:\d\d UTC", "", "".join(page.extract_text() for page in d.pages)) for d in documents
@@ -111,7 +111,7 @@ def test_the_pdf_is_the_report_of_the_chosen_scans(reading) -> None:
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, read = reading
     one, two = (
-        pypdf.PdfReader(io.BytesIO(make_pdf(experiment, report_scans([read] * n, named=True))))
+        pypdf.PdfReader(io.BytesIO(make_pdf([experiment], report_scans([read] * n, named=True))))
         for n in (1, 2)
     )
     assert (1, 3) == (len(one.pages), len(two.pages))
@@ -122,7 +122,7 @@ def test_the_pdf_is_the_report_of_the_chosen_scans(reading) -> None:
 def test_the_csv_escapes_formulas_and_names_refusals(reading) -> None:
     """A name that begins with "=" gets an apostrophe; a refused file has its row."""
     experiment, read = reading
-    text = make_csv(experiment, [read.findings], report_refusals([REFUSED], named=True)).decode("utf-8-sig")
+    text = make_csv([experiment], [read.parts], report_refusals([REFUSED], named=True)).decode("utf-8-sig")
     first, second = csv.DictReader(io.StringIO(text, newline=""))
     assert ("'=1.png", "no.png") == (first["file"], second["file"])
     assert "The file is empty" in second["refused"]
@@ -131,7 +131,7 @@ def test_the_csv_escapes_formulas_and_names_refusals(reading) -> None:
 def test_the_json_is_that_of_predict(reading) -> None:
     """The JSON has the schema predict/2, with the scan's slice and the refusal's code."""
     experiment, read = reading
-    record = json.loads(make_json(experiment, [read.findings], report_refusals([REFUSED], named=True)))
+    record = json.loads(make_json([experiment], [read.parts], report_refusals([REFUSED], named=True)))
     assert ("predict/2", "tiny") == (record["schema"], record["experiment"])
     probability = read.findings.slices[0].models["keras"].probability
     assert probability == record["scans"][0]["slices"][0]["findings"]["hemorrhage"]["keras"]["probability"]
@@ -142,7 +142,7 @@ def test_the_dicom_report_holds_the_pdf_without_the_file_name(reading) -> None:
     """The encapsulated document is the scan's report, with its hash and without its file name."""
     pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
     experiment, read = reading
-    data = make_dicom_report(experiment, *report_scans([read], named=True))
+    data = make_dicom_report([experiment], *report_scans([read], named=True))
     dataset = pydicom.dcmread(io.BytesIO(data))
     pdf = dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength]
     (page,) = pypdf.PdfReader(io.BytesIO(pdf)).pages
@@ -154,7 +154,7 @@ def test_the_dicom_report_holds_the_pdf_without_the_file_name(reading) -> None:
 def test_the_dicom_capture_has_a_frame_for_each_slice(reading) -> None:
     """The frame shows the slice next to both heat maps; the file name is nowhere in the object."""
     experiment, read = reading
-    data = make_dicom_capture(experiment, *report_scans([read], named=True))
+    data = make_dicom_capture([experiment], *report_scans([read], named=True))
     dataset = pydicom.dcmread(io.BytesIO(data))
     height, width = read.pictures[0].shape
     assert (1, 3 * width) == (dataset.NumberOfFrames, dataset.Columns)
@@ -168,8 +168,8 @@ def test_dicom_tells_whether_the_scan_is_synthetic(reading, synthetic: bool) -> 
     experiment, read = reading
     read = replace(read, synthetic=synthetic)
     for data in (
-        make_dicom_report(experiment, *report_scans([read], named=True)),
-        make_dicom_capture(experiment, *report_scans([read], named=True)),
+        make_dicom_report([experiment], *report_scans([read], named=True)),
+        make_dicom_capture([experiment], *report_scans([read], named=True)),
     ):
         burned_in = pydicom.dcmread(io.BytesIO(data)).BurnedInAnnotation
         assert ("NO" if synthetic else "YES") == burned_in

@@ -50,7 +50,7 @@ def open_series(open_page: OpenPage, models: Path) -> AppTest:
 def read_series(experiment, **tags: Any) -> Reading:
     """Read the same series without a page, under a name that is markup."""
     uploads = [Upload(f"<b>{place}.dcm", write_slice(place, **tags)) for place in PLACES]
-    (reading,) = read_group(Reader(experiment), uploads)
+    (reading,) = read_group([Reader(experiment)], uploads)
     return reading
 
 
@@ -119,7 +119,7 @@ def test_the_browser_gets_which_slices_are_counted(models: Path) -> None:
     slices[0] = replace(slices[0], gate=GateFinding("read", brain_visible=False))
     slices[1] = replace(slices[1], gate=GateFinding("refuse", ("No head.",)))
     slices[2] = replace(slices[2], gate=GateFinding("read"))
-    reading = replace(reading, findings=replace(reading.findings, slices=tuple(slices)))
+    reading = replace(reading, parts=(replace(reading.findings, slices=tuple(slices)),))
     stack = describe_stack(experiment, reading, slices[2])
     assert 2 == stack["index"]
     for piece, finding in zip(stack["slices"], slices, strict=True):
@@ -139,7 +139,7 @@ def test_a_turned_slice_says_so(models: Path) -> None:
     reading = read_series(experiment)
     first, *others = reading.findings.slices
     turned = replace(reading.findings, slices=(replace(first, turned=90), *others))
-    stack = describe_stack(experiment, replace(reading, findings=turned), first)
+    stack = describe_stack(experiment, replace(reading, parts=(turned,)), first)
     assert "turned 90° counterclockwise, scanner position 0.0 mm" == stack["slices"][0]["place"]
 
 

@@ -31,7 +31,7 @@ def study() -> list[Upload]:
 def test_steps_count_files_then_slices(models: Path, study: list[Upload]) -> None:
     """Steps count decoded files, then slices; each holds the final findings of the slices so far."""
     steps: list[Step] = []
-    (reading,) = read_group(Reader(write_tiny_experiment(models)), study, on_step=steps.append)
+    (reading,) = read_group([Reader(write_tiny_experiment(models))], study, on_step=steps.append)
     assert list(range(1, N_SLICES + 1)) == [step.n_files for step in steps if step.n_files]
     slice_steps = steps[N_SLICES:]
     assert [0, 8, 16, N_SLICES] == [step.done for step in slice_steps]
@@ -58,14 +58,14 @@ def test_an_error_in_on_step_ends_the_reading(models: Path, study: list[Upload],
             raise KeyError("enough")
 
     with pytest.raises(KeyError, match="enough"):
-        read_group(Reader(write_tiny_experiment(models)), study, on_step=stop)
+        read_group([Reader(write_tiny_experiment(models))], study, on_step=stop)
     assert 1 == sum(bool(getattr(step, at)) for step in steps)
 
 
 def test_pictures_are_of_their_slices(models: Path, study: list[Upload]) -> None:
     """Each picture is cut from the slice with the same index; no two slices are equal."""
     experiment = write_tiny_experiment(models)
-    (reading,) = read_group(Reader(experiment), study)
+    (reading,) = read_group([Reader(experiment)], study)
     (scan,) = read_study([(upload.name, upload.data) for upload in study]).scans
     for piece, picture in zip(scan.slices, reading.pictures, strict=True):
         np.testing.assert_array_equal(cut_picture(piece, scan.unit, experiment.recipe), picture)
@@ -79,7 +79,7 @@ def test_a_turned_head_is_shown_upright(models: Path) -> None:
         stream = BytesIO()
         Image.fromarray(np.rint(np.rot90(face, quarters) * 255).astype(np.uint8)).save(stream, "PNG")
         reader = Reader(write_tiny_experiment(models))
-        (reading,) = read_group(reader, [Upload("a.png", stream.getvalue())], override_gate=True)
+        (reading,) = read_group([reader], [Upload("a.png", stream.getvalue())], override_gate=True)
         shown.append((reading.findings.slices[0].turned, reading.picture(0)))
     assert [0, 270] == [turned for turned, _ in shown]
     np.testing.assert_array_equal(shown[0][1], shown[1][1])
