@@ -1,11 +1,14 @@
 # `make run` and `make test` set everything up by themselves; they need Python 3.11 or later and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# Compiled modules are kept: without them every process compiles the tests again.
+unexport PYTHONDONTWRITEBYTECODE
 # How many tests run at once.
 JOBS ?= 2
 MINUTES ?= 60
 # A file's tests share what they build, so they stay in one process.
-TESTS = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
+# One thread each, for several tests run at once.
+TESTS = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10
 # Set TORCH_INDEX=https://download.pytorch.org/whl/cpu on Linux without a GPU: gigabytes smaller.
 TORCH_INDEX ?=
 # These measure the machine's memory or time; what runs beside them would change the figure.
