@@ -45,6 +45,7 @@ ROOMS = (
     "core",
     "core.errors",
     "core.frameworks",
+    "core.service",
     "core.system",
     "core.evaluation",
     "core.scans",
@@ -106,8 +107,6 @@ LARGE_ROOMS = {"core.scans", "core.evaluation", "core.cli"}
 MAX_LINES = 300
 # Public names that only users of core as a library need.
 FOR_LIBRARY_USERS = {
-    "core.experiments.DEFAULT_NAME": "the default experiment",
-    "core.experiments.DEFAULT_VARIABLE": "the variable that names another",
     "core.model_card.Section": "a section of a ModelCard",
     "core.synthetic.save_phantom": "a picture to try the library with",
 }

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import core
-from core.experiments import DEFAULT_NAME, DEFAULT_VARIABLE, Experiment
+from core.experiments import Experiment
+from core.service import DEFAULT_NAME
 from core.synthetic import render_phantom, save_phantom
 from core.synthetic.phantoms import write_phantom_dataset
 from core.system import child_environment
@@ -88,7 +89,7 @@ def test_readme_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """README's example is a doctest: it runs as it stands, with the shipped default experiment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("STROKE_CT_MODELS", raising=False)
-    monkeypatch.setenv(DEFAULT_VARIABLE, DEFAULT_NAME)
+    monkeypatch.setenv("STROKE_CT_EXPERIMENT", DEFAULT_NAME)
     example = doctest.DocTestParser().get_doctest(README, {}, "README.md", "README.md", 0)
     assert 5 <= len(example.examples) <= 12
     report: list[str] = []

@@ -15,7 +15,6 @@ from PIL import Image, ImageOps
 from core.evaluation import evaluate_experiment, evaluate_source
 from core.experiments import (
     CARD_NAME,
-    DEFAULT_NAME,
     SHIPPED,
     Experiment,
     find_published_source,
@@ -26,6 +25,7 @@ from core.model_card import facts, render_model_card
 from core.model_card.readme_table import replace_figures
 from core.reading.reader import COPY, Reader
 from core.scans import Scan, Slice, read_scan
+from core.service import DEFAULT_NAME
 from core.synthetic.phantoms import render_phantom
 from core.validation import Validation
 from tests.recall import recall_evaluations

@@ -33,7 +33,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.experiments import DEFAULT_NAME, SHIPPED
+from core.experiments import SHIPPED
+from core.service import DEFAULT_NAME
 from core.synthetic.phantoms import render_phantom, save_phantom, write_phantom_dataset
 from tests.builders import write_tiny_experiment
 from tests.source_trees import ROOT

@@ -12,7 +12,7 @@ _TERMS = "license unclear; the pictures are those of PhysioNet CT-ICH (CC BY 4.0
 _WORDS = {0: "absent", 1: "present"}
 _ISCHEMIA_REASON = (
     "the patients were scanned after head trauma, and nobody looked for ischemia; slices that show a "
-    "hemorrhage count as unknown, because bleeding may look like an infarct or hide one"
+    "hemorrhage are left out, because bleeding may look like an infarct or hide one"
 )
 _SOURCE = Source(
     NAME,

@@ -52,7 +52,9 @@ def fit_calibrations(
     if len(folds) > 1:
         source = tested
         others = {fold: tested & (table["fold"] != fold).to_numpy() for fold in folds}
-        fitted_on = "the test slices of the other folds (for a fold), or of all folds (for new scans)"
+        fitted_on = (
+            "out-of-sample predictions: of the other folds to rate a fold, of all folds to read new scans"
+        )
     else:
         source = (table["part"] == "validation").to_numpy()
         others = dict.fromkeys(folds, source)

@@ -32,7 +32,7 @@ MAGMA = _interpolate(_STEPS)
 SCALE_MARKS = ("far below", "at threshold", "far above")
 HEAT_WORDS = (
     "A heat map estimates which places raised the network's probability. It does not outline a lesion, and "
-    "may be wrong; the model card says how often, where that was measured. The color of its strongest place "
+    "may be wrong; if it was measured how often, the model card says so. The color of its strongest place "
     "shows the slice's probability relative to the decision threshold of slices: dark is far below, the "
     "middle of the scale is at the threshold, bright is far above. The scale is the same for all slices and "
     "both networks. A dark map excludes nothing."

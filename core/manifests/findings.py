@@ -70,12 +70,12 @@ def warn_of_sources(counts: Mapping[str, tuple[int, int]], finding: Finding) -> 
         return []
     if not any(n_positive for name, (_, n_positive) in counts.items() if name not in only):
         return [
-            f"Every slice of {_list(only.values())} shows an {finding.name}, and no slice of "
-            f"{_list(others)} does: knowing the source tells the label. Networks may learn to tell the "
-            f"sources apart instead of seeing the {finding.name}."
+            f"Every slice used of {_list(only.values())} is labeled with an {finding.name}, and no slice "
+            f"used of {_list(others)} is, so the source alone tells the label. Networks may learn to tell "
+            f"the sources apart instead of seeing the {finding.name}."
         ]
     return [
-        f"Every slice of {name} shows an {finding.name}: there is none without. Networks may take the look "
+        f"Every slice used of {name} is labeled with an {finding.name}. Networks may take the look "
         f"of this source for the {finding.name}."
         for name in only.values()
     ]
@@ -91,7 +91,7 @@ def list_sources_without(counts: Mapping[str, tuple[int, int]], finding: Finding
     """
     names = [_name(name) for name, (_, n_positive) in counts.items() if not n_positive]
     is_mixed = any(n_negative and n_positive for n_negative, n_positive in counts.values())
-    return f"No slice of {_list(names)} shows an {finding.name}." if names and is_mixed else ""
+    return f"No slice used of {_list(names)} is labeled with an {finding.name}." if names and is_mixed else ""
 
 
 def _name(source: str) -> str:

@@ -19,10 +19,13 @@ from core.manifests.kept_aside import is_kept_aside
 from core.manifests.layouts import SLICES_NAME, Layout, Line, OnProgress, index_stems, read_flag, read_table
 
 NAME = "phe-sich"
-_REASON = "no edema is outlined on it; a slice with bleeding but without edema counts as negative"
+_REASON = (
+    "every patient has a hemorrhage, and only edema is outlined: a slice with bleeding but without outlined "
+    "edema is wrongly counted as negative"
+)
 _ISCHEMIA_REASON = (
     "the set was collected for hemorrhage, and nobody looked for ischemia; slices that show a hemorrhage "
-    "count as unknown, because edema and bleeding may look like an infarct or hide one"
+    "are left out, because edema and bleeding may look like an infarct or hide one"
 )
 _SOURCE = Source(
     NAME,

@@ -30,7 +30,7 @@ from core.manifests.layouts import (
 NAME = "rsna-2019"
 _ISCHEMIA_REASON = (
     "the set was collected for hemorrhage, and nobody looked for ischemia: some slices show old infarcts "
-    "that no label tells; slices that show a hemorrhage count as unknown, because bleeding may look like an "
+    "that no label tells; slices that show a hemorrhage are left out, because bleeding may look like an "
     "infarct or hide one"
 )
 _SOURCE = Source(

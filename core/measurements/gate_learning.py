@@ -152,11 +152,11 @@ def _check_sources(given: set[str], found: set[str]) -> None:
 def _count(scores: NDArray, labels: _Labels, unreadable: Counter[str]) -> pd.DataFrame:
     heads = sorted(set(labels.sources[labels.kinds == _HEAD]))
     what = (
-        "The networks' features alone, before the picture is judged: head CT of each of "
-        f"{len(heads)} sources, judged after learning from the others, and each third of the other images, "
-        "judged after learning from the other two. Learned from, too, but not counted: head CT cropped to "
-        "the outline of the head, other images cropped and with more contrast, and coronal and sagittal "
-        "planes of volumes as other images."
+        "This tests only the part of the check that uses the networks' features. It was fitted several "
+        f"times, each time without one of {len(heads)} sources of head CT or one third of the images "
+        "that are not head CT, and tested on what was left out. It also learned from altered images, which "
+        "are not counted here: head CT cropped to the outline of the head; cropped or high-contrast other "
+        "images; and coronal and sagittal planes of volumes, as images that are not head CT."
     )
     rows = []
     kinds = {kind: labels.kinds == kind for kind in KINDS}

@@ -79,7 +79,10 @@ class Control(NamedTuple):
 CONTROLS = {
     UNCOVERED: Control("with the lesion", "slices as they are against slices without it"),
     COVERED: Control("lesion covered", "the other half of the head, mirrored, covers the lesion"),
-    AWAY: Control("away from the lesion", "all within two squares of the heat map is covered likewise"),
+    AWAY: Control(
+        "away from the lesion",
+        "the lesion and two squares of the heat map around it are covered in the same way",
+    ),
 }
 
 

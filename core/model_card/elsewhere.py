@@ -38,8 +38,8 @@ _TRIAL = (
     "were drawn for the fit, and which are in the kept part."
 )
 _OWN = (
-    "The networks were trained on the rest of these sources. The calibrations are therefore fitted to out-of-sample "
-    "probabilities: those of the network of the slice's fold."
+    "The networks were trained on the rest of these sources. The calibrations are therefore fitted to "
+    "out-of-sample probabilities: those of the network of the slice's fold."
 )
 
 

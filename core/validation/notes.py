@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEAN_OF_FOLDS = (
-    "At home, each slice was read by the network of its fold; here, by the networks of all folds of that "
-    "framework, averaged."
+    "At home, each slice was read by the network that was not trained on it; here, by the networks of all "
+    "folds of that framework, averaged."
 )
 
 
@@ -71,8 +71,8 @@ def list_notes(experiment: Experiment, validation: Validation, read: pd.DataFram
         )
     elif unknown:
         yield (
-            f"Of unknown patients: {_count(unknown)}; each is resampled by itself, and none counts at the "
-            "level of patients."
+            f"{_count(unknown)} of unknown patients: in the bootstrap each is drawn on its own; results per "
+            "patient leave them out."
         )
     n_positive = int(labeled["label"].sum())
     for name, n in (("positive", n_positive), ("negative", len(labeled) - n_positive)):

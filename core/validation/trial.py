@@ -160,8 +160,8 @@ def read_trial(experiment: Experiment, validation: Validation) -> dict[str, Any]
 def _select_own(experiment: Experiment, sources: set[str]) -> SiteRows:
     """Return the experiment's own slices of these sources with their out-of-sample probabilities."""
     slices, table = experiment.slices(), experiment.predictions()
-    source_of = slices.set_index("file")["source"] if "source" in slices else {}
-    own = table[(table["part"] == "test") & table["file"].map(source_of).isin(sources)]
+    files = slices["file"][slices["source"].isin(sources)] if "source" in slices else ()
+    own = table[(table["part"] == "test") & table["file"].isin(files)]
     # Slices are told apart by their row: they may have no number. None of them is of the kept part.
     return select_rows(own.assign(number=range(len(own)), gate="", part=""))
 

@@ -62,8 +62,13 @@ def test_the_slices_of_a_training_are_described_by_finding() -> None:
     expected = (
         "4 slices to train on: 1 with an intracranial hemorrhage, 3 without. Left out: 0 whose label is "
     )
-    assert expected + "unknown, 1 kept aside. No slice of A shows an intracranial hemorrhage." == first
+    assert (
+        expected + "unknown, 1 kept aside. No slice used of A is labeled with an intracranial hemorrhage."
+        == first
+    )
     assert patients.startswith("The patients of 2 of 4 slices are unknown")
     first, telling, _ = manifest.describe_training("ischemia")
     assert first.startswith("3 slices to train on: 2 with an ischemic lesion, 1 without. Left out: 1 whose")
-    assert telling.startswith("Every slice of A shows an ischemic lesion, and no slice of B does: knowing")
+    assert telling.startswith(
+        "Every slice used of A is labeled with an ischemic lesion, and no slice used of B is, so"
+    )

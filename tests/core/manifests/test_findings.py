@@ -23,11 +23,13 @@ def test_every_finding_says_what_counts() -> None:
 def test_a_source_that_tells_the_label_is_warned_of() -> None:
     """One warning if all positives are of sources without negatives; one for each such source otherwise."""
     (equal,) = warn_of_sources({"A": (0, 5), "B": (3, 0), "C": (4, 0)}, ISCHEMIA)
-    assert equal.startswith("Every slice of A shows an ischemic lesion, and no slice of B and C does: ")
-    assert "knowing the source tells the label" in equal
+    assert equal.startswith(
+        "Every slice used of A is labeled with an ischemic lesion, and no slice used of B and C is, so "
+    )
+    assert "the source alone tells the label" in equal
     first, second = warn_of_sources({"A": (0, 5), "": (0, 1), "C": (4, 1)}, ISCHEMIA)
-    assert first.startswith("Every slice of A shows an ischemic lesion: there is none without.")
-    assert second.startswith("Every slice of the source without a name ")
+    assert first.startswith("Every slice used of A is labeled with an ischemic lesion.")
+    assert second.startswith("Every slice used of the source without a name ")
 
 
 @pytest.mark.parametrize("counts", [{}, {"A": (0, 5)}, {"A": (1, 5), "B": (7, 0)}])
@@ -39,7 +41,9 @@ def test_other_sources_are_not_warned_of(counts: dict[str, tuple[int, int]]) -> 
 def test_sources_without_positives_are_named() -> None:
     """They are said in one sentence, unless no source has both labels."""
     counts = {"A": (1, 5), "B": (7, 0), "C": (1, 0)}
-    assert "No slice of B and C shows an ischemic lesion." == list_sources_without(counts, ISCHEMIA)
+    assert "No slice used of B and C is labeled with an ischemic lesion." == list_sources_without(
+        counts, ISCHEMIA
+    )
     alone: dict[str, tuple[int, int]] = {"A": (3, 0)}
     for others in (alone, {"A": (1, 5)}, {"A": (0, 5), "B": (3, 0)}):
         assert "" == list_sources_without(others, ISCHEMIA)

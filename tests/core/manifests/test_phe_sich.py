@@ -43,7 +43,7 @@ def test_the_published_layout(tmp_path: Path) -> None:
     assert {"90"} == {line["rotate"] for line in layout.lines}
     means, reason = layout.sources[0].silence["hemorrhage"]
     assert "presumed absent" == means
-    assert "without edema counts as negative" in reason
+    assert "wrongly counted as negative" in reason
 
 
 def test_a_folder_with_slices(tmp_path: Path) -> None:

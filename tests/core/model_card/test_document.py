@@ -50,7 +50,7 @@ def test_unknown_patients_have_a_card(nameless: Experiment) -> None:
     text = render(nameless)
     assert "### Per patient\n\nNot available: patients are unknown." in text
     assert "| 20 | Level at which partitions are disjoint | not available |" in text
-    assert "errors cannot be counted by patient" in text
+    assert "errors are not listed by patient" in text
 
 
 def test_one_framework_has_a_card(models: Path) -> None:

@@ -104,13 +104,17 @@ def test_a_card_names_the_finding_and_what_limits_its_labels(tmp_path: Path) -> 
     counts = get_finding("ischemia").counts
     assert {"key": "ischemia", "name": "ischemic lesion", "counts": counts} == found["finding"]
     assert any(
-        "Every slice of A shows an ischemic lesion, and no slice of B" in text for text in found["limits"]
+        "Every slice used of A is labeled with an ischemic lesion, and no slice used of B" in text
+        for text in found["limits"]
     )
     assert any("Early ischemia is invisible" in text for text in found["limits"])
     of_other = describe_protocol(dataset.select_known("slice"), "slice")
     assert "hemorrhage" == of_other["finding"]["key"]
     assert not any("ischem" in text.lower() or "Every slice" in text for text in of_other["limits"])
-    assert any("No slice of A shows an intracranial hemorrhage." in text for text in of_other["limits"])
+    assert any(
+        "No slice used of A is labeled with an intracranial hemorrhage." in text
+        for text in of_other["limits"]
+    )
     assert describe_protocol(dataset, "folder")["finding"] is None
 
 

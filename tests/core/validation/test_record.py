@@ -140,7 +140,7 @@ def test_patients_are_resampled(experiment: Experiment, home: dict[str, Any]) ->
     noted = [[note for note in one["notes"] if "atients" in note] for one in records]
     assert [0, 1, 1] == [len(notes) for notes in noted]
     assert noted[1][0].startswith("Patients are unknown: slices are resampled")
-    assert noted[2][0].startswith("Of unknown patients: 1 slice;")
+    assert noted[2][0].startswith("1 slice of unknown patients: in the bootstrap")
 
 
 def test_one_class_leaves_its_figures(experiment: Experiment, home: dict[str, Any]) -> None:

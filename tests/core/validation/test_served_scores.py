@@ -11,10 +11,11 @@ import pytest
 from core.cli.app import main
 from core.datasets import Dataset, index_dataset, read_slice
 from core.evaluation import patient_level
-from core.experiments import DEFAULT_NAME, Experiment, read_experiment
+from core.experiments import Experiment, read_experiment
 from core.manifests import KEPT
 from core.reading import Findings, Reader
 from core.scans import Scan
+from core.service import DEFAULT_NAME
 from core.validation import Validation, open_validation, run_validation
 from tests.builders import write_tiny_experiment
 from tests.core.real_data import real_folder

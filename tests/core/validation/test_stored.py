@@ -9,9 +9,10 @@ import pytest
 
 from core.cli.app import main
 from core.datasets import index_dataset
-from core.experiments import DEFAULT_NAME, Experiment, read_experiment
+from core.experiments import Experiment, read_experiment
 from core.manifests import KEPT
 from core.reading import Reader
+from core.service import DEFAULT_NAME
 from core.validation import list_validations, open_validation, run
 from tests.core.real_data import real_folder
 from tests.source_trees import ROOT

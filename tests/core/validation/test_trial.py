@@ -128,8 +128,9 @@ def test_slices_that_were_trained_on_count_out_of_sample(tmp_path: Path) -> None
         home, positive = own.recalibration(framework), table["label"].to_numpy(int) == 1
         fitted, _, points = fit_slices(positive, table[framework].to_numpy(np.float64), home)
         called = fitted.apply(kept_rows.table[framework].to_numpy()) >= points["youden"]
-        assert pytest.approx(called[kept_rows.positive].mean()) == (
-            found["models"][framework]["after"]["recall"]["value"]
+        assert (
+            pytest.approx(called[kept_rows.positive].mean())
+            == (found["models"][framework]["after"]["recall"]["value"])
         )
 
 
