@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.experiments import Experiment, list_limits
 from core.reading import Findings
@@ -38,17 +39,18 @@ def _show_slice(panel: Sequence[Experiment], reading: Reading, unfinished: bool)
     finding, go_to = study_view.choose_slice(reading)
     if unfinished:
         with st.container(key="pair_verdict" if len(panel) == 1 else "pair_verdict_panel"):
-            verdict, _ = st.columns([1.1, 1], gap="medium")
+            verdict, scores = st.columns([1.1, 1], gap="medium")
         with verdict:
             study_view.show_progress_note()
     else:
         for place, (experiment, part) in enumerate(zip(panel, reading.parts, strict=True)):
-            _show_result(experiment, part, place, named=len(panel) > 1)
-    study_view.show_origin(panel, reading)
+            verdict, scores = _show_result(experiment, part, place, named=len(panel) > 1)
+    with verdict:
+        study_view.show_origin(panel, reading)
     if not unfinished:
-        components.show_remarks(
-            list(dict.fromkeys(remark for part in reading.parts for remark in list_remarks(part)))
-        )
+        with scores:
+            remarks = [remark for part in reading.parts for remark in list_remarks(part)]
+            components.show_remarks(list(dict.fromkeys(remarks)))
     if reading.synthetic:
         st.markdown(
             f":{WORDS['review']}[{components.SIGNS['warning']}] **Synthetic:** " + components.SYNTHETIC
@@ -63,8 +65,10 @@ def _show_slice(panel: Sequence[Experiment], reading: Reading, unfinished: bool)
         st.caption(overlays.HEAT_WORDS)
 
 
-def _show_result(experiment: Experiment, findings: Findings, place: int, *, named: bool) -> None:
-    """Show the conclusion of one experiment beside its networks' scores."""
+def _show_result(
+    experiment: Experiment, findings: Findings, place: int, *, named: bool
+) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Show the conclusion of one experiment beside its networks' scores; return both columns."""
     suffix = f"_{place}" if named else ""
     with st.container(key=f"pair_verdict{suffix}"):
         verdict, scores = st.columns([1.1, 1], gap="medium")
@@ -72,6 +76,7 @@ def _show_result(experiment: Experiment, findings: Findings, place: int, *, name
         study_view.show_conclusion(experiment, findings, named=named)
     with scores, st.container(key=f"scales{suffix}", gap="xsmall"):
         study_view.show_scores(findings, briefly=named)
+    return verdict, scores
 
 
 def _find_place(panel: Sequence[Experiment]) -> int:
