@@ -80,7 +80,7 @@ def test_slices_are_viewed_before_the_last_is_read(page) -> None:
     assert READING == header(page)
     assert "The result follows after the last slice" in page.locator("main, .stMain").first.inner_text()
     assert page.get_by_text(f" of {N_SLICES}", exact=False).count() >= 1
-    page.locator("[class*=st-key-outcome_]").wait_for()
+    page.locator("[class*=st-key-outcome_]").first.wait_for()
     assert READING not in header(page)
     assert "1" == page.locator(PICTURE).first.get_attribute("data-slice")
     assert 0 == page.get_by_test_id("stProgress").count()
@@ -94,5 +94,5 @@ def test_a_reading_is_stopped_and_read_again(page) -> None:
     page.get_by_text("The reading was stopped").wait_for()
     assert 0 == page.get_by_test_id("stProgress").count()
     page.get_by_role("button", name="Read again").click()
-    page.locator("[class*=st-key-outcome_]").wait_for()
+    page.locator("[class*=st-key-outcome_]").first.wait_for()
     assert 0 == page.get_by_text("The reading was stopped").count()
